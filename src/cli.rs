@@ -1,0 +1,578 @@
+//! The flags, as `--help` shows them, and what they mean.
+//!
+//! What the user typed ([`Flags`]) becomes what is meant ([`Config`]) here and
+//! nowhere else.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, ValueEnum};
+
+use crate::command::{CommandLine, EnvChange};
+use crate::exit::Exit;
+use crate::kernel::{Signal, WaitCall, WaitCalls};
+use crate::output::{Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock};
+use crate::run::{Colour, Config, OutputTo, complain};
+
+const EXAMPLES: &str = "\
+Examples:
+  wait4-strace -- make -j4              every wait of a build, with what it did
+  wait4-strace -p \"$(pgrep -d, nginx)\"  attach to all threads of running servers; ^C detaches
+  wait4-strace -o trace.log -- ./run    the lines to a file, the program's output untouched
+  wait4-strace --strace -f -- sh -c …   exactly strace's lines";
+
+/// See how a program waits for its children: every wait4, waitid and waitpid
+/// of the whole family of processes, decoded, with what it did.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wait4-strace",
+    version,
+    override_usage = "wait4-strace [OPTIONS] [--] COMMAND [ARG]...\n       \
+                      wait4-strace [OPTIONS] -p PID[,PID]...",
+    after_help = EXAMPLES,
+    max_term_width = 100
+)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the user's"
+)]
+struct Flags {
+    /// Command to launch and trace, with its arguments
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, num_args = 0..)]
+    command: Vec<OsString>,
+
+    /// Attach to these running processes, with all their threads
+    #[arg(
+        short = 'p',
+        long = "attach",
+        value_name = "PID[,PID]...",
+        help_heading = "What to trace",
+        allow_hyphen_values = true
+    )]
+    attach: Vec<OsString>,
+    /// Follow children (the default); -ff: a file for each task, with -o
+    #[arg(short = 'f', long = "follow-forks", action = ArgAction::Count,
+          help_heading = "What to trace")]
+    follow: u8,
+    /// Do not follow children
+    #[arg(
+        long = "no-follow",
+        conflicts_with = "follow",
+        help_heading = "What to trace"
+    )]
+    no_follow: bool,
+    /// Set a variable of the command, or remove it: NAME=VALUE or NAME
+    #[arg(
+        short = 'E',
+        long = "env",
+        value_name = "VAR",
+        help_heading = "What to trace"
+    )]
+    env: Vec<OsString>,
+    /// Run the command as this user
+    #[arg(
+        short = 'u',
+        long = "user",
+        value_name = "USER",
+        help_heading = "What to trace"
+    )]
+    user: Option<String>,
+    /// Kill attached processes when the trace ends, instead of detaching
+    #[arg(
+        long = "kill-on-exit",
+        hide_short_help = true,
+        help_heading = "What to trace"
+    )]
+    kill_on_exit: bool,
+    /// Use a seccomp filter so that only the calls of interest stop
+    #[arg(long = "seccomp-bpf", value_name = "WHEN", num_args = 0..=1, require_equals = true,
+          default_value = "auto", default_missing_value = "auto", hide_short_help = true,
+          help_heading = "What to trace")]
+    seccomp: Seccomp,
+
+    /// Choose calls, signals or results: trace=…, signal=…, status=…
+    #[arg(short = 'e', value_name = "EXPR", help_heading = "What to show")]
+    expressions: Vec<String>,
+    /// Calls to show: wait4, waitid, waitpid, wait (all three) or none
+    #[arg(
+        long = "trace",
+        value_name = "SET",
+        hide_short_help = true,
+        help_heading = "What to show"
+    )]
+    trace: Vec<String>,
+    /// Signals to show: names or numbers, all or none; a ! in front excludes
+    #[arg(
+        long = "signal",
+        value_name = "SET",
+        hide_short_help = true,
+        help_heading = "What to show"
+    )]
+    signal: Vec<String>,
+    /// Results to show: successful, failed, unfinished, detached, all or none
+    #[arg(
+        long = "status",
+        value_name = "SET",
+        hide_short_help = true,
+        help_heading = "What to show"
+    )]
+    status: Vec<String>,
+    /// Show whole rusages and every single poll and restart
+    #[arg(short = 'v', long = "no-abbrev", help_heading = "What to show")]
+    verbose: bool,
+    /// Say less: -q no attach messages, -qq no exits either, -qqq least
+    #[arg(short = 'q', long = "quiet", action = ArgAction::Count, help_heading = "What to show")]
+    quiet: u8,
+    /// Show what file descriptors are; -yy: the pid behind a pidfd
+    #[arg(short = 'y', long = "decode-fds", action = ArgAction::Count,
+          help_heading = "What to show")]
+    decode_fds: u8,
+    /// Show the names of processes behind pids
+    #[arg(short = 'Y', long = "decode-pids-comm", help_heading = "What to show")]
+    decode_pids: bool,
+    /// Show what pids of other pid namespaces are in ours
+    #[arg(
+        long = "pidns-translation",
+        conflicts_with = "decode_pids",
+        hide_short_help = true,
+        help_heading = "What to show"
+    )]
+    pidns_translation: bool,
+
+    /// Write the lines to a file, or to a command: -o '|command'
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "FILE",
+        help_heading = "How to show it"
+    )]
+    output: Option<OsString>,
+    /// Exactly strace's lines, and nothing else
+    #[arg(long = "strace", help_heading = "How to show it")]
+    strace: bool,
+    /// Time of day before each line; -tt: microseconds; -ttt: since 1970
+    #[arg(short = 't', long = "absolute-timestamps", action = ArgAction::Count,
+          help_heading = "How to show it")]
+    times: u8,
+    /// Time since the line before
+    #[arg(
+        short = 'r',
+        long = "relative-timestamps",
+        help_heading = "How to show it"
+    )]
+    relative: bool,
+    /// Time spent in each call, behind it
+    #[arg(short = 'T', long = "syscall-times", help_heading = "How to show it")]
+    durations: bool,
+    /// Column of the results
+    #[arg(
+        short = 'a',
+        long = "columns",
+        value_name = "COLUMN",
+        default_value_t = 40,
+        hide_short_help = true,
+        help_heading = "How to show it"
+    )]
+    column: u16,
+    /// Colours on standard error; files never have any
+    #[arg(long = "color", alias = "colour", value_name = "WHEN", default_value = "auto",
+          default_missing_value = "always", num_args = 0..=1, require_equals = true,
+          help_heading = "How to show it")]
+    colour: Colour,
+}
+
+/// When to use the filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Seccomp {
+    /// Wherever it can be installed
+    Auto,
+    /// Stop at every system call instead
+    Never,
+}
+
+/// Read the flags from the command line. On `--help` and `--version` and on
+/// bad flags the answer is printed, and the exit status is the error.
+///
+/// # Errors
+/// The exit status to end with.
+pub fn parse() -> Result<Config, Exit> {
+    let flags = Flags::try_parse().map_err(|error| {
+        // Lost help is no reason to fail.
+        let _ = error.print();
+        if error.use_stderr() {
+            Exit::Failed
+        } else {
+            Exit::Code(0)
+        }
+    })?;
+    flags.mean().map_err(|sentence| {
+        complain(&sentence);
+        Exit::Failed
+    })
+}
+
+/// The exit statuses, a line each, as `--help` shows them.
+fn exit_statuses() -> String {
+    let rows = Exit::TABLE
+        .iter()
+        .map(|(what, status)| format!("  {what}: {status}"));
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+impl Flags {
+    fn try_parse() -> Result<Flags, clap::Error> {
+        use clap::{CommandFactory, FromArgMatches};
+        let long = format!("{EXAMPLES}\n\nExit status:\n{}", exit_statuses());
+        let matches = Flags::command().after_long_help(long).try_get_matches()?;
+        Flags::from_arg_matches(&matches)
+    }
+
+    /// What the flags mean.
+    fn mean(self) -> Result<Config, String> {
+        let attach = pids(&self.attach)?;
+        if attach.is_empty() && self.command.is_empty() {
+            return Err(
+                "there is nothing to trace: name a COMMAND, or processes with -p; \
+                        see wait4-strace --help"
+                    .into(),
+            );
+        }
+        let mut text = self.text()?;
+        let mut calls = WaitCalls::ALL;
+        for (key, value) in self.filters() {
+            match key {
+                "trace" => calls = parse_calls(value)?,
+                "signal" => text.signals = parse_signals(value)?,
+                _ => text.shown = parse_statuses(value)?,
+            }
+        }
+        let output = self.output_to()?;
+        let command = (!self.command.is_empty()).then(|| CommandLine {
+            argv: self.command,
+            env: self.env.iter().map(env_change).collect(),
+            user: self.user,
+        });
+        Ok(Config {
+            command,
+            attach,
+            follow: !self.no_follow,
+            kill_on_exit: self.kill_on_exit,
+            seccomp: self.seccomp == Seccomp::Auto,
+            calls,
+            output,
+            text,
+            decode_fds: self.decode_fds,
+            colour: self.colour,
+        })
+    }
+
+    fn text(&self) -> Result<TextOptions, String> {
+        let wall = match self.times {
+            0 => WallClock::Off,
+            1 => WallClock::Seconds,
+            2 => WallClock::Microseconds,
+            3 => WallClock::Epoch,
+            _ => return Err("-t can be given three times at most".into()),
+        };
+        Ok(TextOptions {
+            style: if self.strace {
+                Style::Strace
+            } else {
+                Style::Annotated
+            },
+            column: usize::from(self.column),
+            stamps: Stamps {
+                wall,
+                relative: self.relative,
+            },
+            durations: self.durations,
+            verbose: self.verbose,
+            quiet: self.quiet,
+            signals: SignalSet::ALL,
+            pids: if self.decode_pids {
+                Pids::Names
+            } else if self.pidns_translation {
+                Pids::Translated
+            } else {
+                Pids::Plain
+            },
+            follow: !self.no_follow,
+            shown: Shown::ALL,
+        })
+    }
+
+    /// Key and value of each filter, in strace's two spellings.
+    fn filters(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let short = self.expressions.iter().map(|expression| {
+            let (key, value) = expression.split_once('=').unwrap_or(("trace", expression));
+            match key {
+                "signal" | "signals" | "s" => ("signal", value),
+                "status" => ("status", value),
+                "trace" | "t" => ("trace", value),
+                _ => ("trace", expression.as_str()),
+            }
+        });
+        short
+            .chain(self.trace.iter().map(|value| ("trace", value.as_str())))
+            .chain(self.signal.iter().map(|value| ("signal", value.as_str())))
+            .chain(self.status.iter().map(|value| ("status", value.as_str())))
+    }
+
+    fn output_to(&self) -> Result<OutputTo, String> {
+        let split = self.follow >= 2;
+        let Some(output) = &self.output else {
+            return if split {
+                Err("-ff writes a file for each task: name their prefix with -o FILE".into())
+            } else {
+                Ok(OutputTo::Stderr)
+            };
+        };
+        match output.as_bytes() {
+            [b'|' | b'!', ..] if split => {
+                Err("-ff and a command in -o exclude each other: -ff writes files".into())
+            }
+            [b'|' | b'!', command @ ..] => {
+                Ok(OutputTo::Command(OsString::from_vec(command.to_vec())))
+            }
+            _ if split => Ok(OutputTo::PerTask(PathBuf::from(output))),
+            _ => Ok(OutputTo::File(PathBuf::from(output))),
+        }
+    }
+}
+
+/// Pids, separated by commas or white space, as `pidof` and `pgrep` print them.
+fn pids(lists: &[OsString]) -> Result<Vec<i32>, String> {
+    let own = i32::try_from(std::process::id()).unwrap_or(0);
+    let mut found = Vec::new();
+    for list in lists {
+        let text = list.to_string_lossy();
+        let words = text.split(|c: char| c == ',' || c.is_whitespace());
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+        if words.is_empty() {
+            return Err("-p wants a pid, and this list is empty: \
+                        perhaps the process that was looked for does not run"
+                .into());
+        }
+        for word in words {
+            let pid = match word.parse::<i32>() {
+                Ok(0) => Err("pid 0 is no process".to_owned()),
+                Ok(pid) if pid == own => Err(format!("{pid} is wait4-strace itself")),
+                Ok(pid) if pid > 0 => Ok(pid),
+                _ => Err(format!(
+                    "{word:?} is no pid: a pid is a number from 1 to {}",
+                    i32::MAX
+                )),
+            };
+            let pid = pid.map_err(|why| {
+                format!("cannot attach: {why}; `pgrep -a NAME` finds the pids of those that run")
+            })?;
+            if !found.contains(&pid) {
+                found.push(pid);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn env_change(word: &OsString) -> EnvChange {
+    let bytes = word.as_bytes();
+    match bytes.iter().position(|byte| *byte == b'=') {
+        Some(at) => {
+            let (name, value) = bytes.split_at(at);
+            EnvChange::Set(
+                OsString::from_vec(name.to_vec()),
+                OsString::from_vec(value.get(1..).unwrap_or(&[]).to_vec()),
+            )
+        }
+        None => EnvChange::Unset(word.clone()),
+    }
+}
+
+/// The words of a set, and whether they are excluded (`!` in front).
+fn set_words(set: &str) -> (bool, impl Iterator<Item = &str>) {
+    let (negated, words) = match set.strip_prefix('!') {
+        Some(rest) => (true, rest),
+        None => (false, set),
+    };
+    (negated, words.split(',').map(str::trim))
+}
+
+fn parse_calls(set: &str) -> Result<WaitCalls, String> {
+    let (negated, words) = set_words(set);
+    let mut calls = WaitCalls::default();
+    for word in words {
+        match word {
+            "wait" | "all" => calls = WaitCalls::ALL,
+            "none" => {}
+            "wait4" => calls.wait4 = true,
+            "waitid" => calls.waitid = true,
+            "waitpid" => calls.waitpid = true,
+            _ => {
+                return Err(format!(
+                    "{word:?} is no call to trace (-e trace=): there are wait4, waitid, waitpid, \
+                     wait (all three) and none; strace traces others"
+                ));
+            }
+        }
+    }
+    if negated {
+        calls = WaitCalls {
+            wait4: !calls.has(WaitCall::Wait4),
+            waitid: !calls.has(WaitCall::Waitid),
+            waitpid: !calls.has(WaitCall::Waitpid),
+        };
+    }
+    Ok(calls)
+}
+
+fn parse_signals(set: &str) -> Result<SignalSet, String> {
+    let (negated, words) = set_words(set);
+    let mut bits = 0u64;
+    for word in words {
+        bits |= match word {
+            "all" => u64::MAX,
+            "none" => 0,
+            _ => {
+                let signal = Signal::from_name(word).ok_or_else(|| {
+                    format!("{word:?} is no signal (-e signal=): `kill -l` lists their names")
+                })?;
+                1 << (signal.raw() - 1)
+            }
+        };
+    }
+    Ok(SignalSet(if negated { !bits } else { bits }))
+}
+
+fn parse_statuses(set: &str) -> Result<Shown, String> {
+    let (negated, words) = set_words(set);
+    let mut shown = Shown::NONE;
+    for word in words {
+        match word {
+            "all" => shown = Shown::ALL,
+            "none" | "unavailable" => {}
+            "successful" => shown.successful = true,
+            "failed" => shown.failed = true,
+            "unfinished" => shown.unfinished = true,
+            "detached" => shown.detached = true,
+            _ => {
+                return Err(format!(
+                    "{word:?} is no result (-e status=): there are successful, failed, \
+                     unfinished, detached, all and none"
+                ));
+            }
+        }
+    }
+    Ok(if negated { shown.complement() } else { shown })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn config(words: &[&str]) -> Result<Config, String> {
+        let words = ["wait4-strace"].iter().chain(words);
+        Flags::try_parse_from(words)
+            .map_err(|error| error.to_string())?
+            .mean()
+    }
+
+    fn refusal(words: &[&str]) -> String {
+        config(words).unwrap_err()
+    }
+
+    #[test]
+    fn the_flags_do_not_contradict_each_other() {
+        Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn the_short_help_fits_on_a_screen_and_each_flag_has_one_line() {
+        let help = Flags::command().render_help().to_string();
+        let flags = help
+            .lines()
+            .filter(|line| line.trim_start().starts_with('-'))
+            .count();
+        assert!(flags <= 23, "{flags} flags in -h");
+    }
+
+    #[test]
+    fn pids_come_in_lists_with_commas_or_spaces() {
+        let config = config(&["-p", "12,13", "-p", "14 15\n16", "-p12"]).unwrap();
+        assert_eq!(config.attach, [12, 13, 14, 15, 16]);
+        assert!(config.command.is_none());
+    }
+
+    #[test]
+    fn a_word_that_is_no_pid_is_refused_with_the_way_out() {
+        for word in ["0", "-1", "abc", "99999999999", "1.5", "0x10"] {
+            assert!(refusal(&["-p", word]).contains("pgrep"), "{word}");
+        }
+        let own = std::process::id().to_string();
+        assert!(refusal(&["-p", &own]).contains("itself"));
+        assert!(refusal(&["-p", ""]).contains("does not run"));
+    }
+
+    #[test]
+    fn the_command_keeps_its_own_flags() {
+        let with = config(&["--strace", "ls", "-l", "--color"]).unwrap();
+        assert_eq!(with.command.unwrap().argv, ["ls", "-l", "--color"]);
+        assert_eq!(with.text.style, Style::Strace);
+        let with = config(&["--", "-odd", "-p"]).unwrap();
+        assert_eq!(with.command.unwrap().argv, ["-odd", "-p"]);
+    }
+
+    #[test]
+    fn sets_are_read_as_strace_reads_them() {
+        assert_eq!(parse_calls("wait"), Ok(WaitCalls::ALL));
+        assert_eq!(parse_calls("none"), Ok(WaitCalls::default()));
+        assert!(!parse_calls("!wait4").unwrap().wait4);
+        let set = parse_signals("CHLD,SIGRT_5,9").unwrap();
+        assert!(set.has(Signal::CHLD) && set.has(Signal::from_raw(37)) && set.has(Signal::KILL));
+        assert!(!set.has(Signal::TERM));
+        assert!(!parse_signals("!chld").unwrap().has(Signal::CHLD));
+        assert_eq!(parse_signals("none"), Ok(SignalSet(0)));
+        assert!(parse_signals("SIGNOPE").unwrap_err().contains("kill -l"));
+        assert!(
+            parse_calls("open")
+                .unwrap_err()
+                .contains("strace traces others")
+        );
+        assert!(!parse_statuses("!failed").unwrap().failed);
+    }
+
+    #[test]
+    fn both_spellings_of_a_filter_are_taken() {
+        let short = config(&["-e", "trace=waitid", "-e", "signal=none", "x"]).unwrap();
+        let long = config(&["--trace=waitid", "--signal=none", "x"]).unwrap();
+        assert_eq!(short.calls, long.calls);
+        assert_eq!(short.text.signals, long.text.signals);
+        assert!(config(&["-e", "wait4", "x"]).unwrap().calls.wait4);
+    }
+
+    #[test]
+    fn an_output_is_a_file_a_command_or_a_prefix() {
+        let output = |words: &[&str]| config(words).unwrap().output;
+        assert_eq!(output(&["x"]), OutputTo::Stderr);
+        assert_eq!(output(&["-o", "f", "x"]), OutputTo::File("f".into()));
+        assert_eq!(
+            output(&["-o", "|cat", "x"]),
+            OutputTo::Command("cat".into())
+        );
+        assert_eq!(output(&["-ffof", "x"]), OutputTo::PerTask("f".into()));
+        assert!(refusal(&["-ff", "x"]).contains("-o FILE"));
+    }
+
+    #[test]
+    fn the_environment_is_changed_in_order() {
+        let config = config(&["-E", "A=b=c", "-E", "D", "x"]).unwrap();
+        assert_eq!(
+            config.command.unwrap().env,
+            [
+                EnvChange::Set("A".into(), "b=c".into()),
+                EnvChange::Unset("D".into())
+            ]
+        );
+    }
+}

@@ -1,0 +1,207 @@
+//! From the words of a command line to a program that can be executed.
+
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use nix::unistd::User;
+
+use crate::exit::Exit;
+use crate::kernel::{Errno, WaitCalls};
+use crate::sys::seccomp::Filter;
+use crate::sys::spawn::{Identity, Program, Report};
+
+/// Where commands are looked for when there is no `PATH`, as execvp does.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// A command to launch.
+#[derive(Clone, Debug, Default)]
+pub struct CommandLine {
+    /// The command and its arguments; never empty.
+    pub argv: Vec<OsString>,
+    /// Changes of the environment (`-E`), in order.
+    pub env: Vec<EnvChange>,
+    /// Whom to run it as (`-u`).
+    pub user: Option<String>,
+}
+
+/// One change of the environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnvChange {
+    /// `-E NAME=VALUE`
+    Set(OsString, OsString),
+    /// `-E NAME`
+    Unset(OsString),
+}
+
+impl CommandLine {
+    /// Make all that the new process needs, so that it need not allocate.
+    ///
+    /// # Errors
+    /// A sentence on what is wrong with the words.
+    pub(crate) fn program(&self, filtered: Option<WaitCalls>) -> Result<Program, String> {
+        let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        for change in &self.env {
+            match change {
+                EnvChange::Set(name, value) => {
+                    env.insert(name.clone(), value.clone());
+                }
+                EnvChange::Unset(name) => {
+                    env.remove(name);
+                }
+            }
+        }
+        let name = self
+            .argv
+            .first()
+            .map(OsString::as_os_str)
+            .unwrap_or_default();
+        let candidates = candidates(name, env.get(OsStr::new("PATH")));
+        let env = env.into_iter().map(|(mut name, value)| {
+            name.push("=");
+            name.push(value);
+            name
+        });
+        Ok(Program {
+            candidates: c_strings(candidates)?,
+            argv: c_strings(self.argv.iter().cloned())?,
+            env: c_strings(env)?,
+            identity: self.user.as_deref().map(identity).transpose()?,
+            filter: filtered.map(|calls| Filter::new(|call| calls.has(call))),
+        })
+    }
+
+    /// The command's name, for messages.
+    fn name(&self) -> String {
+        let name = self.argv.first().cloned().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Why the command never ran, and the exit status that says so.
+    pub(crate) fn explain(&self, report: Report) -> (String, Exit) {
+        let name = self.name();
+        let errno = match report {
+            Report::Exec(errno) | Report::NoFilter(errno) => errno,
+            Report::Identity(errno) => {
+                let user = self.user.as_deref().unwrap_or_default();
+                let text = format!("cannot become the user {user}: {errno}; only root can (-u)");
+                return (text, Exit::Failed);
+            }
+        };
+        match errno {
+            Errno::NOENT if !name.contains('/') => (
+                format!("cannot find the command {name:?} in PATH"),
+                Exit::NotFound,
+            ),
+            Errno::NOENT if Path::new(&name).exists() => (
+                format!(
+                    "cannot execute {name:?}: its interpreter (behind #!) or loader does not exist"
+                ),
+                Exit::NotExecutable,
+            ),
+            Errno::NOENT => (
+                format!("cannot execute {name:?}: there is no such file"),
+                Exit::NotFound,
+            ),
+            Errno::ACCES if Path::new(&name).is_dir() => (
+                format!("cannot execute {name:?}: it is a directory"),
+                Exit::NotExecutable,
+            ),
+            Errno::ACCES => (
+                format!(
+                    "cannot execute {name:?}: permission denied; `chmod +x` makes it a program"
+                ),
+                Exit::NotExecutable,
+            ),
+            errno => (
+                format!("cannot execute {name:?}: {errno}"),
+                Exit::NotExecutable,
+            ),
+        }
+    }
+}
+
+/// The paths to try: the name itself if it has a slash, else one for each
+/// directory of `PATH`, of which an empty one is the working directory.
+fn candidates(name: &OsStr, path: Option<&OsString>) -> Vec<OsString> {
+    let bytes = name.as_bytes();
+    if bytes.contains(&b'/') {
+        return vec![name.to_owned()];
+    }
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    let path = path.map_or(DEFAULT_PATH.as_bytes(), |path| path.as_bytes());
+    let directories = path.split(|byte| *byte == b':');
+    let paths = directories.map(|directory| {
+        let directory = if directory.is_empty() {
+            b"."
+        } else {
+            directory
+        };
+        OsString::from_vec([directory, b"/", bytes].concat())
+    });
+    paths.collect()
+}
+
+fn c_strings(words: impl IntoIterator<Item = OsString>) -> Result<Vec<CString>, String> {
+    let strings = words.into_iter().map(|word| CString::new(word.into_vec()));
+    strings
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("an argument holds a NUL byte: {error}"))
+}
+
+fn identity(name: &str) -> Result<Identity, String> {
+    let found = User::from_name(name).map_err(|errno| format!("cannot look up {name}: {errno}"))?;
+    let user = found.ok_or_else(|| {
+        format!("there is no user {name:?} (-u); `getent passwd` lists those there are")
+    })?;
+    let c_name = CString::new(name).map_err(|error| format!("{name:?}: {error}"))?;
+    let groups = nix::unistd::getgrouplist(&c_name, user.gid)
+        .map_err(|errno| format!("cannot look up the groups of {name}: {errno}"))?;
+    Ok(Identity {
+        uid: user.uid.as_raw(),
+        gid: user.gid.as_raw(),
+        groups: groups.into_iter().map(nix::unistd::Gid::as_raw).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tried(name: &str, path: Option<&str>) -> Vec<String> {
+        let path = path.map(OsString::from);
+        let found = candidates(OsStr::new(name), path.as_ref());
+        found
+            .into_iter()
+            .map(|path| path.into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_command_is_looked_for_as_a_shell_does() {
+        assert_eq!(tried("./a", Some("/x")), ["./a"]);
+        assert_eq!(tried("a", Some("/x::/y")), ["/x/a", "./a", "/y/a"]);
+        assert_eq!(tried("a", None), ["/bin/a", "/usr/bin/a"]);
+        assert_eq!(tried("a", Some("")), ["./a"]);
+        assert!(tried("", Some("/x")).is_empty());
+    }
+
+    #[test]
+    fn a_command_that_never_ran_has_its_status_and_a_way_out() {
+        let command = |name: &str| CommandLine {
+            argv: vec![name.into()],
+            ..CommandLine::default()
+        };
+        let (text, exit) = command("no-such").explain(Report::Exec(Errno::NOENT));
+        assert_eq!(exit, Exit::NotFound);
+        assert!(text.contains("PATH"));
+        let (text, exit) = command("/").explain(Report::Exec(Errno::ACCES));
+        assert_eq!(exit, Exit::NotExecutable);
+        assert!(text.contains("directory"));
+        let (_, exit) = command("/bin/sh").explain(Report::Exec(Errno::NOENT));
+        assert_eq!(exit, Exit::NotExecutable);
+    }
+}

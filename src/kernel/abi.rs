@@ -1,0 +1,322 @@
+//! The ABIs: which numbers are wait calls, and how wide the words are.
+//!
+//! An ABI is data, chosen at each stop, and not the machine's architecture:
+//! 64-bit code may call through `int $0x80`.
+
+/// A system call ABI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names of the architectures")]
+pub enum Abi {
+    X86_64,
+    I386,
+    X32,
+    Aarch64,
+    Arm,
+    Riscv64,
+}
+
+/// A call of the wait family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WaitCall {
+    /// `wait4(pid, wstatus, options, rusage)`
+    Wait4,
+    /// `waitid(idtype, id, infop, options, rusage)`: the kernel's has five.
+    Waitid,
+    /// `waitpid(pid, wstatus, options)`: i386 has it as a call of its own.
+    Waitpid,
+}
+
+impl WaitCall {
+    /// The call's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            WaitCall::Wait4 => "wait4",
+            WaitCall::Waitid => "waitid",
+            WaitCall::Waitpid => "waitpid",
+        }
+    }
+}
+
+/// A set of wait calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the calls' names")]
+pub struct WaitCalls {
+    pub wait4: bool,
+    pub waitid: bool,
+    pub waitpid: bool,
+}
+
+impl WaitCalls {
+    /// All of them.
+    pub const ALL: WaitCalls = WaitCalls {
+        wait4: true,
+        waitid: true,
+        waitpid: true,
+    };
+
+    /// Whether `call` is in the set.
+    #[must_use]
+    pub const fn has(self, call: WaitCall) -> bool {
+        match call {
+            WaitCall::Wait4 => self.wait4,
+            WaitCall::Waitid => self.waitid,
+            WaitCall::Waitpid => self.waitpid,
+        }
+    }
+}
+
+/// A call that creates a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CloneCall {
+    /// No arguments.
+    Fork,
+    /// No arguments.
+    Vfork,
+    /// The flags are the first argument.
+    Clone,
+    /// The flags are the first word of what the first argument points to.
+    Clone3,
+}
+
+/// How a `struct rusage` lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RusageLayout {
+    /// 18 words of 8 bytes.
+    Bits64,
+    /// 18 words of 4 bytes.
+    Bits32,
+}
+
+impl RusageLayout {
+    /// Bytes in all.
+    #[must_use]
+    pub const fn size(self) -> usize {
+        match self {
+            RusageLayout::Bits64 => 144,
+            RusageLayout::Bits32 => 72,
+        }
+    }
+}
+
+/// How a `siginfo_t` lies in memory; always 128 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SiginfoLayout {
+    /// The union starts at 16, pointers have 8 bytes.
+    Bits64,
+    /// The union starts at 12, pointers have 4 bytes.
+    Bits32,
+    /// As `Bits32`, but SIGCHLD's clocks have 8 bytes (`_sigchld_x32`).
+    X32,
+}
+
+/// x32's bit in a call's number (`__X32_SYSCALL_BIT`).
+const X32_BIT: u32 = 0x4000_0000;
+
+impl Abi {
+    /// Every ABI.
+    pub const ALL: [Abi; 6] = [
+        Abi::X86_64,
+        Abi::I386,
+        Abi::X32,
+        Abi::Aarch64,
+        Abi::Arm,
+        Abi::Riscv64,
+    ];
+
+    /// The ABI of a call by its `AUDIT_ARCH_*` (`include/uapi/linux/audit.h`)
+    /// and number; `None` for an architecture that we do not know.
+    #[must_use]
+    pub const fn from_audit(arch: u32, nr: u64) -> Option<Abi> {
+        Some(match arch {
+            0xc000_003e if nr & X32_BIT as u64 != 0 && nr <= u32::MAX as u64 => Abi::X32,
+            0xc000_003e => Abi::X86_64,
+            0x4000_0003 => Abi::I386,
+            0xc000_00b7 => Abi::Aarch64,
+            0x4000_0028 => Abi::Arm,
+            0xc000_00f3 => Abi::Riscv64,
+            _ => return None,
+        })
+    }
+
+    /// The ABI's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Abi::X86_64 => "x86_64",
+            Abi::I386 => "i386",
+            Abi::X32 => "x32",
+            Abi::Aarch64 => "aarch64",
+            Abi::Arm => "arm",
+            Abi::Riscv64 => "riscv64",
+        }
+    }
+
+    /// The numbers of the wait calls.
+    #[must_use]
+    pub const fn wait_numbers(self) -> &'static [(u32, WaitCall)] {
+        use WaitCall::{Wait4, Waitid, Waitpid};
+        match self {
+            Abi::X86_64 => &[(61, Wait4), (247, Waitid)],
+            Abi::I386 => &[(7, Waitpid), (114, Wait4), (284, Waitid)],
+            Abi::X32 => &[(X32_BIT | 61, Wait4), (X32_BIT | 529, Waitid)],
+            Abi::Aarch64 | Abi::Riscv64 => &[(260, Wait4), (95, Waitid)],
+            Abi::Arm => &[(114, Wait4), (280, Waitid)],
+        }
+    }
+
+    /// The wait call with this number.
+    #[must_use]
+    pub fn wait_call(self, nr: u64) -> Option<WaitCall> {
+        let found = self
+            .wait_numbers()
+            .iter()
+            .find(|(number, _)| u64::from(*number) == nr);
+        found.map(|(_, call)| *call)
+    }
+
+    /// The call with this number, if it creates a task.
+    #[must_use]
+    pub fn clone_call(self, nr: u64) -> Option<CloneCall> {
+        use CloneCall::{Clone, Clone3, Fork, Vfork};
+        let nr = u32::try_from(nr).ok()?;
+        let (base, fork, vfork) = match self {
+            Abi::X86_64 => (0, 57, 58),
+            Abi::X32 => (X32_BIT, X32_BIT | 57, X32_BIT | 58),
+            Abi::I386 | Abi::Arm => (0, 2, 190),
+            // Newer architectures have clone alone.
+            Abi::Aarch64 | Abi::Riscv64 => (0, u32::MAX, u32::MAX),
+        };
+        Some(match nr {
+            _ if nr == self.clone_nr() => Clone,
+            _ if nr == base | 435 => Clone3,
+            _ if nr == fork => Fork,
+            _ if nr == vfork => Vfork,
+            _ => return None,
+        })
+    }
+
+    /// The number of clone.
+    #[must_use]
+    pub const fn clone_nr(self) -> u32 {
+        match self {
+            Abi::X86_64 => 56,
+            Abi::X32 => X32_BIT | 56,
+            Abi::I386 | Abi::Arm => 120,
+            Abi::Aarch64 | Abi::Riscv64 => 220,
+        }
+    }
+
+    /// The number of unshare.
+    #[must_use]
+    pub const fn unshare(self) -> u32 {
+        match self {
+            Abi::X86_64 => 272,
+            Abi::X32 => X32_BIT | 272,
+            Abi::I386 => 310,
+            Abi::Arm => 337,
+            Abi::Aarch64 | Abi::Riscv64 => 97,
+        }
+    }
+
+    /// The number of setns.
+    #[must_use]
+    pub const fn setns(self) -> u32 {
+        match self {
+            Abi::X86_64 => 308,
+            Abi::X32 => X32_BIT | 308,
+            Abi::I386 => 346,
+            Abi::Arm => 375,
+            Abi::Aarch64 | Abi::Riscv64 => 268,
+        }
+    }
+
+    /// How its rusages lie in memory.
+    #[must_use]
+    pub const fn rusage_layout(self) -> RusageLayout {
+        match self {
+            Abi::I386 | Abi::Arm => RusageLayout::Bits32,
+            _ => RusageLayout::Bits64,
+        }
+    }
+
+    /// How its siginfos lie in memory.
+    #[must_use]
+    pub const fn siginfo_layout(self) -> SiginfoLayout {
+        match self {
+            Abi::I386 | Abi::Arm => SiginfoLayout::Bits32,
+            Abi::X32 => SiginfoLayout::X32,
+            _ => SiginfoLayout::Bits64,
+        }
+    }
+
+    /// An argument register as the call sees it: 32 bits in 32-bit ABIs.
+    #[must_use]
+    pub const fn argument(self, register: u64) -> u64 {
+        match self {
+            Abi::I386 | Abi::Arm | Abi::X32 => register & 0xffff_ffff,
+            _ => register,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_abi_follows_from_architecture_and_number() {
+        assert_eq!(Abi::from_audit(0xc000_003e, 61), Some(Abi::X86_64));
+        assert_eq!(Abi::from_audit(0xc000_003e, 0x4000_003d), Some(Abi::X32));
+        // -1, as a skipped call has it, is no x32 call.
+        assert_eq!(Abi::from_audit(0xc000_003e, u64::MAX), Some(Abi::X86_64));
+        assert_eq!(Abi::from_audit(0x4000_0003, 7), Some(Abi::I386));
+        assert_eq!(Abi::from_audit(0xc000_00b7, 260), Some(Abi::Aarch64));
+        assert_eq!(Abi::from_audit(0x4000_0028, 114), Some(Abi::Arm));
+        assert_eq!(Abi::from_audit(0xc000_00f3, 95), Some(Abi::Riscv64));
+        assert_eq!(Abi::from_audit(0x8000_0016, 61), None);
+    }
+
+    #[test]
+    fn each_abi_has_its_own_wait_numbers() {
+        let calls = |abi: Abi| -> Vec<(u64, WaitCall)> {
+            let numbers = (0..2000).chain(0x4000_0000..0x4000_0800);
+            numbers
+                .filter_map(|nr| Some((nr, abi.wait_call(nr)?)))
+                .collect()
+        };
+        use WaitCall::{Wait4, Waitid, Waitpid};
+        assert_eq!(calls(Abi::X86_64), [(61, Wait4), (247, Waitid)]);
+        assert_eq!(
+            calls(Abi::I386),
+            [(7, Waitpid), (114, Wait4), (284, Waitid)]
+        );
+        assert_eq!(
+            calls(Abi::X32),
+            [(0x4000_003d, Wait4), (0x4000_0211, Waitid)]
+        );
+        assert_eq!(calls(Abi::Aarch64), [(95, Waitid), (260, Wait4)]);
+        assert_eq!(calls(Abi::Riscv64), [(95, Waitid), (260, Wait4)]);
+        assert_eq!(calls(Abi::Arm), [(114, Wait4), (280, Waitid)]);
+    }
+
+    #[test]
+    fn the_calls_that_create_tasks_are_known() {
+        assert_eq!(Abi::X86_64.clone_call(435), Some(CloneCall::Clone3));
+        assert_eq!(Abi::X86_64.clone_call(58), Some(CloneCall::Vfork));
+        assert_eq!(Abi::X32.clone_call(0x4000_0038), Some(CloneCall::Clone));
+        assert_eq!(Abi::I386.clone_call(2), Some(CloneCall::Fork));
+        assert_eq!(Abi::I386.clone_call(56), None);
+        assert_eq!(Abi::Aarch64.clone_call(220), Some(CloneCall::Clone));
+        assert_eq!(Abi::Riscv64.clone_call(57), None);
+    }
+
+    #[test]
+    fn words_of_32_bit_abis_are_cut() {
+        for abi in Abi::ALL {
+            let wide = matches!(abi, Abi::X86_64 | Abi::Aarch64 | Abi::Riscv64);
+            let expected = if wide { u64::MAX } else { 0xffff_ffff };
+            assert_eq!(abi.argument(u64::MAX), expected, "{}", abi.name());
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Three kinds of numbers that all print as a pid and must not be mixed up.
+
+use std::fmt;
+
+macro_rules! id {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(i32);
+
+        impl $name {
+            /// The id with this number.
+            #[must_use]
+            pub const fn new(number: i32) -> Self {
+                Self(number)
+            }
+
+            /// The number.
+            #[must_use]
+            pub const fn raw(self) -> i32 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id! {
+    /// A thread's id, in the tracer's pid namespace.
+    Tid
+}
+id! {
+    /// A process's id, in the tracer's pid namespace: the tid of its leader.
+    Tgid
+}
+id! {
+    /// A process's id as a tracee passes or receives it: in *its* namespace.
+    NsPid
+}
+
+impl Tgid {
+    /// The thread that leads the process.
+    #[must_use]
+    pub const fn leader(self) -> Tid {
+        Tid(self.0)
+    }
+}

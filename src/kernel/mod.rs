@@ -1,0 +1,32 @@
+//! The kernel's words as types: ids, signals, errnos, wait statuses, options,
+//! targets, rusages, siginfos, and how each ABI lays them out.
+//!
+//! Pure: no I/O, no unsafe, nothing of the rest of the crate. Whatever number
+//! the kernel or a tracee hands over is data here, never a panic.
+
+mod abi;
+mod bytes;
+mod clone;
+mod errno;
+mod ids;
+mod options;
+mod ptrace_event;
+mod rusage;
+mod si_code;
+mod siginfo;
+mod signal;
+mod syscall_names;
+mod target;
+mod wait_status;
+
+pub use abi::{Abi, CloneCall, RusageLayout, SiginfoLayout, WaitCall, WaitCalls};
+pub use clone::{CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CLONE_UNTRACED};
+pub use errno::Errno;
+pub use ids::{NsPid, Tgid, Tid};
+pub use options::{ParseOptionsError, WaitOptions};
+pub use ptrace_event::PtraceEvent;
+pub use rusage::{Rusage, TimeVal};
+pub use siginfo::{Fields, SigInfo};
+pub use signal::Signal;
+pub use target::{IdType, ParseIdTypeError};
+pub use wait_status::{Status, WaitStatus};

@@ -1,0 +1,128 @@
+//! `struct rusage` (`man 2 getrusage`).
+
+use super::RusageLayout;
+use super::bytes::{i32_at, i64_at};
+
+/// A span of CPU time, as the kernel gives it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TimeVal {
+    /// Seconds.
+    pub sec: i64,
+    /// Microseconds.
+    pub usec: i64,
+}
+
+/// What a child, and the children that it reaped, used. Fields that Linux does
+/// not maintain are kept as they lie in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields of getrusage(2), without ru_")]
+pub struct Rusage {
+    pub utime: TimeVal,
+    pub stime: TimeVal,
+    pub maxrss: i64,
+    pub ixrss: i64,
+    pub idrss: i64,
+    pub isrss: i64,
+    pub minflt: i64,
+    pub majflt: i64,
+    pub nswap: i64,
+    pub inblock: i64,
+    pub oublock: i64,
+    pub msgsnd: i64,
+    pub msgrcv: i64,
+    pub nsignals: i64,
+    pub nvcsw: i64,
+    pub nivcsw: i64,
+}
+
+impl Rusage {
+    /// Decode 18 words of the layout's size; `None` if there are fewer.
+    #[must_use]
+    pub fn from_bytes(layout: RusageLayout, bytes: &[u8]) -> Option<Rusage> {
+        let mut words = [0i64; 18];
+        for (index, word) in words.iter_mut().enumerate() {
+            *word = match layout {
+                RusageLayout::Bits64 => i64_at(bytes, index * 8)?,
+                RusageLayout::Bits32 => i64::from(i32_at(bytes, index * 4)?),
+            };
+        }
+        let [
+            utime_sec,
+            utime_usec,
+            stime_sec,
+            stime_usec,
+            maxrss,
+            ixrss,
+            idrss,
+            isrss,
+            minflt,
+            majflt,
+            nswap,
+            inblock,
+            oublock,
+            msgsnd,
+            msgrcv,
+            nsignals,
+            nvcsw,
+            nivcsw,
+        ] = words;
+        Some(Rusage {
+            utime: TimeVal {
+                sec: utime_sec,
+                usec: utime_usec,
+            },
+            stime: TimeVal {
+                sec: stime_sec,
+                usec: stime_usec,
+            },
+            maxrss,
+            ixrss,
+            idrss,
+            isrss,
+            minflt,
+            majflt,
+            nswap,
+            inblock,
+            oublock,
+            msgsnd,
+            msgrcv,
+            nsignals,
+            nvcsw,
+            nivcsw,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn both_layouts_hold_the_same_words() {
+        let words: Vec<i32> = (1..=18).collect();
+        let narrow: Vec<u8> = words.iter().flat_map(|w| w.to_ne_bytes()).collect();
+        let wide: Vec<u8> = words
+            .iter()
+            .flat_map(|w| i64::from(*w).to_ne_bytes())
+            .collect();
+        assert_eq!((narrow.len(), wide.len()), (72, 144));
+        let usage = Rusage::from_bytes(RusageLayout::Bits64, &wide).unwrap();
+        assert_eq!(
+            Rusage::from_bytes(RusageLayout::Bits32, &narrow),
+            Some(usage)
+        );
+        assert_eq!((usage.utime.sec, usage.utime.usec), (1, 2));
+        assert_eq!((usage.maxrss, usage.nivcsw), (5, 18));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_decode_or_are_too_few(bytes: Vec<u8>) {
+            for layout in [RusageLayout::Bits64, RusageLayout::Bits32] {
+                let got = Rusage::from_bytes(layout, &bytes);
+                prop_assert_eq!(got.is_some(), bytes.len() >= layout.size());
+            }
+        }
+    }
+}

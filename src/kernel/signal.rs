@@ -1,0 +1,196 @@
+//! Signals, real-time ones and impossible ones included.
+
+use std::fmt;
+
+/// A signal number; any number kept. Numbers are those of x86, arm and riscv.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Signal(i32);
+
+/// The first real-time signal of the kernel. glibc keeps two to itself.
+const FIRST_REALTIME: i32 = 32;
+/// The last.
+const LAST: i32 = 64;
+
+/// Names of 1 to 32; strace calls 32 so, and those above `SIGRT_n`.
+const NAMES: [&str; 32] = [
+    "SIGHUP",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGILL",
+    "SIGTRAP",
+    "SIGABRT",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGKILL",
+    "SIGUSR1",
+    "SIGSEGV",
+    "SIGUSR2",
+    "SIGPIPE",
+    "SIGALRM",
+    "SIGTERM",
+    "SIGSTKFLT",
+    "SIGCHLD",
+    "SIGCONT",
+    "SIGSTOP",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGXCPU",
+    "SIGXFSZ",
+    "SIGVTALRM",
+    "SIGPROF",
+    "SIGWINCH",
+    "SIGIO",
+    "SIGPWR",
+    "SIGSYS",
+    "SIGRTMIN",
+];
+
+#[expect(missing_docs, reason = "the constants of signal(7), without their SIG")]
+impl Signal {
+    pub const HUP: Signal = Signal(1);
+    pub const INT: Signal = Signal(2);
+    pub const QUIT: Signal = Signal(3);
+    pub const ILL: Signal = Signal(4);
+    pub const TRAP: Signal = Signal(5);
+    pub const ABRT: Signal = Signal(6);
+    pub const BUS: Signal = Signal(7);
+    pub const FPE: Signal = Signal(8);
+    pub const KILL: Signal = Signal(9);
+    pub const USR1: Signal = Signal(10);
+    pub const SEGV: Signal = Signal(11);
+    pub const USR2: Signal = Signal(12);
+    pub const PIPE: Signal = Signal(13);
+    pub const ALRM: Signal = Signal(14);
+    pub const TERM: Signal = Signal(15);
+    pub const STKFLT: Signal = Signal(16);
+    pub const CHLD: Signal = Signal(17);
+    pub const CONT: Signal = Signal(18);
+    pub const STOP: Signal = Signal(19);
+    pub const TSTP: Signal = Signal(20);
+    pub const TTIN: Signal = Signal(21);
+    pub const TTOU: Signal = Signal(22);
+    pub const URG: Signal = Signal(23);
+    pub const XCPU: Signal = Signal(24);
+    pub const XFSZ: Signal = Signal(25);
+    pub const VTALRM: Signal = Signal(26);
+    pub const PROF: Signal = Signal(27);
+    pub const WINCH: Signal = Signal(28);
+    pub const IO: Signal = Signal(29);
+    pub const PWR: Signal = Signal(30);
+    pub const SYS: Signal = Signal(31);
+}
+
+impl Signal {
+    /// The signal with this number.
+    #[must_use]
+    pub const fn from_raw(number: i32) -> Signal {
+        Signal(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn raw(self) -> i32 {
+        self.0
+    }
+
+    /// The constant's name; real-time signals above the first have none.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        let index = usize::try_from(self.0.checked_sub(1)?).ok()?;
+        NAMES.get(index).copied()
+    }
+
+    /// The signal of a name: with or without `SIG`, in either case, `RT_5`,
+    /// or a number from 1 to 64.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Signal> {
+        if let Ok(number) = name.parse::<i32>() {
+            return (1..=LAST).contains(&number).then_some(Signal(number));
+        }
+        let upper = name.to_ascii_uppercase();
+        let short = upper.strip_prefix("SIG").unwrap_or(&upper);
+        if let Some(offset) = short.strip_prefix("RT_") {
+            let number = offset.parse::<i32>().ok()?.checked_add(FIRST_REALTIME)?;
+            return (FIRST_REALTIME..=LAST)
+                .contains(&number)
+                .then_some(Signal(number));
+        }
+        let short = match short {
+            "CLD" => "CHLD",
+            "POLL" => "IO",
+            "IOT" => "ABRT",
+            other => other,
+        };
+        let index = NAMES
+            .iter()
+            .position(|name| name.strip_prefix("SIG") == Some(short))?;
+        Some(Signal(i32::try_from(index).ok()? + 1))
+    }
+
+    /// Whether its default is to stop the process.
+    #[must_use]
+    pub const fn is_stopping(self) -> bool {
+        matches!(
+            self,
+            Signal::STOP | Signal::TSTP | Signal::TTIN | Signal::TTOU
+        )
+    }
+}
+
+impl fmt::Display for Signal {
+    /// As strace prints it; a number that is no signal prints as a number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None if (FIRST_REALTIME..=LAST).contains(&self.0) => {
+                write!(f, "SIGRT_{}", self.0 - FIRST_REALTIME)
+            }
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_signal_is_found_by_its_name() {
+        for number in 1..=LAST {
+            let signal = Signal(number);
+            let name = signal.to_string();
+            assert_eq!(Signal::from_name(&name), Some(signal), "{name}");
+            let short = name.trim_start_matches("SIG").to_lowercase();
+            assert_eq!(Signal::from_name(&short), Some(signal), "{short}");
+        }
+    }
+
+    #[test]
+    fn real_time_signals_are_counted_from_the_kernels_first() {
+        assert_eq!(Signal(32).to_string(), "SIGRTMIN");
+        assert_eq!(Signal(37).to_string(), "SIGRT_5");
+        assert_eq!(Signal(64).to_string(), "SIGRT_32");
+        assert_eq!(Signal(65).to_string(), "65");
+        assert_eq!(Signal(0).to_string(), "0");
+        assert_eq!(Signal(i32::MIN).to_string(), i32::MIN.to_string());
+    }
+
+    #[test]
+    fn what_is_no_signal_is_refused() {
+        for word in [
+            "",
+            "SIG",
+            "0",
+            "65",
+            "-1",
+            "RT_33",
+            "RT_-1",
+            "NOPE",
+            "SIGSIGINT",
+        ] {
+            assert_eq!(Signal::from_name(word), None, "{word}");
+        }
+    }
+}

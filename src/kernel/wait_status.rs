@@ -1,0 +1,199 @@
+//! The status word of wait4 and waitpid (`man 2 wait`).
+
+use std::fmt;
+
+use super::{PtraceEvent, Signal};
+
+/// A wait status, kept as the raw word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WaitStatus(i32);
+
+/// What a status word says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// `WIFEXITED`: with this code.
+    Exited(u8),
+    /// `WIFSIGNALED`.
+    Signaled {
+        /// `WTERMSIG`.
+        signal: Signal,
+        /// `WCOREDUMP`.
+        core: bool,
+    },
+    /// `WIFSTOPPED`.
+    Stopped {
+        /// `WSTOPSIG`; for a syscall-stop without its 0x80 bit.
+        signal: Signal,
+        /// A ptracer sees a syscall-stop (`PTRACE_O_TRACESYSGOOD`).
+        syscall: bool,
+        /// A ptracer sees an event.
+        event: PtraceEvent,
+    },
+    /// `WIFCONTINUED`.
+    Continued,
+    /// Nothing that the kernel makes.
+    Unknown,
+}
+
+impl WaitStatus {
+    /// The status with this word.
+    #[must_use]
+    pub const fn from_raw(word: i32) -> WaitStatus {
+        WaitStatus(word)
+    }
+
+    /// The word.
+    #[must_use]
+    pub const fn raw(self) -> i32 {
+        self.0
+    }
+
+    /// What the word says, by the macros of `<bits/waitstatus.h>`: bits that
+    /// they do not look at do not matter.
+    #[must_use]
+    pub fn decode(self) -> Status {
+        let [low, high, event_low, event_high] = self.0.to_le_bytes();
+        match low & 0x7f {
+            0 => Status::Exited(high),
+            0x7f if low == 0x7f => {
+                let syscall = is_syscall_stop(high);
+                let signal = if syscall { high & 0x7f } else { high };
+                Status::Stopped {
+                    signal: Signal::from_raw(i32::from(signal)),
+                    syscall,
+                    event: PtraceEvent::from_raw(u16::from_le_bytes([event_low, event_high])),
+                }
+            }
+            0x7f if self.0 == 0xffff => Status::Continued,
+            0x7f => Status::Unknown,
+            signal => Status::Signaled {
+                signal: Signal::from_raw(i32::from(signal)),
+                core: low & 0x80 != 0,
+            },
+        }
+    }
+
+    /// The bits that [`WaitStatus::decode`]'s answer does not account for.
+    fn rest(self) -> i32 {
+        let accounted = match self.decode() {
+            Status::Exited(_) => 0xff00,
+            Status::Signaled { .. } => 0xff,
+            Status::Stopped { .. } | Status::Continued => 0xffff,
+            Status::Unknown => -1,
+        };
+        self.0 & !accounted
+    }
+}
+
+/// SIGTRAP with the bit that tells it from a real one.
+const fn is_syscall_stop(signal: u8) -> bool {
+    signal == 0x85
+}
+
+impl fmt::Display for WaitStatus {
+    /// As strace prints it between the brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.decode() {
+            Status::Exited(code) => {
+                write!(f, "{{WIFEXITED(s) && WEXITSTATUS(s) == {code}}}")?;
+            }
+            Status::Signaled { signal, core } => {
+                let core = if core { " && WCOREDUMP(s)" } else { "" };
+                write!(f, "{{WIFSIGNALED(s) && WTERMSIG(s) == {signal}{core}}}")?;
+            }
+            Status::Stopped {
+                signal, syscall, ..
+            } => {
+                let bit = if syscall { " | 0x80" } else { "" };
+                write!(f, "{{WIFSTOPPED(s) && WSTOPSIG(s) == {signal}{bit}}}")?;
+            }
+            Status::Continued => f.write_str("{WIFCONTINUED(s)}")?,
+            Status::Unknown => write!(f, "{:#x}", self.0)?,
+        }
+        let [low, high, event_low, event_high] = self.rest().to_le_bytes();
+        let event = PtraceEvent::from_raw(u16::from_le_bytes([event_low, event_high]));
+        if event != PtraceEvent::NONE {
+            write!(f, "|{event}<<16")?;
+        }
+        match u16::from_le_bytes([low, high]) {
+            0 => Ok(()),
+            rest => write!(f, "|{rest:#x}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shown(word: i32) -> String {
+        WaitStatus::from_raw(word).to_string()
+    }
+
+    #[test]
+    fn each_form_is_spelled_as_strace_spells_it() {
+        assert_eq!(shown(0x2a00), "{WIFEXITED(s) && WEXITSTATUS(s) == 42}");
+        assert_eq!(
+            shown(0x86),
+            "{WIFSIGNALED(s) && WTERMSIG(s) == SIGABRT && WCOREDUMP(s)}"
+        );
+        assert_eq!(shown(0x0f), "{WIFSIGNALED(s) && WTERMSIG(s) == SIGTERM}");
+        assert_eq!(shown(0x137f), "{WIFSTOPPED(s) && WSTOPSIG(s) == SIGSTOP}");
+        assert_eq!(shown(0xffff), "{WIFCONTINUED(s)}");
+        assert_eq!(
+            shown(0x1_057f),
+            "{WIFSTOPPED(s) && WSTOPSIG(s) == SIGTRAP}|PTRACE_EVENT_FORK<<16"
+        );
+        assert_eq!(
+            shown(0x857f),
+            "{WIFSTOPPED(s) && WSTOPSIG(s) == SIGTRAP | 0x80}"
+        );
+        assert_eq!(
+            shown(0x63_057f),
+            "{WIFSTOPPED(s) && WSTOPSIG(s) == SIGTRAP}|0x63 /* PTRACE_EVENT_??? */<<16"
+        );
+        assert_eq!(shown(0x12ff), "0x12ff");
+    }
+
+    /// libc's own macros, for every word that a kernel makes.
+    #[test]
+    fn all_low_words_agree_with_libc() {
+        for word in 0..=0xffff {
+            match WaitStatus::from_raw(word).decode() {
+                Status::Exited(code) => {
+                    assert!(libc::WIFEXITED(word));
+                    assert_eq!(i32::from(code), libc::WEXITSTATUS(word));
+                }
+                Status::Signaled { signal, core } => {
+                    assert!(libc::WIFSIGNALED(word));
+                    assert_eq!(signal.raw(), libc::WTERMSIG(word));
+                    assert_eq!(core, libc::WCOREDUMP(word));
+                }
+                Status::Stopped {
+                    signal, syscall, ..
+                } => {
+                    assert!(libc::WIFSTOPPED(word));
+                    let bit = if syscall { 0x80 } else { 0 };
+                    assert_eq!(signal.raw() | bit, libc::WSTOPSIG(word));
+                }
+                Status::Continued => assert!(libc::WIFCONTINUED(word)),
+                Status::Unknown => {
+                    let known = libc::WIFEXITED(word)
+                        || libc::WIFSIGNALED(word)
+                        || libc::WIFSTOPPED(word)
+                        || libc::WIFCONTINUED(word);
+                    assert!(!known, "{word:#x}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_word_decodes_and_prints(word: i32) {
+            prop_assert_eq!(WaitStatus::from_raw(word).raw(), word);
+            prop_assert!(!shown(word).is_empty());
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! See how a Linux program waits for its children.
+//!
+//! The data flows one way:
+//!
+//! ```text
+//! launch/attach → tracer (stops) → events → ledger (who is whose child) → outputs
+//!                 └ only unsafe ┘   └──── pure: no ptrace, no /proc, no clock ───┘
+//! ```
+//!
+//! * [`kernel`]: the kernel's words as types, no I/O
+//! * `sys`: the only unsafe code; `tracer`: stops and what follows from them
+//! * [`event`]: what happened, as owned data
+//! * [`ledger`]: who is whose child, and which pid means whom
+//! * [`output`]: what the user sees
+//! * [`run`]: the loop that joins them, [`cli`]: the flags
+
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod command;
+pub mod event;
+pub mod exit;
+pub mod kernel;
+pub mod ledger;
+pub mod output;
+mod pipe;
+mod proc;
+pub mod run;
+mod sys;
+mod tracer;

@@ -1,0 +1,40 @@
+//! What the user sees, made from events and the ledger alone.
+
+mod lanes;
+mod line;
+mod notes;
+mod options;
+mod polls;
+mod sink;
+mod stamps;
+mod styles;
+mod text;
+mod words;
+
+pub use lanes::{Opener, Target};
+pub use options::{Pids, Shown, SignalSet, Style, TextOptions};
+pub use sink::{Destination, Sink};
+pub use stamps::{Clock, Stamps, WallClock};
+pub use styles::Styles;
+pub use text::Text;
+
+use crate::event::{Event, Moment};
+use crate::ledger::Ledger;
+
+/// Something that events are shown by.
+pub trait Output {
+    /// Take an event, after the ledger has.
+    fn event(&mut self, event: &Event, ledger: &Ledger);
+
+    /// Time has passed: show what was kept back, write what was buffered.
+    fn tick(&mut self, now: Moment, ledger: &Ledger);
+
+    /// Whether something is kept back or buffered, so that a tick is wanted.
+    fn wants_tick(&self) -> bool;
+
+    /// The trace is over: show the rest.
+    ///
+    /// # Errors
+    /// The first error that any write met; nothing was written after it.
+    fn finish(&mut self, now: Moment, ledger: &Ledger) -> std::io::Result<()>;
+}

@@ -1,0 +1,91 @@
+//! Runs of equal polls: the first is shown at once, the others as a count.
+
+use std::collections::HashMap;
+
+use crate::event::{Moment, WaitExit};
+use crate::kernel::{Errno, NsPid, Tgid, Tid};
+
+/// A count is shown at least this often, in nanoseconds.
+const AT_LEAST_EVERY: u64 = 1_000_000_000;
+
+/// The polls of one thread that equal the first of their run.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) tgid: Tgid,
+    /// The newest of them.
+    pub(super) last: WaitExit,
+    result: Result<NsPid, Errno>,
+    /// How many were not shown yet.
+    pub(super) count: u64,
+    /// When the one that was shown last ended.
+    pub(super) shown: Moment,
+    /// When the newest ended.
+    pub(super) at: Moment,
+}
+
+/// The run that each thread is in.
+#[derive(Debug, Default)]
+pub(super) struct Polls {
+    runs: HashMap<Tid, Run>,
+}
+
+impl Polls {
+    /// Count a poll that goes on with its thread's run; `false` if it does not.
+    pub(super) fn absorb(&mut self, tid: Tid, at: Moment, exit: &WaitExit) -> bool {
+        let Some(run) = self.runs.get_mut(&tid) else {
+            return false;
+        };
+        let same = run.last.entry == exit.entry && run.result == exit.result;
+        if !same || !exit.found_nothing() {
+            return false;
+        }
+        run.count += 1;
+        run.at = at;
+        run.last.entered = exit.entered;
+        true
+    }
+
+    /// Begin a run with a poll that was shown.
+    pub(super) fn begin(&mut self, tid: Tid, tgid: Tgid, at: Moment, exit: &WaitExit) {
+        let run = Run {
+            tgid,
+            last: exit.clone(),
+            result: exit.result,
+            count: 0,
+            shown: at,
+            at,
+        };
+        self.runs.insert(tid, run);
+    }
+
+    /// End a thread's run; it is returned if some of it was not shown.
+    pub(super) fn end(&mut self, tid: Tid) -> Option<Run> {
+        self.runs.remove(&tid).filter(|run| run.count > 0)
+    }
+
+    /// The threads whose count is due.
+    pub(super) fn due(&self, now: Moment) -> Vec<Tid> {
+        let runs = self.runs.iter();
+        let due = runs.filter(|(_, run)| run.count > 0 && now.since(run.shown) >= AT_LEAST_EVERY);
+        due.map(|(tid, _)| *tid).collect()
+    }
+
+    /// A run whose count is to be shown now; it goes on.
+    pub(super) fn show(&mut self, tid: Tid) -> Option<Run> {
+        let run = self.runs.get_mut(&tid)?;
+        let shown = run.clone();
+        run.count = 0;
+        run.shown = run.at;
+        Some(shown)
+    }
+
+    /// The threads that are in a run.
+    pub(super) fn threads(&self) -> Vec<Tid> {
+        self.runs.keys().copied().collect()
+    }
+
+    /// Whether a count waits to be shown.
+    pub(super) fn any(&self) -> bool {
+        self.runs.values().any(|run| run.count > 0)
+    }
+}

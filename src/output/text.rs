@@ -1,0 +1,596 @@
+//! Call lines as text: strace's grammar, plain or annotated.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::io;
+
+use super::Output;
+use super::lanes::{Lanes, Target};
+use super::line::Line;
+use super::notes::{self, Interruption};
+use super::options::{Pids, Style, TextOptions};
+use super::polls::{Polls, Run};
+use super::sink::Sink;
+use super::stamps::{Clock, Stamper};
+use super::styles::Styles;
+use super::words::{self, Names};
+use crate::event::{Comm, Created, Event, EventKind, How, Image, Moment, WaitEntry, WaitExit};
+use crate::kernel::{SigInfo, Signal, Status, Tgid, Tid, WaitOptions, WaitStatus};
+use crate::ledger::Ledger;
+
+/// A call that is under way.
+#[derive(Debug)]
+struct Open {
+    entry: WaitEntry,
+    entered: Moment,
+    /// Its entry was shown; at its exit the line goes on or is resumed.
+    shown: bool,
+    /// It was interrupted and may be restarted: by which signal, and the exit
+    /// that will be shown if it is not.
+    interrupted: Option<(Option<Signal>, WaitExit)>,
+}
+
+/// The text output.
+pub struct Text {
+    options: TextOptions,
+    styles: Styles,
+    stamper: Stamper,
+    lanes: Lanes,
+    calls: HashMap<Tid, Vec<Open>>,
+    polls: Polls,
+    line: Line,
+    /// A piece of a line that is made before it is styled.
+    piece: String,
+}
+
+impl std::fmt::Debug for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Text")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Output for Text {
+    fn event(&mut self, event: &Event, ledger: &Ledger) {
+        let is_poll = matches!(&event.kind, EventKind::WaitEntered(entry) if self.folds(entry))
+            || matches!(&event.kind, EventKind::WaitEnded(exit) if self.folds(&exit.entry));
+        if !is_poll {
+            self.end_polls(event.tid, ledger);
+        }
+        self.show(event, ledger);
+        self.lanes.settle(event.tid);
+    }
+
+    fn tick(&mut self, now: Moment, ledger: &Ledger) {
+        for tid in self.polls.due(now) {
+            if let Some(run) = self.polls.show(tid) {
+                self.poll_count(tid, &run, ledger);
+            }
+        }
+        self.lanes.write_out();
+    }
+
+    fn wants_tick(&self) -> bool {
+        self.lanes.is_dirty() || self.polls.any()
+    }
+
+    fn finish(&mut self, _now: Moment, ledger: &Ledger) -> io::Result<()> {
+        for tid in self.polls.threads() {
+            self.end_polls(tid, ledger);
+        }
+        self.lanes.finish()
+    }
+}
+
+impl Text {
+    /// A text output whose messages go to `messages` where its lines do not go
+    /// to standard error.
+    #[must_use]
+    pub fn new(
+        options: TextOptions,
+        styles: Styles,
+        clock: Clock,
+        target: Target,
+        messages: Sink,
+    ) -> Text {
+        Text {
+            stamper: Stamper::new(options.stamps, clock),
+            options,
+            styles,
+            lanes: Lanes::new(target, messages),
+            calls: HashMap::new(),
+            polls: Polls::default(),
+            line: Line::default(),
+            piece: String::new(),
+        }
+    }
+
+    /// Write a message, as `wait4-strace: …` on standard error.
+    pub fn message(&mut self, text: &str) {
+        self.lanes.message(&format!("wait4-strace: {text}"));
+        self.lanes.write_out();
+    }
+
+    fn annotates(&self) -> bool {
+        self.options.style == Style::Annotated
+    }
+
+    /// Whether interrupted calls and equal polls are shown as one.
+    fn merges(&self) -> bool {
+        self.annotates() && !self.options.verbose
+    }
+
+    /// Whether a call is a poll that may be one of many: it is shown when its
+    /// result is known, which is at once.
+    fn folds(&self, entry: &WaitEntry) -> bool {
+        self.merges() && entry.options.contains(WaitOptions::NOHANG)
+    }
+
+    fn show(&mut self, event: &Event, ledger: &Ledger) {
+        let tid = event.tid;
+        match &event.kind {
+            EventKind::Found(_) => self.lanes.open(tid),
+            EventKind::Attached { threads } => self.attached(tid, *threads),
+            EventKind::Created(created) => self.created(event, created, ledger),
+            EventKind::Executed { image, former } => {
+                self.executed(event, image, *former, ledger);
+            }
+            EventKind::Ended { status } => {
+                self.unfinished(event, ledger);
+                self.ended(event, *status, ledger);
+                self.lanes.retire(tid);
+            }
+            EventKind::Signalled {
+                signal,
+                info,
+                sender,
+            } => self.signalled(event, *signal, info.as_ref(), *sender, ledger),
+            EventKind::GroupStopped { signal } => {
+                if self.options.signals.has(*signal) {
+                    self.notice(
+                        event,
+                        &format!("--- stopped by {signal} ---"),
+                        false,
+                        ledger,
+                    );
+                }
+            }
+            EventKind::WaitEntered(entry) => self.wait_entered(event, entry, ledger),
+            EventKind::WaitEnded(exit) => self.wait_ended(event, exit, ledger),
+            EventKind::WaitFate { by, eintr } => self.fate(event, *by, *eintr, ledger),
+            EventKind::Adopted { child, from, comm } => {
+                self.adopted(event, *child, *from, *comm, ledger);
+            }
+            EventKind::Detached => self.detached(event),
+            EventKind::Resumed => {}
+        }
+    }
+
+    // Lifecycle.
+
+    fn attached(&mut self, tid: Tid, threads: usize) {
+        if self.options.quiet > 0 {
+            return;
+        }
+        let many = if threads > 1 {
+            format!(" with {threads} threads")
+        } else {
+            String::new()
+        };
+        self.message(&format!("Process {tid} attached{many}"));
+    }
+
+    fn created(&mut self, event: &Event, created: &Created, ledger: &Ledger) {
+        let child = created.child;
+        self.lanes.open(child);
+        if !self.annotates() {
+            if self.options.quiet == 0 {
+                self.message(&format!("Process {child} attached"));
+            }
+            return;
+        }
+        let did = match created.how {
+            How::Fork => "forked",
+            How::Vfork => "vforked",
+            How::Clone => "cloned",
+            How::Thread => "started thread",
+        };
+        let of = match created.parent {
+            Some(parent) => format!(" as a child of {parent}"),
+            None => String::new(),
+        };
+        self.notice(event, &format!("+++ {did} {child}{of} +++"), false, ledger);
+    }
+
+    fn executed(&mut self, event: &Event, image: &Image, former: Option<Tid>, ledger: &Ledger) {
+        if let Some(former) = former {
+            self.unfinished(event, ledger);
+            if self.options.quiet < 3 {
+                let text = format!("+++ superseded by execve in pid {former} +++");
+                // The leader and the thread that took its place were two.
+                self.notice_among(event, &text, false, ledger, 1);
+            }
+            self.calls.remove(&former);
+            self.lanes.retire(former);
+        }
+        self.calls.remove(&event.tid);
+        if !self.annotates() {
+            return;
+        }
+        let mut text = String::from("+++ executed ");
+        let path = image.path.as_deref();
+        // Writing to a String cannot fail.
+        let _ = crate::event::escape(path.unwrap_or(image.comm.as_bytes()), &mut text);
+        if !image.argv.is_empty() {
+            text.push(' ');
+            let _ = notes::arguments(&mut text, image);
+        }
+        text.push_str(" +++");
+        self.notice(event, &text, false, ledger);
+    }
+
+    fn ended(&mut self, event: &Event, status: WaitStatus, ledger: &Ledger) {
+        let (text, wrong) = match status.decode() {
+            Status::Exited(code) => {
+                if self.options.quiet >= 2 {
+                    return;
+                }
+                (format!("+++ exited with {code} +++"), false)
+            }
+            Status::Signaled { signal, core } => {
+                if !self.options.signals.has(signal) {
+                    return;
+                }
+                let dumped = if core { " (core dumped)" } else { "" };
+                (
+                    format!("+++ killed by {signal}{dumped} +++"),
+                    is_crash(signal),
+                )
+            }
+            _ => (format!("+++ ended with {:#x} +++", status.raw()), true),
+        };
+        self.notice_among(event, &text, wrong, ledger, 1);
+    }
+
+    fn signalled(
+        &mut self,
+        event: &Event,
+        signal: Signal,
+        info: Option<&SigInfo>,
+        sender: Option<Comm>,
+        ledger: &Ledger,
+    ) {
+        let open = self
+            .calls
+            .get_mut(&event.tid)
+            .and_then(|calls| calls.last_mut());
+        if let Some((by, _)) = open.and_then(|open| open.interrupted.as_mut()) {
+            by.get_or_insert(signal);
+        }
+        if !self.options.signals.has(signal) {
+            return;
+        }
+        let mut text = format!("--- {signal} ");
+        if let Some(info) = info {
+            let names = self.names(event.tgid, ledger);
+            let _ = words::siginfo(&mut text, info, sender, &names);
+            text.push(' ');
+        }
+        text.push_str("---");
+        self.notice(event, &text, false, ledger);
+    }
+
+    fn adopted(&mut self, event: &Event, child: Tgid, from: Tgid, comm: Comm, ledger: &Ledger) {
+        if !self.annotates() {
+            return;
+        }
+        let dead = ledger.process(from).map(|process| process.image.comm);
+        let mut text = format!("+++ adopted {child} from {from}");
+        if let Some(dead) = dead.filter(|dead| !dead.as_bytes().is_empty()) {
+            let _ = write!(text, " {dead}");
+        }
+        text.push_str(" +++");
+        self.begin(event.tid, event.tgid, comm, event.at, 2);
+        self.line.plain(&text);
+        self.lanes.write(event.tid, &mut self.line, None);
+    }
+
+    fn detached(&mut self, event: &Event) {
+        let tid = event.tid;
+        self.calls.remove(&tid);
+        if self.lanes.is_open(tid) {
+            self.line.plain(" <detached ...>");
+            self.lanes.write(tid, &mut self.line, None);
+        }
+        if self.options.quiet == 0 {
+            self.message(&format!("Process {tid} detached"));
+        }
+        self.lanes.retire(tid);
+    }
+
+    // Waits.
+
+    fn wait_entered(&mut self, event: &Event, entry: &WaitEntry, ledger: &Ledger) {
+        let tid = event.tid;
+        let merges = self.merges();
+        let calls = self.calls.entry(tid).or_default();
+        if entry.is_restart && merges {
+            let same =
+                |open: &Open| open.interrupted.is_some() && open.entry.result_at == entry.result_at;
+            if let Some(index) = calls.iter().rposition(same) {
+                // Those above it were left by a longjmp.
+                calls.truncate(index + 1);
+                return;
+            }
+        }
+        let shown = !self.folds(entry) && self.options.shown.is_all();
+        self.calls.entry(tid).or_default().push(Open {
+            entry: entry.clone(),
+            entered: event.at,
+            shown,
+            interrupted: None,
+        });
+        if shown {
+            let column = self.begin(tid, event.tgid, ledger.comm(tid), event.at, ledger.tasks());
+            let column = column + self.head(event.tgid, entry, ledger);
+            self.lanes.write(tid, &mut self.line, Some(column));
+        }
+    }
+
+    fn wait_ended(&mut self, event: &Event, exit: &WaitExit, ledger: &Ledger) {
+        let tid = event.tid;
+        if self.merges() && exit.is_interrupted() {
+            let open = self.calls.get_mut(&tid).and_then(|calls| calls.last_mut());
+            if let Some(open) = open {
+                let by = open.interrupted.take().and_then(|(by, _)| by);
+                open.interrupted = Some((by, exit.clone()));
+                return;
+            }
+        }
+        let Some(open) = self.calls.get_mut(&tid).and_then(Vec::pop) else {
+            return;
+        };
+        if self.folds(&exit.entry) {
+            if self.polls.absorb(tid, event.at, exit) {
+                let due = self.polls.due(event.at).contains(&tid);
+                if due && let Some(run) = self.polls.show(tid) {
+                    self.poll_count(tid, &run, ledger);
+                }
+                return;
+            }
+            self.end_polls(tid, ledger);
+            if exit.found_nothing() {
+                self.polls.begin(tid, event.tgid, event.at, exit);
+            }
+        }
+        let interruption = open.interrupted.as_ref();
+        let interruption = interruption.map(|(by, _)| Interruption::Restarted(*by));
+        self.finish_call(event, &open, exit, interruption, ledger);
+    }
+
+    /// A handler runs in the midst of an interrupted wait: if the program sees
+    /// EINTR the call is over.
+    fn fate(&mut self, event: &Event, by: Signal, eintr: bool, ledger: &Ledger) {
+        let calls = self.calls.get_mut(&event.tid);
+        let Some(calls) = calls.filter(|_| eintr) else {
+            return;
+        };
+        if let Some(mut open) = calls.pop_if(|open| open.interrupted.is_some())
+            && let Some((_, exit)) = open.interrupted.take()
+        {
+            let interruption = Some(Interruption::Eintr(by));
+            self.finish_call(event, &open, &exit, interruption, ledger);
+        }
+    }
+
+    /// The rest of a call's line: the words of its exit, its result, its note.
+    fn finish_call(
+        &mut self,
+        event: &Event,
+        open: &Open,
+        exit: &WaitExit,
+        interruption: Option<Interruption>,
+        ledger: &Ledger,
+    ) {
+        if !self.options.shown.admits(exit.result.is_ok()) {
+            return;
+        }
+        let tid = event.tid;
+        let mut column = self.resume(event, open, ledger);
+        self.piece.clear();
+        let names = Names {
+            ledger,
+            caller: event.tgid,
+            pids: self.options.pids,
+        };
+        let _ = words::tail(&mut self.piece, exit, self.options.verbose, &names);
+        column += self.line.plain(&self.piece);
+        self.pad_to_result(column);
+        self.piece.clear();
+        let _ = words::result(&mut self.piece, exit, &names);
+        self.line.plain("= ");
+        self.line.plain(&self.piece);
+        if self.options.durations {
+            let nanos = event.at.since(open.entered);
+            let (seconds, micros) = (nanos / 1_000_000_000, nanos / 1000 % 1_000_000);
+            let text = format!(" <{seconds}.{micros:06}>");
+            self.line.styled(&text, self.styles.dim);
+        }
+        if self.annotates() {
+            let note = notes::of_wait(event, exit, interruption, ledger);
+            if !note.is_empty() {
+                let lost = exit.result == Err(crate::kernel::Errno::FAULT);
+                let style = if lost {
+                    self.styles.wrong
+                } else {
+                    self.styles.dim
+                };
+                self.line.styled(&format!("  # {note}"), style);
+            }
+        }
+        self.lanes.write(tid, &mut self.line, None);
+    }
+
+    /// Begin the rest of a call's line: behind its entry if that line is still
+    /// open, else as `<... wait4 resumed>`, or from the start.
+    fn resume(&mut self, event: &Event, open: &Open, ledger: &Ledger) -> usize {
+        let tid = event.tid;
+        if open.shown && self.lanes.is_open(tid) {
+            return self.lanes.column(tid);
+        }
+        let tasks = ledger.tasks().max(1);
+        let column = self.begin(tid, event.tgid, ledger.comm(tid), event.at, tasks);
+        if open.shown {
+            let text = format!("<... {} resumed>", open.entry.call.name());
+            column + self.line.plain(&text)
+        } else {
+            column + self.head(event.tgid, &open.entry, ledger)
+        }
+    }
+
+    /// Calls that a task was in when it ended: they never return.
+    fn unfinished(&mut self, event: &Event, ledger: &Ledger) {
+        for open in self.calls.remove(&event.tid).unwrap_or_default() {
+            if let Some((by, exit)) = &open.interrupted {
+                // It was interrupted and not restarted before the end.
+                let _ = by;
+                self.finish_call(event, &open, exit, None, ledger);
+                continue;
+            }
+            if !self.options.shown.unfinished {
+                continue;
+            }
+            let column = self.resume(event, &open, ledger);
+            let column = column + self.line.plain(" <unfinished ...>)");
+            self.pad_to_result(column);
+            self.line.plain("= ?");
+            self.lanes.write(event.tid, &mut self.line, None);
+        }
+    }
+
+    // Polls.
+
+    fn end_polls(&mut self, tid: Tid, ledger: &Ledger) {
+        if let Some(run) = self.polls.end(tid) {
+            self.poll_count(tid, &run, ledger);
+        }
+    }
+
+    fn poll_count(&mut self, tid: Tid, run: &Run, ledger: &Ledger) {
+        let column = self.begin(tid, run.tgid, ledger.comm(tid), run.at, ledger.tasks());
+        let column = column + self.head(run.tgid, &run.last.entry, ledger);
+        self.piece.clear();
+        let names = Names {
+            ledger,
+            caller: run.tgid,
+            pids: self.options.pids,
+        };
+        let _ = words::tail(&mut self.piece, &run.last, self.options.verbose, &names);
+        let column = column + self.line.plain(&self.piece);
+        self.pad_to_result(column);
+        self.piece.clear();
+        let _ = words::result(&mut self.piece, &run.last, &names);
+        self.line.plain("= ");
+        self.line.plain(&self.piece);
+        let note = notes::of_polls(run.count, run.shown, run.at);
+        self.line.styled(&format!("  # {note}"), self.styles.dim);
+        self.lanes.write(tid, &mut self.line, None);
+    }
+
+    // Pieces of lines.
+
+    fn names<'a>(&self, caller: Tgid, ledger: &'a Ledger) -> Names<'a> {
+        Names {
+            ledger,
+            caller,
+            pids: self.options.pids,
+        }
+    }
+
+    /// A whole line of one text.
+    fn notice(&mut self, event: &Event, text: &str, wrong: bool, ledger: &Ledger) {
+        self.notice_among(event, text, wrong, ledger, 0);
+    }
+
+    /// The same, where the ledger has counted out tasks that this line still
+    /// counts.
+    fn notice_among(
+        &mut self,
+        event: &Event,
+        text: &str,
+        wrong: bool,
+        ledger: &Ledger,
+        more: usize,
+    ) {
+        let tasks = ledger.tasks() + more;
+        self.begin(
+            event.tid,
+            event.tgid,
+            ledger.comm(event.tid),
+            event.at,
+            tasks,
+        );
+        if wrong {
+            self.line.styled(text, self.styles.wrong);
+        } else {
+            self.line.plain(text);
+        }
+        self.lanes.write(event.tid, &mut self.line, None);
+    }
+
+    /// Begin a line: who, and when. Returns the column that counts as reached.
+    fn begin(&mut self, tid: Tid, tgid: Tgid, comm: Comm, at: Moment, tasks: usize) -> usize {
+        self.lanes.interrupt(tid);
+        self.line.text.clear();
+        let named = self.options.pids == Pids::Names;
+        let mut who = String::new();
+        // Writing to a String cannot fail.
+        let _ = match (self.options.style, named) {
+            (Style::Annotated, _) => write!(who, "{:<5} {:<15} ", tid.raw(), comm.to_string()),
+            (Style::Strace, _) if self.lanes.is_stderr() && tasks < 2 => Ok(()),
+            (Style::Strace, false) if self.lanes.is_stderr() => {
+                write!(who, "[pid {:>5}] ", tid.raw())
+            }
+            (Style::Strace, true) if self.lanes.is_stderr() => {
+                write!(who, "[pid {:>5}<{comm}>] ", tid.raw())
+            }
+            _ if self.lanes.is_split() || !self.options.follow => Ok(()),
+            (Style::Strace, false) => write!(who, "{:<5} ", tid.raw()),
+            (Style::Strace, true) => write!(who, "{:<5} ", format!("{tid}<{comm}>")),
+        };
+        let style = self.styles.process(tgid);
+        let column = self.line.styled(&who, style);
+        self.piece.clear();
+        self.stamper.write(at, &mut self.piece);
+        let column = column + self.line.styled(&self.piece, self.styles.dim);
+        // A fixed prefix would only push the results to the right.
+        if self.annotates() { 0 } else { column }
+    }
+
+    /// The words of a call's entry.
+    fn head(&mut self, caller: Tgid, entry: &WaitEntry, ledger: &Ledger) -> usize {
+        self.piece.clear();
+        let names = Names {
+            ledger,
+            caller,
+            pids: self.options.pids,
+        };
+        let _ = words::head(&mut self.piece, entry, &names);
+        self.line.plain(&self.piece)
+    }
+
+    /// At least one space, and up to the column of the `=`.
+    fn pad_to_result(&mut self, column: usize) {
+        self.line.plain(" ");
+        self.line.pad(column + 1, self.options.column);
+    }
+}
+
+/// Signals that a program dies of by a fault of its own.
+fn is_crash(signal: Signal) -> bool {
+    matches!(
+        signal,
+        Signal::SEGV | Signal::ABRT | Signal::BUS | Signal::FPE | Signal::ILL | Signal::SYS
+    )
+}

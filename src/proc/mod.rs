@@ -1,0 +1,101 @@
+//! `/proc`, read by hand, since some of it is read at stops.
+//!
+//! Everything may vanish while it is read: `None` then, never an error.
+
+mod status;
+
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+
+use crate::event::{Comm, Image, NsPids};
+use crate::kernel::{NsPid, Tgid, Tid};
+
+pub(crate) use status::Status;
+
+/// The fields of `/proc/TID/status` that we use.
+pub(crate) fn status(tid: Tid) -> Option<Status> {
+    Status::parse(&fs::read(format!("/proc/{tid}/status")).ok()?)
+}
+
+/// Whether `/proc` shows the pid namespace that we live in: else every look-up
+/// by pid would silently find another process.
+pub(crate) fn shows_our_namespace() -> bool {
+    fs::read("/proc/self/status")
+        .ok()
+        .and_then(|text| Status::parse(&text))
+        .is_some_and(|own| {
+            let pid = i32::try_from(std::process::id()).unwrap_or(0);
+            own.ns_pids == [NsPid::new(pid)]
+        })
+}
+
+/// A task's name.
+pub(crate) fn comm(tid: Tid) -> Option<Comm> {
+    let text = fs::read(format!("/proc/{tid}/comm")).ok()?;
+    Some(Comm::new(text.strip_suffix(b"\n").unwrap_or(&text)))
+}
+
+/// What a process executes. Parts that cannot be read are left out.
+pub(crate) fn image(tgid: Tgid) -> Image {
+    let path = fs::read_link(format!("/proc/{tgid}/exe")).ok();
+    let cmdline = fs::read(format!("/proc/{tgid}/cmdline")).unwrap_or_default();
+    let argv = cmdline.strip_suffix(b"\0").unwrap_or(&cmdline);
+    Image {
+        comm: comm(tgid.leader()).unwrap_or_default(),
+        path: path.map(|path| path.into_os_string().into_vec()),
+        argv: if cmdline.is_empty() {
+            Vec::new()
+        } else {
+            argv.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
+        },
+    }
+}
+
+/// The pids of a process in namespaces inside ours; `None` if it has none.
+pub(crate) fn ns_pids(tgid: Tgid) -> Option<NsPids> {
+    let chain = status(tgid.leader())?.ns_pids;
+    if chain.len() < 2 {
+        return None;
+    }
+    let inode = fs::metadata(format!("/proc/{tgid}/ns/pid")).map_or(0, |meta| meta.ino());
+    Some(NsPids { inode, chain })
+}
+
+/// What a descriptor is, as `/proc` shows it.
+pub(crate) fn fd_link(tgid: Tgid, fd: i32) -> Option<Vec<u8>> {
+    let link = fs::read_link(format!("/proc/{tgid}/fd/{fd}")).ok()?;
+    Some(link.into_os_string().into_vec())
+}
+
+/// The process that a pidfd refers to, in our namespace; -1 once it is reaped.
+pub(crate) fn pidfd_target(tgid: Tgid, fd: i32) -> Option<i32> {
+    let text = fs::read_to_string(format!("/proc/{tgid}/fdinfo/{fd}")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pid:"))?;
+    line.trim().parse().ok()
+}
+
+/// The threads of a process, by any of its tids. Empty if it is gone.
+pub(crate) fn threads(tid: Tid) -> Vec<Tid> {
+    let Ok(entries) = fs::read_dir(format!("/proc/{tid}/task")) else {
+        return Vec::new();
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names
+        .filter_map(|name| name.parse().ok().map(Tid::new))
+        .collect()
+}
+
+/// The children of all threads of a process, dead ones that nobody reaped
+/// included.
+pub(crate) fn children(tgid: Tgid) -> Option<Vec<Tgid>> {
+    let mut found = Vec::new();
+    for tid in threads(tgid.leader()) {
+        let text = fs::read_to_string(format!("/proc/{tgid}/task/{tid}/children")).ok()?;
+        let pids = text
+            .split_ascii_whitespace()
+            .filter_map(|pid| pid.parse().ok());
+        found.extend(pids.map(Tgid::new));
+    }
+    Some(found)
+}

@@ -1,0 +1,92 @@
+//! `/proc/PID/status`, the fields that we use.
+
+use crate::kernel::{NsPid, Signal, Tgid, Tid};
+
+/// Part of `/proc/PID/status` (`man 5 proc_pid_status`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Status {
+    /// One letter: `R`, `S`, `T`, `Z`, …
+    pub(crate) state: u8,
+    pub(crate) tgid: Option<Tgid>,
+    /// The parent; 0 where it lives outside our namespace.
+    pub(crate) parent: Option<Tgid>,
+    /// Who traces it; 0 for nobody.
+    pub(crate) tracer: Option<Tid>,
+    /// Real, effective, saved and file system uid.
+    pub(crate) uids: Vec<u32>,
+    /// Its pid in each namespace, from that of `/proc` inwards.
+    pub(crate) ns_pids: Vec<NsPid>,
+    /// Signals that have a handler, bit `n - 1` for signal `n`.
+    pub(crate) caught: u64,
+    /// Whether it has an address space of its own; kernel threads do not.
+    pub(crate) has_memory: bool,
+}
+
+impl Status {
+    /// `None` where there is no `Tgid:` line.
+    pub(crate) fn parse(text: &[u8]) -> Option<Status> {
+        let mut status = Status::default();
+        for line in text.split(|byte| *byte == b'\n') {
+            // The name comes first and may hold anything but a newline, which
+            // the kernel escapes; all that we read is ASCII.
+            let Ok(line) = str::from_utf8(line) else {
+                continue;
+            };
+            let Some((key, value)) = line.split_once(':') else {
+                continue;
+            };
+            let value = value.trim();
+            let mut numbers = value.split_ascii_whitespace();
+            match key {
+                "State" => status.state = value.bytes().next().unwrap_or(b'?'),
+                "Tgid" => status.tgid = value.parse().ok().map(Tgid::new),
+                "PPid" => status.parent = value.parse().ok().map(Tgid::new),
+                "TracerPid" => status.tracer = value.parse().ok().map(Tid::new),
+                "Uid" => status.uids = numbers.filter_map(|n| n.parse().ok()).collect(),
+                "NSpid" => {
+                    let pids = numbers.by_ref().filter_map(|n| n.parse().ok());
+                    status.ns_pids = pids.map(NsPid::new).collect();
+                }
+                "SigCgt" => status.caught = u64::from_str_radix(value, 16).unwrap_or(0),
+                "VmSize" => status.has_memory = true,
+                _ => {}
+            }
+        }
+        status.tgid.is_some().then_some(status)
+    }
+
+    /// Whether `signal` has a handler.
+    pub(crate) fn catches(&self, signal: Signal) -> bool {
+        let bit = u32::try_from(signal.raw() - 1).unwrap_or(u32::MAX);
+        self.caught.checked_shr(bit).unwrap_or(0) & 1 != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fields_that_we_use_are_found() {
+        let text =
+            b"Name:\ta\\nTgid:\t9\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t42\nNgid:\t0\n\
+            Pid:\t43\nPPid:\t7\nTracerPid:\t5\nUid:\t1\t2\t3\t4\nNSpid:\t43\t2\nVmSize:\t 9 kB\n\
+            SigCgt:\t0000000000010002\n";
+        let status = Status::parse(text).unwrap();
+        assert_eq!(status.state, b'S');
+        assert_eq!(status.tgid, Some(Tgid::new(42)));
+        assert_eq!(status.parent, Some(Tgid::new(7)));
+        assert_eq!(status.tracer, Some(Tid::new(5)));
+        assert_eq!(status.uids, [1, 2, 3, 4]);
+        assert_eq!(status.ns_pids, [NsPid::new(43), NsPid::new(2)]);
+        assert!(status.has_memory);
+        assert!(status.catches(Signal::CHLD) && status.catches(Signal::INT));
+        assert!(!status.catches(Signal::TERM));
+    }
+
+    #[test]
+    fn a_vanished_process_is_nothing() {
+        assert_eq!(Status::parse(b""), None);
+        assert_eq!(Status::parse(b"\xff\xfe:\n::::\n"), None);
+    }
+}

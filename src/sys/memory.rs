@@ -1,0 +1,122 @@
+//! Reading a stopped tracee's memory.
+#![expect(unsafe_code, reason = "process_vm_readv(2) and PTRACE_PEEKDATA")]
+
+use std::ptr;
+
+use super::ptrace::{Fault, Stopped};
+use crate::kernel::Errno;
+
+/// The word size of `PTRACE_PEEKDATA`.
+const WORD: usize = size_of::<libc::c_long>();
+
+impl Stopped {
+    /// Fill `buffer` from the tracee's memory at `addr`, whole or not at all.
+    ///
+    /// # Errors
+    /// `EFAULT` where a byte is not readable; `ESRCH` where the tracee is gone.
+    pub(crate) fn read(&self, addr: u64, buffer: &mut [u8]) -> Result<(), Errno> {
+        let wanted = buffer.len();
+        match self.readv(&mut [(addr, buffer)]) {
+            Ok(got) if got == wanted => Ok(()),
+            // Old kernels, seccomp'ed containers and 711 binaries refuse the
+            // call where the debugger's way may still be open.
+            Ok(_) | Err(Errno::PERM | Errno::NOSYS | Errno::FAULT) => self.peek(addr, buffer),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Fill two buffers with one call where it works, else one by one.
+    pub(crate) fn read_two(
+        &self,
+        first: (u64, &mut [u8]),
+        second: (u64, &mut [u8]),
+    ) -> (Result<(), Errno>, Result<(), Errno>) {
+        let wanted = first.1.len() + second.1.len();
+        let both = self.readv(&mut [(first.0, &mut *first.1), (second.0, &mut *second.1)]);
+        if both == Ok(wanted) {
+            return (Ok(()), Ok(()));
+        }
+        (self.read(first.0, first.1), self.read(second.0, second.1))
+    }
+
+    fn readv(&self, parts: &mut [(u64, &mut [u8])]) -> Result<usize, Errno> {
+        const MOST: usize = 2;
+        let empty = libc::iovec {
+            iov_base: ptr::null_mut(),
+            iov_len: 0,
+        };
+        let (mut local, mut remote) = ([empty; MOST], [empty; MOST]);
+        let slots = local.iter_mut().zip(remote.iter_mut());
+        let mut count = 0;
+        for ((here, there), (addr, buffer)) in slots.zip(parts.iter_mut()) {
+            here.iov_base = buffer.as_mut_ptr().cast();
+            here.iov_len = buffer.len();
+            there.iov_base =
+                ptr::without_provenance_mut(usize::try_from(*addr).map_err(|_| Errno::FAULT)?);
+            there.iov_len = buffer.len();
+            count += 1;
+        }
+        // SAFETY: the first `count` local vectors name live, exclusive buffers
+        // of the lengths they give; the remote ones are only numbers here.
+        let got = unsafe {
+            libc::process_vm_readv(
+                self.tid().raw(),
+                local.as_ptr(),
+                count,
+                remote.as_ptr(),
+                count,
+                0,
+            )
+        };
+        usize::try_from(got).map_err(|_| super::last_errno())
+    }
+
+    fn peek(&self, addr: u64, buffer: &mut [u8]) -> Result<(), Errno> {
+        let mut addr = usize::try_from(addr).map_err(|_| Errno::FAULT)?;
+        let mut rest = buffer;
+        while !rest.is_empty() {
+            // Aligned words never touch a page that the bytes asked for do not.
+            let skip = addr % WORD;
+            let bytes = self.peek_word(addr - skip)?;
+            let taken = rest.len().min(WORD - skip);
+            let (now, later) = rest.split_at_mut(taken);
+            for (to, from) in now.iter_mut().zip(bytes.iter().skip(skip)) {
+                *to = *from;
+            }
+            addr += taken;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    fn peek_word(&self, addr: usize) -> Result<[u8; WORD], Errno> {
+        let mut word: libc::c_long = 0;
+        // SAFETY: raw, as libc's ptrace returns the word in place of an error;
+        // the kernel's own PEEKDATA writes it to `data`.
+        let answer = unsafe {
+            libc::syscall(
+                libc::SYS_ptrace,
+                libc::c_long::from(libc::PTRACE_PEEKDATA),
+                libc::c_long::from(self.tid().raw()),
+                addr,
+                &raw mut word,
+            )
+        };
+        if answer < 0 {
+            return Err(match super::last_errno() {
+                Errno::IO => Errno::FAULT,
+                errno => errno,
+            });
+        }
+        Ok(word.to_ne_bytes())
+    }
+}
+
+/// Whether two faults of a register request mean the same to a reader of
+/// memory: a tracee that is gone has no memory.
+pub(crate) fn errno_of(fault: Fault) -> Errno {
+    match fault {
+        Fault::Gone => Errno::SRCH,
+        Fault::Refused(errno) => errno,
+    }
+}

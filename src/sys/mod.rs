@@ -1,0 +1,27 @@
+//! The only door to the kernel: every `unsafe` block of the crate lives here.
+//!
+//! This module knows the kernel's words ([`crate::kernel`]) and nothing of
+//! tracing policy: what to do at a stop is decided in `tracer`.
+
+pub(crate) mod die;
+pub(crate) mod doorbell;
+pub(crate) mod memory;
+pub(crate) mod ptrace;
+pub(crate) mod registers;
+pub(crate) mod seccomp;
+pub(crate) mod spawn;
+pub(crate) mod startup;
+pub(crate) mod streams;
+pub(crate) mod syscall_info;
+pub(crate) mod wait;
+
+use crate::kernel::Errno;
+
+/// The errno that the last failed libc call of this thread left.
+pub(crate) fn last_errno() -> Errno {
+    Errno::from_raw(
+        std::io::Error::last_os_error()
+            .raw_os_error()
+            .unwrap_or_default(),
+    )
+}

@@ -1,0 +1,186 @@
+//! ptrace requests, as methods of a tracee that is known to be stopped.
+//!
+//! A [`Stopped`] can only come from a wait ([`super::wait`]), cannot leave the
+//! tracer's thread, and is given up by the request that lets the tracee run.
+//! A tracee may be killed in its stop at any moment: that is [`Fault::Gone`],
+//! an outcome like any other, and its death is reported by a later wait.
+#![expect(unsafe_code, reason = "ptrace(2)")]
+
+use std::marker::PhantomData;
+use std::ptr;
+
+use crate::kernel::{Errno, Signal, Tid};
+
+/// Why a request did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The tracee was killed in its stop (ESRCH).
+    Gone,
+    /// The kernel refused.
+    Refused(Errno),
+}
+
+/// How a tracee goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// To the next event, signal or filtered call.
+    Cont,
+    /// To the next entry or exit of any call.
+    Syscall,
+    /// For one instruction (of user space: a handler's first, at a signal).
+    SingleStep,
+}
+
+/// Options of `PTRACE_SEIZE`, as bits.
+pub(crate) mod options {
+    pub(crate) const SYSGOOD: libc::c_int = libc::PTRACE_O_TRACESYSGOOD;
+    pub(crate) const EXEC: libc::c_int = libc::PTRACE_O_TRACEEXEC;
+    pub(crate) const SECCOMP: libc::c_int = libc::PTRACE_O_TRACESECCOMP;
+    pub(crate) const EXITKILL: libc::c_int = libc::PTRACE_O_EXITKILL;
+    pub(crate) const FOLLOW: libc::c_int =
+        libc::PTRACE_O_TRACEFORK | libc::PTRACE_O_TRACEVFORK | libc::PTRACE_O_TRACECLONE;
+}
+
+/// A tracee in a ptrace-stop, and the right to make requests on it.
+///
+/// Not `Send`: the kernel takes requests from the thread that attached only.
+#[must_use = "a stopped tracee waits for its tracer: resume, listen or detach it"]
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    tid: Tid,
+    _this_thread: PhantomData<*const ()>,
+}
+
+/// One ptrace request.
+///
+/// # Safety
+/// `data` must be what `request` expects: for the GET requests a pointer to
+/// writable memory of the size that the request fills.
+pub(super) unsafe fn request(
+    request: libc::c_uint,
+    tid: Tid,
+    addr: usize,
+    data: *mut libc::c_void,
+) -> Result<libc::c_long, Fault> {
+    // SAFETY: passed on to the caller. musl's request is signed, glibc's not.
+    let answer = unsafe {
+        libc::ptrace(
+            request as _,
+            tid.raw(),
+            ptr::without_provenance_mut::<libc::c_void>(addr),
+            data,
+        )
+    };
+    if answer >= 0 {
+        return Ok(answer);
+    }
+    match super::last_errno() {
+        Errno::SRCH => Err(Fault::Gone),
+        errno => Err(Fault::Refused(errno)),
+    }
+}
+
+/// `data` that is a number and not a pointer.
+fn word(value: usize) -> *mut libc::c_void {
+    ptr::without_provenance_mut(value)
+}
+
+/// Start tracing `tid` without stopping it.
+pub(crate) fn seize(tid: Tid, options: libc::c_int) -> Result<(), Errno> {
+    let options = usize::try_from(options).unwrap_or(0);
+    // SAFETY: SEIZE takes its options as a number.
+    match unsafe { request(libc::PTRACE_SEIZE, tid, 0, word(options)) } {
+        Ok(_) => Ok(()),
+        Err(Fault::Gone) => Err(Errno::SRCH),
+        Err(Fault::Refused(errno)) => Err(errno),
+    }
+}
+
+/// Ask a running tracee to stop; its stop is reported by a wait. A tracee that
+/// is stopped already, or gone, needs nothing.
+pub(crate) fn interrupt(tid: Tid) {
+    // SAFETY: INTERRUPT takes no data.
+    let _ = unsafe { request(libc::PTRACE_INTERRUPT, tid, 0, word(0)) };
+}
+
+/// Send `signal` to the process `pid`. Errors (it is gone) need no answer.
+pub(crate) fn kill(pid: i32, signal: Signal) {
+    // SAFETY: kill takes two numbers.
+    unsafe {
+        libc::kill(pid, signal.raw());
+    }
+}
+
+impl Stopped {
+    /// Only a wait may say that a tracee is stopped.
+    pub(super) fn new(tid: Tid) -> Stopped {
+        Stopped {
+            tid,
+            _this_thread: PhantomData,
+        }
+    }
+
+    /// The tracee's thread id.
+    pub(crate) fn tid(&self) -> Tid {
+        self.tid
+    }
+
+    /// Let the tracee run on, delivering `signal` if there is one.
+    pub(crate) fn resume(self, how: How, signal: Option<Signal>) -> Result<(), Fault> {
+        let how = match how {
+            How::Cont => libc::PTRACE_CONT,
+            How::Syscall => libc::PTRACE_SYSCALL,
+            How::SingleStep => libc::PTRACE_SINGLESTEP,
+        };
+        // SAFETY: these requests take a signal number.
+        unsafe { request(how, self.tid, 0, signal_word(signal)) }.map(drop)
+    }
+
+    /// Leave a group-stopped tracee stopped, and be told when it is continued.
+    pub(crate) fn listen(self) -> Result<(), Fault> {
+        // SAFETY: LISTEN takes no data.
+        unsafe { request(libc::PTRACE_LISTEN, self.tid, 0, word(0)) }.map(drop)
+    }
+
+    /// Stop tracing; `signal` is delivered if there is one.
+    pub(crate) fn detach(self, signal: Option<Signal>) -> Result<(), Fault> {
+        // SAFETY: DETACH takes a signal number.
+        unsafe { request(libc::PTRACE_DETACH, self.tid, 0, signal_word(signal)) }.map(drop)
+    }
+
+    /// The message of an event-stop: the new child's tid (in the tracer's pid
+    /// namespace), or the former tid at an exec.
+    pub(crate) fn event_message(&self) -> Result<u64, Fault> {
+        let mut message: libc::c_ulong = 0;
+        // SAFETY: GETEVENTMSG writes one unsigned long.
+        unsafe {
+            request(
+                libc::PTRACE_GETEVENTMSG,
+                self.tid,
+                0,
+                (&raw mut message).cast(),
+            )
+        }?;
+        Ok(message)
+    }
+
+    /// The siginfo of a signal-delivery-stop, in the tracer's own layout.
+    pub(crate) fn siginfo(&self) -> Result<[u8; 128], Fault> {
+        let mut info = [0u8; 128];
+        // SAFETY: GETSIGINFO writes a siginfo_t, which is 128 bytes everywhere.
+        unsafe {
+            request(
+                libc::PTRACE_GETSIGINFO,
+                self.tid,
+                0,
+                info.as_mut_ptr().cast(),
+            )
+        }?;
+        Ok(info)
+    }
+}
+
+fn signal_word(signal: Option<Signal>) -> *mut libc::c_void {
+    let number = signal.map_or(0, Signal::raw);
+    word(usize::try_from(number).unwrap_or(0))
+}

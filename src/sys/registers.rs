@@ -1,0 +1,231 @@
+//! The few register words that no other request gives: the flags of the call
+//! that created a child, and the result that a signal frame has saved.
+#![expect(unsafe_code, reason = "PTRACE_GETREGSET and SETREGSET")]
+
+use super::memory::errno_of;
+use super::ptrace::{Fault, Stopped, request};
+use crate::kernel::{Abi, CloneCall, Errno};
+
+/// Room for the general registers of every architecture we know.
+const MOST_BYTES: usize = 512;
+
+/// The general registers as the kernel's `NT_PRSTATUS` regset lays them out.
+/// The regset's length tells whose they are: no two layouts are equally long.
+pub(crate) struct Registers {
+    bytes: [u8; MOST_BYTES],
+    length: usize,
+}
+
+/// Where a layout keeps what we need, as byte offsets.
+struct Layout {
+    abi: Abi,
+    word: usize,
+    nr: usize,
+    first_argument: usize,
+}
+
+const LAYOUTS: [(usize, Layout); 5] = [
+    // struct user_regs_struct: rdi, orig_rax
+    (216, layout(Abi::X86_64, 8, 120, 112)),
+    // struct user_regs_struct32: ebx, orig_eax
+    (68, layout(Abi::I386, 4, 44, 0)),
+    // struct user_pt_regs: x0, x8
+    (272, layout(Abi::Aarch64, 8, 64, 0)),
+    // struct pt_regs of arm: ORIG_r0, r7
+    (72, layout(Abi::Arm, 4, 28, 68)),
+    // struct user_regs_struct of riscv: a0, a7
+    (256, layout(Abi::Riscv64, 8, 136, 80)),
+];
+
+const fn layout(abi: Abi, word: usize, nr: usize, first_argument: usize) -> Layout {
+    Layout {
+        abi,
+        word,
+        nr,
+        first_argument,
+    }
+}
+
+/// Words of the x86 layouts that only the signal frame and a skipped call need.
+mod x86 {
+    pub(super) const RDX: usize = 96;
+    pub(super) const ECX: usize = 4;
+    pub(super) const ESP: usize = 60;
+}
+
+impl Stopped {
+    /// All general registers.
+    pub(crate) fn registers(&self) -> Result<Registers, Fault> {
+        let mut bytes = [0u8; MOST_BYTES];
+        let mut part = libc::iovec {
+            iov_base: bytes.as_mut_ptr().cast(),
+            iov_len: bytes.len(),
+        };
+        // SAFETY: the kernel writes at most iov_len bytes to `bytes` and the
+        // count to `part`; both outlive the call.
+        unsafe {
+            request(
+                libc::PTRACE_GETREGSET,
+                self.tid(),
+                libc::NT_PRSTATUS as usize,
+                (&raw mut part).cast(),
+            )
+        }?;
+        Ok(Registers {
+            length: part.iov_len.min(MOST_BYTES),
+            bytes,
+        })
+    }
+
+    fn set_registers(&self, registers: &mut Registers) -> Result<(), Fault> {
+        let mut part = libc::iovec {
+            iov_base: registers.bytes.as_mut_ptr().cast(),
+            iov_len: registers.length,
+        };
+        // SAFETY: the kernel reads iov_len bytes, all within `bytes`.
+        unsafe {
+            request(
+                libc::PTRACE_SETREGSET,
+                self.tid(),
+                libc::NT_PRSTATUS as usize,
+                (&raw mut part).cast(),
+            )
+        }
+        .map(drop)
+    }
+
+    /// Make the call that the tracee is about to make do nothing and give
+    /// ENOSYS, as a filter's `SECCOMP_RET_TRACE` does where nobody traces.
+    ///
+    /// x86 only, whose result register already holds -ENOSYS at this stop;
+    /// elsewhere the call is left as it is.
+    pub(crate) fn skip_call(&self) -> Result<(), Fault> {
+        let mut registers = self.registers()?;
+        let Some(layout) = registers.layout() else {
+            return Ok(());
+        };
+        if matches!(layout.abi, Abi::X86_64 | Abi::I386) {
+            registers.put(layout.nr, layout.word, u64::MAX);
+            self.set_registers(&mut registers)?;
+        }
+        Ok(())
+    }
+
+    /// Clear `bits` of the first argument of the call that the tracee is about
+    /// to make.
+    pub(crate) fn clear_argument_bits(&self, bits: u64) -> Result<(), Fault> {
+        let mut registers = self.registers()?;
+        if let Some(layout) = registers.layout() {
+            let value = registers.get(layout.first_argument, layout.word) & !bits;
+            registers.put(layout.first_argument, layout.word, value);
+            self.set_registers(&mut registers)?;
+        }
+        Ok(())
+    }
+
+    /// At a handler's first instruction: the result register that the signal
+    /// frame saved, which the interrupted code will see.
+    ///
+    /// `Ok(None)` where the frame's layout is not known (not x86). The frames
+    /// are `struct rt_sigframe` and `sigframe_ia32` of the kernel's
+    /// `arch/x86/include/asm/sigframe.h`.
+    pub(crate) fn saved_result(&self) -> Result<Option<i64>, Errno> {
+        let registers = self.registers().map_err(errno_of)?;
+        match registers.layout().map(|layout| layout.abi) {
+            Some(Abi::X86_64) => {
+                // rdx is &ucontext; uc_mcontext starts at 40 and rax is its 14th word.
+                let mut word = [0u8; 8];
+                self.read(
+                    registers.get(x86::RDX, 8).wrapping_add(40 + 13 * 8),
+                    &mut word,
+                )?;
+                Ok(Some(i64::from_ne_bytes(word)))
+            }
+            Some(Abi::I386) => {
+                // ecx is &ucontext with SA_SIGINFO, else 0 and the sigcontext
+                // lies two words above the stack pointer.
+                let context = match registers.get(x86::ECX, 4) {
+                    0 => registers.get(x86::ESP, 4).wrapping_add(8),
+                    ucontext => ucontext.wrapping_add(20),
+                };
+                let mut word = [0u8; 4];
+                self.read(context.wrapping_add(44), &mut word)?;
+                Ok(Some(i64::from(i32::from_ne_bytes(word))))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Registers {
+    fn layout(&self) -> Option<&'static Layout> {
+        LAYOUTS
+            .iter()
+            .find(|(length, _)| *length == self.length)
+            .map(|(_, layout)| layout)
+    }
+
+    fn get(&self, offset: usize, width: usize) -> u64 {
+        let mut word = [0u8; 8];
+        let from = self.bytes.iter().skip(offset).take(width);
+        for (to, byte) in word.iter_mut().zip(from) {
+            *to = *byte;
+        }
+        u64::from_le_bytes(word)
+    }
+
+    fn put(&mut self, offset: usize, width: usize, value: u64) {
+        let to = self.bytes.iter_mut().skip(offset).take(width);
+        for (to, byte) in to.zip(value.to_le_bytes()) {
+            *to = byte;
+        }
+    }
+
+    /// The call of the clone family that is being made, and its first
+    /// argument: the flags, or for clone3 where they lie.
+    ///
+    /// `None` where the number is no such call in the layout's own ABI (as in
+    /// 64-bit code that uses `int $0x80`).
+    pub(crate) fn creating_call(&self) -> Option<(CloneCall, u64)> {
+        let layout = self.layout()?;
+        let nr = self.get(layout.nr, layout.word);
+        let call = layout.abi.clone_call(nr).or_else(|| {
+            // x32 shares the 64-bit layout.
+            (layout.abi == Abi::X86_64).then(|| Abi::X32.clone_call(nr))?
+        })?;
+        Some((call, self.get(layout.first_argument, layout.word)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_of_a_regset_tells_its_architecture() {
+        let mut registers = Registers {
+            bytes: [0; MOST_BYTES],
+            length: 216,
+        };
+        registers.put(120, 8, 56);
+        registers.put(112, 8, 0x1200_0011);
+        assert_eq!(
+            registers.creating_call(),
+            Some((CloneCall::Clone, 0x1200_0011))
+        );
+        registers.length = 68;
+        registers.put(44, 4, 190);
+        assert_eq!(
+            registers.creating_call().map(|c| c.0),
+            Some(CloneCall::Vfork)
+        );
+        registers.length = 272;
+        registers.put(64, 8, 435);
+        assert_eq!(
+            registers.creating_call().map(|c| c.0),
+            Some(CloneCall::Clone3)
+        );
+        registers.length = 100;
+        assert_eq!(registers.creating_call(), None);
+    }
+}

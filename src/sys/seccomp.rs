@@ -1,0 +1,202 @@
+//! The filter under which a launched family runs, so that only the calls of
+//! interest stop.
+//!
+//! Arch is tested first, then the number, and an argument is loaded only for
+//! the calls that need it: for all other numbers the kernel's per-number
+//! bitmap then answers without running the filter.
+#![expect(unsafe_code, reason = "seccomp(2) and prctl(2)")]
+
+use crate::kernel::{Abi, CLONE_NEWPID, CLONE_UNTRACED, Errno, WaitCall};
+
+/// `SECCOMP_RET_DATA` of our own stops: another number means that the
+/// tracee's own filter asked for a tracer.
+pub(crate) const OURS: u16 = 0x5734;
+
+/// Offsets in `struct seccomp_data`.
+const NR: u32 = 0;
+const ARCH: u32 = 4;
+const FIRST_ARGUMENT_LOW: u32 = 16;
+
+const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+const JUMP_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+const JUMP_ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
+const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+
+/// A BPF program, built before the fork: a child between fork and exec may
+/// not allocate.
+#[derive(Clone, Debug)]
+pub(crate) struct Filter(Vec<libc::sock_filter>);
+
+impl Filter {
+    /// A filter that stops the waits for which `wanted` says yes, and the
+    /// calls that the tracer itself must see: those that put children in
+    /// another pid namespace, and a clone that would escape us.
+    pub(crate) fn new(wanted: impl Fn(WaitCall) -> bool) -> Filter {
+        let mut program = vec![statement(LOAD, ARCH)];
+        for (arch, abis) in native_architectures() {
+            let mut body = vec![statement(LOAD, NR)];
+            for abi in *abis {
+                push_calls(&mut body, *abi, &wanted);
+            }
+            body.push(statement(RETURN, libc::SECCOMP_RET_ALLOW));
+            // A body is some forty instructions, far below a jump's 255.
+            let over = u8::try_from(body.len()).unwrap_or(u8::MAX);
+            program.push(jump(JUMP_EQUAL, *arch, 0, over));
+            program.append(&mut body);
+        }
+        program.push(statement(RETURN, libc::SECCOMP_RET_ALLOW));
+        Filter(program)
+    }
+
+    /// Put the calling thread, and all that it will create, under the filter.
+    /// Async-signal-safe. An unprivileged caller gets `NO_NEW_PRIVS` first.
+    pub(crate) fn install(&self) -> Result<(), Errno> {
+        match self.try_install() {
+            Err(Errno::ACCES) => {
+                // SAFETY: this prctl takes numbers only.
+                if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } < 0 {
+                    return Err(super::last_errno());
+                }
+                self.try_install()
+            }
+            other => other,
+        }
+    }
+
+    fn try_install(&self) -> Result<(), Errno> {
+        let program = libc::sock_fprog {
+            len: u16::try_from(self.0.len()).map_err(|_| Errno::INVAL)?,
+            filter: self.0.as_ptr().cast_mut(),
+        };
+        // SAFETY: the kernel copies `len` instructions, which outlive the call.
+        let done = unsafe {
+            libc::syscall(
+                libc::SYS_seccomp,
+                libc::SECCOMP_SET_MODE_FILTER,
+                0,
+                &raw const program,
+            )
+        };
+        if done < 0 {
+            return Err(super::last_errno());
+        }
+        Ok(())
+    }
+}
+
+/// The audit architectures that a process on this machine can call through.
+fn native_architectures() -> &'static [(u32, &'static [Abi])] {
+    if cfg!(target_arch = "x86_64") {
+        const {
+            &[
+                (0xc000_003e, &[Abi::X86_64, Abi::X32] as &[Abi]),
+                (0x4000_0003, &[Abi::I386]),
+            ]
+        }
+    } else if cfg!(target_arch = "aarch64") {
+        const {
+            &[
+                (0xc000_00b7, &[Abi::Aarch64] as &[Abi]),
+                (0x4000_0028, &[Abi::Arm]),
+            ]
+        }
+    } else {
+        const { &[(0xc000_00f3, &[Abi::Riscv64] as &[Abi])] }
+    }
+}
+
+fn push_calls(body: &mut Vec<libc::sock_filter>, abi: Abi, wanted: &impl Fn(WaitCall) -> bool) {
+    let stop = libc::SECCOMP_RET_TRACE | u32::from(OURS);
+    for (nr, call) in abi.wait_numbers() {
+        if wanted(*call) {
+            body.push(jump(JUMP_EQUAL, *nr, 0, 1));
+            body.push(statement(RETURN, stop));
+        }
+    }
+    body.push(jump(JUMP_EQUAL, abi.setns(), 0, 1));
+    body.push(statement(RETURN, stop));
+    for (nr, bit) in [
+        (abi.unshare(), CLONE_NEWPID),
+        (abi.clone_nr(), CLONE_UNTRACED),
+    ] {
+        body.push(jump(JUMP_EQUAL, nr, 0, 4));
+        body.push(statement(LOAD, FIRST_ARGUMENT_LOW));
+        body.push(jump(JUMP_ANY_BIT, bit, 0, 1));
+        body.push(statement(RETURN, stop));
+        body.push(statement(RETURN, libc::SECCOMP_RET_ALLOW));
+    }
+}
+
+fn statement(code: u16, k: u32) -> libc::sock_filter {
+    libc::sock_filter {
+        code,
+        jt: 0,
+        jf: 0,
+        k,
+    }
+}
+
+fn jump(code: u16, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
+    libc::sock_filter { code, jt, jf, k }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the filter answers, by an interpreter of the four instructions used.
+    fn answer(filter: &Filter, arch: u32, nr: u32, first_argument: u32) -> u32 {
+        let mut at = 0;
+        let mut value = 0;
+        loop {
+            let step = filter.0[at];
+            at += 1;
+            match step.code {
+                LOAD => {
+                    value = match step.k {
+                        NR => nr,
+                        ARCH => arch,
+                        FIRST_ARGUMENT_LOW => first_argument,
+                        other => panic!("loads offset {other}"),
+                    }
+                }
+                JUMP_EQUAL if value == step.k => at += usize::from(step.jt),
+                JUMP_ANY_BIT if value & step.k != 0 => at += usize::from(step.jt),
+                JUMP_EQUAL | JUMP_ANY_BIT => at += usize::from(step.jf),
+                RETURN => return step.k,
+                other => panic!("unknown instruction {other}"),
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn each_abi_stops_at_its_own_wait_numbers_only() {
+        let filter = Filter::new(|_| true);
+        let stop = libc::SECCOMP_RET_TRACE | u32::from(OURS);
+        let allow = libc::SECCOMP_RET_ALLOW;
+        let (amd64, i386) = (0xc000_003e, 0x4000_0003);
+        for nr in 0..1024u32 {
+            let expected = matches!(nr, 61 | 247 | 308);
+            assert_eq!(answer(&filter, amd64, nr, 0) == stop, expected, "{nr}");
+            let expected = matches!(nr, 61 | 529 | 308);
+            let x32 = nr | 0x4000_0000;
+            assert_eq!(answer(&filter, amd64, x32, 0) == stop, expected, "{nr}");
+            let expected = matches!(nr, 7 | 114 | 284 | 346);
+            assert_eq!(answer(&filter, i386, nr, 0) == stop, expected, "{nr}");
+        }
+        assert_eq!(answer(&filter, 0xc000_00b7, 260, 0), allow);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn a_new_pid_namespace_and_an_untraced_clone_stop() {
+        let filter = Filter::new(|_| false);
+        let stop = libc::SECCOMP_RET_TRACE | u32::from(OURS);
+        assert_eq!(answer(&filter, 0xc000_003e, 272, CLONE_NEWPID), stop);
+        assert_ne!(answer(&filter, 0xc000_003e, 272, 0x1000_0000), stop);
+        assert_eq!(answer(&filter, 0xc000_003e, 56, CLONE_UNTRACED | 17), stop);
+        assert_ne!(answer(&filter, 0xc000_003e, 56, 17), stop);
+        assert_ne!(answer(&filter, 0xc000_003e, 61, 0), stop);
+    }
+}

@@ -1,0 +1,264 @@
+//! Launching the root: fork, be seized, then exec.
+//!
+//! The child waits on a pipe until it is traced, so nothing it does is missed
+//! and no phantom SIGSTOP is needed. What stops it before its program runs
+//! comes back over a close-on-exec pipe.
+#![expect(
+    unsafe_code,
+    reason = "fork(2), and the async-signal-safe steps between fork and exec"
+)]
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::ptr;
+
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
+
+use super::ptrace;
+use super::seccomp::Filter;
+use super::startup::Inherited;
+use crate::kernel::{Errno, Signal, Tid};
+
+/// Whom the program shall run as (`-u`).
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) uid: libc::uid_t,
+    pub(crate) gid: libc::gid_t,
+    pub(crate) groups: Vec<libc::gid_t>,
+}
+
+/// A program to launch, with everything that the child needs made beforehand.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// The paths to try, in the order of `PATH`.
+    pub(crate) candidates: Vec<CString>,
+    pub(crate) argv: Vec<CString>,
+    pub(crate) env: Vec<CString>,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) filter: Option<Filter>,
+}
+
+/// What a child that has not reached its program says, by one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Report {
+    /// The filter could not be installed; the program runs without it.
+    NoFilter(Errno),
+    /// `setgroups`, `setgid` or `setuid` failed.
+    Identity(Errno),
+    /// No candidate could be executed.
+    Exec(Errno),
+}
+
+/// A root that is seized and about to exec.
+#[derive(Debug)]
+pub(crate) struct Spawned {
+    pub(crate) tid: Tid,
+    reports: File,
+}
+
+impl Spawned {
+    /// The next report; `None` when the child has said all it had to say, as
+    /// it has executed its program or is dead. Call it only then: it blocks.
+    pub(crate) fn report(&mut self) -> Option<Report> {
+        let mut message = [0u8; 8];
+        self.reports.read_exact(&mut message).ok()?;
+        let [a, b, c, d, rest @ ..] = message;
+        let errno = Errno::from_raw(i32::from_ne_bytes(rest));
+        match i32::from_ne_bytes([a, b, c, d]) {
+            NO_FILTER => Some(Report::NoFilter(errno)),
+            IDENTITY => Some(Report::Identity(errno)),
+            _ => Some(Report::Exec(errno)),
+        }
+    }
+}
+
+const NO_FILTER: i32 = 1;
+const IDENTITY: i32 = 2;
+const EXEC: i32 = 3;
+
+/// Fork a child, seize it with `options`, and let it execute `program`.
+///
+/// # Errors
+/// The operation that failed, and its errno. The child is gone then.
+pub(crate) fn spawn(
+    program: &Program,
+    options: libc::c_int,
+) -> Result<Spawned, (&'static str, Errno)> {
+    let (go_read, go_write) = pipe()?;
+    let (report_read, report_write) = pipe()?;
+    let pointers = Pointers::new(program);
+    // SAFETY: the child calls only async-signal-safe functions until it execs
+    // or exits; all that it uses was allocated before.
+    let pid = unsafe { libc::fork() };
+    if pid < 0 {
+        return Err(("fork", super::last_errno()));
+    }
+    if pid == 0 {
+        // Or the child would hold its own pipe open after our death.
+        // SAFETY: the descriptor is ours and not used again in this process.
+        unsafe { libc::close(go_write.as_raw_fd()) };
+        child(
+            program,
+            &pointers,
+            go_read.as_raw_fd(),
+            report_write.as_raw_fd(),
+        );
+    }
+    drop((go_read, report_write));
+    let tid = Tid::new(pid);
+    if let Err(errno) = ptrace::seize(tid, options) {
+        ptrace::kill(pid, Signal::KILL);
+        // SAFETY: reaps our own child, writes nothing.
+        unsafe { libc::waitpid(pid, ptr::null_mut(), 0) };
+        return Err(("trace the new process", errno));
+    }
+    // A child that was killed meanwhile has closed its end: its death comes.
+    let _ = File::from(go_write).write_all(&[1]);
+    Ok(Spawned {
+        tid,
+        reports: File::from(report_read),
+    })
+}
+
+fn pipe() -> Result<(OwnedFd, OwnedFd), (&'static str, Errno)> {
+    pipe2(OFlag::O_CLOEXEC).map_err(|errno| ("make a pipe", Errno::from_raw(errno as i32)))
+}
+
+/// NULL-terminated vectors for execve.
+struct Pointers {
+    argv: Vec<*const libc::c_char>,
+    env: Vec<*const libc::c_char>,
+    /// `/bin/sh` and room for the path, for a script without `#!`.
+    shell: Vec<*const libc::c_char>,
+}
+
+impl Pointers {
+    fn new(program: &Program) -> Pointers {
+        let list = |strings: &[CString]| -> Vec<*const libc::c_char> {
+            let pointers = strings.iter().map(|string| string.as_ptr());
+            pointers.chain([ptr::null()]).collect()
+        };
+        let argv = list(&program.argv);
+        let shell = [SHELL.as_ptr(), ptr::null()]
+            .into_iter()
+            .chain(argv.iter().copied().skip(1))
+            .collect();
+        Pointers {
+            shell,
+            argv,
+            env: list(&program.env),
+        }
+    }
+}
+
+const SHELL: &std::ffi::CStr = c"/bin/sh";
+
+/// The child's side: from here to exec only async-signal-safe calls.
+fn child(program: &Program, pointers: &Pointers, go: i32, reports: i32) -> ! {
+    let mut byte = 0u8;
+    loop {
+        // SAFETY: reads one byte into a local.
+        match unsafe { libc::read(go, (&raw mut byte).cast(), 1) } {
+            1 => break,
+            -1 if super::last_errno() == Errno::INTR => {}
+            // The tracer is gone before it began.
+            _ => exit(127),
+        }
+    }
+    let inherited = Inherited::get();
+    inherited.restore_dispositions();
+    for (fd, closed) in (0..).zip(inherited.closed) {
+        if closed {
+            // SAFETY: the runtime opened it on /dev/null; the program shall
+            // find it closed, as we did.
+            unsafe { libc::close(fd) };
+        }
+    }
+    if let Some(filter) = &program.filter {
+        // Before the identity changes: root needs no NO_NEW_PRIVS for it.
+        if let Err(errno) = filter.install() {
+            tell(reports, NO_FILTER, errno);
+        }
+    }
+    if let Some(identity) = &program.identity {
+        if let Err(errno) = assume(identity) {
+            tell(reports, IDENTITY, errno);
+            exit(127);
+        }
+    }
+    inherited.restore_mask();
+    let errno = execute(program, pointers);
+    tell(reports, EXEC, errno);
+    exit(127)
+}
+
+/// Try the candidates as a shell does: what is not there or not a directory is
+/// passed over, "permission denied" is remembered, anything else ends it.
+fn execute(program: &Program, pointers: &Pointers) -> Errno {
+    let mut found = Errno::NOENT;
+    for path in &program.candidates {
+        // SAFETY: all three are NULL-terminated and outlive the call.
+        unsafe { libc::execve(path.as_ptr(), pointers.argv.as_ptr(), pointers.env.as_ptr()) };
+        match super::last_errno() {
+            Errno::NOENT | Errno::NOTDIR => {}
+            Errno::ACCES => found = Errno::ACCES,
+            Errno::NOEXEC => return execute_as_script(path, pointers),
+            errno => return errno,
+        }
+    }
+    found
+}
+
+/// A text file without `#!` is a shell script, to a shell and to execvp.
+fn execute_as_script(path: &CString, pointers: &Pointers) -> Errno {
+    let argv = pointers.shell.as_ptr().cast_mut();
+    // SAFETY: the second slot was left free for the path; this process is a
+    // copy of its own, so nobody else sees the write.
+    unsafe {
+        *argv.add(1) = path.as_ptr();
+        libc::execve(SHELL.as_ptr(), argv, pointers.env.as_ptr());
+    }
+    Errno::NOEXEC
+}
+
+fn assume(identity: &Identity) -> Result<(), Errno> {
+    let count = identity.groups.len();
+    // Raw, since glibc's wrappers signal all threads of the process, which in
+    // this copy of it do not exist.
+    // SAFETY: `groups` holds `count` ids; the others take numbers.
+    let failed = unsafe {
+        libc::syscall(libc::SYS_setgroups, count, identity.groups.as_ptr()) < 0
+            || libc::syscall(
+                libc::SYS_setresgid,
+                identity.gid,
+                identity.gid,
+                identity.gid,
+            ) < 0
+            || libc::syscall(
+                libc::SYS_setresuid,
+                identity.uid,
+                identity.uid,
+                identity.uid,
+            ) < 0
+    };
+    if failed {
+        return Err(super::last_errno());
+    }
+    Ok(())
+}
+
+fn tell(reports: i32, what: i32, errno: Errno) {
+    let [a, b, c, d] = what.to_ne_bytes();
+    let [e, f, g, h] = errno.raw().to_ne_bytes();
+    let message = [a, b, c, d, e, f, g, h];
+    // SAFETY: writes 8 bytes of a local.
+    unsafe { libc::write(reports, message.as_ptr().cast(), message.len()) };
+}
+
+fn exit(code: i32) -> ! {
+    // SAFETY: ends this copy of the process without running its destructors.
+    unsafe { libc::_exit(code) }
+}

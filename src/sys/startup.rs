@@ -1,0 +1,144 @@
+//! What this process was started with, noted before `main`.
+//!
+//! Rust's runtime ignores SIGPIPE and opens `/dev/null` on closed standard
+//! descriptors before `main` runs. A tracee must start with what *we* were
+//! started with, so it is captured in an `.init_array` function, which runs
+//! earlier still.
+#![expect(
+    unsafe_code,
+    reason = "raw signal system calls, and a function that the loader calls"
+)]
+
+use std::ptr;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+
+/// Signals whose disposition was `SIG_IGN`, bit `n - 1` for signal `n`.
+static IGNORED: AtomicU64 = AtomicU64::new(0);
+/// The blocked mask, in the same bits.
+static BLOCKED: AtomicU64 = AtomicU64::new(0);
+/// Which of the descriptors 0, 1 and 2 were closed, a bit each.
+static CLOSED: AtomicU8 = AtomicU8::new(0);
+
+/// The kernel's `struct sigaction`, large enough for every architecture; the
+/// handler is its first word on all those we know.
+type KernelSigaction = [u64; 4];
+/// The size of the kernel's `sigset_t`, which glibc's is larger than.
+const SIGSET_BYTES: usize = 8;
+/// The highest signal number there is.
+const LAST_SIGNAL: i32 = 64;
+
+/// What wait4-strace itself was started with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inherited {
+    /// Ignored signals, bit `n - 1` for signal `n`.
+    pub(crate) ignored: u64,
+    /// Blocked signals, in the same bits.
+    pub(crate) blocked: u64,
+    /// Whether descriptors 0, 1 and 2 were closed.
+    pub(crate) closed: [bool; 3],
+}
+
+impl Inherited {
+    /// What was captured before `main`.
+    pub(crate) fn get() -> Inherited {
+        let closed = CLOSED.load(Relaxed);
+        Inherited {
+            ignored: IGNORED.load(Relaxed),
+            blocked: BLOCKED.load(Relaxed),
+            closed: [closed & 1 != 0, closed & 2 != 0, closed & 4 != 0],
+        }
+    }
+
+    /// Whether `signal` was ignored at the start.
+    pub(crate) fn ignores(self, signal: i32) -> bool {
+        signal > 0 && self.ignored & (1u64 << (signal - 1)) != 0
+    }
+
+    /// Give the calling process these dispositions: `SIG_IGN` where it was so,
+    /// `SIG_DFL` elsewhere. Async-signal-safe: for a child between fork and exec.
+    pub(crate) fn restore_dispositions(self) {
+        for signal in 1..=LAST_SIGNAL {
+            let handler = if self.ignores(signal) {
+                libc::SIG_IGN
+            } else {
+                libc::SIG_DFL
+            };
+            let action: KernelSigaction = [handler as u64, 0, 0, 0];
+            // SAFETY: `action` outlives the call and is at least as large as
+            // the kernel's struct. Raw, because glibc refuses 32 and 33.
+            // KILL and STOP give EINVAL, which is right.
+            unsafe {
+                libc::syscall(
+                    libc::SYS_rt_sigaction,
+                    signal,
+                    action.as_ptr(),
+                    ptr::null_mut::<u64>(),
+                    SIGSET_BYTES,
+                );
+            }
+        }
+    }
+
+    /// Give the calling thread the blocked mask of the start.
+    pub(crate) fn restore_mask(self) {
+        let set = self.blocked;
+        // SAFETY: `set` outlives the call and has the size that is passed.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigprocmask,
+                libc::SIG_SETMASK,
+                &raw const set,
+                ptr::null_mut::<u64>(),
+                SIGSET_BYTES,
+            );
+        }
+    }
+}
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CAPTURE: extern "C" fn() = capture;
+
+extern "C" fn capture() {
+    let mut ignored = 0u64;
+    for signal in 1..=LAST_SIGNAL {
+        let mut old: KernelSigaction = [0; 4];
+        // SAFETY: `old` outlives the call and is large enough for the struct.
+        let got = unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                ptr::null::<u64>(),
+                old.as_mut_ptr(),
+                SIGSET_BYTES,
+            )
+        };
+        let [handler, ..] = old;
+        if got == 0 && handler == libc::SIG_IGN as u64 {
+            ignored |= 1 << (signal - 1);
+        }
+    }
+    IGNORED.store(ignored, Relaxed);
+
+    let mut blocked = 0u64;
+    // SAFETY: `blocked` outlives the call and has the size that is passed.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_BLOCK,
+            ptr::null::<u64>(),
+            &raw mut blocked,
+            SIGSET_BYTES,
+        );
+    }
+    BLOCKED.store(blocked, Relaxed);
+
+    let mut closed = 0u8;
+    for fd in 0..3 {
+        // SAFETY: F_GETFD takes no pointer and any descriptor number.
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
+            closed |= 1 << fd;
+        }
+    }
+    CLOSED.store(closed, Relaxed);
+}

@@ -1,0 +1,33 @@
+//! The tracer's own standard files and its place in job control.
+#![expect(unsafe_code, reason = "dup2 onto a descriptor by its number")]
+
+use std::fs::OpenOptions;
+use std::os::fd::AsRawFd;
+
+use nix::sys::signal::{Signal, raise};
+use nix::unistd::{getpgid, getpgrp, getppid};
+
+/// Let go of standard input and output, so that a pipe ends when the *program*
+/// closes it. Standard error is kept for messages.
+pub(crate) fn release(stdout_too: bool) {
+    let Ok(null) = OpenOptions::new().read(true).write(true).open("/dev/null") else {
+        return;
+    };
+    for fd in 0..=i32::from(stdout_too) {
+        // SAFETY: both are open descriptors; nothing in this process owns 0
+        // or 1 but std's handles, which go on to work on /dev/null.
+        unsafe { libc::dup2(null.as_raw_fd(), fd) };
+    }
+}
+
+/// Whether wait4-strace runs as a job of an interactive shell: such a shell
+/// puts each job into a process group of its own, and there is a terminal.
+pub(crate) fn is_shell_job() -> bool {
+    let foreign_group = getpgid(Some(getppid())).is_ok_and(|group| group != getpgrp());
+    foreign_group && OpenOptions::new().read(true).open("/dev/tty").is_ok()
+}
+
+/// Stop this process as a job, until it is continued.
+pub(crate) fn stop_myself() {
+    let _ = raise(Signal::SIGSTOP);
+}

@@ -1,0 +1,100 @@
+//! `-p`: every thread of a running process.
+
+use std::sync::Arc;
+
+use super::engine::Tracer;
+use super::refusal;
+use super::tasks::{Kind, Task};
+use crate::event::{Event, EventKind, Found};
+use crate::kernel::{Errno, Tgid, Tid};
+use crate::proc;
+use crate::sys::ptrace::{interrupt, seize};
+
+/// What a process that is attached to is: not launched, so never under our
+/// filter, which would outlive us.
+const ATTACHED: Kind = Kind {
+    launched: false,
+    filtered: false,
+};
+
+impl Tracer {
+    /// Attach to all threads of the process that `pid` belongs to.
+    ///
+    /// Threads that are created meanwhile are ours by their creator, or are
+    /// found by another pass over `/proc/PID/task`, until a whole pass finds
+    /// nothing new. Stops are served in between: a thread that execs waits for
+    /// the death of the others, and a dead tracee is gone only once we reap it.
+    ///
+    /// # Errors
+    /// Why not, and the way out, as a sentence.
+    pub(crate) fn attach(&mut self, pid: Tid, events: &mut Vec<Event>) -> Result<(), String> {
+        let status = proc::status(pid);
+        let tgid = status
+            .as_ref()
+            .and_then(|status| status.tgid)
+            .ok_or_else(|| refusal::explain(pid, Errno::SRCH))?;
+        if self.tasks.processes.contains_key(&tgid) {
+            return Ok(());
+        }
+        let parent = status.and_then(|status| status.parent);
+        let mut count = 0;
+        let mut refused = None;
+        loop {
+            let before = count;
+            for tid in self.threads_to_attach(tgid, pid) {
+                if self.tasks.by_tid.contains_key(&tid) || self.held.contains_key(&tid) {
+                    continue;
+                }
+                match seize(tid, self.options(ATTACHED)) {
+                    Ok(()) => {
+                        interrupt(tid);
+                        self.take_up(tid, tgid, parent, events);
+                        count += 1;
+                    }
+                    Err(errno) => refused = refused.or(Some((tid, errno))),
+                }
+                self.drain(events);
+            }
+            if count == before {
+                break;
+            }
+        }
+        match refused {
+            Some((tid, errno)) if count == 0 => Err(refusal::explain(tid, errno)),
+            _ => {
+                let at = self.now();
+                let kind = EventKind::Attached { threads: count };
+                events.push(self.event(at, tgid.leader(), tgid, kind));
+                Ok(())
+            }
+        }
+    }
+
+    /// All threads, or with `--no-follow` the one that was named.
+    fn threads_to_attach(&self, tgid: Tgid, named: Tid) -> Vec<Tid> {
+        if self.follow {
+            proc::threads(tgid.leader())
+        } else {
+            vec![named]
+        }
+    }
+
+    /// Enter a seized thread, and with its first thread the process.
+    fn take_up(&mut self, tid: Tid, tgid: Tgid, parent: Option<Tgid>, events: &mut Vec<Event>) {
+        let at = self.now();
+        self.tasks.by_tid.insert(tid, Task::new(tgid, ATTACHED));
+        let is_new = !self.tasks.processes.contains_key(&tgid);
+        let ns = is_new.then(|| self.ns_pids(tgid).map(Arc::new)).flatten();
+        if is_new {
+            self.tasks.add_process(tgid, parent, ns.clone());
+        }
+        let image = (is_new && self.capture.images).then(|| Arc::new(proc::image(tgid)));
+        let found = Found {
+            parent,
+            image,
+            ns,
+            comm: self.capture.images.then(|| proc::comm(tid)).flatten(),
+        };
+        events.push(self.event(at, tid, tgid, EventKind::Found(found)));
+    }
+}

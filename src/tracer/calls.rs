@@ -1,0 +1,380 @@
+//! Wait calls: what is read at their entry, their exit, and at the signal that
+//! interrupts them.
+
+use super::engine::{FdNames, Tracer};
+use super::tasks::{Call, Words};
+use crate::event::{
+    Comm, Event, EventKind, Fetched, Moment, Named, TargetName, WaitEntry, WaitExit,
+};
+use crate::kernel::{
+    Abi, CLONE_NEWPID, CLONE_UNTRACED, CloneCall, Errno, IdType, NsPid, Rusage, SigInfo, Signal,
+    Tgid, WaitCall, WaitOptions, WaitStatus,
+};
+use crate::proc;
+use crate::sys::ptrace::{How, Stopped};
+use crate::sys::seccomp::OURS;
+use crate::sys::syscall_info::{Phase, SyscallInfo};
+
+/// The largest rusage and siginfo of any ABI.
+const MOST_RUSAGE: usize = 144;
+const MOST_SIGINFO: usize = 128;
+
+impl Tracer {
+    /// Entry to or exit from a call.
+    pub(super) fn syscall_stop(&mut self, stopped: Stopped, at: Moment, events: &mut Vec<Event>) {
+        let Ok(info) = stopped.syscall_info() else {
+            // Killed in its stop; its death follows.
+            return;
+        };
+        match info.phase {
+            Phase::Entry { nr, args } => self.entry(stopped, info, nr, args, at, events),
+            Phase::Exit { value, is_error } => {
+                let result = if is_error { Err(value) } else { Ok(value) };
+                self.exit(stopped, info, result, at, events);
+            }
+            Phase::Seccomp { .. } | Phase::None => self.go_on(stopped),
+        }
+    }
+
+    /// A filter asks for us: ours, or one that the tracee installed itself.
+    pub(super) fn seccomp_stop(&mut self, stopped: Stopped, at: Moment, events: &mut Vec<Event>) {
+        let Ok(info) = stopped.syscall_info() else {
+            return;
+        };
+        match info.phase {
+            Phase::Seccomp { nr, args, data } if data == u32::from(OURS) => {
+                self.entry(stopped, info, nr, args, at, events);
+            }
+            // Untraced, its RET_TRACE would make the call fail with ENOSYS.
+            _ => {
+                let _ = stopped.skip_call();
+                self.go_on(stopped);
+            }
+        }
+    }
+
+    /// Resume a task as its state wants it.
+    fn go_on(&self, stopped: Stopped) {
+        let how = self
+            .tasks
+            .by_tid
+            .get(&stopped.tid())
+            .map(super::tasks::Task::how);
+        // ESRCH: it was killed in its stop, its death follows.
+        let _ = stopped.resume(how.unwrap_or(How::Cont), None);
+    }
+
+    fn entry(
+        &mut self,
+        stopped: Stopped,
+        info: SyscallInfo,
+        nr: u64,
+        args: [u64; 6],
+        at: Moment,
+        events: &mut Vec<Event>,
+    ) {
+        let tid = stopped.tid();
+        let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
+            return;
+        };
+        let tgid = task.tgid;
+        let abi = Abi::from_audit(info.arch, nr);
+        let wait = abi.and_then(|abi| Some((abi, abi.wait_call(nr)?)));
+        let Some((abi, call)) = wait.filter(|(_, call)| self.wanted.has(*call)) else {
+            if let Some(abi) = abi {
+                self.other_entry(&stopped, abi, nr, args);
+            }
+            self.go_on(stopped);
+            return;
+        };
+        let words = Words {
+            nr,
+            args,
+            instruction_pointer: info.instruction_pointer,
+            stack_pointer: info.stack_pointer,
+        };
+        let mut entry = WaitEntry::decode(call, abi, args);
+        entry.is_restart = task.is_restart(&words);
+        entry.target = self.name_target(tgid, &entry);
+        if let Some(task) = self.tasks.by_tid.get_mut(&tid) {
+            task.call = Some(Call {
+                entry: entry.clone(),
+                entered: at,
+                words,
+            });
+        }
+        let _ = stopped.resume(How::Syscall, None);
+        events.push(self.event(at, tid, tgid, EventKind::WaitEntered(entry)));
+    }
+
+    /// Calls that we see for our own sake: those after which children may live
+    /// in another pid namespace, and a clone that would escape us.
+    fn other_entry(&mut self, stopped: &Stopped, abi: Abi, nr: u64, args: [u64; 6]) {
+        let [first, ..] = args;
+        let is = |number: u32| nr == u64::from(number);
+        let moves = (is(abi.unshare()) && first & u64::from(CLONE_NEWPID) != 0) || is(abi.setns());
+        if moves {
+            let task = self.tasks.by_tid.get(&stopped.tid());
+            let process = task.and_then(|task| self.tasks.processes.get_mut(&task.tgid));
+            if let Some(process) = process {
+                process.moved = true;
+            }
+        } else if self.follow
+            && abi.clone_call(nr) == Some(CloneCall::Clone)
+            && first & u64::from(CLONE_UNTRACED) != 0
+        {
+            // The child would live under our filter with nobody to answer it.
+            let _ = stopped.clear_argument_bits(u64::from(CLONE_UNTRACED));
+        }
+    }
+
+    fn name_target(&self, tgid: Tgid, entry: &WaitEntry) -> Option<TargetName> {
+        match (entry.named, self.capture.fds) {
+            (Named::Id(IdType::PIDFD, fd), FdNames::Link) => {
+                proc::fd_link(tgid, fd.cast_signed()).map(TargetName::Link)
+            }
+            (Named::Id(IdType::PIDFD, fd), FdNames::Detail) => {
+                match proc::pidfd_target(tgid, fd.cast_signed()) {
+                    Some(pid) if pid > 0 => Some(TargetName::PidFd(pid)),
+                    _ => proc::fd_link(tgid, fd.cast_signed()).map(TargetName::Link),
+                }
+            }
+            (Named::Pid(pid), _) if self.capture.peers && pid > 0 => {
+                self.peer(tgid, NsPid::new(pid)).map(TargetName::Comm)
+            }
+            (Named::Id(IdType::PID, pid), _) if self.capture.peers => self
+                .peer(tgid, NsPid::new(pid.cast_signed()))
+                .map(TargetName::Comm),
+            _ => None,
+        }
+    }
+
+    /// The name of the process that a task of `tgid` calls `pid`, now. Only
+    /// where both live in our namespace; elsewhere the ledger translates.
+    pub(super) fn peer(&self, tgid: Tgid, pid: NsPid) -> Option<Comm> {
+        let process = self.tasks.processes.get(&tgid);
+        if pid.raw() <= 0 || process.is_some_and(|process| process.ns.is_some()) {
+            return None;
+        }
+        proc::comm(crate::kernel::Tid::new(pid.raw()))
+    }
+
+    fn exit(
+        &mut self,
+        stopped: Stopped,
+        _info: SyscallInfo,
+        result: Result<i64, i64>,
+        at: Moment,
+        events: &mut Vec<Event>,
+    ) {
+        let tid = stopped.tid();
+        let Some(call) = self.take_call(tid) else {
+            self.go_on(stopped);
+            return;
+        };
+        let Some(tgid) = self.tasks.by_tid.get(&tid).map(|task| task.tgid) else {
+            return;
+        };
+        let result = result
+            .map(|pid| NsPid::new(low_word(pid)))
+            .map_err(|errno| Errno::from_raw(low_word(-errno)));
+        let raw = RawResult::read(&stopped, &call.entry, result);
+        let faulted = result == Err(Errno::FAULT) && self.capture.kinship;
+        let remaining = faulted.then(|| proc::children(tgid)).flatten();
+        let child = self
+            .capture
+            .peers
+            .then(|| raw.child(&call.entry, result))
+            .flatten();
+        let child = child.and_then(|pid| self.peer(tgid, pid));
+        let interrupted = matches!(result, Err(errno) if errno.is_restart());
+        if interrupted && let Some(task) = self.tasks.by_tid.get_mut(&tid) {
+            task.suspend(call.clone());
+        }
+        self.go_on(stopped);
+
+        let (status, info, rusage) = raw.decode(&call.entry);
+        let exit = WaitExit {
+            entry: call.entry,
+            entered: call.entered,
+            result,
+            status,
+            info,
+            rusage,
+            child,
+            remaining,
+        };
+        events.push(self.event(at, tid, tgid, EventKind::WaitEnded(exit)));
+    }
+
+    /// A task made its step into a handler: the frame holds what the wait that
+    /// was interrupted will return there.
+    pub(super) fn stepped(
+        &mut self,
+        stopped: Stopped,
+        by: Signal,
+        at: Moment,
+        events: &mut Vec<Event>,
+    ) {
+        let tid = stopped.tid();
+        let saved = stopped.saved_result();
+        let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
+            return;
+        };
+        let tgid = task.tgid;
+        let eintr = match saved {
+            Ok(Some(value)) => Some(value == -i64::from(Errno::INTR.raw())),
+            Ok(None) | Err(_) => None,
+        };
+        if eintr != Some(false) {
+            // It will not be restarted, or we cannot tell: a retry of the
+            // program's own must not pass for the kernel's.
+            task.suspended.pop();
+        }
+        self.go_on(stopped);
+        if let Some(eintr) = eintr {
+            events.push(self.event(at, tid, tgid, EventKind::WaitFate { by, eintr }));
+        }
+    }
+}
+
+/// The low 32 bits: pids and errnos are ints, whatever the register holds.
+fn low_word(value: i64) -> i32 {
+    (value & 0xffff_ffff) as u32 as i32
+}
+
+impl WaitEntry {
+    /// Read the arguments of `call` from the registers of its ABI. Pid, idtype
+    /// and options are ints: what lies above is garbage.
+    pub(crate) fn decode(call: WaitCall, abi: Abi, args: [u64; 6]) -> WaitEntry {
+        let [a, b, c, d, e, _] = args.map(|word| abi.argument(word));
+        let int = |word: u64| (word & 0xffff_ffff) as u32;
+        let (named, result_at, options, rusage_at) = match call {
+            WaitCall::Wait4 => (Named::Pid(int(a).cast_signed()), b, c, d),
+            WaitCall::Waitpid => (Named::Pid(int(a).cast_signed()), b, c, 0),
+            WaitCall::Waitid => {
+                let named = Named::Id(IdType::from_raw(int(a)), int(b));
+                (named, c, d, e)
+            }
+        };
+        WaitEntry {
+            call,
+            abi,
+            named,
+            options: WaitOptions::from_raw(int(options)),
+            result_at,
+            rusage_at,
+            is_restart: false,
+            target: None,
+        }
+    }
+}
+
+/// The bytes behind a wait's pointers, as they are at its exit; decoded after
+/// the tracee runs on.
+struct RawResult {
+    status: Fetched<[u8; 4]>,
+    info: Fetched<[u8; MOST_SIGINFO]>,
+    rusage: Fetched<[u8; MOST_RUSAGE]>,
+}
+
+fn fetched<const N: usize>(addr: u64, got: Result<(), Errno>, value: [u8; N]) -> Fetched<[u8; N]> {
+    match got {
+        Ok(()) => Fetched::Value { addr, value },
+        Err(errno) => Fetched::Unreadable { addr, errno },
+    }
+}
+
+fn unread<T>(addr: u64) -> Fetched<T> {
+    if addr == 0 {
+        Fetched::Null
+    } else {
+        Fetched::Unread { addr }
+    }
+}
+
+impl RawResult {
+    /// wait4 writes only when it reports a child; waitid whenever it succeeds.
+    fn read(stopped: &Stopped, entry: &WaitEntry, result: Result<NsPid, Errno>) -> RawResult {
+        let mut raw = RawResult {
+            status: unread(entry.result_at),
+            info: unread(entry.result_at),
+            rusage: unread(entry.rusage_at),
+        };
+        let Ok(pid) = result else {
+            return raw;
+        };
+        if entry.call != WaitCall::Waitid && pid.raw() <= 0 {
+            return raw;
+        }
+        let (mut status, mut info, mut rusage) = ([0; 4], [0; MOST_SIGINFO], [0; MOST_RUSAGE]);
+        let is_waitid = entry.call == WaitCall::Waitid;
+        let (result_at, rusage_at) = (entry.result_at, entry.rusage_at);
+        let result: &mut [u8] = if is_waitid { &mut info } else { &mut status };
+        let size = entry.abi.rusage_layout().size().min(MOST_RUSAGE);
+        let usage: &mut [u8] = rusage.get_mut(..size).unwrap_or(&mut []);
+        let (result_got, usage_got) = match (result_at, rusage_at) {
+            (0, 0) => return raw,
+            (at, 0) => (stopped.read(at, result), Ok(())),
+            (0, at) => (Ok(()), stopped.read(at, usage)),
+            (one, two) => stopped.read_two((one, result), (two, usage)),
+        };
+        if result_at != 0 {
+            raw.status = fetched(result_at, result_got, status);
+            raw.info = fetched(result_at, result_got, info);
+        }
+        if rusage_at != 0 {
+            raw.rusage = fetched(rusage_at, usage_got, rusage);
+        }
+        raw
+    }
+
+    fn decode(
+        &self,
+        entry: &WaitEntry,
+    ) -> (Fetched<WaitStatus>, Fetched<SigInfo>, Fetched<Rusage>) {
+        let is_waitid = entry.call == WaitCall::Waitid;
+        let layout = entry.abi.rusage_layout();
+        let status = map(&self.status, |bytes| {
+            Some(WaitStatus::from_raw(i32::from_ne_bytes(*bytes)))
+        });
+        let info = map(&self.info, |bytes| {
+            SigInfo::from_bytes(entry.abi.siginfo_layout(), bytes)
+        });
+        let rusage = map(&self.rusage, |bytes| {
+            Rusage::from_bytes(layout, bytes.get(..layout.size())?)
+        });
+        if is_waitid {
+            (unread(0), info, rusage)
+        } else {
+            (status, unread(0), rusage)
+        }
+    }
+
+    /// The child that is reported, for its name.
+    fn child(&self, entry: &WaitEntry, result: Result<NsPid, Errno>) -> Option<NsPid> {
+        if entry.call != WaitCall::Waitid {
+            return result.ok().filter(|pid| pid.raw() > 0);
+        }
+        let layout = entry.abi.siginfo_layout();
+        SigInfo::from_bytes(layout, self.info.value()?)?.pid()
+    }
+}
+
+fn map<T, U>(fetched: &Fetched<T>, decode: impl Fn(&T) -> Option<U>) -> Fetched<U> {
+    match fetched {
+        Fetched::Null => Fetched::Null,
+        Fetched::Unread { addr } => Fetched::Unread { addr: *addr },
+        Fetched::Unreadable { addr, errno } => Fetched::Unreadable {
+            addr: *addr,
+            errno: *errno,
+        },
+        Fetched::Value { addr, value } => match decode(value) {
+            Some(value) => Fetched::Value { addr: *addr, value },
+            None => Fetched::Unreadable {
+                addr: *addr,
+                errno: Errno::FAULT,
+            },
+        },
+    }
+}

@@ -1,0 +1,434 @@
+//! The engine: one turn of the loop, and what follows from each kind of stop.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::stop::{Stop, classify};
+use super::tasks::{Call, Kind, Task, Tasks};
+use crate::event::{Event, EventKind, Moment};
+use crate::kernel::{SigInfo, Signal, Tgid, Tid, WaitCalls, WaitStatus};
+use crate::proc;
+use crate::sys::doorbell::Doorbell;
+use crate::sys::ptrace::{How, Stopped, options};
+use crate::sys::spawn::Spawned;
+use crate::sys::wait::{Block, Waited, wait_any};
+
+/// How long a child may be kept whose creator has not told of it: the creator
+/// may have been killed between making the child and telling.
+const HELD_AT_MOST: Duration = Duration::from_millis(20);
+
+/// What is read at stops, beyond the words of the calls themselves. Each costs
+/// a system call or several, so nothing is read that no output will show.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Capture {
+    /// siginfo of delivered signals.
+    pub(crate) siginfo: bool,
+    /// Names and arguments at each exec.
+    pub(crate) images: bool,
+    /// Names of the processes behind the pids in calls (`-Y`).
+    pub(crate) peers: bool,
+    /// What pidfds are (`-y`, `-yy`).
+    pub(crate) fds: FdNames,
+    /// Pids in namespaces inside ours.
+    pub(crate) namespaces: bool,
+    /// Whether an interrupted wait is restarted or fails with EINTR.
+    pub(crate) fates: bool,
+    /// Who adopts the children of a dead process, and after EFAULT which
+    /// children are left.
+    pub(crate) kinship: bool,
+}
+
+/// How file descriptors are named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum FdNames {
+    /// By their number alone.
+    #[default]
+    Number,
+    /// With the link in `/proc` (`-y`).
+    Link,
+    /// With what the kernel knows of them (`-yy`).
+    Detail,
+}
+
+/// What one turn came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Something happened; there may be events.
+    Went,
+    /// The doorbell rang: a deadline or a signal.
+    Rang,
+    /// The root was stopped as a job, and so should we be.
+    JobStopped,
+    /// Nobody is left.
+    Over,
+}
+
+/// How the root ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RootEnd {
+    /// It ran, and ended with this status.
+    Ended(WaitStatus),
+    /// It ended before it could execute its program.
+    NeverRan(crate::sys::spawn::Report),
+}
+
+/// The launched process.
+#[derive(Debug)]
+pub(super) struct Root {
+    pub(super) tgid: Tgid,
+    /// Until its program is executed.
+    pub(super) launching: Option<Spawned>,
+    pub(super) end: Option<RootEnd>,
+}
+
+/// The tracer: who is traced, and the one turn of the loop.
+pub(crate) struct Tracer {
+    pub(super) tasks: Tasks,
+    pub(super) root: Option<Root>,
+    /// New tasks whose creator has not told of them yet, in their first stop.
+    pub(super) held: HashMap<Tid, Stopped>,
+    /// Tasks that ended before their creator told of them.
+    pub(super) ended_early: HashMap<Tid, WaitStatus>,
+    pub(super) capture: Capture,
+    pub(super) follow: bool,
+    pub(super) wanted: WaitCalls,
+    /// Attached targets end with us instead of being detached.
+    pub(super) kill_on_exit: bool,
+    /// Attached tasks are let go at their next stop.
+    pub(super) leaving: Option<Instant>,
+    pub(super) mirror_stop: bool,
+    /// There are children that are not ours to trace: the wait never says
+    /// that nobody is left.
+    pub(super) strangers: bool,
+    pub(crate) doorbell: Doorbell,
+    start: Instant,
+    seq: u64,
+}
+
+/// What a [`Tracer`] is told once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) capture: Capture,
+    pub(crate) follow: bool,
+    pub(crate) wanted: WaitCalls,
+    pub(crate) kill_on_exit: bool,
+}
+
+impl Tracer {
+    /// A tracer that traces nobody yet. All of its life happens on the thread
+    /// that calls this.
+    pub(crate) fn new(settings: Settings, doorbell: Doorbell) -> Tracer {
+        let mut capture = settings.capture;
+        if !proc::shows_our_namespace() {
+            // Every look-up would find somebody else.
+            capture.images = false;
+            capture.peers = false;
+            capture.namespaces = false;
+            capture.kinship = false;
+            capture.fates = false;
+            capture.fds = FdNames::Number;
+        }
+        Tracer {
+            tasks: Tasks::default(),
+            root: None,
+            held: HashMap::new(),
+            ended_early: HashMap::new(),
+            capture,
+            follow: settings.follow,
+            wanted: settings.wanted,
+            kill_on_exit: settings.kill_on_exit,
+            leaving: None,
+            mirror_stop: false,
+            strangers: !matches!(wait_any(Block::No), Waited::NoChildren),
+            doorbell,
+            start: Instant::now(),
+            seq: 0,
+        }
+    }
+
+    /// The moment that [`Moment`] counts from.
+    pub(crate) fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// Now, as events count it.
+    pub(crate) fn now(&self) -> Moment {
+        Moment(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// How the root ended, once it has.
+    pub(crate) fn root_end(&self) -> Option<RootEnd> {
+        self.root.as_ref()?.end
+    }
+
+    /// Whether the launched root is alive.
+    pub(crate) fn root_lives(&self) -> bool {
+        self.root.as_ref().is_some_and(|root| root.end.is_none())
+    }
+
+    /// The options that a task of this kind is seized with.
+    pub(super) fn options(&self, kind: Kind) -> libc::c_int {
+        let mut bits = options::SYSGOOD | options::EXEC;
+        if self.follow {
+            bits |= options::FOLLOW;
+        }
+        if kind.filtered {
+            bits |= options::SECCOMP;
+        }
+        if kind.launched || self.kill_on_exit {
+            bits |= options::EXITKILL;
+        }
+        bits
+    }
+
+    /// Wait for the next stop or death and deal with it; sleeps if need be.
+    pub(crate) fn step(&mut self, events: &mut Vec<Event>) -> Step {
+        if self.doorbell.rings() {
+            return self.answer(events);
+        }
+        let block = self.must_not_sleep();
+        match wait_any(block) {
+            Waited::Stopped(stopped, status) => self.stopped(stopped, status, events),
+            Waited::Ended(tid, status) => self.ended(tid, status, events),
+            Waited::Interrupted => {}
+            Waited::NoChildren => return Step::Over,
+            Waited::Nothing if self.mirror_stop => {
+                self.mirror_stop = false;
+                return Step::JobStopped;
+            }
+            // Strangers alone are left.
+            Waited::Nothing => return Step::Over,
+        }
+        Step::Went
+    }
+
+    /// Whether a wait could sleep although there is something to do.
+    fn must_not_sleep(&self) -> Block {
+        let only_strangers = self.strangers && self.tasks.by_tid.is_empty() && self.held.is_empty();
+        if self.mirror_stop || only_strangers {
+            Block::No
+        } else {
+            Block::Yes
+        }
+    }
+
+    /// Deal with all that is ready, without sleeping.
+    pub(super) fn drain(&mut self, events: &mut Vec<Event>) {
+        loop {
+            match wait_any(Block::No) {
+                Waited::Stopped(stopped, status) => self.stopped(stopped, status, events),
+                Waited::Ended(tid, status) => self.ended(tid, status, events),
+                Waited::Interrupted => {}
+                Waited::Nothing | Waited::NoChildren => return,
+            }
+        }
+    }
+
+    fn answer(&mut self, events: &mut Vec<Event>) -> Step {
+        if self.doorbell.take_due() {
+            self.release_held(events);
+            self.ended_early.clear();
+            if let Some(until) = self.leaving {
+                let now = Instant::now();
+                if now >= until {
+                    self.give_up_leaving(events);
+                } else {
+                    self.doorbell.ring_after(until - now);
+                }
+            }
+        }
+        Step::Rang
+    }
+
+    /// Make an event of a task that is in the table or was until now.
+    pub(super) fn event(&mut self, at: Moment, tid: Tid, tgid: Tgid, kind: EventKind) -> Event {
+        self.seq += 1;
+        Event {
+            seq: self.seq,
+            at,
+            tid,
+            tgid,
+            kind,
+        }
+    }
+
+    fn stopped(&mut self, stopped: Stopped, status: WaitStatus, events: &mut Vec<Event>) {
+        let (at, tid, stop) = (self.now(), stopped.tid(), classify(status));
+        let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
+            self.hold(stopped);
+            return;
+        };
+        let tgid = task.tgid;
+        if self.leaving.is_some() && !task.kind.launched {
+            self.let_go(stopped, stop, at, events);
+            return;
+        }
+        match stop {
+            Stop::Syscall => self.syscall_stop(stopped, at, events),
+            Stop::Seccomp => self.seccomp_stop(stopped, at, events),
+            Stop::Created(creation) => self.created(stopped, creation, at, events),
+            Stop::Executed => self.executed(stopped, at, events),
+            Stop::Signal(signal) => self.signal_stop(stopped, signal, at, events),
+            Stop::Group(signal) => {
+                task.group_stopped = true;
+                // ESRCH: it was killed, its death follows.
+                let _ = stopped.listen();
+                self.mirror(tgid, tid, signal);
+                let event = self.event(at, tid, tgid, EventKind::GroupStopped { signal });
+                events.push(event);
+            }
+            Stop::Plain => {
+                let how = task.how();
+                let resumed = std::mem::take(&mut task.group_stopped);
+                let _ = stopped.resume(how, None);
+                if resumed {
+                    events.push(self.event(at, tid, tgid, EventKind::Resumed));
+                }
+            }
+            Stop::Other => {
+                let how = task.how();
+                let _ = stopped.resume(how, None);
+            }
+        }
+    }
+
+    /// A signal is about to be delivered: deliver it, whichever it is.
+    fn signal_stop(
+        &mut self,
+        stopped: Stopped,
+        signal: Signal,
+        at: Moment,
+        events: &mut Vec<Event>,
+    ) {
+        let tid = stopped.tid();
+        let capture = self.capture;
+        let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
+            return;
+        };
+        if signal == Signal::TRAP
+            && let Some(by) = task.stepping.take()
+        {
+            self.stepped(stopped, by, at, events);
+            return;
+        }
+        task.stepping = None;
+        let tgid = task.tgid;
+        let info = capture.siginfo.then(|| stopped.siginfo().ok()).flatten();
+        let info = info.and_then(|bytes| SigInfo::from_native(&bytes));
+        let sender = match &info {
+            Some(info) if capture.peers => info.pid().and_then(|pid| self.peer(tgid, pid)),
+            _ => None,
+        };
+        let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
+            return;
+        };
+        // EINTR or restart is decided as the handler is entered, so one step
+        // into it tells. Without a handler the call restarts.
+        let caught = capture.fates
+            && task.interrupted
+            && proc::status(tid).is_some_and(|status| status.catches(signal));
+        let how = if caught {
+            task.interrupted = false;
+            task.stepping = Some(signal);
+            How::SingleStep
+        } else {
+            task.how()
+        };
+        let _ = stopped.resume(how, Some(signal));
+        let kind = EventKind::Signalled {
+            signal,
+            info,
+            sender,
+        };
+        events.push(self.event(at, tid, tgid, kind));
+    }
+
+    /// The first stop of a task that nobody has told of: it stays stopped until
+    /// its creator's stop names it, so that events come in order.
+    fn hold(&mut self, stopped: Stopped) {
+        self.held.insert(stopped.tid(), stopped);
+        self.doorbell.ring_after(HELD_AT_MOST);
+    }
+
+    /// A task ended that nobody has told of; forgotten with the held ones.
+    pub(super) fn remember_early_end(&mut self, tid: Tid, status: WaitStatus) {
+        self.ended_early.insert(tid, status);
+        self.doorbell.ring_after(HELD_AT_MOST);
+    }
+
+    /// Take up the tasks whose creator will not tell of them any more.
+    fn release_held(&mut self, events: &mut Vec<Event>) {
+        for (tid, stopped) in std::mem::take(&mut self.held) {
+            let at = self.now();
+            let status = proc::status(tid);
+            let tgid = status.as_ref().and_then(|status| status.tgid);
+            let parent = status.as_ref().and_then(|status| status.parent);
+            if !self.follow {
+                // CLONE_PTRACE gave it to us unasked.
+                let _ = stopped.detach(None);
+                continue;
+            }
+            let tgid = tgid.unwrap_or(Tgid::new(tid.raw()));
+            let kind = self.inherited_kind(tgid, parent);
+            let task = Task::new(tgid, kind);
+            let how = task.how();
+            self.tasks.by_tid.insert(tid, task);
+            let ns = self.ns_pids(tgid).map(Arc::new);
+            if tgid.leader() == tid {
+                self.tasks.add_process(tgid, parent, ns.clone());
+            }
+            let _ = stopped.resume(how, None);
+            let found = crate::event::Found {
+                parent,
+                image: None,
+                ns,
+                comm: proc::comm(tid),
+            };
+            events.push(self.event(at, tid, tgid, EventKind::Found(found)));
+        }
+    }
+
+    /// What kind of task one is whose creator is not known: its process's or
+    /// parent's, else that of any (all are of one kind unless `-p` and a
+    /// command were given).
+    fn inherited_kind(&self, tgid: Tgid, parent: Option<Tgid>) -> Kind {
+        let of = |tgid: Tgid| self.tasks.by_tid.get(&tgid.leader());
+        let known = of(tgid).or_else(|| parent.and_then(of));
+        let any = known.or_else(|| self.tasks.by_tid.values().next());
+        any.map_or(
+            Kind {
+                launched: self.root.is_some(),
+                filtered: false,
+            },
+            |task| task.kind,
+        )
+    }
+
+    /// Pids of a process in namespaces inside ours, if they matter.
+    pub(super) fn ns_pids(&self, tgid: Tgid) -> Option<crate::event::NsPids> {
+        self.capture
+            .namespaces
+            .then(|| proc::ns_pids(tgid))
+            .flatten()
+    }
+
+    /// Whether the root's stop should stop us too, as a shell that runs us as
+    /// a job waits for *our* stop. A SIGSTOP is a job's only if nobody in the
+    /// family is left to continue the root.
+    fn mirror(&mut self, tgid: Tgid, tid: Tid, signal: Signal) {
+        let is_root = self.root.as_ref().is_some_and(|root| root.tgid == tgid);
+        if !is_root || tgid.leader() != tid {
+            return;
+        }
+        let by_terminal = signal != Signal::STOP;
+        if (by_terminal || self.tasks.by_tid.len() == 1) && crate::sys::streams::is_shell_job() {
+            self.mirror_stop = true;
+        }
+    }
+
+    /// The wait call that a task is in, if it is in one.
+    pub(super) fn take_call(&mut self, tid: Tid) -> Option<Call> {
+        self.tasks.by_tid.get_mut(&tid)?.call.take()
+    }
+}

@@ -1,0 +1,237 @@
+//! Forks, execs, deaths and adoptions: how the family of tasks changes.
+
+use std::sync::Arc;
+
+use super::engine::{RootEnd, Tracer};
+use super::stop::Creation;
+use super::tasks::Task;
+use crate::event::{Created, Event, EventKind, Found, How, Image, Moment};
+use crate::kernel::{CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CloneCall, Tgid, Tid, WaitStatus};
+use crate::proc;
+use crate::sys::ptrace::Stopped;
+
+impl Tracer {
+    /// fork, vfork or clone is about to return in the creator.
+    pub(super) fn created(
+        &mut self,
+        stopped: Stopped,
+        creation: Creation,
+        at: Moment,
+        events: &mut Vec<Event>,
+    ) {
+        let tid = stopped.tid();
+        let Some(task) = self.tasks.by_tid.get(&tid) else {
+            return;
+        };
+        let (tgid, kind, resume) = (task.tgid, task.kind, task.how());
+        // A tid fits an int; the kernel passes it as an unsigned long.
+        let message = stopped.event_message().ok();
+        let Some(child) = message
+            .and_then(|tid| i32::try_from(tid).ok())
+            .map(Tid::new)
+        else {
+            return;
+        };
+        let flags = clone_flags(&stopped);
+        let is_thread = match flags {
+            Some(flags) => flags & u64::from(CLONE_THREAD) != 0,
+            // An ABI whose registers we cannot read, or memory gone.
+            None => creation == Creation::Clone && proc::threads(tid).contains(&child),
+        };
+        let flags = flags.unwrap_or(0);
+        let process = self.tasks.processes.get(&tgid);
+        let parent = (flags & u64::from(CLONE_PARENT) != 0)
+            .then(|| process.and_then(|process| process.parent))
+            .flatten();
+        let ns_may_differ = flags & u64::from(CLONE_NEWPID) != 0
+            || process.is_some_and(|process| process.moved || process.ns.is_some());
+        let child_tgid = if is_thread {
+            tgid
+        } else {
+            Tgid::new(child.raw())
+        };
+        let ns = (ns_may_differ && !is_thread)
+            .then(|| self.ns_pids(child_tgid))
+            .flatten()
+            .map(Arc::new);
+        let _ = stopped.resume(resume, None);
+
+        let first_stop = self.held.remove(&child);
+        if !self.tasks.by_tid.contains_key(&child) {
+            let task = Task::new(child_tgid, kind);
+            let resume = task.how();
+            self.tasks.by_tid.insert(child, task);
+            if !is_thread {
+                let parent = parent.unwrap_or(tgid);
+                self.tasks.add_process(child_tgid, Some(parent), ns.clone());
+            }
+            if let Some(first_stop) = first_stop {
+                self.first_stop(first_stop, resume, events);
+            }
+        }
+        let how = match creation {
+            _ if is_thread => How::Thread,
+            Creation::Fork => How::Fork,
+            Creation::Vfork => How::Vfork,
+            Creation::Clone => How::Clone,
+        };
+        let created = Created {
+            child,
+            how,
+            parent,
+            ns,
+        };
+        events.push(self.event(at, tid, tgid, EventKind::Created(created)));
+        if let Some(status) = self.ended_early.remove(&child) {
+            self.ended(child, status, events);
+        }
+    }
+
+    /// A held task, now that its creator has told of it.
+    fn first_stop(
+        &mut self,
+        stopped: Stopped,
+        resume: crate::sys::ptrace::How,
+        events: &mut Vec<Event>,
+    ) {
+        let launched = self
+            .tasks
+            .by_tid
+            .get(&stopped.tid())
+            .is_some_and(|task| task.kind.launched);
+        if self.leaving.is_some() && !launched {
+            let at = self.now();
+            self.let_go(stopped, super::stop::Stop::Plain, at, events);
+        } else {
+            let _ = stopped.resume(resume, None);
+        }
+    }
+
+    /// A program was executed. Where a thread that was not the leader called
+    /// exec, it goes on under the leader's tid: the leader is gone without an
+    /// exit of its own, and so are calls that were open.
+    pub(super) fn executed(&mut self, stopped: Stopped, at: Moment, events: &mut Vec<Event>) {
+        let tid = stopped.tid();
+        let former = stopped.event_message().ok();
+        let former = former.and_then(|tid| i32::try_from(tid).ok()).map(Tid::new);
+        let former = former.filter(|former| *former != tid);
+        let mut resume = crate::sys::ptrace::How::Syscall;
+        let mut tgid = Tgid::new(tid.raw());
+        if let Some(task) = self.tasks.by_tid.get_mut(&tid) {
+            task.call = None;
+            task.suspended.clear();
+            task.interrupted = false;
+            task.stepping = None;
+            tgid = task.tgid;
+            resume = task.how();
+        }
+        if let Some(former) = former {
+            self.tasks.by_tid.remove(&former);
+        }
+        let image = Arc::new(if self.capture.images {
+            proc::image(tgid)
+        } else {
+            Image::default()
+        });
+        let first = self.launched_now(tgid);
+        if let Some(report) = first.flatten() {
+            // Without the filter every call must stop from here on.
+            self.without_filter(tid, report);
+            resume = crate::sys::ptrace::How::Syscall;
+        }
+        let _ = stopped.resume(resume, None);
+        if first.is_some() {
+            let found = Found {
+                parent: None,
+                image: None,
+                ns: None,
+                comm: None,
+            };
+            events.push(self.event(at, tid, tgid, EventKind::Found(found)));
+        }
+        events.push(self.event(at, tid, tgid, EventKind::Executed { image, former }));
+    }
+
+    /// A thread, or with its last thread a process, is dead.
+    pub(super) fn ended(&mut self, tid: Tid, status: WaitStatus, events: &mut Vec<Event>) {
+        let at = self.now();
+        self.held.remove(&tid);
+        let Some(task) = self.tasks.by_tid.remove(&tid) else {
+            // A stranger, or a task whose creator's stop is still to come.
+            self.remember_early_end(tid, status);
+            return;
+        };
+        let tgid = task.tgid;
+        let is_process = tgid.leader() == tid;
+        let ran = !is_process || self.root_ended(tgid, status);
+        if ran {
+            events.push(self.event(at, tid, tgid, EventKind::Ended { status }));
+        }
+        if is_process && let Some(process) = self.tasks.remove_process(tgid) {
+            if process.children > 0 {
+                self.adoptions(tgid, at, events);
+            }
+        }
+    }
+
+    /// The children of a dead process have a new parent now that it is reaped;
+    /// there is no stop for it, so it is looked up.
+    fn adoptions(&mut self, from: Tgid, at: Moment, events: &mut Vec<Event>) {
+        let orphans = self.tasks.processes.iter();
+        let orphans: Vec<Tgid> = orphans
+            .filter(|(_, process)| process.parent == Some(from))
+            .map(|(tgid, _)| *tgid)
+            .collect();
+        for child in orphans {
+            if !self.capture.kinship {
+                continue;
+            }
+            let status = proc::status(child.leader());
+            let Some(parent) = status.and_then(|status| status.parent) else {
+                continue;
+            };
+            if parent == from {
+                continue;
+            }
+            self.tasks.reparent(child, parent);
+            let comm = proc::comm(parent.leader()).unwrap_or_default();
+            let kind = EventKind::Adopted { child, from, comm };
+            events.push(self.event(at, parent.leader(), parent, kind));
+        }
+    }
+
+    /// Note the root's end; whether its program ever ran.
+    fn root_ended(&mut self, tgid: Tgid, status: WaitStatus) -> bool {
+        let Some(root) = self.root.as_mut().filter(|root| root.tgid == tgid) else {
+            return true;
+        };
+        let mut end = RootEnd::Ended(status);
+        let mut ran = true;
+        if let Some(mut launching) = root.launching.take() {
+            ran = false;
+            let reports = std::iter::from_fn(|| launching.report());
+            let fatal =
+                reports.filter(|report| !matches!(report, crate::sys::spawn::Report::NoFilter(_)));
+            if let Some(report) = fatal.last() {
+                end = RootEnd::NeverRan(report);
+            }
+        }
+        root.end = Some(end);
+        ran
+    }
+}
+
+/// The flags of the call that a task is making to create another, by its
+/// registers; clone3's lie in memory. `None` if they cannot be told.
+fn clone_flags(stopped: &Stopped) -> Option<u64> {
+    let (call, first) = stopped.registers().ok()?.creating_call()?;
+    match call {
+        CloneCall::Fork | CloneCall::Vfork => Some(0),
+        CloneCall::Clone => Some(first),
+        CloneCall::Clone3 => {
+            let mut flags = [0u8; 8];
+            stopped.read(first, &mut flags).ok()?;
+            Some(u64::from_ne_bytes(flags))
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Detaching and killing: how the trace ends before the tracees do.
+
+use std::time::{Duration, Instant};
+
+use super::engine::Tracer;
+use super::stop::Stop;
+use crate::event::{Event, EventKind, Moment};
+use crate::kernel::Signal;
+use crate::sys::ptrace::{self, Stopped};
+
+/// How long a tracee may take to stop for its detach. One that cannot (it
+/// sleeps in a vfork or in the disk) is let go by the kernel when we end,
+/// which needs no stop.
+const GRACE: Duration = Duration::from_secs(1);
+
+impl Tracer {
+    /// Let all attached tasks go: each is detached at its next stop. All are
+    /// interrupted first: one by one, a process would wait for its vfork child
+    /// and we for the process.
+    pub(crate) fn detach_all(&mut self) {
+        if self.leaving.is_some() {
+            return;
+        }
+        self.leaving = Some(Instant::now() + GRACE);
+        self.doorbell.ring_after(GRACE);
+        for (tid, task) in &self.tasks.by_tid {
+            if !task.kind.launched {
+                ptrace::interrupt(*tid);
+            }
+        }
+    }
+
+    /// Whether attached tasks end with us instead of being detached.
+    pub(crate) fn kills_on_exit(&self) -> bool {
+        self.kill_on_exit
+    }
+
+    /// Kill every process that is launched, or with `everyone` every one under
+    /// trace. Their deaths are reported by later steps.
+    pub(crate) fn kill_all(&mut self, everyone: bool) -> usize {
+        let mut killed = 0;
+        for (tid, task) in &self.tasks.by_tid {
+            if task.tgid.leader() == *tid && (everyone || task.kind.launched) {
+                ptrace::kill(tid.raw(), Signal::KILL);
+                killed += 1;
+            }
+        }
+        killed
+    }
+
+    /// Pass a signal on to the root.
+    pub(crate) fn forward(&self, signal: Signal) {
+        if let Some(root) = self.root.as_ref().filter(|root| root.end.is_none()) {
+            ptrace::kill(root.tgid.raw(), signal);
+        }
+    }
+
+    /// Detach from a stopped task. Only a signal that was about to be
+    /// delivered goes with it; a group-stopped task stays stopped.
+    pub(super) fn let_go(
+        &mut self,
+        stopped: Stopped,
+        stop: Stop,
+        at: Moment,
+        events: &mut Vec<Event>,
+    ) {
+        let tid = stopped.tid();
+        let Some(task) = self.tasks.by_tid.get(&tid) else {
+            return;
+        };
+        let stepping = task.stepping.is_some();
+        let signal = match stop {
+            // The stop of our own step is no signal of the tracee's.
+            Stop::Signal(Signal::TRAP) if stepping => None,
+            Stop::Signal(signal) => Some(signal),
+            _ => None,
+        };
+        if matches!(stop, Stop::Created(_)) {
+            // The child is under trace already: its first stop is still to come.
+            self.expect_child(&stopped);
+        }
+        if stopped.detach(signal).is_err() {
+            // Killed in its stop: its death follows, and is an end like any.
+            return;
+        }
+        self.forget(tid, at, events);
+    }
+
+    /// Enter the child that a creator's stop tells of, to be let go in turn.
+    fn expect_child(&mut self, creator: &Stopped) {
+        let child = creator.event_message().ok();
+        let child = child.and_then(|tid| i32::try_from(tid).ok());
+        let Some(child) = child.map(crate::kernel::Tid::new) else {
+            return;
+        };
+        if let Some(first_stop) = self.held.remove(&child) {
+            let _ = first_stop.detach(None);
+        } else if self.ended_early.remove(&child).is_none() {
+            let tgid = crate::kernel::Tgid::new(child.raw());
+            if let Some(creator) = self.tasks.by_tid.get(&creator.tid()) {
+                let task = super::tasks::Task::new(tgid, creator.kind);
+                self.tasks.by_tid.insert(child, task);
+            }
+        }
+    }
+
+    fn forget(&mut self, tid: crate::kernel::Tid, at: Moment, events: &mut Vec<Event>) {
+        let Some(task) = self.tasks.by_tid.remove(&tid) else {
+            return;
+        };
+        let tgid = task.tgid;
+        let known = self.tasks.processes.contains_key(&tgid);
+        if tgid.leader() == tid {
+            self.tasks.remove_process(tgid);
+        }
+        // A child that nobody was told of ends its trace in silence too.
+        if known || tgid.leader() != tid {
+            events.push(self.event(at, tid, tgid, EventKind::Detached));
+        }
+    }
+
+    /// The grace is over: the rest is detached by the kernel as we end.
+    pub(super) fn give_up_leaving(&mut self, events: &mut Vec<Event>) {
+        let at = self.now();
+        let rest: Vec<_> = self.tasks.by_tid.keys().copied().collect();
+        for tid in rest {
+            self.forget(tid, at, events);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Stops and the engine: from what the kernel reports to events.
+//!
+//! One turn: wait → classify → capture what must be read now → resume → hand
+//! over the events. The tracee runs on before anything is judged or printed.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`stop`] | what kind of stop a wait status is |
+//! | [`tasks`] | the threads and processes under trace |
+//! | [`engine`] | the loop's one turn, and what follows from each stop |
+//! | [`family`] | forks, execs, deaths, adoptions |
+//! | [`calls`] | wait calls: entry, exit, interruption |
+//! | [`launch`] | starting the root |
+//! | [`attach`] | `-p`: every thread of a running process |
+//! | [`refusal`] | why an attach was refused, and the way out |
+//! | [`leave`] | detaching and killing |
+
+pub(crate) mod attach;
+mod calls;
+pub(crate) mod engine;
+mod family;
+pub(crate) mod launch;
+mod leave;
+pub(crate) mod refusal;
+mod stop;
+mod tasks;
+
+pub(crate) use engine::{Capture, FdNames, RootEnd, Settings, Step, Tracer};

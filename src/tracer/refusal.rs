@@ -1,0 +1,214 @@
+//! Why an attach was refused, and the way out: EPERM alone has nine causes.
+
+use std::fs;
+
+use nix::unistd::geteuid;
+
+use crate::kernel::{Errno, Tid};
+use crate::proc::{self, Status};
+
+/// What the judgement rests on; read from `/proc` after the refusal.
+#[derive(Clone, Debug, Default)]
+struct Facts {
+    status: Option<Status>,
+    /// Name of the target's tracer, if it has one.
+    tracer_name: String,
+    parent_name: String,
+    own_uid: u32,
+    /// We have `CAP_SYS_PTRACE` in our own user namespace.
+    capable: bool,
+    same_user_namespace: bool,
+    /// `kernel.yama.ptrace_scope`, where there is a Yama.
+    yama: Option<u32>,
+}
+
+/// A sentence that says why `tid` cannot be attached to, and the way out.
+pub(crate) fn explain(tid: Tid, errno: Errno) -> String {
+    let reason = reason(&Facts::read(tid), errno);
+    format!("cannot attach to {tid}: {reason}")
+}
+
+impl Facts {
+    fn read(tid: Tid) -> Facts {
+        let status = proc::status(tid);
+        let name = |tid: Option<Tid>| {
+            tid.and_then(proc::comm)
+                .map_or_else(|| "?".to_owned(), |comm| comm.to_string())
+        };
+        let namespace = |who: &str| fs::read_link(format!("/proc/{who}/ns/user")).ok();
+        let theirs = namespace(&tid.to_string());
+        Facts {
+            tracer_name: name(status.as_ref().and_then(|status| status.tracer)),
+            parent_name: name(
+                status
+                    .as_ref()
+                    .and_then(|status| status.parent)
+                    .map(|parent| parent.leader()),
+            ),
+            status,
+            own_uid: geteuid().as_raw(),
+            capable: has_cap_sys_ptrace(),
+            same_user_namespace: theirs.is_none() || theirs == namespace("self"),
+            yama: fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope")
+                .ok()
+                .and_then(|text| text.trim().parse().ok()),
+        }
+    }
+}
+
+fn has_cap_sys_ptrace() -> bool {
+    const CAP_SYS_PTRACE: u32 = 19;
+    let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = text.lines();
+    let line = lines.find_map(|line| line.strip_prefix("CapEff:"));
+    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & (1 << CAP_SYS_PTRACE) != 0)
+}
+
+/// The likeliest cause first: what holds of the target whoever asks, then what
+/// holds of us, then what a security module may say.
+fn reason(facts: &Facts, errno: Errno) -> String {
+    let Some(status) = &facts.status else {
+        return "no process or thread has this pid; `pgrep -a NAME` finds those that run".into();
+    };
+    let parent = status.parent.map_or(0, |parent| parent.raw());
+    if matches!(status.state, b'Z' | b'X') {
+        return format!(
+            "it is a zombie: it has exited, and its parent {parent} ({}) has not reaped it; \
+             attach to the parent: wait4-strace -p {parent}",
+            facts.parent_name
+        );
+    }
+    if let Some(tracer) = status.tracer.filter(|tracer| tracer.raw() != 0) {
+        return format!(
+            "it is traced by {tracer} ({}) already, and a process has one tracer at most; \
+             end that one first",
+            facts.tracer_name
+        );
+    }
+    if !status.has_memory {
+        return "it is a kernel thread, which nobody can trace".into();
+    }
+    if errno != Errno::PERM && errno != Errno::ACCES {
+        return format!("{errno}");
+    }
+    if facts.yama == Some(3) {
+        return "Yama forbids all tracing (kernel.yama.ptrace_scope is 3), for root too, \
+                until the next boot"
+            .into();
+    }
+    if facts.capable {
+        return match facts.same_user_namespace {
+            false => "it lives in a user namespace in which we have no CAP_SYS_PTRACE; \
+                      run wait4-strace in that namespace or in its parent"
+                .into(),
+            true => "the kernel does not permit it although we have CAP_SYS_PTRACE; \
+                     a security module or a seccomp profile forbids ptrace here"
+                .into(),
+        };
+    }
+    without_capability(facts, status)
+}
+
+fn without_capability(facts: &Facts, status: &Status) -> String {
+    let own = facts.own_uid;
+    if own == 0 {
+        return "we are root but have no CAP_SYS_PTRACE; \
+                give it to the container (--cap-add SYS_PTRACE)"
+            .into();
+    }
+    if let Some(other) = status.uids.iter().find(|uid| **uid != own) {
+        return format!(
+            "it runs as uid {other} and we as uid {own}; \
+             run wait4-strace as that user or as root"
+        );
+    }
+    match facts.yama {
+        Some(2) => {
+            return "Yama lets only administrators attach (kernel.yama.ptrace_scope is 2); \
+                    run wait4-strace as root"
+                .into();
+        }
+        Some(1) => {
+            return "Yama lets a process trace its own descendants only \
+                    (kernel.yama.ptrace_scope is 1); run wait4-strace as root, or launch the \
+                    program with it: wait4-strace -- COMMAND"
+                .into();
+        }
+        _ => {}
+    }
+    if !facts.same_user_namespace {
+        return "it lives in another user namespace; run wait4-strace there or as root".into();
+    }
+    "it is not dumpable: its program is setuid, has capabilities, may not be read, or asked \
+     for it (PR_SET_DUMPABLE); run wait4-strace as root"
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Tgid, Tid};
+
+    fn target() -> Facts {
+        Facts {
+            status: Some(Status {
+                state: b'S',
+                tgid: Some(Tgid::new(9)),
+                parent: Some(Tgid::new(7)),
+                tracer: Some(Tid::new(0)),
+                uids: vec![1000; 4],
+                has_memory: true,
+                ..Status::default()
+            }),
+            parent_name: "lazy".into(),
+            tracer_name: "gdb".into(),
+            own_uid: 1000,
+            same_user_namespace: true,
+            ..Facts::default()
+        }
+    }
+
+    fn says(change: impl Fn(&mut Facts, &mut Status), errno: Errno, words: &str) {
+        let mut facts = target();
+        let mut status = facts.status.take().unwrap();
+        change(&mut facts, &mut status);
+        facts.status = Some(status);
+        let reason = reason(&facts, errno);
+        assert!(reason.contains(words), "{reason:?} does not say {words:?}");
+    }
+
+    #[test]
+    fn each_cause_of_a_refusal_has_its_own_words_and_way_out() {
+        let perm = Errno::PERM;
+        says(|_, s| s.state = b'Z', perm, "wait4-strace -p 7");
+        says(
+            |_, s| s.tracer = Some(Tid::new(5)),
+            perm,
+            "traced by 5 (gdb)",
+        );
+        says(|_, s| s.has_memory = false, perm, "kernel thread");
+        says(|f, _| f.yama = Some(3), perm, "until the next boot");
+        says(|f, _| f.yama = Some(2), perm, "administrators");
+        says(|f, _| f.yama = Some(1), perm, "descendants");
+        says(
+            |_, s| s.uids = vec![0; 4],
+            perm,
+            "runs as uid 0 and we as uid 1000",
+        );
+        says(|_, _| {}, perm, "dumpable");
+        says(
+            |f, _| f.same_user_namespace = false,
+            perm,
+            "another user namespace",
+        );
+        says(|f, _| f.own_uid = 0, perm, "--cap-add SYS_PTRACE");
+        says(|f, _| f.capable = true, perm, "security module");
+    }
+
+    #[test]
+    fn a_process_that_is_gone_is_said_to_be_gone() {
+        let facts = Facts::default();
+        assert!(reason(&facts, Errno::SRCH).starts_with("no process or thread has this pid"));
+    }
+}

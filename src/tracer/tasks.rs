@@ -1,0 +1,169 @@
+//! The threads and processes under trace: what the tracer must know between
+//! two stops of a task, and no more. Who is whose child for the *reader* is
+//! the ledger's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::event::{Moment, NsPids, WaitEntry};
+use crate::kernel::{Signal, Tgid, Tid};
+use crate::sys::ptrace::How;
+
+/// How many interrupted calls of one thread are remembered. A handler may
+/// wait itself and be interrupted in turn; one that leaves by longjmp lets its
+/// call lie here for ever.
+const MOST_SUSPENDED: usize = 16;
+
+/// What a task was started by, which all that it creates inherits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    /// We launched it: it may not outlive us, and we do not detach from it.
+    pub(super) launched: bool,
+    /// It runs under our seccomp filter.
+    pub(super) filtered: bool,
+}
+
+/// A thread under trace.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) tgid: Tgid,
+    pub(super) kind: Kind,
+    /// The wait call that it is in.
+    pub(super) call: Option<Call>,
+    /// Wait calls that were interrupted and may be restarted, innermost last.
+    pub(super) suspended: Vec<Call>,
+    /// Its last wait was interrupted, and neither a handler nor a restart has
+    /// followed yet.
+    pub(super) interrupted: bool,
+    /// It takes one step into the handler of this signal.
+    pub(super) stepping: Option<Signal>,
+    /// It is in a group-stop that we left it in.
+    pub(super) group_stopped: bool,
+}
+
+/// A wait call that is under way.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) entry: WaitEntry,
+    pub(super) entered: Moment,
+    /// The number and arguments as they were in the registers, with the
+    /// instruction and stack pointers: a call with the same of all is the
+    /// kernel's restart and no new call.
+    pub(super) words: Words,
+}
+
+/// What makes a call the same call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Words {
+    pub(super) nr: u64,
+    pub(super) args: [u64; 6],
+    pub(super) instruction_pointer: u64,
+    pub(super) stack_pointer: u64,
+}
+
+impl Task {
+    pub(super) fn new(tgid: Tgid, kind: Kind) -> Task {
+        Task {
+            tgid,
+            kind,
+            call: None,
+            suspended: Vec::new(),
+            interrupted: false,
+            stepping: None,
+            group_stopped: false,
+        }
+    }
+
+    /// How it goes on after a stop: under the filter every call of interest
+    /// asks for us, so only the exit of one that is under way is wanted.
+    pub(super) fn how(&self) -> How {
+        if self.kind.filtered && self.call.is_none() {
+            How::Cont
+        } else {
+            How::Syscall
+        }
+    }
+
+    /// Remember a call that was interrupted.
+    pub(super) fn suspend(&mut self, call: Call) {
+        if self.suspended.len() == MOST_SUSPENDED {
+            self.suspended.remove(0);
+        }
+        self.suspended.push(call);
+        self.interrupted = true;
+    }
+
+    /// Whether a call with these words is the restart of one that was
+    /// interrupted. Calls above it on the stack were left behind.
+    pub(super) fn is_restart(&mut self, words: &Words) -> bool {
+        self.interrupted = false;
+        let found = self.suspended.iter().rposition(|call| call.words == *words);
+        if let Some(index) = found {
+            self.suspended.truncate(index);
+        }
+        found.is_some()
+    }
+}
+
+/// A process under trace.
+#[derive(Debug, Default)]
+pub(super) struct Process {
+    /// Its real parent, as far as we know.
+    pub(super) parent: Option<Tgid>,
+    /// How many children of it are alive and under trace.
+    pub(super) children: usize,
+    /// Its pids in namespaces inside ours.
+    pub(super) ns: Option<Arc<NsPids>>,
+    /// It has called unshare or setns: its children may live in another pid
+    /// namespace.
+    pub(super) moved: bool,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Tasks {
+    pub(super) by_tid: HashMap<Tid, Task>,
+    pub(super) processes: HashMap<Tgid, Process>,
+}
+
+impl Tasks {
+    /// Add a process, and count it with its parent.
+    pub(super) fn add_process(
+        &mut self,
+        tgid: Tgid,
+        parent: Option<Tgid>,
+        ns: Option<Arc<NsPids>>,
+    ) {
+        if let Some(parent) = parent.and_then(|tgid| self.processes.get_mut(&tgid)) {
+            parent.children += 1;
+        }
+        let process = Process {
+            parent,
+            ns,
+            ..Process::default()
+        };
+        self.processes.insert(tgid, process);
+    }
+
+    /// Take a process that is dead out of the table and of its parent's count.
+    pub(super) fn remove_process(&mut self, tgid: Tgid) -> Option<Process> {
+        let process = self.processes.remove(&tgid)?;
+        let parent = process
+            .parent
+            .and_then(|tgid| self.processes.get_mut(&tgid));
+        if let Some(parent) = parent {
+            parent.children = parent.children.saturating_sub(1);
+        }
+        Some(process)
+    }
+
+    /// Give a process another parent.
+    pub(super) fn reparent(&mut self, child: Tgid, parent: Tgid) {
+        if let Some(process) = self.processes.get_mut(&child) {
+            process.parent = Some(parent);
+        }
+        if let Some(parent) = self.processes.get_mut(&parent) {
+            parent.children += 1;
+        }
+    }
+}
