@@ -1,0 +1,132 @@
+//! What the tests share: where the programs are, and running them with a limit.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a run may take before it counts as a hang. Generous: the machine
+/// may be busy, and nothing is measured.
+pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// How a program ended, and what it wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The exit code, or 128 + N for signal N, as a shell sees it.
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// The command under test.
+pub fn wait4_strace() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_wait4-strace"))
+}
+
+/// The path of the program with the small tracees (`fixtures/`).
+pub fn fixture_path() -> PathBuf {
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_wait4-strace"));
+    let path = binary.parent().unwrap().join("examples/fixture");
+    assert!(
+        path.exists(),
+        "{} is missing: `cargo build --examples` makes it",
+        path.display()
+    );
+    path
+}
+
+/// A fixture, untraced.
+pub fn fixture(name: &str) -> Command {
+    let mut command = Command::new(fixture_path());
+    command.arg(name);
+    command
+}
+
+/// A fixture under trace, with these flags.
+pub fn traced_fixture(flags: &[&str], name: &str) -> Command {
+    traced(flags, [fixture_path().as_os_str(), OsStr::new(name)])
+}
+
+/// A command under trace, with these flags.
+pub fn traced<S: AsRef<OsStr>>(flags: &[&str], words: impl IntoIterator<Item = S>) -> Command {
+    let mut command = wait4_strace();
+    command.args(flags).arg("--").args(words);
+    command
+}
+
+/// Whether a program is installed. A test that needs one says so when it is
+/// passed over.
+pub fn have(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
+    if !found {
+        eprintln!("passed over: {program} is not installed");
+    }
+    found
+}
+
+/// Run to the end without input; panics with what was written if it hangs, and
+/// kills its whole process group then.
+pub fn run(command: &mut Command) -> Outcome {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    let mut child = command.spawn().unwrap();
+    let stdout = reader(child.stdout.take().unwrap());
+    let stderr = reader(child.stderr.take().unwrap());
+    let status = wait(&mut child);
+    if status.is_none() {
+        let group = i32::try_from(child.id()).unwrap();
+        nix::sys::signal::killpg(
+            nix::unistd::Pid::from_raw(group),
+            nix::sys::signal::Signal::SIGKILL,
+        )
+        .ok();
+        child.wait().unwrap();
+    }
+    let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
+    let Some(status) = status else {
+        panic!("{command:?} hangs; it wrote:\n{stdout}\n{stderr}");
+    };
+    Outcome {
+        status,
+        stdout,
+        stderr,
+    }
+}
+
+/// Wait for a child's end as a shell sees it; `None` after [`LIMIT`].
+pub fn wait(child: &mut Child) -> Option<i32> {
+    let begun = Instant::now();
+    while begun.elapsed() < LIMIT {
+        if let Some(status) = child.try_wait().unwrap() {
+            let signal = status.signal().map(|signal| 128 + signal);
+            return status.code().or(signal);
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    None
+}
+
+/// Wait until `condition` holds; panics after [`LIMIT`].
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < LIMIT, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn reader(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
