@@ -33,10 +33,6 @@ Examples:
     after_help = EXAMPLES,
     max_term_width = 100
 )]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the user's"
-)]
 struct Flags {
     /// Command to launch and trace, with its arguments
     #[arg(value_name = "COMMAND", trailing_var_arg = true, num_args = 0..)]

@@ -389,7 +389,7 @@ mod tests {
     #[test]
     fn a_name_that_a_tracee_chose_cannot_move_the_cursor() {
         let comm = Comm::new(b"a\x1b[2Jb\n\xff and more than fifteen");
-        assert_eq!(comm.to_string(), "a\\33[2Jb\\n\\377 and mor");
+        assert_eq!(comm.to_string(), "a\\33[2Jb\\n\\377 and mo");
     }
 
     #[test]

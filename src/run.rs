@@ -41,10 +41,6 @@ const ANSWERED: [Sig; 7] = [
 
 /// What to do: the meaning of the flags.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the user's"
-)]
 pub struct Config {
     /// The command to launch, if any.
     pub command: Option<CommandLine>,
@@ -115,7 +111,7 @@ impl Colour {
 #[must_use]
 pub fn run(config: &Config) -> Exit {
     match Run::start(config) {
-        Ok(run) => run.to_the_end(),
+        Ok(run) => run.trace(),
         Err(message) => {
             complain(&message);
             Exit::Failed
@@ -214,7 +210,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn to_the_end(mut self) -> Exit {
+    fn trace(mut self) -> Exit {
         let mut events = Vec::new();
         loop {
             let step = self.tracer.step(&mut events);

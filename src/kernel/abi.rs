@@ -113,6 +113,11 @@ pub enum SiginfoLayout {
 /// x32's bit in a call's number (`__X32_SYSCALL_BIT`).
 const X32_BIT: u32 = 0x4000_0000;
 
+/// The number of an x32 call.
+const fn x32(nr: u32) -> u32 {
+    X32_BIT | nr
+}
+
 impl Abi {
     /// Every ABI.
     pub const ALL: [Abi; 6] = [
@@ -159,7 +164,7 @@ impl Abi {
         match self {
             Abi::X86_64 => &[(61, Wait4), (247, Waitid)],
             Abi::I386 => &[(7, Waitpid), (114, Wait4), (284, Waitid)],
-            Abi::X32 => &[(X32_BIT | 61, Wait4), (X32_BIT | 529, Waitid)],
+            Abi::X32 => const { &[(x32(61), Wait4), (x32(529), Waitid)] },
             Abi::Aarch64 | Abi::Riscv64 => &[(260, Wait4), (95, Waitid)],
             Abi::Arm => &[(114, Wait4), (280, Waitid)],
         }
@@ -180,16 +185,16 @@ impl Abi {
     pub fn clone_call(self, nr: u64) -> Option<CloneCall> {
         use CloneCall::{Clone, Clone3, Fork, Vfork};
         let nr = u32::try_from(nr).ok()?;
-        let (base, fork, vfork) = match self {
-            Abi::X86_64 => (0, 57, 58),
-            Abi::X32 => (X32_BIT, X32_BIT | 57, X32_BIT | 58),
-            Abi::I386 | Abi::Arm => (0, 2, 190),
+        let (clone3, fork, vfork) = match self {
+            Abi::X86_64 => (435, 57, 58),
+            Abi::X32 => (x32(435), x32(57), x32(58)),
+            Abi::I386 | Abi::Arm => (435, 2, 190),
             // Newer architectures have clone alone.
-            Abi::Aarch64 | Abi::Riscv64 => (0, u32::MAX, u32::MAX),
+            Abi::Aarch64 | Abi::Riscv64 => (435, u32::MAX, u32::MAX),
         };
         Some(match nr {
             _ if nr == self.clone_nr() => Clone,
-            _ if nr == base | 435 => Clone3,
+            _ if nr == clone3 => Clone3,
             _ if nr == fork => Fork,
             _ if nr == vfork => Vfork,
             _ => return None,
@@ -201,7 +206,7 @@ impl Abi {
     pub const fn clone_nr(self) -> u32 {
         match self {
             Abi::X86_64 => 56,
-            Abi::X32 => X32_BIT | 56,
+            Abi::X32 => x32(56),
             Abi::I386 | Abi::Arm => 120,
             Abi::Aarch64 | Abi::Riscv64 => 220,
         }
@@ -212,7 +217,7 @@ impl Abi {
     pub const fn unshare(self) -> u32 {
         match self {
             Abi::X86_64 => 272,
-            Abi::X32 => X32_BIT | 272,
+            Abi::X32 => x32(272),
             Abi::I386 => 310,
             Abi::Arm => 337,
             Abi::Aarch64 | Abi::Riscv64 => 97,
@@ -224,7 +229,7 @@ impl Abi {
     pub const fn setns(self) -> u32 {
         match self {
             Abi::X86_64 => 308,
-            Abi::X32 => X32_BIT | 308,
+            Abi::X32 => x32(308),
             Abi::I386 => 346,
             Abi::Arm => 375,
             Abi::Aarch64 | Abi::Riscv64 => 268,

@@ -216,12 +216,14 @@ impl SigInfo {
     }
 }
 
+/// `AUDIT_ARCH_X86_64`
+const X86_64: u32 = 0xc000_003e;
+
 fn write_sys(to: &mut dyn Write, call_addr: u64, syscall: i32, arch: u32) -> fmt::Result {
     match call_addr {
         0 => to.write_str(", si_call_addr=NULL")?,
         addr => write!(to, ", si_call_addr={addr:#x}")?,
     }
-    const X86_64: u32 = 0xc000_003e;
     let name = syscall_names::name(syscall).filter(|_| arch == X86_64);
     match name {
         Some(name) => write!(to, ", si_syscall=__NR_{name}")?,
@@ -420,7 +422,8 @@ mod tests {
                 let info = SigInfo::from_bytes(layout, &bytes);
                 prop_assert!(info.is_some() || bytes.len() < 48);
                 if let Some(info) = info {
-                    prop_assert!(info.to_string().ends_with('}'));
+                    let text = info.to_string();
+                    prop_assert!(text.ends_with('}'), "{}", text);
                 }
             }
         }

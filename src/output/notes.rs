@@ -4,7 +4,7 @@
 use std::fmt::{self, Write};
 
 use crate::event::{Event, Image, Moment, WaitExit};
-use crate::kernel::{Errno, Signal, Status, Tgid, WaitOptions};
+use crate::kernel::{Errno, Signal, Status, Tgid, WaitOptions, WaitStatus};
 use crate::ledger::Ledger;
 
 /// What became of an interrupted wait.
@@ -45,7 +45,7 @@ fn what_it_did(event: &Event, exit: &WaitExit, ledger: &Ledger) -> Option<String
     let (pid, status) = exit.reported()?;
     let child = ledger.translate(event.tgid, pid)?;
     let name = Named(child.tgid, &child.image);
-    match status.map(|status| status.decode()) {
+    match status.map(WaitStatus::decode) {
         Some(Status::Stopped { .. }) => return Some(format!("{name} is stopped, not ended")),
         Some(Status::Continued) => return Some(format!("{name} runs again")),
         _ => {}

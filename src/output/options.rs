@@ -45,10 +45,6 @@ impl SignalSet {
 
 /// Which lines there are, and how they look.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the user's"
-)]
 pub struct TextOptions {
     /// The grammar.
     pub style: Style,
@@ -75,7 +71,6 @@ pub struct TextOptions {
 
 /// Which results are shown (`-e status=`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "a set of four")]
 pub struct Shown {
     /// Calls that succeeded.
     pub successful: bool,

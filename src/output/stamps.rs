@@ -80,17 +80,16 @@ impl Stamper {
             let now = self.clock.at(at);
             let micros = now.subsec_nanosecond().unsigned_abs() / 1000;
             // Writing to a String cannot fail.
-            let _ = match wall {
-                WallClock::Epoch => write!(to, "{}.{micros:06} ", now.as_second()),
-                _ => {
-                    let time = now.to_zoned(self.clock.zone.clone()).time();
-                    let (h, m, s) = (time.hour(), time.minute(), time.second());
-                    let short = write!(to, "{h:02}:{m:02}:{s:02}");
-                    if wall == WallClock::Microseconds {
-                        write!(to, ".{micros:06} ")
-                    } else {
-                        short.and_then(|()| to.write_char(' '))
-                    }
+            let _ = if wall == WallClock::Epoch {
+                write!(to, "{}.{micros:06} ", now.as_second())
+            } else {
+                let time = now.to_zoned(self.clock.zone.clone()).time();
+                let (h, m, s) = (time.hour(), time.minute(), time.second());
+                let _ = write!(to, "{h:02}:{m:02}:{s:02}");
+                if wall == WallClock::Microseconds {
+                    write!(to, ".{micros:06} ")
+                } else {
+                    to.write_char(' ')
                 }
             };
         }

@@ -60,11 +60,6 @@ impl Arrived {
     pub(crate) fn has(self, signal: Signal) -> bool {
         self.0 & bit(signal as i32) != 0
     }
-
-    /// Whether there are none.
-    pub(crate) fn is_empty(self) -> bool {
-        self.0 == 0
-    }
 }
 
 fn bit(signal: i32) -> u64 {

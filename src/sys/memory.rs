@@ -28,15 +28,15 @@ impl Stopped {
     /// Fill two buffers with one call where it works, else one by one.
     pub(crate) fn read_two(
         &self,
-        first: (u64, &mut [u8]),
-        second: (u64, &mut [u8]),
+        (first_at, first): (u64, &mut [u8]),
+        (second_at, second): (u64, &mut [u8]),
     ) -> (Result<(), Errno>, Result<(), Errno>) {
-        let wanted = first.1.len() + second.1.len();
-        let both = self.readv(&mut [(first.0, &mut *first.1), (second.0, &mut *second.1)]);
+        let wanted = first.len() + second.len();
+        let both = self.readv(&mut [(first_at, &mut *first), (second_at, &mut *second)]);
         if both == Ok(wanted) {
             return (Ok(()), Ok(()));
         }
-        (self.read(first.0, first.1), self.read(second.0, second.1))
+        (self.read(first_at, first), self.read(second_at, second))
     }
 
     fn readv(&self, parts: &mut [(u64, &mut [u8])]) -> Result<usize, Errno> {

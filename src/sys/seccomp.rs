@@ -17,10 +17,19 @@ const NR: u32 = 0;
 const ARCH: u32 = 4;
 const FIRST_ARGUMENT_LOW: u32 = 16;
 
-const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-const JUMP_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-const JUMP_ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
-const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+/// An instruction's code; all of them fit.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "classic BPF codes are 16 bits wide"
+)]
+const fn code(bits: u32) -> u16 {
+    bits as u16
+}
+
+const LOAD: u16 = code(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS);
+const JUMP_EQUAL: u16 = code(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K);
+const JUMP_ANY_BIT: u16 = code(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K);
+const RETURN: u16 = code(libc::BPF_RET | libc::BPF_K);
 
 /// A BPF program, built before the fork: a child between fork and exec may
 /// not allocate.

@@ -177,17 +177,17 @@ fn child(program: &Program, pointers: &Pointers, go: i32, reports: i32) -> ! {
             unsafe { libc::close(fd) };
         }
     }
-    if let Some(filter) = &program.filter {
-        // Before the identity changes: root needs no NO_NEW_PRIVS for it.
-        if let Err(errno) = filter.install() {
-            tell(reports, NO_FILTER, errno);
-        }
+    // Before the identity changes: root needs no NO_NEW_PRIVS for it.
+    if let Some(filter) = &program.filter
+        && let Err(errno) = filter.install()
+    {
+        tell(reports, NO_FILTER, errno);
     }
-    if let Some(identity) = &program.identity {
-        if let Err(errno) = assume(identity) {
-            tell(reports, IDENTITY, errno);
-            exit(127);
-        }
+    if let Some(identity) = &program.identity
+        && let Err(errno) = assume(identity)
+    {
+        tell(reports, IDENTITY, errno);
+        exit(127);
     }
     inherited.restore_mask();
     let errno = execute(program, pointers);

@@ -17,7 +17,8 @@ struct Raw {
     arch: u32,
     instruction_pointer: u64,
     stack_pointer: u64,
-    /// entry: nr, args\[6\]; exit: rval, is_error; seccomp: nr, args\[6\], ret_data.
+    /// entry: `nr`, `args[6]`; exit: `rval`, `is_error`; seccomp: `nr`, `args[6]`,
+    /// `ret_data`.
     union: [u64; 8],
 }
 

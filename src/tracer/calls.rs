@@ -239,8 +239,12 @@ impl Tracer {
 }
 
 /// The low 32 bits: pids and errnos are ints, whatever the register holds.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the low half is what is wanted"
+)]
 fn low_word(value: i64) -> i32 {
-    (value & 0xffff_ffff) as u32 as i32
+    value as i32
 }
 
 impl WaitEntry {

@@ -192,13 +192,12 @@ impl Tracer {
             Waited::Stopped(stopped, status) => self.stopped(stopped, status, events),
             Waited::Ended(tid, status) => self.ended(tid, status, events),
             Waited::Interrupted => {}
-            Waited::NoChildren => return Step::Over,
             Waited::Nothing if self.mirror_stop => {
                 self.mirror_stop = false;
                 return Step::JobStopped;
             }
-            // Strangers alone are left.
-            Waited::Nothing => return Step::Over,
+            // Nothing: strangers alone are left.
+            Waited::NoChildren | Waited::Nothing => return Step::Over,
         }
         Step::Went
     }

@@ -1,14 +1,17 @@
 //! Forks, execs, deaths and adoptions: how the family of tasks changes.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::engine::{RootEnd, Tracer};
+use super::launch::FirstExec;
 use super::stop::Creation;
 use super::tasks::Task;
-use crate::event::{Created, Event, EventKind, Found, How, Image, Moment};
+use crate::event::{self, Created, Event, EventKind, Found, Image, Moment};
 use crate::kernel::{CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CloneCall, Tgid, Tid, WaitStatus};
 use crate::proc;
-use crate::sys::ptrace::Stopped;
+use crate::sys::ptrace::{How, Stopped};
+use crate::sys::spawn::Report;
 
 impl Tracer {
     /// fork, vfork or clone is about to return in the creator.
@@ -57,10 +60,8 @@ impl Tracer {
         let _ = stopped.resume(resume, None);
 
         let first_stop = self.held.remove(&child);
-        if !self.tasks.by_tid.contains_key(&child) {
-            let task = Task::new(child_tgid, kind);
-            let resume = task.how();
-            self.tasks.by_tid.insert(child, task);
+        if let Entry::Vacant(place) = self.tasks.by_tid.entry(child) {
+            let resume = place.insert(Task::new(child_tgid, kind)).how();
             if !is_thread {
                 let parent = parent.unwrap_or(tgid);
                 self.tasks.add_process(child_tgid, Some(parent), ns.clone());
@@ -70,10 +71,10 @@ impl Tracer {
             }
         }
         let how = match creation {
-            _ if is_thread => How::Thread,
-            Creation::Fork => How::Fork,
-            Creation::Vfork => How::Vfork,
-            Creation::Clone => How::Clone,
+            _ if is_thread => event::How::Thread,
+            Creation::Fork => event::How::Fork,
+            Creation::Vfork => event::How::Vfork,
+            Creation::Clone => event::How::Clone,
         };
         let created = Created {
             child,
@@ -88,12 +89,7 @@ impl Tracer {
     }
 
     /// A held task, now that its creator has told of it.
-    fn first_stop(
-        &mut self,
-        stopped: Stopped,
-        resume: crate::sys::ptrace::How,
-        events: &mut Vec<Event>,
-    ) {
+    fn first_stop(&mut self, stopped: Stopped, resume: How, events: &mut Vec<Event>) {
         let launched = self
             .tasks
             .by_tid
@@ -115,7 +111,7 @@ impl Tracer {
         let former = stopped.event_message().ok();
         let former = former.and_then(|tid| i32::try_from(tid).ok()).map(Tid::new);
         let former = former.filter(|former| *former != tid);
-        let mut resume = crate::sys::ptrace::How::Syscall;
+        let mut resume = How::Syscall;
         let mut tgid = Tgid::new(tid.raw());
         if let Some(task) = self.tasks.by_tid.get_mut(&tid) {
             task.call = None;
@@ -134,13 +130,12 @@ impl Tracer {
             Image::default()
         });
         let first = self.launched_now(tgid);
-        if let Some(report) = first.flatten() {
-            // Without the filter every call must stop from here on.
-            self.without_filter(tid, report);
-            resume = crate::sys::ptrace::How::Syscall;
+        if first == FirstExec::WithoutFilter {
+            // Every call must stop from here on.
+            resume = How::Syscall;
         }
         let _ = stopped.resume(resume, None);
-        if first.is_some() {
+        if first != FirstExec::No {
             let found = Found {
                 parent: None,
                 image: None,
@@ -167,10 +162,12 @@ impl Tracer {
         if ran {
             events.push(self.event(at, tid, tgid, EventKind::Ended { status }));
         }
-        if is_process && let Some(process) = self.tasks.remove_process(tgid) {
-            if process.children > 0 {
-                self.adoptions(tgid, at, events);
-            }
+        if is_process
+            && let Some(process) = self.tasks.remove_process(tgid)
+            && process.children > 0
+            && self.capture.kinship
+        {
+            self.adoptions(tgid, at, events);
         }
     }
 
@@ -183,9 +180,6 @@ impl Tracer {
             .map(|(tgid, _)| *tgid)
             .collect();
         for child in orphans {
-            if !self.capture.kinship {
-                continue;
-            }
             let status = proc::status(child.leader());
             let Some(parent) = status.and_then(|status| status.parent) else {
                 continue;
@@ -210,8 +204,7 @@ impl Tracer {
         if let Some(mut launching) = root.launching.take() {
             ran = false;
             let reports = std::iter::from_fn(|| launching.report());
-            let fatal =
-                reports.filter(|report| !matches!(report, crate::sys::spawn::Report::NoFilter(_)));
+            let fatal = reports.filter(|report| !matches!(report, Report::NoFilter(_)));
             if let Some(report) = fatal.last() {
                 end = RootEnd::NeverRan(report);
             }

@@ -2,8 +2,8 @@
 
 use super::engine::{Root, Tracer};
 use super::tasks::{Kind, Task};
-use crate::kernel::{Errno, Tgid, Tid};
-use crate::sys::spawn::{Program, Report, spawn};
+use crate::kernel::{Errno, Tgid};
+use crate::sys::spawn::{Program, spawn};
 
 impl Tracer {
     /// Launch `program` under trace. Its first event comes when it has been
@@ -27,18 +27,30 @@ impl Tracer {
         Ok(())
     }
 
-    /// Whether this exec is the root's first: the launch is done then. Inside,
-    /// what the child had to say, which cannot be fatal.
-    pub(super) fn launched_now(&mut self, tgid: Tgid) -> Option<Option<Report>> {
-        let root = self.root.as_mut().filter(|root| root.tgid == tgid)?;
-        let mut launching = root.launching.take()?;
-        Some(launching.report())
-    }
-
-    /// The filter could not be installed in the root: every call stops.
-    pub(super) fn without_filter(&mut self, tid: Tid, _why: Report) {
-        if let Some(task) = self.tasks.by_tid.get_mut(&tid) {
+    /// Whether this exec is the root's first: the launch is done then.
+    pub(super) fn launched_now(&mut self, tgid: Tgid) -> FirstExec {
+        let root = self.root.as_mut().filter(|root| root.tgid == tgid);
+        let Some(mut launching) = root.and_then(|root| root.launching.take()) else {
+            return FirstExec::No;
+        };
+        // It ran, so all it can have said is that the filter was refused.
+        if launching.report().is_none() {
+            return FirstExec::Yes;
+        }
+        if let Some(task) = self.tasks.by_tid.get_mut(&tgid.leader()) {
             task.kind.filtered = false;
         }
+        FirstExec::WithoutFilter
     }
+}
+
+/// Whether an exec is the root's first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FirstExec {
+    /// It is not.
+    No,
+    /// It is.
+    Yes,
+    /// It is, and the seccomp filter could not be installed.
+    WithoutFilter,
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::unistd::geteuid;
 
-use crate::kernel::{Errno, Tid};
+use crate::kernel::{Errno, Tgid, Tid};
 use crate::proc::{self, Status};
 
 /// What the judgement rests on; read from `/proc` after the refusal.
@@ -43,7 +43,7 @@ impl Facts {
                 status
                     .as_ref()
                     .and_then(|status| status.parent)
-                    .map(|parent| parent.leader()),
+                    .map(Tgid::leader),
             ),
             status,
             own_uid: geteuid().as_raw(),
@@ -71,7 +71,7 @@ fn reason(facts: &Facts, errno: Errno) -> String {
     let Some(status) = &facts.status else {
         return "no process or thread has this pid; `pgrep -a NAME` finds those that run".into();
     };
-    let parent = status.parent.map_or(0, |parent| parent.raw());
+    let parent = status.parent.map_or(0, Tgid::raw);
     if matches!(status.state, b'Z' | b'X') {
         return format!(
             "it is a zombie: it has exited, and its parent {parent} ({}) has not reaped it; \
@@ -98,14 +98,14 @@ fn reason(facts: &Facts, errno: Errno) -> String {
             .into();
     }
     if facts.capable {
-        return match facts.same_user_namespace {
-            false => "it lives in a user namespace in which we have no CAP_SYS_PTRACE; \
-                      run wait4-strace in that namespace or in its parent"
-                .into(),
-            true => "the kernel does not permit it although we have CAP_SYS_PTRACE; \
-                     a security module or a seccomp profile forbids ptrace here"
-                .into(),
-        };
+        if facts.same_user_namespace {
+            return "the kernel does not permit it although we have CAP_SYS_PTRACE; \
+                    a security module or a seccomp profile forbids ptrace here"
+                .into();
+        }
+        return "it lives in a user namespace in which we have no CAP_SYS_PTRACE; \
+                run wait4-strace in that namespace or in its parent"
+            .into();
     }
     without_capability(facts, status)
 }
