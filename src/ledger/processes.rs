@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::namespaces::{Levels, Namespaces};
-use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Moment, NsPids};
-use crate::kernel::{NsPid, Status, Tgid, Tid, WaitStatus};
+use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Moment, NsPids, WaitExit};
+use crate::kernel::{NsPid, Status, Tgid, Tid, WaitOptions, WaitStatus};
 
 /// A process, alive or dead but not yet known to be reaped.
 #[derive(Clone, Debug)]
@@ -37,8 +37,8 @@ pub struct Ledger {
     threads: HashMap<Tid, Thread>,
     namespaces: Namespaces,
     /// Reaped by the event at hand: kept until the next, so that outputs can
-    /// still name it.
-    reaped: Option<Tgid>,
+    /// still name them.
+    reaped: Vec<Tgid>,
 }
 
 impl Ledger {
@@ -50,7 +50,7 @@ impl Ledger {
 
     /// Take an event in.
     pub fn apply(&mut self, event: &Event) {
-        if let Some(tgid) = self.reaped.take() {
+        while let Some(tgid) = self.reaped.pop() {
             self.forget(tgid);
         }
         match &event.kind {
@@ -80,20 +80,7 @@ impl Ledger {
                     process.parent = Some(event.tgid);
                 }
             }
-            EventKind::WaitEnded(exit) => {
-                let consumes = !exit
-                    .entry
-                    .options
-                    .contains(crate::kernel::WaitOptions::NOWAIT);
-                if consumes && let Some((pid, status)) = exit.reported() {
-                    let is_end = status.is_none_or(|status| {
-                        matches!(status.decode(), Status::Exited(_) | Status::Signaled { .. })
-                    });
-                    let child = self.translate(event.tgid, pid).map(|child| child.tgid);
-                    let dead = child.filter(|child| self.has_ended(*child));
-                    self.reaped = dead.filter(|_| is_end);
-                }
-            }
+            EventKind::WaitEnded(exit) => self.waited(event.tgid, exit),
             EventKind::Detached => {
                 self.threads.remove(&event.tid);
                 if event.tgid.leader() == event.tid {
@@ -156,9 +143,25 @@ impl Ledger {
             .filter(move |process| process.parent == Some(parent) && process.ended.is_some())
     }
 
-    fn has_ended(&self, tgid: Tgid) -> bool {
-        self.process(tgid)
-            .is_some_and(|process| process.ended.is_some())
+    /// Note which children the end of a wait consumed, if any.
+    fn waited(&mut self, caller: Tgid, exit: &WaitExit) {
+        if exit.entry.options.contains(WaitOptions::NOWAIT) {
+            return;
+        }
+        if let Some((pid, status)) = exit.reported() {
+            let is_end = |status: WaitStatus| {
+                matches!(status.decode(), Status::Exited(_) | Status::Signaled { .. })
+            };
+            let child = self.translate(caller, pid);
+            let dead = child.filter(|child| child.ended.is_some() && status.is_none_or(is_end));
+            let dead = dead.map(|child| child.tgid);
+            self.reaped.extend(dead);
+        } else if let Some(remaining) = &exit.remaining {
+            // EFAULT: what was a zombie and is no more was consumed by it.
+            let gone = self.unreaped(caller).map(|child| child.tgid);
+            let gone: Vec<Tgid> = gone.filter(|child| !remaining.contains(child)).collect();
+            self.reaped.extend(gone);
+        }
     }
 
     fn found(&mut self, event: &Event, found: &Found) {

@@ -51,12 +51,16 @@ fn what_it_did(event: &Event, exit: &WaitExit, ledger: &Ledger) -> Option<String
         _ => {}
     }
     // Its end must have been seen: without a status a stop looks the same.
-    let (ended, _) = child.ended?;
+    let (ended, how) = child.ended?;
     if exit.entry.options.contains(WaitOptions::NOWAIT) {
         return Some(format!("looked at {name}, which stays a zombie"));
     }
     let after = Span(event.at.since(ended));
-    Some(format!("reaped {name} {after} after it exited"))
+    let ending = match how.decode() {
+        Status::Signaled { .. } => "was killed",
+        _ => "exited",
+    };
+    Some(format!("reaped {name} {after} after it {ending}"))
 }
 
 /// After EFAULT: a child that was dead and unreaped before and is gone now was
