@@ -41,6 +41,7 @@ enum Kind {
 }
 
 struct Tracer {
+    row: usize,
     name: &'static str,
     words: Vec<OsString>,
     kind: Kind,
@@ -49,6 +50,7 @@ struct Tracer {
 
 fn tracer(name: &'static str, kind: Kind, words: &[&str]) -> Tracer {
     Tracer {
+        row: 0,
         name,
         words: words.iter().map(OsString::from).collect(),
         kind,
@@ -75,6 +77,9 @@ fn tracers() -> Vec<Tracer> {
         all.push(tracer("strace -f --seccomp-bpf", Kind::Filtered, &filter));
         let plain = ["strace", "-f", "-e", calls, "-o", &log];
         all.push(tracer("strace -f", Kind::Slow, &plain));
+    }
+    for (row, tracer) in all.iter_mut().enumerate() {
+        tracer.row = row;
     }
     all
 }
@@ -145,23 +150,19 @@ fn main() {
     seconds(None, &[], BLOCKS);
     for round in 0..rounds {
         let untraced = seconds(None, &[], BLOCKS);
-        for tracer in tracers
-            .iter_mut()
-            .filter(|tracer| tracer.kind != Kind::Slow)
-        {
-            let ratio = seconds(Some(tracer.kind), &tracer.words, BLOCKS) / untraced;
-            tracer.ratios.push(ratio);
-        }
-        if round % SLOW_EVERY == 0 {
-            for tracer in tracers
-                .iter_mut()
-                .filter(|tracer| tracer.kind == Kind::Slow)
-            {
-                let part = seconds(Some(tracer.kind), &tracer.words, BLOCKS / SLOW_PART);
-                tracer.ratios.push(part * f64::from(SLOW_PART) / untraced);
-            }
+        // Another one comes first each time: what runs after what matters.
+        tracers.rotate_left(1);
+        for tracer in &mut tracers {
+            let part = match tracer.kind {
+                Kind::Slow if round % SLOW_EVERY != 0 => continue,
+                Kind::Slow => SLOW_PART,
+                Kind::Floor | Kind::Filtered => 1,
+            };
+            let took = seconds(Some(tracer.kind), &tracer.words, BLOCKS / part);
+            tracer.ratios.push(took * f64::from(part) / untraced);
         }
     }
+    tracers.sort_by_key(|tracer| tracer.row);
     println!("dd of {BLOCKS} one-byte blocks, {rounds} rounds, wall time over the untraced run");
     println!("{:<26} {:>8} {:>8} {:>8}", "", "median", "least", "most");
     println!("{:<26} {:>8.2}", "untraced", 1.0);

@@ -1,6 +1,6 @@
 //! The flags, as `--help` shows them, and what they mean.
 //!
-//! What the user typed ([`Flags`]) becomes what is meant ([`Config`]) here and
+//! What the user typed (`Flags`) becomes what is meant ([`Config`]) here and
 //! nowhere else.
 
 use std::ffi::OsString;

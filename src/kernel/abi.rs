@@ -267,6 +267,7 @@ impl Abi {
 
 #[cfg(test)]
 mod tests {
+    use super::WaitCall::{Wait4, Waitid, Waitpid};
     use super::*;
 
     #[test]
@@ -290,7 +291,6 @@ mod tests {
                 .filter_map(|nr| Some((nr, abi.wait_call(nr)?)))
                 .collect()
         };
-        use WaitCall::{Wait4, Waitid, Waitpid};
         assert_eq!(calls(Abi::X86_64), [(61, Wait4), (247, Waitid)]);
         assert_eq!(
             calls(Abi::I386),

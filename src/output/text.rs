@@ -397,20 +397,8 @@ impl Text {
             return;
         }
         let tid = event.tid;
-        let mut column = self.resume(event, open, ledger);
-        self.piece.clear();
-        let names = Names {
-            ledger,
-            caller: event.tgid,
-            pids: self.options.pids,
-        };
-        let _ = words::tail(&mut self.piece, exit, self.options.verbose, &names);
-        column += self.line.plain(&self.piece);
-        self.pad_to_result(column);
-        self.piece.clear();
-        let _ = words::result(&mut self.piece, exit, &names);
-        self.line.plain("= ");
-        self.line.plain(&self.piece);
+        let column = self.resume(event, open, ledger);
+        self.words_of_exit(event.tgid, exit, column, ledger);
         if self.options.durations {
             let nanos = event.at.since(open.entered);
             let (seconds, micros) = (nanos / 1_000_000_000, nanos / 1000 % 1_000_000);
@@ -430,6 +418,20 @@ impl Text {
             }
         }
         self.lanes.write(tid, &mut self.line, None);
+    }
+
+    /// The words of a call's exit and its result, from `column` on.
+    fn words_of_exit(&mut self, caller: Tgid, exit: &WaitExit, column: usize, ledger: &Ledger) {
+        let names = self.names(caller, ledger);
+        self.piece.clear();
+        // Writing to a String cannot fail.
+        let _ = words::tail(&mut self.piece, exit, self.options.verbose, &names);
+        let column = column + self.line.plain(&self.piece);
+        self.pad_to_result(column);
+        self.piece.clear();
+        let _ = words::result(&mut self.piece, exit, &names);
+        self.line.plain("= ");
+        self.line.plain(&self.piece);
     }
 
     /// Begin the rest of a call's line: behind its entry if that line is still
@@ -452,9 +454,8 @@ impl Text {
     /// Calls that a task was in when it ended: they never return.
     fn unfinished(&mut self, event: &Event, ledger: &Ledger) {
         for open in self.calls.remove(&event.tid).unwrap_or_default() {
-            if let Some((by, exit)) = &open.interrupted {
+            if let Some((_, exit)) = &open.interrupted {
                 // It was interrupted and not restarted before the end.
-                let _ = by;
                 self.finish_call(event, &open, exit, None, ledger);
                 continue;
             }
@@ -480,19 +481,7 @@ impl Text {
     fn poll_count(&mut self, tid: Tid, run: &Run, ledger: &Ledger) {
         let column = self.begin(tid, run.tgid, ledger.comm(tid), run.at, ledger.tasks());
         let column = column + self.head(run.tgid, &run.last.entry, ledger);
-        self.piece.clear();
-        let names = Names {
-            ledger,
-            caller: run.tgid,
-            pids: self.options.pids,
-        };
-        let _ = words::tail(&mut self.piece, &run.last, self.options.verbose, &names);
-        let column = column + self.line.plain(&self.piece);
-        self.pad_to_result(column);
-        self.piece.clear();
-        let _ = words::result(&mut self.piece, &run.last, &names);
-        self.line.plain("= ");
-        self.line.plain(&self.piece);
+        self.words_of_exit(run.tgid, &run.last, column, ledger);
         let note = notes::of_polls(run.count, run.shown, run.at);
         self.line.styled(&format!("  # {note}"), self.styles.dim);
         self.lanes.write(tid, &mut self.line, None);
@@ -571,11 +560,7 @@ impl Text {
     /// The words of a call's entry.
     fn head(&mut self, caller: Tgid, entry: &WaitEntry, ledger: &Ledger) -> usize {
         self.piece.clear();
-        let names = Names {
-            ledger,
-            caller,
-            pids: self.options.pids,
-        };
+        let names = self.names(caller, ledger);
         let _ = words::head(&mut self.piece, entry, &names);
         self.line.plain(&self.piece)
     }

@@ -1,5 +1,13 @@
 //! What the tests share: where the programs are, and running them with a limit.
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "each test uses a part of it, and one that cannot go on has failed"
+)]
 
 use std::ffi::OsStr;
 use std::io::Read;
