@@ -228,7 +228,7 @@ impl<'a> Run<'a> {
                 }
                 Step::Over => break,
             }
-            if self.text.wants_tick() {
+            if !self.tracer.doorbell.is_armed() && self.text.wants_tick() {
                 self.tracer.doorbell.ring_after(FLUSH);
             }
         }

@@ -5,6 +5,7 @@ mod line;
 mod notes;
 mod options;
 mod polls;
+mod prefix;
 mod sink;
 mod stamps;
 mod styles;

@@ -10,6 +10,7 @@ use super::line::Line;
 use super::notes::{self, Interruption};
 use super::options::{Pids, Style, TextOptions};
 use super::polls::{Polls, Run};
+use super::prefix::Prefix;
 use super::sink::Sink;
 use super::stamps::{Clock, Stamper};
 use super::styles::Styles;
@@ -532,29 +533,34 @@ impl Text {
     fn begin(&mut self, tid: Tid, tgid: Tgid, comm: Comm, at: Moment, tasks: usize) -> usize {
         self.lanes.interrupt(tid);
         self.line.text.clear();
+        self.piece.clear();
         let named = self.options.pids == Pids::Names;
-        let mut who = String::new();
+        let prefix = self.prefix(tasks);
         // Writing to a String cannot fail.
-        let _ = match (self.options.style, named) {
-            (Style::Annotated, _) => write!(who, "{:<5} {:<15} ", tid.raw(), comm.to_string()),
-            (Style::Strace, _) if self.lanes.is_stderr() && tasks < 2 => Ok(()),
-            (Style::Strace, false) if self.lanes.is_stderr() => {
-                write!(who, "[pid {:>5}] ", tid.raw())
-            }
-            (Style::Strace, true) if self.lanes.is_stderr() => {
-                write!(who, "[pid {:>5}<{comm}>] ", tid.raw())
-            }
-            _ if self.lanes.is_split() || !self.options.follow => Ok(()),
-            (Style::Strace, false) => write!(who, "{:<5} ", tid.raw()),
-            (Style::Strace, true) => write!(who, "{:<5} ", format!("{tid}<{comm}>")),
-        };
+        let _ = prefix.write(&mut self.piece, tid, comm, named);
         let style = self.styles.process(tgid);
-        let column = self.line.styled(&who, style);
+        let column = self.line.styled(&self.piece, style);
         self.piece.clear();
         self.stamper.write(at, &mut self.piece);
         let column = column + self.line.styled(&self.piece, self.styles.dim);
         // A fixed prefix would only push the results to the right.
         if self.annotates() { 0 } else { column }
+    }
+
+    fn prefix(&self, tasks: usize) -> Prefix {
+        if self.annotates() {
+            Prefix::Annotated
+        } else if self.lanes.is_stderr() {
+            if tasks > 1 {
+                Prefix::Bracketed
+            } else {
+                Prefix::None
+            }
+        } else if self.lanes.is_split() || !self.options.follow {
+            Prefix::None
+        } else {
+            Prefix::Column
+        }
     }
 
     /// The words of a call's entry.

@@ -115,6 +115,11 @@ impl Doorbell {
         self.shared.waiting()
     }
 
+    /// Whether the timer is set.
+    pub(crate) fn is_armed(&self) -> bool {
+        self.armed.get().is_some()
+    }
+
     /// Take the signals that arrived.
     pub(crate) fn take_signals(&self) -> Arrived {
         Arrived(self.shared.signals.swap(0, SeqCst))
