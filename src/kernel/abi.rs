@@ -88,6 +88,14 @@ pub enum RusageLayout {
     Bits32,
 }
 
+impl SiginfoLayout {
+    /// Bytes in all (`SI_MAX_SIZE`).
+    #[must_use]
+    pub const fn size(self) -> usize {
+        128
+    }
+}
+
 impl RusageLayout {
     /// Bytes in all.
     #[must_use]
@@ -106,9 +114,21 @@ pub enum SiginfoLayout {
     Bits64,
     /// The union starts at 12, pointers have 4 bytes.
     Bits32,
-    /// As `Bits32`, but SIGCHLD's clocks have 8 bytes (`_sigchld_x32`).
+    /// As `Bits32`, but SIGCHLD's clocks have 8 bytes, at 24 and 32
+    /// (`_sigchld_x32` in `include/linux/compat.h`).
     X32,
 }
+
+/// `AUDIT_ARCH_X86_64`; x32's calls have it too.
+const AUDIT_X86_64: u32 = 0xc000_003e;
+/// `AUDIT_ARCH_I386`
+const AUDIT_I386: u32 = 0x4000_0003;
+/// `AUDIT_ARCH_AARCH64`
+const AUDIT_AARCH64: u32 = 0xc000_00b7;
+/// `AUDIT_ARCH_ARM`
+const AUDIT_ARM: u32 = 0x4000_0028;
+/// `AUDIT_ARCH_RISCV64`
+const AUDIT_RISCV64: u32 = 0xc000_00f3;
 
 /// x32's bit in a call's number (`__X32_SYSCALL_BIT`).
 const X32_BIT: u32 = 0x4000_0000;
@@ -134,14 +154,26 @@ impl Abi {
     #[must_use]
     pub const fn from_audit(arch: u32, nr: u64) -> Option<Abi> {
         Some(match arch {
-            0xc000_003e if nr & X32_BIT as u64 != 0 && nr <= u32::MAX as u64 => Abi::X32,
-            0xc000_003e => Abi::X86_64,
-            0x4000_0003 => Abi::I386,
-            0xc000_00b7 => Abi::Aarch64,
-            0x4000_0028 => Abi::Arm,
-            0xc000_00f3 => Abi::Riscv64,
+            AUDIT_X86_64 if nr & X32_BIT as u64 != 0 && nr <= u32::MAX as u64 => Abi::X32,
+            AUDIT_X86_64 => Abi::X86_64,
+            AUDIT_I386 => Abi::I386,
+            AUDIT_AARCH64 => Abi::Aarch64,
+            AUDIT_ARM => Abi::Arm,
+            AUDIT_RISCV64 => Abi::Riscv64,
             _ => return None,
         })
+    }
+
+    /// Its `AUDIT_ARCH_*`; x86-64 and x32 share one.
+    #[must_use]
+    pub const fn audit_arch(self) -> u32 {
+        match self {
+            Abi::X86_64 | Abi::X32 => AUDIT_X86_64,
+            Abi::I386 => AUDIT_I386,
+            Abi::Aarch64 => AUDIT_AARCH64,
+            Abi::Arm => AUDIT_ARM,
+            Abi::Riscv64 => AUDIT_RISCV64,
+        }
     }
 
     /// The ABI's name.
@@ -185,18 +217,23 @@ impl Abi {
     pub fn clone_call(self, nr: u64) -> Option<CloneCall> {
         use CloneCall::{Clone, Clone3, Fork, Vfork};
         let nr = u32::try_from(nr).ok()?;
-        let (clone3, fork, vfork) = match self {
-            Abi::X86_64 => (435, 57, 58),
-            Abi::X32 => (x32(435), x32(57), x32(58)),
-            Abi::I386 | Abi::Arm => (435, 2, 190),
+        let clone3 = if matches!(self, Abi::X32) {
+            x32(435)
+        } else {
+            435
+        };
+        let (fork, vfork) = match self {
+            Abi::X86_64 => (Some(57), Some(58)),
+            Abi::X32 => (Some(x32(57)), Some(x32(58))),
+            Abi::I386 | Abi::Arm => (Some(2), Some(190)),
             // Newer architectures have clone alone.
-            Abi::Aarch64 | Abi::Riscv64 => (435, u32::MAX, u32::MAX),
+            Abi::Aarch64 | Abi::Riscv64 => (None, None),
         };
         Some(match nr {
             _ if nr == self.clone_nr() => Clone,
             _ if nr == clone3 => Clone3,
-            _ if nr == fork => Fork,
-            _ if nr == vfork => Vfork,
+            _ if Some(nr) == fork => Fork,
+            _ if Some(nr) == vfork => Vfork,
             _ => return None,
         })
     }
@@ -303,6 +340,72 @@ mod tests {
         assert_eq!(calls(Abi::Aarch64), [(95, Waitid), (260, Wait4)]);
         assert_eq!(calls(Abi::Riscv64), [(95, Waitid), (260, Wait4)]);
         assert_eq!(calls(Abi::Arm), [(114, Wait4), (280, Waitid)]);
+    }
+
+    #[test]
+    fn every_abi_is_found_by_what_it_reports() {
+        for abi in Abi::ALL {
+            for (nr, call) in abi.wait_numbers() {
+                let nr = u64::from(*nr);
+                assert_eq!(Abi::from_audit(abi.audit_arch(), nr), Some(abi));
+                assert_eq!(abi.wait_call(nr), Some(*call));
+                // The whole word counts, not its low half.
+                assert_eq!(abi.wait_call(nr | 1 << 32), None);
+            }
+        }
+    }
+
+    #[test]
+    fn every_abi_has_its_layouts() {
+        use {RusageLayout as R, SiginfoLayout as S};
+        let layouts = Abi::ALL.map(|abi| (abi.rusage_layout(), abi.siginfo_layout()));
+        let wide = (R::Bits64, S::Bits64);
+        let narrow = (R::Bits32, S::Bits32);
+        let expected = [wide, narrow, (R::Bits64, S::X32), wide, narrow, wide];
+        assert_eq!(layouts, expected);
+        assert_eq!((R::Bits64.size(), R::Bits32.size()), (144, 72));
+    }
+
+    #[test]
+    fn every_abi_has_its_own_clone_family() {
+        use CloneCall::{Clone, Clone3, Fork, Vfork};
+        let calls = |abi: Abi| -> Vec<(u64, CloneCall)> {
+            let numbers = (0..2000).chain(0x4000_0000..0x4000_0800);
+            numbers
+                .chain([u64::from(u32::MAX), u64::MAX])
+                .filter_map(|nr| Some((nr, abi.clone_call(nr)?)))
+                .collect()
+        };
+        let x86_64 = [(56, Clone), (57, Fork), (58, Vfork), (435, Clone3)];
+        assert_eq!(calls(Abi::X86_64), x86_64);
+        assert_eq!(
+            calls(Abi::X32),
+            x86_64.map(|(nr, call)| (nr | 0x4000_0000, call))
+        );
+        for abi in [Abi::I386, Abi::Arm] {
+            assert_eq!(
+                calls(abi),
+                [(2, Fork), (120, Clone), (190, Vfork), (435, Clone3)]
+            );
+        }
+        for abi in [Abi::Aarch64, Abi::Riscv64] {
+            assert_eq!(calls(abi), [(220, Clone), (435, Clone3)]);
+        }
+    }
+
+    #[test]
+    fn every_abi_has_its_own_unshare_and_setns() {
+        let numbers = Abi::ALL.map(|abi| (abi.unshare(), abi.setns()));
+        let x32 = (0x4000_0000 | 272, 0x4000_0000 | 308);
+        let expected = [
+            (272, 308),
+            (310, 346),
+            x32,
+            (97, 268),
+            (337, 375),
+            (97, 268),
+        ];
+        assert_eq!(numbers, expected);
     }
 
     #[test]

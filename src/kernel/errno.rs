@@ -77,7 +77,9 @@ impl fmt::Display for Errno {
     }
 }
 
-/// Number, name, text; sorted by number. 41 and 58 were never given out.
+/// Number, name, text; sorted by number. 41 and 58 were never given out. Those
+/// from 512 on are the kernel's own (`include/linux/errno.h`): strace has texts
+/// for those that restart a call, glibc's words for the rest.
 const TABLE: &[(i32, &str, &str)] = &[
     (1, "EPERM", "Operation not permitted"),
     (2, "ENOENT", "No such file or directory"),
@@ -233,7 +235,20 @@ const TABLE: &[(i32, &str, &str)] = &[
     (512, "ERESTARTSYS", "To be restarted if SA_RESTART is set"),
     (513, "ERESTARTNOINTR", "To be restarted"),
     (514, "ERESTARTNOHAND", "To be restarted if no handler"),
+    (515, "ENOIOCTLCMD", "Unknown error 515"),
     (516, "ERESTART_RESTARTBLOCK", "Interrupted by signal"),
+    (517, "EPROBE_DEFER", "Unknown error 517"),
+    (518, "EOPENSTALE", "Unknown error 518"),
+    (521, "EBADHANDLE", "Unknown error 521"),
+    (522, "ENOTSYNC", "Unknown error 522"),
+    (523, "EBADCOOKIE", "Unknown error 523"),
+    (524, "ENOTSUPP", "Unknown error 524"),
+    (525, "ETOOSMALL", "Unknown error 525"),
+    (526, "ESERVERFAULT", "Unknown error 526"),
+    (527, "EBADTYPE", "Unknown error 527"),
+    (528, "EJUKEBOX", "Unknown error 528"),
+    (529, "EIOCBQUEUED", "Unknown error 529"),
+    (530, "ERECALLCONFLICT", "Unknown error 530"),
 ];
 
 #[cfg(test)]
@@ -259,7 +274,13 @@ mod tests {
             "ERESTARTSYS (To be restarted if SA_RESTART is set)"
         );
         assert_eq!(Errno::from_raw(4095).to_string(), "(errno 4095)");
-        assert_eq!(Errno::from_raw(515).name(), None);
+        assert_eq!(
+            Errno::from_raw(524).to_string(),
+            "ENOTSUPP (Unknown error 524)"
+        );
+        for number in [i32::MIN, -1, 0, 41, 58, 134, 511, 519, 531, i32::MAX] {
+            assert_eq!(Errno::from_raw(number).name(), None, "{number}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! the kernel or a tracee hands over is data here, never a panic.
 
 mod abi;
+mod audit_arch;
 mod bytes;
 mod clone;
 mod errno;
@@ -15,6 +16,7 @@ mod rusage;
 mod si_code;
 mod siginfo;
 mod signal;
+mod spelling;
 mod syscall_names;
 mod target;
 mod wait_status;
@@ -26,7 +28,7 @@ pub use ids::{NsPid, Tgid, Tid};
 pub use options::{ParseOptionsError, WaitOptions};
 pub use ptrace_event::PtraceEvent;
 pub use rusage::{Rusage, TimeVal};
-pub use siginfo::{Fields, SigInfo};
+pub use siginfo::{FaultDetail, Fields, SigInfo, Value};
 pub use signal::Signal;
-pub use target::{IdType, ParseIdTypeError};
+pub use target::{IdType, ParseIdTypeError, WaitTarget};
 pub use wait_status::{Status, WaitStatus};

@@ -1,7 +1,7 @@
 //! `struct rusage` (`man 2 getrusage`).
 
 use super::RusageLayout;
-use super::bytes::{i32_at, i64_at};
+use super::bytes::{i32_at, i64_at, u32_at};
 
 /// A span of CPU time, as the kernel gives it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +35,9 @@ pub struct Rusage {
     pub nivcsw: i64,
 }
 
+/// Which of the words are those of `tv_sec`.
+const SECONDS: [usize; 2] = [0, 2];
+
 impl Rusage {
     /// Decode 18 words of the layout's size; `None` if there are fewer.
     #[must_use]
@@ -43,7 +46,11 @@ impl Rusage {
         for (index, word) in words.iter_mut().enumerate() {
             *word = match layout {
                 RusageLayout::Bits64 => i64_at(bytes, index * 8)?,
-                RusageLayout::Bits32 => i64::from(i32_at(bytes, index * 4)?),
+                // Seconds are signed; strace reads all else as unsigned.
+                RusageLayout::Bits32 if SECONDS.contains(&index) => {
+                    i64::from(i32_at(bytes, index * 4)?)
+                }
+                RusageLayout::Bits32 => i64::from(u32_at(bytes, index * 4)?),
             };
         }
         let [
@@ -114,6 +121,14 @@ mod tests {
         );
         assert_eq!((usage.utime.sec, usage.utime.usec), (1, 2));
         assert_eq!((usage.maxrss, usage.nivcsw), (5, 18));
+    }
+
+    #[test]
+    fn narrow_seconds_are_signed_and_narrow_counters_are_not() {
+        let usage = Rusage::from_bytes(RusageLayout::Bits32, &[0xff; 72]).unwrap();
+        assert_eq!((usage.utime.sec, usage.stime.sec), (-1, -1));
+        assert_eq!((usage.utime.usec, usage.stime.usec), (0xffff_ffff, 0xffff_ffff));
+        assert_eq!((usage.maxrss, usage.nivcsw), (0xffff_ffff, 0xffff_ffff));
     }
 
     proptest! {

@@ -3,7 +3,9 @@
 use std::fmt::{self, Write};
 
 use super::bytes::{i32_at, i64_at, u32_at};
-use super::{NsPid, SiginfoLayout, Signal, WaitStatus, si_code, syscall_names};
+use super::spelling::{Clock, Hex, Pointer, Uid};
+use super::{Errno, NsPid, SiginfoLayout, Signal, WaitStatus};
+use super::{audit_arch, si_code, syscall_names};
 
 /// A siginfo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,16 +40,32 @@ pub enum Fields {
         utime: i64,
         stime: i64,
     },
-    /// A fault's address.
-    Fault { addr: u64 },
+    /// A fault's address, and what else is known of it.
+    Fault { addr: u64, detail: FaultDetail },
     /// I/O readiness.
     Poll { band: i64, fd: i32 },
+    /// SIGIO without readiness: nothing that strace would show.
+    Nothing,
     /// A call that a filter forbids.
     Sys {
         call_addr: u64,
         syscall: i32,
         arch: u32,
     },
+}
+
+/// What a fault's siginfo holds beside the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the members of siginfo_t, without si_")]
+pub enum FaultDetail {
+    /// Nothing.
+    None,
+    /// `BUS_MCEERR_*`: how much memory is bad.
+    Lsb { addr_lsb: u16 },
+    /// `SEGV_BNDERR`: the bounds that were missed.
+    Bounds { lower: u64, upper: u64 },
+    /// `SEGV_PKUERR`: the key that forbids it.
+    Key { pkey: u32 },
 }
 
 /// A `sigval`: an int or a pointer, as its sender meant it.
@@ -150,15 +168,16 @@ impl SigInfo {
             None => write!(to, "{:#x}", self.code)?,
         }
         if self.errno != 0 {
-            match super::Errno::from_raw(self.errno).name() {
+            match Errno::from_raw(self.errno).name() {
                 Some(name) => write!(to, ", si_errno={name}")?,
-                None => write!(to, ", si_errno={}", self.errno)?,
+                None => write!(to, ", si_errno={}", self.errno.cast_unsigned())?,
             }
         }
         self.write_fields(to, pid)?;
         to.write_char('}')
     }
 
+    /// The members, each after a comma, as strace's `printsiginfo.c` has them.
     fn write_fields(
         &self,
         to: &mut dyn Write,
@@ -167,21 +186,23 @@ impl SigInfo {
         let mut source = |to: &mut dyn Write, from: NsPid, uid: u32| {
             to.write_str(", si_pid=")?;
             pid(to, from)?;
-            write!(to, ", si_uid={uid}")
+            write!(to, ", si_uid={}", Uid(uid))
         };
         match self.fields {
             Fields::Kill { pid, uid } => source(to, pid, uid),
             Fields::Timer { id, overrun, value } => {
-                write!(to, ", si_timerid={id:#x}, si_overrun={overrun}, {value}")
+                let id = Hex(id.cast_unsigned().into());
+                write!(to, ", si_timerid={id}, si_overrun={overrun}, {value}")
             }
             Fields::Queue { pid, uid, value } => {
+                // What the kernel sends may have no sender.
                 if self.code < 0 || pid.raw() != 0 || uid != 0 {
                     source(to, pid, uid)?;
                 }
-                if value.0 == 0 {
-                    return Ok(());
+                match value.0 {
+                    0 => Ok(()),
+                    _ => write!(to, ", {value}"),
                 }
-                write!(to, ", {value}")
             }
             Fields::Child {
                 pid,
@@ -191,22 +212,19 @@ impl SigInfo {
                 stime,
             } => {
                 source(to, pid, uid)?;
-                to.write_str(", si_status=")?;
                 if self.code == si_code::CLD_EXITED {
-                    write!(to, "{status}")?;
+                    write!(to, ", si_status={status}")?;
                 } else {
-                    write!(to, "{}", Signal::from_raw(status))?;
+                    write!(to, ", si_status={}", Signal::from_raw(status))?;
                 }
+                let (utime, stime) = (Clock(utime), Clock(stime));
                 write!(to, ", si_utime={utime}, si_stime={stime}")
             }
-            Fields::Fault { addr: 0 } => to.write_str(", si_addr=NULL"),
-            Fields::Fault { addr } => write!(to, ", si_addr={addr:#x}"),
-            Fields::Poll { band, .. } => {
-                if (1..=6).contains(&self.code) {
-                    write!(to, ", si_band={band}")?;
-                }
-                Ok(())
+            Fields::Fault { addr, detail } => {
+                write!(to, ", si_addr={}{detail}", Pointer(addr))
             }
+            Fields::Poll { band, fd } => write!(to, ", si_band={band}, si_fd={fd}"),
+            Fields::Nothing => Ok(()),
             Fields::Sys {
                 call_addr,
                 syscall,
@@ -219,25 +237,21 @@ impl SigInfo {
 /// `AUDIT_ARCH_X86_64`
 const X86_64: u32 = 0xc000_003e;
 
+/// SIGSYS's members. strace names the calls of the tracee's own ABI `__NR_…`,
+/// and adds a comment for others that its build knows; we know x86-64's.
 fn write_sys(to: &mut dyn Write, call_addr: u64, syscall: i32, arch: u32) -> fmt::Result {
-    match call_addr {
-        0 => to.write_str(", si_call_addr=NULL")?,
-        addr => write!(to, ", si_call_addr={addr:#x}")?,
-    }
-    let name = syscall_names::name(syscall).filter(|_| arch == X86_64);
-    match name {
+    write!(to, ", si_call_addr={}", Pointer(call_addr))?;
+    match syscall_names::name(syscall).filter(|_| arch == X86_64) {
         Some(name) => write!(to, ", si_syscall=__NR_{name}")?,
-        None => write!(to, ", si_syscall={syscall}")?,
+        None => write!(to, ", si_syscall={}", syscall.cast_unsigned())?,
     }
-    let arch_name = match arch {
-        X86_64 => "AUDIT_ARCH_X86_64",
-        0x4000_0003 => "AUDIT_ARCH_I386",
-        0xc000_00b7 => "AUDIT_ARCH_AARCH64",
-        0x4000_0028 => "AUDIT_ARCH_ARM",
-        0xc000_00f3 => "AUDIT_ARCH_RISCV64",
-        _ => return write!(to, ", si_arch={arch:#x}"),
-    };
-    write!(to, ", si_arch={arch_name}")
+    match audit_arch::name(arch) {
+        Some(name) => write!(to, ", si_arch={name}"),
+        None => {
+            let arch = Hex(arch.into());
+            write!(to, ", si_arch={arch} /* AUDIT_ARCH_??? */")
+        }
+    }
 }
 
 /// The union's bytes, and how they lie.
@@ -260,18 +274,17 @@ impl Union<'_> {
                     overrun: self.int(4)?,
                     value: self.value()?,
                 }),
+                si_code::SI_SIGIO => self.poll(),
                 _ => self.queue(),
             };
         }
         match signo {
             Signal::CHLD => self.child(),
-            Signal::ILL | Signal::FPE | Signal::SEGV | Signal::BUS => Some(Fields::Fault {
-                addr: self.pointer(0)?,
-            }),
-            Signal::IO => Some(Fields::Poll {
-                band: self.long(0)?,
-                fd: self.int(self.layout.offsets().pointer)?,
-            }),
+            Signal::ILL | Signal::FPE | Signal::SEGV | Signal::BUS | Signal::TRAP => {
+                self.fault(signo, code)
+            }
+            Signal::IO if (si_code::POLL_IN..=si_code::POLL_HUP).contains(&code) => self.poll(),
+            Signal::IO => Some(Fields::Nothing),
             Signal::SYS => {
                 let pointer = self.layout.offsets().pointer;
                 Some(Fields::Sys {
@@ -292,6 +305,36 @@ impl Union<'_> {
         })
     }
 
+    fn poll(&self) -> Option<Fields> {
+        Some(Fields::Poll {
+            band: self.long(0)?,
+            fd: self.int(self.layout.offsets().pointer)?,
+        })
+    }
+
+    /// `_sigfault`: behind the address lie a short, or, as if that were a
+    /// pointer wide, bounds or a key.
+    fn fault(&self, signo: Signal, code: i32) -> Option<Fields> {
+        let pointer = self.layout.offsets().pointer;
+        let detail = match (signo, code) {
+            (Signal::BUS, si_code::BUS_MCEERR_AR | si_code::BUS_MCEERR_AO) => {
+                let word = self.int(pointer)?.cast_unsigned();
+                let addr_lsb = (word & 0xffff) as u16;
+                FaultDetail::Lsb { addr_lsb }
+            }
+            (Signal::SEGV, si_code::SEGV_BNDERR) => FaultDetail::Bounds {
+                lower: self.pointer(2 * pointer)?,
+                upper: self.pointer(3 * pointer)?,
+            },
+            (Signal::SEGV, si_code::SEGV_PKUERR) => FaultDetail::Key {
+                pkey: self.int(2 * pointer)?.cast_unsigned(),
+            },
+            _ => FaultDetail::None,
+        };
+        let addr = self.pointer(0)?;
+        Some(Fields::Fault { addr, detail })
+    }
+
     fn child(&self) -> Option<Fields> {
         let union = self.layout.offsets().union;
         let (utime, stime) = match self.layout {
@@ -300,7 +343,7 @@ impl Union<'_> {
                 i64::from(i32_at(self.bytes, 24)?),
                 i64::from(i32_at(self.bytes, 28)?),
             ),
-            // The clocks are aligned to 8 bytes.
+            // 8 bytes right behind the status (`_sigchld_x32`).
             SiginfoLayout::X32 => (i64_at(self.bytes, 24)?, i64_at(self.bytes, 32)?),
         };
         Some(Fields::Child {
@@ -346,12 +389,24 @@ impl Union<'_> {
 }
 
 impl fmt::Display for Value {
+    /// Both readings, as strace prints them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let int = (self.0 & 0xffff_ffff) as u32;
-        write!(f, "si_value={{sival_int={}, sival_ptr=", int.cast_signed())?;
-        match self.0 {
-            0 => f.write_str("NULL}"),
-            pointer => write!(f, "{pointer:#x}}}"),
+        let pointer = Pointer(self.0);
+        write!(f, "si_int={}, si_ptr={pointer}", int.cast_signed())
+    }
+}
+
+impl fmt::Display for FaultDetail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            FaultDetail::None => Ok(()),
+            FaultDetail::Lsb { addr_lsb } => write!(f, ", si_addr_lsb={}", Hex(addr_lsb.into())),
+            FaultDetail::Bounds { lower, upper } => {
+                let (lower, upper) = (Pointer(lower), Pointer(upper));
+                write!(f, ", si_lower={lower}, si_upper={upper}")
+            }
+            FaultDetail::Key { pkey } => write!(f, ", si_pkey={pkey}"),
         }
     }
 }
@@ -378,7 +433,7 @@ mod tests {
     #[test]
     fn a_child_lies_at_its_own_offsets_in_each_layout() {
         let expected = "{si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=77, si_uid=5, \
-                        si_status=42, si_utime=8, si_stime=9}";
+                        si_status=42, si_utime=8 /* 0.08 s */, si_stime=9 /* 0.09 s */}";
         let head = [(0, 17), (8, 1)];
         let wide = bytes(&[&head[..], &[(16, 77), (20, 5), (24, 42), (32, 8), (40, 9)]].concat());
         let narrow = bytes(&[&head[..], &[(12, 77), (16, 5), (20, 42), (24, 8), (28, 9)]].concat());

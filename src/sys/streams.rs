@@ -27,6 +27,12 @@ pub(crate) fn is_shell_job() -> bool {
     foreign_group && OpenOptions::new().read(true).open("/dev/tty").is_ok()
 }
 
+/// Whether orphans become our children: as PID 1 of a namespace, or as a
+/// subreaper (kept across exec).
+pub(crate) fn inherits_orphans() -> bool {
+    std::process::id() == 1 || nix::sys::prctl::get_child_subreaper().unwrap_or(false)
+}
+
 /// Stop this process as a job, until it is continued.
 pub(crate) fn stop_myself() {
     let _ = raise(Signal::SIGSTOP);

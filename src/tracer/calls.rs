@@ -23,7 +23,8 @@ impl Tracer {
     /// Entry to or exit from a call.
     pub(super) fn syscall_stop(&mut self, stopped: Stopped, at: Moment, events: &mut Vec<Event>) {
         let Ok(info) = stopped.syscall_info() else {
-            // Killed in its stop; its death follows.
+            // Most likely killed in its stop; its death follows.
+            self.go_on(stopped);
             return;
         };
         match info.phase {
@@ -39,6 +40,7 @@ impl Tracer {
     /// A filter asks for us: ours, or one that the tracee installed itself.
     pub(super) fn seccomp_stop(&mut self, stopped: Stopped, at: Moment, events: &mut Vec<Event>) {
         let Ok(info) = stopped.syscall_info() else {
+            self.go_on(stopped);
             return;
         };
         match info.phase {

@@ -12,6 +12,7 @@ use crate::proc;
 use crate::sys::doorbell::Doorbell;
 use crate::sys::ptrace::{How, Stopped, options};
 use crate::sys::spawn::Spawned;
+use crate::sys::streams;
 use crate::sys::wait::{Block, Waited, wait_any};
 
 /// How long a child may be kept whose creator has not told of it: the creator
@@ -97,10 +98,14 @@ pub(crate) struct Tracer {
     pub(super) kill_on_exit: bool,
     /// Attached tasks are let go at their next stop.
     pub(super) leaving: Option<Instant>,
+    /// The time to leave is over; those that are left were told detached.
+    pub(super) gave_up: bool,
     pub(super) mirror_stop: bool,
     /// There are children that are not ours to trace: the wait never says
     /// that nobody is left.
-    pub(super) strangers: bool,
+    strangers: bool,
+    /// Since when nobody but strangers is left.
+    lonely: Option<Instant>,
     pub(crate) doorbell: Doorbell,
     start: Instant,
     seq: u64,
@@ -139,8 +144,11 @@ impl Tracer {
             wanted: settings.wanted,
             kill_on_exit: settings.kill_on_exit,
             leaving: None,
+            gave_up: false,
+            lonely: None,
             mirror_stop: false,
-            strangers: !matches!(wait_any(Block::No), Waited::NoChildren),
+            strangers: streams::inherits_orphans()
+                || !matches!(wait_any(Block::No), Waited::NoChildren),
             doorbell,
             start: Instant::now(),
             seq: 0,
@@ -187,29 +195,39 @@ impl Tracer {
         if self.doorbell.rings() {
             return self.answer(events);
         }
-        let block = self.must_not_sleep();
+        if self.only_given_up() || self.only_strangers() {
+            return Step::Over;
+        }
+        let block = if self.mirror_stop {
+            Block::No
+        } else {
+            Block::Yes
+        };
         match wait_any(block) {
             Waited::Stopped(stopped, status) => self.stopped(stopped, status, events),
             Waited::Ended(tid, status) => self.ended(tid, status, events),
             Waited::Interrupted => {}
-            Waited::Nothing if self.mirror_stop => {
+            Waited::Nothing => {
                 self.mirror_stop = false;
                 return Step::JobStopped;
             }
-            // Nothing: strangers alone are left.
-            Waited::NoChildren | Waited::Nothing => return Step::Over,
+            Waited::NoChildren => return Step::Over,
         }
         Step::Went
     }
 
-    /// Whether a wait could sleep although there is something to do.
-    fn must_not_sleep(&self) -> Block {
-        let only_strangers = self.strangers && self.tasks.by_tid.is_empty() && self.held.is_empty();
-        if self.mirror_stop || only_strangers {
-            Block::No
-        } else {
-            Block::Yes
+    /// Whether nobody is left but children that are not ours to trace, and
+    /// for whom the wait would sleep for ever. A child whose creator was killed
+    /// before telling of it gets a moment to make its first stop.
+    fn only_strangers(&mut self) -> bool {
+        if !self.strangers || !self.tasks.by_tid.is_empty() || !self.held.is_empty() {
+            self.lonely = None;
+            return false;
         }
+        let now = Instant::now();
+        let since = *self.lonely.get_or_insert(now);
+        self.doorbell.ring_after(HELD_AT_MOST);
+        now - since >= HELD_AT_MOST
     }
 
     /// Deal with all that is ready, without sleeping.
@@ -228,13 +246,10 @@ impl Tracer {
         if self.doorbell.take_due() {
             self.release_held(events);
             self.ended_early.clear();
-            if let Some(until) = self.leaving {
-                let now = Instant::now();
-                if now >= until {
-                    self.give_up_leaving(events);
-                } else {
-                    self.doorbell.ring_after(until - now);
-                }
+            match self.leaving {
+                Some(until) if Instant::now() >= until => self.give_up_leaving(events),
+                Some(_) => self.doorbell.ring_after(super::leave::GLANCE),
+                None => {}
             }
         }
         Step::Rang
@@ -421,7 +436,7 @@ impl Tracer {
             return;
         }
         let by_terminal = signal != Signal::STOP;
-        if (by_terminal || self.tasks.by_tid.len() == 1) && crate::sys::streams::is_shell_job() {
+        if (by_terminal || self.tasks.by_tid.len() == 1) && streams::is_shell_job() {
             self.mirror_stop = true;
         }
     }

@@ -33,6 +33,7 @@ impl Tracer {
             .and_then(|tid| i32::try_from(tid).ok())
             .map(Tid::new)
         else {
+            let _ = stopped.resume(resume, None);
             return;
         };
         let flags = clone_flags(&stopped);

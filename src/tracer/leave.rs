@@ -4,14 +4,17 @@ use std::time::{Duration, Instant};
 
 use super::engine::Tracer;
 use super::stop::Stop;
+use super::tasks::Task;
 use crate::event::{Event, EventKind, Moment};
-use crate::kernel::Signal;
+use crate::kernel::{Signal, Tgid, Tid};
 use crate::sys::ptrace::{self, Stopped};
 
 /// How long a tracee may take to stop for its detach. One that cannot (it
 /// sleeps in a vfork or in the disk) is let go by the kernel when we end,
 /// which needs no stop.
 const GRACE: Duration = Duration::from_secs(1);
+/// How often the grace is looked at.
+pub(super) const GLANCE: Duration = Duration::from_millis(50);
 
 impl Tracer {
     /// Let all attached tasks go: each is detached at its next stop. All are
@@ -22,7 +25,7 @@ impl Tracer {
             return;
         }
         self.leaving = Some(Instant::now() + GRACE);
-        self.doorbell.ring_after(GRACE);
+        self.doorbell.ring_after(GLANCE);
         for (tid, task) in &self.tasks.by_tid {
             if !task.kind.launched {
                 ptrace::interrupt(*tid);
@@ -75,9 +78,19 @@ impl Tracer {
             Stop::Signal(signal) => Some(signal),
             _ => None,
         };
-        if matches!(stop, Stop::Created(_)) {
+        match stop {
             // The child is under trace already: its first stop is still to come.
-            self.expect_child(&stopped);
+            Stop::Created(_) => self.expect_child(&stopped),
+            // The thread that called exec goes on under this tid.
+            Stop::Executed => {
+                let former = stopped.event_message().ok();
+                let former = former.and_then(|tid| i32::try_from(tid).ok());
+                let former = former.map(Tid::new).filter(|former| *former != tid);
+                if let Some(former) = former {
+                    self.forget(former, at, events);
+                }
+            }
+            _ => {}
         }
         if stopped.detach(signal).is_err() {
             // Killed in its stop: its death follows, and is an end like any.
@@ -90,24 +103,32 @@ impl Tracer {
     fn expect_child(&mut self, creator: &Stopped) {
         let child = creator.event_message().ok();
         let child = child.and_then(|tid| i32::try_from(tid).ok());
-        let Some(child) = child.map(crate::kernel::Tid::new) else {
+        let Some(child) = child.map(Tid::new) else {
             return;
         };
         if let Some(first_stop) = self.held.remove(&child) {
             let _ = first_stop.detach(None);
         } else if self.ended_early.remove(&child).is_none() {
-            let tgid = crate::kernel::Tgid::new(child.raw());
+            let tgid = Tgid::new(child.raw());
             if let Some(creator) = self.tasks.by_tid.get(&creator.tid()) {
-                let task = super::tasks::Task::new(tgid, creator.kind);
+                let task = Task::new(tgid, creator.kind);
                 self.tasks.by_tid.insert(child, task);
             }
         }
     }
 
-    fn forget(&mut self, tid: crate::kernel::Tid, at: Moment, events: &mut Vec<Event>) {
+    fn forget(&mut self, tid: Tid, at: Moment, events: &mut Vec<Event>) {
         let Some(task) = self.tasks.by_tid.remove(&tid) else {
             return;
         };
+        self.tell_detached(tid, &task, at, events);
+    }
+
+    fn tell_detached(&mut self, tid: Tid, task: &Task, at: Moment, events: &mut Vec<Event>) {
+        if self.gave_up {
+            // It was told when we gave up.
+            return;
+        }
         let tgid = task.tgid;
         let known = self.tasks.processes.contains_key(&tgid);
         if tgid.leader() == tid {
@@ -119,12 +140,26 @@ impl Tracer {
         }
     }
 
-    /// The grace is over: the rest is detached by the kernel as we end.
+    /// The grace is over: the rest is detached by the kernel as we end, or at
+    /// its next stop if launched tasks keep us here.
     pub(super) fn give_up_leaving(&mut self, events: &mut Vec<Event>) {
-        let at = self.now();
-        let rest: Vec<_> = self.tasks.by_tid.keys().copied().collect();
-        for tid in rest {
-            self.forget(tid, at, events);
+        if self.gave_up {
+            return;
         }
+        let at = self.now();
+        let attached = self.tasks.by_tid.iter();
+        let attached = attached.filter(|(_, task)| !task.kind.launched);
+        let mut rest: Vec<(Tid, Tgid)> = attached.map(|(tid, task)| (*tid, task.tgid)).collect();
+        // Leaders last: with them a process is gone from the books.
+        rest.sort_by_key(|(tid, tgid)| tgid.leader() == *tid);
+        for (tid, tgid) in rest {
+            events.push(self.event(at, tid, tgid, EventKind::Detached));
+        }
+        self.gave_up = true;
+    }
+
+    /// Whether all that is left is attached tasks that we gave up.
+    pub(super) fn only_given_up(&self) -> bool {
+        self.gave_up && self.tasks.by_tid.values().all(|task| !task.kind.launched)
     }
 }
