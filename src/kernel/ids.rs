@@ -50,3 +50,22 @@ impl Tgid {
         Tid(self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_led_by_the_thread_of_its_number() {
+        assert_eq!(Tgid::new(7).leader(), Tid::new(7));
+    }
+
+    #[test]
+    fn ids_print_as_their_numbers() {
+        assert_eq!(Tid::new(7).to_string(), "7");
+        assert_eq!(
+            format!("{:>5}|{:<5}|", Tgid::new(7), NsPid::new(-1)),
+            "    7|-1   |"
+        );
+    }
+}

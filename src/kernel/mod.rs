@@ -15,6 +15,8 @@ mod ptrace_event;
 mod rusage;
 mod si_code;
 mod siginfo;
+#[cfg(test)]
+mod siginfo_lines;
 mod signal;
 mod spelling;
 mod syscall_names;

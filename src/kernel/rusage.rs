@@ -127,7 +127,10 @@ mod tests {
     fn narrow_seconds_are_signed_and_narrow_counters_are_not() {
         let usage = Rusage::from_bytes(RusageLayout::Bits32, &[0xff; 72]).unwrap();
         assert_eq!((usage.utime.sec, usage.stime.sec), (-1, -1));
-        assert_eq!((usage.utime.usec, usage.stime.usec), (0xffff_ffff, 0xffff_ffff));
+        assert_eq!(
+            (usage.utime.usec, usage.stime.usec),
+            (0xffff_ffff, 0xffff_ffff)
+        );
         assert_eq!((usage.maxrss, usage.nivcsw), (0xffff_ffff, 0xffff_ffff));
     }
 

@@ -42,7 +42,7 @@ impl Tracer {
         loop {
             let before = count;
             for tid in self.threads_to_attach(tgid, pid) {
-                if self.tasks.by_tid.contains_key(&tid) || self.held.contains_key(&tid) {
+                if self.tasks.by_tid.contains_key(&tid) || self.early.holds(tid) {
                     continue;
                 }
                 match seize(tid, self.options(ATTACHED)) {

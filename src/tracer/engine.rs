@@ -1,11 +1,10 @@
 //! The engine: one turn of the loop, and what follows from each kind of stop.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::early::{Early, HELD_AT_MOST};
 use super::stop::{Stop, classify};
-use super::tasks::{Call, Kind, Task, Tasks};
+use super::tasks::{Call, Kind, Tasks};
 use crate::event::{Event, EventKind, Moment};
 use crate::kernel::{SigInfo, Signal, Tgid, Tid, WaitCalls, WaitStatus};
 use crate::proc;
@@ -14,10 +13,6 @@ use crate::sys::ptrace::{How, Stopped, options};
 use crate::sys::spawn::Spawned;
 use crate::sys::streams;
 use crate::sys::wait::{Block, Waited, wait_any};
-
-/// How long a child may be kept whose creator has not told of it: the creator
-/// may have been killed between making the child and telling.
-const HELD_AT_MOST: Duration = Duration::from_millis(20);
 
 /// What is read at stops, beyond the words of the calls themselves. Each costs
 /// a system call or several, so nothing is read that no output will show.
@@ -87,10 +82,8 @@ pub(super) struct Root {
 pub(crate) struct Tracer {
     pub(super) tasks: Tasks,
     pub(super) root: Option<Root>,
-    /// New tasks whose creator has not told of them yet, in their first stop.
-    pub(super) held: HashMap<Tid, Stopped>,
-    /// Tasks that ended before their creator told of them.
-    pub(super) ended_early: HashMap<Tid, WaitStatus>,
+    /// Tasks that stopped or ended before their creator told of them.
+    pub(super) early: Early,
     pub(super) capture: Capture,
     pub(super) follow: bool,
     pub(super) wanted: WaitCalls,
@@ -137,8 +130,7 @@ impl Tracer {
         Tracer {
             tasks: Tasks::default(),
             root: None,
-            held: HashMap::new(),
-            ended_early: HashMap::new(),
+            early: Early::default(),
             capture,
             follow: settings.follow,
             wanted: settings.wanted,
@@ -220,7 +212,7 @@ impl Tracer {
     /// for whom the wait would sleep for ever. A child whose creator was killed
     /// before telling of it gets a moment to make its first stop.
     fn only_strangers(&mut self) -> bool {
-        if !self.strangers || !self.tasks.by_tid.is_empty() || !self.held.is_empty() {
+        if !self.strangers || !self.tasks.by_tid.is_empty() || self.early.holds_any() {
             self.lonely = None;
             return false;
         }
@@ -244,8 +236,7 @@ impl Tracer {
 
     fn answer(&mut self, events: &mut Vec<Event>) -> Step {
         if self.doorbell.take_due() {
-            self.release_held(events);
-            self.ended_early.clear();
+            self.release_overdue(events);
             match self.leaving {
                 Some(until) if Instant::now() >= until => self.give_up_leaving(events),
                 Some(_) => self.doorbell.ring_after(super::leave::GLANCE),
@@ -356,67 +347,6 @@ impl Tracer {
             sender,
         };
         events.push(self.event(at, tid, tgid, kind));
-    }
-
-    /// The first stop of a task that nobody has told of: it stays stopped until
-    /// its creator's stop names it, so that events come in order.
-    fn hold(&mut self, stopped: Stopped) {
-        self.held.insert(stopped.tid(), stopped);
-        self.doorbell.ring_after(HELD_AT_MOST);
-    }
-
-    /// A task ended that nobody has told of; forgotten with the held ones.
-    pub(super) fn remember_early_end(&mut self, tid: Tid, status: WaitStatus) {
-        self.ended_early.insert(tid, status);
-        self.doorbell.ring_after(HELD_AT_MOST);
-    }
-
-    /// Take up the tasks whose creator will not tell of them any more.
-    fn release_held(&mut self, events: &mut Vec<Event>) {
-        for (tid, stopped) in std::mem::take(&mut self.held) {
-            let at = self.now();
-            let status = proc::status(tid);
-            let tgid = status.as_ref().and_then(|status| status.tgid);
-            let parent = status.as_ref().and_then(|status| status.parent);
-            if !self.follow {
-                // CLONE_PTRACE gave it to us unasked.
-                let _ = stopped.detach(None);
-                continue;
-            }
-            let tgid = tgid.unwrap_or(Tgid::new(tid.raw()));
-            let kind = self.inherited_kind(tgid, parent);
-            let task = Task::new(tgid, kind);
-            let how = task.how();
-            self.tasks.by_tid.insert(tid, task);
-            let ns = self.ns_pids(tgid).map(Arc::new);
-            if tgid.leader() == tid {
-                self.tasks.add_process(tgid, parent, ns.clone());
-            }
-            let _ = stopped.resume(how, None);
-            let found = crate::event::Found {
-                parent,
-                image: None,
-                ns,
-                comm: proc::comm(tid),
-            };
-            events.push(self.event(at, tid, tgid, EventKind::Found(found)));
-        }
-    }
-
-    /// What kind of task one is whose creator is not known: its process's or
-    /// parent's, else that of any (all are of one kind unless `-p` and a
-    /// command were given).
-    fn inherited_kind(&self, tgid: Tgid, parent: Option<Tgid>) -> Kind {
-        let of = |tgid: Tgid| self.tasks.by_tid.get(&tgid.leader());
-        let known = of(tgid).or_else(|| parent.and_then(of));
-        let any = known.or_else(|| self.tasks.by_tid.values().next());
-        any.map_or(
-            Kind {
-                launched: self.root.is_some(),
-                filtered: false,
-            },
-            |task| task.kind,
-        )
     }
 
     /// Pids of a process in namespaces inside ours, if they matter.

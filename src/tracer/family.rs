@@ -60,7 +60,7 @@ impl Tracer {
             .map(Arc::new);
         let _ = stopped.resume(resume, None);
 
-        let first_stop = self.held.remove(&child);
+        let first_stop = self.early.take_stopped(child);
         if let Entry::Vacant(place) = self.tasks.by_tid.entry(child) {
             let resume = place.insert(Task::new(child_tgid, kind)).how();
             if !is_thread {
@@ -84,7 +84,7 @@ impl Tracer {
             ns,
         };
         events.push(self.event(at, tid, tgid, EventKind::Created(created)));
-        if let Some(status) = self.ended_early.remove(&child) {
+        if let Some(status) = self.early.take_ended(child) {
             self.ended(child, status, events);
         }
     }
@@ -151,10 +151,9 @@ impl Tracer {
     /// A thread, or with its last thread a process, is dead.
     pub(super) fn ended(&mut self, tid: Tid, status: WaitStatus, events: &mut Vec<Event>) {
         let at = self.now();
-        self.held.remove(&tid);
         let Some(task) = self.tasks.by_tid.remove(&tid) else {
             // A stranger, or a task whose creator's stop is still to come.
-            self.remember_early_end(tid, status);
+            self.ended_early(tid, status);
             return;
         };
         let tgid = task.tgid;

@@ -106,9 +106,9 @@ impl Tracer {
         let Some(child) = child.map(Tid::new) else {
             return;
         };
-        if let Some(first_stop) = self.held.remove(&child) {
+        if let Some(first_stop) = self.early.take_stopped(child) {
             let _ = first_stop.detach(None);
-        } else if self.ended_early.remove(&child).is_none() {
+        } else if self.early.take_ended(child).is_none() {
             let tgid = Tgid::new(child.raw());
             if let Some(creator) = self.tasks.by_tid.get(&creator.tid()) {
                 let task = Task::new(tgid, creator.kind);

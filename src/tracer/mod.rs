@@ -9,6 +9,7 @@
 //! | [`tasks`] | the threads and processes under trace |
 //! | [`engine`] | the loop's one turn, and what follows from each stop |
 //! | [`family`] | forks, execs, deaths, adoptions |
+//! | [`early`] | tasks that are heard of before their creator has told of them |
 //! | [`calls`] | wait calls: entry, exit, interruption |
 //! | [`launch`] | starting the root |
 //! | [`attach`] | `-p`: every thread of a running process |
@@ -17,6 +18,7 @@
 
 pub(crate) mod attach;
 mod calls;
+mod early;
 pub(crate) mod engine;
 mod family;
 pub(crate) mod launch;

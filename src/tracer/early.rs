@@ -1,0 +1,133 @@
+//! Tasks that are heard of before their creator has told of them.
+//!
+//! A child's first stop may be handed out before its creator's fork event. It
+//! stays stopped until that event names it, so that events come in order. But
+//! the creator may have been killed between making the child and telling: then
+//! the child is taken up without it, after [`HELD_AT_MOST`].
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::engine::Tracer;
+use super::tasks::{Kind, Task};
+use crate::event::{Event, EventKind, Found};
+use crate::kernel::{Tgid, Tid, WaitStatus};
+use crate::proc;
+use crate::sys::ptrace::Stopped;
+
+/// How long a child waits for its creator's word.
+pub(super) const HELD_AT_MOST: Duration = Duration::from_millis(20);
+
+/// Who is waiting for its creator's word, and since when.
+#[derive(Debug, Default)]
+pub(super) struct Early {
+    stopped: HashMap<Tid, (Instant, Stopped)>,
+    ended: HashMap<Tid, (Instant, WaitStatus)>,
+}
+
+impl Early {
+    /// Whether a task is kept stopped.
+    pub(super) fn holds(&self, tid: Tid) -> bool {
+        self.stopped.contains_key(&tid)
+    }
+
+    /// Whether any task is kept stopped.
+    pub(super) fn holds_any(&self) -> bool {
+        !self.stopped.is_empty()
+    }
+
+    /// The first stop of a task that its creator now tells of.
+    pub(super) fn take_stopped(&mut self, tid: Tid) -> Option<Stopped> {
+        self.stopped.remove(&tid).map(|(_, stopped)| stopped)
+    }
+
+    /// The end of a task that its creator now tells of.
+    pub(super) fn take_ended(&mut self, tid: Tid) -> Option<WaitStatus> {
+        self.ended.remove(&tid).map(|(_, status)| status)
+    }
+}
+
+impl Tracer {
+    /// Keep a task in its first stop.
+    pub(super) fn hold(&mut self, stopped: Stopped) {
+        let since = Instant::now();
+        self.early.stopped.insert(stopped.tid(), (since, stopped));
+        self.doorbell.ring_after(HELD_AT_MOST);
+    }
+
+    /// Remember the end of a task, or of a stranger: a child that is ours but
+    /// not traced.
+    pub(super) fn ended_early(&mut self, tid: Tid, status: WaitStatus) {
+        self.early.stopped.remove(&tid);
+        self.early.ended.insert(tid, (Instant::now(), status));
+        self.doorbell.ring_after(HELD_AT_MOST);
+    }
+
+    /// Take up the tasks whose creator will not tell of them any more.
+    pub(super) fn release_overdue(&mut self, events: &mut Vec<Event>) {
+        let now = Instant::now();
+        let is_overdue = |since: &Instant| now - *since >= HELD_AT_MOST;
+        self.early.ended.retain(|_, (since, _)| !is_overdue(since));
+        let overdue = self
+            .early
+            .stopped
+            .extract_if(|_, (since, _)| is_overdue(since));
+        let overdue: Vec<Stopped> = overdue.map(|(_, (_, stopped))| stopped).collect();
+        for stopped in overdue {
+            self.take_up_orphan(stopped, events);
+        }
+        if !self.early.stopped.is_empty() || !self.early.ended.is_empty() {
+            self.doorbell.ring_after(HELD_AT_MOST);
+        }
+    }
+
+    fn take_up_orphan(&mut self, stopped: Stopped, events: &mut Vec<Event>) {
+        if !self.follow {
+            // CLONE_PTRACE gave it to us unasked.
+            let _ = stopped.detach(None);
+            return;
+        }
+        let (at, tid) = (self.now(), stopped.tid());
+        let status = proc::status(tid);
+        let tgid = status.as_ref().and_then(|status| status.tgid);
+        let tgid = tgid.unwrap_or(Tgid::new(tid.raw()));
+        let parent = status.and_then(|status| status.parent);
+        let kind = self.inherited_kind(tgid, parent);
+        if self.leaving.is_some() && !kind.launched {
+            let _ = stopped.detach(None);
+            return;
+        }
+        let task = Task::new(tgid, kind);
+        let how = task.how();
+        self.tasks.by_tid.insert(tid, task);
+        let ns = self.ns_pids(tgid).map(Arc::new);
+        if tgid.leader() == tid {
+            self.tasks.add_process(tgid, parent, ns.clone());
+        }
+        let _ = stopped.resume(how, None);
+        let found = Found {
+            parent,
+            image: None,
+            ns,
+            comm: proc::comm(tid),
+        };
+        events.push(self.event(at, tid, tgid, EventKind::Found(found)));
+    }
+
+    /// What kind of task one is whose creator is not known: its process's or
+    /// parent's, else that of any (all are of one kind unless `-p` and a
+    /// command were given).
+    fn inherited_kind(&self, tgid: Tgid, parent: Option<Tgid>) -> Kind {
+        let of = |tgid: Tgid| self.tasks.by_tid.get(&tgid.leader());
+        let known = of(tgid).or_else(|| parent.and_then(of));
+        let any = known.or_else(|| self.tasks.by_tid.values().next());
+        any.map_or(
+            Kind {
+                launched: self.root.is_some(),
+                filtered: false,
+            },
+            |task| task.kind,
+        )
+    }
+}
