@@ -28,8 +28,10 @@ use crate::tracer::{Capture, FdNames, RootEnd, Settings, Step, Tracer};
 /// than 100 ms.
 const FLUSH: Duration = Duration::from_millis(50);
 
-/// Signals to us that we answer ourselves.
-const ANSWERED: [Sig; 7] = [
+/// Signals to us that we answer ourselves. SIGXFSZ, of a file that may not
+/// grow, must not end us: the write fails, and that is answered.
+const ANSWERED: [Sig; 8] = [
+    Sig::SIGXFSZ,
     Sig::SIGINT,
     Sig::SIGQUIT,
     Sig::SIGTERM,
@@ -112,8 +114,10 @@ impl Colour {
 pub fn run(config: &Config) -> Exit {
     match Run::start(config) {
         Ok(run) => run.trace(),
-        Err(message) => {
-            complain(&message);
+        Err(failure) => {
+            if let Failure::Sentence(sentence) = failure {
+                complain(&sentence);
+            }
             Exit::Failed
         }
     }
@@ -139,8 +143,22 @@ struct Run<'a> {
     killing: bool,
 }
 
+/// Why a run does not begin.
+enum Failure {
+    /// It is to be said.
+    Sentence(String),
+    /// Every target was refused, and each refusal was said.
+    Refused,
+}
+
+impl<T: Into<String>> From<T> for Failure {
+    fn from(sentence: T) -> Failure {
+        Failure::Sentence(sentence.into())
+    }
+}
+
 impl<'a> Run<'a> {
-    fn start(config: &'a Config) -> Result<Run<'a>, String> {
+    fn start(config: &'a Config) -> Result<Run<'a>, Failure> {
         kernel_is_new_enough().map_err(|release| {
             format!("Linux 5.3 or later is needed (PTRACE_GET_SYSCALL_INFO), this is {release}")
         })?;
@@ -186,7 +204,7 @@ impl<'a> Run<'a> {
         };
         run.attach();
         if run.refused && run.ledger.tasks() == 0 {
-            return Err("there is nothing to trace".into());
+            return Err(Failure::Refused);
         }
         if let Some(program) = program {
             run.tracer
@@ -394,5 +412,5 @@ fn file(path: PathBuf) -> io::Result<Sink> {
     } else {
         Destination::File
     };
-    Ok(Sink::new(Box::new(file), destination))
+    Ok(Sink::file(file, destination))
 }

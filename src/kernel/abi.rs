@@ -396,7 +396,7 @@ mod tests {
     #[test]
     fn every_abi_has_its_own_unshare_and_setns() {
         let numbers = Abi::ALL.map(|abi| (abi.unshare(), abi.setns()));
-        let x32 = (0x4000_0000 | 272, 0x4000_0000 | 308);
+        let x32 = (0x4000_0000 + 272, 0x4000_0000 + 308);
         let expected = [
             (272, 308),
             (310, 346),

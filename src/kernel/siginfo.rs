@@ -238,20 +238,18 @@ impl SigInfo {
 const X86_64: u32 = 0xc000_003e;
 
 /// SIGSYS's members. strace names the calls of the tracee's own ABI `__NR_…`,
-/// and adds a comment for others that its build knows; we know x86-64's.
+/// and of others that its build knows it prints `7 /* waitpid */`; we know
+/// x86-64's alone, and an i386 tracee's number stays a number.
 fn write_sys(to: &mut dyn Write, call_addr: u64, syscall: i32, arch: u32) -> fmt::Result {
     write!(to, ", si_call_addr={}", Pointer(call_addr))?;
     match syscall_names::name(syscall).filter(|_| arch == X86_64) {
         Some(name) => write!(to, ", si_syscall=__NR_{name}")?,
         None => write!(to, ", si_syscall={}", syscall.cast_unsigned())?,
     }
-    match audit_arch::name(arch) {
-        Some(name) => write!(to, ", si_arch={name}"),
-        None => {
-            let arch = Hex(arch.into());
-            write!(to, ", si_arch={arch} /* AUDIT_ARCH_??? */")
-        }
+    if let Some(name) = audit_arch::name(arch) {
+        return write!(to, ", si_arch={name}");
     }
+    write!(to, ", si_arch={} /* AUDIT_ARCH_??? */", Hex(arch.into()))
 }
 
 /// The union's bytes, and how they lie.

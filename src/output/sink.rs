@@ -1,6 +1,7 @@
 //! Where bytes go: buffered, whole lines to files, at once to terminals.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Seek, Write};
 
 /// How much is buffered at most before it is written.
 const FULL: usize = 32 * 1024;
@@ -19,12 +20,58 @@ pub enum Destination {
 /// A buffered writer that fails once and for all: after an error it takes
 /// everything and writes nothing, since tracees must be served to their end.
 pub struct Sink {
-    writer: Box<dyn Write>,
+    writer: Writer,
     destination: Destination,
     buffer: Vec<u8>,
     /// How much of the buffer is whole lines.
     whole: usize,
     failed: Option<io::Error>,
+}
+
+/// What a sink writes to.
+enum Writer {
+    Any(Box<dyn Write>),
+    /// A file can be cut back to its last whole line.
+    File(File),
+}
+
+impl Writer {
+    fn get(&mut self) -> &mut dyn Write {
+        match self {
+            Writer::Any(writer) => writer,
+            Writer::File(file) => file,
+        }
+    }
+
+    /// Write all of `bytes`, whole lines if a file fails amid one.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.get().write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => rest = rest.get(count..).unwrap_or(&[]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let written = bytes.len() - rest.len();
+                    let half_line = bytes.iter().take(written).rev();
+                    let half_line = half_line.take_while(|byte| **byte != b'\n').count();
+                    self.cut_back(half_line);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn cut_back(&mut self, count: usize) {
+        if let Writer::File(file) = self
+            && let Ok(end) = file.stream_position()
+        {
+            // What cannot be cut (a pipe, a device) stays as it is.
+            let count = u64::try_from(count).unwrap_or(0);
+            let _ = file.set_len(end.saturating_sub(count));
+        }
+    }
 }
 
 impl std::fmt::Debug for Sink {
@@ -41,6 +88,16 @@ impl Sink {
     /// A sink that writes to `writer`.
     #[must_use]
     pub fn new(writer: Box<dyn Write>, destination: Destination) -> Sink {
+        Sink::with(Writer::Any(writer), destination)
+    }
+
+    /// A sink that writes to a file, and leaves whole lines if that fails.
+    #[must_use]
+    pub fn file(file: File, destination: Destination) -> Sink {
+        Sink::with(Writer::File(file), destination)
+    }
+
+    fn with(writer: Writer, destination: Destination) -> Sink {
         Sink {
             writer,
             destination,
@@ -93,7 +150,7 @@ impl Sink {
     pub fn finish(&mut self) -> io::Result<()> {
         self.write_first(self.buffer.len());
         if self.failed.is_none() {
-            self.failed = self.writer.flush().err();
+            self.failed = self.writer.get().flush().err();
         }
         self.failed.take().map_or(Ok(()), Err)
     }
