@@ -157,7 +157,8 @@ fn rusage(to: &mut String, usage: &Rusage, verbose: bool) -> fmt::Result {
         write!(
             to,
             "{name}={{tv_sec={}, tv_usec={}}}, ",
-            time.sec, time.usec
+            time.sec,
+            time.usec.cast_unsigned()
         )
     };
     to.write_char('{')?;
@@ -184,7 +185,7 @@ fn rusage(to: &mut String, usage: &Rusage, verbose: bool) -> fmt::Result {
     ];
     let mut comma = "";
     for (name, value) in words {
-        write!(to, "{comma}ru_{name}={value}")?;
+        write!(to, "{comma}ru_{name}={}", value.cast_unsigned())?;
         comma = ", ";
     }
     to.write_char('}')
