@@ -191,7 +191,7 @@ impl<'a> Run<'a> {
         } else {
             Styles::plain()
         };
-        let messages = Sink::new(Box::new(io::stderr()), Destination::Terminal);
+        let messages = Sink::descriptor(io::stderr(), Destination::Terminal);
         let mut run = Run {
             text: Text::new(config.text.clone(), styles, clock, target, messages),
             config,
@@ -360,10 +360,10 @@ fn open(to: &OutputTo, pipe: &mut Option<PipeCommand>) -> Result<Target, String>
             } else {
                 Destination::File
             };
-            Target::Stderr(Sink::new(Box::new(io::stderr()), destination))
+            Target::Stderr(Sink::descriptor(io::stderr(), destination))
         }
         OutputTo::File(path) if path == "-" => {
-            Target::File(Sink::new(Box::new(io::stdout()), Destination::File))
+            Target::File(Sink::descriptor(io::stdout(), Destination::File))
         }
         OutputTo::File(path) => Target::File(
             file(path.clone())
@@ -377,7 +377,7 @@ fn open(to: &OutputTo, pipe: &mut Option<PipeCommand>) -> Result<Target, String>
                 )
             })?;
             *pipe = Some(started);
-            Target::File(Sink::new(Box::new(writer), Destination::File))
+            Target::File(Sink::descriptor(writer, Destination::File))
         }
         OutputTo::PerTask(prefix) => {
             let prefix = prefix.clone();

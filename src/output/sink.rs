@@ -2,6 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// How much is buffered at most before it is written.
 const FULL: usize = 32 * 1024;
@@ -31,15 +35,37 @@ pub struct Sink {
 /// What a sink writes to.
 enum Writer {
     Any(Box<dyn Write>),
-    /// A file can be cut back to its last whole line.
+    /// Can be waited for, if a program that shares it made it non-blocking.
+    Descriptor(Box<dyn Descriptor>),
+    /// Can be cut back to its last whole line.
     File(File),
 }
+
+/// Something that is written to by its file descriptor.
+trait Descriptor: Write + AsFd {}
+
+impl<T: Write + AsFd> Descriptor for T {}
 
 impl Writer {
     fn get(&mut self) -> &mut dyn Write {
         match self {
             Writer::Any(writer) => writer,
+            Writer::Descriptor(writer) => writer,
             Writer::File(file) => file,
+        }
+    }
+
+    /// Sleep until there is room; `error` if that cannot be known.
+    fn wait_for_room(&self, error: io::Error) -> io::Result<()> {
+        let fd = match self {
+            Writer::Any(_) => return Err(error),
+            Writer::Descriptor(writer) => writer.as_fd(),
+            Writer::File(file) => file.as_fd(),
+        };
+        let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
         }
     }
 
@@ -51,6 +77,9 @@ impl Writer {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => rest = rest.get(count..).unwrap_or(&[]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.wait_for_room(error)?;
+                }
                 Err(error) => {
                     let written = bytes.len() - rest.len();
                     let half_line = bytes.iter().take(written).rev();
@@ -89,6 +118,12 @@ impl Sink {
     #[must_use]
     pub fn new(writer: Box<dyn Write>, destination: Destination) -> Sink {
         Sink::with(Writer::Any(writer), destination)
+    }
+
+    /// A sink that writes to a descriptor, which may be non-blocking.
+    #[must_use]
+    pub fn descriptor(writer: impl Write + AsFd + 'static, destination: Destination) -> Sink {
+        Sink::with(Writer::Descriptor(Box::new(writer)), destination)
     }
 
     /// A sink that writes to a file, and leaves whole lines if that fails.
