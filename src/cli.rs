@@ -244,6 +244,11 @@ impl Flags {
             }
         }
         let output = self.output_to()?;
+        if output != OutputTo::Stderr && attach.is_empty() {
+            // As strace does: with the lines in a file, standard error is the
+            // command's alone.
+            text.quiet = text.quiet.max(1);
+        }
         let command = (!self.command.is_empty()).then(|| CommandLine {
             argv: self.command,
             env: self.env.iter().map(env_change).collect(),

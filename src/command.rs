@@ -1,6 +1,5 @@
 //! From the words of a command line to a program that can be executed.
 
-use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -41,23 +40,9 @@ impl CommandLine {
     /// # Errors
     /// A sentence on what is wrong with the words.
     pub(crate) fn program(&self, filtered: Option<WaitCalls>) -> Result<Program, String> {
-        let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
-        for change in &self.env {
-            match change {
-                EnvChange::Set(name, value) => {
-                    env.insert(name.clone(), value.clone());
-                }
-                EnvChange::Unset(name) => {
-                    env.remove(name);
-                }
-            }
-        }
-        let name = self
-            .argv
-            .first()
-            .map(OsString::as_os_str)
-            .unwrap_or_default();
-        let candidates = candidates(name, env.get(OsStr::new("PATH")));
+        let env = self.environment();
+        let path = env.iter().find(|(name, _)| name == "PATH");
+        let candidates = candidates(self.name(), path.map(|(_, value)| value.as_os_str()));
         let env = env.into_iter().map(|(mut name, value)| {
             name.push("=");
             name.push(value);
@@ -72,15 +57,41 @@ impl CommandLine {
         })
     }
 
-    /// The command's name, for messages.
-    fn name(&self) -> String {
-        let name = self.argv.first().cloned().unwrap_or_default();
-        name.to_string_lossy().into_owned()
+    fn name(&self) -> &OsStr {
+        self.argv
+            .first()
+            .map(OsString::as_os_str)
+            .unwrap_or_default()
+    }
+
+    /// Our own environment with the changes, in its order.
+    fn environment(&self) -> Vec<(OsString, OsString)> {
+        let mut env: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+        for change in &self.env {
+            match change {
+                EnvChange::Set(name, value) => {
+                    match env.iter_mut().find(|(known, _)| known == name) {
+                        Some((_, old)) => old.clone_from(value),
+                        None => env.push((name.clone(), value.clone())),
+                    }
+                }
+                EnvChange::Unset(name) => env.retain(|(known, _)| known != name),
+            }
+        }
+        env
+    }
+
+    /// Whether there is a file of the command's name where it was looked for.
+    fn is_there(&self) -> bool {
+        let env = self.environment();
+        let path = env.iter().find(|(name, _)| name == "PATH");
+        let candidates = candidates(self.name(), path.map(|(_, value)| value.as_os_str()));
+        candidates.iter().any(|path| Path::new(path).exists())
     }
 
     /// Why the command never ran, and the exit status that says so.
     pub(crate) fn explain(&self, report: Report) -> (String, Exit) {
-        let name = self.name();
+        let name = self.name().to_string_lossy().into_owned();
         let errno = match report {
             Report::Exec(errno) | Report::NoFilter(errno) => errno,
             Report::Identity(errno) => {
@@ -90,15 +101,15 @@ impl CommandLine {
             }
         };
         match errno {
-            Errno::NOENT if !name.contains('/') => (
-                format!("cannot find the command {name:?} in PATH"),
-                Exit::NotFound,
-            ),
-            Errno::NOENT if Path::new(&name).exists() => (
+            Errno::NOENT if self.is_there() => (
                 format!(
                     "cannot execute {name:?}: its interpreter (behind #!) or loader does not exist"
                 ),
                 Exit::NotExecutable,
+            ),
+            Errno::NOENT if !name.contains('/') => (
+                format!("cannot find the command {name:?} in PATH"),
+                Exit::NotFound,
             ),
             Errno::NOENT => (
                 format!("cannot execute {name:?}: there is no such file"),
@@ -124,7 +135,7 @@ impl CommandLine {
 
 /// The paths to try: the name itself if it has a slash, else one for each
 /// directory of `PATH`, of which an empty one is the working directory.
-fn candidates(name: &OsStr, path: Option<&OsString>) -> Vec<OsString> {
+fn candidates(name: &OsStr, path: Option<&OsStr>) -> Vec<OsString> {
     let bytes = name.as_bytes();
     if bytes.contains(&b'/') {
         return vec![name.to_owned()];
@@ -172,8 +183,7 @@ mod tests {
     use super::*;
 
     fn tried(name: &str, path: Option<&str>) -> Vec<String> {
-        let path = path.map(OsString::from);
-        let found = candidates(OsStr::new(name), path.as_ref());
+        let found = candidates(OsStr::new(name), path.map(OsStr::new));
         found
             .into_iter()
             .map(|path| path.into_string().unwrap())
