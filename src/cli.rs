@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
+use clap::error::ContextKind;
 use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::command::{CommandLine, EnvChange};
@@ -17,10 +18,10 @@ use crate::run::{Colour, Config, OutputTo, complain};
 
 const EXAMPLES: &str = "\
 Examples:
-  wait4-strace -- make -j4              every wait of a build, with what it did
-  wait4-strace -p \"$(pgrep -d, nginx)\"  attach to all threads of running servers; ^C detaches
-  wait4-strace -o trace.log -- ./run    the lines to a file, the program's output untouched
-  wait4-strace --strace -f -- sh -c …   exactly strace's lines";
+  wait4-strace -- make -j4             what every wait of a build did
+  wait4-strace -p \"$(pgrep -d, nginx)\" running servers; ^C detaches
+  wait4-strace -o trace.log -- ./run   the lines to a file
+  wait4-strace --strace -- ./run       exactly strace's lines";
 
 /// See how a program waits for its children: every wait4, waitid and waitpid
 /// of the whole family of processes, decoded, with what it did.
@@ -35,19 +36,19 @@ Examples:
 )]
 struct Flags {
     /// Command to launch and trace, with its arguments
-    #[arg(value_name = "COMMAND", trailing_var_arg = true, num_args = 0..)]
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, num_args = 0.., hide = true)]
     command: Vec<OsString>,
 
-    /// Attach to these running processes, with all their threads
+    /// Attach to running processes, all threads
     #[arg(
         short = 'p',
         long = "attach",
-        value_name = "PID[,PID]...",
+        value_name = "PIDS",
         help_heading = "What to trace",
         allow_hyphen_values = true
     )]
     attach: Vec<OsString>,
-    /// Follow children (the default); -ff: a file for each task, with -o
+    /// Follow children (the default); -ff: a file each
     #[arg(short = 'f', long = "follow-forks", action = ArgAction::Count,
           help_heading = "What to trace")]
     follow: u8,
@@ -58,7 +59,7 @@ struct Flags {
         help_heading = "What to trace"
     )]
     no_follow: bool,
-    /// Set a variable of the command, or remove it: NAME=VALUE or NAME
+    /// Set a variable (NAME=VALUE) or remove it (NAME)
     #[arg(
         short = 'E',
         long = "env",
@@ -87,7 +88,7 @@ struct Flags {
           help_heading = "What to trace")]
     seccomp: Seccomp,
 
-    /// Choose calls, signals or results: trace=…, signal=…, status=…
+    /// Choose what is shown: trace=…, signal=…, status=…
     #[arg(short = 'e', value_name = "EXPR", help_heading = "What to show")]
     expressions: Vec<String>,
     /// Calls to show: wait4, waitid, waitpid, wait (all three) or none
@@ -114,17 +115,17 @@ struct Flags {
         help_heading = "What to show"
     )]
     status: Vec<String>,
-    /// Show whole rusages and every single poll and restart
+    /// Show whole rusages, and each poll and restart
     #[arg(short = 'v', long = "no-abbrev", help_heading = "What to show")]
     verbose: bool,
-    /// Say less: -q no attach messages, -qq no exits either, -qqq least
+    /// No attach messages; -qq: no exits; -qqq: calls only
     #[arg(short = 'q', long = "quiet", action = ArgAction::Count, help_heading = "What to show")]
     quiet: u8,
-    /// Show what file descriptors are; -yy: the pid behind a pidfd
+    /// Show what pidfds are; -yy: the pid behind them
     #[arg(short = 'y', long = "decode-fds", action = ArgAction::Count,
           help_heading = "What to show")]
     decode_fds: u8,
-    /// Show the names of processes behind pids
+    /// Show the names behind pids
     #[arg(short = 'Y', long = "decode-pids-comm", help_heading = "What to show")]
     decode_pids: bool,
     /// Show what pids of other pid namespaces are in ours
@@ -136,7 +137,7 @@ struct Flags {
     )]
     pidns_translation: bool,
 
-    /// Write the lines to a file, or to a command: -o '|command'
+    /// Write to a file, or to a command: -o '|command'
     #[arg(
         short = 'o',
         long = "output",
@@ -147,7 +148,7 @@ struct Flags {
     /// Exactly strace's lines, and nothing else
     #[arg(long = "strace", help_heading = "How to show it")]
     strace: bool,
-    /// Time of day before each line; -tt: microseconds; -ttt: since 1970
+    /// Time of day; -tt: microseconds; -ttt: since 1970
     #[arg(short = 't', long = "absolute-timestamps", action = ArgAction::Count,
           help_heading = "How to show it")]
     times: u8,
@@ -158,7 +159,7 @@ struct Flags {
         help_heading = "How to show it"
     )]
     relative: bool,
-    /// Time spent in each call, behind it
+    /// Time spent in each call
     #[arg(short = 'T', long = "syscall-times", help_heading = "How to show it")]
     durations: bool,
     /// Column of the results
@@ -171,11 +172,33 @@ struct Flags {
         help_heading = "How to show it"
     )]
     column: u16,
-    /// Colours on standard error; files never have any
+    /// Colours on standard error: auto, always or never
     #[arg(long = "color", alias = "colour", value_name = "WHEN", default_value = "auto",
           default_missing_value = "always", num_args = 0..=1, require_equals = true,
+          hide_possible_values = true, hide_default_value = true,
           help_heading = "How to show it")]
-    colour: Colour,
+    colour: When,
+}
+
+/// When to use colours; files never have any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum When {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Whatever standard error is
+    Always,
+    /// Never
+    Never,
+}
+
+impl From<When> for Colour {
+    fn from(when: When) -> Colour {
+        match when {
+            When::Auto => Colour::Auto,
+            When::Always => Colour::Always,
+            When::Never => Colour::Never,
+        }
+    }
 }
 
 /// When to use the filter.
@@ -193,14 +216,17 @@ enum Seccomp {
 /// # Errors
 /// The exit status to end with.
 pub fn parse() -> Result<Config, Exit> {
-    let flags = Flags::try_parse().map_err(|error| {
-        // Lost help is no reason to fail.
-        let _ = error.print();
-        if error.use_stderr() {
-            Exit::Failed
-        } else {
-            Exit::Code(0)
+    let flags = Flags::try_parse().map_err(|mut error| {
+        if !error.use_stderr() {
+            // Lost help is no reason to fail.
+            let _ = error.print();
+            return Exit::Code(0);
         }
+        // "Pass it as a value" would be a command of that name.
+        error.remove(ContextKind::Suggested);
+        let text = error.to_string();
+        complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+        Exit::Failed
     })?;
     flags.mean().map_err(|sentence| {
         complain(&sentence);
@@ -238,9 +264,15 @@ impl Flags {
         let mut calls = WaitCalls::ALL;
         for (key, value) in self.filters() {
             match key {
-                "trace" => calls = parse_calls(value)?,
-                "signal" => text.signals = parse_signals(value)?,
-                _ => text.shown = parse_statuses(value)?,
+                "trace" | "t" => calls = parse_calls(value)?,
+                "signal" | "signals" | "s" => text.signals = parse_signals(value)?,
+                "status" => text.shown = parse_statuses(value)?,
+                _ => {
+                    return Err(format!(
+                        "there is no -e {key}=: there are trace, signal and status; \
+                         strace has others"
+                    ));
+                }
             }
         }
         let output = self.output_to()?;
@@ -264,7 +296,7 @@ impl Flags {
             output,
             text,
             decode_fds: self.decode_fds,
-            colour: self.colour,
+            colour: self.colour.into(),
         })
     }
 
@@ -304,17 +336,10 @@ impl Flags {
     }
 
     /// Key and value of each filter, in strace's two spellings.
-    fn filters(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let short = self.expressions.iter().map(|expression| {
-            let (key, value) = expression.split_once('=').unwrap_or(("trace", expression));
-            match key {
-                "signal" | "signals" | "s" => ("signal", value),
-                "status" => ("status", value),
-                "trace" | "t" => ("trace", value),
-                _ => ("trace", expression.as_str()),
-            }
-        });
+    fn filters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let short = self.expressions.iter();
         short
+            .map(|expression| expression.split_once('=').unwrap_or(("trace", expression)))
             .chain(self.trace.iter().map(|value| ("trace", value.as_str())))
             .chain(self.signal.iter().map(|value| ("signal", value.as_str())))
             .chain(self.status.iter().map(|value| ("status", value.as_str())))
@@ -399,6 +424,25 @@ fn set_words(set: &str) -> (bool, impl Iterator<Item = &str>) {
     (negated, words.split(',').map(str::trim))
 }
 
+fn signal_names() -> Vec<&'static str> {
+    (1..32)
+        .filter_map(|number| Signal::from_raw(number).name())
+        .collect()
+}
+
+/// ` (do you mean NAME?)` for the name that a word was most likely meant to be.
+fn nearest(word: &str, names: &[&str]) -> String {
+    const LIKE_ENOUGH: f64 = 0.7;
+    let word = word.to_lowercase();
+    let likeness = |name: &str| strsim::jaro_winkler(&word, &name.to_lowercase());
+    let best = names
+        .iter()
+        .map(|name| (likeness(name), *name))
+        .filter(|(likeness, _)| *likeness > LIKE_ENOUGH)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    best.map_or_else(String::new, |(_, name)| format!(" (do you mean {name}?)"))
+}
+
 fn parse_calls(set: &str) -> Result<WaitCalls, String> {
     let (negated, words) = set_words(set);
     let mut calls = WaitCalls::default();
@@ -411,8 +455,9 @@ fn parse_calls(set: &str) -> Result<WaitCalls, String> {
             "waitpid" => calls.waitpid = true,
             _ => {
                 return Err(format!(
-                    "{word:?} is no call to trace (-e trace=): there are wait4, waitid, waitpid, \
-                     wait (all three) and none; strace traces others"
+                    "{word:?} is no call to trace (-e trace=){}; there are wait4, waitid, waitpid, \
+                     wait (all three) and none, and strace traces others",
+                    nearest(word, &["wait4", "waitid", "waitpid", "none"])
                 ));
             }
         }
@@ -436,7 +481,11 @@ fn parse_signals(set: &str) -> Result<SignalSet, String> {
             "none" => 0,
             _ => {
                 let signal = Signal::from_name(word).ok_or_else(|| {
-                    format!("{word:?} is no signal (-e signal=): `kill -l` lists their names")
+                    format!(
+                        "{word:?} is no signal (-e signal=){}; there are numbers, names as \
+                         `kill -l` lists them, and SIGRT_1 to SIGRT_32",
+                        nearest(word, &signal_names())
+                    )
                 })?;
                 1 << (signal.raw() - 1)
             }
@@ -490,12 +539,17 @@ mod tests {
 
     #[test]
     fn the_short_help_fits_on_a_screen_and_each_flag_has_one_line() {
-        let help = Flags::command().render_help().to_string();
+        let help = Flags::command().term_width(80).render_help().to_string();
+        assert!(help.lines().count() <= 45, "{help}");
         let flags = help
             .lines()
-            .filter(|line| line.trim_start().starts_with('-'))
-            .count();
-        assert!(flags <= 23, "{flags} flags in -h");
+            .filter(|line| line.starts_with("  ") && !line.contains("wait4-strace"));
+        for line in flags {
+            assert!(
+                line.trim_start().starts_with('-'),
+                "a flag takes two lines: {line}"
+            );
+        }
     }
 
     #[test]

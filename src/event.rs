@@ -274,17 +274,6 @@ impl<T> Fetched<T> {
             _ => None,
         }
     }
-
-    /// The pointer.
-    #[must_use]
-    pub fn addr(&self) -> u64 {
-        match self {
-            Fetched::Null => 0,
-            Fetched::Unread { addr }
-            | Fetched::Unreadable { addr, .. }
-            | Fetched::Value { addr, .. } => *addr,
-        }
-    }
 }
 
 /// Whom a wait call names, by the words it was given.

@@ -12,7 +12,8 @@
 //! * [`event`]: what happened, as owned data
 //! * [`ledger`]: who is whose child, and which pid means whom
 //! * [`output`]: what the user sees
-//! * [`run`]: the loop that joins them, [`cli`]: the flags
+//! * [`run`]: the loop that joins them; `cli`: the flags; [`command`]: what is
+//!   launched; [`exit`]: every exit status; `pipe`: `-o '|command'`; `proc`: `/proc`
 
 #[cfg(feature = "cli")]
 pub mod cli;

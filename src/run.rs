@@ -81,7 +81,6 @@ pub enum OutputTo {
 
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Colour {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
@@ -101,7 +100,8 @@ impl Colour {
             Colour::Never => false,
             Colour::Auto if set("NO_COLOR") => false,
             Colour::Auto => {
-                let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+                let forced = std::env::var_os("CLICOLOR_FORCE")
+                    .is_some_and(|value| !value.is_empty() && value != "0");
                 let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
                 forced || (io::stderr().is_terminal() && !dumb)
             }
@@ -269,7 +269,7 @@ impl<'a> Run<'a> {
         };
         let launched = self.config.command.is_some();
         if !launched || signal != Sig::SIGINT {
-            if self.tracer.kills_on_exit() {
+            if self.config.kill_on_exit {
                 self.tracer.kill_all(true);
             } else {
                 self.tracer.detach_all();
@@ -287,20 +287,18 @@ impl<'a> Run<'a> {
             if count > 0 && !self.killing {
                 self.killing = true;
                 let many = if count == 1 {
-                    "process that is"
+                    "the process that is".to_owned()
                 } else {
-                    "processes that are"
+                    format!("the {count} processes that are")
                 };
-                self.text.message(&format!(
-                    "the command has ended; killing the {count} {many} left of it"
-                ));
+                self.text
+                    .message(&format!("the command has ended; killing {many} left of it"));
             }
         }
     }
 
     fn finish(mut self) -> Exit {
-        let now = self.tracer.now();
-        let written = self.text.finish(now, &self.ledger);
+        let written = self.text.finish(&self.ledger);
         let end = self.tracer.root_end();
         // The pipe's end is closed with the text.
         drop((self.text, self.tracer));

@@ -39,6 +39,8 @@ pub struct Ledger {
     /// Reaped by the event at hand: kept until the next, so that outputs can
     /// still name them.
     reaped: Vec<Tgid>,
+    /// Threads that the event at hand ended; kept likewise.
+    departed: Vec<Tid>,
 }
 
 impl Ledger {
@@ -50,6 +52,9 @@ impl Ledger {
 
     /// Take an event in.
     pub fn apply(&mut self, event: &Event) {
+        while let Some(tid) = self.departed.pop() {
+            self.threads.remove(&tid);
+        }
         while let Some(tgid) = self.reaped.pop() {
             self.forget(tgid);
         }
@@ -57,9 +62,7 @@ impl Ledger {
             EventKind::Found(found) => self.found(event, found),
             EventKind::Created(created) => self.created(event, created),
             EventKind::Executed { image, former } => {
-                if let Some(former) = former {
-                    self.threads.remove(former);
-                }
+                self.departed.extend(former);
                 if let Some(process) = self.processes.get_mut(&event.tgid) {
                     process.image = Arc::clone(image);
                 }
@@ -68,7 +71,7 @@ impl Ledger {
                 }
             }
             EventKind::Ended { status } => {
-                self.threads.remove(&event.tid);
+                self.departed.push(event.tid);
                 if event.tgid.leader() == event.tid
                     && let Some(process) = self.processes.get_mut(&event.tgid)
                 {
@@ -82,9 +85,9 @@ impl Ledger {
             }
             EventKind::WaitEnded(exit) => self.waited(event.tgid, exit),
             EventKind::Detached => {
-                self.threads.remove(&event.tid);
+                self.departed.push(event.tid);
                 if event.tgid.leader() == event.tid {
-                    self.forget(event.tgid);
+                    self.reaped.push(event.tgid);
                 }
             }
             EventKind::Attached { .. }
@@ -102,7 +105,8 @@ impl Ledger {
         self.processes.get(&tgid)
     }
 
-    /// How many tasks are under trace.
+    /// How many tasks are under trace, one that the event at hand ended still
+    /// counted.
     #[must_use]
     pub fn tasks(&self) -> usize {
         self.threads.len()

@@ -20,7 +20,7 @@ impl Line {
 
     /// Add text in a style; returns how many columns it takes.
     pub(super) fn styled(&mut self, text: &str, style: Style) -> usize {
-        if style.is_plain() {
+        if text.is_empty() || style.is_plain() {
             return self.plain(text);
         }
         // Writing to a String cannot fail.

@@ -37,5 +37,5 @@ pub trait Output {
     ///
     /// # Errors
     /// The first error that any write met; nothing was written after it.
-    fn finish(&mut self, now: Moment, ledger: &Ledger) -> std::io::Result<()>;
+    fn finish(&mut self, ledger: &Ledger) -> std::io::Result<()>;
 }

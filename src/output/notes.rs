@@ -16,75 +16,94 @@ pub(super) enum Interruption {
     Restarted(Option<Signal>),
 }
 
-/// The note of a wait that has ended, empty if there is nothing to say.
+/// Write the note of a wait that has ended: nothing if there is nothing to say.
 pub(super) fn of_wait(
+    to: &mut String,
     event: &Event,
     exit: &WaitExit,
     interruption: Option<Interruption>,
     ledger: &Ledger,
-) -> String {
-    let mut notes = Vec::new();
+) -> fmt::Result {
     match interruption {
-        Some(Interruption::Eintr(signal)) => {
-            notes.push(format!("interrupted by {signal}; the program saw EINTR"));
+        Some(Interruption::Eintr(by)) => {
+            write!(to, "interrupted by {by}; the program saw EINTR")?;
         }
-        Some(Interruption::Restarted(Some(signal))) => {
-            notes.push(format!("restarted after {signal}; the program saw nothing"));
+        Some(Interruption::Restarted(Some(by))) => {
+            write!(to, "restarted after {by}; the program saw nothing")?;
         }
         Some(Interruption::Restarted(None)) | None => {}
     }
-    if let Some(did) = what_it_did(event, exit, ledger) {
-        notes.push(did);
-    } else if exit.result == Err(Errno::FAULT) {
-        notes.extend(lost(event.tgid, exit, ledger));
+    let before = to.len();
+    if before > 0 {
+        to.push_str("; ");
     }
-    notes.join("; ")
+    let start = to.len();
+    if exit.result == Err(Errno::FAULT) {
+        lost(to, event.tgid, exit, ledger)?;
+    } else {
+        what_it_did(to, event, exit, ledger)?;
+    }
+    if to.len() == start {
+        to.truncate(before);
+    }
+    Ok(())
 }
 
-fn what_it_did(event: &Event, exit: &WaitExit, ledger: &Ledger) -> Option<String> {
-    let (pid, status) = exit.reported()?;
-    let child = ledger.translate(event.tgid, pid)?;
+fn what_it_did(to: &mut String, event: &Event, exit: &WaitExit, ledger: &Ledger) -> fmt::Result {
+    let Some((pid, status)) = exit.reported() else {
+        return Ok(());
+    };
+    let Some(child) = ledger.translate(event.tgid, pid) else {
+        return Ok(());
+    };
     let name = Named(child.tgid, &child.image);
     match status.map(WaitStatus::decode) {
-        Some(Status::Stopped { .. }) => return Some(format!("{name} is stopped, not ended")),
-        Some(Status::Continued) => return Some(format!("{name} runs again")),
+        Some(Status::Stopped { .. }) => return write!(to, "{name} is stopped, not ended"),
+        Some(Status::Continued) => return write!(to, "{name} runs again"),
         _ => {}
     }
     // Its end must have been seen: without a status a stop looks the same.
-    let (ended, how) = child.ended?;
+    let Some((ended, how)) = child.ended else {
+        return Ok(());
+    };
     if exit.entry.options.contains(WaitOptions::NOWAIT) {
-        return Some(format!("looked at {name}, which stays a zombie"));
+        return write!(to, "looked at {name}, which stays a zombie");
     }
-    let after = Span(event.at.since(ended));
     let ending = match how.decode() {
         Status::Signaled { .. } => "was killed",
         _ => "exited",
     };
-    Some(format!("reaped {name} {after} after it {ending}"))
+    let after = Span(event.at.since(ended));
+    write!(to, "reaped {name} {after} after it {ending}")
 }
 
 /// After EFAULT: a child that was dead and unreaped before and is gone now was
 /// reaped by this very call. Certain only of the one that the call named, or
 /// if there is one alone.
-fn lost(caller: Tgid, exit: &WaitExit, ledger: &Ledger) -> Option<String> {
-    let remaining = exit.remaining.as_ref()?;
+fn lost(to: &mut String, caller: Tgid, exit: &WaitExit, ledger: &Ledger) -> fmt::Result {
+    let Some(remaining) = &exit.remaining else {
+        return Ok(());
+    };
     let mut gone = ledger
         .unreaped(caller)
         .filter(|child| !remaining.contains(&child.tgid));
-    let child = gone.next()?;
-    if gone.next().is_some() {
-        return None;
+    match (gone.next(), gone.next()) {
+        (Some(child), None) => {
+            let name = Named(child.tgid, &child.image);
+            write!(to, "{name} is reaped, but its status is lost")
+        }
+        _ => Ok(()),
     }
-    Some(format!(
-        "{} is reaped, but its status is lost",
-        Named(child.tgid, &child.image)
-    ))
 }
 
 /// The note of a run of equal polls.
 pub(super) fn of_polls(count: u64, from: Moment, to: Moment) -> String {
-    let times = if count == 1 { "time" } else { "times" };
-    format!("polled {count} {times} in {}", Span(to.since(from)))
+    let span = Span(to.since(from));
+    if count == 1 {
+        format!("polled again {span} later")
+    } else {
+        format!("polled {count} times in {span}")
+    }
 }
 
 /// `18232 sleep`

@@ -23,6 +23,12 @@ pub(super) struct Run {
     pub(super) at: Moment,
 }
 
+impl Run {
+    fn is_due(&self, now: Moment) -> bool {
+        self.count > 0 && now.since(self.shown) >= AT_LEAST_EVERY
+    }
+}
+
 /// The run that each thread is in.
 #[derive(Debug, Default)]
 pub(super) struct Polls {
@@ -63,10 +69,14 @@ impl Polls {
         self.runs.remove(&tid).filter(|run| run.count > 0)
     }
 
+    /// Whether a thread's count is due.
+    pub(super) fn is_due(&self, tid: Tid, now: Moment) -> bool {
+        self.runs.get(&tid).is_some_and(|run| run.is_due(now))
+    }
+
     /// The threads whose count is due.
     pub(super) fn due(&self, now: Moment) -> Vec<Tid> {
-        let runs = self.runs.iter();
-        let due = runs.filter(|(_, run)| run.count > 0 && now.since(run.shown) >= AT_LEAST_EVERY);
+        let due = self.runs.iter().filter(|(_, run)| run.is_due(now));
         due.map(|(tid, _)| *tid).collect()
     }
 

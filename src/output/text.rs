@@ -76,7 +76,7 @@ impl Output for Text {
         self.lanes.is_dirty() || self.polls.any()
     }
 
-    fn finish(&mut self, _now: Moment, ledger: &Ledger) -> io::Result<()> {
+    fn finish(&mut self, ledger: &Ledger) -> io::Result<()> {
         for tid in self.polls.threads() {
             self.end_polls(tid, ledger);
         }
@@ -111,6 +111,11 @@ impl Text {
     pub fn message(&mut self, text: &str) {
         self.lanes.message(&format!("wait4-strace: {text}"));
         self.lanes.write_out();
+    }
+
+    /// Whether births, execs and adoptions are told.
+    fn tells_lives(&self) -> bool {
+        self.annotates() && self.options.quiet < 3
     }
 
     fn annotates(&self) -> bool {
@@ -191,6 +196,9 @@ impl Text {
             }
             return;
         }
+        if !self.tells_lives() {
+            return;
+        }
         let did = match created.how {
             How::Fork => "forked",
             How::Vfork => "vforked",
@@ -209,14 +217,13 @@ impl Text {
             self.unfinished(event, ledger);
             if self.options.quiet < 3 {
                 let text = format!("+++ superseded by execve in pid {former} +++");
-                // The leader and the thread that took its place were two.
-                self.notice_among(event, &text, false, ledger, 1);
+                self.notice(event, &text, false, ledger);
             }
             self.calls.remove(&former);
             self.lanes.retire(former);
         }
         self.calls.remove(&event.tid);
-        if !self.annotates() {
+        if !self.tells_lives() {
             return;
         }
         let mut text = String::from("+++ executed ");
@@ -251,7 +258,7 @@ impl Text {
             }
             _ => (format!("+++ ended with {:#x} +++", status.raw()), true),
         };
-        self.notice_among(event, &text, wrong, ledger, 1);
+        self.notice(event, &text, wrong, ledger);
     }
 
     fn signalled(
@@ -283,7 +290,7 @@ impl Text {
     }
 
     fn adopted(&mut self, event: &Event, child: Tgid, from: Tgid, comm: Comm, ledger: &Ledger) {
-        if !self.annotates() {
+        if !self.tells_lives() {
             return;
         }
         let dead = ledger.process(from).map(|process| process.image.comm);
@@ -354,8 +361,9 @@ impl Text {
         };
         if self.folds(&exit.entry) {
             if self.polls.absorb(tid, event.at, exit) {
-                let due = self.polls.due(event.at).contains(&tid);
-                if due && let Some(run) = self.polls.show(tid) {
+                if self.polls.is_due(tid, event.at)
+                    && let Some(run) = self.polls.show(tid)
+                {
                     self.poll_count(tid, &run, ledger);
                 }
                 return;
@@ -407,15 +415,17 @@ impl Text {
             self.line.styled(&text, self.styles.dim);
         }
         if self.annotates() {
-            let note = notes::of_wait(event, exit, interruption, ledger);
-            if !note.is_empty() {
+            self.piece.clear();
+            let _ = notes::of_wait(&mut self.piece, event, exit, interruption, ledger);
+            if !self.piece.is_empty() {
                 let lost = exit.result == Err(crate::kernel::Errno::FAULT);
                 let style = if lost {
                     self.styles.wrong
                 } else {
                     self.styles.dim
                 };
-                self.line.styled(&format!("  # {note}"), style);
+                self.line.styled("  # ", style);
+                self.line.styled(&self.piece, style);
             }
         }
         self.lanes.write(tid, &mut self.line, None);
@@ -442,8 +452,8 @@ impl Text {
         if open.shown && self.lanes.is_open(tid) {
             return self.lanes.column(tid);
         }
-        let tasks = ledger.tasks().max(1);
-        let column = self.begin(tid, event.tgid, ledger.comm(tid), event.at, tasks);
+        let comm = ledger.comm(tid);
+        let column = self.begin(tid, event.tgid, comm, event.at, ledger.tasks());
         if open.shown {
             let text = format!("<... {} resumed>", open.entry.call.name());
             column + self.line.plain(&text)
@@ -500,27 +510,8 @@ impl Text {
 
     /// A whole line of one text.
     fn notice(&mut self, event: &Event, text: &str, wrong: bool, ledger: &Ledger) {
-        self.notice_among(event, text, wrong, ledger, 0);
-    }
-
-    /// The same, where the ledger has counted out tasks that this line still
-    /// counts.
-    fn notice_among(
-        &mut self,
-        event: &Event,
-        text: &str,
-        wrong: bool,
-        ledger: &Ledger,
-        more: usize,
-    ) {
-        let tasks = ledger.tasks() + more;
-        self.begin(
-            event.tid,
-            event.tgid,
-            ledger.comm(event.tid),
-            event.at,
-            tasks,
-        );
+        let comm = ledger.comm(event.tid);
+        self.begin(event.tid, event.tgid, comm, event.at, ledger.tasks());
         if wrong {
             self.line.styled(text, self.styles.wrong);
         } else {

@@ -3,7 +3,7 @@
 
 use std::ptr;
 
-use super::ptrace::{Fault, Stopped};
+use super::ptrace::Stopped;
 use crate::kernel::Errno;
 
 /// The word size of `PTRACE_PEEKDATA`.
@@ -109,14 +109,5 @@ impl Stopped {
             });
         }
         Ok(word.to_ne_bytes())
-    }
-}
-
-/// Whether two faults of a register request mean the same to a reader of
-/// memory: a tracee that is gone has no memory.
-pub(crate) fn errno_of(fault: Fault) -> Errno {
-    match fault {
-        Fault::Gone => Errno::SRCH,
-        Fault::Refused(errno) => errno,
     }
 }

@@ -20,6 +20,15 @@ pub(crate) enum Fault {
     Refused(Errno),
 }
 
+impl From<Fault> for Errno {
+    fn from(fault: Fault) -> Errno {
+        match fault {
+            Fault::Gone => Errno::SRCH,
+            Fault::Refused(errno) => errno,
+        }
+    }
+}
+
 /// How a tracee goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
@@ -89,11 +98,8 @@ fn word(value: usize) -> *mut libc::c_void {
 pub(crate) fn seize(tid: Tid, options: libc::c_int) -> Result<(), Errno> {
     let options = usize::try_from(options).unwrap_or(0);
     // SAFETY: SEIZE takes its options as a number.
-    match unsafe { request(libc::PTRACE_SEIZE, tid, 0, word(options)) } {
-        Ok(_) => Ok(()),
-        Err(Fault::Gone) => Err(Errno::SRCH),
-        Err(Fault::Refused(errno)) => Err(errno),
-    }
+    unsafe { request(libc::PTRACE_SEIZE, tid, 0, word(options)) }?;
+    Ok(())
 }
 
 /// Ask a running tracee to stop; its stop is reported by a wait. A tracee that
@@ -148,9 +154,9 @@ impl Stopped {
         unsafe { request(libc::PTRACE_DETACH, self.tid, 0, signal_word(signal)) }.map(drop)
     }
 
-    /// The message of an event-stop: the new child's tid (in the tracer's pid
-    /// namespace), or the former tid at an exec.
-    pub(crate) fn event_message(&self) -> Result<u64, Fault> {
+    /// The task that an event-stop tells of, in the tracer's pid namespace: the
+    /// new child, or at an exec the thread that called it.
+    pub(crate) fn event_tid(&self) -> Result<Tid, Fault> {
         let mut message: libc::c_ulong = 0;
         // SAFETY: GETEVENTMSG writes one unsigned long.
         unsafe {
@@ -161,7 +167,8 @@ impl Stopped {
                 (&raw mut message).cast(),
             )
         }?;
-        Ok(message)
+        // A tid fits an int; the kernel passes it as an unsigned long.
+        Ok(Tid::new(i32::try_from(message).unwrap_or(0)))
     }
 
     /// The siginfo of a signal-delivery-stop, in the tracer's own layout.

@@ -2,7 +2,6 @@
 //! that created a child, and the result that a signal frame has saved.
 #![expect(unsafe_code, reason = "PTRACE_GETREGSET and SETREGSET")]
 
-use super::memory::errno_of;
 use super::ptrace::{Fault, Stopped, request};
 use crate::kernel::{Abi, CloneCall, Errno};
 
@@ -130,7 +129,7 @@ impl Stopped {
     /// are `struct rt_sigframe` and `sigframe_ia32` of the kernel's
     /// `arch/x86/include/asm/sigframe.h`.
     pub(crate) fn saved_result(&self) -> Result<Option<i64>, Errno> {
-        let registers = self.registers().map_err(errno_of)?;
+        let registers = self.registers()?;
         match registers.layout().map(|layout| layout.abi) {
             Some(Abi::X86_64) => {
                 // rdx is &ucontext; uc_mcontext starts at 40 and rax is its 14th word.

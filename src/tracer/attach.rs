@@ -37,6 +37,9 @@ impl Tracer {
             return Ok(());
         }
         let parent = status.and_then(|status| status.parent);
+        // Told first, though the number of threads is known last.
+        let (at, place) = (self.now(), events.len());
+        let mut told = self.event(at, tgid.leader(), tgid, EventKind::Attached { threads: 0 });
         let mut count = 0;
         let mut refused = None;
         loop {
@@ -62,9 +65,8 @@ impl Tracer {
         match refused {
             Some((tid, errno)) if count == 0 => Err(refusal::explain(tid, errno)),
             _ => {
-                let at = self.now();
-                let kind = EventKind::Attached { threads: count };
-                events.push(self.event(at, tgid.leader(), tgid, kind));
+                told.kind = EventKind::Attached { threads: count };
+                events.insert(place, told);
                 Ok(())
             }
         }

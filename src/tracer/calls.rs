@@ -7,17 +7,18 @@ use crate::event::{
     Comm, Event, EventKind, Fetched, Moment, Named, TargetName, WaitEntry, WaitExit,
 };
 use crate::kernel::{
-    Abi, CLONE_NEWPID, CLONE_UNTRACED, CloneCall, Errno, IdType, NsPid, Rusage, SigInfo, Signal,
-    Tgid, WaitCall, WaitOptions, WaitStatus,
+    Abi, CLONE_NEWPID, CLONE_UNTRACED, CloneCall, Errno, IdType, NsPid, Rusage, RusageLayout,
+    SigInfo, SiginfoLayout, Signal, Tgid, WaitCall, WaitOptions, WaitStatus,
 };
 use crate::proc;
 use crate::sys::ptrace::{How, Stopped};
 use crate::sys::seccomp::OURS;
 use crate::sys::syscall_info::{Phase, SyscallInfo};
 
-/// The largest rusage and siginfo of any ABI.
-const MOST_RUSAGE: usize = 144;
-const MOST_SIGINFO: usize = 128;
+/// The largest rusage of any ABI; a siginfo and a status are the same in all.
+const MOST_RUSAGE: usize = RusageLayout::Bits64.size();
+const SIGINFO: usize = SiginfoLayout::Bits64.size();
+const STATUS: usize = 4;
 
 impl Tracer {
     /// Entry to or exit from a call.
@@ -31,7 +32,7 @@ impl Tracer {
             Phase::Entry { nr, args } => self.entry(stopped, info, nr, args, at, events),
             Phase::Exit { value, is_error } => {
                 let result = if is_error { Err(value) } else { Ok(value) };
-                self.exit(stopped, info, result, at, events);
+                self.exit(stopped, result, at, events);
             }
             Phase::Seccomp { .. } | Phase::None => self.go_on(stopped),
         }
@@ -164,7 +165,6 @@ impl Tracer {
     fn exit(
         &mut self,
         stopped: Stopped,
-        _info: SyscallInfo,
         result: Result<i64, i64>,
         at: Moment,
         events: &mut Vec<Event>,
@@ -279,13 +279,14 @@ impl WaitEntry {
 /// The bytes behind a wait's pointers, as they are at its exit; decoded after
 /// the tracee runs on.
 struct RawResult {
-    status: Fetched<[u8; 4]>,
-    info: Fetched<[u8; MOST_SIGINFO]>,
+    /// A status word, or waitid's siginfo.
+    result: Fetched<[u8; SIGINFO]>,
     rusage: Fetched<[u8; MOST_RUSAGE]>,
 }
 
 fn fetched<const N: usize>(addr: u64, got: Result<(), Errno>, value: [u8; N]) -> Fetched<[u8; N]> {
     match got {
+        _ if addr == 0 => Fetched::Null,
         Ok(()) => Fetched::Value { addr, value },
         Err(errno) => Fetched::Unreadable { addr, errno },
     }
@@ -302,58 +303,50 @@ fn unread<T>(addr: u64) -> Fetched<T> {
 impl RawResult {
     /// wait4 writes only when it reports a child; waitid whenever it succeeds.
     fn read(stopped: &Stopped, entry: &WaitEntry, result: Result<NsPid, Errno>) -> RawResult {
-        let mut raw = RawResult {
-            status: unread(entry.result_at),
-            info: unread(entry.result_at),
-            rusage: unread(entry.rusage_at),
-        };
-        let Ok(pid) = result else {
-            return raw;
-        };
-        if entry.call != WaitCall::Waitid && pid.raw() <= 0 {
-            return raw;
-        }
-        let (mut status, mut info, mut rusage) = ([0; 4], [0; MOST_SIGINFO], [0; MOST_RUSAGE]);
         let is_waitid = entry.call == WaitCall::Waitid;
         let (result_at, rusage_at) = (entry.result_at, entry.rusage_at);
-        let result: &mut [u8] = if is_waitid { &mut info } else { &mut status };
-        let size = entry.abi.rusage_layout().size().min(MOST_RUSAGE);
-        let usage: &mut [u8] = rusage.get_mut(..size).unwrap_or(&mut []);
+        if !result.is_ok_and(|pid| is_waitid || pid.raw() > 0) {
+            return RawResult {
+                result: unread(result_at),
+                rusage: unread(rusage_at),
+            };
+        }
+        let (mut result, mut rusage) = ([0; SIGINFO], [0; MOST_RUSAGE]);
+        // Exact sizes: a byte more may lie on a page that is not there.
+        let size = if is_waitid { SIGINFO } else { STATUS };
+        let word = result.get_mut(..size).unwrap_or_default();
+        let usage = rusage.get_mut(..entry.abi.rusage_layout().size());
+        let usage = usage.unwrap_or_default();
         let (result_got, usage_got) = match (result_at, rusage_at) {
-            (0, 0) => return raw,
-            (at, 0) => (stopped.read(at, result), Ok(())),
+            (0, 0) => (Ok(()), Ok(())),
+            (at, 0) => (stopped.read(at, word), Ok(())),
             (0, at) => (Ok(()), stopped.read(at, usage)),
-            (one, two) => stopped.read_two((one, result), (two, usage)),
+            (one, two) => stopped.read_two((one, word), (two, usage)),
         };
-        if result_at != 0 {
-            raw.status = fetched(result_at, result_got, status);
-            raw.info = fetched(result_at, result_got, info);
+        RawResult {
+            result: fetched(result_at, result_got, result),
+            rusage: fetched(rusage_at, usage_got, rusage),
         }
-        if rusage_at != 0 {
-            raw.rusage = fetched(rusage_at, usage_got, rusage);
-        }
-        raw
     }
 
     fn decode(
         &self,
         entry: &WaitEntry,
     ) -> (Fetched<WaitStatus>, Fetched<SigInfo>, Fetched<Rusage>) {
-        let is_waitid = entry.call == WaitCall::Waitid;
         let layout = entry.abi.rusage_layout();
-        let status = map(&self.status, |bytes| {
-            Some(WaitStatus::from_raw(i32::from_ne_bytes(*bytes)))
-        });
-        let info = map(&self.info, |bytes| {
-            SigInfo::from_bytes(entry.abi.siginfo_layout(), bytes)
-        });
         let rusage = map(&self.rusage, |bytes| {
             Rusage::from_bytes(layout, bytes.get(..layout.size())?)
         });
-        if is_waitid {
-            (unread(0), info, rusage)
+        if entry.call == WaitCall::Waitid {
+            let layout = entry.abi.siginfo_layout();
+            let info = map(&self.result, |bytes| SigInfo::from_bytes(layout, bytes));
+            (Fetched::Null, info, rusage)
         } else {
-            (status, unread(0), rusage)
+            let status = map(&self.result, |bytes| {
+                let word = i32::from_ne_bytes(*bytes.first_chunk()?);
+                Some(WaitStatus::from_raw(word))
+            });
+            (status, Fetched::Null, rusage)
         }
     }
 
@@ -363,7 +356,7 @@ impl RawResult {
             return result.ok().filter(|pid| pid.raw() > 0);
         }
         let layout = entry.abi.siginfo_layout();
-        SigInfo::from_bytes(layout, self.info.value()?)?.pid()
+        SigInfo::from_bytes(layout, self.result.value()?)?.pid()
     }
 }
 

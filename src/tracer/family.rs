@@ -27,12 +27,8 @@ impl Tracer {
             return;
         };
         let (tgid, kind, resume) = (task.tgid, task.kind, task.how());
-        // A tid fits an int; the kernel passes it as an unsigned long.
-        let message = stopped.event_message().ok();
-        let Some(child) = message
-            .and_then(|tid| i32::try_from(tid).ok())
-            .map(Tid::new)
-        else {
+        let Ok(child) = stopped.event_tid() else {
+            // Most likely killed in its stop; its death follows.
             let _ = stopped.resume(resume, None);
             return;
         };
@@ -109,9 +105,7 @@ impl Tracer {
     /// exit of its own, and so are calls that were open.
     pub(super) fn executed(&mut self, stopped: Stopped, at: Moment, events: &mut Vec<Event>) {
         let tid = stopped.tid();
-        let former = stopped.event_message().ok();
-        let former = former.and_then(|tid| i32::try_from(tid).ok()).map(Tid::new);
-        let former = former.filter(|former| *former != tid);
+        let former = stopped.event_tid().ok().filter(|former| *former != tid);
         let mut resume = How::Syscall;
         let mut tgid = Tgid::new(tid.raw());
         if let Some(task) = self.tasks.by_tid.get_mut(&tid) {

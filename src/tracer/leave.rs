@@ -33,11 +33,6 @@ impl Tracer {
         }
     }
 
-    /// Whether attached tasks end with us instead of being detached.
-    pub(crate) fn kills_on_exit(&self) -> bool {
-        self.kill_on_exit
-    }
-
     /// Kill every process that is launched, or with `everyone` every one under
     /// trace. Their deaths are reported by later steps.
     pub(crate) fn kill_all(&mut self, everyone: bool) -> usize {
@@ -83,9 +78,7 @@ impl Tracer {
             Stop::Created(_) => self.expect_child(&stopped),
             // The thread that called exec goes on under this tid.
             Stop::Executed => {
-                let former = stopped.event_message().ok();
-                let former = former.and_then(|tid| i32::try_from(tid).ok());
-                let former = former.map(Tid::new).filter(|former| *former != tid);
+                let former = stopped.event_tid().ok().filter(|former| *former != tid);
                 if let Some(former) = former {
                     self.forget(former, at, events);
                 }
@@ -101,9 +94,7 @@ impl Tracer {
 
     /// Enter the child that a creator's stop tells of, to be let go in turn.
     fn expect_child(&mut self, creator: &Stopped) {
-        let child = creator.event_message().ok();
-        let child = child.and_then(|tid| i32::try_from(tid).ok());
-        let Some(child) = child.map(Tid::new) else {
+        let Ok(child) = creator.event_tid() else {
             return;
         };
         if let Some(first_stop) = self.early.take_stopped(child) {

@@ -1,6 +1,6 @@
 //! What kind of stop a wait status is. Pure.
 
-use crate::kernel::{Signal, WaitStatus};
+use crate::kernel::{PtraceEvent, Signal, Status, WaitStatus};
 
 /// The kinds of ptrace-stops of a seized tracee (ptrace(2)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,19 +37,24 @@ pub(super) enum Creation {
 
 /// Classify the status of a stopped tracee.
 pub(super) fn classify(status: WaitStatus) -> Stop {
-    let word = status.raw();
-    let signal = Signal::from_raw((word >> 8) & 0xff);
-    let event = word >> 16;
+    let Status::Stopped {
+        signal,
+        syscall,
+        event,
+    } = status.decode()
+    else {
+        return Stop::Other;
+    };
     match event {
-        0 if signal.raw() == libc::SIGTRAP | 0x80 => Stop::Syscall,
-        0 => Stop::Signal(signal),
-        libc::PTRACE_EVENT_FORK => Stop::Created(Creation::Fork),
-        libc::PTRACE_EVENT_VFORK => Stop::Created(Creation::Vfork),
-        libc::PTRACE_EVENT_CLONE => Stop::Created(Creation::Clone),
-        libc::PTRACE_EVENT_EXEC => Stop::Executed,
-        libc::PTRACE_EVENT_SECCOMP => Stop::Seccomp,
-        libc::PTRACE_EVENT_STOP if signal.is_stopping() => Stop::Group(signal),
-        libc::PTRACE_EVENT_STOP => Stop::Plain,
+        PtraceEvent::NONE if syscall => Stop::Syscall,
+        PtraceEvent::NONE => Stop::Signal(signal),
+        PtraceEvent::FORK => Stop::Created(Creation::Fork),
+        PtraceEvent::VFORK => Stop::Created(Creation::Vfork),
+        PtraceEvent::CLONE => Stop::Created(Creation::Clone),
+        PtraceEvent::EXEC => Stop::Executed,
+        PtraceEvent::SECCOMP => Stop::Seccomp,
+        PtraceEvent::STOP if signal.is_stopping() => Stop::Group(signal),
+        PtraceEvent::STOP => Stop::Plain,
         _ => Stop::Other,
     }
 }
