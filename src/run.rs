@@ -231,6 +231,10 @@ impl<'a> Run<'a> {
     fn trace(mut self) -> Exit {
         let mut events = Vec::new();
         loop {
+            // Before the wait, which may sleep for long.
+            if !self.tracer.doorbell.is_armed() && self.text.wants_tick() {
+                self.tracer.doorbell.ring_after(FLUSH);
+            }
             let step = self.tracer.step(&mut events);
             self.take(&mut events);
             match step {
@@ -245,9 +249,6 @@ impl<'a> Run<'a> {
                     streams::stop_myself();
                 }
                 Step::Over => break,
-            }
-            if !self.tracer.doorbell.is_armed() && self.text.wants_tick() {
-                self.tracer.doorbell.ring_after(FLUSH);
             }
         }
         self.finish()
