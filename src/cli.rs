@@ -267,6 +267,9 @@ impl Flags {
                 "trace" | "t" => calls = parse_calls(value)?,
                 "signal" | "signals" | "s" => text.signals = parse_signals(value)?,
                 "status" => text.shown = parse_statuses(value)?,
+                "quiet" | "q" => {
+                    return Err("there is no -e quiet=: -q, -qq and -qqq say less".into());
+                }
                 _ => {
                     return Err(format!(
                         "there is no -e {key}=: there are trace, signal and status; \

@@ -133,6 +133,14 @@ impl Ledger {
         }
     }
 
+    /// The same, but only of a process that still exists: not of one that the
+    /// event at hand reaped.
+    #[must_use]
+    pub fn existing(&self, caller: Tgid, pid: NsPid) -> Option<&Process> {
+        let process = self.translate(caller, pid)?;
+        (!self.reaped.contains(&process.tgid)).then_some(process)
+    }
+
     /// Whether a process lives in another pid namespace than the tracer.
     #[must_use]
     pub fn is_in_inner_namespace(&self, tgid: Tgid) -> bool {

@@ -26,7 +26,7 @@ impl Names<'_> {
             Pids::Names => {
                 let inner = self.ledger.is_in_inner_namespace(self.caller);
                 let theirs = || {
-                    let process = self.ledger.translate(self.caller, pid)?;
+                    let process = self.ledger.existing(self.caller, pid)?;
                     inner.then_some(process.image.comm)
                 };
                 match known.or_else(theirs) {
@@ -43,7 +43,7 @@ impl Names<'_> {
 
     /// The pid in our namespace, where it is another number.
     fn foreign(&self, pid: NsPid) -> Option<Tgid> {
-        let ours = self.ledger.translate(self.caller, pid)?.tgid;
+        let ours = self.ledger.existing(self.caller, pid)?.tgid;
         (ours.raw() != pid.raw()).then_some(ours)
     }
 }
