@@ -247,6 +247,7 @@ impl<'a> Run<'a> {
                 Step::JobStopped => {
                     self.text.tick(self.tracer.now(), &self.ledger);
                     streams::stop_myself();
+                    self.tracer.continue_root();
                 }
                 Step::Over => break,
             }
@@ -261,41 +262,54 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Signals to us. While the root lives it decides about ^C itself, as it
-    /// got the signal too; TERM and HUP are passed on to it.
+    /// Signals to us.
     fn answer(&mut self, signals: Arrived) {
-        let ending = [Sig::SIGINT, Sig::SIGTERM, Sig::SIGHUP];
+        let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
         let Some(signal) = ending.into_iter().find(|signal| signals.has(*signal)) else {
             return;
         };
-        let launched = self.config.command.is_some();
-        if !launched || signal != Sig::SIGINT {
-            if self.config.kill_on_exit {
-                self.tracer.kill_all(true);
-            } else {
-                self.tracer.detach_all();
+        let by_key = matches!(signal, Sig::SIGINT | Sig::SIGQUIT);
+        match (&self.config.command, self.tracer.root_lives()) {
+            (None, _) => {
+                self.ended_by = Some(signal);
+                self.let_go();
             }
-        }
-        if !launched {
-            self.ended_by = Some(signal);
-        } else if self.tracer.root_lives() {
-            if signal != Sig::SIGINT {
+            // The root got it from the terminal too, and decides.
+            (Some(_), true) if by_key => {}
+            (Some(_), true) => {
+                self.let_go();
                 self.tracer.forward(Signal::from_raw(signal as i32));
             }
-        } else {
-            self.tracer.detach_all();
-            let count = self.tracer.kill_all(false);
-            if count > 0 && !self.killing {
-                self.killing = true;
-                let many = if count == 1 {
-                    "the process that is".to_owned()
-                } else {
-                    format!("the {count} processes that are")
-                };
-                self.text
-                    .message(&format!("the command has ended; killing {many} left of it"));
+            (Some(_), false) => {
+                self.let_go();
+                self.kill_the_rest();
             }
         }
+    }
+
+    /// End the trace of the processes that were attached to.
+    fn let_go(&mut self) {
+        if self.config.kill_on_exit {
+            self.tracer.kill_all(true);
+        } else {
+            self.tracer.detach_all();
+        }
+    }
+
+    /// Kill what the command left behind, and say so.
+    fn kill_the_rest(&mut self) {
+        let count = self.tracer.kill_all(false);
+        if count == 0 || self.killing {
+            return;
+        }
+        self.killing = true;
+        let many = if count == 1 {
+            "the process that is".to_owned()
+        } else {
+            format!("the {count} processes that are")
+        };
+        let text = format!("the command has ended; killing {many} left of it");
+        self.text.message(&text);
     }
 
     fn finish(mut self) -> Exit {

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::os::fd::AsRawFd;
 
 use nix::sys::signal::{Signal, raise};
-use nix::unistd::{getpgid, getpgrp, getppid};
+use nix::unistd::{getpgid, getpgrp, getppid, getsid};
 
 /// Let go of standard input and output, so that a pipe ends when the *program*
 /// closes it. Standard error is kept for messages.
@@ -21,10 +21,13 @@ pub(crate) fn release(stdout_too: bool) {
 }
 
 /// Whether wait4-strace runs as a job of an interactive shell: such a shell
-/// puts each job into a process group of its own, and there is a terminal.
+/// lives in the same session, puts each job into a process group of its own,
+/// and there is a terminal. Without such a shell nobody would continue us.
 pub(crate) fn is_shell_job() -> bool {
-    let foreign_group = getpgid(Some(getppid())).is_ok_and(|group| group != getpgrp());
-    foreign_group && OpenOptions::new().read(true).open("/dev/tty").is_ok()
+    let parent = Some(getppid());
+    let same_session = getsid(parent).is_ok_and(|session| Ok(session) == getsid(None));
+    let other_group = getpgid(parent).is_ok_and(|group| group != getpgrp());
+    same_session && other_group && OpenOptions::new().read(true).open("/dev/tty").is_ok()
 }
 
 /// Whether orphans become our children: as PID 1 of a namespace, or as a

@@ -1,6 +1,6 @@
 //! The engine: one turn of the loop, and what follows from each kind of stop.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::early::{Early, HELD_AT_MOST};
 use super::stop::{Stop, classify};
@@ -13,6 +13,11 @@ use crate::sys::ptrace::{How, Stopped, options};
 use crate::sys::spawn::Spawned;
 use crate::sys::streams;
 use crate::sys::wait::{Block, Waited, wait_any};
+
+/// How long a family whose root was stopped as a job must have been quiet
+/// before we stop as well, and how long it gets for that.
+const JOB_QUIET: Duration = Duration::from_millis(20);
+const JOB_AT_MOST: Duration = Duration::from_millis(200);
 
 /// What is read at stops, beyond the words of the calls themselves. Each costs
 /// a system call or several, so nothing is read that no output will show.
@@ -93,7 +98,9 @@ pub(crate) struct Tracer {
     pub(super) leaving: Option<Instant>,
     /// The time to leave is over; those that are left were told detached.
     pub(super) gave_up: bool,
-    pub(super) mirror_stop: bool,
+    /// The root is stopped as a job: since when, and since when nothing else
+    /// happened.
+    job_stop: Option<(Instant, Instant)>,
     /// There are children that are not ours to trace: the wait never says
     /// that nobody is left.
     strangers: bool,
@@ -138,7 +145,7 @@ impl Tracer {
             leaving: None,
             gave_up: false,
             lonely: None,
-            mirror_stop: false,
+            job_stop: None,
             strangers: streams::inherits_orphans()
                 || !matches!(wait_any(Block::No), Waited::NoChildren),
             doorbell,
@@ -190,20 +197,14 @@ impl Tracer {
         if self.only_given_up() || self.only_strangers() {
             return Step::Over;
         }
-        let block = if self.mirror_stop {
-            Block::No
-        } else {
-            Block::Yes
-        };
-        match wait_any(block) {
+        match wait_any(Block::Yes) {
             Waited::Stopped(stopped, status) => self.stopped(stopped, status, events),
             Waited::Ended(tid, status) => self.ended(tid, status, events),
-            Waited::Interrupted => {}
-            Waited::Nothing => {
-                self.mirror_stop = false;
-                return Step::JobStopped;
-            }
+            Waited::Interrupted | Waited::Nothing => return Step::Went,
             Waited::NoChildren => return Step::Over,
+        }
+        if let Some((_, quiet_since)) = &mut self.job_stop {
+            *quiet_since = Instant::now();
         }
         Step::Went
     }
@@ -241,6 +242,9 @@ impl Tracer {
                 Some(until) if Instant::now() >= until => self.give_up_leaving(events),
                 Some(_) => self.doorbell.ring_after(super::leave::GLANCE),
                 None => {}
+            }
+            if self.job_has_stopped() {
+                return Step::JobStopped;
             }
         }
         Step::Rang
@@ -288,6 +292,7 @@ impl Tracer {
                 let resumed = std::mem::take(&mut task.group_stopped);
                 let _ = stopped.resume(how, None);
                 if resumed {
+                    self.job_stop = None;
                     events.push(self.event(at, tid, tgid, EventKind::Resumed));
                 }
             }
@@ -367,8 +372,24 @@ impl Tracer {
         }
         let by_terminal = signal != Signal::STOP;
         if (by_terminal || self.tasks.by_tid.len() == 1) && streams::is_shell_job() {
-            self.mirror_stop = true;
+            let now = Instant::now();
+            self.job_stop = Some((now, now));
+            self.doorbell.ring_after(JOB_QUIET);
         }
+    }
+
+    /// Whether it is time to stop as the root has: the key that stopped it
+    /// stops the whole family, and each of them needs us for that.
+    fn job_has_stopped(&mut self) -> bool {
+        let Some((since, quiet_since)) = self.job_stop else {
+            return false;
+        };
+        if quiet_since.elapsed() < JOB_QUIET && since.elapsed() < JOB_AT_MOST {
+            self.doorbell.ring_after(JOB_QUIET);
+            return false;
+        }
+        self.job_stop = None;
+        true
     }
 
     /// The wait call that a task is in, if it is in one.

@@ -53,6 +53,21 @@ impl Tracer {
         }
     }
 
+    /// We were continued after a stop as a job: so shall be the root. The shell
+    /// continued our process group; a root that made one of its own (a shell,
+    /// as a rule) was not meant to be left out.
+    pub(crate) fn continue_root(&self) {
+        let Some(root) = self.root.as_ref().filter(|root| root.end.is_none()) else {
+            return;
+        };
+        let pid = nix::unistd::Pid::from_raw(root.tgid.raw());
+        if let Ok(group) = nix::unistd::getpgid(Some(pid))
+            && group != nix::unistd::getpgrp()
+        {
+            ptrace::kill(-group.as_raw(), Signal::CONT);
+        }
+    }
+
     /// Detach from a stopped task. Only a signal that was about to be
     /// delivered goes with it; a group-stopped task stays stopped.
     pub(super) fn let_go(

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 /// How long a run may take before it counts as a hang. Generous: the machine
 /// may be busy, and nothing is measured.
-pub const LIMIT: Duration = Duration::from_secs(120);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// How a program ended, and what it wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
