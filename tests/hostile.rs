@@ -528,7 +528,7 @@ fn a_tracer_under_the_trace_is_refused_honestly() {
     trace.nobody_is_left();
     for name in ["nested_tracer", "ptrace_event_status"] {
         let trace = Trace::new();
-        let outcome = run(&mut traced_fixture(&["-qqq"], name).env(MARK, &trace.mark));
+        let outcome = run(traced_fixture(&["-qqq"], name).env(MARK, &trace.mark));
         assert!(outcome.status < 100, "{name}: {outcome:?}");
         trace.nobody_is_left();
     }
