@@ -195,6 +195,21 @@ impl Tracer {
         tracer
     }
 
+    /// Wait until a target that sleeps has made its first stops and sleeps
+    /// again, so that the call it is in is under trace: an interrupted thread
+    /// runs or is stopped until then, and the tracer is busy.
+    fn settled(&self, target: i32) {
+        until("the tracer and its target sleep", || {
+            let call = fs::read_to_string(format!("/proc/{}/syscall", self.child.id()));
+            let waits = call.is_ok_and(|call| call.starts_with("61 "));
+            self.errors().contains("attached")
+                && waits
+                && threads(target)
+                    .iter()
+                    .all(|path| field(path, "State:").as_deref() == Some("S"))
+        });
+    }
+
     fn send(&self, signal: Signal) {
         send(id(&self.child), signal);
     }
@@ -238,6 +253,7 @@ fn a_call_that_was_under_way_is_shown_whole() {
     let (target, child) = Target::blocked("3");
     let pid = target.pid();
     let tracer = Tracer::attached(&["--strace"], &[pid]);
+    tracer.settled(pid);
     assert_eq!(target.finish(), Some(3));
     let log = tracer.end(0);
     let call =
@@ -255,6 +271,7 @@ fn the_calls_of_all_threads_are_shown() {
         tracer.child.id() > 0 && threads(target.pid()).len() == 6,
         "the leader and five threads"
     );
+    tracer.settled(target.pid());
     assert_eq!(target.finish(), Some(0));
     let log = tracer.end(0);
     for child in children {
@@ -267,6 +284,8 @@ fn several_processes_are_attached_to_at_once() {
     let (one, first) = Target::blocked("1");
     let (two, second) = Target::blocked("2");
     let tracer = Tracer::attached(&[], &[one.pid(), two.pid(), one.pid()]);
+    tracer.settled(one.pid());
+    tracer.settled(two.pid());
     assert_eq!((one.finish(), two.finish()), (Some(1), Some(2)));
     let log = tracer.end(0);
     for child in [first, second] {
@@ -300,6 +319,7 @@ fn a_command_can_be_launched_beside_an_attach_and_its_status_counts() {
         tracer.log().contains("exited with 7")
     });
     assert!(all_traced_by(target.pid(), tracer.child.id()));
+    tracer.settled(target.pid());
     assert_eq!(target.finish(), Some(3));
     let log = tracer.end(7);
     assert!(
@@ -633,6 +653,7 @@ fn without_following_the_named_task_alone_is_traced() {
         Some("0")
     );
     assert_eq!(field(&process(child), "TracerPid:").as_deref(), Some("0"));
+    tracer.settled(target.pid());
     assert_eq!(target.finish(), Some(0));
     let log = tracer.end(0);
     assert!(log.contains(&format!("NULL) = {child}")), "{log}");
