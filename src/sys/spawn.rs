@@ -20,7 +20,7 @@ use nix::unistd::pipe2;
 use super::ptrace;
 use super::seccomp::Filter;
 use super::startup::Inherited;
-use crate::kernel::{Errno, Signal, Tid};
+use crate::kernel::{Errno, Signal, Tid, WaitStatus};
 
 /// Whom the program shall run as (`-u`).
 #[derive(Clone, Debug)]
@@ -79,14 +79,20 @@ const NO_FILTER: i32 = 1;
 const IDENTITY: i32 = 2;
 const EXEC: i32 = 3;
 
+/// Why there is no child to trace.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Failure {
+    /// The operation that failed, and its errno. The child is gone.
+    Cannot(&'static str, Errno),
+    /// Somebody killed the child before it was traced.
+    Killed(WaitStatus),
+}
+
 /// Fork a child, seize it with `options`, and let it execute `program`.
 ///
 /// # Errors
-/// The operation that failed, and its errno. The child is gone then.
-pub(crate) fn spawn(
-    program: &Program,
-    options: libc::c_int,
-) -> Result<Spawned, (&'static str, Errno)> {
+/// Why there is no child.
+pub(crate) fn spawn(program: &Program, options: libc::c_int) -> Result<Spawned, Failure> {
     let (go_read, go_write) = pipe()?;
     let (report_read, report_write) = pipe()?;
     let pointers = Pointers::new(program);
@@ -94,7 +100,7 @@ pub(crate) fn spawn(
     // or exits; all that it uses was allocated before.
     let pid = unsafe { libc::fork() };
     if pid < 0 {
-        return Err(("fork", super::last_errno()));
+        return Err(Failure::Cannot("fork", super::last_errno()));
     }
     if pid == 0 {
         // Or the child would hold its own pipe open after our death.
@@ -110,10 +116,16 @@ pub(crate) fn spawn(
     drop((go_read, report_write));
     let tid = Tid::new(pid);
     if let Err(errno) = ptrace::seize(tid, options) {
-        ptrace::kill(pid, Signal::KILL);
-        // SAFETY: reaps our own child, writes nothing.
-        unsafe { libc::waitpid(pid, ptr::null_mut(), 0) };
-        return Err(("trace the new process", errno));
+        // A zombie cannot be seized; one that waits for our word is killed.
+        let dead = reap(pid, libc::WNOHANG);
+        if dead.is_none() {
+            ptrace::kill(pid, Signal::KILL);
+            reap(pid, 0);
+        }
+        return Err(dead.map_or(
+            Failure::Cannot("trace the new process", errno),
+            Failure::Killed,
+        ));
     }
     // A child that was killed meanwhile has closed its end: its death comes.
     let _ = File::from(go_write).write_all(&[1]);
@@ -123,8 +135,17 @@ pub(crate) fn spawn(
     })
 }
 
-fn pipe() -> Result<(OwnedFd, OwnedFd), (&'static str, Errno)> {
-    pipe2(OFlag::O_CLOEXEC).map_err(|errno| ("make a pipe", Errno::from_raw(errno as i32)))
+/// Reap our own, untraced child.
+fn reap(pid: i32, options: libc::c_int) -> Option<WaitStatus> {
+    let mut status = 0;
+    // SAFETY: writes one int.
+    let reaped = unsafe { libc::waitpid(pid, &raw mut status, options) };
+    (reaped == pid).then(|| WaitStatus::from_raw(status))
+}
+
+fn pipe() -> Result<(OwnedFd, OwnedFd), Failure> {
+    let cannot = |errno| Failure::Cannot("make a pipe", Errno::from_raw(errno as i32));
+    pipe2(OFlag::O_CLOEXEC).map_err(cannot)
 }
 
 /// NULL-terminated vectors for execve.

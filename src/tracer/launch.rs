@@ -1,19 +1,33 @@
 //! Starting the root.
 
-use super::engine::{Root, Tracer};
+use super::engine::{Root, RootEnd, Tracer};
 use super::tasks::{Kind, Task};
 use crate::kernel::{Errno, Tgid};
-use crate::sys::spawn::{Program, spawn};
+use crate::sys::spawn::{Failure, Program, spawn};
 
 impl Tracer {
     /// Launch `program` under trace. Its first event comes when it has been
     /// executed; if it never is, [`Tracer::root_end`] says why.
+    ///
+    /// # Errors
+    /// The operation that failed, and its errno.
     pub(crate) fn launch(&mut self, program: &Program) -> Result<(), (&'static str, Errno)> {
         let kind = Kind {
             launched: true,
             filtered: program.filter.is_some(),
         };
-        let spawned = spawn(program, self.options(kind))?;
+        let spawned = match spawn(program, self.options(kind)) {
+            Ok(spawned) => spawned,
+            Err(Failure::Cannot(operation, errno)) => return Err((operation, errno)),
+            Err(Failure::Killed(status)) => {
+                self.root = Some(Root {
+                    tgid: Tgid::new(0),
+                    launching: None,
+                    end: Some(RootEnd::Ended(status)),
+                });
+                return Ok(());
+            }
+        };
         let tgid = Tgid::new(spawned.tid.raw());
         self.tasks.by_tid.insert(spawned.tid, Task::new(tgid, kind));
         let own = i32::try_from(std::process::id()).unwrap_or(0);
