@@ -751,10 +751,12 @@ fn a_signal_storm_on_a_waiting_program_changes_no_result() {
         return;
     }
     // Handlers with and without SA_RESTART, timers, and children that end.
+    // Without `safe`, perl itself crashes now and then, untraced too.
     let script = "use POSIX qw(:signal_h :sys_wait_h); use Time::HiRes qw(setitimer ITIMER_REAL);\n\
         my $n = 0; \n\
-        sigaction(SIGALRM, POSIX::SigAction->new(sub { $n++ }, POSIX::SigSet->new, $ARGV[0] ? SA_RESTART : 0));\n\
-        setitimer(ITIMER_REAL, 0.0005, 0.0005);\n\
+        my $act = POSIX::SigAction->new(sub { $n++ }, POSIX::SigSet->new, $ARGV[0] ? SA_RESTART : 0);\n\
+        $act->safe(1); sigaction(SIGALRM, $act);\n\
+        setitimer(ITIMER_REAL, 0.001, 0.001);\n\
         for my $round (1..300) {\n\
           my $pid; do { $pid = fork } until defined $pid;\n\
           if (!$pid) { setitimer(ITIMER_REAL, 0, 0); select(undef, undef, undef, 0.002); POSIX::_exit($round % 7) }\n\
