@@ -1,6 +1,7 @@
 //! `-p`: every thread of a running process.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::engine::Tracer;
 use super::refusal;
@@ -16,6 +17,11 @@ const ATTACHED: Kind = Kind {
     launched: false,
     filtered: false,
 };
+
+/// How many stops are served after each thread that is seized.
+const SERVED_BETWEEN: usize = 8;
+/// How long a refusal that may pass is tried against.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 impl Tracer {
     /// Attach to all threads of the process that `pid` belongs to.
@@ -40,6 +46,7 @@ impl Tracer {
         // Told first, though the number of threads is known last.
         let (at, place) = (self.now(), events.len());
         let mut told = self.event(at, tgid.leader(), tgid, EventKind::Attached { threads: 0 });
+        let begun = Instant::now();
         let mut count = 0;
         let mut refused = None;
         loop {
@@ -56,9 +63,12 @@ impl Tracer {
                     }
                     Err(errno) => refused = refused.or(Some((tid, errno))),
                 }
-                self.drain(events);
+                self.serve(SERVED_BETWEEN, events);
             }
-            if count == before {
+            // All threads that were listed may have been ending, in an exec
+            // say: then the refusal is not the process's.
+            let may_pass = count == 0 && refusal::may_pass(tgid);
+            if count == before && !(may_pass && begun.elapsed() < PATIENCE) {
                 break;
             }
         }

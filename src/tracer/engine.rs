@@ -223,9 +223,10 @@ impl Tracer {
         now - since >= HELD_AT_MOST
     }
 
-    /// Deal with all that is ready, without sleeping.
-    pub(super) fn drain(&mut self, events: &mut Vec<Event>) {
-        loop {
+    /// Deal with what is ready, without sleeping, but with so many stops at
+    /// most: among busy tracees something is always ready.
+    pub(super) fn serve(&mut self, most: usize, events: &mut Vec<Event>) {
+        for _ in 0..most {
             match wait_any(Block::No) {
                 Waited::Stopped(stopped, status) => self.stopped(stopped, status, events),
                 Waited::Ended(tid, status) => self.ended(tid, status, events),

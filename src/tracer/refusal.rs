@@ -22,6 +22,17 @@ struct Facts {
     yama: Option<u32>,
 }
 
+/// Whether a refusal may be a passing one: nothing in `/proc` accounts for it.
+pub(crate) fn may_pass(tgid: Tgid) -> bool {
+    let facts = Facts::read(tgid.leader());
+    let Some(status) = &facts.status else {
+        return false;
+    };
+    let nobody = status.tracer.is_none_or(|tracer| tracer.raw() == 0);
+    let ours = facts.capable || status.uids.iter().all(|uid| *uid == facts.own_uid);
+    nobody && ours && status.has_memory && !matches!(status.state, b'Z' | b'X')
+}
+
 /// A sentence that says why `tid` cannot be attached to, and the way out.
 pub(crate) fn explain(tid: Tid, errno: Errno) -> String {
     let reason = reason(&Facts::read(tid), errno);
