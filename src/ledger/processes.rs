@@ -66,9 +66,11 @@ impl Ledger {
                 if let Some(process) = self.processes.get_mut(&event.tgid) {
                     process.image = Arc::clone(image);
                 }
-                if let Some(thread) = self.threads.get_mut(&event.tid) {
-                    thread.comm = None;
-                }
+                let thread = Thread {
+                    tgid: event.tgid,
+                    comm: None,
+                };
+                self.threads.insert(event.tid, thread);
             }
             EventKind::Ended { status } => {
                 self.departed.push(event.tid);

@@ -94,12 +94,12 @@ impl Tracer {
     /// Enter a seized thread, and with its first thread the process.
     fn take_up(&mut self, tid: Tid, tgid: Tgid, parent: Option<Tgid>, events: &mut Vec<Event>) {
         let at = self.now();
-        self.tasks.by_tid.insert(tid, Task::new(tgid, ATTACHED));
         let is_new = !self.tasks.processes.contains_key(&tgid);
         let ns = is_new.then(|| self.ns_pids(tgid).map(Arc::new)).flatten();
         if is_new {
             self.tasks.add_process(tgid, parent, ns.clone());
         }
+        self.tasks.add_task(tid, Task::new(tgid, ATTACHED));
         let image = (is_new && self.capture.images).then(|| Arc::new(proc::image(tgid)));
         let found = Found {
             parent,

@@ -19,10 +19,14 @@ use crate::sys::ptrace::Stopped;
 /// How long a child waits for its creator's word.
 pub(super) const HELD_AT_MOST: Duration = Duration::from_millis(20);
 
+/// A task's first stop, of whatever kind: one that is created while its
+/// process is being stopped begins with a group-stop.
+pub(super) type First = (Stopped, WaitStatus);
+
 /// Who is waiting for its creator's word, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Early {
-    stopped: HashMap<Tid, (Instant, Stopped)>,
+    stopped: HashMap<Tid, (Instant, First)>,
     ended: HashMap<Tid, (Instant, WaitStatus)>,
 }
 
@@ -38,8 +42,8 @@ impl Early {
     }
 
     /// The first stop of a task that its creator now tells of.
-    pub(super) fn take_stopped(&mut self, tid: Tid) -> Option<Stopped> {
-        self.stopped.remove(&tid).map(|(_, stopped)| stopped)
+    pub(super) fn take_stopped(&mut self, tid: Tid) -> Option<First> {
+        self.stopped.remove(&tid).map(|(_, first)| first)
     }
 
     /// The end of a task that its creator now tells of.
@@ -50,9 +54,9 @@ impl Early {
 
 impl Tracer {
     /// Keep a task in its first stop.
-    pub(super) fn hold(&mut self, stopped: Stopped) {
-        let since = Instant::now();
-        self.early.stopped.insert(stopped.tid(), (since, stopped));
+    pub(super) fn hold(&mut self, stopped: Stopped, status: WaitStatus) {
+        let (tid, since) = (stopped.tid(), Instant::now());
+        self.early.stopped.insert(tid, (since, (stopped, status)));
         self.doorbell.ring_after(HELD_AT_MOST);
     }
 
@@ -73,16 +77,16 @@ impl Tracer {
             .early
             .stopped
             .extract_if(|_, (since, _)| is_overdue(since));
-        let overdue: Vec<Stopped> = overdue.map(|(_, (_, stopped))| stopped).collect();
-        for stopped in overdue {
-            self.take_up_orphan(stopped, events);
+        let overdue: Vec<First> = overdue.map(|(_, (_, first))| first).collect();
+        for first in overdue {
+            self.take_up_orphan(first, events);
         }
         if !self.early.stopped.is_empty() || !self.early.ended.is_empty() {
             self.doorbell.ring_after(HELD_AT_MOST);
         }
     }
 
-    fn take_up_orphan(&mut self, stopped: Stopped, events: &mut Vec<Event>) {
+    fn take_up_orphan(&mut self, (stopped, first): First, events: &mut Vec<Event>) {
         if !self.follow {
             // CLONE_PTRACE gave it to us unasked.
             let _ = stopped.detach(None);
@@ -94,18 +98,11 @@ impl Tracer {
         let tgid = tgid.unwrap_or(Tgid::new(tid.raw()));
         let parent = status.and_then(|status| status.parent);
         let kind = self.inherited_kind(tgid, parent);
-        if self.leaving.is_some() && !kind.launched {
-            let _ = stopped.detach(None);
-            return;
-        }
-        let task = Task::new(tgid, kind);
-        let how = task.how();
-        self.tasks.by_tid.insert(tid, task);
         let ns = self.ns_pids(tgid).map(Arc::new);
         if tgid.leader() == tid {
             self.tasks.add_process(tgid, parent, ns.clone());
         }
-        let _ = stopped.resume(how, None);
+        self.tasks.add_task(tid, Task::new(tgid, kind));
         let found = Found {
             parent,
             image: None,
@@ -113,6 +110,7 @@ impl Tracer {
             comm: proc::comm(tid),
         };
         events.push(self.event(at, tid, tgid, EventKind::Found(found)));
+        self.stopped(stopped, first, events);
     }
 
     /// What kind of task one is whose creator is not known: its process's or

@@ -263,10 +263,20 @@ impl Tracer {
         }
     }
 
-    fn stopped(&mut self, stopped: Stopped, status: WaitStatus, events: &mut Vec<Event>) {
+    /// Deal with a stop. Whatever follows, the tracee must be resumed, left in
+    /// its group-stop, detached, or held.
+    pub(super) fn stopped(
+        &mut self,
+        stopped: Stopped,
+        status: WaitStatus,
+        events: &mut Vec<Event>,
+    ) {
         let (at, tid, stop) = (self.now(), stopped.tid(), classify(status));
+        if stop == Stop::Executed {
+            self.enter_new_leader(&stopped);
+        }
         let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
-            self.hold(stopped);
+            self.hold(stopped, status);
             return;
         };
         let tgid = task.tgid;

@@ -1,6 +1,5 @@
 //! Forks, execs, deaths and adoptions: how the family of tasks changes.
 
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::engine::{RootEnd, Tracer};
@@ -56,16 +55,12 @@ impl Tracer {
             .map(Arc::new);
         let _ = stopped.resume(resume, None);
 
-        let first_stop = self.early.take_stopped(child);
-        if let Entry::Vacant(place) = self.tasks.by_tid.entry(child) {
-            let resume = place.insert(Task::new(child_tgid, kind)).how();
+        if !self.tasks.by_tid.contains_key(&child) {
             if !is_thread {
                 let parent = parent.unwrap_or(tgid);
                 self.tasks.add_process(child_tgid, Some(parent), ns.clone());
             }
-            if let Some(first_stop) = first_stop {
-                self.first_stop(first_stop, resume, events);
-            }
+            self.tasks.add_task(child, Task::new(child_tgid, kind));
         }
         let how = match creation {
             _ if is_thread => event::How::Thread,
@@ -80,23 +75,25 @@ impl Tracer {
             ns,
         };
         events.push(self.event(at, tid, tgid, EventKind::Created(created)));
+        if let Some((stopped, first)) = self.early.take_stopped(child) {
+            self.stopped(stopped, first, events);
+        }
         if let Some(status) = self.early.take_ended(child) {
             self.ended(child, status, events);
         }
     }
 
-    /// A held task, now that its creator has told of it.
-    fn first_stop(&mut self, stopped: Stopped, resume: How, events: &mut Vec<Event>) {
-        let launched = self
-            .tasks
-            .by_tid
-            .get(&stopped.tid())
-            .is_some_and(|task| task.kind.launched);
-        if self.leaving.is_some() && !launched {
-            let at = self.now();
-            self.let_go(stopped, super::stop::Stop::Plain, at, events);
-        } else {
-            let _ = stopped.resume(resume, None);
+    /// A thread whose leader was dead before we attached is the leader after
+    /// its exec, under a tid that we never saw.
+    pub(super) fn enter_new_leader(&mut self, stopped: &Stopped) {
+        let tid = stopped.tid();
+        if self.tasks.by_tid.contains_key(&tid) {
+            return;
+        }
+        let former = stopped.event_tid().ok();
+        let former = former.and_then(|former| self.tasks.by_tid.get(&former));
+        if let Some((tgid, kind)) = former.map(|task| (task.tgid, task.kind)) {
+            self.tasks.add_task(tid, Task::new(tgid, kind));
         }
     }
 
@@ -117,7 +114,7 @@ impl Tracer {
             resume = task.how();
         }
         if let Some(former) = former {
-            self.tasks.by_tid.remove(&former);
+            self.tasks.remove_task(former);
         }
         let image = Arc::new(if self.capture.images {
             proc::image(tgid)
@@ -145,7 +142,7 @@ impl Tracer {
     /// A thread, or with its last thread a process, is dead.
     pub(super) fn ended(&mut self, tid: Tid, status: WaitStatus, events: &mut Vec<Event>) {
         let at = self.now();
-        let Some(task) = self.tasks.by_tid.remove(&tid) else {
+        let Some(task) = self.tasks.remove_task(tid) else {
             // A stranger, or a task whose creator's stop is still to come.
             self.ended_early(tid, status);
             return;
@@ -153,6 +150,14 @@ impl Tracer {
         let tgid = task.tgid;
         let is_process = tgid.leader() == tid;
         let ran = !is_process || self.root_ended(tgid, status);
+        if is_process {
+            // Of an exec that failed past its point of no return nobody tells
+            // that the thread which called it took the leader's place.
+            for ghost in self.tasks.threads_left(tgid) {
+                self.tasks.remove_task(ghost);
+                events.push(self.event(at, ghost, tgid, EventKind::Ended { status }));
+            }
+        }
         if ran {
             events.push(self.event(at, tid, tgid, EventKind::Ended { status }));
         }

@@ -29,10 +29,10 @@ impl Tracer {
             }
         };
         let tgid = Tgid::new(spawned.tid.raw());
-        self.tasks.by_tid.insert(spawned.tid, Task::new(tgid, kind));
         let own = i32::try_from(std::process::id()).unwrap_or(0);
         let ns = self.ns_pids(tgid).map(std::sync::Arc::new);
         self.tasks.add_process(tgid, Some(Tgid::new(own)), ns);
+        self.tasks.add_task(spawned.tid, Task::new(tgid, kind));
         self.root = Some(Root {
             tgid,
             launching: Some(spawned),

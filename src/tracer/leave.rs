@@ -112,7 +112,7 @@ impl Tracer {
         let Ok(child) = creator.event_tid() else {
             return;
         };
-        if let Some(first_stop) = self.early.take_stopped(child) {
+        if let Some((first_stop, _)) = self.early.take_stopped(child) {
             let _ = first_stop.detach(None);
         } else if self.early.take_ended(child).is_none() {
             let tgid = Tgid::new(child.raw());
@@ -124,7 +124,7 @@ impl Tracer {
     }
 
     fn forget(&mut self, tid: Tid, at: Moment, events: &mut Vec<Event>) {
-        let Some(task) = self.tasks.by_tid.remove(&tid) else {
+        let Some(task) = self.tasks.remove_task(tid) else {
             return;
         };
         self.tell_detached(tid, &task, at, events);

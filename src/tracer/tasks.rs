@@ -110,6 +110,8 @@ impl Task {
 pub(super) struct Process {
     /// Its real parent, as far as we know.
     pub(super) parent: Option<Tgid>,
+    /// How many threads of it beside the leader are under trace.
+    threads: usize,
     /// How many children of it are alive and under trace.
     pub(super) children: usize,
     /// Its pids in namespaces inside ours.
@@ -127,6 +129,37 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
+    /// Add a task, after its process.
+    pub(super) fn add_task(&mut self, tid: Tid, task: Task) {
+        let process = self.processes.get_mut(&task.tgid);
+        if let Some(process) = process.filter(|_| task.tgid.leader() != tid) {
+            process.threads += 1;
+        }
+        self.by_tid.insert(tid, task);
+    }
+
+    /// Take a task out of the table.
+    pub(super) fn remove_task(&mut self, tid: Tid) -> Option<Task> {
+        let task = self.by_tid.remove(&tid)?;
+        let process = self.processes.get_mut(&task.tgid);
+        if let Some(process) = process.filter(|_| task.tgid.leader() != tid) {
+            process.threads = process.threads.saturating_sub(1);
+        }
+        Some(task)
+    }
+
+    /// The threads of a process beside its leader; looked for only if there
+    /// are any.
+    pub(super) fn threads_left(&self, tgid: Tgid) -> Vec<Tid> {
+        let process = self.processes.get(&tgid);
+        if process.is_none_or(|process| process.threads == 0) {
+            return Vec::new();
+        }
+        let tasks = self.by_tid.iter();
+        let threads = tasks.filter(|(tid, task)| task.tgid == tgid && tgid.leader() != **tid);
+        threads.map(|(tid, _)| *tid).collect()
+    }
+
     /// Add a process, and count it with its parent.
     pub(super) fn add_process(
         &mut self,
