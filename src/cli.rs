@@ -335,6 +335,7 @@ impl Flags {
             },
             follow: !self.no_follow,
             shown: Shown::ALL,
+            fates: true,
         })
     }
 

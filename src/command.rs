@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::kernel::{Errno, WaitCalls};
 use crate::sys::seccomp::Filter;
 use crate::sys::spawn::{Identity, Program, Report};
+use crate::sys::startup::Inherited;
 
 /// Where commands are looked for when there is no `PATH`, as execvp does.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -41,13 +42,10 @@ impl CommandLine {
     /// A sentence on what is wrong with the words.
     pub(crate) fn program(&self, filtered: Option<WaitCalls>) -> Result<Program, String> {
         let env = self.environment();
-        let path = env.iter().find(|(name, _)| name == "PATH");
-        let candidates = candidates(self.name(), path.map(|(_, value)| value.as_os_str()));
-        let env = env.into_iter().map(|(mut name, value)| {
-            name.push("=");
-            name.push(value);
-            name
-        });
+        let path = env
+            .iter()
+            .find_map(|entry| value_of(entry, "PATH".as_ref()));
+        let candidates = candidates(self.name(), path);
         Ok(Program {
             candidates: c_strings(candidates)?,
             argv: c_strings(self.argv.iter().cloned())?,
@@ -64,18 +62,22 @@ impl CommandLine {
             .unwrap_or_default()
     }
 
-    /// Our own environment with the changes, in its order.
-    fn environment(&self) -> Vec<(OsString, OsString)> {
-        let mut env: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    /// Our own environment with the changes, in its order and entry by entry
+    /// as it is.
+    fn environment(&self) -> Vec<OsString> {
+        let mut env = Inherited::environment();
         for change in &self.env {
             match change {
                 EnvChange::Set(name, value) => {
-                    match env.iter_mut().find(|(known, _)| known == name) {
-                        Some((_, old)) => old.clone_from(value),
-                        None => env.push((name.clone(), value.clone())),
+                    let mut entry = name.clone();
+                    entry.push("=");
+                    entry.push(value);
+                    match env.iter_mut().find(|entry| value_of(entry, name).is_some()) {
+                        Some(old) => *old = entry,
+                        None => env.push(entry),
                     }
                 }
-                EnvChange::Unset(name) => env.retain(|(known, _)| known != name),
+                EnvChange::Unset(name) => env.retain(|entry| value_of(entry, name).is_none()),
             }
         }
         env
@@ -84,8 +86,10 @@ impl CommandLine {
     /// Whether there is a file of the command's name where it was looked for.
     fn is_there(&self) -> bool {
         let env = self.environment();
-        let path = env.iter().find(|(name, _)| name == "PATH");
-        let candidates = candidates(self.name(), path.map(|(_, value)| value.as_os_str()));
+        let path = env
+            .iter()
+            .find_map(|entry| value_of(entry, "PATH".as_ref()));
+        let candidates = candidates(self.name(), path);
         candidates.iter().any(|path| Path::new(path).exists())
     }
 
@@ -131,6 +135,12 @@ impl CommandLine {
             ),
         }
     }
+}
+
+/// The value of an entry of the environment, if it is that of `name`.
+fn value_of<'a>(entry: &'a OsStr, name: &OsStr) -> Option<&'a OsStr> {
+    let rest = entry.as_bytes().strip_prefix(name.as_bytes())?;
+    rest.strip_prefix(b"=").map(OsStr::from_bytes)
 }
 
 /// The paths to try: the name itself if it has a slash, else one for each

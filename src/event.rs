@@ -285,6 +285,18 @@ pub enum Named {
     Id(IdType, u32),
 }
 
+impl Named {
+    /// The one process that is named.
+    #[must_use]
+    pub fn process(self) -> Option<NsPid> {
+        match self {
+            Named::Pid(pid) if pid > 0 => Some(NsPid::new(pid)),
+            Named::Id(IdType::PID, pid) => Some(NsPid::new(pid.cast_signed())),
+            Named::Pid(_) | Named::Id(..) => None,
+        }
+    }
+}
+
 /// The arguments of a wait call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitEntry {

@@ -34,7 +34,12 @@ impl PipeCommand {
                     }
                 };
                 let _ = report.send(child.stdin.take().ok_or_else(io::Error::last_os_error));
-                child.wait().map(drop)
+                match child.wait() {
+                    // SIGCHLD is ignored, as it was when we were started: it
+                    // has ended, and the kernel reaped it.
+                    Err(error) if error.raw_os_error() == Some(libc::ECHILD) => Ok(()),
+                    other => other.map(drop),
+                }
             })?;
         let stdin = started
             .recv()

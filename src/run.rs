@@ -191,9 +191,13 @@ impl<'a> Run<'a> {
         } else {
             Styles::plain()
         };
+        let text = TextOptions {
+            fates: tracer.knows_fates(),
+            ..config.text.clone()
+        };
         let messages = Sink::descriptor(io::stderr(), Destination::Terminal);
         let mut run = Run {
-            text: Text::new(config.text.clone(), styles, clock, target, messages),
+            text: Text::new(text, styles, clock, target, messages),
             config,
             tracer,
             ledger: Ledger::new(),
@@ -355,7 +359,10 @@ fn settings(config: &Config) -> Settings {
                 _ => FdNames::Detail,
             },
             namespaces: annotated || config.text.pids != Pids::Plain,
-            fates: annotated && config.calls != WaitCalls::default(),
+            // The signal frames of x86 are those we can read.
+            fates: annotated
+                && config.calls != WaitCalls::default()
+                && cfg!(any(target_arch = "x86_64", target_arch = "x86")),
             kinship: annotated,
         },
         follow: config.follow,

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use crate::event::{Event, Image, Moment, WaitExit};
 use crate::kernel::{Errno, Signal, Status, Tgid, WaitOptions, WaitStatus};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Process};
 
 /// What became of an interrupted wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,9 +84,18 @@ fn lost(to: &mut String, caller: Tgid, exit: &WaitExit, ledger: &Ledger) -> fmt:
     let Some(remaining) = &exit.remaining else {
         return Ok(());
     };
+    if exit.entry.options.contains(WaitOptions::NOWAIT) {
+        return Ok(());
+    }
+    let named = exit.entry.named.process();
+    let named = named.and_then(|pid| ledger.translate(caller, pid));
+    let named = named.map(|child| child.tgid);
+    // One that died long before may have been reaped by the kernel then.
+    let died_inside = |child: &Process| child.ended.is_some_and(|(at, _)| at >= exit.entered);
     let mut gone = ledger
         .unreaped(caller)
-        .filter(|child| !remaining.contains(&child.tgid));
+        .filter(|child| !remaining.contains(&child.tgid))
+        .filter(|child| named == Some(child.tgid) || died_inside(child));
     match (gone.next(), gone.next()) {
         (Some(child), None) => {
             let name = Named(child.tgid, &child.image);

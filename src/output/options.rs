@@ -67,6 +67,9 @@ pub struct TextOptions {
     pub follow: bool,
     /// Results to show (`-e status=`).
     pub shown: Shown,
+    /// The events tell which interrupted waits are restarted; else each
+    /// interruption is shown as strace shows it.
+    pub fates: bool,
 }
 
 /// Which results are shown (`-e status=`).

@@ -29,6 +29,8 @@ struct Open {
     /// It was interrupted and may be restarted: by which signal, and the exit
     /// that will be shown if it is not.
     interrupted: Option<(Option<Signal>, WaitExit)>,
+    /// And it was: it is under way again.
+    restarted: bool,
 }
 
 /// The text output.
@@ -122,9 +124,14 @@ impl Text {
         self.options.style == Style::Annotated
     }
 
-    /// Whether interrupted calls and equal polls are shown as one.
+    /// Whether equal polls are shown as one.
     fn merges(&self) -> bool {
         self.annotates() && !self.options.verbose
+    }
+
+    /// Whether a call that is interrupted and restarted is shown as one.
+    fn merges_restarts(&self) -> bool {
+        self.merges() && self.options.fates
     }
 
     /// Whether a call is a poll that may be one of many: it is shown when its
@@ -214,6 +221,7 @@ impl Text {
 
     fn executed(&mut self, event: &Event, image: &Image, former: Option<Tid>, ledger: &Ledger) {
         if let Some(former) = former {
+            self.end_polls(former, ledger);
             self.unfinished(event, ledger);
             if self.options.quiet < 3 {
                 let text = format!("+++ superseded by execve in pid {former} +++");
@@ -321,7 +329,7 @@ impl Text {
 
     fn wait_entered(&mut self, event: &Event, entry: &WaitEntry, ledger: &Ledger) {
         let tid = event.tid;
-        let merges = self.merges();
+        let merges = self.merges_restarts();
         let calls = self.calls.entry(tid).or_default();
         if entry.is_restart && merges {
             let same =
@@ -329,6 +337,9 @@ impl Text {
             if let Some(index) = calls.iter().rposition(same) {
                 // Those above it were left by a longjmp.
                 calls.truncate(index + 1);
+                if let Some(open) = calls.last_mut() {
+                    open.restarted = true;
+                }
                 return;
             }
         }
@@ -338,6 +349,7 @@ impl Text {
             entered: event.at,
             shown,
             interrupted: None,
+            restarted: false,
         });
         if shown {
             let column = self.begin(tid, event.tgid, ledger.comm(tid), event.at, ledger.tasks());
@@ -348,11 +360,12 @@ impl Text {
 
     fn wait_ended(&mut self, event: &Event, exit: &WaitExit, ledger: &Ledger) {
         let tid = event.tid;
-        if self.merges() && exit.is_interrupted() {
+        if self.merges_restarts() && exit.is_interrupted() {
             let open = self.calls.get_mut(&tid).and_then(|calls| calls.last_mut());
             if let Some(open) = open {
                 let by = open.interrupted.take().and_then(|(by, _)| by);
                 open.interrupted = Some((by, exit.clone()));
+                open.restarted = false;
                 return;
             }
         }
@@ -465,7 +478,7 @@ impl Text {
     /// Calls that a task was in when it ended: they never return.
     fn unfinished(&mut self, event: &Event, ledger: &Ledger) {
         for open in self.calls.remove(&event.tid).unwrap_or_default() {
-            if let Some((_, exit)) = &open.interrupted {
+            if let Some((_, exit)) = open.interrupted.as_ref().filter(|_| !open.restarted) {
                 // It was interrupted and not restarted before the end.
                 self.finish_call(event, &open, exit, None, ledger);
                 continue;

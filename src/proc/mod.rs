@@ -62,6 +62,15 @@ pub(crate) fn ns_pids(tgid: Tgid) -> Option<NsPids> {
     Some(NsPids { inode, chain })
 }
 
+/// Whether a task's children will live in another pid namespace than itself:
+/// it has called unshare or setns. Before the first of them is born the link
+/// cannot be read.
+pub(crate) fn children_are_elsewhere(tid: Tid) -> bool {
+    let link = |name: &str| fs::read_link(format!("/proc/{tid}/ns/{name}")).ok();
+    let own = link("pid");
+    own.is_some() && own != link("pid_for_children")
+}
+
 /// What a descriptor is, as `/proc` shows it.
 pub(crate) fn fd_link(tgid: Tgid, fd: i32) -> Option<Vec<u8>> {
     let link = fs::read_link(format!("/proc/{tgid}/fd/{fd}")).ok()?;

@@ -47,6 +47,7 @@ const fn layout(abi: Abi, word: usize, nr: usize, first_argument: usize) -> Layo
 
 /// Words of the x86 layouts that only the signal frame and a skipped call need.
 mod x86 {
+    pub(super) const RBX: usize = 40;
     pub(super) const RDX: usize = 96;
     pub(super) const ECX: usize = 4;
     pub(super) const ESP: usize = 60;
@@ -183,16 +184,24 @@ impl Registers {
     /// The call of the clone family that is being made, and its first
     /// argument: the flags, or for clone3 where they lie.
     ///
-    /// `None` where the number is no such call in the layout's own ABI (as in
-    /// 64-bit code that uses `int $0x80`).
+    /// `None` where the number is no such call in any ABI of the layout.
     pub(crate) fn creating_call(&self) -> Option<(CloneCall, u64)> {
         let layout = self.layout()?;
         let nr = self.get(layout.nr, layout.word);
-        let call = layout.abi.clone_call(nr).or_else(|| {
-            // x32 shares the 64-bit layout.
-            (layout.abi == Abi::X86_64).then(|| Abi::X32.clone_call(nr))?
-        })?;
-        Some((call, self.get(layout.first_argument, layout.word)))
+        let first = self.get(layout.first_argument, layout.word);
+        if let Some(call) = layout.abi.clone_call(nr) {
+            return Some((call, first));
+        }
+        if layout.abi != Abi::X86_64 {
+            return None;
+        }
+        // x32 and `int $0x80` of 64-bit code share the 64-bit layout. (That
+        // i386's clone3 has the same number cannot be told from here.)
+        if let Some(call) = Abi::X32.clone_call(nr) {
+            return Some((call, first));
+        }
+        let call = Abi::I386.clone_call(nr)?;
+        Some((call, self.get(x86::RBX, 4)))
     }
 }
 

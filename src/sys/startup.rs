@@ -9,6 +9,8 @@
     reason = "raw signal system calls, and a function that the loader calls"
 )]
 
+use std::ffi::{CStr, OsString};
+use std::os::unix::ffi::OsStringExt;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
@@ -47,6 +49,26 @@ impl Inherited {
             blocked: BLOCKED.load(Relaxed),
             closed: [closed & 1 != 0, closed & 2 != 0, closed & 4 != 0],
         }
+    }
+
+    /// The environment as it is, entries without `=` included, which std
+    /// passes over.
+    pub(crate) fn environment() -> Vec<OsString> {
+        unsafe extern "C" {
+            static environ: *const *const libc::c_char;
+        }
+        let mut entries = Vec::new();
+        // SAFETY: `environ` is NULL or a NULL-terminated list of C strings,
+        // which nobody in this process changes.
+        unsafe {
+            let mut next = environ;
+            while !next.is_null() && !(*next).is_null() {
+                let entry = CStr::from_ptr(*next).to_bytes().to_vec();
+                entries.push(OsString::from_vec(entry));
+                next = next.add(1);
+            }
+        }
+        entries
     }
 
     /// Whether `signal` was ignored at the start.

@@ -100,6 +100,12 @@ impl Tracer {
             self.tasks.add_process(tgid, parent, ns.clone());
         }
         self.tasks.add_task(tid, Task::new(tgid, ATTACHED));
+        if self.capture.namespaces
+            && proc::children_are_elsewhere(tid)
+            && let Some(process) = self.tasks.processes.get_mut(&tgid)
+        {
+            process.moved = true;
+        }
         let image = (is_new && self.capture.images).then(|| Arc::new(proc::image(tgid)));
         let found = Found {
             parent,

@@ -76,7 +76,7 @@ impl Tracer {
         at: Moment,
         events: &mut Vec<Event>,
     ) {
-        let tid = stopped.tid();
+        let (tid, fates) = (stopped.tid(), self.capture.fates);
         let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
             return;
         };
@@ -97,7 +97,9 @@ impl Tracer {
             stack_pointer: info.stack_pointer,
         };
         let mut entry = WaitEntry::decode(call, abi, args);
-        entry.is_restart = task.is_restart(&words);
+        // Without their fate known, a retry of the program's own would pass for
+        // the kernel's restart.
+        entry.is_restart = task.is_restart(&words) && fates;
         entry.target = self.name_target(tgid, &entry);
         if let Some(task) = self.tasks.by_tid.get_mut(&tid) {
             task.call = Some(Call {

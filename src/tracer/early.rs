@@ -102,6 +102,12 @@ impl Tracer {
         if tgid.leader() == tid {
             self.tasks.add_process(tgid, parent, ns.clone());
         }
+        if self.capture.namespaces
+            && proc::children_are_elsewhere(tid)
+            && let Some(process) = self.tasks.processes.get_mut(&tgid)
+        {
+            process.moved = true;
+        }
         self.tasks.add_task(tid, Task::new(tgid, kind));
         let found = Found {
             parent,

@@ -159,6 +159,11 @@ impl Tracer {
         self.start
     }
 
+    /// Whether it is known which interrupted waits are restarted.
+    pub(crate) fn knows_fates(&self) -> bool {
+        self.capture.fates
+    }
+
     /// Now, as events count it.
     pub(crate) fn now(&self) -> Moment {
         Moment(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
