@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::unistd::User;
 
 use crate::exit::Exit;
-use crate::kernel::{Errno, WaitCalls};
+use crate::kernel::Errno;
 use crate::sys::seccomp::Filter;
 use crate::sys::spawn::{Identity, Program, Report};
 use crate::sys::startup::Inherited;
@@ -40,7 +40,7 @@ impl CommandLine {
     ///
     /// # Errors
     /// A sentence on what is wrong with the words.
-    pub(crate) fn program(&self, filtered: Option<WaitCalls>) -> Result<Program, String> {
+    pub(crate) fn program(&self, filter: Option<Filter>) -> Result<Program, String> {
         let env = self.environment();
         let path = env
             .iter()
@@ -51,7 +51,7 @@ impl CommandLine {
             argv: c_strings(self.argv.iter().cloned())?,
             env: c_strings(env)?,
             identity: self.user.as_deref().map(identity).transpose()?,
-            filter: filtered.map(|calls| Filter::new(|call| calls.has(call))),
+            filter,
         })
     }
 

@@ -11,6 +11,8 @@ pub enum Exit {
     Signal(i32),
     /// We failed: a bad flag, an attach that was refused, lost output.
     Failed,
+    /// Something was found that fails the run (`--fail-on`, `--deny`).
+    Findings,
     /// The command is there but cannot be executed.
     NotExecutable,
     /// There is no such command.
@@ -31,6 +33,7 @@ impl Exit {
             "wait4-strace itself failed: a bad flag, an attach refused, output not writable",
             "125",
         ),
+        ("--fail-on or --deny is met", "120"),
         ("COMMAND cannot be executed", "126"),
         ("COMMAND is not found", "127"),
     ];
@@ -42,6 +45,7 @@ impl Exit {
             Exit::Code(code) => code,
             Exit::Signal(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
             Exit::Failed => 125,
+            Exit::Findings => 120,
             Exit::NotExecutable => 126,
             Exit::NotFound => 127,
         }

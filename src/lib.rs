@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod output;
 mod pipe;
 mod proc;
+pub mod rules;
 pub mod run;
 mod sys;
 mod tracer;

@@ -134,7 +134,7 @@ const AUDIT_RISCV64: u32 = 0xc000_00f3;
 const X32_BIT: u32 = 0x4000_0000;
 
 /// The number of an x32 call.
-const fn x32(nr: u32) -> u32 {
+pub(super) const fn x32(nr: u32) -> u32 {
     X32_BIT | nr
 }
 

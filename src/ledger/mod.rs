@@ -1,9 +1,24 @@
-//! Who is whose child, who died when, and which pid means whom.
+//! Who is whose child, who died when, who reaped whom, and which pid means
+//! whom.
 //!
 //! Pure: events in, state out. Nothing here reads a clock, `/proc` or a
 //! tracee.
 
 mod namespaces;
+mod process;
 mod processes;
+mod reaping;
+mod sigchld;
+mod waits;
 
-pub use processes::{Ledger, Process};
+pub use process::{End, Process, ProcessId, Reap, Stamp};
+pub use processes::{Counts, Ledger};
+pub use sigchld::Sigchld;
+pub use waits::{Brief, Busy, Outcome, Told, Waiting, Waits, Way};
+
+use crate::kernel::{Status, WaitStatus};
+
+/// Whether a wait status is that of an end, and not of a stop.
+fn is_end(status: WaitStatus) -> bool {
+    matches!(status.decode(), Status::Exited(_) | Status::Signaled { .. })
+}

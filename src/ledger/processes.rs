@@ -1,46 +1,64 @@
-//! The processes and threads of the family, from birth to reap.
+//! The processes and threads of the family, from birth to reap and a while
+//! beyond.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::namespaces::{Levels, Namespaces};
-use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Moment, NsPids, WaitExit};
-use crate::kernel::{NsPid, Status, Tgid, Tid, WaitOptions, WaitStatus};
+use super::process::{End, Process, ProcessId, Reap, Stamp};
+use super::sigchld::Sigchld;
+use super::waits::{Brief, Busy, Told, Waiting, Waits, Way};
+use crate::event::{
+    Comm, Corpse, Created, Event, EventKind, Found, How, Image, Kin, NsPids, Observation,
+};
+use crate::kernel::{NsPid, SigInfo, Signal, Tgid, Tid, WaitStatus};
 
-/// A process, alive or dead but not yet known to be reaped.
-#[derive(Clone, Debug)]
-pub struct Process {
-    /// Its pid in the tracer's namespace.
-    pub tgid: Tgid,
-    /// Its real parent, as far as it is known.
-    pub parent: Option<Tgid>,
-    /// What it executes.
-    pub image: Arc<Image>,
-    /// When and how it ended.
-    pub ended: Option<(Moment, WaitStatus)>,
-    ns: Option<Arc<NsPids>>,
-    levels: Levels,
-}
+/// How many reaped processes are remembered: a wait may come for one that
+/// somebody else took a while ago.
+const MOST_REMEMBERED: usize = 4096;
 
 /// A thread that is alive.
 #[derive(Clone, Copy, Debug)]
-struct Thread {
-    tgid: Tgid,
+pub(super) struct Thread {
+    pub(super) tgid: Tgid,
     /// Its own name, where it is not the process's.
     comm: Option<Comm>,
+    /// The wait that it is in.
+    pub(super) waiting: Option<Waiting>,
+    /// Its last wait, if that was interrupted and its fate is not known yet.
+    pub(super) interrupted: Option<Brief>,
+}
+
+/// How many there were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Processes that were under trace.
+    pub processes: u64,
+    /// Those of them that a wait of their parent reaped.
+    pub reaped: u64,
 }
 
 /// The state of the family after the events so far.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    processes: HashMap<Tgid, Process>,
-    threads: HashMap<Tid, Thread>,
+    pub(super) processes: HashMap<Tgid, Process>,
+    pub(super) threads: HashMap<Tid, Thread>,
     namespaces: Namespaces,
-    /// Reaped by the event at hand: kept until the next, so that outputs can
-    /// still name them.
-    reaped: Vec<Tgid>,
-    /// Threads that the event at hand ended; kept likewise.
+    /// The reaped, in the order of their reaps.
+    remembered: VecDeque<(Tgid, ProcessId)>,
+    /// Dead children whose parent the event at hand ended.
+    orphaned: Vec<Tgid>,
+    /// Threads that the event at hand ended; kept until the next, so that
+    /// outputs can still name them.
     departed: Vec<Tid>,
+    /// The place of the event at hand.
+    pub(super) now: Stamp,
+    last_id: u64,
+    pub(super) counts: Counts,
+    /// Reaped processes were forgotten.
+    forgot: bool,
+    /// Processes lived before the trace.
+    attached: bool,
 }
 
 impl Ledger {
@@ -55,56 +73,435 @@ impl Ledger {
         while let Some(tid) = self.departed.pop() {
             self.threads.remove(&tid);
         }
-        while let Some(tgid) = self.reaped.pop() {
-            self.forget(tgid);
-        }
+        self.orphaned.clear();
+        self.now = Stamp {
+            seq: event.seq,
+            at: event.at,
+        };
+        let tgid = event.tgid;
         match &event.kind {
             EventKind::Found(found) => self.found(event, found),
+            EventKind::Attached { .. } => self.attached = true,
             EventKind::Created(created) => self.created(event, created),
-            EventKind::Executed { image, former } => {
-                self.departed.extend(former);
-                if let Some(process) = self.processes.get_mut(&event.tgid) {
-                    process.image = Arc::clone(image);
+            EventKind::Executed { image, former } => self.executed(event, image, *former),
+            EventKind::Ended { status } => self.ended(event, *status),
+            EventKind::Adopted { child, from, .. } => self.adopted(*child, *from, tgid),
+            EventKind::WaitEntered(entry) => self.wait_entered(event, entry),
+            EventKind::WaitEnded(exit) => self.wait_ended(event, exit),
+            EventKind::WaitFate { by, eintr } => self.fate(event, *by, *eintr),
+            EventKind::GroupStopped { signal } => {
+                let now = self.now;
+                if let Some(process) = self.processes.get_mut(&tgid) {
+                    process.stopped.get_or_insert((now, *signal));
                 }
-                let thread = Thread {
-                    tgid: event.tgid,
-                    comm: None,
-                };
-                self.threads.insert(event.tid, thread);
             }
-            EventKind::Ended { status } => {
-                self.departed.push(event.tid);
-                if event.tgid.leader() == event.tid
-                    && let Some(process) = self.processes.get_mut(&event.tgid)
+            EventKind::Resumed => {
+                if let Some(process) = self.processes.get_mut(&tgid)
+                    && let Some((since, _)) = process.stopped.take()
                 {
-                    process.ended = Some((event.at, *status));
+                    process.busy.stopped += event.at.since(since.at);
                 }
             }
-            EventKind::Adopted { child, .. } => {
-                if let Some(process) = self.processes.get_mut(child) {
-                    process.parent = Some(event.tgid);
+            EventKind::Kin(kin) => self.kin(tgid, kin),
+            EventKind::SigchldSet(action) => {
+                let (now, comm) = (self.now, self.comm(event.tid));
+                if let Some(process) = self.processes.get_mut(&tgid) {
+                    process.sigchld.set(*action, comm, now);
                 }
             }
-            EventKind::WaitEnded(exit) => self.waited(event.tgid, exit),
+            EventKind::DeathSignalSet(signal) => {
+                if let Some(process) = self.processes.get_mut(&tgid) {
+                    process.death_signal = *signal;
+                }
+            }
+            EventKind::Observed(Observation::Corpse(corpse)) => self.looked_at(corpse),
             EventKind::Detached => {
                 self.departed.push(event.tid);
-                if event.tgid.leader() == event.tid {
-                    self.reaped.push(event.tgid);
+                if tgid.leader() == event.tid {
+                    self.bury(tgid, Way::Unseen);
                 }
             }
-            EventKind::Attached { .. }
-            | EventKind::Signalled { .. }
-            | EventKind::GroupStopped { .. }
-            | EventKind::Resumed
-            | EventKind::WaitEntered(_)
-            | EventKind::WaitFate { .. } => {}
+            EventKind::Signalled { info, .. } => {
+                if let Some((pid, status)) = info.as_ref().and_then(SigInfo::child) {
+                    self.kin_died(tgid, pid, status);
+                }
+            }
+            EventKind::Kills { target, .. } => {
+                let now = self.now;
+                let target = self.recall(tgid, *target).map(|child| child.tgid);
+                if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid))
+                    && child.parent == Some(tgid)
+                {
+                    child.told.killed = Some(now);
+                }
+            }
+            EventKind::ExitsWith(_)
+            | EventKind::Observed(_)
+            | EventKind::Quiet
+            | EventKind::Over => {}
         }
     }
 
-    /// The process with this pid in the tracer's namespace.
+    // Births.
+
+    fn found(&mut self, event: &Event, found: &Found) {
+        let image = found.image.clone().unwrap_or_default();
+        if let Some(kin) = self.processes.get_mut(&event.tgid)
+            && !kin.is_traced
+        {
+            // A child of one that we attached to before.
+            kin.is_traced = true;
+            kin.sigchld = Sigchld::found(found.sigchld);
+            self.counts.processes += 1;
+        } else if self.existing_or_none(event.tgid).is_none() {
+            let birth = Birth {
+                tgid: event.tgid,
+                parent: found.parent,
+                image: image.clone(),
+                ns: found.ns.clone(),
+            };
+            let process = self.enter(birth);
+            process.sigchld = Sigchld::found(found.sigchld);
+        }
+        let comm = found.comm.filter(|comm| *comm != image.comm);
+        self.threads
+            .insert(event.tid, Thread::new(event.tgid, comm));
+    }
+
+    fn created(&mut self, event: &Event, created: &Created) {
+        let creator = self.threads.get(&event.tid).copied();
+        let comm = creator.and_then(|creator| creator.comm);
+        if created.how == How::Thread {
+            self.threads
+                .insert(created.child, Thread::new(event.tgid, comm));
+            return;
+        }
+        let tgid = Tgid::new(created.child.raw());
+        let process = self.process(event.tgid);
+        let sigchld = process.map(|process| process.sigchld).unwrap_or_default();
+        let exit_signal = process.and_then(|process| process.exit_signal);
+        let image = process
+            .map(|process| Arc::clone(&process.image))
+            .unwrap_or_default();
+        let birth = Birth {
+            tgid,
+            parent: Some(created.parent.unwrap_or(event.tgid)),
+            // A process that a named thread forks starts with its name.
+            image: match comm {
+                Some(comm) => Arc::new(Image {
+                    comm,
+                    ..Image::clone(&image)
+                }),
+                None => image,
+            },
+            ns: created.ns.clone(),
+        };
+        let child = self.enter(birth);
+        child.creator = Some((event.tid, created.how));
+        child.cloned_by = created.parent.map(|_| event.tgid);
+        child.exit_signal = if created.parent.is_some() {
+            // CLONE_PARENT: its creator's (`copy_process` in kernel/fork.c).
+            exit_signal
+        } else {
+            created.exit_signal
+        };
+        child.sigchld = sigchld;
+        if created.how == How::Vfork {
+            let now = self.now;
+            if let Some(process) = self.processes.get_mut(&event.tgid) {
+                process.vforking = Some((now, tgid));
+            }
+        }
+        self.threads.insert(created.child, Thread::new(tgid, None));
+    }
+
+    /// A child that was there before the attach.
+    fn kin(&mut self, parent: Tgid, kin: &Kin) {
+        if self.existing_or_none(kin.child).is_some() {
+            return;
+        }
+        let now = self.now;
+        let process = self.enter(Birth {
+            tgid: kin.child,
+            parent: Some(parent),
+            image: Arc::clone(&kin.image),
+            ns: kin.ns.clone(),
+        });
+        process.is_traced = false;
+        process.ended = kin.zombie.map(|status| End {
+            when: now,
+            status,
+            parent_busy: Busy::default(),
+        });
+        self.counts.processes -= 1;
+        if kin.zombie.is_some()
+            && let Some(parent) = self.processes.get_mut(&parent)
+        {
+            parent.zombies.insert(kin.child);
+        }
+    }
+
+    fn enter(&mut self, birth: Birth) -> &mut Process {
+        let tgid = birth.tgid;
+        // The pid is used again: whoever had it is gone for good.
+        self.forget(tgid);
+        let levels = match &birth.ns {
+            Some(ns) => {
+                let parent = birth.parent.and_then(|tgid| self.processes.get(&tgid));
+                let parent = parent
+                    .map(|parent| parent.levels.clone())
+                    .unwrap_or_default();
+                self.namespaces.enter(tgid, ns, &parent)
+            }
+            None => Levels::new(),
+        };
+        self.last_id += 1;
+        self.counts.processes += 1;
+        let process = Process {
+            id: ProcessId(self.last_id),
+            tgid,
+            parent: birth.parent,
+            born: self.now,
+            creator: None,
+            cloned_by: None,
+            image: birth.image,
+            executed: None,
+            exit_signal: Some(Signal::CHLD),
+            ended: None,
+            reaped: None,
+            adopted: None,
+            orphaned: None,
+            sigchld: Sigchld::default(),
+            death_signal: None,
+            stopped: None,
+            vforking: None,
+            is_traced: true,
+            zombies: HashSet::new(),
+            waits: Waits::default(),
+            told: Told::default(),
+            busy: Busy::default(),
+            ns: birth.ns,
+            levels,
+        };
+        self.processes.entry(tgid).insert_entry(process).into_mut()
+    }
+
+    // Changes.
+
+    fn executed(&mut self, event: &Event, image: &Arc<Image>, former: Option<Tid>) {
+        self.departed.extend(former);
+        let now = self.now;
+        let mut parent = None;
+        if let Some(process) = self.processes.get_mut(&event.tgid) {
+            let before = std::mem::replace(&mut process.image, Arc::clone(image));
+            process.executed = Some((now, before));
+            process.exit_signal = Some(Signal::CHLD);
+            process.sigchld.execute();
+            process.waits = Waits::default();
+            process.busy.blocked_threads = 0;
+            parent = process.parent;
+        }
+        self.end_vfork(parent, event.tgid);
+        self.threads
+            .insert(event.tid, Thread::new(event.tgid, None));
+    }
+
+    /// The child of a vfork lets its creator go on.
+    fn end_vfork(&mut self, parent: Option<Tgid>, child: Tgid) {
+        let at = self.now.at;
+        let parent = parent.and_then(|tgid| self.processes.get_mut(&tgid));
+        if let Some(parent) = parent
+            && let Some((since, _)) = parent.vforking.take_if(|(_, tgid)| *tgid == child)
+        {
+            parent.busy.suspended += at.since(since.at);
+        }
+    }
+
+    fn adopted(&mut self, child: Tgid, from: Tgid, parent: Tgid) {
+        let now = self.now;
+        let Some(process) = self.processes.get_mut(&child) else {
+            return;
+        };
+        process.parent = Some(parent);
+        process.adopted = Some((now, from));
+        if !process.is_zombie() {
+            return;
+        }
+        let Some(parent) = self.processes.get_mut(&parent) else {
+            return;
+        };
+        parent.zombies.insert(child);
+        let busy = parent.busy_until(now.at);
+        let end = self.processes.get_mut(&child);
+        if let Some(end) = end.and_then(|child| child.ended.as_mut()) {
+            end.parent_busy = busy;
+        }
+    }
+
+    // Ends.
+
+    fn ended(&mut self, event: &Event, status: WaitStatus) {
+        self.departed.push(event.tid);
+        self.leave_wait(event.tid);
+        if event.tgid.leader() == event.tid {
+            self.process_ended(event.tgid, status);
+        }
+    }
+
+    fn process_ended(&mut self, tgid: Tgid, status: WaitStatus) {
+        let now = self.now;
+        let Some(process) = self.processes.get_mut(&tgid) else {
+            return;
+        };
+        process.stopped = None;
+        let orphans = std::mem::take(&mut process.zombies);
+        let (parent, exit_signal) = (process.parent, process.exit_signal);
+        self.end_vfork(parent, tgid);
+        let living = parent.and_then(|parent| self.processes.get_mut(&parent));
+        let living = living.filter(|parent| parent.ended.is_none());
+        let parent_busy = living.as_ref().map(|parent| parent.busy_until(now.at));
+        let by_kernel = living.as_ref().is_some_and(|parent| {
+            exit_signal == Some(Signal::CHLD) && parent.sigchld.reaps_for_us() == Some(true)
+        });
+        let is_watched = living.is_some();
+        if let Some(parent) = living {
+            parent.zombies.insert(tgid);
+        }
+        if let Some(process) = self.processes.get_mut(&tgid) {
+            process.ended = Some(End {
+                when: now,
+                status,
+                parent_busy: parent_busy.unwrap_or_default(),
+            });
+        }
+        if by_kernel {
+            self.bury(tgid, Way::Kernel);
+        } else if !is_watched {
+            self.bury(tgid, Way::Unseen);
+        }
+        for orphan in &orphans {
+            if let Some(orphan) = self.processes.get_mut(orphan) {
+                // Whoever has it now is looked up, if it stays.
+                orphan.parent = None;
+                orphan.orphaned = Some((now, tgid));
+            }
+        }
+        self.orphaned.extend(orphans);
+    }
+
+    /// SIGCHLD tells of the end of a child that is not traced.
+    fn kin_died(&mut self, parent: Tgid, pid: NsPid, status: WaitStatus) {
+        let now = self.now;
+        let child = self.recall(parent, pid).filter(|child| {
+            !child.is_traced && child.ended.is_none() && child.parent == Some(parent)
+        });
+        let Some(tgid) = child.map(|child| child.tgid) else {
+            return;
+        };
+        if !super::is_end(status) {
+            return;
+        }
+        if let Some(child) = self.processes.get_mut(&tgid) {
+            child.ended = Some(End {
+                when: now,
+                status,
+                parent_busy: Busy::default(),
+            });
+        }
+        if let Some(parent) = self.processes.get_mut(&parent) {
+            parent.zombies.insert(tgid);
+        }
+    }
+
+    /// What `/proc` says of a zombie settles what no event told.
+    fn looked_at(&mut self, corpse: &Corpse) {
+        let child = self.processes.get(&corpse.child);
+        let Some(child) = child.filter(|child| child.is_zombie()) else {
+            return;
+        };
+        let (known, tgid) = (child.parent, child.tgid);
+        let Some(owner) = corpse.zombie else {
+            self.bury(tgid, Way::Unseen);
+            return;
+        };
+        if known == Some(owner.parent) {
+            return;
+        }
+        let is_traced = self
+            .processes
+            .get(&owner.parent)
+            .is_some_and(|parent| parent.ended.is_none());
+        if is_traced {
+            // It was orphaned when its parent died, not when we looked.
+            let orphaned = child.orphaned;
+            self.adopted(tgid, known.unwrap_or(tgid), owner.parent);
+            if let Some(child) = self.processes.get_mut(&tgid) {
+                child.adopted = orphaned.or(child.adopted);
+            }
+        } else {
+            self.bury(tgid, Way::Unseen);
+        }
+    }
+
+    /// A process is gone by other means than a wait that was seen.
+    pub(super) fn bury(&mut self, tgid: Tgid, way: Way) {
+        let by = self.processes.get(&tgid).and_then(|process| process.parent);
+        let by = by.unwrap_or(tgid);
+        self.reap(
+            tgid,
+            Reap {
+                when: self.now,
+                by: by.leader(),
+                by_process: by,
+                way,
+                took_status: false,
+            },
+        );
+    }
+
+    /// A process is gone; it is remembered for a while.
+    pub(super) fn reap(&mut self, tgid: Tgid, reap: Reap) {
+        let Some(process) = self.processes.get_mut(&tgid) else {
+            return;
+        };
+        let was_known = process.reaped.replace(reap).is_some();
+        let (id, parent) = (process.id, process.parent);
+        if let Some(parent) = parent.and_then(|parent| self.processes.get_mut(&parent)) {
+            parent.zombies.remove(&tgid);
+        }
+        if was_known {
+            return;
+        }
+        self.remembered.push_back((tgid, id));
+        if self.remembered.len() > MOST_REMEMBERED
+            && let Some((oldest, id)) = self.remembered.pop_front()
+            && self.processes.get(&oldest).is_some_and(|old| old.id == id)
+        {
+            self.forgot = true;
+            self.forget(oldest);
+        }
+    }
+
+    fn forget(&mut self, tgid: Tgid) {
+        if let Some(process) = self.processes.remove(&tgid)
+            && let Some(ns) = &process.ns
+        {
+            self.namespaces.leave(tgid, ns, &process.levels);
+        }
+    }
+
+    // Questions.
+
+    /// The process with this pid in the tracer's namespace, a reaped one that
+    /// is still remembered included.
     #[must_use]
     pub fn process(&self, tgid: Tgid) -> Option<&Process> {
         self.processes.get(&tgid)
+    }
+
+    fn existing_or_none(&self, tgid: Tgid) -> Option<&Process> {
+        self.process(tgid)
+            .filter(|process| process.reaped.is_none())
     }
 
     /// How many tasks are under trace, one that the event at hand ended still
@@ -112,6 +509,33 @@ impl Ledger {
     #[must_use]
     pub fn tasks(&self) -> usize {
         self.threads.len()
+    }
+
+    /// Whether a thread lives.
+    #[must_use]
+    pub fn has_thread(&self, tid: Tid) -> bool {
+        self.threads.contains_key(&tid) && !self.departed.contains(&tid)
+    }
+
+    /// The threads of a process and the waits that they are in.
+    pub fn waits_of(&self, tgid: Tgid) -> impl Iterator<Item = (Tid, &Waiting)> {
+        let threads = self.threads.iter();
+        let threads = threads.filter(move |(_, thread)| thread.tgid == tgid);
+        threads.filter_map(|(tid, thread)| Some((*tid, thread.waiting.as_ref()?)))
+    }
+
+    /// How many threads of a process live.
+    #[must_use]
+    pub fn threads_of(&self, tgid: Tgid) -> usize {
+        let threads = self.threads.values();
+        threads.filter(|thread| thread.tgid == tgid).count()
+    }
+
+    /// The process of a thread, and the wait that the thread is in.
+    #[must_use]
+    pub fn waiting(&self, tid: Tid) -> Option<(Tgid, &Waiting)> {
+        let thread = self.threads.get(&tid)?;
+        Some((thread.tgid, thread.waiting.as_ref()?))
     }
 
     /// A thread's name; empty if it is not known.
@@ -124,10 +548,10 @@ impl Ledger {
             .unwrap_or_default()
     }
 
-    /// Whom a task of process `caller` calls `pid`. A dead process is found
-    /// until its reap has been told.
+    /// Whom a task of process `caller` calls `pid`, among those too that were
+    /// reaped a while ago.
     #[must_use]
-    pub fn translate(&self, caller: Tgid, pid: NsPid) -> Option<&Process> {
+    pub fn recall(&self, caller: Tgid, pid: NsPid) -> Option<&Process> {
         let levels = self.processes.get(&caller).map(|caller| &caller.levels);
         match levels.filter(|levels| !levels.is_empty()) {
             Some(levels) => self.process(self.namespaces.find(levels, pid)?),
@@ -135,12 +559,23 @@ impl Ledger {
         }
     }
 
+    /// Whom a task of process `caller` calls `pid`. A dead process is found
+    /// until its reap has been told.
+    #[must_use]
+    pub fn translate(&self, caller: Tgid, pid: NsPid) -> Option<&Process> {
+        self.recall(caller, pid).filter(|process| {
+            process
+                .reaped
+                .is_none_or(|reap| reap.when.seq == self.now.seq)
+        })
+    }
+
     /// The same, but only of a process that still exists: not of one that the
     /// event at hand reaped.
     #[must_use]
     pub fn existing(&self, caller: Tgid, pid: NsPid) -> Option<&Process> {
-        let process = self.translate(caller, pid)?;
-        (!self.reaped.contains(&process.tgid)).then_some(process)
+        self.recall(caller, pid)
+            .filter(|process| process.reaped.is_none())
     }
 
     /// Whether a process lives in another pid namespace than the tracer.
@@ -150,109 +585,71 @@ impl Ledger {
             .is_some_and(|process| process.ns.is_some())
     }
 
-    /// The dead children of `parent` that were not reaped as far as we know.
+    /// The dead children of `parent` that were not reaped before the event at
+    /// hand, as far as we know.
     pub fn unreaped(&self, parent: Tgid) -> impl Iterator<Item = &Process> {
-        self.processes
-            .values()
-            .filter(move |process| process.parent == Some(parent) && process.ended.is_some())
+        let parent = self.process(parent);
+        let zombies = parent.into_iter().flat_map(|parent| parent.zombies.iter());
+        zombies.filter_map(|tgid| self.process(*tgid))
     }
 
-    /// Note which children the end of a wait consumed, if any.
-    fn waited(&mut self, caller: Tgid, exit: &WaitExit) {
-        if exit.entry.options.contains(WaitOptions::NOWAIT) {
-            return;
-        }
-        if let Some((pid, status)) = exit.reported() {
-            let is_end = |status: WaitStatus| {
-                matches!(status.decode(), Status::Exited(_) | Status::Signaled { .. })
-            };
-            let child = self.translate(caller, pid);
-            let dead = child.filter(|child| child.ended.is_some() && status.is_none_or(is_end));
-            let dead = dead.map(|child| child.tgid);
-            self.reaped.extend(dead);
-        } else if let Some(remaining) = &exit.remaining {
-            // EFAULT: what was a zombie and is no more was consumed by it.
-            let gone = self.unreaped(caller).map(|child| child.tgid);
-            let gone: Vec<Tgid> = gone.filter(|child| !remaining.contains(child)).collect();
-            self.reaped.extend(gone);
-        }
+    /// The dead children that lost their parent by the event at hand.
+    #[must_use]
+    pub fn orphaned(&self) -> &[Tgid] {
+        &self.orphaned
     }
 
-    fn found(&mut self, event: &Event, found: &Found) {
-        let image = found.image.clone().unwrap_or_default();
-        if !self.processes.contains_key(&event.tgid) {
-            self.enter(event.tgid, found.parent, image.clone(), found.ns.clone());
-        }
-        let comm = found.comm.filter(|comm| *comm != image.comm);
-        self.threads.insert(
-            event.tid,
-            Thread {
-                tgid: event.tgid,
-                comm,
-            },
-        );
+    /// The process that the event at hand found reaped, if it did.
+    #[must_use]
+    pub fn just_reaped(&self) -> Option<&Process> {
+        let (tgid, id) = self.remembered.back()?;
+        let last = self.process(*tgid).filter(|process| process.id == *id)?;
+        let is_new = last
+            .reaped
+            .is_some_and(|reap| reap.when.seq == self.now.seq);
+        is_new.then_some(last)
     }
 
-    fn created(&mut self, event: &Event, created: &Created) {
-        let creator = self.threads.get(&event.tid).copied();
-        let comm = creator.and_then(|creator| creator.comm);
-        let tgid = if created.how == How::Thread {
-            event.tgid
-        } else {
-            let tgid = Tgid::new(created.child.raw());
-            let image = self.process(event.tgid);
-            let mut image = image
-                .map(|process| Arc::clone(&process.image))
-                .unwrap_or_default();
-            if let Some(comm) = comm {
-                // A process that a named thread forks starts with its name.
-                image = Arc::new(Image {
-                    comm,
-                    ..Image::clone(&image)
-                });
-            }
-            let parent = created.parent.unwrap_or(event.tgid);
-            self.forget(tgid);
-            self.enter(tgid, Some(parent), image, created.ns.clone());
-            tgid
-        };
-        let comm = comm.filter(|_| created.how == How::Thread);
-        self.threads.insert(created.child, Thread { tgid, comm });
+    /// The children of a process that are not reaped. Looks at every process.
+    pub fn children(&self, parent: Tgid) -> impl Iterator<Item = &Process> {
+        let all = self.processes.values();
+        all.filter(move |process| process.parent == Some(parent) && process.reaped.is_none())
     }
 
-    fn enter(
-        &mut self,
-        tgid: Tgid,
-        parent: Option<Tgid>,
-        image: Arc<Image>,
-        ns: Option<Arc<NsPids>>,
-    ) {
-        let levels = match &ns {
-            Some(ns) => {
-                let parent = parent.and_then(|tgid| self.processes.get(&tgid));
-                let parent = parent
-                    .map(|parent| parent.levels.clone())
-                    .unwrap_or_default();
-                self.namespaces.enter(tgid, ns, &parent)
-            }
-            None => Levels::new(),
-        };
-        let process = Process {
+    /// Every process that is remembered.
+    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.processes.values()
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Whether a pid that is not known here was never a child of this
+    /// process: nobody was forgotten, and nobody lived before the trace.
+    #[must_use]
+    pub fn knows_all(&self) -> bool {
+        !self.forgot && !self.attached
+    }
+}
+
+/// Who comes into the ledger.
+struct Birth {
+    tgid: Tgid,
+    parent: Option<Tgid>,
+    image: Arc<Image>,
+    ns: Option<Arc<NsPids>>,
+}
+
+impl Thread {
+    fn new(tgid: Tgid, comm: Option<Comm>) -> Thread {
+        Thread {
             tgid,
-            parent,
-            image,
-            ended: None,
-            ns,
-            levels,
-        };
-        self.processes.insert(tgid, process);
-    }
-
-    fn forget(&mut self, tgid: Tgid) {
-        if let Some(process) = self.processes.remove(&tgid)
-            && let Some(ns) = &process.ns
-        {
-            self.namespaces.leave(tgid, ns, &process.levels);
+            comm,
+            waiting: None,
+            interrupted: None,
         }
     }
 }

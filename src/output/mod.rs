@@ -6,6 +6,7 @@ mod notes;
 mod options;
 mod polls;
 mod prefix;
+mod report;
 mod sink;
 mod stamps;
 mod styles;
@@ -14,6 +15,7 @@ mod words;
 
 pub use lanes::{Opener, Target};
 pub use options::{Pids, Shown, SignalSet, Style, TextOptions};
+pub use report::{Report, warning};
 pub use sink::{Destination, Sink};
 pub use stamps::{Clock, Stamps, WallClock};
 pub use styles::Styles;

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use crate::event::{Event, Image, Moment, WaitExit};
 use crate::kernel::{Errno, Signal, Status, Tgid, WaitOptions, WaitStatus};
-use crate::ledger::{Ledger, Process};
+use crate::ledger::{Ledger, Way};
 
 /// What became of an interrupted wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(super) fn of_wait(
     }
     let start = to.len();
     if exit.result == Err(Errno::FAULT) {
-        lost(to, event.tgid, exit, ledger)?;
+        lost(to, ledger)?;
     } else {
         what_it_did(to, event, exit, ledger)?;
     }
@@ -63,46 +63,30 @@ fn what_it_did(to: &mut String, event: &Event, exit: &WaitExit, ledger: &Ledger)
         _ => {}
     }
     // Its end must have been seen: without a status a stop looks the same.
-    let Some((ended, how)) = child.ended else {
+    let Some(end) = child.ended else {
         return Ok(());
     };
     if exit.entry.options.contains(WaitOptions::NOWAIT) {
         return write!(to, "looked at {name}, which stays a zombie");
     }
-    let ending = match how.decode() {
+    let ending = match end.status.decode() {
         Status::Signaled { .. } => "was killed",
         _ => "exited",
     };
-    let after = Span(event.at.since(ended));
+    let after = Span(event.at.since(end.when.at));
     write!(to, "reaped {name} {after} after it {ending}")
 }
 
 /// After EFAULT: a child that was dead and unreaped before and is gone now was
-/// reaped by this very call. Certain only of the one that the call named, or
-/// if there is one alone.
-fn lost(to: &mut String, caller: Tgid, exit: &WaitExit, ledger: &Ledger) -> fmt::Result {
-    let Some(remaining) = &exit.remaining else {
-        return Ok(());
-    };
-    if exit.entry.options.contains(WaitOptions::NOWAIT) {
-        return Ok(());
+/// reaped by this very call.
+fn lost(to: &mut String, ledger: &Ledger) -> fmt::Result {
+    let lost = ledger.just_reaped();
+    let lost = lost.filter(|child| child.reaped.is_some_and(|reap| reap.way == Way::Fault));
+    if let Some(child) = lost {
+        let name = Named(child.tgid, &child.image);
+        write!(to, "{name} is reaped, but its status is lost")?;
     }
-    let named = exit.entry.named.process();
-    let named = named.and_then(|pid| ledger.translate(caller, pid));
-    let named = named.map(|child| child.tgid);
-    // One that died long before may have been reaped by the kernel then.
-    let died_inside = |child: &Process| child.ended.is_some_and(|(at, _)| at >= exit.entered);
-    let mut gone = ledger
-        .unreaped(caller)
-        .filter(|child| !remaining.contains(&child.tgid))
-        .filter(|child| named == Some(child.tgid) || died_inside(child));
-    match (gone.next(), gone.next()) {
-        (Some(child), None) => {
-            let name = Named(child.tgid, &child.image);
-            write!(to, "{name} is reaped, but its status is lost")
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// The note of a run of equal polls.

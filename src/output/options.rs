@@ -1,7 +1,7 @@
 //! Which lines there are, and how they look: what the user chose.
 
 use super::stamps::Stamps;
-use crate::kernel::Signal;
+use crate::kernel::{Signal, WaitCalls};
 
 /// Whose grammar the lines have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct TextOptions {
     pub follow: bool,
     /// Results to show (`-e status=`).
     pub shown: Shown,
+    /// Calls to show (`-e trace=`).
+    pub calls: WaitCalls,
     /// The events tell which interrupted waits are restarted; else each
     /// interruption is shown as strace shows it.
     pub fates: bool,

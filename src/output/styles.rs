@@ -14,6 +14,8 @@ pub struct Styles {
     pub(crate) dim: Style,
     /// What is wrong.
     pub(crate) wrong: Style,
+    /// What is to be mended.
+    pub(crate) warned: Style,
 }
 
 impl Styles {
@@ -38,6 +40,7 @@ impl Styles {
             ],
             dim: calm.dimmed(),
             wrong: calm.red(),
+            warned: calm.yellow(),
         }
     }
 

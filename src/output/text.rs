@@ -140,6 +140,11 @@ impl Text {
         self.merges() && entry.options.contains(WaitOptions::NOHANG)
     }
 
+    /// Whether the user wants to see calls of this kind.
+    fn wants(&self, entry: &WaitEntry) -> bool {
+        self.options.calls.has(entry.call)
+    }
+
     fn show(&mut self, event: &Event, ledger: &Ledger) {
         let tid = event.tid;
         match &event.kind {
@@ -169,6 +174,8 @@ impl Text {
                     );
                 }
             }
+            EventKind::WaitEntered(entry) if !self.wants(entry) => {}
+            EventKind::WaitEnded(exit) if !self.wants(&exit.entry) => {}
             EventKind::WaitEntered(entry) => self.wait_entered(event, entry, ledger),
             EventKind::WaitEnded(exit) => self.wait_ended(event, exit, ledger),
             EventKind::WaitFate { by, eintr } => self.fate(event, *by, *eintr, ledger),
@@ -176,7 +183,15 @@ impl Text {
                 self.adopted(event, *child, *from, *comm, ledger);
             }
             EventKind::Detached => self.detached(event),
-            EventKind::Resumed => {}
+            EventKind::Resumed
+            | EventKind::Kin(_)
+            | EventKind::SigchldSet(_)
+            | EventKind::DeathSignalSet(_)
+            | EventKind::ExitsWith(_)
+            | EventKind::Kills { .. }
+            | EventKind::Observed(_)
+            | EventKind::Quiet
+            | EventKind::Over => {}
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Everything may vanish while it is read: `None` then, never an error.
 
+mod pipes;
+mod stat;
 mod status;
 
 use std::fs;
@@ -11,7 +13,9 @@ use std::os::unix::fs::MetadataExt;
 use crate::event::{Comm, Image, NsPids};
 use crate::kernel::{NsPid, Tgid, Tid};
 
-pub(crate) use status::Status;
+pub(crate) use pipes::blocked_on_pipe;
+pub(crate) use stat::Stat;
+pub(crate) use status::{Status, has};
 
 /// The fields of `/proc/TID/status` that we use.
 pub(crate) fn status(tid: Tid) -> Option<Status> {

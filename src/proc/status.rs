@@ -1,5 +1,6 @@
 //! `/proc/PID/status`, the fields that we use.
 
+use crate::event::SigchldAction;
 use crate::kernel::{NsPid, Signal, Tgid, Tid};
 
 /// Part of `/proc/PID/status` (`man 5 proc_pid_status`).
@@ -18,6 +19,11 @@ pub(crate) struct Status {
     pub(crate) ns_pids: Vec<NsPid>,
     /// Signals that have a handler, bit `n - 1` for signal `n`.
     pub(crate) caught: u64,
+    /// Signals that are ignored, and that are blocked in this thread.
+    pub(crate) ignored: u64,
+    pub(crate) blocked: u64,
+    /// Signals that wait for any thread of the process.
+    pub(crate) pending: u64,
     /// Whether it has an address space of its own; kernel threads do not.
     pub(crate) has_memory: bool,
 }
@@ -47,7 +53,10 @@ impl Status {
                     let pids = numbers.by_ref().filter_map(|n| n.parse().ok());
                     status.ns_pids = pids.map(NsPid::new).collect();
                 }
-                "SigCgt" => status.caught = u64::from_str_radix(value, 16).unwrap_or(0),
+                "SigCgt" => status.caught = mask(value),
+                "SigIgn" => status.ignored = mask(value),
+                "SigBlk" => status.blocked = mask(value),
+                "ShdPnd" => status.pending = mask(value),
                 "VmSize" => status.has_memory = true,
                 _ => {}
             }
@@ -57,9 +66,31 @@ impl Status {
 
     /// Whether `signal` has a handler.
     pub(crate) fn catches(&self, signal: Signal) -> bool {
-        let bit = u32::try_from(signal.raw() - 1).unwrap_or(u32::MAX);
-        self.caught.checked_shr(bit).unwrap_or(0) & 1 != 0
+        has(self.caught, signal)
     }
+
+    /// What happens at SIGCHLD. A handler's flags are not told, and with them
+    /// not whether children stay zombies: `None` then.
+    pub(crate) fn sigchld(&self) -> Option<SigchldAction> {
+        if self.catches(Signal::CHLD) {
+            None
+        } else if has(self.ignored, Signal::CHLD) {
+            Some(SigchldAction::Ignore)
+        } else {
+            Some(SigchldAction::Default)
+        }
+    }
+}
+
+/// A set of signals as `/proc` prints it.
+fn mask(text: &str) -> u64 {
+    u64::from_str_radix(text, 16).unwrap_or(0)
+}
+
+/// Whether `signal` is in a set of `/proc`'s.
+pub(crate) fn has(mask: u64, signal: Signal) -> bool {
+    let bit = u32::try_from(signal.raw() - 1).unwrap_or(u32::MAX);
+    mask.checked_shr(bit).unwrap_or(0) & 1 != 0
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@
 //! bitmap then answers without running the filter.
 #![expect(unsafe_code, reason = "seccomp(2) and prctl(2)")]
 
-use crate::kernel::{Abi, CLONE_NEWPID, CLONE_UNTRACED, Errno, WaitCall};
+use crate::kernel::{
+    Abi, CLONE_NEWPID, CLONE_UNTRACED, Errno, PR_SET_PDEATHSIG, RuleCall, Signal, WaitCalls,
+};
 
 /// `SECCOMP_RET_DATA` of our own stops: another number means that the
 /// tracee's own filter asked for a tracer.
@@ -16,6 +18,7 @@ pub(crate) const OURS: u16 = 0x5734;
 const NR: u32 = 0;
 const ARCH: u32 = 4;
 const FIRST_ARGUMENT_LOW: u32 = 16;
+const SECOND_ARGUMENT_LOW: u32 = 24;
 
 /// An instruction's code; all of them fit.
 #[expect(
@@ -29,6 +32,7 @@ const fn code(bits: u32) -> u16 {
 const LOAD: u16 = code(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS);
 const JUMP_EQUAL: u16 = code(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K);
 const JUMP_ANY_BIT: u16 = code(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K);
+const JUMP_ABOVE: u16 = code(libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K);
 const RETURN: u16 = code(libc::BPF_RET | libc::BPF_K);
 
 /// A BPF program, built before the fork: a child between fork and exec may
@@ -37,18 +41,22 @@ const RETURN: u16 = code(libc::BPF_RET | libc::BPF_K);
 pub(crate) struct Filter(Vec<libc::sock_filter>);
 
 impl Filter {
-    /// A filter that stops the waits for which `wanted` says yes, and the
-    /// calls that the tracer itself must see: those that put children in
-    /// another pid namespace, and a clone that would escape us.
-    pub(crate) fn new(wanted: impl Fn(WaitCall) -> bool) -> Filter {
+    /// A filter that stops the waits of `wanted`, with `rules` the calls that
+    /// rules need to see, and the calls that the tracer itself must see: those
+    /// that put children in another pid namespace, and a clone that would
+    /// escape us.
+    pub(crate) fn new(wanted: WaitCalls, rules: bool) -> Filter {
         let mut program = vec![statement(LOAD, ARCH)];
         for (arch, abis) in native_architectures() {
             let mut body = vec![statement(LOAD, NR)];
             for abi in *abis {
-                push_calls(&mut body, *abi, &wanted);
+                push_calls(&mut body, *abi, wanted);
+                if rules {
+                    push_rule_calls(&mut body, *abi);
+                }
             }
             body.push(statement(RETURN, libc::SECCOMP_RET_ALLOW));
-            // A body is some forty instructions, far below a jump's 255.
+            // A body is some hundred instructions, below a jump's 255.
             let over = u8::try_from(body.len()).unwrap_or(u8::MAX);
             program.push(jump(JUMP_EQUAL, *arch, 0, over));
             program.append(&mut body);
@@ -115,10 +123,14 @@ fn native_architectures() -> &'static [(u32, &'static [Abi])] {
     }
 }
 
-fn push_calls(body: &mut Vec<libc::sock_filter>, abi: Abi, wanted: &impl Fn(WaitCall) -> bool) {
-    let stop = libc::SECCOMP_RET_TRACE | u32::from(OURS);
+/// The answer that makes a call stop.
+const STOP: u32 = libc::SECCOMP_RET_TRACE | OURS as u32;
+const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+
+fn push_calls(body: &mut Vec<libc::sock_filter>, abi: Abi, wanted: WaitCalls) {
+    let stop = STOP;
     for (nr, call) in abi.wait_numbers() {
-        if wanted(*call) {
+        if wanted.has(*call) {
             body.push(jump(JUMP_EQUAL, *nr, 0, 1));
             body.push(statement(RETURN, stop));
         }
@@ -134,6 +146,48 @@ fn push_calls(body: &mut Vec<libc::sock_filter>, abi: Abi, wanted: &impl Fn(Wait
         body.push(jump(JUMP_ANY_BIT, bit, 0, 1));
         body.push(statement(RETURN, stop));
         body.push(statement(RETURN, libc::SECCOMP_RET_ALLOW));
+    }
+}
+
+/// Calls that only rules need, with the arguments that matter: all others
+/// cost nothing.
+fn push_rule_calls(body: &mut Vec<libc::sock_filter>, abi: Abi) {
+    let sigchld = Signal::CHLD.raw().cast_unsigned();
+    for call in RuleCall::ALL {
+        let test = match call {
+            // An act that is NULL only asks.
+            RuleCall::Sigaction => vec![
+                statement(LOAD, FIRST_ARGUMENT_LOW),
+                jump(JUMP_EQUAL, sigchld, 0, 3),
+                statement(LOAD, SECOND_ARGUMENT_LOW),
+                jump(JUMP_EQUAL, 0, 1, 0),
+                statement(RETURN, STOP),
+                statement(RETURN, ALLOW),
+            ],
+            RuleCall::ExitGroup => vec![
+                statement(LOAD, FIRST_ARGUMENT_LOW),
+                jump(JUMP_ABOVE, 0xffff, 2, 0),
+                jump(JUMP_ABOVE, 0xff, 0, 1),
+                statement(RETURN, STOP),
+                statement(RETURN, ALLOW),
+            ],
+            // Signal 0 only asks.
+            RuleCall::Kill => vec![
+                statement(LOAD, SECOND_ARGUMENT_LOW),
+                jump(JUMP_EQUAL, 0, 1, 0),
+                statement(RETURN, STOP),
+                statement(RETURN, ALLOW),
+            ],
+            RuleCall::Prctl => vec![
+                statement(LOAD, FIRST_ARGUMENT_LOW),
+                jump(JUMP_EQUAL, PR_SET_PDEATHSIG, 0, 1),
+                statement(RETURN, STOP),
+                statement(RETURN, ALLOW),
+            ],
+        };
+        let over = u8::try_from(test.len()).unwrap_or(u8::MAX);
+        body.push(jump(JUMP_EQUAL, abi.rule_number(call), 0, over));
+        body.extend(test);
     }
 }
 
@@ -154,8 +208,8 @@ fn jump(code: u16, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
 mod tests {
     use super::*;
 
-    /// What the filter answers, by an interpreter of the four instructions used.
-    fn answer(filter: &Filter, arch: u32, nr: u32, first_argument: u32) -> u32 {
+    /// What the filter answers, by an interpreter of the instructions used.
+    fn answer(filter: &Filter, arch: u32, nr: u32, arguments: [u32; 2]) -> u32 {
         let mut at = 0;
         let mut value = 0;
         loop {
@@ -166,13 +220,15 @@ mod tests {
                     value = match step.k {
                         NR => nr,
                         ARCH => arch,
-                        FIRST_ARGUMENT_LOW => first_argument,
+                        FIRST_ARGUMENT_LOW => arguments[0],
+                        SECOND_ARGUMENT_LOW => arguments[1],
                         other => panic!("loads offset {other}"),
                     }
                 }
                 JUMP_EQUAL if value == step.k => at += usize::from(step.jt),
                 JUMP_ANY_BIT if value & step.k != 0 => at += usize::from(step.jt),
-                JUMP_EQUAL | JUMP_ANY_BIT => at += usize::from(step.jf),
+                JUMP_ABOVE if value > step.k => at += usize::from(step.jt),
+                JUMP_EQUAL | JUMP_ANY_BIT | JUMP_ABOVE => at += usize::from(step.jf),
                 RETURN => return step.k,
                 other => panic!("unknown instruction {other}"),
             }
@@ -182,34 +238,55 @@ mod tests {
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn each_abi_stops_at_its_own_wait_numbers_only() {
-        let filter = Filter::new(|_| true);
-        let stop = libc::SECCOMP_RET_TRACE | u32::from(OURS);
-        let allow = libc::SECCOMP_RET_ALLOW;
-        let (amd64, i386) = (0xc000_003e, 0x4000_0003);
-        for nr in 0..1024u32 {
-            let expected = matches!(nr, 61 | 247 | 308);
-            assert_eq!(answer(&filter, amd64, nr, 0) == stop, expected, "{nr}");
-            let expected = matches!(nr, 61 | 529 | 308);
-            let x32 = nr | 0x4000_0000;
-            assert_eq!(answer(&filter, amd64, x32, 0) == stop, expected, "{nr}");
-            let expected = matches!(nr, 7 | 114 | 284 | 346);
-            assert_eq!(answer(&filter, i386, nr, 0) == stop, expected, "{nr}");
+        for rules in [false, true] {
+            let filter = Filter::new(WaitCalls::ALL, rules);
+            let (amd64, i386) = (0xc000_003e, 0x4000_0003);
+            let stops = |arch, nr| answer(&filter, arch, nr, [0, 0]) == STOP;
+            for nr in 0..1024u32 {
+                let expected = matches!(nr, 61 | 247 | 308);
+                assert_eq!(stops(amd64, nr), expected, "{nr}");
+                let expected = matches!(nr, 61 | 529 | 308);
+                assert_eq!(stops(amd64, nr | 0x4000_0000), expected, "{nr}");
+                let expected = matches!(nr, 7 | 114 | 284 | 346);
+                assert_eq!(stops(i386, nr), expected, "{nr}");
+            }
+            assert!(!stops(0xc000_00b7, 260));
         }
-        assert_eq!(answer(&filter, 0xc000_00b7, 260, 0), allow);
     }
 
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn a_new_pid_namespace_and_an_untraced_clone_stop() {
-        let filter = Filter::new(|_| false);
-        let stop = libc::SECCOMP_RET_TRACE | u32::from(OURS);
-        assert_eq!(answer(&filter, 0xc000_003e, 272, CLONE_NEWPID), stop);
-        assert_ne!(answer(&filter, 0xc000_003e, 272, 0x1000_0000), stop);
-        assert_eq!(
-            answer(&filter, 0xc000_003e, 56, CLONE_UNTRACED | 0x11),
-            stop
-        );
-        assert_ne!(answer(&filter, 0xc000_003e, 56, 17), stop);
-        assert_ne!(answer(&filter, 0xc000_003e, 61, 0), stop);
+        let filter = Filter::new(WaitCalls::default(), false);
+        let stops = |nr, first| answer(&filter, 0xc000_003e, nr, [first, 0]) == STOP;
+        assert!(stops(272, CLONE_NEWPID));
+        assert!(!stops(272, 0x1000_0000));
+        assert!(stops(56, CLONE_UNTRACED | 0x11));
+        assert!(!stops(56, 17));
+        assert!(!stops(61, 0));
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn only_the_arguments_that_a_rule_needs_stop() {
+        let with = Filter::new(WaitCalls::default(), true);
+        let without = Filter::new(WaitCalls::default(), false);
+        let cases = [
+            ((13, [17, 0x1000]), true),
+            ((13, [17, 0]), false),
+            ((13, [2, 0x1000]), false),
+            ((231, [256, 0]), true),
+            ((231, [255, 0]), false),
+            ((231, [u32::MAX, 0]), false),
+            ((62, [99, 15]), true),
+            ((62, [99, 0]), false),
+            ((157, [1, 15]), true),
+            ((157, [15, 1]), false),
+        ];
+        for ((nr, arguments), stops) in cases {
+            let answer = |filter| answer(filter, 0xc000_003e, nr, arguments) == STOP;
+            assert_eq!(answer(&with), stops, "{nr} {arguments:?}");
+            assert!(!answer(&without), "{nr} {arguments:?}");
+        }
     }
 }

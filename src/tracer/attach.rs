@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::engine::Tracer;
 use super::refusal;
 use super::tasks::{Kind, Task};
-use crate::event::{Event, EventKind, Found};
-use crate::kernel::{Errno, Tgid, Tid};
+use crate::event::{Event, EventKind, Found, Kin, Moment};
+use crate::kernel::{Errno, Tgid, Tid, WaitStatus};
 use crate::proc;
 use crate::sys::ptrace::{interrupt, seize};
 
@@ -91,6 +91,26 @@ impl Tracer {
         }
     }
 
+    /// Tell of the children that a process had before we came. They are not
+    /// traced, and some of them may be zombies.
+    fn list_kin(&mut self, parent: Tgid, at: Moment, events: &mut Vec<Event>) {
+        for child in proc::children(parent).unwrap_or_default() {
+            if self.tasks.by_tid.contains_key(&child.leader()) {
+                continue;
+            }
+            let Some(stat) = proc::Stat::read(child) else {
+                continue;
+            };
+            let kin = Kin {
+                child,
+                image: Arc::new(proc::image(child)),
+                zombie: (stat.state == b'Z').then(|| WaitStatus::from_raw(stat.exit_code)),
+                ns: self.ns_pids(child).map(Arc::new),
+            };
+            events.push(self.event(at, parent.leader(), parent, EventKind::Kin(kin)));
+        }
+    }
+
     /// Enter a seized thread, and with its first thread the process.
     fn take_up(&mut self, tid: Tid, tgid: Tgid, parent: Option<Tgid>, events: &mut Vec<Event>) {
         let at = self.now();
@@ -107,12 +127,18 @@ impl Tracer {
             process.moved = true;
         }
         let image = (is_new && self.capture.images).then(|| Arc::new(proc::image(tgid)));
+        let rules = is_new && self.capture.rules;
+        let status = rules.then(|| proc::status(tgid.leader())).flatten();
         let found = Found {
             parent,
             image,
             ns,
             comm: self.capture.images.then(|| proc::comm(tid)).flatten(),
+            sigchld: status.and_then(|status| status.sigchld()),
         };
         events.push(self.event(at, tid, tgid, EventKind::Found(found)));
+        if rules {
+            self.list_kin(tgid, at, events);
+        }
     }
 }

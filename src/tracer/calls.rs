@@ -7,8 +7,8 @@ use crate::event::{
     Comm, Event, EventKind, Fetched, Moment, Named, TargetName, WaitEntry, WaitExit,
 };
 use crate::kernel::{
-    Abi, CLONE_NEWPID, CLONE_UNTRACED, CloneCall, Errno, IdType, NsPid, Rusage, RusageLayout,
-    SigInfo, SiginfoLayout, Signal, Tgid, WaitCall, WaitOptions, WaitStatus,
+    Abi, CLONE_NEWPID, CLONE_UNTRACED, CloneCall, Errno, IdType, NsPid, PR_SET_PDEATHSIG, RuleCall,
+    Rusage, RusageLayout, SigInfo, SiginfoLayout, Signal, Tgid, WaitCall, WaitOptions, WaitStatus,
 };
 use crate::proc;
 use crate::sys::ptrace::{How, Stopped};
@@ -87,7 +87,9 @@ impl Tracer {
             if let Some(abi) = abi {
                 self.other_entry(&stopped, abi, nr, args);
             }
+            let kind = abi.and_then(|abi| self.rule_entry(&stopped, abi, nr, args));
             self.go_on(stopped);
+            events.extend(kind.map(|kind| self.event(at, tid, tgid, kind)));
             return;
         };
         let words = Words {
@@ -101,6 +103,12 @@ impl Tracer {
         // the kernel's restart.
         entry.is_restart = task.is_restart(&words) && fates;
         entry.target = self.name_target(tgid, &entry);
+        if let Named::Id(IdType::PIDFD, fd) = entry.named
+            && self.capture.rules
+        {
+            // Once it is reaped the descriptor does not tell any more.
+            entry.pidfd = proc::pidfd_target(tgid, fd.cast_signed());
+        }
         if let Some(task) = self.tasks.by_tid.get_mut(&tid) {
             task.call = Some(Call {
                 entry: entry.clone(),
@@ -130,6 +138,44 @@ impl Tracer {
         {
             // The child would live under our filter with nobody to answer it.
             let _ = stopped.clear_argument_bits(u64::from(CLONE_UNTRACED));
+        }
+    }
+
+    /// A call that a rule needs to see.
+    fn rule_entry(
+        &self,
+        stopped: &Stopped,
+        abi: Abi,
+        nr: u64,
+        args: [u64; 6],
+    ) -> Option<EventKind> {
+        let call = abi.rule_call(nr).filter(|_| self.capture.rules)?;
+        let [first, second, ..] = args.map(|word| abi.argument(word));
+        let int = |word: u64| (word & 0xffff_ffff) as u32;
+        match call {
+            RuleCall::Sigaction => {
+                let sigchld = int(first).cast_signed() == Signal::CHLD.raw();
+                let mut bytes = [0; 16];
+                if !sigchld || second == 0 || stopped.read(second, &mut bytes).is_err() {
+                    return None;
+                }
+                Some(EventKind::SigchldSet(abi.sigaction_head(bytes).into()))
+            }
+            RuleCall::ExitGroup => {
+                let code = int(first).cast_signed();
+                (0x100..=0xffff)
+                    .contains(&code)
+                    .then_some(EventKind::ExitsWith(code))
+            }
+            RuleCall::Kill => {
+                let target = NsPid::new(int(first).cast_signed());
+                let signal = Signal::from_raw(int(second).cast_signed());
+                (signal.raw() != 0).then_some(EventKind::Kills { target, signal })
+            }
+            RuleCall::Prctl => (int(first) == PR_SET_PDEATHSIG).then(|| {
+                let signal = int(second).cast_signed();
+                EventKind::DeathSignalSet((signal != 0).then(|| Signal::from_raw(signal)))
+            }),
         }
     }
 
@@ -274,6 +320,7 @@ impl WaitEntry {
             rusage_at,
             is_restart: false,
             target: None,
+            pidfd: None,
         }
     }
 }

@@ -114,6 +114,7 @@ impl Tracer {
             image: None,
             ns,
             comm: proc::comm(tid),
+            sigchld: None,
         };
         events.push(self.event(at, tid, tgid, EventKind::Found(found)));
         self.stopped(stopped, first, events);

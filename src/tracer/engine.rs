@@ -38,6 +38,8 @@ pub(crate) struct Capture {
     /// Who adopts the children of a dead process, and after EFAULT which
     /// children are left.
     pub(crate) kinship: bool,
+    /// What only rules need.
+    pub(crate) rules: bool,
 }
 
 /// How file descriptors are named.
@@ -90,6 +92,7 @@ pub(crate) struct Tracer {
     /// Tasks that stopped or ended before their creator told of them.
     pub(super) early: Early,
     pub(super) capture: Capture,
+    sees_proc: bool,
     pub(super) follow: bool,
     pub(super) wanted: WaitCalls,
     /// Attached targets end with us instead of being detached.
@@ -125,7 +128,8 @@ impl Tracer {
     /// that calls this.
     pub(crate) fn new(settings: Settings, doorbell: Doorbell) -> Tracer {
         let mut capture = settings.capture;
-        if !proc::shows_our_namespace() {
+        let sees_proc = proc::shows_our_namespace();
+        if !sees_proc {
             // Every look-up would find somebody else.
             capture.images = false;
             capture.peers = false;
@@ -139,6 +143,7 @@ impl Tracer {
             root: None,
             early: Early::default(),
             capture,
+            sees_proc,
             follow: settings.follow,
             wanted: settings.wanted,
             kill_on_exit: settings.kill_on_exit,
@@ -157,6 +162,11 @@ impl Tracer {
     /// The moment that [`Moment`] counts from.
     pub(crate) fn start(&self) -> Instant {
         self.start
+    }
+
+    /// Whether `/proc` shows our own pid namespace.
+    pub(crate) fn sees_proc(&self) -> bool {
+        self.sees_proc
     }
 
     /// Whether it is known which interrupted waits are restarted.

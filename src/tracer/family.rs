@@ -6,11 +6,14 @@ use super::engine::{RootEnd, Tracer};
 use super::launch::FirstExec;
 use super::stop::Creation;
 use super::tasks::Task;
-use crate::event::{self, Created, Event, EventKind, Found, Image, Moment};
-use crate::kernel::{CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CloneCall, Tgid, Tid, WaitStatus};
+use crate::event::{self, Created, Event, EventKind, Found, Image, Moment, SigchldAction};
+use crate::kernel::{
+    CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CloneCall, Signal, Tgid, Tid, WaitStatus,
+};
 use crate::proc;
 use crate::sys::ptrace::{How, Stopped};
 use crate::sys::spawn::Report;
+use crate::sys::startup::Inherited;
 
 impl Tracer {
     /// fork, vfork or clone is about to return in the creator.
@@ -31,13 +34,17 @@ impl Tracer {
             let _ = stopped.resume(resume, None);
             return;
         };
-        let flags = clone_flags(&stopped);
-        let is_thread = match flags {
-            Some(flags) => flags & u64::from(CLONE_THREAD) != 0,
+        let wish = clone_wish(&stopped);
+        let is_thread = match wish {
+            Some(wish) => wish.flags & u64::from(CLONE_THREAD) != 0,
             // An ABI whose registers we cannot read, or memory gone.
             None => creation == Creation::Clone && proc::threads(tid).contains(&child),
         };
-        let flags = flags.unwrap_or(0);
+        let flags = wish.map_or(0, |wish| wish.flags);
+        let exit_signal = match wish {
+            Some(wish) => wish.exit_signal,
+            None => (creation == Creation::Fork).then_some(Signal::CHLD),
+        };
         let process = self.tasks.processes.get(&tgid);
         let parent = (flags & u64::from(CLONE_PARENT) != 0)
             .then(|| process.and_then(|process| process.parent))
@@ -73,6 +80,7 @@ impl Tracer {
             how,
             parent,
             ns,
+            exit_signal,
         };
         events.push(self.event(at, tid, tgid, EventKind::Created(created)));
         if let Some((stopped, first)) = self.early.take_stopped(child) {
@@ -128,11 +136,17 @@ impl Tracer {
         }
         let _ = stopped.resume(resume, None);
         if first != FirstExec::No {
+            let ignores = Inherited::get().ignores(Signal::CHLD.raw());
             let found = Found {
                 parent: None,
                 image: None,
                 ns: None,
                 comm: None,
+                sigchld: Some(if ignores {
+                    SigchldAction::Ignore
+                } else {
+                    SigchldAction::Default
+                }),
             };
             events.push(self.event(at, tid, tgid, EventKind::Found(found)));
         }
@@ -213,17 +227,33 @@ impl Tracer {
     }
 }
 
-/// The flags of the call that a task is making to create another, by its
-/// registers; clone3's lie in memory. `None` if they cannot be told.
-fn clone_flags(stopped: &Stopped) -> Option<u64> {
+/// What a call that creates a task asks for.
+#[derive(Clone, Copy)]
+struct Wish {
+    flags: u64,
+    exit_signal: Option<Signal>,
+}
+
+/// What the call asks for that a task is making, by its registers; clone3's
+/// arguments lie in memory. `None` if it cannot be told.
+fn clone_wish(stopped: &Stopped) -> Option<Wish> {
+    /// The signal in clone's flags (`CSIGNAL`).
+    const SIGNAL_BITS: u64 = 0xff;
     let (call, first) = stopped.registers().ok()?.creating_call()?;
-    match call {
-        CloneCall::Fork | CloneCall::Vfork => Some(0),
-        CloneCall::Clone => Some(first),
+    let (flags, signal) = match call {
+        CloneCall::Fork | CloneCall::Vfork => (0, u64::from(Signal::CHLD.raw().unsigned_abs())),
+        CloneCall::Clone => (first, first & SIGNAL_BITS),
         CloneCall::Clone3 => {
-            let mut flags = [0u8; 8];
-            stopped.read(first, &mut flags).ok()?;
-            Some(u64::from_ne_bytes(flags))
+            // struct clone_args: flags is the first word, exit_signal the fifth.
+            let mut words = [0u8; 40];
+            stopped.read(first, &mut words).ok()?;
+            let (flags, signal) = (words.first_chunk()?, words.last_chunk()?);
+            (u64::from_ne_bytes(*flags), u64::from_ne_bytes(*signal))
         }
-    }
+    };
+    let signal = i32::try_from(signal).ok().filter(|signal| *signal != 0);
+    Some(Wish {
+        flags,
+        exit_signal: signal.map(Signal::from_raw),
+    })
 }

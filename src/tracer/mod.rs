@@ -23,6 +23,7 @@ pub(crate) mod engine;
 mod family;
 pub(crate) mod launch;
 mod leave;
+mod observe;
 pub(crate) mod refusal;
 mod stop;
 mod tasks;

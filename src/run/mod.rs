@@ -1,36 +1,43 @@
 //! The run: joins tracer, ledger and outputs, and decides what signals to us
 //! mean.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+mod config;
+mod open;
+mod verdicts;
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::Signal as Sig;
 
-use crate::command::CommandLine;
+pub use config::{Colour, Config, Judging, OutputTo};
+
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::kernel::{Signal, Status, Tid, WaitCalls};
 use crate::ledger::Ledger;
-use crate::output::{
-    Clock, Destination, Output, Pids, Sink, Style, Styles, Target, Text, TextOptions,
-};
+use crate::output::{Clock, Destination, Output, Pids, Sink, Style, Styles, Text, TextOptions};
 use crate::pipe::PipeCommand;
 use crate::sys::doorbell::{Arrived, Doorbell};
+use crate::sys::seccomp::Filter;
 use crate::sys::startup::Inherited;
 use crate::sys::streams;
 use crate::sys::syscall_info::kernel_is_new_enough;
 use crate::tracer::{Capture, FdNames, RootEnd, Settings, Step, Tracer};
+use open::open;
+use verdicts::Verdicts;
 
 /// What is buffered is written at least this often; a line is never later
 /// than 100 ms.
 const FLUSH: Duration = Duration::from_millis(50);
 
+/// How long a command may take to end itself when its time is up.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Signals to us that we answer ourselves. SIGXFSZ, of a file that may not
 /// grow, must not end us: the write fails, and that is answered.
-const ANSWERED: [Sig; 8] = [
+const ANSWERED: [Sig; 9] = [
+    Sig::SIGUSR1,
     Sig::SIGXFSZ,
     Sig::SIGINT,
     Sig::SIGQUIT,
@@ -40,74 +47,6 @@ const ANSWERED: [Sig; 8] = [
     Sig::SIGTTIN,
     Sig::SIGTTOU,
 ];
-
-/// What to do: the meaning of the flags.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The command to launch, if any.
-    pub command: Option<CommandLine>,
-    /// Processes to attach to.
-    pub attach: Vec<i32>,
-    /// Follow children.
-    pub follow: bool,
-    /// Kill attached targets when the trace ends.
-    pub kill_on_exit: bool,
-    /// Run a launched family under a seccomp filter, where that is possible.
-    pub seccomp: bool,
-    /// The calls to show.
-    pub calls: WaitCalls,
-    /// Where the lines go.
-    pub output: OutputTo,
-    /// How they look.
-    pub text: TextOptions,
-    /// File descriptors with what they are: 0, 1 (`-y`) or 2 (`-yy`).
-    pub decode_fds: u8,
-    /// Colours.
-    pub colour: Colour,
-}
-
-/// Where the lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OutputTo {
-    /// Standard error.
-    Stderr,
-    /// `-o FILE`
-    File(PathBuf),
-    /// `-o '|command'`
-    Command(std::ffi::OsString),
-    /// `-ff -o FILE`: FILE.PID for each task.
-    PerTask(PathBuf),
-}
-
-/// When to use colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Colour {
-    /// On a terminal, unless `NO_COLOR` is set.
-    #[default]
-    Auto,
-    /// On standard error, whatever it is.
-    Always,
-    /// Never.
-    Never,
-}
-
-impl Colour {
-    /// Whether standard error gets colours. Files never do.
-    fn wanted(self) -> bool {
-        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        match self {
-            Colour::Always => true,
-            Colour::Never => false,
-            Colour::Auto if set("NO_COLOR") => false,
-            Colour::Auto => {
-                let forced = std::env::var_os("CLICOLOR_FORCE")
-                    .is_some_and(|value| !value.is_empty() && value != "0");
-                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-                forced || (io::stderr().is_terminal() && !dumb)
-            }
-        }
-    }
-}
 
 /// Trace as `config` says, to the end.
 #[must_use]
@@ -141,6 +80,11 @@ struct Run<'a> {
     /// The signal that made us detach.
     ended_by: Option<Sig>,
     killing: bool,
+    verdicts: Option<Verdicts>,
+    /// When the trace ends at the latest (`--duration`).
+    until: Option<Instant>,
+    /// That moment has passed, and the command was asked to end.
+    time_is_up: bool,
 }
 
 /// Why a run does not begin.
@@ -180,24 +124,35 @@ impl<'a> Run<'a> {
         // Words that are wrong are told before anybody is traced. A child that
         // is not followed would be under the filter with nobody to answer it.
         let filtered = config.seccomp && config.follow;
+        let judged = config.judging.is_some();
+        let filter = filtered.then(|| Filter::new(wanted(config), judged));
         let program = match &config.command {
-            Some(command) => Some(command.program(filtered.then_some(config.calls))?),
+            Some(command) => Some(command.program(filter)?),
             None => None,
         };
         let clock = Clock::new(SystemTime::now() - tracer.start().elapsed());
-        let colours = config.output == OutputTo::Stderr && config.colour.wanted();
-        let styles = if colours {
-            Styles::coloured()
-        } else {
-            Styles::plain()
+        let styles = |wanted| {
+            if wanted {
+                Styles::coloured()
+            } else {
+                Styles::plain()
+            }
         };
+        let colours = config.colour.wanted();
+        let judging = config.judging.as_ref();
+        let mut verdicts =
+            judging.map(|judging| Verdicts::new(judging, styles(colours), config.follow));
+        if let Some(verdicts) = verdicts.as_mut().filter(|_| !tracer.sees_proc()) {
+            verdicts.miss("/proc shows another pid namespace, leaks and hangs are out of reach");
+        }
+        let colours = colours && config.output == OutputTo::Stderr;
         let text = TextOptions {
             fates: tracer.knows_fates(),
             ..config.text.clone()
         };
         let messages = Sink::descriptor(io::stderr(), Destination::Terminal);
         let mut run = Run {
-            text: Text::new(text, styles, clock, target, messages),
+            text: Text::new(text, styles(colours), clock, target, messages),
             config,
             tracer,
             ledger: Ledger::new(),
@@ -205,6 +160,9 @@ impl<'a> Run<'a> {
             refused: false,
             ended_by: None,
             killing: false,
+            verdicts,
+            until: config.duration.map(|duration| Instant::now() + duration),
+            time_is_up: false,
         };
         run.attach();
         if run.refused && run.ledger.tasks() == 0 {
@@ -239,6 +197,7 @@ impl<'a> Run<'a> {
             if !self.tracer.doorbell.is_armed() && self.text.wants_tick() {
                 self.tracer.doorbell.ring_after(FLUSH);
             }
+            self.arm();
             let step = self.tracer.step(&mut events);
             self.take(&mut events);
             match step {
@@ -246,6 +205,7 @@ impl<'a> Run<'a> {
                 Step::Rang => {
                     let signals = self.tracer.doorbell.take_signals();
                     self.answer(signals);
+                    self.consult(&mut events);
                     self.text.tick(self.tracer.now(), &self.ledger);
                 }
                 Step::JobStopped => {
@@ -256,18 +216,91 @@ impl<'a> Run<'a> {
                 Step::Over => break,
             }
         }
+        self.close();
         self.finish()
     }
 
     fn take(&mut self, events: &mut Vec<Event>) {
         for event in events.drain(..) {
             self.ledger.apply(&event);
+            if let Some(verdicts) = self.verdicts.as_mut().filter(|verdicts| verdicts.is_open()) {
+                verdicts.event(&event, &self.ledger);
+            }
             self.text.event(&event, &self.ledger);
+        }
+    }
+
+    // Rules.
+
+    /// Set the alarm for what rules and `--duration` wait for.
+    fn arm(&self) {
+        if let Some(until) = self.until {
+            let left = until.saturating_duration_since(Instant::now());
+            self.tracer.doorbell.ring_after(left);
+        }
+        let verdicts = self.verdicts.as_ref().filter(|verdicts| verdicts.is_open());
+        if let Some(due) = verdicts.and_then(|verdicts| verdicts.due_in(self.tracer.now())) {
+            self.tracer.doorbell.ring_after(due);
+        }
+    }
+
+    /// Give the rules what they wait for, and tell what cannot wait.
+    fn consult(&mut self, events: &mut Vec<Event>) {
+        if self.until.is_some_and(|until| Instant::now() >= until) {
+            self.until = None;
+            self.end_on_time();
+        }
+        let Some(verdicts) = self.verdicts.as_mut().filter(|verdicts| verdicts.is_open()) else {
+            return;
+        };
+        let questions = verdicts.questions(self.tracer.now(), &self.ledger);
+        if verdicts.wants_quiet() {
+            self.tracer.drain(events);
+        }
+        self.tracer.look(questions, events);
+        self.take(events);
+        let warnings = self.verdicts.as_mut().map(Verdicts::warnings);
+        for warning in warnings.unwrap_or_default() {
+            self.text.message(&warning);
+        }
+    }
+
+    /// The trace is over for the rules, though tracees may live on.
+    fn close(&mut self) {
+        if self.verdicts.as_mut().is_some_and(Verdicts::close) {
+            let over = self.tracer.conclude();
+            self.ledger.apply(&over);
+            if let Some(verdicts) = &mut self.verdicts {
+                verdicts.event(&over, &self.ledger);
+            }
+        }
+    }
+
+    /// `--duration` is over: attached processes go on, a command is ended, by
+    /// force if it does not end itself.
+    fn end_on_time(&mut self) {
+        self.close();
+        if std::mem::replace(&mut self.time_is_up, true) {
+            self.tracer.kill_all(false);
+            return;
+        }
+        self.let_go();
+        if self.config.command.is_some() {
+            self.text
+                .message("the time is up (--duration); ending the command");
+            self.tracer.forward(Signal::TERM);
+            self.until = Some(Instant::now() + PATIENCE);
         }
     }
 
     /// Signals to us.
     fn answer(&mut self, signals: Arrived) {
+        if signals.has(Sig::SIGUSR1)
+            && let Some(verdicts) = &self.verdicts
+        {
+            let report = verdicts.so_far(self.tracer.now(), &self.ledger);
+            let _ = io::stderr().write_all(report.as_bytes());
+        }
         let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
         let Some(signal) = ending.into_iter().find(|signal| signals.has(*signal)) else {
             return;
@@ -276,6 +309,7 @@ impl<'a> Run<'a> {
         match (&self.config.command, self.tracer.root_lives()) {
             (None, _) => {
                 self.ended_by = Some(signal);
+                self.close();
                 self.let_go();
             }
             // The root got it from the terminal too, and decides.
@@ -326,6 +360,16 @@ impl<'a> Run<'a> {
             complain(&format!("cannot write the output: {error}"));
             return Exit::Failed;
         }
+        let never_ran = matches!(end, Some(RootEnd::NeverRan(_)));
+        let verdicts = self.verdicts.filter(|_| !never_ran);
+        let fails = match verdicts.map(|verdicts| verdicts.report(&self.ledger)) {
+            Some(Err(error)) => {
+                complain(&format!("cannot write the report: {error}"));
+                return Exit::Failed;
+            }
+            Some(Ok(fails)) => fails,
+            None => false,
+        };
         match (end, &self.config.command) {
             (Some(RootEnd::NeverRan(report)), Some(command)) => {
                 let (sentence, exit) = command.explain(report);
@@ -333,6 +377,7 @@ impl<'a> Run<'a> {
                 exit
             }
             _ if self.refused => Exit::Failed,
+            _ if fails => Exit::Findings,
             (Some(RootEnd::Ended(status)), _) => match status.decode() {
                 Status::Signaled { signal, .. } => Exit::Signal(signal.raw()),
                 Status::Exited(code) => Exit::Code(code),
@@ -360,77 +405,21 @@ fn settings(config: &Config) -> Settings {
             },
             namespaces: annotated || config.text.pids != Pids::Plain,
             // The signal frames of x86 are those we can read.
-            fates: annotated
-                && config.calls != WaitCalls::default()
-                && cfg!(any(target_arch = "x86_64", target_arch = "x86")),
+            fates: annotated && cfg!(any(target_arch = "x86_64", target_arch = "x86")),
             kinship: annotated,
+            rules: config.judging.is_some(),
         },
         follow: config.follow,
-        wanted: config.calls,
+        wanted: wanted(config),
         kill_on_exit: config.kill_on_exit,
     }
 }
 
-/// Open where the lines go, before anybody is traced.
-fn open(to: &OutputTo, pipe: &mut Option<PipeCommand>) -> Result<Target, String> {
-    Ok(match to {
-        OutputTo::Stderr => {
-            let destination = if io::stderr().is_terminal() {
-                Destination::Terminal
-            } else {
-                Destination::File
-            };
-            Target::Stderr(Sink::descriptor(io::stderr(), destination))
-        }
-        OutputTo::File(path) if path == "-" => {
-            Target::File(Sink::descriptor(io::stdout(), Destination::File))
-        }
-        OutputTo::File(path) => Target::File(
-            file(path.clone())
-                .map_err(|error| format!("cannot write to {} (-o): {error}", path.display()))?,
-        ),
-        OutputTo::Command(command) => {
-            let (started, writer) = PipeCommand::start(command).map_err(|error| {
-                format!(
-                    "cannot pipe to {:?} (-o): {error}",
-                    command.to_string_lossy()
-                )
-            })?;
-            *pipe = Some(started);
-            Target::File(Sink::descriptor(writer, Destination::File))
-        }
-        OutputTo::PerTask(prefix) => {
-            let prefix = prefix.clone();
-            let directory = prefix.parent().filter(|path| !path.as_os_str().is_empty());
-            if let Some(directory) = directory.filter(|path| !path.is_dir()) {
-                return Err(format!(
-                    "cannot write to {}.PID (-o): {} is no directory",
-                    prefix.display(),
-                    directory.display()
-                ));
-            }
-            Target::Each(Box::new(move |tid| {
-                let mut name = prefix.clone().into_os_string();
-                name.push(format!(".{tid}"));
-                file(name.into())
-            }))
-        }
-    })
-}
-
-fn file(path: PathBuf) -> io::Result<Sink> {
-    if path.as_os_str().as_bytes().is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the name is empty",
-        ));
-    }
-    let mut options = OpenOptions::new();
-    let file: File = options.write(true).create(true).truncate(true).open(path)?;
-    let destination = if file.is_terminal() {
-        Destination::Terminal
+/// The waits that must stop: rules need them all, whichever are shown.
+fn wanted(config: &Config) -> WaitCalls {
+    if config.judging.is_some() {
+        WaitCalls::ALL
     } else {
-        Destination::File
-    };
-    Ok(Sink::file(file, destination))
+        config.calls
+    }
 }

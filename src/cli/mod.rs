@@ -3,6 +3,9 @@
 //! What the user typed (`Flags`) becomes what is meant ([`Config`]) here and
 //! nowhere else.
 
+mod judging;
+mod sets;
+
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
@@ -10,18 +13,22 @@ use std::path::PathBuf;
 use clap::error::ContextKind;
 use clap::{ArgAction, Parser, ValueEnum};
 
-use crate::command::{CommandLine, EnvChange};
+use crate::command::CommandLine;
 use crate::exit::Exit;
-use crate::kernel::{Signal, WaitCall, WaitCalls};
+use crate::kernel::WaitCalls;
 use crate::output::{Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock};
 use crate::run::{Colour, Config, OutputTo, complain};
+use judging::{JudgingFlags, seconds};
+use sets::{env_change, parse_calls, parse_signals, parse_statuses, pids};
 
 const EXAMPLES: &str = "\
 Examples:
   wait4-strace -- make -j4             what every wait of a build did
   wait4-strace -p \"$(pgrep -d, nginx)\" running servers; ^C detaches
   wait4-strace -o trace.log -- ./run   the lines to a file
-  wait4-strace --strace -- ./run       exactly strace's lines";
+  wait4-strace --strace -- ./run       exactly strace's lines
+  wait4-strace --fail-on error -- ./ci exit with 120 if a status was lost
+  wait4-strace --explain stolen-child  what a finding means";
 
 /// See how a program waits for its children: every wait4, waitid and waitpid
 /// of the whole family of processes, decoded, with what it did.
@@ -178,6 +185,17 @@ struct Flags {
           hide_possible_values = true, hide_default_value = true,
           help_heading = "How to show it")]
     colour: When,
+
+    #[command(flatten)]
+    judging: JudgingFlags,
+    /// End the trace after so many seconds, and report
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        hide_short_help = true,
+        help_heading = "What to trace"
+    )]
+    duration: Option<String>,
 }
 
 /// When to use colours; files never have any.
@@ -228,7 +246,12 @@ pub fn parse() -> Result<Config, Exit> {
         complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
         Exit::Failed
     })?;
-    flags.mean().map_err(|sentence| {
+    let meant = match flags.judging.explain() {
+        Some(Ok(())) => return Err(Exit::Code(0)),
+        Some(Err(sentence)) => Err(sentence),
+        None => flags.mean(),
+    };
+    meant.map_err(|sentence| {
         complain(&sentence);
         Exit::Failed
     })
@@ -278,6 +301,15 @@ impl Flags {
                 }
             }
         }
+        text.calls = calls;
+        let judging = self.judging.mean(self.quiet)?;
+        if let Some(flag) = self.judging.beside_strace().filter(|_| self.strace) {
+            return Err(format!(
+                "{flag} means nothing with --strace, which shows strace's lines and no findings"
+            ));
+        }
+        let duration = self.duration.as_deref().map(seconds).transpose();
+        let duration = duration.map_err(|why| format!("--duration: {why}"))?;
         let output = self.output_to()?;
         if output != OutputTo::Stderr && attach.is_empty() {
             // As strace does: with the lines in a file, standard error is the
@@ -300,6 +332,8 @@ impl Flags {
             text,
             decode_fds: self.decode_fds,
             colour: self.colour.into(),
+            judging: (!self.strace).then_some(judging),
+            duration,
         })
     }
 
@@ -335,6 +369,7 @@ impl Flags {
             },
             follow: !self.no_follow,
             shown: Shown::ALL,
+            calls: WaitCalls::ALL,
             fates: true,
         })
     }
@@ -371,158 +406,11 @@ impl Flags {
     }
 }
 
-/// Pids, separated by commas or white space, as `pidof` and `pgrep` print them.
-fn pids(lists: &[OsString]) -> Result<Vec<i32>, String> {
-    let own = i32::try_from(std::process::id()).unwrap_or(0);
-    let mut found = Vec::new();
-    for list in lists {
-        let text = list.to_string_lossy();
-        let words = text.split(|c: char| c == ',' || c.is_whitespace());
-        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-        if words.is_empty() {
-            return Err("-p wants a pid, and this list is empty: \
-                        perhaps the process that was looked for does not run"
-                .into());
-        }
-        for word in words {
-            let pid = match word.parse::<i32>() {
-                Ok(0) => Err("pid 0 is no process".to_owned()),
-                Ok(pid) if pid == own => Err(format!("{pid} is wait4-strace itself")),
-                Ok(pid) if pid > 0 => Ok(pid),
-                _ => Err(format!(
-                    "{word:?} is no pid: a pid is a number from 1 to {}",
-                    i32::MAX
-                )),
-            };
-            let pid = pid.map_err(|why| {
-                format!("cannot attach: {why}; `pgrep -a NAME` finds the pids of those that run")
-            })?;
-            if !found.contains(&pid) {
-                found.push(pid);
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn env_change(word: &OsString) -> EnvChange {
-    let bytes = word.as_bytes();
-    match bytes.iter().position(|byte| *byte == b'=') {
-        Some(at) => {
-            let (name, value) = bytes.split_at(at);
-            EnvChange::Set(
-                OsString::from_vec(name.to_vec()),
-                OsString::from_vec(value.get(1..).unwrap_or(&[]).to_vec()),
-            )
-        }
-        None => EnvChange::Unset(word.clone()),
-    }
-}
-
-/// The words of a set, and whether they are excluded (`!` in front).
-fn set_words(set: &str) -> (bool, impl Iterator<Item = &str>) {
-    let (negated, words) = match set.strip_prefix('!') {
-        Some(rest) => (true, rest),
-        None => (false, set),
-    };
-    (negated, words.split(',').map(str::trim))
-}
-
-fn signal_names() -> Vec<&'static str> {
-    (1..32)
-        .filter_map(|number| Signal::from_raw(number).name())
-        .collect()
-}
-
-/// ` (do you mean NAME?)` for the name that a word was most likely meant to be.
-fn nearest(word: &str, names: &[&str]) -> String {
-    const LIKE_ENOUGH: f64 = 0.7;
-    let word = word.to_lowercase();
-    let likeness = |name: &str| strsim::jaro_winkler(&word, &name.to_lowercase());
-    let best = names
-        .iter()
-        .map(|name| (likeness(name), *name))
-        .filter(|(likeness, _)| *likeness > LIKE_ENOUGH)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b));
-    best.map_or_else(String::new, |(_, name)| format!(" (do you mean {name}?)"))
-}
-
-fn parse_calls(set: &str) -> Result<WaitCalls, String> {
-    let (negated, words) = set_words(set);
-    let mut calls = WaitCalls::default();
-    for word in words {
-        match word {
-            "wait" | "all" => calls = WaitCalls::ALL,
-            "none" => {}
-            "wait4" => calls.wait4 = true,
-            "waitid" => calls.waitid = true,
-            "waitpid" => calls.waitpid = true,
-            _ => {
-                return Err(format!(
-                    "{word:?} is no call to trace (-e trace=){}; there are wait4, waitid, waitpid, \
-                     wait (all three) and none, and strace traces others",
-                    nearest(word, &["wait4", "waitid", "waitpid", "none"])
-                ));
-            }
-        }
-    }
-    if negated {
-        calls = WaitCalls {
-            wait4: !calls.has(WaitCall::Wait4),
-            waitid: !calls.has(WaitCall::Waitid),
-            waitpid: !calls.has(WaitCall::Waitpid),
-        };
-    }
-    Ok(calls)
-}
-
-fn parse_signals(set: &str) -> Result<SignalSet, String> {
-    let (negated, words) = set_words(set);
-    let mut bits = 0u64;
-    for word in words {
-        bits |= match word {
-            "all" => u64::MAX,
-            "none" => 0,
-            _ => {
-                let signal = Signal::from_name(word).ok_or_else(|| {
-                    format!(
-                        "{word:?} is no signal (-e signal=){}; there are numbers, names as \
-                         `kill -l` lists them, and SIGRT_1 to SIGRT_32",
-                        nearest(word, &signal_names())
-                    )
-                })?;
-                1 << (signal.raw() - 1)
-            }
-        };
-    }
-    Ok(SignalSet(if negated { !bits } else { bits }))
-}
-
-fn parse_statuses(set: &str) -> Result<Shown, String> {
-    let (negated, words) = set_words(set);
-    let mut shown = Shown::NONE;
-    for word in words {
-        match word {
-            "all" => shown = Shown::ALL,
-            "none" | "unavailable" => {}
-            "successful" => shown.successful = true,
-            "failed" => shown.failed = true,
-            "unfinished" => shown.unfinished = true,
-            "detached" => shown.detached = true,
-            _ => {
-                return Err(format!(
-                    "{word:?} is no result (-e status=): there are successful, failed, \
-                     unfinished, detached, all and none"
-                ));
-            }
-        }
-    }
-    Ok(if negated { shown.complement() } else { shown })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::EnvChange;
+    use crate::kernel::Signal;
     use clap::CommandFactory;
 
     fn config(words: &[&str]) -> Result<Config, String> {

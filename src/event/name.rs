@@ -1,0 +1,88 @@
+//! Names that a tracee chose.
+
+use std::fmt;
+
+/// A task's name (`/proc/TID/comm`): at most 15 bytes.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Comm {
+    bytes: [u8; 15],
+    length: u8,
+}
+
+impl Comm {
+    /// The first 15 bytes of `name`.
+    #[must_use]
+    pub fn new(name: &[u8]) -> Comm {
+        let mut bytes = [0; 15];
+        let mut length = 0;
+        for (to, from) in bytes.iter_mut().zip(name) {
+            *to = *from;
+            length += 1;
+        }
+        Comm { bytes, length }
+    }
+
+    /// The bytes of the name.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or(&[])
+    }
+}
+
+impl fmt::Display for Comm {
+    /// The name, with control bytes and quotes escaped: a tracee chooses it,
+    /// and it must not move the cursor of a terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        escape(self.as_bytes(), f)
+    }
+}
+
+impl fmt::Debug for Comm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
+}
+
+/// Write bytes that a tracee chose, so that they cannot harm a terminal:
+/// control characters and what is no UTF-8 become `\n`, `\33` and their like.
+///
+/// # Errors
+/// Those of the writer.
+pub fn escape(bytes: &[u8], f: &mut dyn fmt::Write) -> fmt::Result {
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' => f.write_str("\\n")?,
+                '\t' => f.write_str("\\t")?,
+                '\r' => f.write_str("\\r")?,
+                '\\' => f.write_str("\\\\")?,
+                '"' => f.write_str("\\\"")?,
+                c if c.is_control() => write!(f, "\\{:o}", u32::from(c))?,
+                c => f.write_char(c)?,
+            }
+        }
+        for byte in chunk.invalid() {
+            write!(f, "\\{byte:o}")?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_a_tracee_chose_cannot_move_the_cursor() {
+        let comm = Comm::new(b"a\x1b[2Jb\n\xff and more than fifteen");
+        assert_eq!(comm.to_string(), "a\\33[2Jb\\n\\377 and mo");
+    }
+
+    #[test]
+    fn a_name_is_cut_after_fifteen_bytes() {
+        assert_eq!(
+            Comm::new(b"0123456789abcdefgh").as_bytes(),
+            b"0123456789abcde"
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! What the tracer looked up in `/proc` because a rule may need it.
+
+use crate::event::Comm;
+use crate::kernel::{SigactionHead, Tgid, Tid};
+
+/// What happens to a process when a child of it dies, as far as signals go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SigchldAction {
+    /// `SIG_DFL`
+    Default,
+    /// `SIG_IGN`: children are reaped by the kernel, their statuses are lost.
+    Ignore,
+    /// A handler runs.
+    Handler {
+        /// Its address; 0 where only `/proc` told of it.
+        address: u64,
+        /// `SA_NOCLDWAIT`: as `SIG_IGN`, but the handler runs.
+        no_wait: bool,
+        /// `SA_RESTART`: interrupted calls go on.
+        restarts: bool,
+    },
+    /// `SIG_DFL` with `SA_NOCLDWAIT`: as `SIG_IGN`.
+    DefaultNoWait,
+}
+
+impl From<SigactionHead> for SigchldAction {
+    fn from(head: SigactionHead) -> SigchldAction {
+        match head.handler {
+            0 if head.no_wait => SigchldAction::DefaultNoWait,
+            0 => SigchldAction::Default,
+            1 => SigchldAction::Ignore,
+            address => SigchldAction::Handler {
+                address,
+                no_wait: head.no_wait,
+                restarts: head.restarts,
+            },
+        }
+    }
+}
+
+impl SigchldAction {
+    /// Whether the kernel reaps children at once (`do_notify_parent` in
+    /// `kernel/signal.c`).
+    #[must_use]
+    pub fn reaps_for_us(self) -> bool {
+        matches!(
+            self,
+            SigchldAction::Ignore
+                | SigchldAction::DefaultNoWait
+                | SigchldAction::Handler { no_wait: true, .. }
+        )
+    }
+}
+
+/// What `/proc` said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Observation {
+    /// Of a child that died a while ago and was not reaped as far as we know.
+    Corpse(Corpse),
+    /// Of the children that a blocked wait waits for.
+    Stuck(Vec<Stuck>),
+    /// Of a process whose leading thread may have left it.
+    Leader(DeadLeader),
+}
+
+/// What a rule would like to know of `/proc`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// What has become of a child that died a while ago?
+    Corpse {
+        /// The child.
+        child: Tgid,
+        /// Who had it last.
+        parent: Tgid,
+    },
+    /// What do the children do that this thread is blocked on?
+    Stuck {
+        /// The thread.
+        tid: Tid,
+        /// Its process.
+        tgid: Tgid,
+        /// The children.
+        children: Vec<Tgid>,
+    },
+    /// Has the leading thread left this process?
+    Leader(Tgid),
+}
+
+/// A dead child, as `/proc` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Corpse {
+    /// The child.
+    pub child: Tgid,
+    /// Its state and who has it; `None` if it is gone: somebody reaped it.
+    pub zombie: Option<Owner>,
+}
+
+/// The parent of a zombie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Who it is now.
+    pub parent: Tgid,
+    /// The zombie's process group.
+    pub child_group: i32,
+    /// The parent's process group; 0 where it is not known.
+    pub group: i32,
+    /// Somebody else traces the zombie, and so withholds it from its parent.
+    pub traced: bool,
+    /// SIGCHLD is blocked in every thread of the parent, has a handler, and is
+    /// pending.
+    pub blocked_and_pending: bool,
+}
+
+/// A child that a blocked wait waits for, and what it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// The child.
+    pub child: Tgid,
+    /// What its leading thread is blocked in.
+    pub within: StuckIn,
+}
+
+/// What a thread is blocked in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StuckIn {
+    /// Something that no rule is about.
+    Other,
+    /// A write to or a read from a pipe.
+    Pipe {
+        /// It writes; else it reads.
+        writes: bool,
+        /// Its descriptor.
+        fd: i32,
+        /// The pipe.
+        inode: u64,
+        /// Who holds the other end.
+        others: Vec<PipeSide>,
+        /// Whether every process could be asked.
+        complete: bool,
+    },
+}
+
+/// A descriptor of the other end of a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PipeSide {
+    /// Whose.
+    pub tgid: Tgid,
+    /// Its name.
+    pub comm: Comm,
+    /// Its number.
+    pub fd: i32,
+}
+
+/// A process whose leading thread has ended by exit(2) while others live on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadLeader {
+    /// A thread that lives.
+    pub living: Tid,
+    /// How many live.
+    pub threads: usize,
+}

@@ -1,0 +1,151 @@
+//! Wait calls as they were given and as they ended.
+
+use super::{Comm, Moment};
+use crate::kernel::{
+    Abi, Errno, IdType, NsPid, Rusage, SigInfo, Tgid, WaitCall, WaitOptions, WaitStatus,
+};
+
+/// Something that lay in a tracee's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fetched<T> {
+    /// The pointer was NULL.
+    Null,
+    /// It was not read: the call wrote nothing there.
+    Unread {
+        /// The pointer.
+        addr: u64,
+    },
+    /// It could not be read.
+    Unreadable {
+        /// The pointer.
+        addr: u64,
+        /// Why not.
+        errno: Errno,
+    },
+    /// What was there.
+    Value {
+        /// The pointer.
+        addr: u64,
+        /// What was there.
+        value: T,
+    },
+}
+
+impl<T> Fetched<T> {
+    /// The value, if it was read.
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Fetched::Value { value, .. } => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// Whom a wait call names, by the words it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// wait4 and waitpid: a pid, a negated group, 0 or -1.
+    Pid(i32),
+    /// waitid: a type and an id, unsigned as strace prints it.
+    Id(IdType, u32),
+}
+
+impl Named {
+    /// The one process that is named.
+    #[must_use]
+    pub fn process(self) -> Option<NsPid> {
+        match self {
+            Named::Pid(pid) if pid > 0 => Some(NsPid::new(pid)),
+            Named::Id(IdType::PID, pid) => Some(NsPid::new(pid.cast_signed())),
+            Named::Pid(_) | Named::Id(..) => None,
+        }
+    }
+}
+
+/// The arguments of a wait call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitEntry {
+    /// Which call.
+    pub call: WaitCall,
+    /// Of which ABI; decided at each stop.
+    pub abi: Abi,
+    /// Whom it waits for.
+    pub named: Named,
+    /// Its options.
+    pub options: WaitOptions,
+    /// The pointer to the status, or for waitid to the siginfo.
+    pub result_at: u64,
+    /// The pointer to the rusage; 0 for waitpid, which has none.
+    pub rusage_at: u64,
+    /// Whether the kernel restarts a call that was interrupted.
+    pub is_restart: bool,
+    /// What stands behind the pid or file descriptor, if asked for.
+    pub target: Option<TargetName>,
+    /// The process behind a pidfd; -1 where it has been reaped.
+    pub pidfd: Option<i32>,
+}
+
+/// What stands behind the pid or descriptor that a wait names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetName {
+    /// The process's name (`-Y`).
+    Comm(Comm),
+    /// The descriptor's link in `/proc` (`-y`).
+    Link(Vec<u8>),
+    /// The pid that the pidfd refers to (`-yy`).
+    PidFd(i32),
+}
+
+/// The result of a wait call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitExit {
+    /// What the call was given.
+    pub entry: WaitEntry,
+    /// When it was given it; of a restarted call, the last time.
+    pub entered: Moment,
+    /// A pid or 0, or an error, kernel-internal ones included.
+    pub result: Result<NsPid, Errno>,
+    /// wait4's and waitpid's status word.
+    pub status: Fetched<WaitStatus>,
+    /// waitid's siginfo.
+    pub info: Fetched<SigInfo>,
+    /// The rusage of the child.
+    pub rusage: Fetched<Rusage>,
+    /// The name of the child in the result or siginfo, if asked for (`-Y`).
+    pub child: Option<Comm>,
+    /// After EFAULT: the children that the process still has, dead or alive.
+    pub remaining: Option<Vec<Tgid>>,
+}
+
+impl WaitExit {
+    /// Whether the kernel interrupted the call and may restart it.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        matches!(self.result, Err(errno) if errno.is_restart())
+    }
+
+    /// The child that the call reports and its status word, if it does.
+    ///
+    /// waitid tells the status in two fields; the word is made from them.
+    #[must_use]
+    pub fn reported(&self) -> Option<(NsPid, Option<WaitStatus>)> {
+        let pid = self.result.ok()?;
+        if self.entry.call == WaitCall::Waitid {
+            let (pid, status) = self.info.value()?.child()?;
+            return Some((pid, Some(status)));
+        }
+        (pid.raw() > 0).then(|| (pid, self.status.value().copied()))
+    }
+
+    /// Whether the call was a poll that found nothing.
+    #[must_use]
+    pub fn found_nothing(&self) -> bool {
+        let polls = self.entry.options.contains(WaitOptions::NOHANG);
+        polls
+            && match self.result {
+                Ok(pid) if self.entry.call != WaitCall::Waitid => pid.raw() == 0,
+                Ok(_) => self.info.value().is_some_and(|info| info.signo.raw() == 0),
+                Err(errno) => errno == Errno::CHILD,
+            }
+    }
+}

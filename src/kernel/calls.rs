@@ -1,0 +1,127 @@
+//! Calls beside the waits that decide what a wait finds, and their numbers
+//! (`arch/*/entry/syscalls/*.tbl`, `include/uapi/asm-generic/unistd.h`).
+
+use super::Abi;
+use super::abi::x32;
+
+/// A call that rules need to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleCall {
+    /// `rt_sigaction(signal, act, oldact, size)`
+    Sigaction,
+    /// `exit_group(code)`
+    ExitGroup,
+    /// `kill(pid, signal)`
+    Kill,
+    /// `prctl(option, …)`
+    Prctl,
+}
+
+impl RuleCall {
+    /// All of them.
+    pub const ALL: [RuleCall; 4] = [
+        RuleCall::Sigaction,
+        RuleCall::ExitGroup,
+        RuleCall::Kill,
+        RuleCall::Prctl,
+    ];
+}
+
+/// prctl's option that asks for a signal at the parent's death.
+pub const PR_SET_PDEATHSIG: u32 = 1;
+
+/// A sigaction's flag: children are not kept as zombies.
+const SA_NOCLDWAIT: u64 = 2;
+/// A sigaction's flag: interrupted calls go on.
+const SA_RESTART: u64 = 0x1000_0000;
+
+/// What `struct sigaction` begins with, as the kernel reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SigactionHead {
+    /// `SIG_DFL` is 0, `SIG_IGN` 1, anything else an address.
+    pub handler: u64,
+    /// `SA_NOCLDWAIT` is set.
+    pub no_wait: bool,
+    /// `SA_RESTART` is set.
+    pub restarts: bool,
+}
+
+impl Abi {
+    /// The number of `call`.
+    #[must_use]
+    pub const fn rule_number(self, call: RuleCall) -> u32 {
+        let (sigaction, exit_group, kill, prctl) = match self {
+            Abi::X86_64 => (13, 231, 62, 157),
+            Abi::X32 => (x32(512), x32(231), x32(62), x32(157)),
+            Abi::I386 => (174, 252, 37, 172),
+            Abi::Arm => (174, 248, 37, 172),
+            Abi::Aarch64 | Abi::Riscv64 => (134, 94, 129, 167),
+        };
+        match call {
+            RuleCall::Sigaction => sigaction,
+            RuleCall::ExitGroup => exit_group,
+            RuleCall::Kill => kill,
+            RuleCall::Prctl => prctl,
+        }
+    }
+
+    /// The call with this number, if rules need to see it.
+    #[must_use]
+    pub fn rule_call(self, nr: u64) -> Option<RuleCall> {
+        RuleCall::ALL
+            .into_iter()
+            .find(|call| u64::from(self.rule_number(*call)) == nr)
+    }
+
+    /// Read the head of a `struct sigaction`: two words.
+    #[must_use]
+    pub fn sigaction_head(self, bytes: [u8; 16]) -> SigactionHead {
+        let [a, b, c, d, e, f, g, h, tail @ ..] = bytes;
+        let (handler, flags) = match self {
+            Abi::I386 | Abi::Arm | Abi::X32 => (
+                u32::from_ne_bytes([a, b, c, d]).into(),
+                u32::from_ne_bytes([e, f, g, h]).into(),
+            ),
+            _ => (
+                u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+                u64::from_ne_bytes(tail),
+            ),
+        };
+        SigactionHead {
+            handler,
+            no_wait: flags & SA_NOCLDWAIT != 0,
+            restarts: flags & SA_RESTART != 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_numbers_are_those_of_the_headers() {
+        let number = |call| i64::from(Abi::X86_64.rule_number(call));
+        assert_eq!(number(RuleCall::Sigaction), libc::SYS_rt_sigaction);
+        assert_eq!(number(RuleCall::ExitGroup), libc::SYS_exit_group);
+        assert_eq!(number(RuleCall::Kill), libc::SYS_kill);
+        assert_eq!(number(RuleCall::Prctl), libc::SYS_prctl);
+    }
+
+    #[test]
+    fn a_sigaction_is_two_words_of_its_abi() {
+        let mut bytes = [0; 16];
+        bytes[0] = 1;
+        bytes[4] = 2;
+        let narrow = Abi::I386.sigaction_head(bytes);
+        assert_eq!((narrow.handler, narrow.no_wait), (1, true));
+        bytes[4] = 0;
+        bytes[8..16].copy_from_slice(&0x1000_0000u64.to_ne_bytes());
+        let wide = Abi::X86_64.sigaction_head(bytes);
+        assert_eq!(
+            (wide.handler, wide.no_wait, wide.restarts),
+            (1, false, true)
+        );
+    }
+}

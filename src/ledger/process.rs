@@ -1,0 +1,167 @@
+//! What the ledger keeps of one process.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::namespaces::Levels;
+use super::sigchld::Sigchld;
+use super::waits::{Busy, Told, Waits, Way};
+use crate::event::{How, Image, Moment, NsPids};
+use crate::kernel::{Signal, Status, Tgid, Tid, WaitStatus};
+
+/// A process for good: pids are used again, this is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId(pub(super) u64);
+
+/// A process: alive, a zombie, or reaped a while ago.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// Who it is, whatever becomes of its pid.
+    pub id: ProcessId,
+    /// Its pid in the tracer's namespace.
+    pub tgid: Tgid,
+    /// Its real parent, as far as it is known.
+    pub parent: Option<Tgid>,
+    /// When it came into being, or under trace.
+    pub born: Stamp,
+    /// The thread that created it, and by which kind of call, if that was seen.
+    pub creator: Option<(Tid, How)>,
+    /// The process that created it, where its parent is another
+    /// (`CLONE_PARENT`).
+    pub cloned_by: Option<Tgid>,
+    /// What it executes.
+    pub image: Arc<Image>,
+    /// Its last exec, and what it was before.
+    pub executed: Option<(Stamp, Arc<Image>)>,
+    /// The signal that its end sends to its parent.
+    pub exit_signal: Option<Signal>,
+    /// When and how it ended.
+    pub ended: Option<End>,
+    /// When and by whom it was reaped.
+    pub reaped: Option<Reap>,
+    /// From whom it was adopted by its present parent, and when.
+    pub adopted: Option<(Stamp, Tgid)>,
+    /// Its last parent, which is dead; who has it now is not known.
+    pub(super) orphaned: Option<(Stamp, Tgid)>,
+    /// What happens to it at SIGCHLD.
+    pub sigchld: Sigchld,
+    /// The signal that it gets when the thread that created it dies.
+    pub death_signal: Option<Signal>,
+    /// In a group-stop: since when, and by which signal.
+    pub stopped: Option<(Stamp, Signal)>,
+    /// A thread of it is suspended until this child execs or exits.
+    pub vforking: Option<(Stamp, Tgid)>,
+    /// Its events are seen; else it lived before the attach.
+    pub is_traced: bool,
+    /// Its dead children that nobody reaped.
+    pub zombies: HashSet<Tgid>,
+    /// The waits that it made.
+    pub waits: Waits,
+    /// What waits told of it.
+    pub told: Told,
+    pub(super) busy: Busy,
+    pub(super) ns: Option<Arc<NsPids>>,
+    pub(super) levels: Levels,
+}
+
+/// The place of an event in the trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its number.
+    pub seq: u64,
+    /// Its time.
+    pub at: Moment,
+}
+
+/// The end of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// When the tracer reaped it, and so its parent could.
+    pub when: Stamp,
+    /// How.
+    pub status: WaitStatus,
+    /// What its parent had been busy with until then.
+    pub(super) parent_busy: Busy,
+}
+
+/// Who reaped a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reap {
+    /// The end of the call; of the kernel's reap, the death.
+    pub when: Stamp,
+    /// The thread that called; the leader of the parent for the kernel's reap.
+    pub by: Tid,
+    /// Its process.
+    pub by_process: Tgid,
+    /// By which kind of wait.
+    pub way: Way,
+    /// The call passed a place for the status.
+    pub took_status: bool,
+}
+
+impl Process {
+    /// Whether it has ended and nobody reaped it, as far as we know.
+    #[must_use]
+    pub fn is_zombie(&self) -> bool {
+        self.ended.is_some() && self.reaped.is_none()
+    }
+
+    /// Whether it is the first process of a pid namespace inside ours.
+    #[must_use]
+    pub fn is_namespace_init(&self) -> bool {
+        let chain = self.ns.as_ref().map(|ns| ns.chain.as_slice());
+        chain
+            .and_then(<[_]>::last)
+            .is_some_and(|pid| pid.raw() == 1)
+    }
+
+    /// The pid namespace that it lives in, where that is inside ours.
+    #[must_use]
+    pub fn namespace(&self) -> Option<u64> {
+        self.levels.last().copied().filter(|inode| *inode != 0)
+    }
+
+    /// Whether a wait for a child of this exit signal needs `__WALL` or
+    /// `__WCLONE`.
+    #[must_use]
+    pub fn is_clone_child(&self) -> bool {
+        self.exit_signal != Some(Signal::CHLD)
+    }
+
+    /// How long it has been dead, in nanoseconds.
+    #[must_use]
+    pub fn dead_for(&self, now: Moment) -> Option<u64> {
+        Some(now.since(self.ended?.when.at))
+    }
+
+    /// The signal that killed it.
+    #[must_use]
+    pub fn killed_by(&self) -> Option<Signal> {
+        match self.ended?.status.decode() {
+            Status::Signaled { signal, .. } => Some(signal),
+            _ => None,
+        }
+    }
+
+    /// What kept it from reaping, between the end of a child and `now`.
+    #[must_use]
+    pub fn busy_between(&self, end: &End, now: Moment) -> Busy {
+        self.busy_until(now).since(end.parent_busy)
+    }
+
+    /// What it has been busy with, up to `now`.
+    #[must_use]
+    pub(super) fn busy_until(&self, now: Moment) -> Busy {
+        let mut busy = self.busy;
+        if let Some((since, _)) = self.stopped {
+            busy.stopped += now.since(since.at);
+        }
+        if let Some((since, _)) = self.vforking {
+            busy.suspended += now.since(since.at);
+        }
+        if busy.blocked_threads > 0 {
+            busy.waiting += now.since(busy.blocked_since);
+        }
+        busy
+    }
+}

@@ -1,0 +1,173 @@
+//! What wait calls do to the ledger.
+
+use super::process::{Process, Reap};
+use super::processes::Ledger;
+use super::waits::{Brief, Outcome, Waiting, Way};
+use crate::event::{Event, WaitEntry, WaitExit};
+use crate::kernel::{Signal, Tgid, Tid, WaitCall, WaitOptions};
+
+impl Ledger {
+    /// The one process that a wait names, if it is known.
+    #[must_use]
+    pub fn target(&self, caller: Tgid, entry: &WaitEntry) -> Option<&Process> {
+        match entry.pidfd {
+            Some(pid) if pid > 0 => self.process(Tgid::new(pid)),
+            Some(_) => None,
+            None => self.recall(caller, entry.named.process()?),
+        }
+    }
+
+    pub(super) fn wait_entered(&mut self, event: &Event, entry: &WaitEntry) {
+        let target = self.target(event.tgid, entry).map(|process| process.tgid);
+        let waiting = Waiting::new(self.now, entry, target);
+        let Some(thread) = self.threads.get_mut(&event.tid) else {
+            return;
+        };
+        thread.waiting = Some(waiting);
+        thread.interrupted = None;
+        if waiting.blocks()
+            && let Some(process) = self.processes.get_mut(&event.tgid)
+        {
+            process.busy.enter(event.at);
+        }
+    }
+
+    /// A thread is in no wait any more. Returns the one that it was in.
+    pub(super) fn leave_wait(&mut self, tid: Tid) -> Option<Waiting> {
+        let at = self.now.at;
+        let thread = self.threads.get_mut(&tid)?;
+        let (waiting, tgid) = (thread.waiting.take()?, thread.tgid);
+        if waiting.blocks()
+            && let Some(process) = self.processes.get_mut(&tgid)
+        {
+            process.busy.leave(at);
+        }
+        Some(waiting)
+    }
+
+    pub(super) fn wait_ended(&mut self, event: &Event, exit: &WaitExit) {
+        let waiting = self.leave_wait(event.tid);
+        let target = waiting.and_then(|waiting| waiting.target);
+        let brief = Brief::new(event.tid, self.now, exit);
+        if exit.is_interrupted() {
+            if let Some(thread) = self.threads.get_mut(&event.tid) {
+                thread.interrupted = Some(brief);
+            }
+            return;
+        }
+        if exit.result == Err(crate::kernel::Errno::FAULT) {
+            self.faulted(event.tgid, exit, target);
+        }
+        self.record(event.tgid, &brief, target);
+    }
+
+    /// The fate of an interrupted wait.
+    pub(super) fn fate(&mut self, event: &Event, by: Signal, eintr: bool) {
+        let thread = self.threads.get_mut(&event.tid);
+        let Some(mut brief) = thread.and_then(|thread| thread.interrupted.take()) else {
+            return;
+        };
+        if eintr {
+            brief.when = self.now;
+            brief.outcome = Outcome::Eintr(by);
+            let target = brief.named.process();
+            let target = target.and_then(|pid| self.recall(event.tgid, pid));
+            let target = target.map(|process| process.tgid);
+            self.record(event.tgid, &brief, target);
+        }
+    }
+
+    fn record(&mut self, caller: Tgid, brief: &Brief, target: Option<Tgid>) {
+        if let Some(process) = self.processes.get_mut(&caller) {
+            process.waits.record(brief);
+        }
+        if let Some(child) = target.and_then(|target| self.processes.get_mut(&target)) {
+            child.told.named = Some(*brief);
+        }
+        let Some(child) = self.taken(caller, brief, target) else {
+            return;
+        };
+        let Some(process) = self.processes.get_mut(&child) else {
+            return;
+        };
+        process.told.last = Some(*brief);
+        if !brief.told_an_end() {
+            return;
+        }
+        if brief.options.contains(WaitOptions::NOWAIT) {
+            process.told.peeked = Some(*brief);
+            return;
+        }
+        // An end that was not seen: of a child that is not traced. A status
+        // is needed to know it from a stop.
+        if process.ended.is_none() {
+            let Outcome::Child(_, Some(status)) = brief.outcome else {
+                return;
+            };
+            process.ended = Some(super::process::End {
+                when: brief.when,
+                status,
+                parent_busy: super::Busy::default(),
+            });
+        }
+        self.counts.reaped += 1;
+        if let Some(parent) = self.processes.get_mut(&caller) {
+            let before = parent.waits.last_reaped.map_or(0, |(_, count)| count);
+            parent.waits.last_reaped = Some((child, before + 1));
+        }
+        let reap = Reap {
+            when: brief.when,
+            by: brief.tid,
+            by_process: caller,
+            way: brief.way(),
+            took_status: brief.takes_status,
+        };
+        self.reap(child, reap);
+    }
+
+    /// The child that a wait told of.
+    fn taken(&self, caller: Tgid, brief: &Brief, target: Option<Tgid>) -> Option<Tgid> {
+        let named = target.filter(|_| brief.way() == Way::Specific);
+        match brief.outcome {
+            Outcome::Child(pid, _) if pid.raw() > 0 => {
+                // By the descriptor the kernel knows it better than we by name.
+                let child = self.recall(caller, pid)?;
+                Some(named.unwrap_or(child.tgid))
+            }
+            // waitid without a siginfo does not say whom it took.
+            Outcome::Child(..) => named.filter(|tgid| {
+                let child = self.process(*tgid);
+                child.is_some_and(Process::is_zombie)
+            }),
+            Outcome::Nothing if !brief.takes_status && brief.call == WaitCall::Waitid => named
+                .filter(|tgid| {
+                    // Without a siginfo a poll succeeds in either case; it took a
+                    // child that was dead before it began.
+                    let ended = self.process(*tgid).and_then(|child| child.ended);
+                    ended.is_some_and(|end| end.when.at < brief.entered)
+                }),
+            _ => None,
+        }
+    }
+
+    /// EFAULT may have consumed a child: what was a zombie and is no more.
+    fn faulted(&mut self, caller: Tgid, exit: &WaitExit, target: Option<Tgid>) {
+        let Some(remaining) = &exit.remaining else {
+            return;
+        };
+        if exit.entry.options.contains(WaitOptions::NOWAIT) {
+            return;
+        }
+        let zombies = self.unreaped(caller);
+        let gone = zombies.filter(|child| !remaining.contains(&child.tgid));
+        // One that died long before may be gone for another reason; what the
+        // call named or what died within it was taken by it.
+        let certain = gone.filter(|child| {
+            target == Some(child.tgid) || child.ended.is_some_and(|end| end.when.at >= exit.entered)
+        });
+        let certain: Vec<Tgid> = certain.map(|child| child.tgid).collect();
+        if let [child] = certain.as_slice() {
+            self.bury(*child, Way::Fault);
+        }
+    }
+}

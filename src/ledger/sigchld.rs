@@ -1,0 +1,101 @@
+//! What happens to a process at SIGCHLD, and by whose doing.
+
+use super::process::Stamp;
+use crate::event::{Comm, SigchldAction};
+
+/// The disposition of SIGCHLD, with its history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sigchld {
+    /// What happens; `None` where it is not known.
+    pub action: Option<SigchldAction>,
+    /// The program started with it: it was ignored already at its exec.
+    pub is_inherited: bool,
+    /// The name of the program that chose to ignore it; `None` where that was
+    /// before the trace.
+    pub chosen_by: Option<Comm>,
+    /// When the present program set it.
+    pub set: Option<Stamp>,
+    /// A handler was replaced by another: the addresses of both, and when.
+    pub replaced: Option<(u64, u64, Stamp)>,
+}
+
+impl Sigchld {
+    /// As it was found when the trace began.
+    pub(super) fn found(action: Option<SigchldAction>) -> Sigchld {
+        Sigchld {
+            action,
+            is_inherited: action == Some(SigchldAction::Ignore),
+            ..Sigchld::default()
+        }
+    }
+
+    /// The program sets it.
+    pub(super) fn set(&mut self, action: SigchldAction, by: Comm, when: Stamp) {
+        let address = |action| match action {
+            Some(SigchldAction::Handler { address, .. }) if address != 0 => Some(address),
+            _ => None,
+        };
+        if let (Some(old), Some(new)) = (address(self.action), address(Some(action)))
+            && old != new
+        {
+            self.replaced = Some((old, new, when));
+        }
+        self.action = Some(action);
+        self.is_inherited = false;
+        self.chosen_by = Some(by);
+        self.set = Some(when);
+    }
+
+    /// Across an exec `SIG_IGN` stays, handlers and `SA_NOCLDWAIT` go.
+    pub(super) fn execute(&mut self) {
+        *self = match self.action {
+            Some(SigchldAction::Ignore) => Sigchld {
+                action: self.action,
+                is_inherited: true,
+                chosen_by: self.chosen_by,
+                ..Sigchld::default()
+            },
+            Some(_) => Sigchld {
+                action: Some(SigchldAction::Default),
+                ..Sigchld::default()
+            },
+            None => Sigchld::default(),
+        };
+    }
+
+    /// Whether the kernel reaps the children; `None` where it is not known.
+    #[must_use]
+    pub fn reaps_for_us(&self) -> Option<bool> {
+        Some(self.action?.reaps_for_us())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignoring_is_kept_across_an_exec_and_nothing_else() {
+        let handler = SigchldAction::Handler {
+            address: 7,
+            no_wait: true,
+            restarts: false,
+        };
+        let when = Stamp::default();
+        let after = |action| {
+            let mut sigchld = Sigchld::default();
+            sigchld.set(action, Comm::new(b"launcher"), when);
+            sigchld.execute();
+            sigchld
+        };
+        let kept = after(SigchldAction::Ignore);
+        assert_eq!(kept.reaps_for_us(), Some(true));
+        assert!(kept.is_inherited);
+        assert_eq!(kept.chosen_by, Some(Comm::new(b"launcher")));
+        assert_eq!(after(handler).reaps_for_us(), Some(false));
+        assert_eq!(
+            after(SigchldAction::DefaultNoWait).reaps_for_us(),
+            Some(false)
+        );
+    }
+}

@@ -1,0 +1,326 @@
+//! The report: what is wrong, in rustc's shape. Pure: findings in, text out.
+
+mod words;
+
+use std::fmt::{self, Write};
+
+use super::styles::Styles;
+use crate::event::{Named, escape};
+use crate::kernel::{IdType, Status, WaitStatus};
+use crate::ledger::{Brief, Counts, Outcome, Waiting};
+use crate::rules::{Deed, Evidence, Finding, Form, Party, RuleId, Severity, Victim};
+
+/// How much of a command line is shown.
+const MOST_OF_A_COMMAND: usize = 72;
+
+/// What is told when a trace is over, or so far.
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// What was found.
+    pub findings: &'a [Finding],
+    /// How many processes there were.
+    pub counts: Counts,
+    /// What was out of sight, a clause each.
+    pub unseen: &'a [String],
+    /// Its colours.
+    pub styles: Styles,
+    /// The last line is wanted.
+    pub summary: bool,
+}
+
+impl Report<'_> {
+    /// The whole text; a clean run is one line.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut to = String::new();
+        let mut sorted: Vec<&Finding> = self.findings.iter().collect();
+        sorted.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.when.at));
+        for finding in sorted {
+            // Writing to a String cannot fail.
+            let _ = self.finding(&mut to, finding);
+            to.push('\n');
+        }
+        if !self.unseen.is_empty() {
+            let _ = writeln!(to, "wait4-strace: partial view: {}", self.unseen.join("; "));
+        }
+        if self.summary {
+            let _ = writeln!(to, "wait4-strace: {}", self.summary());
+        }
+        to
+    }
+
+    /// `3 processes, 2 reaped, 0 zombies left; 1 error`
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let Counts { processes, reaped } = self.counts;
+        let left: u64 = self.findings.iter().filter_map(left_behind).sum();
+        let levels = [Severity::Error, Severity::Warning, Severity::Info];
+        let found = levels.into_iter().filter_map(|level| {
+            let all = self.findings.iter();
+            let count = all.filter(|finding| finding.severity == level).count();
+            let name = level.name();
+            let many = if count == 1 || level == Severity::Info {
+                ""
+            } else {
+                "s"
+            };
+            (count > 0).then(|| format!("{count} {name}{many}"))
+        });
+        let found: Vec<String> = found.collect();
+        let found = if found.is_empty() {
+            "no findings".to_owned()
+        } else {
+            found.join(", ")
+        };
+        format!(
+            "{}, {reaped} reaped, {} left; {found}",
+            plural(processes, "process", "processes"),
+            plural(left, "zombie", "zombies")
+        )
+    }
+
+    fn finding(&self, to: &mut String, finding: &Finding) -> fmt::Result {
+        let style = match finding.severity {
+            Severity::Error => self.styles.wrong,
+            Severity::Warning => self.styles.warned,
+            Severity::Info => self.styles.dim,
+        };
+        let head = format!("{}[{}]", finding.severity.name(), finding.rule.name());
+        writeln!(to, "{}: {}", style.style(head), words::sentence(finding))?;
+        let dim = self.styles.dim;
+        writeln!(to, "  parent  {}", Command(&finding.parent))?;
+        for child in &finding.children {
+            writeln!(to, "  child   {}", Life(child))?;
+        }
+        let listed = finding.children.len() as u64;
+        if finding.count > listed {
+            writeln!(to, "  child   … and {} more", finding.count - listed)?;
+        }
+        self.evidence(to, &finding.evidence)?;
+        writeln!(to, "  = help: {}", words::advice(finding))?;
+        let more = format!(
+            "= note: more: wait4-strace --explain {}",
+            finding.rule.name()
+        );
+        writeln!(to, "  {}", dim.style(more))
+    }
+
+    /// The chain of evidence, in columns.
+    fn evidence(&self, to: &mut String, lines: &[Evidence]) -> fmt::Result {
+        let rows = lines.iter().map(|line| {
+            let at = Offset(line.when.at.0).to_string();
+            let who = if line.tid == line.tgid.leader() {
+                line.tgid.to_string()
+            } else {
+                format!("{}/{}", line.tgid, line.tid)
+            };
+            let did = Did(&line.deed).to_string();
+            [at, who, line.comm.to_string(), did]
+        });
+        let rows: Vec<[String; 4]> = rows.collect();
+        let width = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let (when, who, comm, did) = (width(0), width(1), width(2), width(3));
+        for ([at, id, name, deed], line) in rows.iter().zip(lines) {
+            let remark = line.remark;
+            let did = if remark.is_empty() { 0 } else { did };
+            let gap = if remark.is_empty() { "" } else { "  " };
+            write!(
+                to,
+                "  |  {at:>when$}  {id:<who$}  {name:<comm$}  {deed:<did$}{gap}"
+            )?;
+            writeln!(to, "{}", self.styles.dim.style(remark))?;
+        }
+        Ok(())
+    }
+}
+
+/// A warning while the trace goes on.
+#[must_use]
+pub fn warning(finding: &Finding) -> String {
+    let Finding { severity, rule, .. } = finding;
+    let sentence = words::sentence(finding);
+    format!("{}[{}]: {sentence}", severity.name(), rule.name())
+}
+
+/// How many zombies a finding tells of that nobody reaped.
+fn left_behind(finding: &Finding) -> Option<u64> {
+    let leaks = RuleId::ParentStopped..=RuleId::ZombieLeak;
+    let is_leak = leaks.contains(&finding.rule)
+        && !matches!(finding.facts.form, Form::Latent | Form::Refused);
+    is_leak.then_some(finding.count)
+}
+
+fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// How a process ended, as a clause.
+fn how_it_ended(status: WaitStatus) -> String {
+    match status.decode() {
+        Status::Exited(code) => format!("exited with {code}"),
+        Status::Signaled { signal, core: true } => format!("was killed by {signal} (core dumped)"),
+        Status::Signaled { signal, .. } => format!("was killed by {signal}"),
+        _ => format!("ended with {:#x}", status.raw()),
+    }
+}
+
+/// `2415 sh`
+struct Name<'a>(&'a Party);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Name(party) = self;
+        write!(f, "{}", party.tgid)?;
+        if party.comm().as_bytes().is_empty() {
+            return Ok(());
+        }
+        write!(f, " {}", party.comm())
+    }
+}
+
+/// `2415 sh -c 'exit 3'`: as one would type it, cut where it is long.
+struct Command<'a>(&'a Party);
+
+impl fmt::Display for Command<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Command(party) = self;
+        if party.image.argv.is_empty() {
+            return Name(party).fmt(f);
+        }
+        write!(f, "{}", party.tgid)?;
+        let mut room = MOST_OF_A_COMMAND;
+        for word in &party.image.argv {
+            let mut shown = String::new();
+            escape(word, &mut shown)?;
+            let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
+            if shown.is_empty() || !shown.chars().all(plain) {
+                shown = format!("'{shown}'");
+            }
+            let length = shown.chars().count();
+            if length > room {
+                let cut: String = shown.chars().take(room).collect();
+                return write!(f, " {cut}…");
+            }
+            room -= length;
+            write!(f, " {shown}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A child and how it ended.
+struct Life<'a>(&'a Victim);
+
+impl fmt::Display for Life<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Life(child) = self;
+        write!(f, "{}", Command(&child.party))?;
+        let Some((when, status)) = child.ended else {
+            return f.write_str(", alive");
+        };
+        let at = Offset(when.at.0);
+        write!(f, ", {} at {at}", how_it_ended(status))
+    }
+}
+
+/// Seconds since the trace began.
+struct Offset(u64);
+
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.0 / 1000;
+        write!(f, "+{}.{:03} s", micros / 1_000_000, micros / 1000 % 1000)
+    }
+}
+
+/// A span of time: `1.2 s`, `15 ms`.
+struct Seconds(u64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        super::notes::Span(self.0).fmt(f)
+    }
+}
+
+/// A wait call by whom it waits for: `wait4(-1)`.
+struct Calls<'a>(Option<&'a Brief>);
+
+impl fmt::Display for Calls<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(brief) => {
+                write!(f, "{}({})", brief.call.name(), Whom(brief.named))
+            }
+            None => f.write_str("wait"),
+        }
+    }
+}
+
+struct Whom(Named);
+
+impl fmt::Display for Whom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Named::Pid(pid) => pid.fmt(f),
+            Named::Id(IdType::ALL, _) => f.write_str("P_ALL"),
+            Named::Id(kind, id) => write!(f, "{kind}, {}", id.cast_signed()),
+        }
+    }
+}
+
+/// A deed in a few words.
+struct Did<'a>(&'a Deed);
+
+impl fmt::Display for Did<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Deed::Waited(brief) => {
+                write!(f, "{}({}, …", brief.call.name(), Whom(brief.named))?;
+                if brief.options.raw() != 0 {
+                    write!(f, ", {}", brief.options)?;
+                }
+                f.write_str(") = ")?;
+                match brief.outcome {
+                    Outcome::Child(pid, _) => write!(f, "{pid}"),
+                    Outcome::Nothing => f.write_str("0"),
+                    Outcome::Eintr(by) => write!(f, "EINTR by {by}"),
+                    Outcome::Error(errno) => match errno.name() {
+                        Some(name) => f.write_str(name),
+                        None => write!(f, "-{}", errno.raw()),
+                    },
+                }
+            }
+            Deed::Waits(waiting) => Waits(waiting).fmt(f),
+            Deed::Ended(status) => f.write_str(&how_it_ended(*status)),
+            Deed::Born => f.write_str("was created"),
+            Deed::Executed(image) => write!(f, "executed {}", image.comm),
+            Deed::Exits(code) => write!(f, "exit_group({code})"),
+            Deed::Kills(whom, signal) => write!(f, "kill({whom}, {signal})"),
+            Deed::Handles(address) => write!(f, "set the SIGCHLD handler {address:#x}"),
+            Deed::IgnoresSigchld => f.write_str("ignored SIGCHLD"),
+            Deed::Stopped(signal) => write!(f, "stopped by {signal}"),
+            Deed::Got(signal) => write!(f, "got {signal}"),
+            Deed::ThreadEnded => f.write_str("the thread ended"),
+            Deed::Adopted(child) => write!(f, "adopted {child}"),
+            Deed::Vforked(child) => write!(f, "vforked {child}"),
+            Deed::OnPipe(true, fd) => write!(f, "write({fd}, …)"),
+            Deed::OnPipe(false, fd) => write!(f, "read({fd}, …)"),
+        }
+    }
+}
+
+struct Waits<'a>(&'a Waiting);
+
+impl fmt::Display for Waits<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Waits(waiting) = self;
+        write!(f, "{}({}, …", waiting.call.name(), Whom(waiting.named))?;
+        if waiting.options.raw() != 0 {
+            write!(f, ", {}", waiting.options)?;
+        }
+        f.write_str(" …")
+    }
+}

@@ -1,0 +1,138 @@
+//! Ends that the user did not expect (`--expect-exit`, `--expect-signal`), and
+//! who was told of them.
+
+use super::Case;
+use super::finding::{Evidence, Facts, Finding, Party};
+use super::table::RuleId;
+use crate::event::EventKind;
+use crate::kernel::{Signal, Status, WaitStatus};
+use crate::ledger::{Process, Stamp, Way};
+
+/// How processes may end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// With these codes; any if it is not said.
+    pub codes: Option<Vec<u8>>,
+    /// By these signals; none if only codes are said, any if nothing is.
+    pub signals: Option<Vec<Signal>>,
+}
+
+impl Expected {
+    /// Whether an end is as expected.
+    #[must_use]
+    pub fn admits(&self, status: WaitStatus) -> bool {
+        match status.decode() {
+            Status::Exited(code) => {
+                let codes = self.codes.as_ref();
+                codes.is_none_or(|codes| codes.contains(&code))
+            }
+            Status::Signaled { signal, .. } => match (&self.signals, &self.codes) {
+                (Some(signals), _) => signals.contains(&signal),
+                (None, codes) => codes.is_none(),
+            },
+            _ => true,
+        }
+    }
+
+    fn is_anything(&self) -> bool {
+        self.codes.is_none() && self.signals.is_none()
+    }
+}
+
+/// The family's memory: none but what is expected.
+#[derive(Clone, Debug)]
+pub(super) struct Ends {
+    expected: Expected,
+}
+
+impl Ends {
+    pub(super) fn new(expected: Expected) -> Ends {
+        Ends { expected }
+    }
+
+    pub(super) fn event(&self, case: &mut Case) {
+        if self.expected.is_anything() {
+            return;
+        }
+        let (event, ledger) = (case.event, case.ledger);
+        match &event.kind {
+            EventKind::WaitEnded(_) | EventKind::Observed(_) => {
+                if let Some(child) = ledger.just_reaped() {
+                    self.judge(child, case);
+                }
+            }
+            EventKind::Ended { .. } if event.tgid.leader() == event.tid => {
+                let ended = ledger.process(event.tgid);
+                if let Some(ended) = ended.filter(|ended| ended.reaped.is_some()) {
+                    self.judge(ended, case);
+                }
+            }
+            EventKind::Over => {
+                let mut left: Vec<&Process> = ledger
+                    .processes()
+                    .filter(|child| child.is_zombie())
+                    .collect();
+                left.sort_by_key(|child| child.id);
+                for child in left {
+                    self.judge(child, case);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn judge(&self, child: &Process, case: &mut Case) {
+        let Some(end) = child.ended.filter(|end| !self.expected.admits(end.status)) else {
+            return;
+        };
+        let told = child
+            .reaped
+            .filter(|reap| matches!(reap.way, Way::Wildcard | Way::Group | Way::Specific));
+        let wait = told.and(child.told.last);
+        let parent = told.map(|reap| reap.by_process).or(child.parent);
+        let parent = parent.and_then(|parent| case.ledger.process(parent));
+        let party = Party::new(parent.unwrap_or(child));
+        let line = wait
+            .zip(parent)
+            .map(|(brief, parent)| Evidence::waited(&brief, case.ledger, parent.tgid, "was told"));
+        let when = Stamp {
+            seq: case.event.seq,
+            at: end.when.at,
+        };
+        let finding = Finding::new(RuleId::UnexpectedExit, party, when)
+            .about(child)
+            .facts(Facts {
+                wait,
+                ..Facts::default()
+            })
+            .evidence(Evidence::ended(child, "").into_iter().chain(line));
+        case.findings.add(finding);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_no_exit_code() {
+        let (good, bad) = (WaitStatus::from_raw(0), WaitStatus::from_raw(3 << 8));
+        let killed = WaitStatus::from_raw(15);
+        let codes = Expected {
+            codes: Some(vec![0]),
+            signals: None,
+        };
+        assert!(codes.admits(good) && !codes.admits(bad) && !codes.admits(killed));
+        let signals = Expected {
+            codes: None,
+            signals: Some(vec![]),
+        };
+        assert!(signals.admits(bad) && !signals.admits(killed));
+        let both = Expected {
+            codes: Some(vec![0]),
+            signals: Some(vec![Signal::TERM]),
+        };
+        assert!(both.admits(killed) && !both.admits(bad));
+        assert!(Expected::default().admits(killed));
+    }
+}

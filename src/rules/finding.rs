@@ -1,0 +1,321 @@
+//! What a rule found: facts, not words. The words are the report's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::table::{RuleId, Severity};
+use crate::event::{Comm, Image};
+use crate::kernel::{Signal, Tgid, Tid, WaitStatus};
+use crate::ledger::{Brief, Ledger, Process, ProcessId, Stamp, Waiting};
+
+/// How many children a finding lists.
+const MOST_LISTED: usize = 8;
+
+/// Something wrong, in one process, for one reason.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The rule.
+    pub rule: RuleId,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whose bug it is.
+    pub parent: Party,
+    /// The children that suffered; the first few.
+    pub children: Vec<Victim>,
+    /// How many suffered in all.
+    pub count: u64,
+    /// What the words of the rule need.
+    pub facts: Facts,
+    /// What was seen, in the order of the trace; of the first child.
+    pub evidence: Vec<Evidence>,
+    /// When it was certain.
+    pub when: Stamp,
+}
+
+/// A process in a finding; it may be long gone when it is told.
+#[derive(Clone, Debug)]
+pub struct Party {
+    /// Who, for good.
+    pub id: Option<ProcessId>,
+    /// Its pid.
+    pub tgid: Tgid,
+    /// What it executed.
+    pub image: Arc<Image>,
+}
+
+impl Party {
+    /// A process of the ledger.
+    #[must_use]
+    pub fn new(process: &Process) -> Party {
+        Party {
+            id: Some(process.id),
+            tgid: process.tgid,
+            image: Arc::clone(&process.image),
+        }
+    }
+
+    /// A process that may not be known.
+    #[must_use]
+    pub fn find(tgid: Tgid, ledger: &Ledger) -> Party {
+        ledger.process(tgid).map_or_else(
+            || Party {
+                id: None,
+                tgid,
+                image: Arc::default(),
+            },
+            Party::new,
+        )
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn comm(&self) -> Comm {
+        self.image.comm
+    }
+}
+
+/// A child in a finding.
+#[derive(Clone, Debug)]
+pub struct Victim {
+    /// Which.
+    pub party: Party,
+    /// When and how it ended.
+    pub ended: Option<(Stamp, WaitStatus)>,
+}
+
+impl Victim {
+    /// A child of the ledger.
+    #[must_use]
+    pub fn new(child: &Process) -> Victim {
+        Victim {
+            party: Party::new(child),
+            ended: child.ended.map(|end| (end.when, end.status)),
+        }
+    }
+}
+
+/// What the words of the rules need. Each rule fills in its own few.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// A signal.
+    pub signal: Option<Signal>,
+    /// An exit code or another small number.
+    pub code: Option<i32>,
+    /// A descriptor.
+    pub fd: Option<i32>,
+    /// A thread.
+    pub tid: Option<Tid>,
+    /// Another process that has a part in it.
+    pub other: Option<Party>,
+    /// A name.
+    pub name: Option<Comm>,
+    /// How often.
+    pub count: Option<u64>,
+    /// How long, in nanoseconds.
+    pub nanos: Option<u64>,
+    /// A wait that explains it.
+    pub wait: Option<Brief>,
+    /// A form of the rule that has words of its own.
+    pub form: Form,
+}
+
+/// The forms that some rules come in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// The usual one.
+    #[default]
+    Usual,
+    /// It has not done harm yet.
+    Latent,
+    /// Of a clone child: the wait failed with ECHILD.
+    Refused,
+    /// Of an owner of orphans: it is PID 1 of its namespace.
+    NamespaceInit,
+    /// The process that was waited for was never in the tree.
+    NeverSeen,
+    /// By a flag of the handler, not by ignoring the signal.
+    NoWaitFlag,
+}
+
+/// One line of the chain of evidence.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// When.
+    pub when: Stamp,
+    /// Which thread, of which process.
+    pub tid: Tid,
+    /// Its process.
+    pub tgid: Tgid,
+    /// Its name.
+    pub comm: Comm,
+    /// What it did.
+    pub deed: Deed,
+    /// What that means.
+    pub remark: &'static str,
+}
+
+/// What a line of evidence tells.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// A wait that ended.
+    Waited(Brief),
+    /// A wait that goes on.
+    Waits(Waiting),
+    /// It ended.
+    Ended(WaitStatus),
+    /// It was created.
+    Born,
+    /// It executed a program.
+    Executed(Arc<Image>),
+    /// It called exit with this number.
+    Exits(i32),
+    /// It sent a signal.
+    Kills(Tgid, Signal),
+    /// It set a handler for SIGCHLD.
+    Handles(u64),
+    /// It ignores SIGCHLD from here on.
+    IgnoresSigchld,
+    /// It was stopped by a signal.
+    Stopped(Signal),
+    /// It got a signal.
+    Got(Signal),
+    /// A thread of it ended.
+    ThreadEnded,
+    /// It became the parent of an orphan.
+    Adopted(Tgid),
+    /// It suspends itself in vfork until this child lets it go.
+    Vforked(Tgid),
+    /// It is blocked on a pipe: writing, descriptor.
+    OnPipe(bool, i32),
+}
+
+impl Evidence {
+    /// A wait that ended.
+    #[must_use]
+    pub fn waited(brief: &Brief, ledger: &Ledger, tgid: Tgid, remark: &'static str) -> Evidence {
+        Evidence {
+            when: brief.when,
+            tid: brief.tid,
+            tgid,
+            comm: name(ledger, brief.tid, tgid),
+            deed: Deed::Waited(*brief),
+            remark,
+        }
+    }
+
+    /// What a process did.
+    #[must_use]
+    pub fn of(process: &Process, when: Stamp, deed: Deed, remark: &'static str) -> Evidence {
+        Evidence {
+            when,
+            tid: process.tgid.leader(),
+            tgid: process.tgid,
+            comm: process.image.comm,
+            deed,
+            remark,
+        }
+    }
+
+    /// The end of a process.
+    #[must_use]
+    pub fn ended(process: &Process, remark: &'static str) -> Option<Evidence> {
+        let end = process.ended?;
+        let deed = Deed::Ended(end.status);
+        Some(Evidence::of(process, end.when, deed, remark))
+    }
+}
+
+/// A thread's name, or its process's if it is gone.
+fn name(ledger: &Ledger, tid: Tid, tgid: Tgid) -> Comm {
+    let own = ledger.comm(tid);
+    if own == Comm::default() {
+        return ledger.comm(tgid.leader());
+    }
+    own
+}
+
+impl Finding {
+    /// A finding without facts yet, of its rule's usual severity.
+    #[must_use]
+    pub fn new(rule: RuleId, parent: Party, when: Stamp) -> Finding {
+        Finding {
+            rule,
+            severity: rule.rule().severity,
+            parent,
+            children: Vec::new(),
+            count: 0,
+            facts: Facts::default(),
+            evidence: Vec::new(),
+            when,
+        }
+    }
+
+    /// The same about this child.
+    #[must_use]
+    pub fn about(mut self, child: &Process) -> Finding {
+        self.children.push(Victim::new(child));
+        self.count = 1;
+        self
+    }
+
+    /// The same with this severity.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Finding {
+        self.severity = severity;
+        self
+    }
+
+    /// The same with these facts.
+    #[must_use]
+    pub fn facts(mut self, facts: Facts) -> Finding {
+        self.facts = facts;
+        self
+    }
+
+    /// The same with this evidence; it is put in order.
+    #[must_use]
+    pub fn evidence(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Finding {
+        self.evidence.extend(evidence);
+        self.evidence.sort_by_key(|line| line.when.seq);
+        self
+    }
+}
+
+/// All that was found: one finding a rule and process.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    all: Vec<Finding>,
+    by_key: HashMap<(RuleId, Tgid, Option<ProcessId>), usize>,
+}
+
+impl Findings {
+    /// Add a finding, or its children to the one that there is.
+    pub fn add(&mut self, finding: Finding) {
+        let key = (finding.rule, finding.parent.tgid, finding.parent.id);
+        let known = self.by_key.get(&key).and_then(|at| self.all.get_mut(*at));
+        let Some(known) = known else {
+            self.by_key.insert(key, self.all.len());
+            self.all.push(finding);
+            return;
+        };
+        known.severity = known.severity.max(finding.severity);
+        known.count += finding.count;
+        let room = MOST_LISTED.saturating_sub(known.children.len());
+        known
+            .children
+            .extend(finding.children.into_iter().take(room));
+    }
+
+    /// The finding of a rule about a process.
+    #[must_use]
+    pub fn has(&self, rule: RuleId, process: &Process) -> bool {
+        let key = (rule, process.tgid, Some(process.id));
+        self.by_key.contains_key(&key)
+    }
+
+    /// All of them, in the order in which they were certain.
+    #[must_use]
+    pub fn all(&self) -> &[Finding] {
+        &self.all
+    }
+}

@@ -1,0 +1,490 @@
+//! Waits that block for ever or spin, and kills that go wrong.
+
+use std::collections::HashMap;
+
+use super::Case;
+use super::finding::{Deed, Evidence, Facts, Finding, Party};
+use super::pipes::Pipes;
+use super::table::{RuleId, Severity};
+use super::thresholds::Thresholds;
+use crate::event::{DeadLeader, EventKind, Moment, Observation, Stuck, WaitExit};
+use crate::kernel::{Errno, NsPid, Signal, Tgid, Tid, WaitOptions};
+use crate::ledger::{Brief, Ledger, Process, ProcessId, Stamp, Waiting, Way};
+
+/// So many polls in a row are a spin, if they leave no time for a sleep.
+const MANY_POLLS: u64 = 1000;
+/// How soon after a thread's end its death signal arrives, in nanoseconds.
+const SOON: u64 = 50_000_000;
+/// How long after it the process must still live.
+const LIVES_ON: u64 = 100_000_000;
+/// How much apart two threads must act for their order to be certain.
+const APART: u64 = 10_000_000;
+/// How long the kernel takes at most to kill the rest of a pid namespace.
+const CLEARING: u64 = 1_000_000_000;
+
+/// The family's memory.
+#[derive(Clone, Debug)]
+pub(super) struct Hangs {
+    thresholds: Thresholds,
+    polls: HashMap<Tid, Polls>,
+    pipes: Pipes,
+    leaders: HashMap<Tgid, Stamp>,
+    bound: HashMap<Tgid, Bound>,
+    /// Members of pid namespaces that died of SIGKILL, by the namespace.
+    killed: HashMap<u64, Vec<(ProcessId, Tgid, Moment)>>,
+    /// When somebody last sent SIGKILL to more than one process.
+    swept: Option<Moment>,
+}
+
+/// A row of polls of one thread that found nothing.
+#[derive(Clone, Copy, Debug)]
+struct Polls {
+    rule: RuleId,
+    count: u64,
+    /// The time that the thread spent between them.
+    own: u64,
+    last: Moment,
+    first: Brief,
+}
+
+/// A process that asked for a signal when its creator ends.
+#[derive(Clone, Copy, Debug)]
+struct Bound {
+    child: ProcessId,
+    creator: Tid,
+    parent: Tgid,
+    signal: Signal,
+    /// When the thread that created it ended.
+    thread_ended: Option<Stamp>,
+    /// When it got the signal, or died of it.
+    hit: Option<Stamp>,
+}
+
+impl Hangs {
+    pub(super) fn new(thresholds: Thresholds) -> Hangs {
+        Hangs {
+            thresholds,
+            polls: HashMap::new(),
+            pipes: Pipes::default(),
+            leaders: HashMap::new(),
+            bound: HashMap::new(),
+            killed: HashMap::new(),
+            swept: None,
+        }
+    }
+
+    pub(super) fn event(&mut self, case: &mut Case) {
+        let event = case.event;
+        match &event.kind {
+            EventKind::WaitEntered(_) => {
+                if let Some(polls) = self.polls.get_mut(&event.tid) {
+                    polls.own += event.at.since(polls.last);
+                }
+            }
+            EventKind::WaitEnded(exit) => self.polled(exit, case),
+            EventKind::Observed(Observation::Stuck(children)) => self.stuck(children, case),
+            EventKind::Observed(Observation::Leader(leader)) => self.leaderless(*leader, case),
+            EventKind::Kills { target, signal } => self.kills(*target, *signal, case),
+            EventKind::DeathSignalSet(signal) => self.bind(*signal, case),
+            EventKind::Signalled { signal, .. } => {
+                self.hit(*signal, case);
+            }
+            EventKind::Executed { .. } => {
+                self.polls.remove(&event.tid);
+                self.leaders.remove(&event.tgid);
+            }
+            EventKind::Ended { status } => {
+                self.polls.remove(&event.tid);
+                if event.tgid.leader() == event.tid {
+                    self.leaders.remove(&event.tgid);
+                    if let crate::kernel::Status::Signaled { signal, .. } = status.decode() {
+                        self.hit(signal, case);
+                    }
+                    self.member_ended(case);
+                } else {
+                    self.thread_ended(case);
+                }
+            }
+            EventKind::Quiet | EventKind::Over => self.judge_bound(case),
+            _ => {}
+        }
+    }
+
+    // Spins.
+
+    fn polled(&mut self, exit: &WaitExit, case: &mut Case) {
+        let (tid, at) = (case.event.tid, case.event.at);
+        let rule = if exit.result == Err(Errno::CHILD) {
+            RuleId::EchildSpin
+        } else if exit.found_nothing() {
+            RuleId::WnohangSpin
+        } else {
+            self.polls.remove(&tid);
+            return;
+        };
+        let when = Stamp {
+            seq: case.event.seq,
+            at,
+        };
+        let fresh = || Polls {
+            rule,
+            count: 0,
+            own: 0,
+            last: at,
+            first: Brief::new(tid, when, exit),
+        };
+        let polls = self.polls.entry(tid).or_insert_with(fresh);
+        if polls.rule != rule || polls.own > self.thresholds.spin {
+            *polls = fresh();
+        }
+        polls.count += 1;
+        polls.last = at;
+        if polls.count == MANY_POLLS {
+            let polls = *polls;
+            self.polls.remove(&tid);
+            spins(&polls, exit, when, case);
+        }
+    }
+
+    // Blocked waits.
+
+    fn stuck(&mut self, children: &[Stuck], case: &mut Case) {
+        let (tid, ledger) = (case.event.tid, case.ledger);
+        let Some((tgid, waiting)) = ledger.waiting(tid) else {
+            return;
+        };
+        let Some(waiter) = ledger.process(tgid) else {
+            return;
+        };
+        let waits_for = |child: Tgid| waiting.target.is_none_or(|target| target == child);
+        let awaited: Vec<&Stuck> = children.iter().filter(|s| waits_for(s.child)).collect();
+        if awaited.is_empty() {
+            return;
+        }
+        self.stopped_children(&awaited, waiter, waiting, case);
+        let found = self
+            .pipes
+            .look(tid, waiting, waiter, &awaited, children, case);
+        if let Some(finding) = found {
+            case.warn(finding);
+        }
+    }
+
+    fn stopped_children(
+        &self,
+        awaited: &[&Stuck],
+        waiter: &Process,
+        waiting: &Waiting,
+        case: &mut Case,
+    ) {
+        if waiting.options.contains(WaitOptions::STOPPED) {
+            return;
+        }
+        let ledger = case.ledger;
+        let long = |child: &Process| {
+            let stopped = child.stopped?;
+            let enough = case.event.at.since(stopped.0.at) >= self.thresholds.blocked;
+            enough.then_some(stopped)
+        };
+        let stops = awaited
+            .iter()
+            .map(|stuck| long(ledger.process(stuck.child)?));
+        let Some(stops) = stops.collect::<Option<Vec<(Stamp, Signal)>>>() else {
+            return;
+        };
+        let first = awaited
+            .first()
+            .and_then(|stuck| ledger.process(stuck.child));
+        let (Some(child), Some((when, signal))) = (first, stops.first().copied()) else {
+            return;
+        };
+        let facts = Facts {
+            signal: Some(signal),
+            ..Facts::default()
+        };
+        let finding = Finding::new(RuleId::StoppedChildHang, Party::new(waiter), stamp(case))
+            .about(child)
+            .facts(facts)
+            .evidence([
+                Evidence::of(child, when, Deed::Stopped(signal), "stays stopped"),
+                blocked(case.event.tid, waiter, waiting, ledger),
+            ]);
+        case.warn(finding);
+    }
+
+    fn leaderless(&mut self, leader: DeadLeader, case: &mut Case) {
+        let (tgid, now) = (case.event.tgid, stamp(case));
+        let since = *self.leaders.entry(tgid).or_insert(now);
+        let ledger = case.ledger;
+        let Some(process) = ledger.process(tgid) else {
+            return;
+        };
+        if now.at.since(since.at) < self.thresholds.zombie || process.ended.is_some() {
+            return;
+        }
+        let parent = process.parent.and_then(|parent| ledger.process(parent));
+        let waits = parent.and_then(|parent| {
+            let mut waits = ledger.waits_of(parent.tgid);
+            let (tid, waiting) = waits.find(|(_, w)| w.blocks() && w.target == Some(tgid))?;
+            Some(blocked(tid, parent, waiting, ledger))
+        });
+        let severity = if waits.is_some() {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
+        let facts = Facts {
+            count: Some(leader.threads as u64),
+            tid: Some(leader.living),
+            ..Facts::default()
+        };
+        let line = Evidence::of(process, since, Deed::ThreadEnded, "the leader is a zombie");
+        let finding = Finding::new(RuleId::LeaderZombie, Party::new(process), now)
+            .severity(severity)
+            .facts(facts)
+            .evidence(waits.into_iter().chain([line]));
+        case.findings.add(finding);
+    }
+
+    // Death signals.
+
+    fn bind(&mut self, signal: Option<Signal>, case: &Case) {
+        let tgid = case.event.tgid;
+        self.bound.remove(&tgid);
+        let child = case.ledger.process(tgid);
+        if let Some(child) = child
+            && let (Some(signal), Some((creator, _)), Some(parent)) =
+                (signal, child.creator, child.parent)
+        {
+            let bound = Bound {
+                child: child.id,
+                creator,
+                parent,
+                signal,
+                thread_ended: None,
+                hit: None,
+            };
+            self.bound.insert(tgid, bound);
+        }
+    }
+
+    fn thread_ended(&mut self, case: &mut Case) {
+        let (tid, now) = (case.event.tid, stamp(case));
+        for bound in self.bound.values_mut().filter(|bound| bound.creator == tid) {
+            bound.thread_ended = Some(now);
+            case.unsettled = true;
+        }
+    }
+
+    fn hit(&mut self, signal: Signal, case: &mut Case) {
+        let now = stamp(case);
+        let bound = self.bound.get_mut(&case.event.tgid);
+        if let Some(bound) = bound.filter(|bound| bound.signal == signal) {
+            bound.hit.get_or_insert(now);
+            case.unsettled = true;
+        }
+    }
+
+    fn judge_bound(&mut self, case: &mut Case) {
+        if self.bound.is_empty() {
+            return;
+        }
+        let now = case.event.at;
+        let mut settled = Vec::new();
+        for (tgid, bound) in &self.bound {
+            let Some(hit) = bound.hit else {
+                continue;
+            };
+            let newest = bound.thread_ended.map_or(hit.at, |end| end.at.max(hit.at));
+            if now.since(newest) < LIVES_ON {
+                // The rest of the process may be about to end too.
+                case.unsettled = true;
+                continue;
+            }
+            settled.push(*tgid);
+        }
+        settled.sort_unstable();
+        for tgid in settled {
+            if let Some(bound) = self.bound.remove(&tgid) {
+                death_signal(tgid, &bound, case);
+            }
+        }
+    }
+
+    // Pid namespaces.
+
+    fn member_ended(&mut self, case: &mut Case) {
+        let Some(process) = case.ledger.process(case.event.tgid) else {
+            return;
+        };
+        // One that was hit and died of it is judged when it is settled.
+        self.bound
+            .retain(|tgid, bound| *tgid != process.tgid || bound.hit.is_some());
+        let Some(namespace) = process.namespace() else {
+            return;
+        };
+        if process.is_namespace_init() {
+            let members = self.killed.remove(&namespace).unwrap_or_default();
+            self.init_ended(process, &members, case);
+        } else if process.killed_by() == Some(Signal::KILL) && process.told.killed.is_none() {
+            let members = self.killed.entry(namespace).or_default();
+            members.retain(|(.., at)| case.event.at.since(*at) < CLEARING);
+            members.push((process.id, process.tgid, case.event.at));
+        }
+    }
+
+    fn init_ended(&self, init: &Process, members: &[(ProcessId, Tgid, Moment)], case: &mut Case) {
+        let now = case.event.at;
+        if self.swept.is_some_and(|at| now.since(at) < CLEARING) {
+            return;
+        }
+        for (id, tgid, at) in members {
+            let member = case
+                .ledger
+                .process(*tgid)
+                .filter(|process| process.id == *id);
+            let Some(member) = member.filter(|_| now.since(*at) < CLEARING) else {
+                continue;
+            };
+            let finding = Finding::new(RuleId::PidnsInitExit, Party::new(init), stamp(case))
+                .about(member)
+                .evidence(
+                    [
+                        Evidence::ended(member, "killed by the kernel"),
+                        Evidence::ended(init, "was PID 1 of its pid namespace"),
+                    ]
+                    .into_iter()
+                    .flatten(),
+                );
+            case.findings.add(finding);
+        }
+    }
+
+    // Kills.
+
+    fn kills(&mut self, target: NsPid, signal: Signal, case: &mut Case) {
+        let (event, ledger) = (case.event, case.ledger);
+        if target.raw() <= 0 {
+            if signal == Signal::KILL {
+                self.swept = Some(event.at);
+            }
+            return;
+        }
+        let target = ledger.recall(event.tgid, target);
+        let (Some(child), Some(caller)) = (target, ledger.process(event.tgid)) else {
+            return;
+        };
+        let Some(reap) = child.reaped.filter(|reap| {
+            let seen = matches!(reap.way, Way::Wildcard | Way::Group | Way::Specific);
+            seen && reap.by_process == caller.tgid
+        }) else {
+            return;
+        };
+        let since = event.at.since(reap.when.at);
+        if reap.by != event.tid && since < APART {
+            return;
+        }
+        let facts = Facts {
+            signal: Some(signal),
+            nanos: Some(since),
+            ..Facts::default()
+        };
+        let reaped = child.told.last.map(|brief| {
+            Evidence::waited(&brief, ledger, caller.tgid, "reaped it: the pid is free")
+        });
+        let kill = Evidence {
+            when: stamp(case),
+            tid: event.tid,
+            tgid: caller.tgid,
+            comm: ledger.comm(event.tid),
+            deed: Deed::Kills(child.tgid, signal),
+            remark: "may hit a stranger",
+        };
+        let finding = Finding::new(RuleId::KillAfterReap, Party::new(caller), stamp(case))
+            .about(child)
+            .facts(facts)
+            .evidence(reaped.into_iter().chain([kill]));
+        case.findings.add(finding);
+    }
+}
+
+fn stamp(case: &Case) -> Stamp {
+    Stamp {
+        seq: case.event.seq,
+        at: case.event.at,
+    }
+}
+
+/// A wait that goes on.
+pub(super) fn blocked(tid: Tid, waiter: &Process, waiting: &Waiting, ledger: &Ledger) -> Evidence {
+    Evidence {
+        when: waiting.when,
+        tid,
+        tgid: waiter.tgid,
+        comm: ledger.comm(tid),
+        deed: Deed::Waits(*waiting),
+        remark: "has not returned",
+    }
+}
+
+fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut Case) {
+    let Some(caller) = case.ledger.process(case.event.tgid) else {
+        return;
+    };
+    let last = Brief::new(case.event.tid, when, exit);
+    let facts = Facts {
+        count: Some(polls.count),
+        nanos: Some(when.at.since(polls.first.when.at)),
+        tid: Some(case.event.tid),
+        wait: Some(last),
+        ..Facts::default()
+    };
+    let line = |brief: &Brief, remark| Evidence::waited(brief, case.ledger, caller.tgid, remark);
+    let finding = Finding::new(polls.rule, Party::new(caller), when)
+        .facts(facts)
+        .evidence([
+            line(&polls.first, "the first of a row"),
+            line(&last, "the thousandth, without a pause"),
+        ]);
+    case.warn(finding);
+}
+
+/// A death signal that a thread's end sent, while its process lives on.
+fn death_signal(tgid: Tgid, bound: &Bound, case: &mut Case) {
+    let ledger = case.ledger;
+    let child = ledger.process(tgid).filter(|child| child.id == bound.child);
+    let (Some(child), Some(parent)) = (child, ledger.process(bound.parent)) else {
+        return;
+    };
+    let (Some(ended), Some(hit)) = (bound.thread_ended, bound.hit) else {
+        return;
+    };
+    let soon = ended.at.since(hit.at).max(hit.at.since(ended.at)) <= SOON;
+    let sent = child.told.killed.is_some();
+    // The parent must have outlived its thread.
+    let lived_on = parent
+        .ended
+        .is_none_or(|end| end.when.at.since(ended.at) >= LIVES_ON);
+    if !soon || sent || !lived_on {
+        return;
+    }
+    let facts = Facts {
+        signal: Some(bound.signal),
+        tid: Some(bound.creator),
+        ..Facts::default()
+    };
+    let thread = Evidence {
+        when: ended,
+        tid: bound.creator,
+        tgid: parent.tgid,
+        comm: parent.image.comm,
+        deed: Deed::ThreadEnded,
+        remark: "the thread that had created the child",
+    };
+    let got = Evidence::of(child, hit, Deed::Got(bound.signal), "its parent lives on");
+    let finding = Finding::new(RuleId::PdeathsigThread, Party::new(parent), hit)
+        .about(child)
+        .facts(facts)
+        .evidence([thread, got]);
+    case.findings.add(finding);
+}

@@ -1,0 +1,513 @@
+//! Lost statuses: a wait that failed, or a status that nobody looked at.
+//!
+//! Who took a child is known only when every stop that is ready has been
+//! taken, since their order is not causal: a failed wait is kept until then.
+
+use super::Case;
+use super::finding::{Deed, Evidence, Facts, Finding, Form, Party};
+use super::table::{RuleId, Severity};
+use crate::event::{EventKind, Named, SigchldAction, WaitExit};
+use crate::kernel::{Errno, IdType, Signal, Tgid, WaitCall, WaitOptions};
+use crate::ledger::{Brief, Ledger, Process, ProcessId, Reap, Stamp, Way};
+
+/// A process that exits so soon after a reap has had no time to do more.
+const AT_ONCE: u64 = 200_000_000;
+
+/// The family's memory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lost {
+    /// Waits for one process that ended in ECHILD.
+    refused: Vec<Refused>,
+}
+
+/// A wait for one process that ended in ECHILD.
+#[derive(Clone, Debug)]
+struct Refused {
+    caller: Tgid,
+    brief: Brief,
+    /// The process, if it was known when the wait ended, and its parent then.
+    child: Option<(ProcessId, Tgid, Option<Tgid>)>,
+}
+
+impl Lost {
+    pub(super) fn event(&mut self, case: &mut Case) {
+        let event = case.event;
+        match &event.kind {
+            EventKind::WaitEnded(exit) => self.wait_ended(exit, case),
+            EventKind::ExitsWith(code) => raw_status(*code, case),
+            EventKind::Ended { .. } if event.tgid.leader() == event.tid => hidden_crash(case),
+            EventKind::Quiet | EventKind::Over => {
+                for refused in std::mem::take(&mut self.refused) {
+                    judge(&refused, case);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn wait_ended(&mut self, exit: &WaitExit, case: &mut Case) {
+        match exit.result {
+            Err(Errno::CHILD) => {
+                let (caller, ledger) = (case.event.tgid, case.ledger);
+                let brief = brief_of(exit, case);
+                if brief.way() == Way::Specific && named_by_pid_or_known(exit) {
+                    let child = ledger.target(caller, &exit.entry);
+                    self.refused.push(Refused {
+                        caller,
+                        brief,
+                        child: child.map(|child| (child.id, child.tgid, child.parent)),
+                    });
+                    case.unsettled = true;
+                }
+            }
+            Err(Errno::FAULT) => lost_by_fault(exit, case),
+            Err(errno @ (Errno::INVAL | Errno::BADF | Errno::SRCH)) => {
+                bad_arguments(exit, errno, case);
+            }
+            _ => discarded(exit, case),
+        }
+    }
+}
+
+/// A pidfd whose process is not known tells nothing.
+fn named_by_pid_or_known(exit: &WaitExit) -> bool {
+    match exit.entry.named {
+        Named::Id(IdType::PIDFD, _) => exit.entry.pidfd.is_some_and(|pid| pid > 0),
+        _ => true,
+    }
+}
+
+fn brief_of(exit: &WaitExit, case: &Case) -> Brief {
+    let when = Stamp {
+        seq: case.event.seq,
+        at: case.event.at,
+    };
+    Brief::new(case.event.tid, when, exit)
+}
+
+/// Why a wait for one process found no child.
+fn judge(refused: &Refused, case: &mut Case) {
+    let ledger = case.ledger;
+    let Some(caller) = ledger.process(refused.caller) else {
+        return;
+    };
+    let child = refused.child.and_then(|(id, tgid, _)| {
+        let process = ledger.process(tgid)?;
+        (process.id == id).then_some(process)
+    });
+    let Some(child) = child else {
+        never_seen(refused, caller, case);
+        return;
+    };
+    if child.tgid == caller.tgid {
+        // A process is no child of itself: probes ask that.
+        return;
+    }
+    let reaped_before = child.reaped.filter(|reap| reap.by_process == caller.tgid);
+    match reaped_before.map(|reap| (reap.way, reap)) {
+        Some((Way::Wildcard | Way::Group, reap)) => stolen(refused, child, &reap, caller, case),
+        Some((Way::Specific, reap)) => waited_twice(refused, child, &reap, caller, case),
+        Some((Way::Kernel, _)) => reaped_by_kernel(refused, child, caller, case),
+        // EFAULT has its own finding; of a reap that was not seen nothing is
+        // known.
+        Some((Way::Fault | Way::Unseen, _)) => {}
+        None => not_visible(refused, child, caller, case),
+    }
+}
+
+/// The evidence of a wait that found nothing.
+fn in_vain(refused: &Refused, ledger: &Ledger) -> Evidence {
+    Evidence::waited(&refused.brief, ledger, refused.caller, "found nothing")
+}
+
+fn add(case: &mut Case, finding: Finding) {
+    case.findings.add(finding);
+}
+
+fn stolen(refused: &Refused, child: &Process, reap: &Reap, caller: &Process, case: &mut Case) {
+    let thief = child.told.last;
+    let severity = if reap.took_status {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
+    let taken = thief.map(|brief| {
+        let remark = if reap.took_status {
+            "took the status"
+        } else {
+            "took the child and dropped its status"
+        };
+        Evidence::waited(&brief, case.ledger, caller.tgid, remark)
+    });
+    let facts = Facts {
+        tid: Some(reap.by),
+        wait: thief,
+        ..Facts::default()
+    };
+    let lines = Evidence::ended(child, "").into_iter().chain(taken);
+    let finding = Finding::new(RuleId::StolenChild, Party::new(caller), refused.brief.when)
+        .about(child)
+        .severity(severity)
+        .facts(facts)
+        .evidence(lines.chain([in_vain(refused, case.ledger)]));
+    add(case, finding);
+}
+
+fn waited_twice(
+    refused: &Refused,
+    child: &Process,
+    reap: &Reap,
+    caller: &Process,
+    case: &mut Case,
+) {
+    let first = child
+        .told
+        .last
+        .map(|brief| Evidence::waited(&brief, case.ledger, caller.tgid, "reaped it"));
+    let facts = Facts {
+        nanos: Some(refused.brief.when.at.since(reap.when.at)),
+        ..Facts::default()
+    };
+    let finding = Finding::new(RuleId::DoubleWait, Party::new(caller), refused.brief.when)
+        .about(child)
+        .facts(facts)
+        .evidence(first.into_iter().chain([in_vain(refused, case.ledger)]));
+    add(case, finding);
+}
+
+fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: &mut Case) {
+    let sigchld = &caller.sigchld;
+    let (rule, form) = match sigchld.action {
+        _ if sigchld.is_inherited => (RuleId::InheritedSigchldIgnore, Form::Usual),
+        Some(SigchldAction::Handler { .. } | SigchldAction::DefaultNoWait) => {
+            (RuleId::AutoreapEchild, Form::NoWaitFlag)
+        }
+        _ => (RuleId::AutoreapEchild, Form::Usual),
+    };
+    let set = sigchld.set.map(|when| {
+        Evidence::of(
+            caller,
+            when,
+            Deed::IgnoresSigchld,
+            "the kernel reaps from here on",
+        )
+    });
+    let ended = Evidence::ended(child, "reaped by the kernel, its status dropped");
+    let lines = set.into_iter().chain(ended);
+    let finding = Finding::new(rule, Party::new(caller), refused.brief.when)
+        .about(child)
+        .facts(Facts {
+            name: sigchld.chosen_by,
+            form,
+            ..Facts::default()
+        })
+        .evidence(lines.chain([in_vain(refused, case.ledger)]));
+    add(case, finding);
+}
+
+/// The process lives or is a zombie, and the caller's wait does not see it.
+fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut Case) {
+    let parent = refused.child.and_then(|(_, _, parent)| parent);
+    let brief = &refused.brief;
+    if parent != Some(caller.tgid) {
+        let by_itself = child.cloned_by == Some(caller.tgid);
+        // A parent that is not known was lost, or is out of the trace.
+        let Some(parent) = parent.filter(|_| !by_itself && child.is_traced) else {
+            return;
+        };
+        let facts = Facts {
+            other: Some(Party::find(parent, case.ledger)),
+            ..Facts::default()
+        };
+        let finding = Finding::new(RuleId::NotMyChild, Party::new(caller), brief.when)
+            .about(child)
+            .facts(facts)
+            .evidence([
+                Evidence::of(child, child.born, Deed::Born, "a child of another process"),
+                in_vain(refused, case.ledger),
+            ]);
+        add(case, finding);
+        return;
+    }
+    let creator = child.creator.map(|(tid, _)| tid);
+    let others = brief.options.contains(WaitOptions::NOTHREAD)
+        && creator.is_some_and(|creator| creator != brief.tid && case.ledger.has_thread(creator));
+    let sees_clones =
+        brief.options.contains(WaitOptions::ALL) || brief.options.contains(WaitOptions::CLONE);
+    let (rule, facts) = if others {
+        let facts = Facts {
+            tid: creator,
+            wait: Some(*brief),
+            ..Facts::default()
+        };
+        (RuleId::WrongThreadWait, facts)
+    } else if child.is_clone_child() && !sees_clones {
+        let facts = Facts {
+            signal: child.exit_signal,
+            form: Form::Refused,
+            ..Facts::default()
+        };
+        (RuleId::CloneChildInvisible, facts)
+    } else {
+        return;
+    };
+    let finding = Finding::new(rule, Party::new(caller), brief.when)
+        .about(child)
+        .facts(facts)
+        .evidence([
+            Evidence::of(child, child.born, Deed::Born, ""),
+            in_vain(refused, case.ledger),
+        ]);
+    add(case, finding);
+}
+
+/// A pid that nobody in the tree ever had.
+fn never_seen(refused: &Refused, caller: &Process, case: &mut Case) {
+    let Some(pid) = refused.brief.named.process() else {
+        return;
+    };
+    // A pid of another namespace, or of somebody who was forgotten, cannot be
+    // told from one that never was.
+    if !case.ledger.knows_all()
+        || case.ledger.is_in_inner_namespace(caller.tgid)
+        || refused.child.is_some()
+    {
+        return;
+    }
+    let facts = Facts {
+        code: Some(pid.raw()),
+        form: Form::NeverSeen,
+        ..Facts::default()
+    };
+    let finding = Finding::new(RuleId::NotMyChild, Party::new(caller), refused.brief.when)
+        .facts(facts)
+        .evidence([in_vain(refused, case.ledger)]);
+    add(case, finding);
+}
+
+/// A call that failed with EFAULT and took a child nevertheless.
+fn lost_by_fault(exit: &WaitExit, case: &mut Case) {
+    let lost = case.ledger.just_reaped();
+    let lost = lost.filter(|child| child.reaped.is_some_and(|reap| reap.way == Way::Fault));
+    let (Some(child), Some(caller)) = (lost, case.ledger.process(case.event.tgid)) else {
+        return;
+    };
+    let brief = brief_of(exit, case);
+    let failed = Evidence::waited(&brief, case.ledger, caller.tgid, "reaped it nevertheless");
+    let finding = Finding::new(RuleId::EfaultLostStatus, Party::new(caller), brief.when)
+        .about(child)
+        .evidence(Evidence::ended(child, "").into_iter().chain([failed]));
+    add(case, finding);
+}
+
+fn bad_arguments(exit: &WaitExit, errno: Errno, case: &mut Case) {
+    let Some(caller) = case.ledger.process(case.event.tgid) else {
+        return;
+    };
+    if is_probe(exit) {
+        return;
+    }
+    let brief = brief_of(exit, case);
+    let facts = Facts {
+        code: Some(errno.raw()),
+        wait: Some(brief),
+        ..Facts::default()
+    };
+    let finding = Finding::new(RuleId::BadWaitArgs, Party::new(caller), brief.when)
+        .facts(facts)
+        .evidence([Evidence::waited(
+            &brief,
+            case.ledger,
+            caller.tgid,
+            "refused",
+        )]);
+    add(case, finding);
+}
+
+/// Libraries ask whether the kernel knows `P_PIDFD` with a descriptor that
+/// cannot be.
+fn is_probe(exit: &WaitExit) -> bool {
+    matches!(exit.entry.named, Named::Id(IdType::PIDFD, fd) if fd >= i32::MAX.cast_unsigned())
+}
+
+/// Signals that a program dies of by a fault of its own.
+fn is_crash(signal: Signal) -> bool {
+    matches!(
+        signal,
+        Signal::SEGV | Signal::ABRT | Signal::BUS | Signal::FPE | Signal::ILL | Signal::SYS
+    )
+}
+
+/// The crash that ended a child, unless its parent sent the signal.
+fn crash(child: &Process) -> Option<Signal> {
+    let signal = child.killed_by().filter(|signal| is_crash(*signal))?;
+    child.told.killed.is_none().then_some(signal)
+}
+
+/// A crash whose status was not asked for.
+fn discarded(exit: &WaitExit, case: &mut Case) {
+    if exit.entry.result_at != 0 {
+        return;
+    }
+    let child = case.ledger.just_reaped();
+    let caller = case.ledger.process(case.event.tgid);
+    let (Some(child), Some(caller)) = (child, caller) else {
+        return;
+    };
+    let Some(signal) = crash(child) else {
+        return;
+    };
+    let brief = brief_of(exit, case);
+    let facts = Facts {
+        signal: Some(signal),
+        ..Facts::default()
+    };
+    let reaped = Evidence::waited(&brief, case.ledger, caller.tgid, "asked for no status");
+    let finding = Finding::new(RuleId::StatusDiscarded, Party::new(caller), brief.when)
+        .about(child)
+        .facts(facts)
+        .evidence(Evidence::ended(child, "").into_iter().chain([reaped]));
+    add(case, finding);
+}
+
+/// The only child crashed, and its parent exits with 0 at once.
+fn hidden_crash(case: &mut Case) {
+    let Some(parent) = case.ledger.process(case.event.tgid) else {
+        return;
+    };
+    let exited_well = parent.ended.is_some_and(|end| end.status.raw() == 0);
+    let Some((last, count)) = parent.waits.last_reaped.filter(|_| exited_well) else {
+        return;
+    };
+    let child = case.ledger.process(last);
+    let Some(child) = child.filter(|child| {
+        let reaped = child.reaped;
+        count == 1 && reaped.is_some_and(|reap| reap.by_process == parent.tgid)
+    }) else {
+        return;
+    };
+    let (Some(signal), Some(reap), Some(brief)) = (crash(child), child.reaped, child.told.last)
+    else {
+        return;
+    };
+    // Without a place for the status it is another rule's.
+    if case.event.at.since(reap.when.at) > AT_ONCE || !reap.took_status {
+        return;
+    }
+    let facts = Facts {
+        signal: Some(signal),
+        ..Facts::default()
+    };
+    let when = Stamp {
+        seq: case.event.seq,
+        at: case.event.at,
+    };
+    let lines = [
+        Evidence::ended(child, ""),
+        Some(Evidence::waited(
+            &brief,
+            case.ledger,
+            parent.tgid,
+            "got the status",
+        )),
+        Evidence::ended(parent, "told its caller nothing"),
+    ];
+    let finding = Finding::new(RuleId::SignalDeathHidden, Party::new(parent), when)
+        .about(child)
+        .facts(facts)
+        .evidence(lines.into_iter().flatten());
+    add(case, finding);
+}
+
+/// A wait status that is used as an exit code.
+fn raw_status(code: i32, case: &mut Case) {
+    let Some(caller) = case.ledger.process(case.event.tgid) else {
+        return;
+    };
+    let Some(brief) = caller.waits.last_status(code) else {
+        return;
+    };
+    let when = Stamp {
+        seq: case.event.seq,
+        at: case.event.at,
+    };
+    let exits = Evidence::of(
+        caller,
+        when,
+        Deed::Exits(code),
+        "its caller sees the low 8 bits",
+    );
+    let facts = Facts {
+        code: Some(code),
+        ..Facts::default()
+    };
+    let got = Evidence::waited(&brief, case.ledger, caller.tgid, "got this status");
+    let finding = Finding::new(RuleId::RawStatusExit, Party::new(caller), when)
+        .facts(facts)
+        .evidence([got, exits]);
+    add(case, finding);
+}
+
+/// The bit or value that the kernel refused, in words of the call.
+#[must_use]
+pub fn refused_part(brief: &Brief, errno: Errno) -> Refusal {
+    let bits = brief.options.raw();
+    let legal = match brief.call {
+        // kernel/exit.c: kernel_wait4 and kernel_waitid_prepare.
+        WaitCall::Wait4 | WaitCall::Waitpid => 0xe000_0000 | 1 | 2 | 8,
+        WaitCall::Waitid => 0xe100_0000 | 1 | 2 | 4 | 8,
+    };
+    match errno {
+        Errno::BADF => Refusal::NoPidfd,
+        Errno::SRCH => Refusal::NoSuchGroup,
+        _ if bits & !legal != 0 => Refusal::Options(bits & !legal),
+        _ if brief.call == WaitCall::Waitid && bits & (2 | 4 | 8) == 0 => Refusal::NothingAsked,
+        _ => Refusal::Id,
+    }
+}
+
+/// What is wrong with the arguments of a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// These bits are no options of the call.
+    Options(u32),
+    /// waitid was not told what to wait for.
+    NothingAsked,
+    /// The type or id is not valid.
+    Id,
+    /// The descriptor is no pidfd.
+    NoPidfd,
+    /// The pid is `INT_MIN`.
+    NoSuchGroup,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Tid;
+    use crate::ledger::Outcome;
+
+    #[test]
+    fn the_part_that_was_refused_is_named() {
+        let brief = |call, named, bits| Brief {
+            when: Stamp::default(),
+            entered: crate::event::Moment(0),
+            tid: Tid::new(1),
+            call,
+            named,
+            options: WaitOptions::from_raw(bits),
+            takes_status: true,
+            outcome: Outcome::Error(Errno::INVAL),
+        };
+        let wait4 = |bits| brief(WaitCall::Wait4, Named::Pid(-1), bits);
+        let waitid = |bits| brief(WaitCall::Waitid, Named::Id(IdType::PID, 0), bits);
+        assert_eq!(refused_part(&wait4(4), Errno::INVAL), Refusal::Options(4));
+        assert_eq!(
+            refused_part(&waitid(1), Errno::INVAL),
+            Refusal::NothingAsked
+        );
+        assert_eq!(refused_part(&waitid(5), Errno::INVAL), Refusal::Id);
+        assert_eq!(refused_part(&waitid(5), Errno::BADF), Refusal::NoPidfd);
+        assert_eq!(refused_part(&wait4(0), Errno::SRCH), Refusal::NoSuchGroup);
+    }
+}

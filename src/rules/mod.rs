@@ -1,0 +1,163 @@
+//! What is wrong with the way a program waits for its children.
+//!
+//! Rules are pure: they take events and the ledger after it took them, and
+//! give [`Finding`]s. What they need from `/proc` they ask for ([`Question`])
+//! and get as an event, so a recorded stream gives the same findings.
+//!
+//! The families: [`leaks`](self) (a child died and was not reaped), `lost`
+//! (its status did not arrive), `hangs` (waits that block or spin, and what
+//! is killed), `ends` (ends that the user did not expect).
+
+mod ends;
+mod finding;
+mod hangs;
+mod leaks;
+mod lost;
+mod pipes;
+mod policy;
+mod table;
+mod thresholds;
+mod watch;
+
+pub use ends::Expected;
+pub use finding::{Deed, Evidence, Facts, Finding, Findings, Form, Party, Victim};
+pub use lost::{Refusal, refused_part};
+pub use policy::{FailOn, Policy, Suppressions};
+pub use table::{RULES, Rule, RuleId, Severity};
+pub use thresholds::Thresholds;
+
+use crate::event::{Event, EventKind, Moment, Question};
+use crate::ledger::Ledger;
+
+/// All rules at work.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    findings: Findings,
+    /// What is told at once, though its finding may still be settled.
+    warnings: Vec<Finding>,
+    warned: Findings,
+    leaks: leaks::Leaks,
+    lost: lost::Lost,
+    hangs: hangs::Hangs,
+    ends: ends::Ends,
+    watch: watch::Watch,
+}
+
+/// What a family of rules has at hand.
+pub(crate) struct Case<'a> {
+    pub(crate) event: &'a Event,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) findings: &'a mut Findings,
+    /// Something is to be judged at the next [`EventKind::Quiet`].
+    pub(crate) unsettled: bool,
+    /// To be told while the trace goes on.
+    pub(crate) warnings: Vec<Finding>,
+}
+
+impl Case<'_> {
+    /// A finding that is also told while the trace goes on.
+    pub(crate) fn warn(&mut self, finding: Finding) {
+        self.warnings.push(finding.clone());
+        self.findings.add(finding);
+    }
+}
+
+impl Judge {
+    /// Rules that judge by these thresholds, and expect these ends.
+    #[must_use]
+    pub fn new(thresholds: Thresholds, expected: Expected) -> Judge {
+        Judge {
+            findings: Findings::default(),
+            warnings: Vec::new(),
+            warned: Findings::default(),
+            leaks: leaks::Leaks::new(thresholds),
+            lost: lost::Lost::default(),
+            hangs: hangs::Hangs::new(thresholds),
+            ends: ends::Ends::new(expected),
+            watch: watch::Watch::new(thresholds),
+        }
+    }
+
+    /// Take an event in, after the ledger has.
+    pub fn event(&mut self, event: &Event, ledger: &Ledger) {
+        self.watch.event(event, ledger);
+        let mut case = Case {
+            event,
+            ledger,
+            findings: &mut self.findings,
+            unsettled: false,
+            warnings: Vec::new(),
+        };
+        self.leaks.event(&mut case);
+        self.lost.event(&mut case);
+        self.hangs.event(&mut case);
+        self.ends.event(&mut case);
+        let (unsettled, warnings) = (case.unsettled, case.warnings);
+        if unsettled {
+            self.watch.settle();
+        }
+        for warning in warnings {
+            // Each is told once.
+            let known = self.warned.all().len();
+            self.warned.add(warning.clone());
+            if self.warned.all().len() > known {
+                self.warnings.push(warning);
+            }
+        }
+    }
+
+    /// When something is due next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Moment> {
+        self.watch.next()
+    }
+
+    /// What is to be looked up now, as deadlines have passed.
+    pub fn questions(&mut self, now: Moment, ledger: &Ledger) -> Vec<Question> {
+        self.watch.due(now, ledger)
+    }
+
+    /// Whether something is judged at the next [`EventKind::Quiet`].
+    #[must_use]
+    pub fn wants_quiet(&self) -> bool {
+        self.watch.is_unsettled()
+    }
+
+    /// What is to be told before the trace is over.
+    pub fn take_warnings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// What is certain so far.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        self.findings.all()
+    }
+
+    /// What the findings would be if the trace were over now.
+    #[must_use]
+    pub fn so_far(&self, now: Moment, ledger: &Ledger) -> Vec<Finding> {
+        let mut interim = self.clone();
+        let over = Event {
+            seq: u64::MAX,
+            at: now,
+            tid: crate::kernel::Tid::new(0),
+            tgid: crate::kernel::Tgid::new(0),
+            kind: EventKind::Over,
+        };
+        interim.event(&over, ledger);
+        interim.findings.all().to_vec()
+    }
+}
+
+/// Judge a recorded stream of events.
+#[must_use]
+pub fn replay(events: &[Event], thresholds: Thresholds, expected: Expected) -> Vec<Finding> {
+    let mut ledger = Ledger::new();
+    let mut judge = Judge::new(thresholds, expected);
+    for event in events {
+        ledger.apply(event);
+        judge.event(event, &ledger);
+    }
+    judge.findings().to_vec()
+}

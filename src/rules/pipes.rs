@@ -1,0 +1,153 @@
+//! Deadlocks between a wait and a pipe: the parent waits for a child that
+//! waits for the parent.
+
+use std::collections::HashMap;
+
+use super::Case;
+use super::finding::{Deed, Evidence, Facts, Finding, Party};
+use super::hangs::blocked;
+use super::table::RuleId;
+use crate::event::{PipeSide, Stuck, StuckIn};
+use crate::kernel::{Tgid, Tid};
+use crate::ledger::{Ledger, Process, Stamp, Waiting};
+
+/// What was seen at the first look at a blocked wait.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pipes {
+    seen: HashMap<Tid, (u64, Vec<(Tgid, u64)>)>,
+}
+
+impl Pipes {
+    /// Look at the children that a wait is for. A finding needs two looks that
+    /// saw the same.
+    pub(super) fn look(
+        &mut self,
+        tid: Tid,
+        waiting: &Waiting,
+        waiter: &Process,
+        awaited: &[&Stuck],
+        all: &[Stuck],
+        case: &Case,
+    ) -> Option<Finding> {
+        let pipes = awaited.iter().map(|stuck| match stuck.within {
+            StuckIn::Pipe { inode, .. } => Some((stuck.child, inode)),
+            StuckIn::Other => None,
+        });
+        let pipes = pipes.collect::<Option<Vec<_>>>();
+        let key = waiting.when.seq;
+        let Some(pipes) = pipes.filter(|_| all_locked(waiter, awaited, all, case.ledger)) else {
+            self.seen.remove(&tid);
+            return None;
+        };
+        let before = self.seen.insert(tid, (key, pipes.clone()));
+        if before != Some((key, pipes)) {
+            return None;
+        }
+        self.seen.remove(&tid);
+        finding(tid, waiting, waiter, awaited.first()?, case)
+    }
+}
+
+/// Whether every awaited child is blocked on a pipe of which everybody who
+/// could help is blocked too.
+fn all_locked(waiter: &Process, awaited: &[&Stuck], all: &[Stuck], ledger: &Ledger) -> bool {
+    // Siblings count as blocked while no reason is found that they are not.
+    let mut locked: Vec<&Stuck> = all
+        .iter()
+        .filter(|stuck| stuck.within != StuckIn::Other)
+        .collect();
+    loop {
+        let before = locked.len();
+        let names: Vec<Tgid> = locked.iter().map(|stuck| stuck.child).collect();
+        locked.retain(|stuck| is_locked(stuck, waiter, &names, ledger));
+        if locked.len() == before {
+            break;
+        }
+    }
+    awaited
+        .iter()
+        .all(|stuck| locked.iter().any(|other| other.child == stuck.child))
+}
+
+fn is_locked(stuck: &Stuck, waiter: &Process, locked: &[Tgid], ledger: &Ledger) -> bool {
+    let StuckIn::Pipe {
+        others, complete, ..
+    } = &stuck.within
+    else {
+        return false;
+    };
+    if others.is_empty() || !(*complete || ledger.knows_all()) {
+        return false;
+    }
+    others.iter().all(|side| {
+        side.tgid == stuck.child
+            || locked.contains(&side.tgid)
+            || waits_with_all_threads(side.tgid, ledger) && is_ancestor(side.tgid, waiter, ledger)
+    })
+}
+
+/// Whether a process can do nothing but wait.
+fn waits_with_all_threads(tgid: Tgid, ledger: &Ledger) -> bool {
+    let waiting = ledger
+        .waits_of(tgid)
+        .filter(|(_, waiting)| waiting.blocks());
+    let waiting = waiting.count();
+    waiting > 0 && waiting == ledger.threads_of(tgid)
+}
+
+/// Whether `tgid` is the waiter or waits above it.
+fn is_ancestor(tgid: Tgid, waiter: &Process, ledger: &Ledger) -> bool {
+    let mut at = Some(waiter);
+    for _ in 0..64 {
+        match at {
+            Some(process) if process.tgid == tgid => return true,
+            Some(process) => at = process.parent.and_then(|parent| ledger.process(parent)),
+            None => return false,
+        }
+    }
+    false
+}
+
+fn finding(
+    tid: Tid,
+    waiting: &Waiting,
+    waiter: &Process,
+    stuck: &Stuck,
+    case: &Case,
+) -> Option<Finding> {
+    let child = case.ledger.process(stuck.child)?;
+    let StuckIn::Pipe {
+        writes, fd, others, ..
+    } = &stuck.within
+    else {
+        return None;
+    };
+    let when = Stamp {
+        seq: case.event.seq,
+        at: case.event.at,
+    };
+    let (rule, remark) = if *writes {
+        (RuleId::PipeFullDeadlock, "the pipe is full")
+    } else {
+        (RuleId::PipeEofDeadlock, "the pipe has no end yet")
+    };
+    // Another's end is the one that was forgotten; the child's own comes last.
+    let own = |side: &&PipeSide| side.tgid == stuck.child;
+    let side = others.iter().find(|side| !own(side)).or(others.first())?;
+    let facts = Facts {
+        fd: Some(*fd),
+        code: Some(side.fd),
+        other: Some(Party::find(side.tgid, case.ledger)),
+        nanos: Some(when.at.since(waiting.when.at)),
+        ..Facts::default()
+    };
+    Some(
+        Finding::new(rule, Party::new(waiter), when)
+            .about(child)
+            .facts(facts)
+            .evidence([
+                blocked(tid, waiter, waiting, case.ledger),
+                Evidence::of(child, when, Deed::OnPipe(*writes, *fd), remark),
+            ]),
+    )
+}

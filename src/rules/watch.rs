@@ -1,0 +1,197 @@
+//! When to look again: deadlines, one a zombie and one a blocked wait, and
+//! what to ask `/proc` when they pass.
+//!
+//! A deadline costs a place in a queue; those that were settled meanwhile are
+//! dropped from its front. Nothing is looked up for a child that is reaped in
+//! time.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::thresholds::Thresholds;
+use crate::event::{Event, EventKind, How, Moment, Question};
+use crate::kernel::{Tgid, Tid, WaitOptions};
+use crate::ledger::{Ledger, ProcessId};
+
+/// How many processes are asked for their leaders at once.
+const MOST_LEADERS: usize = 64;
+
+/// The deadlines.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    thresholds: Thresholds,
+    /// Zombies, by the looks that they get: at the verdict's age, at twice
+    /// that, and at the age of a warning.
+    zombies: [VecDeque<(Moment, Tgid, ProcessId)>; 3],
+    /// Blocked waits, by their first look and their second.
+    blocked: [VecDeque<(Moment, Tid, u64)>; 2],
+    /// Processes with more than one thread, and when they are looked at next.
+    threaded: HashSet<Tgid>,
+    leaders_due: Option<Moment>,
+    /// A judgement waits until every stop that is ready has been taken.
+    unsettled: bool,
+}
+
+impl Watch {
+    /// No deadline yet.
+    #[must_use]
+    pub(super) fn new(thresholds: Thresholds) -> Watch {
+        Watch {
+            thresholds,
+            zombies: Default::default(),
+            blocked: Default::default(),
+            threaded: HashSet::new(),
+            leaders_due: None,
+            unsettled: false,
+        }
+    }
+
+    /// Take an event in, after the ledger has.
+    pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
+        match &event.kind {
+            EventKind::Ended { .. } if event.tgid.leader() == event.tid => {
+                self.threaded.remove(&event.tgid);
+                self.watch_zombie(event.at, event.tgid, ledger);
+                for orphan in ledger.orphaned() {
+                    self.watch_zombie(event.at, *orphan, ledger);
+                }
+            }
+            EventKind::Kin(kin) => self.watch_zombie(event.at, kin.child, ledger),
+            EventKind::Signalled {
+                info: Some(info), ..
+            } => {
+                if let Some((pid, _)) = info.child()
+                    && let Some(child) = ledger.recall(event.tgid, pid)
+                    && !child.is_traced
+                {
+                    self.watch_zombie(event.at, child.tgid, ledger);
+                }
+            }
+            EventKind::WaitEntered(entry) if !entry.options.contains(WaitOptions::NOHANG) => {
+                self.watch_wait(event, ledger);
+            }
+            EventKind::Created(created) if created.how == How::Thread => {
+                self.threaded.insert(event.tgid);
+                self.leaders_due
+                    .get_or_insert(Moment(event.at.0 + self.thresholds.zombie));
+            }
+            EventKind::Quiet => self.unsettled = false,
+            _ => {}
+        }
+    }
+
+    fn watch_zombie(&mut self, at: Moment, tgid: Tgid, ledger: &Ledger) {
+        let Some(child) = ledger.process(tgid).filter(|child| child.is_zombie()) else {
+            return;
+        };
+        let Thresholds { zombie, live, .. } = self.thresholds;
+        for (queue, delay) in self.zombies.iter_mut().zip([zombie, 2 * zombie, live]) {
+            while let Some((_, tgid, id)) = queue.front()
+                && !still_zombie(*tgid, *id, ledger)
+            {
+                queue.pop_front();
+            }
+            queue.push_back((Moment(at.0 + delay), tgid, child.id));
+        }
+    }
+
+    fn watch_wait(&mut self, event: &Event, ledger: &Ledger) {
+        let Thresholds { blocked, again, .. } = self.thresholds;
+        for (queue, delay) in self.blocked.iter_mut().zip([blocked, blocked + again]) {
+            while let Some((_, tid, seq)) = queue.front()
+                && still_waits(*tid, *seq, ledger).is_none()
+            {
+                queue.pop_front();
+            }
+            queue.push_back((Moment(event.at.0 + delay), event.tid, event.seq));
+        }
+    }
+
+    /// Ask for a [`EventKind::Quiet`]: something is to be judged when every
+    /// stop that is ready has been taken.
+    pub(super) fn settle(&mut self) {
+        self.unsettled = true;
+    }
+
+    /// Whether a [`EventKind::Quiet`] is wanted.
+    #[must_use]
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.unsettled
+    }
+
+    /// When something is due next.
+    #[must_use]
+    pub(super) fn next(&self) -> Option<Moment> {
+        let zombies = self.zombies.iter().filter_map(|queue| queue.front());
+        let blocked = self.blocked.iter().filter_map(|queue| queue.front());
+        let zombies = zombies.map(|(due, ..)| *due);
+        let blocked = blocked.map(|(due, ..)| *due);
+        zombies.chain(blocked).chain(self.leaders_due).min()
+    }
+
+    /// What is to be looked up now.
+    pub(super) fn due(&mut self, now: Moment, ledger: &Ledger) -> Vec<Question> {
+        let mut questions = Vec::new();
+        for queue in &mut self.zombies {
+            while let Some((tgid, id)) = take_due(queue, now) {
+                if !still_zombie(tgid, id, ledger) {
+                    continue;
+                }
+                let child = ledger.process(tgid);
+                let parent = child.and_then(|child| child.parent);
+                questions.push(Question::Corpse {
+                    child: tgid,
+                    parent: parent.unwrap_or(tgid),
+                });
+            }
+        }
+        for queue in &mut self.blocked {
+            while let Some((tid, seq)) = take_due(queue, now) {
+                if let Some(tgid) = still_waits(tid, seq, ledger) {
+                    questions.push(Question::Stuck {
+                        tid,
+                        tgid,
+                        children: living_children(tgid, ledger),
+                    });
+                }
+            }
+        }
+        if self.leaders_due.is_some_and(|due| due <= now) {
+            self.threaded
+                .retain(|tgid| ledger.process(*tgid).is_some_and(|p| p.ended.is_none()));
+            let threaded = self.threaded.iter().take(MOST_LEADERS);
+            questions.extend(threaded.map(|tgid| Question::Leader(*tgid)));
+            let any = !self.threaded.is_empty();
+            self.leaders_due = any.then_some(Moment(now.0 + self.thresholds.zombie));
+        }
+        questions
+    }
+}
+
+/// The first in a queue, if it is due.
+fn take_due<A, B>(queue: &mut VecDeque<(Moment, A, B)>, now: Moment) -> Option<(A, B)> {
+    if queue.front()?.0 > now {
+        return None;
+    }
+    let (_, a, b) = queue.pop_front()?;
+    Some((a, b))
+}
+
+fn still_zombie(tgid: Tgid, id: ProcessId, ledger: &Ledger) -> bool {
+    let process = ledger.process(tgid);
+    process.is_some_and(|process| process.id == id && process.is_zombie())
+}
+
+/// The process of a thread that is still in the wait of this number.
+fn still_waits(tid: Tid, seq: u64, ledger: &Ledger) -> Option<Tgid> {
+    let (tgid, waiting) = ledger.waiting(tid)?;
+    (waiting.when.seq == seq).then_some(tgid)
+}
+
+/// The living children of a process, oldest first.
+fn living_children(tgid: Tgid, ledger: &Ledger) -> Vec<Tgid> {
+    let children = ledger.children(tgid);
+    let living = children.filter(|child| child.ended.is_none());
+    let mut living: Vec<_> = living.map(|child| (child.id, child.tgid)).collect();
+    living.sort_unstable();
+    living.into_iter().map(|(_, tgid)| tgid).collect()
+}

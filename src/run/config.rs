@@ -1,0 +1,99 @@
+//! What a run is to do: the meaning of the flags.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::command::CommandLine;
+use crate::kernel::WaitCalls;
+use crate::output::TextOptions;
+use crate::rules::{Expected, Policy, Thresholds};
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The command to launch, if any.
+    pub command: Option<CommandLine>,
+    /// Processes to attach to.
+    pub attach: Vec<i32>,
+    /// Follow children.
+    pub follow: bool,
+    /// Kill attached targets when the trace ends.
+    pub kill_on_exit: bool,
+    /// Run a launched family under a seccomp filter, where that is possible.
+    pub seccomp: bool,
+    /// The calls to show.
+    pub calls: WaitCalls,
+    /// Where the lines go.
+    pub output: OutputTo,
+    /// How they look.
+    pub text: TextOptions,
+    /// File descriptors with what they are: 0, 1 (`-y`) or 2 (`-yy`).
+    pub decode_fds: u8,
+    /// Colours.
+    pub colour: Colour,
+    /// What is judged and how; `None` for strace's lines and nothing else.
+    pub judging: Option<Judging>,
+    /// How long the trace lasts at most.
+    pub duration: Option<Duration>,
+}
+
+/// What is judged, and where the report goes.
+#[derive(Clone, Debug, Default)]
+pub struct Judging {
+    /// How long is too long.
+    pub thresholds: Thresholds,
+    /// How processes may end.
+    pub expected: Expected,
+    /// What is told, and what fails the run.
+    pub policy: Policy,
+    /// No report at all.
+    pub silent: bool,
+    /// No last line.
+    pub quiet: bool,
+    /// The report's file; standard error if there is none.
+    pub file: Option<PathBuf>,
+}
+
+/// Where the lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutputTo {
+    /// Standard error.
+    Stderr,
+    /// `-o FILE`
+    File(PathBuf),
+    /// `-o '|command'`
+    Command(std::ffi::OsString),
+    /// `-ff -o FILE`: FILE.PID for each task.
+    PerTask(PathBuf),
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// On standard error, whatever it is.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Colour {
+    /// Whether standard error gets colours. Files never do.
+    pub(super) fn wanted(self) -> bool {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        match self {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto if set("NO_COLOR") => false,
+            Colour::Auto => {
+                let forced = std::env::var_os("CLICOLOR_FORCE")
+                    .is_some_and(|value| !value.is_empty() && value != "0");
+                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+                forced || (io::stderr().is_terminal() && !dumb)
+            }
+        }
+    }
+}

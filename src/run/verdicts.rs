@@ -1,0 +1,142 @@
+//! What the rules find in a run: when they are asked, what is told at once,
+//! and the report at the end.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::config::Judging;
+use super::open::file;
+use crate::event::{Event, Moment, Question};
+use crate::ledger::Ledger;
+use crate::output::{Report, Styles, warning};
+use crate::rules::{Finding, Judge};
+
+/// How long a judgement waits that needs every stop that is ready.
+const SETTLING: Duration = Duration::from_millis(20);
+
+/// The rules of a run, and what the user thinks of them.
+pub(super) struct Verdicts {
+    config: Judging,
+    /// None where nothing can be judged.
+    judge: Option<Judge>,
+    styles: Styles,
+    /// What was out of sight, a clause each.
+    unseen: Vec<String>,
+    /// The report is told; what happens later is not judged.
+    is_closed: bool,
+}
+
+impl Verdicts {
+    pub(super) fn new(config: &Judging, styles: Styles, follows: bool) -> Verdicts {
+        let mut unseen = Vec::new();
+        if !follows {
+            unseen.push("children are not followed (--no-follow), no rule can judge".to_owned());
+        }
+        let judge = Judge::new(config.thresholds, config.expected.clone());
+        Verdicts {
+            judge: follows.then_some(judge),
+            config: config.clone(),
+            styles,
+            unseen,
+            is_closed: false,
+        }
+    }
+
+    /// Note that something was out of sight.
+    pub(super) fn miss(&mut self, clause: &str) {
+        self.unseen.push(clause.to_owned());
+    }
+
+    /// Take an event in, after the ledger has.
+    pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
+        if let Some(judge) = &mut self.judge {
+            judge.event(event, ledger);
+        }
+    }
+
+    /// In how long the rules want to be asked again.
+    pub(super) fn due_in(&self, now: Moment) -> Option<Duration> {
+        let judge = self.judge.as_ref()?;
+        let due = judge.next_deadline();
+        let due = due.map(|due| Duration::from_nanos(due.since(now)));
+        let settling = judge.wants_quiet().then_some(SETTLING);
+        due.into_iter().chain(settling).min()
+    }
+
+    /// Whether a judgement waits for a moment without stops.
+    pub(super) fn wants_quiet(&self) -> bool {
+        self.judge.as_ref().is_some_and(Judge::wants_quiet)
+    }
+
+    /// What is to be looked up now.
+    pub(super) fn questions(&mut self, now: Moment, ledger: &Ledger) -> Vec<Question> {
+        let judge = self.judge.as_mut();
+        judge.map_or_else(Vec::new, |judge| judge.questions(now, ledger))
+    }
+
+    /// What is to be told at once, a line each.
+    pub(super) fn warnings(&mut self) -> Vec<String> {
+        let warnings = self.judge.as_mut().map(Judge::take_warnings);
+        let admitted = warnings.unwrap_or_default();
+        let admitted = admitted.iter().filter_map(|w| self.config.policy.admit(w));
+        let told = admitted.filter(|_| !self.config.silent);
+        told.map(|finding| warning(&finding)).collect()
+    }
+
+    /// Judge no more: the trace is over for the rules.
+    pub(super) fn close(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_closed, true)
+    }
+
+    /// Whether events are still judged.
+    pub(super) fn is_open(&self) -> bool {
+        !self.is_closed
+    }
+
+    fn admitted(&self, findings: &[Finding]) -> Vec<Finding> {
+        let admitted = findings.iter().filter_map(|f| self.config.policy.admit(f));
+        admitted.collect()
+    }
+
+    /// The report so far, as text.
+    pub(super) fn so_far(&self, now: Moment, ledger: &Ledger) -> String {
+        let judge = self.judge.as_ref();
+        let findings = judge.map_or_else(Vec::new, |judge| judge.so_far(now, ledger));
+        self.text(&self.admitted(&findings), ledger, self.styles.clone())
+    }
+
+    fn text(&self, findings: &[Finding], ledger: &Ledger, styles: Styles) -> String {
+        let report = Report {
+            findings,
+            counts: ledger.counts(),
+            unseen: &self.unseen,
+            styles,
+            summary: !self.config.quiet,
+        };
+        report.text()
+    }
+
+    /// Tell the report. Returns whether a finding fails the run.
+    ///
+    /// # Errors
+    /// Those of the report's file or of standard error.
+    pub(super) fn report(&self, ledger: &Ledger) -> io::Result<bool> {
+        let findings = self.judge.as_ref().map_or(&[][..], Judge::findings);
+        let findings = self.admitted(findings);
+        let fails = findings
+            .iter()
+            .any(|finding| self.config.policy.fails(finding));
+        if self.config.silent {
+            return Ok(fails);
+        }
+        if let Some(path) = &self.config.file {
+            let mut to = file(path.clone())?;
+            to.push(self.text(&findings, ledger, Styles::plain()).as_bytes());
+            to.finish()?;
+        } else {
+            let text = self.text(&findings, ledger, self.styles.clone());
+            io::stderr().write_all(text.as_bytes())?;
+        }
+        Ok(fails)
+    }
+}

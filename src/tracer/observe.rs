@@ -1,0 +1,98 @@
+//! Looking things up in `/proc` for a rule: only when it asks, and never at a
+//! stop.
+
+use super::engine::Tracer;
+use crate::event::{Corpse, DeadLeader, Event, EventKind, Observation, Owner, Question, Stuck};
+use crate::kernel::{Signal, Tgid, Tid};
+use crate::proc::{self, Stat};
+
+/// How many children of one blocked wait are looked at.
+const MOST_CHILDREN: usize = 16;
+
+impl Tracer {
+    /// Answer `questions`.
+    pub(crate) fn look(&mut self, questions: Vec<Question>, events: &mut Vec<Event>) {
+        let questions = questions.into_iter().filter(|_| self.sees_proc());
+        for question in questions.collect::<Vec<_>>() {
+            let at = self.now();
+            let (tid, tgid, observation) = match question {
+                Question::Corpse { child, parent } => {
+                    let zombie = owner_of(child);
+                    let corpse = Corpse { child, zombie };
+                    (parent.leader(), parent, Observation::Corpse(corpse))
+                }
+                Question::Stuck {
+                    tid,
+                    tgid,
+                    children,
+                } => {
+                    let children = children.into_iter().take(MOST_CHILDREN);
+                    let stuck = children.map(|child| Stuck {
+                        child,
+                        within: proc::blocked_on_pipe(child),
+                    });
+                    (tid, tgid, Observation::Stuck(stuck.collect()))
+                }
+                Question::Leader(tgid) => match dead_leader(tgid) {
+                    Some(leader) => (tgid.leader(), tgid, Observation::Leader(leader)),
+                    None => continue,
+                },
+            };
+            events.push(self.event(at, tid, tgid, EventKind::Observed(observation)));
+        }
+    }
+
+    /// Deal with every stop that is ready, and tell that there is none.
+    pub(crate) fn drain(&mut self, events: &mut Vec<Event>) {
+        /// Busy tracees may always have one ready.
+        const MOST: usize = 1000;
+        self.serve(MOST, events);
+        let at = self.now();
+        let nobody = (Tid::new(0), Tgid::new(0));
+        events.push(self.event(at, nobody.0, nobody.1, EventKind::Quiet));
+    }
+
+    /// The trace is over.
+    pub(crate) fn conclude(&mut self) -> Event {
+        let at = self.now();
+        self.event(at, Tid::new(0), Tgid::new(0), EventKind::Over)
+    }
+}
+
+/// The state of a dead child and of its parent; `None` if it is gone.
+fn owner_of(child: Tgid) -> Option<Owner> {
+    let stat = Stat::read(child).filter(|stat| stat.state == b'Z')?;
+    let status = proc::status(child.leader());
+    let tracer = status.and_then(|status| status.tracer);
+    Some(Owner {
+        parent: stat.parent,
+        child_group: stat.group,
+        group: Stat::read(stat.parent).map_or(0, |parent| parent.group),
+        traced: tracer.is_some_and(|tracer| tracer.raw() != 0),
+        blocked_and_pending: is_blocked_and_pending(stat.parent),
+    })
+}
+
+/// Whether SIGCHLD is caught, pending, and blocked in every thread.
+fn is_blocked_and_pending(parent: Tgid) -> bool {
+    let Some(status) = proc::status(parent.leader()) else {
+        return false;
+    };
+    status.catches(Signal::CHLD)
+        && proc::has(status.pending, Signal::CHLD)
+        && proc::threads(parent.leader()).into_iter().all(|tid| {
+            let status = proc::status(tid);
+            status.is_some_and(|status| proc::has(status.blocked, Signal::CHLD))
+        })
+}
+
+/// A process whose leader is a zombie although threads of it live.
+fn dead_leader(tgid: Tgid) -> Option<DeadLeader> {
+    Stat::read(tgid).filter(|stat| stat.state == b'Z')?;
+    let threads = proc::threads(tgid.leader());
+    let living = threads.iter().find(|tid| **tid != tgid.leader())?;
+    Some(DeadLeader {
+        living: *living,
+        threads: threads.len() - 1,
+    })
+}
