@@ -196,6 +196,9 @@ struct Flags {
         help_heading = "What to trace"
     )]
     duration: Option<String>,
+    /// Write the events down as they are; the format is not settled
+    #[arg(long, value_name = "FILE", hide = true)]
+    record: Option<PathBuf>,
 }
 
 /// When to use colours; files never have any.
@@ -334,6 +337,7 @@ impl Flags {
             colour: self.colour.into(),
             judging: (!self.strace).then_some(judging),
             duration,
+            record: self.record,
         })
     }
 

@@ -8,6 +8,8 @@ mod name;
 mod observed;
 mod wait;
 
+use serde::{Deserialize, Serialize};
+
 use std::sync::Arc;
 
 use crate::kernel::{NsPid, SigInfo, Signal, Tgid, Tid, WaitStatus};
@@ -19,7 +21,7 @@ pub use observed::{
 pub use wait::{Fetched, Named, TargetName, WaitEntry, WaitExit};
 
 /// Nanoseconds of the monotonic clock since the trace began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Moment(pub u64);
 
 impl Moment {
@@ -34,7 +36,7 @@ impl Moment {
 ///
 /// That order is not causal: the kernel hands out stops that are ready at the
 /// same time in the order of its list, not in that of their making.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
     /// Counts from 1.
     pub seq: u64,
@@ -49,7 +51,7 @@ pub struct Event {
 }
 
 /// The kinds of events.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 #[expect(
     clippy::large_enum_variant,
@@ -145,7 +147,7 @@ pub enum EventKind {
 }
 
 /// A child that its parent had before the attach.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Kin {
     /// Its pid.
     pub child: Tgid,
@@ -158,7 +160,7 @@ pub struct Kin {
 }
 
 /// A task that came under trace without a fork that we saw.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Found {
     /// The real parent of its process.
     pub parent: Option<Tgid>,
@@ -173,7 +175,7 @@ pub struct Found {
 }
 
 /// A new process or thread.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Created {
     /// Its tid; for a process its pid.
     pub child: Tid,
@@ -189,7 +191,7 @@ pub struct Created {
 }
 
 /// How a task was created, as the kernel's events tell it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum How {
     /// `fork`, or a clone that sends SIGCHLD.
     Fork,
@@ -202,7 +204,7 @@ pub enum How {
 }
 
 /// What a process executes; made once an exec and shared from then on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// The kernel's name for it, 15 bytes at most.
     pub comm: Comm,
@@ -213,7 +215,7 @@ pub struct Image {
 }
 
 /// The pids of a process that lives in another pid namespace than the tracer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NsPids {
     /// Inode of its own, innermost namespace; 0 where it could not be read.
     pub inode: u64,

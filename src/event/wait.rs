@@ -1,12 +1,14 @@
 //! Wait calls as they were given and as they ended.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Comm, Moment};
 use crate::kernel::{
     Abi, Errno, IdType, NsPid, Rusage, SigInfo, Tgid, WaitCall, WaitOptions, WaitStatus,
 };
 
 /// Something that lay in a tracee's memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fetched<T> {
     /// The pointer was NULL.
     Null,
@@ -42,7 +44,7 @@ impl<T> Fetched<T> {
 }
 
 /// Whom a wait call names, by the words it was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Named {
     /// wait4 and waitpid: a pid, a negated group, 0 or -1.
     Pid(i32),
@@ -63,7 +65,7 @@ impl Named {
 }
 
 /// The arguments of a wait call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitEntry {
     /// Which call.
     pub call: WaitCall,
@@ -86,7 +88,7 @@ pub struct WaitEntry {
 }
 
 /// What stands behind the pid or descriptor that a wait names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TargetName {
     /// The process's name (`-Y`).
     Comm(Comm),
@@ -97,7 +99,7 @@ pub enum TargetName {
 }
 
 /// The result of a wait call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitExit {
     /// What the call was given.
     pub entry: WaitEntry,

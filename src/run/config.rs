@@ -34,6 +34,8 @@ pub struct Config {
     pub colour: Colour,
     /// What is judged and how; `None` for strace's lines and nothing else.
     pub judging: Option<Judging>,
+    /// Where the events are written down.
+    pub record: Option<PathBuf>,
     /// How long the trace lasts at most.
     pub duration: Option<Duration>,
 }

@@ -3,6 +3,7 @@
 
 mod config;
 mod open;
+mod record;
 mod verdicts;
 
 use std::io::{self, Write};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::sys::signal::Signal as Sig;
 
 pub use config::{Colour, Config, Judging, OutputTo};
+pub use record::read as read_recording;
 
 use crate::event::Event;
 use crate::exit::Exit;
@@ -25,6 +27,7 @@ use crate::sys::streams;
 use crate::sys::syscall_info::kernel_is_new_enough;
 use crate::tracer::{Capture, FdNames, RootEnd, Settings, Step, Tracer};
 use open::open;
+use record::Recorder;
 use verdicts::Verdicts;
 
 /// What is buffered is written at least this often; a line is never later
@@ -81,6 +84,7 @@ struct Run<'a> {
     ended_by: Option<Sig>,
     killing: bool,
     verdicts: Option<Verdicts>,
+    recorder: Option<Recorder>,
     /// When the trace ends at the latest (`--duration`).
     until: Option<Instant>,
     /// That moment has passed, and the command was asked to end.
@@ -118,6 +122,7 @@ impl<'a> Run<'a> {
             .collect();
         let doorbell =
             Doorbell::new(&answered).map_err(|error| format!("cannot start: {error}"))?;
+        let recorder = config.record.as_deref().map(Recorder::create).transpose()?;
         let mut pipe = None;
         let target = open(&config.output, &mut pipe)?;
         let tracer = Tracer::new(settings(config), doorbell);
@@ -161,6 +166,7 @@ impl<'a> Run<'a> {
             ended_by: None,
             killing: false,
             verdicts,
+            recorder,
             until: config.duration.map(|duration| Instant::now() + duration),
             time_is_up: false,
         };
@@ -223,6 +229,9 @@ impl<'a> Run<'a> {
     fn take(&mut self, events: &mut Vec<Event>) {
         for event in events.drain(..) {
             self.ledger.apply(&event);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.event(&event);
+            }
             if let Some(verdicts) = self.verdicts.as_mut().filter(|verdicts| verdicts.is_open()) {
                 verdicts.event(&event, &self.ledger);
             }
@@ -270,6 +279,9 @@ impl<'a> Run<'a> {
         if self.verdicts.as_mut().is_some_and(Verdicts::close) {
             let over = self.tracer.conclude();
             self.ledger.apply(&over);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.event(&over);
+            }
             if let Some(verdicts) = &mut self.verdicts {
                 verdicts.event(&over, &self.ledger);
             }
@@ -356,7 +368,8 @@ impl<'a> Run<'a> {
         // The pipe's end is closed with the text.
         drop((self.text, self.tracer));
         let piped = self.pipe.map_or(Ok(()), PipeCommand::finish);
-        if let Err(error) = written.and(piped) {
+        let recorded = self.recorder.map_or(Ok(()), Recorder::finish);
+        if let Err(error) = written.and(piped).and(recorded) {
             complain(&format!("cannot write the output: {error}"));
             return Exit::Failed;
         }

@@ -1,0 +1,154 @@
+//! The rules: each bug is found, each near miss is not, and a recording of
+//! either gives the same findings without a tracee.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod support;
+
+use std::fs;
+
+use support::{fixture, run, traced_fixture};
+use tempfile::TempDir;
+use wait4_strace::rules::{self, Expected, Finding, RULES, RuleId, Severity, Thresholds};
+use wait4_strace::run::read_recording;
+
+/// The rule that a fixture is named after, and whether it must be found.
+fn named_after(name: &str) -> (RuleId, bool) {
+    let (bug, must) = match name.strip_prefix("not_") {
+        Some(rest) => (rest, false),
+        None => (name, true),
+    };
+    let snake = |rule: &&rules::Rule| bug.starts_with(&rule.name.replace('-', "_"));
+    let rule = RULES
+        .iter()
+        .filter(snake)
+        .max_by_key(|rule| rule.name.len());
+    let rule = rule.unwrap_or_else(|| panic!("{name} is named after no rule"));
+    (rule.id, must)
+}
+
+/// The names of the fixtures that are bugs or near misses.
+fn bugs() -> Vec<String> {
+    let list = run(&mut fixture("bugs")).stdout;
+    let names = list.lines().filter_map(|line| line.split(' ').next());
+    names.map(str::to_owned).collect()
+}
+
+/// `error[stolen-child] 1`: what is compared of a finding.
+fn digest(severity: Severity, rule: RuleId) -> String {
+    format!("{}[{}]", severity.name(), rule.name())
+}
+
+/// The findings of a report.
+fn told(report: &str) -> Vec<String> {
+    let heads = report.lines().filter_map(|line| {
+        let (head, _) = line.split_once(": ")?;
+        let known = ["error[", "warning[", "info["];
+        known
+            .iter()
+            .any(|level| head.starts_with(level))
+            .then_some(head)
+    });
+    let mut heads: Vec<String> = heads.map(str::to_owned).collect();
+    heads.sort();
+    heads
+}
+
+/// The findings of a recording.
+fn replayed(recording: &str) -> Vec<String> {
+    let events = read_recording(recording).unwrap();
+    let findings = rules::replay(&events, Thresholds::default(), Expected::default());
+    let heads = findings
+        .iter()
+        .map(|f: &Finding| digest(f.severity, f.rule));
+    let mut heads: Vec<String> = heads.collect();
+    heads.sort();
+    heads
+}
+
+/// Run a fixture; complain if its findings are not those of its name.
+fn judge(name: &str, flags: &[&str]) -> Result<(), String> {
+    let directory = TempDir::new().unwrap();
+    let path = |name| directory.path().join(name).display().to_string();
+    let (trace, report, recording) = (path("trace"), path("report"), path("recording"));
+    let files = [
+        "-o",
+        &trace,
+        "--report-file",
+        &report,
+        "--record",
+        &recording,
+    ];
+    let flags: Vec<&str> = flags.iter().copied().chain(files).collect();
+    let outcome = run(&mut traced_fixture(&flags, name));
+    if outcome.status != 0 {
+        return Err(format!("{name}: {outcome:?}"));
+    }
+    let report = fs::read_to_string(report).unwrap();
+    let told = told(&report);
+    let again = replayed(&fs::read_to_string(recording).unwrap());
+    if told != again {
+        return Err(format!("{name}: told {told:?}, replayed {again:?}"));
+    }
+    let (rule, must) = named_after(name);
+    let harm = told.iter().filter(|head| !head.starts_with("info["));
+    let strangers = harm.filter(|head| !(must && head.contains(&format!("[{}]", rule.name()))));
+    let found = told
+        .iter()
+        .any(|head| head.contains(&format!("[{}]", rule.name())));
+    if found != must || strangers.count() > 0 {
+        let trace = fs::read_to_string(trace).unwrap();
+        return Err(format!("{name}: found {told:?}\n{report}\n{trace}"));
+    }
+    Ok(())
+}
+
+/// Judge all fixtures, several at a time: most of them only sleep.
+fn judge_all(flags: &[&str]) {
+    let names = bugs();
+    let turns: Vec<Vec<&String>> = (0..8)
+        .map(|turn| names.iter().skip(turn).step_by(8).collect())
+        .collect();
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = turns
+            .iter()
+            .map(|names| {
+                scope.spawn(|| {
+                    let judged = names.iter().filter_map(|name| judge(name, flags).err());
+                    judged.collect::<Vec<String>>()
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn each_bug_is_found_and_each_near_miss_is_not() {
+    judge_all(&[]);
+}
+
+#[test]
+fn the_findings_are_the_same_without_the_filter() {
+    judge_all(&["--seccomp-bpf=never"]);
+}
+
+#[test]
+fn each_rule_has_a_bug_and_a_near_miss() {
+    let names = bugs();
+    let has = |rule: RuleId, must: bool| names.iter().any(|name| named_after(name) == (rule, must));
+    // It is raised by flags; tests/cli.rs has it.
+    let all = RULES
+        .iter()
+        .filter(|rule| rule.id != RuleId::UnexpectedExit);
+    let lacking = all.filter(|rule| !has(rule.id, true) || !has(rule.id, false));
+    let lacking: Vec<&str> = lacking.map(|rule| rule.name).collect();
+    assert!(lacking.is_empty(), "{lacking:?}");
+}
