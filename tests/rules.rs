@@ -15,19 +15,24 @@ use tempfile::TempDir;
 use wait4_strace::rules::{self, Expected, Finding, RULES, RuleId, Severity, Thresholds};
 use wait4_strace::run::read_recording;
 
-/// The rule that a fixture is named after, and whether it must be found.
+/// The rule whose name a fixture's begins with.
+fn begins_with(name: &str) -> Option<RuleId> {
+    let begins = |rule: &&rules::Rule| name.starts_with(&rule.name.replace('-', "_"));
+    let fitting = RULES.iter().filter(begins);
+    let longest = fitting.max_by_key(|rule| rule.name.len())?;
+    Some(longest.id)
+}
+
+/// The rule that a fixture is named after, and whether it must be found. One
+/// rule's own name begins with "not".
 fn named_after(name: &str) -> (RuleId, bool) {
-    let (bug, must) = match name.strip_prefix("not_") {
-        Some(rest) => (rest, false),
-        None => (name, true),
+    let near_miss = || {
+        let rule = begins_with(name.strip_prefix("not_")?)?;
+        Some((rule, false))
     };
-    let snake = |rule: &&rules::Rule| bug.starts_with(&rule.name.replace('-', "_"));
-    let rule = RULES
-        .iter()
-        .filter(snake)
-        .max_by_key(|rule| rule.name.len());
-    let rule = rule.unwrap_or_else(|| panic!("{name} is named after no rule"));
-    (rule.id, must)
+    let bug = begins_with(name).map(|rule| (rule, true));
+    bug.or_else(near_miss)
+        .unwrap_or_else(|| panic!("{name} is named after no rule"))
 }
 
 /// The names of the fixtures that are bugs or near misses.

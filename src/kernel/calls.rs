@@ -13,19 +13,29 @@ pub enum RuleCall {
     ExitGroup,
     /// `kill(pid, signal)`
     Kill,
+    /// `tkill(tid, signal)`
+    Tkill,
+    /// `tgkill(tgid, tid, signal)`
+    Tgkill,
     /// `prctl(option, …)`
     Prctl,
 }
 
 impl RuleCall {
     /// All of them.
-    pub const ALL: [RuleCall; 4] = [
+    pub const ALL: [RuleCall; 6] = [
         RuleCall::Sigaction,
         RuleCall::ExitGroup,
         RuleCall::Kill,
+        RuleCall::Tkill,
+        RuleCall::Tgkill,
         RuleCall::Prctl,
     ];
 }
+
+/// The signals that one thread sends another as a rule for its own runtime
+/// (URG, PWR, the real-time ones) are above this one, SIGTTOU.
+pub const LAST_PLAIN_SIGNAL: i32 = 22;
 
 /// prctl's option that asks for a signal at the parent's death.
 pub const PR_SET_PDEATHSIG: u32 = 1;
@@ -50,17 +60,21 @@ impl Abi {
     /// The number of `call`.
     #[must_use]
     pub const fn rule_number(self, call: RuleCall) -> u32 {
-        let (sigaction, exit_group, kill, prctl) = match self {
-            Abi::X86_64 => (13, 231, 62, 157),
-            Abi::X32 => (x32(512), x32(231), x32(62), x32(157)),
-            Abi::I386 => (174, 252, 37, 172),
-            Abi::Arm => (174, 248, 37, 172),
-            Abi::Aarch64 | Abi::Riscv64 => (134, 94, 129, 167),
+        // In the order of the calls.
+        let numbers = match self {
+            Abi::X86_64 => [13, 231, 62, 200, 234, 157],
+            Abi::X32 => [x32(512), x32(231), x32(62), x32(200), x32(234), x32(157)],
+            Abi::I386 => [174, 252, 37, 238, 270, 172],
+            Abi::Arm => [174, 248, 37, 238, 268, 172],
+            Abi::Aarch64 | Abi::Riscv64 => [134, 94, 129, 130, 131, 167],
         };
+        let [sigaction, exit_group, kill, tkill, tgkill, prctl] = numbers;
         match call {
             RuleCall::Sigaction => sigaction,
             RuleCall::ExitGroup => exit_group,
             RuleCall::Kill => kill,
+            RuleCall::Tkill => tkill,
+            RuleCall::Tgkill => tgkill,
             RuleCall::Prctl => prctl,
         }
     }
@@ -106,6 +120,8 @@ mod tests {
         assert_eq!(number(RuleCall::Sigaction), libc::SYS_rt_sigaction);
         assert_eq!(number(RuleCall::ExitGroup), libc::SYS_exit_group);
         assert_eq!(number(RuleCall::Kill), libc::SYS_kill);
+        assert_eq!(number(RuleCall::Tkill), libc::SYS_tkill);
+        assert_eq!(number(RuleCall::Tgkill), libc::SYS_tgkill);
         assert_eq!(number(RuleCall::Prctl), libc::SYS_prctl);
     }
 

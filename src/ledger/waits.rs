@@ -3,7 +3,9 @@
 
 use super::process::Stamp;
 use crate::event::{Moment, Named, WaitEntry, WaitExit};
-use crate::kernel::{Errno, IdType, NsPid, Signal, Tgid, Tid, WaitCall, WaitOptions, WaitStatus};
+use crate::kernel::{
+    Errno, IdType, NsPid, Signal, Status, Tgid, Tid, WaitCall, WaitOptions, WaitStatus,
+};
 
 /// Whom a wait may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +126,15 @@ impl Brief {
             return false;
         };
         status.is_none_or(super::is_end)
+    }
+
+    /// Whether it told that a child runs again.
+    #[must_use]
+    pub fn told_a_continue(&self) -> bool {
+        let Outcome::Child(_, Some(status)) = self.outcome else {
+            return false;
+        };
+        status.decode() == Status::Continued
     }
 
     /// Whether it was a poll.

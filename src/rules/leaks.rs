@@ -24,6 +24,8 @@ struct Suspect {
     /// at least.
     looks: u32,
     always_blocked: bool,
+    /// It was told while its parent lived.
+    told: bool,
 }
 
 /// The family's memory.
@@ -31,6 +33,8 @@ struct Suspect {
 pub(super) struct Leaks {
     thresholds: Thresholds,
     suspects: HashMap<ProcessId, Suspect>,
+    /// Zombies that nobody reaped while their parent lived.
+    pub(super) left: u64,
 }
 
 /// A leak, with its cause.
@@ -65,6 +69,7 @@ impl Leaks {
         Leaks {
             thresholds,
             suspects: HashMap::new(),
+            left: 0,
         }
     }
 
@@ -108,18 +113,22 @@ impl Leaks {
             owner,
             looks: 0,
             always_blocked: true,
+            told: false,
         });
         suspect.parent = parent.id;
         suspect.owner = owner;
         suspect.looks += 1;
         suspect.always_blocked &= owner.blocked_and_pending;
-        let suspect = *suspect;
-        let Some(finding) = self.verdict(&suspect, child, parent, case.event.at, ledger) else {
+        let known = *suspect;
+        let Some(finding) = self.verdict(&known, child, parent, case.event.at, ledger) else {
             return;
         };
-        if finding.rule == RuleId::VforkStall {
+        if finding.rule == RuleId::VforkStall && !known.told {
             // The stall is the bug, whoever reaps when it is over.
             case.findings.add(finding.clone());
+            if let Some(suspect) = self.suspects.get_mut(&child.id) {
+                suspect.told = true;
+            }
         }
         if case.event.at.since(since(child)) >= self.thresholds.live {
             // It may be reaped yet: only told, not found.
@@ -167,14 +176,15 @@ impl Leaks {
         }
     }
 
-    fn tell(&self, suspect: &Suspect, child: &Process, parent: &Process, case: &mut Case) {
+    fn tell(&mut self, suspect: &Suspect, child: &Process, parent: &Process, case: &mut Case) {
         if suspect.parent != parent.id {
             return;
         }
-        if let Some(finding) = self.verdict(suspect, child, parent, case.event.at, case.ledger)
-            && !(finding.rule == RuleId::VforkStall && case.findings.has(finding.rule, parent))
-        {
-            case.findings.add(finding);
+        if let Some(finding) = self.verdict(suspect, child, parent, case.event.at, case.ledger) {
+            self.left += 1;
+            if !suspect.told {
+                case.findings.add(finding);
+            }
         }
     }
 
@@ -300,8 +310,8 @@ fn cause(
         return orphan(child, parent, ledger);
     }
     let found = not_its_own(child, parent, ledger)
-        .or_else(|| misunderstood(child, parent, ledger))
-        .or_else(|| missed_group(suspect, parent, ledger))
+        .or_else(|| misunderstood(suspect, child, parent, ledger))
+        .or_else(|| missed_group(suspect, child, parent, ledger))
         .or_else(|| signal_trouble(suspect, child, parent, ledger));
     Some(found.unwrap_or_else(|| Cause::new(RuleId::ZombieLeak)))
 }
@@ -415,7 +425,12 @@ fn not_its_own(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cau
 }
 
 /// A wait told of the child, or was for it, and was misunderstood.
-fn misunderstood(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cause> {
+fn misunderstood(
+    suspect: &Suspect,
+    child: &Process,
+    parent: &Process,
+    ledger: &Ledger,
+) -> Option<Cause> {
     let line = |brief: &Brief, remark| Evidence::waited(brief, ledger, parent.tgid, remark);
     if let Some(peek) = &child.told.peeked {
         let seen = line(peek, "looked at it and left it");
@@ -423,9 +438,19 @@ fn misunderstood(child: &Process, parent: &Process, ledger: &Ledger) -> Option<C
     }
     if let Some(last) = child.told.last.filter(|last| !last.told_an_end()) {
         let seen = line(&last, "told of a stop, not of its end");
-        return Some(Cause::new(RuleId::StopMistakenForExit).seen([seen]));
+        let facts = Facts {
+            wait: Some(last),
+            ..Facts::default()
+        };
+        let cause = Cause::new(RuleId::StopMistakenForExit).facts(facts);
+        return Some(cause.seen([seen]));
     }
-    let last = [child.told.named, parent.waits.last_wildcard];
+    let Owner {
+        group, child_group, ..
+    } = suspect.owner;
+    let of_its_group = parent.waits.last_group;
+    let of_its_group = of_its_group.filter(|brief| brief.group(group) == child_group);
+    let last = [child.told.named, parent.waits.last_wildcard, of_its_group];
     let last = last
         .into_iter()
         .flatten()
@@ -462,8 +487,14 @@ fn misunderstood(child: &Process, parent: &Process, ledger: &Ledger) -> Option<C
 }
 
 /// A wait for a group did not see the child.
-fn missed_group(suspect: &Suspect, parent: &Process, ledger: &Ledger) -> Option<Cause> {
-    let last = parent.waits.last_group?;
+fn missed_group(
+    suspect: &Suspect,
+    child: &Process,
+    parent: &Process,
+    ledger: &Ledger,
+) -> Option<Cause> {
+    let last = parent.waits.last_group;
+    let last = last.filter(|brief| brief.when.seq > child.born.seq)?;
     let missed = matches!(
         last.outcome,
         Outcome::Nothing | Outcome::Error(Errno::CHILD)

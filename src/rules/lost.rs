@@ -7,7 +7,7 @@ use super::Case;
 use super::finding::{Deed, Evidence, Facts, Finding, Form, Party};
 use super::table::{RuleId, Severity};
 use crate::event::{EventKind, Named, SigchldAction, WaitExit};
-use crate::kernel::{Errno, IdType, Signal, Tgid, WaitCall, WaitOptions};
+use crate::kernel::{Errno, IdType, Signal, Tgid, Tid, WaitCall, WaitOptions};
 use crate::ledger::{Brief, Ledger, Process, ProcessId, Reap, Stamp, Way};
 
 /// A process that exits so soon after a reap has had no time to do more.
@@ -25,8 +25,18 @@ pub(super) struct Lost {
 struct Refused {
     caller: Tgid,
     brief: Brief,
-    /// The process, if it was known when the wait ended, and its parent then.
-    child: Option<(ProcessId, Tgid, Option<Tgid>)>,
+    /// The process, if it was known when the wait ended.
+    child: Option<Awaited>,
+}
+
+/// What was known of the process when the wait ended.
+#[derive(Clone, Copy, Debug)]
+struct Awaited {
+    id: ProcessId,
+    tgid: Tgid,
+    parent: Option<Tgid>,
+    /// The thread that created it, if that lived.
+    creator: Option<Tid>,
 }
 
 impl Lost {
@@ -55,7 +65,15 @@ impl Lost {
                     self.refused.push(Refused {
                         caller,
                         brief,
-                        child: child.map(|child| (child.id, child.tgid, child.parent)),
+                        child: child.map(|child| Awaited {
+                            id: child.id,
+                            tgid: child.tgid,
+                            parent: child.parent,
+                            creator: child
+                                .creator
+                                .map(|(tid, _)| tid)
+                                .filter(|tid| ledger.has_thread(*tid)),
+                        }),
                     });
                     case.unsettled = true;
                 }
@@ -91,9 +109,9 @@ fn judge(refused: &Refused, case: &mut Case) {
     let Some(caller) = ledger.process(refused.caller) else {
         return;
     };
-    let child = refused.child.and_then(|(id, tgid, _)| {
-        let process = ledger.process(tgid)?;
-        (process.id == id).then_some(process)
+    let child = refused.child.and_then(|awaited| {
+        let process = ledger.process(awaited.tgid)?;
+        (process.id == awaited.id).then_some(process)
     });
     let Some(child) = child else {
         never_seen(refused, caller, case);
@@ -103,7 +121,15 @@ fn judge(refused: &Refused, case: &mut Case) {
         // A process is no child of itself: probes ask that.
         return;
     }
-    let reaped_before = child.reaped.filter(|reap| reap.by_process == caller.tgid);
+    // Its end is seen before anybody can reap it: if that came later, it was
+    // there, and the wait did not see it.
+    let was_there = child
+        .ended
+        .is_none_or(|end| end.when.seq > refused.brief.when.seq);
+    let hidden = was_there || other_thread(refused).is_some();
+    let reaped_before = child
+        .reaped
+        .filter(|reap| !hidden && reap.by_process == caller.tgid);
     match reaped_before.map(|reap| (reap.way, reap)) {
         Some((Way::Wildcard | Way::Group, reap)) => stolen(refused, child, &reap, caller, case),
         Some((Way::Specific, reap)) => waited_twice(refused, child, &reap, caller, case),
@@ -113,6 +139,14 @@ fn judge(refused: &Refused, case: &mut Case) {
         Some((Way::Fault | Way::Unseen, _)) => {}
         None => not_visible(refused, child, caller, case),
     }
+}
+
+/// The thread that hid its child from the wait, by `__WNOTHREAD`.
+fn other_thread(refused: &Refused) -> Option<Tid> {
+    let creator = refused.child?.creator?;
+    let brief = &refused.brief;
+    let hides = brief.options.contains(WaitOptions::NOTHREAD) && creator != brief.tid;
+    hides.then_some(creator)
 }
 
 /// The evidence of a wait that found nothing.
@@ -207,7 +241,7 @@ fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: 
 
 /// The process lives or is a zombie, and the caller's wait does not see it.
 fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut Case) {
-    let parent = refused.child.and_then(|(_, _, parent)| parent);
+    let parent = refused.child.and_then(|awaited| awaited.parent);
     let brief = &refused.brief;
     if parent != Some(caller.tgid) {
         let by_itself = child.cloned_by == Some(caller.tgid);
@@ -229,14 +263,12 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
         add(case, finding);
         return;
     }
-    let creator = child.creator.map(|(tid, _)| tid);
-    let others = brief.options.contains(WaitOptions::NOTHREAD)
-        && creator.is_some_and(|creator| creator != brief.tid && case.ledger.has_thread(creator));
+    let other = other_thread(refused);
     let sees_clones =
         brief.options.contains(WaitOptions::ALL) || brief.options.contains(WaitOptions::CLONE);
-    let (rule, facts) = if others {
+    let (rule, facts) = if other.is_some() {
         let facts = Facts {
-            tid: creator,
+            tid: other,
             wait: Some(*brief),
             ..Facts::default()
         };
@@ -484,7 +516,6 @@ pub enum Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Tid;
     use crate::ledger::Outcome;
 
     #[test]

@@ -134,9 +134,15 @@ impl Judge {
         self.findings.all()
     }
 
-    /// What the findings would be if the trace were over now.
+    /// How many zombies nobody reaped while their parent lived on.
     #[must_use]
-    pub fn so_far(&self, now: Moment, ledger: &Ledger) -> Vec<Finding> {
+    pub fn zombies_left(&self) -> u64 {
+        self.leaks.left
+    }
+
+    /// The state in which the rules would be if the trace were over now.
+    #[must_use]
+    pub fn so_far(&self, now: Moment, ledger: &Ledger) -> Judge {
         let mut interim = self.clone();
         let over = Event {
             seq: u64::MAX,
@@ -146,7 +152,7 @@ impl Judge {
             kind: EventKind::Over,
         };
         interim.event(&over, ledger);
-        interim.findings.all().to_vec()
+        interim
     }
 }
 

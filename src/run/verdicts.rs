@@ -101,13 +101,16 @@ impl Verdicts {
     /// The report so far, as text.
     pub(super) fn so_far(&self, now: Moment, ledger: &Ledger) -> String {
         let judge = self.judge.as_ref();
-        let findings = judge.map_or_else(Vec::new, |judge| judge.so_far(now, ledger));
-        self.text(&self.admitted(&findings), ledger, self.styles.clone())
+        let judge = judge.map(|judge| judge.so_far(now, ledger));
+        let findings = judge.as_ref().map_or(&[][..], Judge::findings);
+        let left = judge.as_ref().map_or(0, Judge::zombies_left);
+        self.text(&self.admitted(findings), left, ledger, self.styles.clone())
     }
 
-    fn text(&self, findings: &[Finding], ledger: &Ledger, styles: Styles) -> String {
+    fn text(&self, findings: &[Finding], left: u64, ledger: &Ledger, styles: Styles) -> String {
         let report = Report {
             findings,
+            left,
             counts: ledger.counts(),
             unseen: &self.unseen,
             styles,
@@ -122,6 +125,7 @@ impl Verdicts {
     /// Those of the report's file or of standard error.
     pub(super) fn report(&self, ledger: &Ledger) -> io::Result<bool> {
         let findings = self.judge.as_ref().map_or(&[][..], Judge::findings);
+        let left = self.judge.as_ref().map_or(0, Judge::zombies_left);
         let findings = self.admitted(findings);
         let fails = findings
             .iter()
@@ -131,10 +135,13 @@ impl Verdicts {
         }
         if let Some(path) = &self.config.file {
             let mut to = file(path.clone())?;
-            to.push(self.text(&findings, ledger, Styles::plain()).as_bytes());
+            to.push(
+                self.text(&findings, left, ledger, Styles::plain())
+                    .as_bytes(),
+            );
             to.finish()?;
         } else {
-            let text = self.text(&findings, ledger, self.styles.clone());
+            let text = self.text(&findings, left, ledger, self.styles.clone());
             io::stderr().write_all(text.as_bytes())?;
         }
         Ok(fails)

@@ -7,7 +7,8 @@
 #![expect(unsafe_code, reason = "seccomp(2) and prctl(2)")]
 
 use crate::kernel::{
-    Abi, CLONE_NEWPID, CLONE_UNTRACED, Errno, PR_SET_PDEATHSIG, RuleCall, Signal, WaitCalls,
+    Abi, CLONE_NEWPID, CLONE_UNTRACED, Errno, LAST_PLAIN_SIGNAL, PR_SET_PDEATHSIG, RuleCall,
+    Signal, WaitCalls,
 };
 
 /// `SECCOMP_RET_DATA` of our own stops: another number means that the
@@ -19,6 +20,7 @@ const NR: u32 = 0;
 const ARCH: u32 = 4;
 const FIRST_ARGUMENT_LOW: u32 = 16;
 const SECOND_ARGUMENT_LOW: u32 = 24;
+const THIRD_ARGUMENT_LOW: u32 = 32;
 
 /// An instruction's code; all of them fit.
 #[expect(
@@ -178,6 +180,20 @@ fn push_rule_calls(body: &mut Vec<libc::sock_filter>, abi: Abi) {
                 statement(RETURN, STOP),
                 statement(RETURN, ALLOW),
             ],
+            RuleCall::Tkill | RuleCall::Tgkill => vec![
+                statement(
+                    LOAD,
+                    if call == RuleCall::Tkill {
+                        SECOND_ARGUMENT_LOW
+                    } else {
+                        THIRD_ARGUMENT_LOW
+                    },
+                ),
+                jump(JUMP_EQUAL, 0, 2, 0),
+                jump(JUMP_ABOVE, LAST_PLAIN_SIGNAL.cast_unsigned(), 1, 0),
+                statement(RETURN, STOP),
+                statement(RETURN, ALLOW),
+            ],
             RuleCall::Prctl => vec![
                 statement(LOAD, FIRST_ARGUMENT_LOW),
                 jump(JUMP_EQUAL, PR_SET_PDEATHSIG, 0, 1),
@@ -209,7 +225,7 @@ mod tests {
     use super::*;
 
     /// What the filter answers, by an interpreter of the instructions used.
-    fn answer(filter: &Filter, arch: u32, nr: u32, arguments: [u32; 2]) -> u32 {
+    fn answer(filter: &Filter, arch: u32, nr: u32, arguments: [u32; 3]) -> u32 {
         let mut at = 0;
         let mut value = 0;
         loop {
@@ -222,6 +238,7 @@ mod tests {
                         ARCH => arch,
                         FIRST_ARGUMENT_LOW => arguments[0],
                         SECOND_ARGUMENT_LOW => arguments[1],
+                        THIRD_ARGUMENT_LOW => arguments[2],
                         other => panic!("loads offset {other}"),
                     }
                 }
@@ -241,7 +258,7 @@ mod tests {
         for rules in [false, true] {
             let filter = Filter::new(WaitCalls::ALL, rules);
             let (amd64, i386) = (0xc000_003e, 0x4000_0003);
-            let stops = |arch, nr| answer(&filter, arch, nr, [0, 0]) == STOP;
+            let stops = |arch, nr| answer(&filter, arch, nr, [0; 3]) == STOP;
             for nr in 0..1024u32 {
                 let expected = matches!(nr, 61 | 247 | 308);
                 assert_eq!(stops(amd64, nr), expected, "{nr}");
@@ -258,7 +275,7 @@ mod tests {
     #[test]
     fn a_new_pid_namespace_and_an_untraced_clone_stop() {
         let filter = Filter::new(WaitCalls::default(), false);
-        let stops = |nr, first| answer(&filter, 0xc000_003e, nr, [first, 0]) == STOP;
+        let stops = |nr, first| answer(&filter, 0xc000_003e, nr, [first, 0, 0]) == STOP;
         assert!(stops(272, CLONE_NEWPID));
         assert!(!stops(272, 0x1000_0000));
         assert!(stops(56, CLONE_UNTRACED | 0x11));
@@ -282,8 +299,13 @@ mod tests {
             ((62, [99, 0]), false),
             ((157, [1, 15]), true),
             ((157, [15, 1]), false),
+            ((200, [99, 15]), true),
+            ((200, [99, 23]), false),
         ];
-        for ((nr, arguments), stops) in cases {
+        let tgkill = |signal| answer(&with, 0xc000_003e, 234, [99, 99, signal]) == STOP;
+        assert!(tgkill(9) && !tgkill(0) && !tgkill(33));
+        for ((nr, [first, second]), stops) in cases {
+            let arguments = [first, second, 0];
             let answer = |filter| answer(filter, 0xc000_003e, nr, arguments) == STOP;
             assert_eq!(answer(&with), stops, "{nr} {arguments:?}");
             assert!(!answer(&without), "{nr} {arguments:?}");

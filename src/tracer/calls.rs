@@ -7,8 +7,9 @@ use crate::event::{
     Comm, Event, EventKind, Fetched, Moment, Named, TargetName, WaitEntry, WaitExit,
 };
 use crate::kernel::{
-    Abi, CLONE_NEWPID, CLONE_UNTRACED, CloneCall, Errno, IdType, NsPid, PR_SET_PDEATHSIG, RuleCall,
-    Rusage, RusageLayout, SigInfo, SiginfoLayout, Signal, Tgid, WaitCall, WaitOptions, WaitStatus,
+    Abi, CLONE_NEWPID, CLONE_UNTRACED, CloneCall, Errno, IdType, LAST_PLAIN_SIGNAL, NsPid,
+    PR_SET_PDEATHSIG, RuleCall, Rusage, RusageLayout, SigInfo, SiginfoLayout, Signal, Tgid,
+    WaitCall, WaitOptions, WaitStatus,
 };
 use crate::proc;
 use crate::sys::ptrace::{How, Stopped};
@@ -150,7 +151,7 @@ impl Tracer {
         args: [u64; 6],
     ) -> Option<EventKind> {
         let call = abi.rule_call(nr).filter(|_| self.capture.rules)?;
-        let [first, second, ..] = args.map(|word| abi.argument(word));
+        let [first, second, third, ..] = args.map(|word| abi.argument(word));
         let int = |word: u64| (word & 0xffff_ffff) as u32;
         match call {
             RuleCall::Sigaction => {
@@ -167,10 +168,22 @@ impl Tracer {
                     .contains(&code)
                     .then_some(EventKind::ExitsWith(code))
             }
-            RuleCall::Kill => {
+            RuleCall::Kill | RuleCall::Tkill | RuleCall::Tgkill => {
                 let target = NsPid::new(int(first).cast_signed());
-                let signal = Signal::from_raw(int(second).cast_signed());
-                (signal.raw() != 0).then_some(EventKind::Kills { target, signal })
+                let signal = if call == RuleCall::Tgkill {
+                    third
+                } else {
+                    second
+                };
+                let signal = Signal::from_raw(int(signal).cast_signed());
+                let last = if call == RuleCall::Kill {
+                    i32::MAX
+                } else {
+                    LAST_PLAIN_SIGNAL
+                };
+                (1..=last)
+                    .contains(&signal.raw())
+                    .then_some(EventKind::Kills { target, signal })
             }
             RuleCall::Prctl => (int(first) == PR_SET_PDEATHSIG).then(|| {
                 let signal = int(second).cast_signed();

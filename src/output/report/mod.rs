@@ -5,10 +5,10 @@ mod words;
 use std::fmt::{self, Write};
 
 use super::styles::Styles;
-use crate::event::{Named, escape};
+use crate::event::Named;
 use crate::kernel::{IdType, Status, WaitStatus};
 use crate::ledger::{Brief, Counts, Outcome, Waiting};
-use crate::rules::{Deed, Evidence, Finding, Form, Party, RuleId, Severity, Victim};
+use crate::rules::{Deed, Evidence, Finding, Party, Severity, Victim};
 
 /// How much of a command line is shown.
 const MOST_OF_A_COMMAND: usize = 72;
@@ -20,6 +20,8 @@ pub struct Report<'a> {
     pub findings: &'a [Finding],
     /// How many processes there were.
     pub counts: Counts,
+    /// How many zombies nobody reaped while their parent lived on.
+    pub left: u64,
     /// What was out of sight, a clause each.
     pub unseen: &'a [String],
     /// Its colours.
@@ -53,7 +55,6 @@ impl Report<'_> {
     #[must_use]
     pub fn summary(&self) -> String {
         let Counts { processes, reaped } = self.counts;
-        let left: u64 = self.findings.iter().filter_map(left_behind).sum();
         let levels = [Severity::Error, Severity::Warning, Severity::Info];
         let found = levels.into_iter().filter_map(|level| {
             let all = self.findings.iter();
@@ -75,7 +76,7 @@ impl Report<'_> {
         format!(
             "{}, {reaped} reaped, {} left; {found}",
             plural(processes, "process", "processes"),
-            plural(left, "zombie", "zombies")
+            plural(self.left, "zombie", "zombies")
         )
     }
 
@@ -145,14 +146,6 @@ pub fn warning(finding: &Finding) -> String {
     format!("{}[{}]: {sentence}", severity.name(), rule.name())
 }
 
-/// How many zombies a finding tells of that nobody reaped.
-fn left_behind(finding: &Finding) -> Option<u64> {
-    let leaks = RuleId::ParentStopped..=RuleId::ZombieLeak;
-    let is_leak = leaks.contains(&finding.rule)
-        && !matches!(finding.facts.form, Form::Latent | Form::Refused);
-    is_leak.then_some(finding.count)
-}
-
 fn plural(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
@@ -193,12 +186,7 @@ impl fmt::Display for Command<'_> {
         write!(f, "{}", party.tgid)?;
         let mut room = MOST_OF_A_COMMAND;
         for word in &party.image.argv {
-            let mut shown = String::new();
-            escape(word, &mut shown)?;
-            let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
-            if shown.is_empty() || !shown.chars().all(plain) {
-                shown = format!("'{shown}'");
-            }
+            let shown = quoted(word);
             let length = shown.chars().count();
             if length > room {
                 let cut: String = shown.chars().take(room).collect();
@@ -209,6 +197,25 @@ impl fmt::Display for Command<'_> {
         }
         Ok(())
     }
+}
+
+/// A word as a shell takes it; what could harm a terminal is escaped.
+fn quoted(word: &[u8]) -> String {
+    let text = String::from_utf8_lossy(word);
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.into_owned();
+    }
+    let mut shown = String::from("'");
+    for c in text.chars() {
+        match c {
+            '\'' => shown.push_str("'\\''"),
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    shown.push('\'');
+    shown
 }
 
 /// A child and how it ended.
@@ -322,5 +329,39 @@ impl fmt::Display for Waits<'_> {
             write!(f, ", {}", waiting.options)?;
         }
         f.write_str(" …")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_can_be_pasted_and_cannot_move_the_cursor() {
+        assert_eq!(quoted(b"a-b/c=1"), "a-b/c=1");
+        assert_eq!(quoted(b"exit \"$x\""), "'exit \"$x\"'");
+        assert_eq!(quoted(b"it's"), r"'it'\''s'");
+        assert_eq!(quoted(b""), "''");
+        assert_eq!(quoted(b"\x1b[2J\n"), r"'\u{1b}[2J\n'");
+    }
+
+    #[test]
+    fn numbers_have_their_words() {
+        let report = |processes, reaped| Report {
+            findings: &[],
+            counts: Counts { processes, reaped },
+            left: 0,
+            unseen: &[],
+            styles: Styles::plain(),
+            summary: true,
+        };
+        assert_eq!(
+            report(1, 0).summary(),
+            "1 process, 0 reaped, 0 zombies left; no findings"
+        );
+        assert_eq!(
+            report(3, 2).text(),
+            "wait4-strace: 3 processes, 2 reaped, 0 zombies left; no findings\n"
+        );
     }
 }

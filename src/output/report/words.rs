@@ -35,9 +35,14 @@ pub(super) fn sentence(finding: &Finding) -> String {
         RuleId::WnowaitOnly => {
             format!("{parent} looked at the end of {child} with WNOWAIT and left it a zombie")
         }
-        RuleId::StopMistakenForExit => {
-            format!("{parent} was told that {child} stopped, and did not wait for its end")
-        }
+        RuleId::StopMistakenForExit => format!(
+            "{parent} was told that {child} {}, and did not wait for its end",
+            if facts.wait.is_some_and(|wait| wait.told_a_continue()) {
+                "was continued"
+            } else {
+                "stopped"
+            }
+        ),
         RuleId::EintrAbandoned => format!(
             "{parent} did not retry its wait for {child} after {} interrupted it",
             Sig(facts.signal)
@@ -196,6 +201,9 @@ fn hang(finding: &Finding, parent: &Parent, child: &Children) -> String {
             Sig(facts.signal),
             Seconds(facts.nanos.unwrap_or(0))
         ),
+        RuleId::UnexpectedExit if finding.count > 1 => {
+            format!("{child} ended otherwise than expected, under {parent}")
+        }
         RuleId::UnexpectedExit => match &facts.wait {
             Some(wait) => format!(
                 "{child} {}, and {parent} was told by {}",
