@@ -192,6 +192,7 @@ struct Flags {
     #[arg(
         long,
         value_name = "SECONDS",
+        allow_hyphen_values = true,
         hide_short_help = true,
         help_heading = "What to trace"
     )]

@@ -15,6 +15,7 @@ mod words;
 
 pub use lanes::{Opener, Target};
 pub use options::{Pids, Shown, SignalSet, Style, TextOptions};
+pub(crate) use report::plural;
 pub use report::{Report, warning};
 pub use sink::{Destination, Sink};
 pub use stamps::{Clock, Stamps, WallClock};

@@ -148,7 +148,7 @@ impl<'a> Run<'a> {
         let mut verdicts =
             judging.map(|judging| Verdicts::new(judging, styles(colours), config.follow));
         if let Some(verdicts) = verdicts.as_mut().filter(|_| !tracer.sees_proc()) {
-            verdicts.miss("/proc shows another pid namespace, leaks and hangs are out of reach");
+            verdicts.miss("/proc shows another pid namespace; leaks, pipe deadlocks and leader-zombie are out of reach");
         }
         let colours = colours && config.output == OutputTo::Stderr;
         let text = TextOptions {

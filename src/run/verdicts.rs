@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::config::Judging;
 use super::open::file;
-use crate::event::{Event, Moment, Question};
+use crate::event::{Event, EventKind, Fetched, Moment, Question};
 use crate::ledger::Ledger;
-use crate::output::{Report, Styles, warning};
+use crate::output::{Report, Styles, plural, warning};
 use crate::rules::{Finding, Judge};
 
 /// How long a judgement waits that needs every stop that is ready.
@@ -20,8 +20,12 @@ pub(super) struct Verdicts {
     /// None where nothing can be judged.
     judge: Option<Judge>,
     styles: Styles,
-    /// What was out of sight, a clause each.
+    /// What was out of sight from the start, a clause each.
     unseen: Vec<String>,
+    /// Children that lived before the attach, and statuses that could not be
+    /// read.
+    kin: u64,
+    unread: u64,
     /// The report is told; what happens later is not judged.
     is_closed: bool,
 }
@@ -38,6 +42,8 @@ impl Verdicts {
             config: config.clone(),
             styles,
             unseen,
+            kin: 0,
+            unread: 0,
             is_closed: false,
         }
     }
@@ -49,6 +55,16 @@ impl Verdicts {
 
     /// Take an event in, after the ledger has.
     pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
+        match &event.kind {
+            EventKind::Kin(_) => self.kin += 1,
+            EventKind::WaitEnded(exit)
+                if matches!(exit.status, Fetched::Unreadable { .. })
+                    || matches!(exit.info, Fetched::Unreadable { .. }) =>
+            {
+                self.unread += 1;
+            }
+            _ => {}
+        }
         if let Some(judge) = &mut self.judge {
             judge.event(event, ledger);
         }
@@ -93,6 +109,24 @@ impl Verdicts {
         !self.is_closed
     }
 
+    /// What was out of sight, and which rules that puts out of reach.
+    fn unseen(&self) -> Vec<String> {
+        let mut unseen = self.unseen.clone();
+        if self.kin > 0 {
+            let many = plural(self.kin, "child", "children");
+            unseen.push(format!(
+                "{many} from before the attach not traced, not-my-child is out of reach"
+            ));
+        }
+        if self.unread > 0 {
+            let many = plural(self.unread, "status", "statuses");
+            unseen.push(format!(
+                "{many} could not be read, raw-status-exit is out of reach"
+            ));
+        }
+        unseen
+    }
+
     fn admitted(&self, findings: &[Finding]) -> Vec<Finding> {
         let admitted = findings.iter().filter_map(|f| self.config.policy.admit(f));
         admitted.collect()
@@ -112,7 +146,7 @@ impl Verdicts {
             findings,
             left,
             counts: ledger.counts(),
-            unseen: &self.unseen,
+            unseen: &self.unseen(),
             styles,
             summary: !self.config.quiet,
         };

@@ -146,7 +146,8 @@ pub fn warning(finding: &Finding) -> String {
     format!("{}[{}]: {sentence}", severity.name(), rule.name())
 }
 
-fn plural(count: u64, one: &str, many: &str) -> String {
+/// `1 process`, `2 processes`
+pub(crate) fn plural(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 

@@ -1,0 +1,224 @@
+//! Findings as the user sees them: the report, what fails a run, what is
+//! allowed, and what is told while the trace goes on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod support;
+
+use std::fs;
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use support::{fixture, run, traced, traced_fixture, until, wait, wait4_strace};
+use tempfile::TempDir;
+
+/// Run a fixture with these flags, its trace thrown away.
+fn judged(flags: &[&str], name: &str) -> support::Outcome {
+    let flags: Vec<&str> = ["-o", "/dev/null"].iter().chain(flags).copied().collect();
+    run(&mut traced_fixture(&flags, name))
+}
+
+const STOLEN: &str = "stolen_child_by_wildcard_wait";
+
+#[test]
+fn a_report_names_parent_child_evidence_and_advice() {
+    let outcome = judged(&[], STOLEN);
+    assert_eq!(outcome.status, 0);
+    // Pids, paths and times differ from run to run.
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\+\d+\.\d{3} s", "+TIME");
+    settings.add_filter("with 42", "with code 4-2");
+    settings.add_filter(" {2,}", "  ");
+    settings.add_filter(r"(^|[ \[(])\d{2,}", "${1}PID");
+    settings.add_filter(r"/\S*/fixture", "FIXTURE");
+    settings.bind(|| {
+        insta::assert_snapshot!("the_report_of_a_stolen_child", outcome.stderr);
+    });
+}
+
+#[test]
+fn a_clean_run_is_one_line_and_q_drops_it() {
+    let clean = judged(&[], "not_stolen_child_loop_to_the_end");
+    assert_eq!(
+        clean.stderr,
+        "wait4-strace: 3 processes, 2 reaped, 0 zombies left; no findings\n"
+    );
+    assert_eq!(
+        judged(&["-q"], "not_stolen_child_loop_to_the_end").stderr,
+        ""
+    );
+    let found = judged(&["-q"], STOLEN).stderr;
+    assert!(found.starts_with("error[stolen-child]: ") && !found.contains("processes"));
+}
+
+#[test]
+fn with_strace_there_is_no_report() {
+    assert_eq!(judged(&["--strace"], STOLEN).stderr, "");
+    let both = judged(&["--strace", "--fail-on", "error"], STOLEN);
+    assert_eq!(both.status, 125);
+    assert!(
+        both.stderr
+            .contains("--fail-on means nothing with --strace")
+    );
+}
+
+#[test]
+fn findings_fail_a_run_if_the_user_says_so() {
+    let status = |flags: &[&str]| judged(flags, STOLEN).status;
+    assert_eq!(status(&["--fail-on", "error"]), 120);
+    assert_eq!(status(&["--fail-on=warning"]), 120);
+    assert_eq!(status(&["--fail-on", "zombie-leak,stolen-child"]), 120);
+    assert_eq!(status(&["--fail-on", "zombie-leak"]), 0);
+    assert_eq!(status(&["--deny", "stolen-child"]), 120);
+    assert_eq!(status(&["--warn", "stolen-child", "--fail-on", "error"]), 0);
+    assert_eq!(status(&["--allow", "stolen-child", "--fail-on", "info"]), 0);
+    assert_eq!(status(&["--report", "none", "--fail-on", "error"]), 120);
+}
+
+#[test]
+fn a_finding_can_be_allowed_warned_of_or_suppressed() {
+    let told = |flags: &[&str]| judged(flags, STOLEN).stderr;
+    assert!(!told(&["--allow", "stolen-child"]).contains('['));
+    assert!(told(&["--warn", "stolen-child"]).starts_with("warning[stolen-child]"));
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("known");
+    let known = path.to_str().unwrap();
+    fs::write(&path, "stolen-child fixture # the library's\n").unwrap();
+    assert!(told(&["--suppress", known]).ends_with("; no findings\n"));
+    fs::write(&path, "stolen-child other\n").unwrap();
+    assert!(told(&["--suppress", known]).contains("1 error"));
+    fs::write(&path, "stolen_child\n").unwrap();
+    assert!(told(&["--suppress", known]).contains("line 1: there is no rule"));
+}
+
+#[test]
+fn the_report_goes_to_a_file_if_one_is_named() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("report");
+    let outcome = judged(&["--report-file", path.to_str().unwrap()], STOLEN);
+    assert_eq!(outcome.stderr, "");
+    let report = fs::read_to_string(&path).unwrap();
+    assert!(report.starts_with("error[stolen-child]") && report.ends_with("; 1 error\n"));
+    let lost = judged(&["--report-file", "/nowhere/report"], STOLEN);
+    assert_eq!(lost.status, 125);
+    assert!(lost.stderr.contains("cannot write the report"), "{lost:?}");
+}
+
+#[test]
+fn words_that_mean_nothing_get_the_nearest_right_one() {
+    for (flags, answer) in [
+        (["--fail-on", "eror"], "there is no rule \"eror\""),
+        (["--allow", "stolen-chid"], "do you mean stolen-child?"),
+        (["--threshold", "zombi=1"], "do you mean zombie?"),
+        (["--threshold", "zombie=long"], "give seconds"),
+        (["--threshold", "zombie"], "NAME=SECONDS"),
+        (["--duration", "-1"], "give seconds"),
+        (["--expect-exit", "256"], "0 to 255"),
+        (
+            ["--expect-signal", "SIGNOPE"],
+            "is no signal (--expect-signal)",
+        ),
+        (["--suppress", "/nowhere"], "cannot read /nowhere"),
+        (["--explain", "stolen"], "do you mean stolen-child?"),
+    ] {
+        let outcome = judged(&flags, STOLEN);
+        assert_eq!(outcome.status, 125, "{flags:?}: {outcome:?}");
+        assert!(outcome.stderr.contains(answer), "{flags:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn every_rule_is_listed_and_explained() {
+    let list = run(wait4_strace().arg("--explain")).stdout;
+    assert_eq!(list.lines().count(), wait4_strace::rules::RULES.len());
+    for rule in wait4_strace::rules::RULES {
+        let page = run(wait4_strace().args(["--explain", rule.name]));
+        assert_eq!((page.status, page.stdout.as_str()), (0, rule.page));
+    }
+}
+
+#[test]
+fn an_end_that_was_not_expected_is_told_with_who_was_told() {
+    let script = "(exit 3); (exit 1); sh -c 'kill -TERM $$'; exit 0";
+    let with = |flags: &[&str]| {
+        let flags: Vec<&str> = ["-o", "/dev/null"].iter().chain(flags).copied().collect();
+        run(&mut traced(&flags, ["sh", "-c", script])).stderr
+    };
+    let report = with(&["--expect-exit", "0,1"]);
+    assert!(report.contains("and 1 more ended otherwise"), "{report}");
+    assert!(report.contains(", exited with 3 at"), "{report}");
+    assert!(report.contains(", was killed by SIGTERM at"), "{report}");
+    assert!(report.contains("was told"), "{report}");
+    let report = with(&["--expect-exit", "0,1,3", "--expect-signal", "TERM"]);
+    assert!(report.ends_with("; no findings\n"), "{report}");
+    let report = with(&["--expect-signal", "none"]);
+    assert!(
+        report.contains("was killed by SIGTERM, and sh["),
+        "{report}"
+    );
+    assert!(!with(&[]).contains("unexpected-exit"));
+}
+
+#[test]
+fn a_trace_ends_when_its_time_is_up() {
+    let flags = ["--duration", "0.3", "-o", "/dev/null"];
+    let outcome = run(&mut traced(&flags, ["sleep", "100"]));
+    assert_eq!(outcome.status, 128 + 15, "{outcome:?}");
+    assert!(outcome.stderr.contains("the time is up"), "{outcome:?}");
+    // A command that does not listen is ended by force.
+    let deaf = ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"];
+    let outcome = run(&mut traced(&flags, deaf));
+    assert_eq!(outcome.status, 128 + 9, "{outcome:?}");
+}
+
+#[test]
+fn a_signal_asks_for_the_report_so_far_and_an_attach_ends_with_one() {
+    let directory = TempDir::new().unwrap();
+    let said = directory.path().join("said");
+    let mut target = fixture("zombie_leak")
+        .arg("8000")
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut tracer = wait4_strace()
+        .args([
+            "-o",
+            "/dev/null",
+            "--threshold",
+            "zombie=0.2",
+            "--threshold",
+            "live=0.4",
+        ])
+        .args(["-p", &target.id().to_string()])
+        .stderr(fs::File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    let says = |words: &str| fs::read_to_string(&said).unwrap().contains(words);
+    until("the zombie is told", || {
+        says("wait4-strace: warning[zombie-leak]: fixture[")
+    });
+    let pid = Pid::from_raw(i32::try_from(tracer.id()).unwrap());
+    kill(pid, Signal::SIGUSR1).unwrap();
+    until("the report so far", || says("1 zombie left; 1 warning"));
+    kill(pid, Signal::SIGINT).unwrap();
+    assert_eq!(wait(&mut tracer), Some(128 + 2));
+    let text = fs::read_to_string(&said).unwrap();
+    assert_eq!(
+        text.matches("\nwarning[zombie-leak]: ").count(),
+        2,
+        "{text}"
+    );
+    target.kill().unwrap();
+    target.wait().unwrap();
+}
+
+#[test]
+fn a_partial_view_says_so() {
+    let report = judged(&["--no-follow"], STOLEN).stderr;
+    assert!(report.starts_with("wait4-strace: partial view: children are not followed"));
+    assert!(!report.contains('['), "{report}");
+}
