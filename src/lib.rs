@@ -3,14 +3,15 @@
 //! The data flows one way:
 //!
 //! ```text
-//! launch/attach → tracer (stops) → events → ledger (who is whose child) → outputs
-//!                 └ only unsafe ┘   └──── pure: no ptrace, no /proc, no clock ───┘
+//! launch/attach → tracer (stops) → events → ledger (who is whose child) → rules (findings) → outputs
+//!                 └ only unsafe ┘   └──────────── pure: no ptrace, no /proc, no clock ────────────┘
 //! ```
 //!
 //! * [`kernel`]: the kernel's words as types, no I/O
 //! * `sys`: the only unsafe code; `tracer`: stops and what follows from them
 //! * [`event`]: what happened, as owned data
-//! * [`ledger`]: who is whose child, and which pid means whom
+//! * [`ledger`]: who is whose child, who reaped whom, and which pid means whom
+//! * [`rules`]: what is wrong
 //! * [`output`]: what the user sees
 //! * [`run`]: the loop that joins them; `cli`: the flags; [`command`]: what is
 //!   launched; [`exit`]: every exit status; `pipe`: `-o '|command'`; `proc`: `/proc`
