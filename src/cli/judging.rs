@@ -30,7 +30,7 @@ pub(super) struct JudgingFlags {
     /// Tell of these rules as errors, and exit with 120
     #[arg(long, value_name = "RULE,…", hide_short_help = true, help_heading = HEADING)]
     deny: Vec<String>,
-    /// Known findings, a line each: RULE [PROGRAM]
+    /// Known findings, a line each: RULE PROGRAM
     #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = HEADING)]
     suppress: Vec<PathBuf>,
     /// How long is too long: zombie, live, blocked, again, late or spin

@@ -31,8 +31,10 @@ pub struct Process {
     pub cloned_by: Option<Tgid>,
     /// What it executes.
     pub image: Arc<Image>,
-    /// Its last exec, and what it was before.
-    pub executed: Option<(Stamp, Arc<Image>)>,
+    /// Its last execs, the latest last, each with what it was before.
+    pub execs: Vec<(Stamp, Arc<Image>)>,
+    /// Its process group, when that was last looked up.
+    pub group: Option<i32>,
     /// The signal that its end sends to its parent.
     pub exit_signal: Option<Signal>,
     /// When and how it ended.
@@ -99,7 +101,23 @@ pub struct Reap {
     pub took_status: bool,
 }
 
+/// How many execs of a process are remembered.
+const MOST_EXECS: usize = 8;
+
 impl Process {
+    /// It executes another program.
+    pub(super) fn execute(&mut self, when: Stamp, image: &Arc<Image>) {
+        let before = std::mem::replace(&mut self.image, Arc::clone(image));
+        if self.execs.len() == MOST_EXECS {
+            self.execs.remove(0);
+        }
+        self.execs.push((when, before));
+        self.exit_signal = Some(Signal::CHLD);
+        self.sigchld.execute();
+        self.waits = Waits::default();
+        self.busy.blocked_threads = 0;
+    }
+
     /// Whether it has ended and nobody reaped it, as far as we know.
     #[must_use]
     pub fn is_zombie(&self) -> bool {

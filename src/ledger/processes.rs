@@ -265,7 +265,8 @@ impl Ledger {
             creator: None,
             cloned_by: None,
             image: birth.image,
-            executed: None,
+            execs: Vec::new(),
+            group: None,
             exit_signal: Some(Signal::CHLD),
             ended: None,
             reaped: None,
@@ -293,12 +294,7 @@ impl Ledger {
         let now = self.now;
         let mut parent = None;
         if let Some(process) = self.processes.get_mut(&event.tgid) {
-            let before = std::mem::replace(&mut process.image, Arc::clone(image));
-            process.executed = Some((now, before));
-            process.exit_signal = Some(Signal::CHLD);
-            process.sigchld.execute();
-            process.waits = Waits::default();
-            process.busy.blocked_threads = 0;
+            process.execute(now, image);
             parent = process.parent;
         }
         self.end_vfork(parent, event.tgid);
@@ -419,11 +415,16 @@ impl Ledger {
         let Some(child) = child.filter(|child| child.is_zombie()) else {
             return;
         };
-        let (known, tgid) = (child.parent, child.tgid);
+        let (known, tgid, orphaned) = (child.parent, child.tgid, child.orphaned);
         let Some(owner) = corpse.zombie else {
             self.bury(tgid, Way::Unseen);
             return;
         };
+        for (tgid, group) in [(tgid, owner.child_group), (owner.parent, owner.group)] {
+            if let Some(process) = self.processes.get_mut(&tgid) {
+                process.group = Some(group);
+            }
+        }
         if known == Some(owner.parent) {
             return;
         }
@@ -433,7 +434,6 @@ impl Ledger {
             .is_some_and(|parent| parent.ended.is_none());
         if is_traced {
             // It was orphaned when its parent died, not when we looked.
-            let orphaned = child.orphaned;
             self.adopted(tgid, known.unwrap_or(tgid), owner.parent);
             if let Some(child) = self.processes.get_mut(&tgid) {
                 child.adopted = orphaned.or(child.adopted);

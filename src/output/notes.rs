@@ -38,10 +38,10 @@ pub(super) fn of_wait(
         to.push_str("; ");
     }
     let start = to.len();
-    if exit.result == Err(Errno::FAULT) {
-        lost(to, ledger)?;
-    } else {
-        what_it_did(to, event, exit, ledger)?;
+    match exit.result {
+        Err(Errno::FAULT) => lost(to, ledger)?,
+        Err(Errno::CHILD) => gone(to, event.tgid, exit, ledger)?,
+        _ => what_it_did(to, event, exit, ledger)?,
     }
     if to.len() == start {
         to.truncate(before);
@@ -87,6 +87,23 @@ fn lost(to: &mut String, ledger: &Ledger) -> fmt::Result {
         write!(to, "{name} is reaped, but its status is lost")?;
     }
     Ok(())
+}
+
+/// After ECHILD: the child that was named is gone, and the kernel reaped it.
+fn gone(to: &mut String, caller: Tgid, exit: &WaitExit, ledger: &Ledger) -> fmt::Result {
+    let named = exit.entry.named.process();
+    let child = named.and_then(|pid| ledger.recall(caller, pid));
+    let child = child.filter(|child| {
+        let by_kernel = child.reaped.filter(|reap| reap.way == Way::Kernel);
+        by_kernel.is_some_and(|reap| reap.by_process == caller)
+    });
+    match child {
+        Some(child) => {
+            let name = Named(child.tgid, &child.image);
+            write!(to, "the kernel reaped {name}, and its status is lost")
+        }
+        None => Ok(()),
+    }
 }
 
 /// The note of a run of equal polls.

@@ -390,7 +390,7 @@ fn orphan(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cause> {
 
 /// The parent does not know the child, or cannot see it.
 fn not_its_own(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cause> {
-    if let Some((when, before)) = &parent.executed
+    if let Some((when, before)) = parent.execs.last()
         && child.born.seq < when.seq
         && child.is_traced
     {
@@ -476,7 +476,7 @@ fn misunderstood(
         _ => return None,
     };
     let created_it = child.creator.is_some_and(|_| child.cloned_by.is_none());
-    if created_it && child.executed.is_none() {
+    if created_it && child.execs.is_empty() {
         let facts = Facts {
             code: Some(code),
             ..Facts::default()
