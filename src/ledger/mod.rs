@@ -7,6 +7,7 @@
 mod namespaces;
 mod process;
 mod processes;
+mod queries;
 mod reaping;
 mod sigchld;
 mod waits;

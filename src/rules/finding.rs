@@ -1,6 +1,6 @@
 //! What a rule found: facts, not words. The words are the report's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::table::{RuleId, Severity};
@@ -286,18 +286,29 @@ impl Finding {
 pub struct Findings {
     all: Vec<Finding>,
     by_key: HashMap<(RuleId, Tgid, Option<ProcessId>), usize>,
+    /// Which children were counted, by the finding's place.
+    counted: HashSet<(usize, ProcessId)>,
 }
+
+/// How many children are remembered so that none is counted twice.
+const MOST_COUNTED: usize = 10_000;
 
 impl Findings {
     /// Add a finding, or its children to the one that there is.
     pub fn add(&mut self, finding: Finding) {
         let key = (finding.rule, finding.parent.tgid, finding.parent.id);
-        let known = self.by_key.get(&key).and_then(|at| self.all.get_mut(*at));
-        let Some(known) = known else {
-            self.by_key.insert(key, self.all.len());
+        let at = self.by_key.get(&key).copied().unwrap_or(self.all.len());
+        let child = finding.children.first().and_then(|child| child.party.id);
+        let is_new = child
+            .is_none_or(|id| self.counted.len() >= MOST_COUNTED || self.counted.insert((at, id)));
+        let Some(known) = self.all.get_mut(at) else {
+            self.by_key.insert(key, at);
             self.all.push(finding);
             return;
         };
+        if !is_new {
+            return;
+        }
         known.severity = known.severity.max(finding.severity);
         known.count += finding.count;
         let room = MOST_LISTED.saturating_sub(known.children.len());

@@ -13,10 +13,6 @@ use crate::ledger::{Brief, Ledger, Process, ProcessId, Stamp, Waiting, Way};
 
 /// So many polls in a row are a spin, if they leave no time for a sleep.
 const MANY_POLLS: u64 = 1000;
-/// How soon after a thread's end its death signal arrives, in nanoseconds.
-const SOON: u64 = 50_000_000;
-/// How long after it the process must still live.
-const LIVES_ON: u64 = 100_000_000;
 /// How much apart two threads must act for their order to be certain.
 const APART: u64 = 10_000_000;
 /// How long the kernel takes at most to kill the rest of a pid namespace.
@@ -29,7 +25,6 @@ pub(super) struct Hangs {
     polls: HashMap<Tid, Polls>,
     pipes: Pipes,
     leaders: HashMap<Tgid, Stamp>,
-    bound: HashMap<Tgid, Bound>,
     /// Members of pid namespaces that died of SIGKILL, by the namespace.
     killed: HashMap<u64, Vec<(ProcessId, Tgid, Moment)>>,
     /// When somebody last sent SIGKILL to more than one process.
@@ -47,19 +42,6 @@ struct Polls {
     first: Brief,
 }
 
-/// A process that asked for a signal when its creator ends.
-#[derive(Clone, Copy, Debug)]
-struct Bound {
-    child: ProcessId,
-    creator: Tid,
-    parent: Tgid,
-    signal: Signal,
-    /// When the thread that created it ended.
-    thread_ended: Option<Stamp>,
-    /// When it got the signal, or died of it.
-    hit: Option<Stamp>,
-}
-
 impl Hangs {
     pub(super) fn new(thresholds: Thresholds) -> Hangs {
         Hangs {
@@ -67,7 +49,6 @@ impl Hangs {
             polls: HashMap::new(),
             pipes: Pipes::default(),
             leaders: HashMap::new(),
-            bound: HashMap::new(),
             killed: HashMap::new(),
             swept: None,
         }
@@ -85,27 +66,17 @@ impl Hangs {
             EventKind::Observed(Observation::Stuck(children)) => self.stuck(children, case),
             EventKind::Observed(Observation::Leader(leader)) => self.leaderless(*leader, case),
             EventKind::Kills { target, signal } => self.kills(*target, *signal, case),
-            EventKind::DeathSignalSet(signal) => self.bind(*signal, case),
-            EventKind::Signalled { signal, .. } => {
-                self.hit(*signal, case);
-            }
             EventKind::Executed { .. } => {
                 self.polls.remove(&event.tid);
                 self.leaders.remove(&event.tgid);
             }
-            EventKind::Ended { status } => {
+            EventKind::Ended { .. } => {
                 self.polls.remove(&event.tid);
                 if event.tgid.leader() == event.tid {
                     self.leaders.remove(&event.tgid);
-                    if let crate::kernel::Status::Signaled { signal, .. } = status.decode() {
-                        self.hit(signal, case);
-                    }
                     self.member_ended(case);
-                } else {
-                    self.thread_ended(case);
                 }
             }
-            EventKind::Quiet | EventKind::Over => self.judge_bound(case),
             _ => {}
         }
     }
@@ -202,7 +173,7 @@ impl Hangs {
             signal: Some(signal),
             ..Facts::default()
         };
-        let finding = Finding::new(RuleId::StoppedChildHang, Party::new(waiter), stamp(case))
+        let finding = Finding::new(RuleId::StoppedChildHang, Party::new(waiter), case.stamp())
             .about(child)
             .facts(facts)
             .evidence([
@@ -213,7 +184,7 @@ impl Hangs {
     }
 
     fn leaderless(&mut self, leader: DeadLeader, case: &mut Case) {
-        let (tgid, now) = (case.event.tgid, stamp(case));
+        let (tgid, now) = (case.event.tgid, case.stamp());
         let since = *self.leaders.entry(tgid).or_insert(now);
         let ledger = case.ledger;
         let Some(process) = ledger.process(tgid) else {
@@ -246,80 +217,12 @@ impl Hangs {
         case.findings.add(finding);
     }
 
-    // Death signals.
-
-    fn bind(&mut self, signal: Option<Signal>, case: &Case) {
-        let tgid = case.event.tgid;
-        self.bound.remove(&tgid);
-        let child = case.ledger.process(tgid);
-        if let Some(child) = child
-            && let (Some(signal), Some((creator, _)), Some(parent)) =
-                (signal, child.creator, child.parent)
-        {
-            let bound = Bound {
-                child: child.id,
-                creator,
-                parent,
-                signal,
-                thread_ended: None,
-                hit: None,
-            };
-            self.bound.insert(tgid, bound);
-        }
-    }
-
-    fn thread_ended(&mut self, case: &mut Case) {
-        let (tid, now) = (case.event.tid, stamp(case));
-        for bound in self.bound.values_mut().filter(|bound| bound.creator == tid) {
-            bound.thread_ended = Some(now);
-            case.unsettled = true;
-        }
-    }
-
-    fn hit(&mut self, signal: Signal, case: &mut Case) {
-        let now = stamp(case);
-        let bound = self.bound.get_mut(&case.event.tgid);
-        if let Some(bound) = bound.filter(|bound| bound.signal == signal) {
-            bound.hit.get_or_insert(now);
-            case.unsettled = true;
-        }
-    }
-
-    fn judge_bound(&mut self, case: &mut Case) {
-        if self.bound.is_empty() {
-            return;
-        }
-        let now = case.event.at;
-        let mut settled = Vec::new();
-        for (tgid, bound) in &self.bound {
-            let Some(hit) = bound.hit else {
-                continue;
-            };
-            let newest = bound.thread_ended.map_or(hit.at, |end| end.at.max(hit.at));
-            if now.since(newest) < LIVES_ON {
-                // The rest of the process may be about to end too.
-                case.unsettled = true;
-                continue;
-            }
-            settled.push(*tgid);
-        }
-        settled.sort_unstable();
-        for tgid in settled {
-            if let Some(bound) = self.bound.remove(&tgid) {
-                death_signal(tgid, &bound, case);
-            }
-        }
-    }
-
     // Pid namespaces.
 
     fn member_ended(&mut self, case: &mut Case) {
         let Some(process) = case.ledger.process(case.event.tgid) else {
             return;
         };
-        // One that was hit and died of it is judged when it is settled.
-        self.bound
-            .retain(|tgid, bound| *tgid != process.tgid || bound.hit.is_some());
         let Some(namespace) = process.namespace() else {
             return;
         };
@@ -346,7 +249,7 @@ impl Hangs {
             let Some(member) = member.filter(|_| now.since(*at) < CLEARING) else {
                 continue;
             };
-            let finding = Finding::new(RuleId::PidnsInitExit, Party::new(init), stamp(case))
+            let finding = Finding::new(RuleId::PidnsInitExit, Party::new(init), case.stamp())
                 .about(member)
                 .evidence(
                     [
@@ -393,25 +296,18 @@ impl Hangs {
             Evidence::waited(&brief, ledger, caller.tgid, "reaped it: the pid is free")
         });
         let kill = Evidence {
-            when: stamp(case),
+            when: case.stamp(),
             tid: event.tid,
             tgid: caller.tgid,
             comm: ledger.comm(event.tid),
             deed: Deed::Kills(child.tgid, signal),
             remark: "may hit a stranger",
         };
-        let finding = Finding::new(RuleId::KillAfterReap, Party::new(caller), stamp(case))
+        let finding = Finding::new(RuleId::KillAfterReap, Party::new(caller), case.stamp())
             .about(child)
             .facts(facts)
             .evidence(reaped.into_iter().chain([kill]));
         case.findings.add(finding);
-    }
-}
-
-fn stamp(case: &Case) -> Stamp {
-    Stamp {
-        seq: case.event.seq,
-        at: case.event.at,
     }
 }
 
@@ -447,44 +343,4 @@ fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut Case) {
             line(&last, "the thousandth, without a pause"),
         ]);
     case.warn(finding);
-}
-
-/// A death signal that a thread's end sent, while its process lives on.
-fn death_signal(tgid: Tgid, bound: &Bound, case: &mut Case) {
-    let ledger = case.ledger;
-    let child = ledger.process(tgid).filter(|child| child.id == bound.child);
-    let (Some(child), Some(parent)) = (child, ledger.process(bound.parent)) else {
-        return;
-    };
-    let (Some(ended), Some(hit)) = (bound.thread_ended, bound.hit) else {
-        return;
-    };
-    let soon = ended.at.since(hit.at).max(hit.at.since(ended.at)) <= SOON;
-    let sent = child.told.killed.is_some();
-    // The parent must have outlived its thread.
-    let lived_on = parent
-        .ended
-        .is_none_or(|end| end.when.at.since(ended.at) >= LIVES_ON);
-    if !soon || sent || !lived_on {
-        return;
-    }
-    let facts = Facts {
-        signal: Some(bound.signal),
-        tid: Some(bound.creator),
-        ..Facts::default()
-    };
-    let thread = Evidence {
-        when: ended,
-        tid: bound.creator,
-        tgid: parent.tgid,
-        comm: parent.image.comm,
-        deed: Deed::ThreadEnded,
-        remark: "the thread that had created the child",
-    };
-    let got = Evidence::of(child, hit, Deed::Got(bound.signal), "its parent lives on");
-    let finding = Finding::new(RuleId::PdeathsigThread, Party::new(parent), hit)
-        .about(child)
-        .facts(facts)
-        .evidence([thread, got]);
-    case.findings.add(finding);
 }

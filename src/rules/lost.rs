@@ -4,11 +4,12 @@
 //! taken, since their order is not causal: a failed wait is kept until then.
 
 use super::Case;
+use super::arguments::bad_arguments;
 use super::finding::{Deed, Evidence, Facts, Finding, Form, Party};
 use super::table::{RuleId, Severity};
 use crate::event::{EventKind, Named, SigchldAction, WaitExit};
-use crate::kernel::{Errno, IdType, Signal, Tgid, Tid, WaitCall, WaitOptions};
-use crate::ledger::{Brief, Ledger, Process, ProcessId, Reap, Stamp, Way};
+use crate::kernel::{Errno, IdType, Signal, Tgid, Tid, WaitOptions};
+use crate::ledger::{Brief, Ledger, Process, ProcessId, Reap, Way};
 
 /// A process that exits so soon after a reap has had no time to do more.
 const AT_ONCE: u64 = 200_000_000;
@@ -95,11 +96,9 @@ fn named_by_pid_or_known(exit: &WaitExit) -> bool {
     }
 }
 
-fn brief_of(exit: &WaitExit, case: &Case) -> Brief {
-    let when = Stamp {
-        seq: case.event.seq,
-        at: case.event.at,
-    };
+/// What is worth keeping of the wait at hand.
+pub(super) fn brief_of(exit: &WaitExit, case: &Case) -> Brief {
+    let when = case.stamp();
     Brief::new(case.event.tid, when, exit)
 }
 
@@ -332,36 +331,6 @@ fn lost_by_fault(exit: &WaitExit, case: &mut Case) {
     add(case, finding);
 }
 
-fn bad_arguments(exit: &WaitExit, errno: Errno, case: &mut Case) {
-    let Some(caller) = case.ledger.process(case.event.tgid) else {
-        return;
-    };
-    if is_probe(exit) {
-        return;
-    }
-    let brief = brief_of(exit, case);
-    let facts = Facts {
-        code: Some(errno.raw()),
-        wait: Some(brief),
-        ..Facts::default()
-    };
-    let finding = Finding::new(RuleId::BadWaitArgs, Party::new(caller), brief.when)
-        .facts(facts)
-        .evidence([Evidence::waited(
-            &brief,
-            case.ledger,
-            caller.tgid,
-            "refused",
-        )]);
-    add(case, finding);
-}
-
-/// Libraries ask whether the kernel knows `P_PIDFD` with a descriptor that
-/// cannot be.
-fn is_probe(exit: &WaitExit) -> bool {
-    matches!(exit.entry.named, Named::Id(IdType::PIDFD, fd) if fd >= i32::MAX.cast_unsigned())
-}
-
 /// Signals that a program dies of by a fault of its own.
 fn is_crash(signal: Signal) -> bool {
     matches!(
@@ -430,10 +399,7 @@ fn hidden_crash(case: &mut Case) {
         signal: Some(signal),
         ..Facts::default()
     };
-    let when = Stamp {
-        seq: case.event.seq,
-        at: case.event.at,
-    };
+    let when = case.stamp();
     let lines = [
         Evidence::ended(child, ""),
         Some(Evidence::waited(
@@ -459,10 +425,7 @@ fn raw_status(code: i32, case: &mut Case) {
     let Some(brief) = caller.waits.last_status(code) else {
         return;
     };
-    let when = Stamp {
-        seq: case.event.seq,
-        at: case.event.at,
-    };
+    let when = case.stamp();
     let exits = Evidence::of(
         caller,
         when,
@@ -478,67 +441,4 @@ fn raw_status(code: i32, case: &mut Case) {
         .facts(facts)
         .evidence([got, exits]);
     add(case, finding);
-}
-
-/// The bit or value that the kernel refused, in words of the call.
-#[must_use]
-pub fn refused_part(brief: &Brief, errno: Errno) -> Refusal {
-    let bits = brief.options.raw();
-    let legal = match brief.call {
-        // kernel/exit.c: kernel_wait4 and kernel_waitid_prepare.
-        WaitCall::Wait4 | WaitCall::Waitpid => 0xe000_0000 | 1 | 2 | 8,
-        WaitCall::Waitid => 0xe100_0000 | 1 | 2 | 4 | 8,
-    };
-    match errno {
-        Errno::BADF => Refusal::NoPidfd,
-        Errno::SRCH => Refusal::NoSuchGroup,
-        _ if bits & !legal != 0 => Refusal::Options(bits & !legal),
-        _ if brief.call == WaitCall::Waitid && bits & (2 | 4 | 8) == 0 => Refusal::NothingAsked,
-        _ => Refusal::Id,
-    }
-}
-
-/// What is wrong with the arguments of a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// These bits are no options of the call.
-    Options(u32),
-    /// waitid was not told what to wait for.
-    NothingAsked,
-    /// The type or id is not valid.
-    Id,
-    /// The descriptor is no pidfd.
-    NoPidfd,
-    /// The pid is `INT_MIN`.
-    NoSuchGroup,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ledger::Outcome;
-
-    #[test]
-    fn the_part_that_was_refused_is_named() {
-        let brief = |call, named, bits| Brief {
-            when: Stamp::default(),
-            entered: crate::event::Moment(0),
-            tid: Tid::new(1),
-            call,
-            named,
-            options: WaitOptions::from_raw(bits),
-            takes_status: true,
-            outcome: Outcome::Error(Errno::INVAL),
-        };
-        let wait4 = |bits| brief(WaitCall::Wait4, Named::Pid(-1), bits);
-        let waitid = |bits| brief(WaitCall::Waitid, Named::Id(IdType::PID, 0), bits);
-        assert_eq!(refused_part(&wait4(4), Errno::INVAL), Refusal::Options(4));
-        assert_eq!(
-            refused_part(&waitid(1), Errno::INVAL),
-            Refusal::NothingAsked
-        );
-        assert_eq!(refused_part(&waitid(5), Errno::INVAL), Refusal::Id);
-        assert_eq!(refused_part(&waitid(5), Errno::BADF), Refusal::NoPidfd);
-        assert_eq!(refused_part(&wait4(0), Errno::SRCH), Refusal::NoSuchGroup);
-    }
 }

@@ -8,6 +8,9 @@
 //! (its status did not arrive), `hangs` (waits that block or spin, and what
 //! is killed), `ends` (ends that the user did not expect).
 
+mod arguments;
+mod causes;
+mod death_signals;
 mod ends;
 mod finding;
 mod hangs;
@@ -19,15 +22,15 @@ mod table;
 mod thresholds;
 mod watch;
 
+pub use arguments::{Refusal, refused_part};
 pub use ends::Expected;
 pub use finding::{Deed, Evidence, Facts, Finding, Findings, Form, Party, Victim};
-pub use lost::{Refusal, refused_part};
 pub use policy::{FailOn, Policy, Suppressions};
 pub use table::{RULES, Rule, RuleId, Severity};
 pub use thresholds::Thresholds;
 
 use crate::event::{Event, EventKind, Moment, Question};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Stamp};
 
 /// All rules at work.
 #[derive(Clone, Debug)]
@@ -39,6 +42,7 @@ pub struct Judge {
     leaks: leaks::Leaks,
     lost: lost::Lost,
     hangs: hangs::Hangs,
+    death_signals: death_signals::DeathSignals,
     ends: ends::Ends,
     watch: watch::Watch,
 }
@@ -55,6 +59,14 @@ pub(crate) struct Case<'a> {
 }
 
 impl Case<'_> {
+    /// The place of the event at hand.
+    pub(crate) fn stamp(&self) -> Stamp {
+        Stamp {
+            seq: self.event.seq,
+            at: self.event.at,
+        }
+    }
+
     /// A finding that is also told while the trace goes on.
     pub(crate) fn warn(&mut self, finding: Finding) {
         self.warnings.push(finding.clone());
@@ -73,6 +85,7 @@ impl Judge {
             leaks: leaks::Leaks::new(thresholds),
             lost: lost::Lost::default(),
             hangs: hangs::Hangs::new(thresholds),
+            death_signals: death_signals::DeathSignals::default(),
             ends: ends::Ends::new(expected),
             watch: watch::Watch::new(thresholds),
         }
@@ -91,6 +104,7 @@ impl Judge {
         self.leaks.event(&mut case);
         self.lost.event(&mut case);
         self.hangs.event(&mut case);
+        self.death_signals.event(&mut case);
         self.ends.event(&mut case);
         let (unsettled, warnings) = (case.unsettled, case.warnings);
         if unsettled {

@@ -9,7 +9,7 @@ use super::hangs::blocked;
 use super::table::RuleId;
 use crate::event::{PipeSide, Stuck, StuckIn};
 use crate::kernel::{Tgid, Tid};
-use crate::ledger::{Ledger, Process, Stamp, Waiting};
+use crate::ledger::{Ledger, Process, Waiting};
 
 /// What was seen at the first look at a blocked wait.
 #[derive(Clone, Debug, Default)]
@@ -122,10 +122,7 @@ fn finding(
     else {
         return None;
     };
-    let when = Stamp {
-        seq: case.event.seq,
-        at: case.event.at,
-    };
+    let when = case.stamp();
     let (rule, remark) = if *writes {
         (RuleId::PipeFullDeadlock, "the pipe is full")
     } else {

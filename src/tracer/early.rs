@@ -36,9 +36,9 @@ impl Early {
         self.stopped.contains_key(&tid)
     }
 
-    /// Whether any task is kept stopped.
+    /// Whether any task waits for its creator's word.
     pub(super) fn holds_any(&self) -> bool {
-        !self.stopped.is_empty()
+        !self.stopped.is_empty() || !self.ended.is_empty()
     }
 
     /// The first stop of a task that its creator now tells of.

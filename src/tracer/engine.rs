@@ -19,6 +19,10 @@ use crate::sys::wait::{Block, Waited, wait_any};
 const JOB_QUIET: Duration = Duration::from_millis(20);
 const JOB_AT_MOST: Duration = Duration::from_millis(200);
 
+/// How many stops are served before it is said that none is ready: busy
+/// tracees always have one.
+pub(super) const READY_AT_MOST: usize = 1000;
+
 /// What is read at stops, beyond the words of the calls themselves. Each costs
 /// a system call or several, so nothing is read that no output will show.
 #[derive(Clone, Copy, Debug, Default)]
@@ -253,6 +257,11 @@ impl Tracer {
 
     fn answer(&mut self, events: &mut Vec<Event>) -> Step {
         if self.doorbell.take_due() {
+            if self.early.holds_any() {
+                // If it was us who did not run for so long, the creators' words
+                // are in the queue.
+                self.serve(READY_AT_MOST, events);
+            }
             self.release_overdue(events);
             match self.leaving {
                 Some(until) if Instant::now() >= until => self.give_up_leaving(events),

@@ -1,7 +1,7 @@
 //! Looking things up in `/proc` for a rule: only when it asks, and never at a
 //! stop.
 
-use super::engine::Tracer;
+use super::engine::{READY_AT_MOST, Tracer};
 use crate::event::{Corpse, DeadLeader, Event, EventKind, Observation, Owner, Question, Stuck};
 use crate::kernel::{Signal, Tgid, Tid};
 use crate::proc::{self, Stat};
@@ -44,9 +44,7 @@ impl Tracer {
 
     /// Deal with every stop that is ready, and tell that there is none.
     pub(crate) fn drain(&mut self, events: &mut Vec<Event>) {
-        /// Busy tracees may always have one ready.
-        const MOST: usize = 1000;
-        self.serve(MOST, events);
+        self.serve(READY_AT_MOST, events);
         let at = self.now();
         let nobody = (Tid::new(0), Tgid::new(0));
         events.push(self.event(at, nobody.0, nobody.1, EventKind::Quiet));

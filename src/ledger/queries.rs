@@ -1,0 +1,151 @@
+//! What can be asked of the ledger.
+
+use super::process::Process;
+use super::processes::{Counts, Ledger};
+use super::waits::Waiting;
+use crate::event::Comm;
+use crate::kernel::{NsPid, Tgid, Tid};
+
+impl Ledger {
+    /// The process with this pid in the tracer's namespace, a reaped one that
+    /// is still remembered included.
+    #[must_use]
+    pub fn process(&self, tgid: Tgid) -> Option<&Process> {
+        self.processes.get(&tgid)
+    }
+
+    pub(super) fn existing_or_none(&self, tgid: Tgid) -> Option<&Process> {
+        self.process(tgid)
+            .filter(|process| process.reaped.is_none())
+    }
+
+    /// How many tasks are under trace, one that the event at hand ended still
+    /// counted.
+    #[must_use]
+    pub fn tasks(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Whether a thread lives.
+    #[must_use]
+    pub fn has_thread(&self, tid: Tid) -> bool {
+        self.threads.contains_key(&tid) && !self.departed.contains(&tid)
+    }
+
+    /// The threads of a process and the waits that they are in.
+    pub fn waits_of(&self, tgid: Tgid) -> impl Iterator<Item = (Tid, &Waiting)> {
+        let threads = self.threads.iter();
+        let threads = threads.filter(move |(_, thread)| thread.tgid == tgid);
+        threads.filter_map(|(tid, thread)| Some((*tid, thread.waiting.as_ref()?)))
+    }
+
+    /// How many threads of a process live.
+    #[must_use]
+    pub fn threads_of(&self, tgid: Tgid) -> usize {
+        let threads = self.threads.values();
+        threads.filter(|thread| thread.tgid == tgid).count()
+    }
+
+    /// The process of a thread, and the wait that the thread is in.
+    #[must_use]
+    pub fn waiting(&self, tid: Tid) -> Option<(Tgid, &Waiting)> {
+        let thread = self.threads.get(&tid)?;
+        Some((thread.tgid, thread.waiting.as_ref()?))
+    }
+
+    /// A thread's name; empty if it is not known.
+    #[must_use]
+    pub fn comm(&self, tid: Tid) -> Comm {
+        let thread = self.threads.get(&tid);
+        let own = thread.and_then(|thread| thread.comm);
+        let tgid = thread.map_or(Tgid::new(tid.raw()), |thread| thread.tgid);
+        own.or_else(|| Some(self.process(tgid)?.image.comm))
+            .unwrap_or_default()
+    }
+
+    /// Whom a task of process `caller` calls `pid`, among those too that were
+    /// reaped a while ago.
+    #[must_use]
+    pub fn recall(&self, caller: Tgid, pid: NsPid) -> Option<&Process> {
+        let levels = self.processes.get(&caller).map(|caller| &caller.levels);
+        match levels.filter(|levels| !levels.is_empty()) {
+            Some(levels) => self.process(self.namespaces.find(levels, pid)?),
+            None => self.process(Tgid::new(pid.raw())),
+        }
+    }
+
+    /// Whom a task of process `caller` calls `pid`. A dead process is found
+    /// until its reap has been told.
+    #[must_use]
+    pub fn translate(&self, caller: Tgid, pid: NsPid) -> Option<&Process> {
+        self.recall(caller, pid).filter(|process| {
+            process
+                .reaped
+                .is_none_or(|reap| reap.when.seq == self.now.seq)
+        })
+    }
+
+    /// The same, but only of a process that still exists: not of one that the
+    /// event at hand reaped.
+    #[must_use]
+    pub fn existing(&self, caller: Tgid, pid: NsPid) -> Option<&Process> {
+        self.recall(caller, pid)
+            .filter(|process| process.reaped.is_none())
+    }
+
+    /// Whether a process lives in another pid namespace than the tracer.
+    #[must_use]
+    pub fn is_in_inner_namespace(&self, tgid: Tgid) -> bool {
+        self.process(tgid)
+            .is_some_and(|process| process.ns.is_some())
+    }
+
+    /// The dead children of `parent` that were not reaped before the event at
+    /// hand, as far as we know.
+    pub fn unreaped(&self, parent: Tgid) -> impl Iterator<Item = &Process> {
+        let parent = self.process(parent);
+        let zombies = parent.into_iter().flat_map(|parent| parent.zombies.iter());
+        zombies.filter_map(|tgid| self.process(*tgid))
+    }
+
+    /// The dead children that lost their parent by the event at hand.
+    #[must_use]
+    pub fn orphaned(&self) -> &[Tgid] {
+        &self.orphaned
+    }
+
+    /// The process that the event at hand found reaped, if it did.
+    #[must_use]
+    pub fn just_reaped(&self) -> Option<&Process> {
+        let (tgid, id) = self.remembered.back()?;
+        let last = self.process(*tgid).filter(|process| process.id == *id)?;
+        let is_new = last
+            .reaped
+            .is_some_and(|reap| reap.when.seq == self.now.seq);
+        is_new.then_some(last)
+    }
+
+    /// The children of a process that are not reaped. Looks at every process.
+    pub fn children(&self, parent: Tgid) -> impl Iterator<Item = &Process> {
+        let all = self.processes.values();
+        all.filter(move |process| process.parent == Some(parent) && process.reaped.is_none())
+    }
+
+    /// Every process that is remembered.
+    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.processes.values()
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Whether a pid that is not known here was never a child of this
+    /// process: nobody was forgotten, and nobody lived before the trace.
+    #[must_use]
+    pub fn knows_all(&self) -> bool {
+        !self.forgot && !self.attached
+    }
+}

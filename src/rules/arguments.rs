@@ -1,0 +1,105 @@
+//! Waits whose arguments the kernel refused, and what is wrong with them.
+
+use super::Case;
+use super::finding::{Evidence, Facts, Finding, Party};
+use super::lost::brief_of;
+use super::table::RuleId;
+use crate::event::{Named, WaitExit};
+use crate::kernel::{Errno, IdType, WaitCall};
+use crate::ledger::Brief;
+
+/// A wait that failed with EINVAL, EBADF or ESRCH.
+pub(super) fn bad_arguments(exit: &WaitExit, errno: Errno, case: &mut Case) {
+    let Some(caller) = case.ledger.process(case.event.tgid) else {
+        return;
+    };
+    if is_probe(exit) {
+        return;
+    }
+    let brief = brief_of(exit, case);
+    let facts = Facts {
+        code: Some(errno.raw()),
+        wait: Some(brief),
+        ..Facts::default()
+    };
+    let finding = Finding::new(RuleId::BadWaitArgs, Party::new(caller), brief.when)
+        .facts(facts)
+        .evidence([Evidence::waited(
+            &brief,
+            case.ledger,
+            caller.tgid,
+            "refused",
+        )]);
+    case.findings.add(finding);
+}
+
+/// Libraries ask whether the kernel knows `P_PIDFD` with a descriptor that
+/// cannot be.
+fn is_probe(exit: &WaitExit) -> bool {
+    matches!(exit.entry.named, Named::Id(IdType::PIDFD, fd) if fd >= i32::MAX.cast_unsigned())
+}
+
+/// The bit or value that the kernel refused, in words of the call.
+#[must_use]
+pub fn refused_part(brief: &Brief, errno: Errno) -> Refusal {
+    let bits = brief.options.raw();
+    let legal = match brief.call {
+        // kernel/exit.c: kernel_wait4 and kernel_waitid_prepare.
+        WaitCall::Wait4 | WaitCall::Waitpid => 0xe000_0000 | 1 | 2 | 8,
+        WaitCall::Waitid => 0xe100_0000 | 1 | 2 | 4 | 8,
+    };
+    match errno {
+        Errno::BADF => Refusal::NoPidfd,
+        Errno::SRCH => Refusal::NoSuchGroup,
+        _ if bits & !legal != 0 => Refusal::Options(bits & !legal),
+        _ if brief.call == WaitCall::Waitid && bits & (2 | 4 | 8) == 0 => Refusal::NothingAsked,
+        _ => Refusal::Id,
+    }
+}
+
+/// What is wrong with the arguments of a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// These bits are no options of the call.
+    Options(u32),
+    /// waitid was not told what to wait for.
+    NothingAsked,
+    /// The type or id is not valid.
+    Id,
+    /// The descriptor is no pidfd.
+    NoPidfd,
+    /// The pid is `INT_MIN`.
+    NoSuchGroup,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Tid, WaitOptions};
+    use crate::ledger::Outcome;
+    use crate::ledger::Stamp;
+
+    #[test]
+    fn the_part_that_was_refused_is_named() {
+        let brief = |call, named, bits| Brief {
+            when: Stamp::default(),
+            entered: crate::event::Moment(0),
+            tid: Tid::new(1),
+            call,
+            named,
+            options: WaitOptions::from_raw(bits),
+            takes_status: true,
+            outcome: Outcome::Error(Errno::INVAL),
+        };
+        let wait4 = |bits| brief(WaitCall::Wait4, Named::Pid(-1), bits);
+        let waitid = |bits| brief(WaitCall::Waitid, Named::Id(IdType::PID, 0), bits);
+        assert_eq!(refused_part(&wait4(4), Errno::INVAL), Refusal::Options(4));
+        assert_eq!(
+            refused_part(&waitid(1), Errno::INVAL),
+            Refusal::NothingAsked
+        );
+        assert_eq!(refused_part(&waitid(5), Errno::INVAL), Refusal::Id);
+        assert_eq!(refused_part(&waitid(5), Errno::BADF), Refusal::NoPidfd);
+        assert_eq!(refused_part(&wait4(0), Errno::SRCH), Refusal::NoSuchGroup);
+    }
+}

@@ -1,0 +1,159 @@
+//! Death signals (`PR_SET_PDEATHSIG`) that fire when a thread ends, while its
+//! process lives on.
+
+use std::collections::HashMap;
+
+use super::Case;
+use super::finding::{Deed, Evidence, Facts, Finding, Party};
+use super::table::RuleId;
+use crate::event::EventKind;
+use crate::kernel::{Signal, Status, Tgid, Tid};
+use crate::ledger::{ProcessId, Stamp};
+
+/// How soon after a thread's end its death signal arrives, in nanoseconds.
+const SOON: u64 = 50_000_000;
+/// How long after it the process must still live.
+const LIVES_ON: u64 = 100_000_000;
+
+/// The processes that asked for one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DeathSignals {
+    bound: HashMap<Tgid, Bound>,
+}
+
+/// A process that asked for a signal when its creator ends.
+#[derive(Clone, Copy, Debug)]
+struct Bound {
+    child: ProcessId,
+    creator: Tid,
+    parent: Tgid,
+    signal: Signal,
+    /// When the thread that created it ended.
+    thread_ended: Option<Stamp>,
+    /// When it got the signal, or died of it.
+    hit: Option<Stamp>,
+}
+
+impl DeathSignals {
+    pub(super) fn event(&mut self, case: &mut Case) {
+        let event = case.event;
+        match &event.kind {
+            EventKind::DeathSignalSet(signal) => self.bind(*signal, case),
+            EventKind::Signalled { signal, .. } => self.hit(*signal, case),
+            EventKind::Ended { status } if event.tgid.leader() == event.tid => {
+                if let Status::Signaled { signal, .. } = status.decode() {
+                    self.hit(signal, case);
+                }
+                // One that was hit and died of it is judged when it is settled.
+                self.bound
+                    .retain(|tgid, bound| *tgid != event.tgid || bound.hit.is_some());
+            }
+            EventKind::Ended { .. } => self.thread_ended(case),
+            EventKind::Quiet | EventKind::Over => self.judge(case),
+            _ => {}
+        }
+    }
+
+    fn bind(&mut self, signal: Option<Signal>, case: &Case) {
+        let tgid = case.event.tgid;
+        self.bound.remove(&tgid);
+        let child = case.ledger.process(tgid);
+        if let Some(child) = child
+            && let (Some(signal), Some((creator, _)), Some(parent)) =
+                (signal, child.creator, child.parent)
+        {
+            let bound = Bound {
+                child: child.id,
+                creator,
+                parent,
+                signal,
+                thread_ended: None,
+                hit: None,
+            };
+            self.bound.insert(tgid, bound);
+        }
+    }
+
+    fn thread_ended(&mut self, case: &mut Case) {
+        let (tid, now) = (case.event.tid, case.stamp());
+        for bound in self.bound.values_mut().filter(|bound| bound.creator == tid) {
+            bound.thread_ended = Some(now);
+            case.unsettled = true;
+        }
+    }
+
+    fn hit(&mut self, signal: Signal, case: &mut Case) {
+        let now = case.stamp();
+        let bound = self.bound.get_mut(&case.event.tgid);
+        if let Some(bound) = bound.filter(|bound| bound.signal == signal) {
+            bound.hit.get_or_insert(now);
+            case.unsettled = true;
+        }
+    }
+
+    fn judge(&mut self, case: &mut Case) {
+        if self.bound.is_empty() {
+            return;
+        }
+        let now = case.event.at;
+        let mut settled = Vec::new();
+        for (tgid, bound) in &self.bound {
+            let Some(hit) = bound.hit else {
+                continue;
+            };
+            let newest = bound.thread_ended.map_or(hit.at, |end| end.at.max(hit.at));
+            if now.since(newest) < LIVES_ON {
+                // The rest of the process may be about to end too.
+                case.unsettled = true;
+                continue;
+            }
+            settled.push(*tgid);
+        }
+        settled.sort_unstable();
+        for tgid in settled {
+            if let Some(bound) = self.bound.remove(&tgid) {
+                death_signal(tgid, &bound, case);
+            }
+        }
+    }
+}
+
+/// A death signal that a thread's end sent, while its process lives on.
+fn death_signal(tgid: Tgid, bound: &Bound, case: &mut Case) {
+    let ledger = case.ledger;
+    let child = ledger.process(tgid).filter(|child| child.id == bound.child);
+    let (Some(child), Some(parent)) = (child, ledger.process(bound.parent)) else {
+        return;
+    };
+    let (Some(ended), Some(hit)) = (bound.thread_ended, bound.hit) else {
+        return;
+    };
+    let soon = ended.at.since(hit.at).max(hit.at.since(ended.at)) <= SOON;
+    let sent = child.told.killed.is_some();
+    // The parent must have outlived its thread.
+    let lived_on = parent
+        .ended
+        .is_none_or(|end| end.when.at.since(ended.at) >= LIVES_ON);
+    if !soon || sent || !lived_on {
+        return;
+    }
+    let facts = Facts {
+        signal: Some(bound.signal),
+        tid: Some(bound.creator),
+        ..Facts::default()
+    };
+    let thread = Evidence {
+        when: ended,
+        tid: bound.creator,
+        tgid: parent.tgid,
+        comm: parent.image.comm,
+        deed: Deed::ThreadEnded,
+        remark: "the thread that had created the child",
+    };
+    let got = Evidence::of(child, hit, Deed::Got(bound.signal), "its parent lives on");
+    let finding = Finding::new(RuleId::PdeathsigThread, Party::new(parent), hit)
+        .about(child)
+        .facts(facts)
+        .evidence([thread, got]);
+    case.findings.add(finding);
+}
