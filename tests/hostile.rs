@@ -158,6 +158,9 @@ fn is_whole(log: &str) {
                 started(child, 1);
             }
         }
+        if line.contains("+++ created under ") {
+            started(tid, 1);
+        }
         if line.contains("+++ exited with ") || line.contains("+++ killed by ") {
             ended.push(tid);
         }
@@ -175,10 +178,8 @@ fn is_whole(log: &str) {
         tasks.entry(tid).or_default().1 += 1;
     }
     for (tid, (started, ended)) in tasks {
-        // A creator that is killed as it forks cannot tell of its child.
-        let untold = started == 0 && ended == 1 && log.contains("killed by SIGKILL");
         assert!(
-            started == ended || untold,
+            started == ended,
             "{tid} is started {started} times and ended {ended} times:\n{log}"
         );
     }

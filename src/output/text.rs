@@ -15,7 +15,9 @@ use super::sink::Sink;
 use super::stamps::{Clock, Stamper};
 use super::styles::Styles;
 use super::words::{self, Names};
-use crate::event::{Comm, Created, Event, EventKind, How, Image, Moment, WaitEntry, WaitExit};
+use crate::event::{
+    Comm, Created, Event, EventKind, Found, How, Image, Moment, WaitEntry, WaitExit,
+};
 use crate::kernel::{SigInfo, Signal, Status, Tgid, Tid, WaitOptions, WaitStatus};
 use crate::ledger::Ledger;
 
@@ -148,7 +150,7 @@ impl Text {
     fn show(&mut self, event: &Event, ledger: &Ledger) {
         let tid = event.tid;
         match &event.kind {
-            EventKind::Found(_) => self.lanes.open(tid),
+            EventKind::Found(found) => self.found(event, found, ledger),
             EventKind::Attached { threads } => self.attached(tid, *threads),
             EventKind::Created(created) => self.created(event, created, ledger),
             EventKind::Executed { image, former } => {
@@ -196,6 +198,16 @@ impl Text {
     }
 
     // Lifecycle.
+
+    fn found(&mut self, event: &Event, found: &Found, ledger: &Ledger) {
+        self.lanes.open(event.tid);
+        // Of the root and of what was attached to, others tell.
+        let parent = found.parent.filter(|_| found.image.is_none());
+        if let Some(parent) = parent.filter(|_| self.tells_lives()) {
+            let text = format!("+++ created under {parent} by a task that was killed +++");
+            self.notice(event, &text, false, ledger);
+        }
+    }
 
     fn attached(&mut self, tid: Tid, threads: usize) {
         if self.options.quiet > 0 {
