@@ -222,3 +222,27 @@ fn a_partial_view_says_so() {
     assert!(report.starts_with("wait4-strace: partial view: children are not followed"));
     assert!(!report.contains('['), "{report}");
 }
+
+#[test]
+fn a_child_from_before_the_attach_is_nobody_s_bug() {
+    let directory = TempDir::new().unwrap();
+    let said = directory.path().join("said");
+    let mut target = fixture("not_my_child_after_stdin")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut tracer = wait4_strace()
+        .args(["-o", "/dev/null", "-p", &target.id().to_string()])
+        .stderr(fs::File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    let says = |words: &str| fs::read_to_string(&said).unwrap().contains(words);
+    until("it is attached", || says("attached"));
+    drop(target.stdin.take());
+    assert_eq!(wait(&mut tracer), Some(0));
+    assert_eq!(wait(&mut target), Some(0));
+    let text = fs::read_to_string(&said).unwrap();
+    assert!(text.contains("partial view: "), "{text}");
+    assert!(text.ends_with("; no findings\n"), "{text}");
+}

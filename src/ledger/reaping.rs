@@ -134,11 +134,19 @@ impl Ledger {
                 let child = self.recall(caller, pid)?;
                 Some(named.unwrap_or(child.tgid))
             }
-            // waitid without a siginfo does not say whom it took.
-            Outcome::Child(..) => named.filter(|tgid| {
-                let child = self.process(*tgid);
-                child.is_some_and(Process::is_zombie)
-            }),
+            // waitid without a siginfo does not say whom it took: the one that
+            // it named, or the only one that there was.
+            Outcome::Child(..) => {
+                let zombies = &self.process(caller)?.zombies;
+                let only = zombies.iter().copied().next();
+                let only = only.filter(|_| zombies.len() == 1);
+                let taken = if brief.way() == Way::Specific {
+                    named
+                } else {
+                    only
+                };
+                taken.filter(|tgid| self.process(*tgid).is_some_and(Process::is_zombie))
+            }
             Outcome::Nothing if !brief.takes_status && brief.call == WaitCall::Waitid => named
                 .filter(|tgid| {
                     // Without a siginfo a poll succeeds in either case; it took a

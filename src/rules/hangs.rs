@@ -24,7 +24,8 @@ pub(super) struct Hangs {
     thresholds: Thresholds,
     polls: HashMap<Tid, Polls>,
     pipes: Pipes,
-    leaders: HashMap<Tgid, Stamp>,
+    /// Processes whose leader was seen dead, and when first.
+    leaders: HashMap<Tgid, (Stamp, DeadLeader)>,
     /// Members of pid namespaces that died of SIGKILL, by the namespace.
     killed: HashMap<u64, Vec<(ProcessId, Tgid, Moment)>>,
     /// When somebody last sent SIGKILL to more than one process.
@@ -73,7 +74,9 @@ impl Hangs {
             EventKind::Ended { .. } => {
                 self.polls.remove(&event.tid);
                 if event.tgid.leader() == event.tid {
-                    self.leaders.remove(&event.tgid);
+                    if let Some((since, leader)) = self.leaders.remove(&event.tgid) {
+                        self.left_by_leader(since, leader, case);
+                    }
                     self.member_ended(case);
                 }
             }
@@ -185,18 +188,29 @@ impl Hangs {
 
     fn leaderless(&mut self, leader: DeadLeader, case: &mut Case) {
         let (tgid, now) = (case.event.tgid, case.stamp());
-        let since = *self.leaders.entry(tgid).or_insert(now);
-        let ledger = case.ledger;
-        let Some(process) = ledger.process(tgid) else {
+        let seen = self.leaders.entry(tgid).or_insert((now, leader));
+        let (since, leader) = *seen;
+        self.left_by_leader(since, leader, case);
+    }
+
+    /// A process whose leader left it so long ago.
+    fn left_by_leader(&self, since: Stamp, leader: DeadLeader, case: &mut Case) {
+        let (now, ledger) = (case.stamp(), case.ledger);
+        let Some(process) = ledger.process(case.event.tgid) else {
             return;
         };
-        if now.at.since(since.at) < self.thresholds.zombie || process.ended.is_some() {
+        let known = case.findings.has(RuleId::LeaderZombie, process);
+        if now.at.since(since.at) < self.thresholds.zombie || known {
             return;
         }
         let parent = process.parent.and_then(|parent| ledger.process(parent));
         let waits = parent.and_then(|parent| {
             let mut waits = ledger.waits_of(parent.tgid);
-            let (tid, waiting) = waits.find(|(_, w)| w.blocks() && w.target == Some(tgid))?;
+            let blocks = |waiting: &Waiting| {
+                let long = now.at.since(waiting.when.at) >= self.thresholds.zombie;
+                long && waiting.blocks() && waiting.target == Some(process.tgid)
+            };
+            let (tid, waiting) = waits.find(|(_, waiting)| blocks(waiting))?;
             Some(blocked(tid, parent, waiting, ledger))
         });
         let severity = if waits.is_some() {
