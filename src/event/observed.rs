@@ -136,7 +136,8 @@ pub enum StuckIn {
         fd: i32,
         /// The pipe.
         inode: u64,
-        /// Who holds the other end.
+        /// Who holds the other end; of the family alone where that says that
+        /// somebody can go on.
         others: Vec<PipeSide>,
         /// Whether every process could be asked.
         complete: bool,

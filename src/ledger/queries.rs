@@ -125,12 +125,6 @@ impl Ledger {
         is_new.then_some(last)
     }
 
-    /// The children of a process that are not reaped. Looks at every process.
-    pub fn children(&self, parent: Tgid) -> impl Iterator<Item = &Process> {
-        let all = self.processes.values();
-        all.filter(move |process| process.parent == Some(parent) && process.reaped.is_none())
-    }
-
     /// Every process that is remembered.
     pub fn processes(&self) -> impl Iterator<Item = &Process> {
         self.processes.values()

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::event::{PipeSide, StuckIn};
+use crate::event::PipeSide;
 use crate::kernel::Tgid;
 
 /// The numbers of read, readv, write and writev, of the native ABI and of the
@@ -18,15 +18,19 @@ const READS: [u64; 3] = [63, 65, 63];
 #[cfg(not(target_arch = "x86_64"))]
 const WRITES: [u64; 3] = [64, 66, 64];
 
-/// What a process with one thread is blocked in, if that is a pipe.
-pub(crate) fn blocked_on_pipe(tgid: Tgid) -> StuckIn {
-    blocked(tgid).unwrap_or(StuckIn::Other)
+/// A pipe that a process is blocked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Blocked {
+    /// It writes; else it reads.
+    pub(crate) writes: bool,
+    /// Its descriptor.
+    pub(crate) fd: i32,
+    /// The pipe.
+    pub(crate) inode: u64,
 }
 
-fn blocked(tgid: Tgid) -> Option<StuckIn> {
-    if super::threads(tgid.leader()).len() != 1 {
-        return None;
-    }
+/// The pipe that a process with one thread is blocked on.
+pub(crate) fn blocked_on(tgid: Tgid) -> Option<Blocked> {
     // "nr arg0 arg1 … sp pc", or "running".
     let text = fs::read_to_string(format!("/proc/{tgid}/syscall")).ok()?;
     let mut words = text.split_ascii_whitespace();
@@ -38,14 +42,8 @@ fn blocked(tgid: Tgid) -> Option<StuckIn> {
     let fd = words.next()?.strip_prefix("0x")?;
     let fd = i32::try_from(u64::from_str_radix(fd, 16).ok()?).ok()?;
     let inode = pipe_inode(&Path::new("/proc").join(format!("{tgid}/fd/{fd}")))?;
-    let (others, complete) = holders(inode, !writes);
-    Some(StuckIn::Pipe {
-        writes,
-        fd,
-        inode,
-        others,
-        complete,
-    })
+    let alone = super::threads(tgid.leader()).len() == 1;
+    alone.then_some(Blocked { writes, fd, inode })
 }
 
 /// The pipe behind a link of `/proc/PID/fd`.
@@ -56,32 +54,22 @@ fn pipe_inode(link: &Path) -> Option<u64> {
     str::from_utf8(inode).ok()?.parse().ok()
 }
 
-/// All descriptors of a pipe that can write to it, or read from it; and
-/// whether every process could be asked.
-fn holders(inode: u64, writers: bool) -> (Vec<PipeSide>, bool) {
-    let (mut found, mut complete) = (Vec::new(), true);
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return (found, false);
-    };
-    for process in processes.flatten() {
-        let name = process.file_name();
-        let Some(tgid) = name.to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        let tgid = Tgid::new(tgid);
-        let Ok(fds) = fs::read_dir(process.path().join("fd")) else {
+impl Blocked {
+    /// The descriptors of the pipe's other end that a process has; `None` if
+    /// it may not be asked.
+    pub(crate) fn other_ends(self, tgid: Tgid) -> Option<Vec<PipeSide>> {
+        let Ok(fds) = fs::read_dir(format!("/proc/{tgid}/fd")) else {
             // A process that has just ended holds nothing.
-            complete &= super::Stat::read(tgid).is_none_or(|stat| stat.state == b'Z');
-            continue;
+            let gone = super::Stat::read(tgid).is_none_or(|stat| stat.state == b'Z');
+            return gone.then(Vec::new);
         };
+        let mut found = Vec::new();
         for entry in fds.flatten() {
-            if pipe_inode(&entry.path()) != Some(inode) {
+            if pipe_inode(&entry.path()) != Some(self.inode) {
                 continue;
             }
             let fd = entry.file_name().to_str().and_then(|fd| fd.parse().ok());
-            if let Some(fd) = fd
-                && is_open_for(tgid, fd, writers)
-            {
+            if let Some(fd) = fd.filter(|fd| is_open_for(tgid, *fd, !self.writes)) {
                 found.push(PipeSide {
                     tgid,
                     comm: super::comm(tgid.leader()).unwrap_or_default(),
@@ -89,8 +77,28 @@ fn holders(inode: u64, writers: bool) -> (Vec<PipeSide>, bool) {
                 });
             }
         }
+        Some(found)
     }
-    (found, complete)
+
+    /// All descriptors of the pipe's other end, and whether every process
+    /// could be asked.
+    pub(crate) fn all_other_ends(self) -> (Vec<PipeSide>, bool) {
+        let (mut found, mut complete) = (Vec::new(), true);
+        let Ok(processes) = fs::read_dir("/proc") else {
+            return (found, false);
+        };
+        for process in processes.flatten() {
+            let name = process.file_name();
+            let Some(tgid) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            match self.other_ends(Tgid::new(tgid)) {
+                Some(ends) => found.extend(ends),
+                None => complete = false,
+            }
+        }
+        (found, complete)
+    }
 }
 
 /// Whether a descriptor is open for writing, or for reading.

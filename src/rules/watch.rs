@@ -5,7 +5,7 @@
 //! dropped from its front. Nothing is looked up for a child that is reaped in
 //! time.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::thresholds::Thresholds;
 use crate::event::{Event, EventKind, How, Moment, Question};
@@ -144,16 +144,19 @@ impl Watch {
                 });
             }
         }
+        let mut waits = Vec::new();
         for queue in &mut self.blocked {
             while let Some((tid, seq)) = take_due(queue, now) {
-                if let Some(tgid) = still_waits(tid, seq, ledger) {
-                    questions.push(Question::Stuck {
-                        tid,
-                        tgid,
-                        children: living_children(tgid, ledger),
-                    });
-                }
+                waits.extend(still_waits(tid, seq, ledger).map(|tgid| (tid, tgid)));
             }
+        }
+        if !waits.is_empty() {
+            let families = living_children(ledger);
+            questions.extend(waits.into_iter().map(|(tid, tgid)| Question::Stuck {
+                tid,
+                tgid,
+                children: families.get(&tgid).cloned().unwrap_or_default(),
+            }));
         }
         if self.leaders_due.is_some_and(|due| due <= now) {
             self.threaded
@@ -187,11 +190,17 @@ fn still_waits(tid: Tid, seq: u64, ledger: &Ledger) -> Option<Tgid> {
     (waiting.when.seq == seq).then_some(tgid)
 }
 
-/// The living children of a process, oldest first.
-fn living_children(tgid: Tgid, ledger: &Ledger) -> Vec<Tgid> {
-    let children = ledger.children(tgid);
-    let living = children.filter(|child| child.ended.is_none());
-    let mut living: Vec<_> = living.map(|child| (child.id, child.tgid)).collect();
+/// The living children of every process, oldest first. One pass for all, as a
+/// pass for each would grow with the square of the family.
+fn living_children(ledger: &Ledger) -> HashMap<Tgid, Vec<Tgid>> {
+    let living = ledger.processes().filter(|child| child.ended.is_none());
+    let mut living: Vec<_> = living
+        .filter_map(|child| Some((child.id, child.parent?, child.tgid)))
+        .collect();
     living.sort_unstable();
-    living.into_iter().map(|(_, tgid)| tgid).collect()
+    let mut families: HashMap<Tgid, Vec<Tgid>> = HashMap::new();
+    for (_, parent, child) in living {
+        families.entry(parent).or_default().push(child);
+    }
+    families
 }

@@ -2,12 +2,16 @@
 //! stop.
 
 use super::engine::{READY_AT_MOST, Tracer};
-use crate::event::{Corpse, DeadLeader, Event, EventKind, Observation, Owner, Question, Stuck};
+use crate::event::{
+    Corpse, DeadLeader, Event, EventKind, Observation, Owner, PipeSide, Question, Stuck, StuckIn,
+};
 use crate::kernel::{Signal, Tgid, Tid};
-use crate::proc::{self, Stat};
+use crate::proc::{self, Blocked, Stat};
 
 /// How many children of one blocked wait are looked at.
 const MOST_CHILDREN: usize = 16;
+/// How many of a parent's ancestors are.
+const MOST_ANCESTORS: usize = 16;
 
 impl Tracer {
     /// Answer `questions`.
@@ -25,14 +29,7 @@ impl Tracer {
                     tid,
                     tgid,
                     children,
-                } => {
-                    let children = children.into_iter().take(MOST_CHILDREN);
-                    let stuck = children.map(|child| Stuck {
-                        child,
-                        within: proc::blocked_on_pipe(child),
-                    });
-                    (tid, tgid, Observation::Stuck(stuck.collect()))
-                }
+                } => (tid, tgid, Observation::Stuck(self.stuck(tgid, &children))),
                 Question::Leader(tgid) => match dead_leader(tgid) {
                     Some(leader) => (tgid.leader(), tgid, Observation::Leader(leader)),
                     None => continue,
@@ -40,6 +37,29 @@ impl Tracer {
             };
             events.push(self.event(at, tid, tgid, EventKind::Observed(observation)));
         }
+    }
+
+    /// What the children of a blocked parent are blocked in.
+    fn stuck(&self, parent: Tgid, children: &[Tgid]) -> Vec<Stuck> {
+        let children = children.iter().take(MOST_CHILDREN);
+        let children = children.map(|child| (*child, proc::blocked_on(*child)));
+        let children: Vec<(Tgid, Option<Blocked>)> = children.collect();
+        let elders = self.ancestors(parent);
+        let stuck = children.iter().map(|(child, blocked)| Stuck {
+            child: *child,
+            within: match blocked {
+                Some(blocked) => on_pipe(*blocked, &children, &elders),
+                None => StuckIn::Other,
+            },
+        });
+        stuck.collect()
+    }
+
+    /// A process and those above it, as far as they are traced.
+    fn ancestors(&self, tgid: Tgid) -> Vec<Tgid> {
+        let parent = |tgid: &Tgid| self.tasks.processes.get(tgid)?.parent;
+        let chain = std::iter::successors(Some(tgid), parent);
+        chain.take(MOST_ANCESTORS).collect()
     }
 
     /// Deal with every stop that is ready, and tell that there is none.
@@ -54,6 +74,34 @@ impl Tracer {
     pub(crate) fn conclude(&mut self) -> Event {
         let at = self.now();
         self.event(at, Tid::new(0), Tgid::new(0), EventKind::Over)
+    }
+}
+
+/// Who holds the other end of a pipe that a child is blocked on.
+///
+/// Asking every process is dear, so the family is asked first: unless one of
+/// them has the other end, or if one has it who is not blocked, there is no
+/// deadlock.
+fn on_pipe(blocked: Blocked, children: &[(Tgid, Option<Blocked>)], elders: &[Tgid]) -> StuckIn {
+    let family = children.iter().map(|(child, _)| *child);
+    let family = family.chain(elders.iter().copied());
+    let near = family.map(|tgid| blocked.other_ends(tgid));
+    let near: Vec<PipeSide> = near.flatten().flatten().collect();
+    let free = |side: &PipeSide| {
+        let mut same = children.iter().filter(|(child, _)| *child == side.tgid);
+        same.any(|(_, blocked)| blocked.is_none())
+    };
+    let (others, complete) = if near.is_empty() || near.iter().any(free) {
+        (near, true)
+    } else {
+        blocked.all_other_ends()
+    };
+    StuckIn::Pipe {
+        writes: blocked.writes,
+        fd: blocked.fd,
+        inode: blocked.inode,
+        others,
+        complete,
     }
 }
 
