@@ -232,6 +232,16 @@ fn a_child_from_before_the_attach_is_nobody_s_bug() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
+    let children = |pid: &str| {
+        let path = format!("/proc/{pid}/task/{pid}/children");
+        fs::read_to_string(path)
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    };
+    until("there is a grandchild", || {
+        !children(&children(&target.id().to_string())).is_empty()
+    });
     let mut tracer = wait4_strace()
         .args(["-o", "/dev/null", "-p", &target.id().to_string()])
         .stderr(fs::File::create(&said).unwrap())
@@ -245,4 +255,24 @@ fn a_child_from_before_the_attach_is_nobody_s_bug() {
     let text = fs::read_to_string(&said).unwrap();
     assert!(text.contains("partial view: "), "{text}");
     assert!(text.ends_with("; no findings\n"), "{text}");
+}
+
+#[test]
+fn a_parent_that_joins_its_children_in_order_is_not_warned_of() {
+    let flags = ["--threshold", "live=0.5", "--threshold", "zombie=0.2"];
+    let joined = judged(&flags, "not_zombie_leak_joined_in_order");
+    assert_eq!(
+        joined.stderr,
+        "wait4-strace: 3 processes, 2 reaped, 0 zombies left; no findings\n"
+    );
+    let leaked = judged(&flags, "zombie_leak");
+    assert!(
+        leaked
+            .stderr
+            .starts_with("wait4-strace: warning[zombie-leak]: ")
+    );
+    // So does a report that is asked for before the end.
+    let flags = ["--duration", "1", "--threshold", "zombie=0.2"];
+    let cut = judged(&flags, "not_zombie_leak_joined_in_order");
+    assert!(cut.stderr.ends_with("; no findings\n"), "{cut:?}");
 }

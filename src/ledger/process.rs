@@ -13,6 +13,14 @@ use crate::kernel::{Signal, Status, Tgid, Tid, WaitStatus};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId(pub(super) u64);
 
+#[cfg(test)]
+impl ProcessId {
+    /// One that is as good as any.
+    pub(crate) fn from_number(number: u64) -> ProcessId {
+        ProcessId(number)
+    }
+}
+
 /// A process: alive, a zombie, or reaped a while ago.
 #[derive(Clone, Debug)]
 pub struct Process {

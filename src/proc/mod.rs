@@ -7,6 +7,7 @@ mod stat;
 mod status;
 
 use std::fs;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 
@@ -17,9 +18,34 @@ pub(crate) use pipes::{Blocked, blocked_on};
 pub(crate) use stat::Stat;
 pub(crate) use status::{Status, has};
 
+/// A file's bytes. Files of `/proc` give all that they have to a read that has
+/// room for it, so one that is not filled is the last: `fs::read` asks twice,
+/// and for the length, which is 0.
+fn read(path: &str) -> io::Result<Vec<u8>> {
+    let mut file = fs::File::open(path)?;
+    let mut bytes = vec![0; 4096];
+    let mut length = 0;
+    loop {
+        let room = bytes.get_mut(length..).unwrap_or_default();
+        let most = room.len();
+        match file.read(room) {
+            Ok(count) => {
+                length += count;
+                if count < most {
+                    bytes.truncate(length);
+                    return Ok(bytes);
+                }
+                bytes.resize(length * 2, 0);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// The fields of `/proc/TID/status` that we use.
 pub(crate) fn status(tid: Tid) -> Option<Status> {
-    Status::parse(&fs::read(format!("/proc/{tid}/status")).ok()?)
+    Status::parse(&read(&format!("/proc/{tid}/status")).ok()?)
 }
 
 /// Whether `/proc` shows the pid namespace that we live in: else every look-up
@@ -36,14 +62,14 @@ pub(crate) fn shows_our_namespace() -> bool {
 
 /// A task's name.
 pub(crate) fn comm(tid: Tid) -> Option<Comm> {
-    let text = fs::read(format!("/proc/{tid}/comm")).ok()?;
+    let text = read(&format!("/proc/{tid}/comm")).ok()?;
     Some(Comm::new(text.strip_suffix(b"\n").unwrap_or(&text)))
 }
 
 /// What a process executes. Parts that cannot be read are left out.
 pub(crate) fn image(tgid: Tgid) -> Image {
     let path = fs::read_link(format!("/proc/{tgid}/exe")).ok();
-    let cmdline = fs::read(format!("/proc/{tgid}/cmdline")).unwrap_or_default();
+    let cmdline = read(&format!("/proc/{tgid}/cmdline")).unwrap_or_default();
     let argv = cmdline.strip_suffix(b"\0").unwrap_or(&cmdline);
     Image {
         comm: comm(tgid.leader()).unwrap_or_default(),

@@ -1,7 +1,5 @@
 //! `/proc/PID/stat`, the fields that we use: all that is left of a zombie.
 
-use std::fs;
-
 use crate::kernel::Tgid;
 
 /// Part of `/proc/PID/stat` (`man 5 proc_pid_stat`).
@@ -18,7 +16,7 @@ pub(crate) struct Stat {
 impl Stat {
     /// `None` if the process is gone.
     pub(crate) fn read(tgid: Tgid) -> Option<Stat> {
-        Stat::parse(&fs::read(format!("/proc/{tgid}/stat")).ok()?)
+        Stat::parse(&super::read(&format!("/proc/{tgid}/stat")).ok()?)
     }
 
     fn parse(text: &[u8]) -> Option<Stat> {

@@ -330,3 +330,35 @@ impl Findings {
         &self.all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Ledger;
+
+    #[test]
+    fn a_child_that_is_found_again_is_counted_once() {
+        let ledger = Ledger::new();
+        let party = |number| Party::find(Tgid::new(number), &ledger);
+        let about = |id| {
+            let mut finding = Finding::new(RuleId::DoubleWait, party(1), Stamp::default());
+            finding.count = 1;
+            finding.children.push(Victim {
+                party: Party {
+                    id: Some(id),
+                    ..party(2)
+                },
+                ended: None,
+            });
+            finding
+        };
+        let mut findings = Findings::default();
+        for id in [1, 1, 2, 1] {
+            findings.add(about(ProcessId::from_number(id)));
+        }
+        let [one] = findings.all() else {
+            panic!("one finding a rule and parent");
+        };
+        assert_eq!((one.count, one.children.len()), (2, 2));
+    }
+}
