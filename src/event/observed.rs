@@ -60,8 +60,13 @@ impl SigchldAction {
 pub enum Observation {
     /// Of a child that died a while ago and was not reaped as far as we know.
     Corpse(Corpse),
-    /// Of the children that a blocked wait waits for.
-    Stuck(Vec<Stuck>),
+    /// Of a process that is blocked in a wait.
+    Stuck {
+        /// What its children do.
+        children: Vec<Stuck>,
+        /// It handles a signal that a timer or a descriptor can send it.
+        timers: bool,
+    },
     /// Of a process whose leading thread may have left it.
     Leader(DeadLeader),
 }

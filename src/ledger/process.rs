@@ -65,6 +65,8 @@ pub struct Process {
     pub is_traced: bool,
     /// Its dead children that nobody reaped.
     pub zombies: HashSet<Tgid>,
+    /// How many children it has, alive or dead, that are not reaped.
+    pub children: u32,
     /// The waits that it made.
     pub waits: Waits,
     /// What waits told of it.

@@ -129,10 +129,11 @@ impl Ledger {
             EventKind::Kills { target, .. } => {
                 let now = self.now;
                 let target = self.recall(tgid, *target).map(|child| child.tgid);
-                if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid))
-                    && child.parent == Some(tgid)
-                {
-                    child.told.killed = Some(now);
+                if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid)) {
+                    child.told.signalled = Some(now);
+                    if child.parent == Some(tgid) {
+                        child.told.killed = Some(now);
+                    }
                 }
             }
             EventKind::ExitsWith(_)
@@ -196,17 +197,29 @@ impl Ledger {
             },
             ns: created.ns.clone(),
         };
-        let child = self.enter(birth);
+        let was_found = self.existing_or_none(tgid).is_some_and(|child| {
+            child.is_traced && child.creator.is_none() && child.parent == birth.parent
+        });
+        let child = match self.processes.get_mut(&tgid).filter(|_| was_found) {
+            // Its creator's word came late.
+            Some(child) => child,
+            None => self.enter(birth),
+        };
         child.creator = Some((event.tid, created.how));
         child.cloned_by = created.parent.map(|_| event.tgid);
-        child.exit_signal = if created.parent.is_some() {
-            // CLONE_PARENT: its creator's (`copy_process` in kernel/fork.c).
-            exit_signal
-        } else {
-            created.exit_signal
-        };
-        child.sigchld = sigchld;
-        if created.how == How::Vfork {
+        let is_new = child.execs.is_empty() && child.ended.is_none();
+        if is_new {
+            child.exit_signal = if created.parent.is_some() {
+                // CLONE_PARENT: its creator's (`copy_process` in kernel/fork.c).
+                exit_signal
+            } else {
+                created.exit_signal
+            };
+            if child.sigchld.set.is_none() {
+                child.sigchld = sigchld;
+            }
+        }
+        if created.how == How::Vfork && is_new {
             let now = self.now;
             if let Some(process) = self.processes.get_mut(&event.tgid) {
                 process.vforking = Some((now, tgid));
@@ -255,6 +268,9 @@ impl Ledger {
             }
             None => Levels::new(),
         };
+        if let Some(parent) = birth.parent.and_then(|tgid| self.processes.get_mut(&tgid)) {
+            parent.children += 1;
+        }
         self.last_id += 1;
         self.counts.processes += 1;
         let process = Process {
@@ -278,6 +294,7 @@ impl Ledger {
             vforking: None,
             is_traced: true,
             zombies: HashSet::new(),
+            children: 0,
             waits: Waits::default(),
             told: Told::default(),
             busy: Busy::default(),
@@ -320,12 +337,14 @@ impl Ledger {
         };
         process.parent = Some(parent);
         process.adopted = Some((now, from));
-        if !process.is_zombie() {
-            return;
-        }
+        let is_zombie = process.is_zombie();
         let Some(parent) = self.processes.get_mut(&parent) else {
             return;
         };
+        parent.children += 1;
+        if !is_zombie {
+            return;
+        }
         parent.zombies.insert(child);
         let busy = parent.busy_until(now.at);
         let end = self.processes.get_mut(&child);
@@ -466,11 +485,12 @@ impl Ledger {
         };
         let was_known = process.reaped.replace(reap).is_some();
         let (id, parent) = (process.id, process.parent);
-        if let Some(parent) = parent.and_then(|parent| self.processes.get_mut(&parent)) {
-            parent.zombies.remove(&tgid);
-        }
         if was_known {
             return;
+        }
+        if let Some(parent) = parent.and_then(|parent| self.processes.get_mut(&parent)) {
+            parent.zombies.remove(&tgid);
+            parent.children = parent.children.saturating_sub(1);
         }
         self.remembered.push_back((tgid, id));
         if self.remembered.len() > MOST_REMEMBERED

@@ -79,7 +79,7 @@ impl Ledger {
 
     fn record(&mut self, caller: Tgid, brief: &Brief, target: Option<Tgid>) {
         if let Some(process) = self.processes.get_mut(&caller) {
-            process.waits.record(brief);
+            process.waits.record(brief, process.children);
         }
         if let Some(child) = target.and_then(|target| self.processes.get_mut(&target)) {
             child.told.named = Some(*brief);
@@ -110,7 +110,7 @@ impl Ledger {
                 parent_busy: super::Busy::default(),
             });
         }
-        self.counts.reaped += 1;
+        self.counts.reaped += u64::from(process.is_traced);
         if let Some(parent) = self.processes.get_mut(&caller) {
             let before = parent.waits.last_reaped.map_or(0, |(_, count)| count);
             parent.waits.last_reaped = Some((child, before + 1));

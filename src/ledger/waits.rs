@@ -156,6 +156,9 @@ pub struct Waits {
     /// Polls for any child that returned one, since the last that found
     /// nothing: how many, and the first three.
     pub singles: (u64, Vec<Brief>),
+    /// At one of them there were other children, so that a loop would have
+    /// asked again.
+    pub stopped_early: bool,
     /// When a wait for any child blocked or last found nothing left.
     pub drained: Option<Stamp>,
     /// The last child that was reaped, and how many were.
@@ -176,7 +179,8 @@ impl Waits {
             .copied()
     }
 
-    pub(super) fn record(&mut self, brief: &Brief) {
+    /// Record a wait of a process that has so many children.
+    pub(super) fn record(&mut self, brief: &Brief, children: u32) {
         self.count += 1;
         if let Outcome::Child(_, Some(status)) = brief.outcome
             && status.raw() > 0xff
@@ -194,6 +198,7 @@ impl Waits {
                 let found = matches!(brief.outcome, Outcome::Child(..)) && brief.polls();
                 if found {
                     self.singles.0 += 1;
+                    self.stopped_early |= children > 1;
                     if self.singles.1.len() < 3 {
                         self.singles.1.push(*brief);
                     }
@@ -219,6 +224,8 @@ pub struct Told {
     pub named: Option<Brief>,
     /// When its parent last sent it a signal.
     pub killed: Option<Stamp>,
+    /// When anybody did.
+    pub signalled: Option<Stamp>,
 }
 
 /// How long a process has been unable to reap, in nanoseconds.

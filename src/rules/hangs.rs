@@ -64,7 +64,9 @@ impl Hangs {
                 }
             }
             EventKind::WaitEnded(exit) => self.polled(exit, case),
-            EventKind::Observed(Observation::Stuck(children)) => self.stuck(children, case),
+            EventKind::Observed(Observation::Stuck { children, timers }) => {
+                self.stuck(children, *timers, case);
+            }
             EventKind::Observed(Observation::Leader(leader)) => self.leaderless(*leader, case),
             EventKind::Kills { target, signal } => self.kills(*target, *signal, case),
             EventKind::Executed { .. } => {
@@ -122,7 +124,7 @@ impl Hangs {
 
     // Blocked waits.
 
-    fn stuck(&mut self, children: &[Stuck], case: &mut Case) {
+    fn stuck(&mut self, children: &[Stuck], timers: bool, case: &mut Case) {
         let (tid, ledger) = (case.event.tid, case.ledger);
         let Some((tgid, waiting)) = ledger.waiting(tid) else {
             return;
@@ -140,7 +142,13 @@ impl Hangs {
             .pipes
             .look(tid, waiting, waiter, &awaited, children, case);
         if let Some(finding) = found {
-            case.warn(finding);
+            // A handler may yet do what the child waits for.
+            let severity = if timers {
+                Severity::Warning
+            } else {
+                finding.severity
+            };
+            case.warn(finding.severity(severity));
         }
     }
 
@@ -243,7 +251,7 @@ impl Hangs {
         if process.is_namespace_init() {
             let members = self.killed.remove(&namespace).unwrap_or_default();
             self.init_ended(process, &members, case);
-        } else if process.killed_by() == Some(Signal::KILL) && process.told.killed.is_none() {
+        } else if process.killed_by() == Some(Signal::KILL) && process.told.signalled.is_none() {
             let members = self.killed.entry(namespace).or_default();
             members.retain(|(.., at)| case.event.at.since(*at) < CLEARING);
             members.push((process.id, process.tgid, case.event.at));
@@ -260,6 +268,13 @@ impl Hangs {
                 .ledger
                 .process(*tgid)
                 .filter(|process| process.id == *id);
+            // What a wait reaped was dead before: the kernel lets nobody wait
+            // while it clears a namespace.
+            let by_wait = |member: &Process| {
+                let reap = member.reaped.map(|reap| reap.way);
+                matches!(reap, Some(Way::Wildcard | Way::Group | Way::Specific))
+            };
+            let member = member.filter(|member| !by_wait(member));
             let Some(member) = member.filter(|_| now.since(*at) < CLEARING) else {
                 continue;
             };

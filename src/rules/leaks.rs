@@ -231,6 +231,7 @@ impl Leaks {
         let handles = matches!(parent.sigchld.action, Some(SigchldAction::Handler { .. }));
         if *count < 3
             || parent.waits.drained.is_some()
+            || !parent.waits.stopped_early
             || !handles
             || case.findings.has(RuleId::CoalescedSigchld, parent)
         {

@@ -8,7 +8,8 @@ use crate::event::{
 use crate::kernel::{Signal, Tgid, Tid};
 use crate::proc::{self, Blocked, Stat};
 
-/// How many children of one blocked wait are looked at.
+/// How many children of one blocked wait are looked at; if there are more,
+/// none.
 const MOST_CHILDREN: usize = 16;
 /// How many of a parent's ancestors are.
 const MOST_ANCESTORS: usize = 16;
@@ -29,7 +30,13 @@ impl Tracer {
                     tid,
                     tgid,
                     children,
-                } => (tid, tgid, Observation::Stuck(self.stuck(tgid, &children))),
+                } => {
+                    let stuck = Observation::Stuck {
+                        children: self.stuck(tgid, &children),
+                        timers: handles_timers(tgid),
+                    };
+                    (tid, tgid, stuck)
+                }
                 Question::Leader(tgid) => match dead_leader(tgid) {
                     Some(leader) => (tgid.leader(), tgid, Observation::Leader(leader)),
                     None => continue,
@@ -41,8 +48,10 @@ impl Tracer {
 
     /// What the children of a blocked parent are blocked in.
     fn stuck(&self, parent: Tgid, children: &[Tgid]) -> Vec<Stuck> {
-        let children = children.iter().take(MOST_CHILDREN);
-        let children = children.map(|child| (*child, proc::blocked_on(*child)));
+        // Nothing is known of those that are not looked at: they may well go on.
+        let looked_at = children.len() <= MOST_CHILDREN;
+        let blocked = |child: &Tgid| looked_at.then(|| proc::blocked_on(*child)).flatten();
+        let children = children.iter().map(|child| (*child, blocked(child)));
         let children: Vec<(Tgid, Option<Blocked>)> = children.collect();
         let elders = self.ancestors(parent);
         let stuck = children.iter().map(|(child, blocked)| Stuck {
@@ -75,6 +84,14 @@ impl Tracer {
         let at = self.now();
         self.event(at, Tid::new(0), Tgid::new(0), EventKind::Over)
     }
+}
+
+/// Whether a process handles a signal that comes without anybody's doing: of a
+/// timer or of a descriptor.
+fn handles_timers(tgid: Tgid) -> bool {
+    let signals = [Signal::ALRM, Signal::VTALRM, Signal::PROF, Signal::IO];
+    let status = proc::status(tgid.leader());
+    status.is_some_and(|status| signals.into_iter().any(|signal| status.catches(signal)))
 }
 
 /// Who holds the other end of a pipe that a child is blocked on.
