@@ -238,6 +238,13 @@ fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: 
     add(case, finding);
 }
 
+/// Whether a forked copy of a program polls for a child of the original: its
+/// library cleans up a table that the fork copied, and expects to fail.
+fn is_inherited_poll(child: &Process, caller: &Process, brief: &Brief) -> bool {
+    let is_copy = caller.execs.is_empty() && child.born.seq < caller.born.seq;
+    is_copy && brief.polls() && child.parent == caller.parent
+}
+
 /// The process lives or is a zombie, and the caller's wait does not see it.
 fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut Case) {
     let parent = refused.child.and_then(|awaited| awaited.parent);
@@ -252,8 +259,14 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
             other: Some(Party::find(parent, case.ledger)),
             ..Facts::default()
         };
+        let severity = if is_inherited_poll(child, caller, brief) {
+            Severity::Info
+        } else {
+            Severity::Warning
+        };
         let finding = Finding::new(RuleId::NotMyChild, Party::new(caller), brief.when)
             .about(child)
+            .severity(severity)
             .facts(facts)
             .evidence([
                 Evidence::of(child, child.born, Deed::Born, "a child of another process"),

@@ -1,0 +1,2 @@
+export GOCACHE="$PWD/cache" GO111MODULE=off
+go build -o main main.go && ./main

@@ -1,0 +1,1 @@
+javac Spawner.java && java -Xshare:auto -XX:TieredStopAtLevel=1 Spawner

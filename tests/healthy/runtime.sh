@@ -1,0 +1,3 @@
+gcc -pthread -o runtime runtime.c || exit
+./runtime
+echo $?
