@@ -105,7 +105,13 @@ fn the_report_goes_to_a_file_if_one_is_named() {
     assert!(report.starts_with("error[stolen-child]") && report.ends_with("; 1 error\n"));
     let lost = judged(&["--report-file", "/nowhere/report"], STOLEN);
     assert_eq!(lost.status, 125);
-    assert!(lost.stderr.contains("cannot write the report"), "{lost:?}");
+    let sentence = "cannot write to /nowhere/report (--report-file)";
+    assert!(lost.stderr.contains(sentence), "{lost:?}");
+    let full = judged(&["--report-file", "/dev/full"], STOLEN);
+    assert_eq!(full.status, 125);
+    assert!(full.stderr.contains("cannot write the report"), "{full:?}");
+    let shown = judged(&["--report-file", "-"], STOLEN);
+    assert!(shown.stdout.ends_with("; 1 error\n"), "{shown:?}");
 }
 
 #[test]

@@ -179,7 +179,11 @@ fn codes(lists: &[String]) -> Result<Vec<u8>, String> {
         word.parse()
             .map_err(|_| format!("{word:?} is no exit code (--expect-exit): codes are 0 to 255"))
     };
-    words(lists).map(code).collect()
+    let codes: Vec<u8> = words(lists).map(code).collect::<Result<_, String>>()?;
+    if codes.is_empty() {
+        return Err("--expect-exit wants codes, 0,1 for example".into());
+    }
+    Ok(codes)
 }
 
 fn signals(lists: &[String]) -> Result<Vec<Signal>, String> {

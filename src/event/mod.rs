@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::kernel::{NsPid, SigInfo, Signal, Tgid, Tid, WaitStatus};
 
-pub use name::{Comm, escape};
+pub use name::{Comm, escape, escape_controls};
 pub use observed::{
     Corpse, DeadLeader, Observation, Owner, PipeSide, Question, SigchldAction, Stuck, StuckIn,
 };

@@ -59,8 +59,7 @@ pub fn escape(bytes: &[u8], f: &mut dyn fmt::Write) -> fmt::Result {
                 '\r' => f.write_str("\\r")?,
                 '\\' => f.write_str("\\\\")?,
                 '"' => f.write_str("\\\"")?,
-                c if c.is_control() => write!(f, "\\{:o}", u32::from(c))?,
-                c => f.write_char(c)?,
+                c => write_harmless(c, f)?,
             }
         }
         for byte in chunk.invalid() {
@@ -68,6 +67,41 @@ pub fn escape(bytes: &[u8], f: &mut dyn fmt::Write) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+/// The same, but quotes and backslashes stay as they are.
+///
+/// # Errors
+/// Those of the writer.
+pub fn escape_controls(bytes: &[u8], f: &mut dyn fmt::Write) -> fmt::Result {
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' => f.write_str("\\n")?,
+                '\t' => f.write_str("\\t")?,
+                '\r' => f.write_str("\\r")?,
+                c => write_harmless(c, f)?,
+            }
+        }
+        for byte in chunk.invalid() {
+            write!(f, "\\{byte:o}")?;
+        }
+    }
+    Ok(())
+}
+
+/// A character, escaped if it controls a terminal or turns the order of what
+/// follows.
+fn write_harmless(c: char, f: &mut dyn fmt::Write) -> fmt::Result {
+    let turns = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    if c.is_control() {
+        write!(f, "\\{:o}", u32::from(c))
+    } else if turns {
+        write!(f, "\\u{{{:x}}}", u32::from(c))
+    } else {
+        f.write_char(c)
+    }
 }
 
 #[cfg(test)]

@@ -25,8 +25,9 @@ pub(super) struct Thread {
     pub(super) comm: Option<Comm>,
     /// The wait that it is in.
     pub(super) waiting: Option<Waiting>,
-    /// Its last wait, if that was interrupted and its fate is not known yet.
-    pub(super) interrupted: Option<Brief>,
+    /// Its last wait, if that was interrupted and its fate is not known yet,
+    /// and the one process that it was for.
+    pub(super) interrupted: Option<(Brief, Option<Tgid>)>,
 }
 
 /// How many there were.
@@ -369,7 +370,7 @@ impl Ledger {
             return;
         };
         process.stopped = None;
-        let orphans = std::mem::take(&mut process.zombies);
+        let mut orphans: Vec<Tgid> = process.zombies.drain().collect();
         let (parent, exit_signal) = (process.parent, process.exit_signal);
         self.end_vfork(parent, tgid);
         let living = parent.and_then(|parent| self.processes.get_mut(&parent));
@@ -394,6 +395,7 @@ impl Ledger {
         } else if !is_watched {
             self.bury(tgid, Way::Unseen);
         }
+        orphans.sort_unstable_by_key(|tgid| self.processes.get(tgid).map(|orphan| orphan.id));
         for orphan in &orphans {
             if let Some(orphan) = self.processes.get_mut(orphan) {
                 // Whoever has it now is looked up, if it stays.

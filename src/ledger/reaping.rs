@@ -51,7 +51,7 @@ impl Ledger {
         let brief = Brief::new(event.tid, self.now, exit);
         if exit.is_interrupted() {
             if let Some(thread) = self.threads.get_mut(&event.tid) {
-                thread.interrupted = Some(brief);
+                thread.interrupted = Some((brief, target));
             }
             return;
         }
@@ -64,15 +64,13 @@ impl Ledger {
     /// The fate of an interrupted wait.
     pub(super) fn fate(&mut self, event: &Event, by: Signal, eintr: bool) {
         let thread = self.threads.get_mut(&event.tid);
-        let Some(mut brief) = thread.and_then(|thread| thread.interrupted.take()) else {
+        let interrupted = thread.and_then(|thread| thread.interrupted.take());
+        let Some((mut brief, target)) = interrupted else {
             return;
         };
         if eintr {
             brief.when = self.now;
             brief.outcome = Outcome::Eintr(by);
-            let target = brief.named.process();
-            let target = target.and_then(|pid| self.recall(event.tgid, pid));
-            let target = target.map(|process| process.tgid);
             self.record(event.tgid, &brief, target);
         }
     }
@@ -168,10 +166,13 @@ impl Ledger {
         }
         let zombies = self.unreaped(caller);
         let gone = zombies.filter(|child| !remaining.contains(&child.tgid));
-        // One that died long before may be gone for another reason; what the
-        // call named or what died within it was taken by it.
+        // What the call named or what died within it was taken by it. One that
+        // died before may have been reaped by the kernel, if that can be.
+        let caller = self.process(caller);
+        let keeps = caller.is_some_and(|caller| caller.sigchld.reaps_for_us() == Some(false));
         let certain = gone.filter(|child| {
-            target == Some(child.tgid) || child.ended.is_some_and(|end| end.when.at >= exit.entered)
+            let within = child.ended.is_some_and(|end| end.when.at >= exit.entered);
+            target.map_or(keeps || within, |target| target == child.tgid)
         });
         let certain: Vec<Tgid> = certain.map(|child| child.tgid).collect();
         if let [child] = certain.as_slice() {

@@ -15,8 +15,10 @@ pub struct Sigchld {
     pub chosen_by: Option<Comm>,
     /// When the present program set it.
     pub set: Option<Stamp>,
-    /// A handler was replaced by another: the addresses of both, and when.
-    pub replaced: Option<(u64, u64, Stamp)>,
+    /// The address of the program's first handler.
+    pub first_handler: Option<u64>,
+    /// Another took its place: its address, and when.
+    pub replaced: Option<(u64, Stamp)>,
 }
 
 impl Sigchld {
@@ -31,14 +33,9 @@ impl Sigchld {
 
     /// The program sets it.
     pub(super) fn set(&mut self, action: SigchldAction, by: Comm, when: Stamp) {
-        let address = |action| match action {
-            Some(SigchldAction::Handler { address, .. }) if address != 0 => Some(address),
-            _ => None,
-        };
-        if let (Some(old), Some(new)) = (address(self.action), address(Some(action)))
-            && old != new
-        {
-            self.replaced = Some((old, new, when));
+        if let SigchldAction::Handler { address, .. } = action {
+            let first = *self.first_handler.get_or_insert(address);
+            self.replaced = (address != first).then_some((address, when));
         }
         self.action = Some(action);
         self.is_inherited = false;

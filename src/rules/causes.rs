@@ -3,7 +3,7 @@
 use super::finding::{Deed, Evidence, Facts, Form, Party};
 use super::leaks::Suspect;
 use super::table::RuleId;
-use crate::event::{Moment, Owner};
+use crate::event::{Moment, Owner, SigchldAction};
 use crate::kernel::{Errno, Status};
 use crate::ledger::{Brief, Ledger, Outcome, Process};
 
@@ -280,7 +280,8 @@ fn signal_trouble(
     if suspect.looks >= 2 && suspect.always_blocked {
         return Some(Cause::new(RuleId::SigchldBlocked));
     }
-    if let Some((_, new, when)) = parent.sigchld.replaced {
+    let handles = matches!(parent.sigchld.action, Some(SigchldAction::Handler { .. }));
+    if let Some((new, when)) = parent.sigchld.replaced.filter(|_| handles) {
         let deed = Deed::Handles(new);
         let seen = Evidence::of(parent, when, deed, "took the place of the first handler");
         return Some(Cause::new(RuleId::HandlerReplaced).seen([seen]));

@@ -2,7 +2,7 @@
 //! who was told of them.
 
 use super::Case;
-use super::finding::{Evidence, Facts, Finding, Party};
+use super::finding::{Evidence, Facts, Finding, Form, Party};
 use super::table::RuleId;
 use crate::event::EventKind;
 use crate::kernel::{Signal, Status, WaitStatus};
@@ -92,6 +92,11 @@ impl Ends {
         let parent = told.map(|reap| reap.by_process).or(child.parent);
         let parent = parent.and_then(|parent| case.ledger.process(parent));
         let party = Party::new(parent.unwrap_or(child));
+        let form = if parent.is_some() {
+            Form::Usual
+        } else {
+            Form::Outside
+        };
         let line = wait
             .zip(parent)
             .map(|(brief, parent)| Evidence::waited(&brief, case.ledger, parent.tgid, "was told"));
@@ -103,6 +108,7 @@ impl Ends {
             .about(child)
             .facts(Facts {
                 wait,
+                form,
                 ..Facts::default()
             })
             .evidence(Evidence::ended(child, "").into_iter().chain(line));

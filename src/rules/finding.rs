@@ -120,7 +120,7 @@ pub struct Facts {
 }
 
 /// The forms that some rules come in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Form {
     /// The usual one.
     #[default]
@@ -133,8 +133,10 @@ pub enum Form {
     NamespaceInit,
     /// The process that was waited for was never in the tree.
     NeverSeen,
-    /// By a flag of the handler, not by ignoring the signal.
+    /// By a flag (`SA_NOCLDWAIT`), not by ignoring the signal.
     NoWaitFlag,
+    /// The parent of the process is out of the trace.
+    Outside,
 }
 
 /// One line of the chain of evidence.
@@ -175,6 +177,8 @@ pub enum Deed {
     Handles(u64),
     /// It ignores SIGCHLD from here on.
     IgnoresSigchld,
+    /// It sets `SA_NOCLDWAIT`.
+    SetsNoWait,
     /// It was stopped by a signal.
     Stopped(Signal),
     /// It got a signal.
@@ -281,11 +285,11 @@ impl Finding {
     }
 }
 
-/// All that was found: one finding a rule and process.
+/// All that was found: one finding a process, rule and form of it.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     all: Vec<Finding>,
-    by_key: HashMap<(RuleId, Tgid, Option<ProcessId>), usize>,
+    by_key: HashMap<(RuleId, Form, Tgid, Option<ProcessId>), usize>,
     /// Which children were counted, by the finding's place.
     counted: HashSet<(usize, ProcessId)>,
 }
@@ -296,7 +300,8 @@ const MOST_COUNTED: usize = 10_000;
 impl Findings {
     /// Add a finding, or its children to the one that there is.
     pub fn add(&mut self, finding: Finding) {
-        let key = (finding.rule, finding.parent.tgid, finding.parent.id);
+        let Party { id, tgid, .. } = finding.parent;
+        let key = (finding.rule, finding.facts.form, tgid, id);
         let at = self.by_key.get(&key).copied().unwrap_or(self.all.len());
         let child = finding.children.first().and_then(|child| child.party.id);
         let is_new = child
@@ -320,8 +325,8 @@ impl Findings {
     /// The finding of a rule about a process.
     #[must_use]
     pub fn has(&self, rule: RuleId, process: &Process) -> bool {
-        let key = (rule, process.tgid, Some(process.id));
-        self.by_key.contains_key(&key)
+        let mut all = self.all.iter();
+        all.any(|finding| finding.rule == rule && finding.parent.id == Some(process.id))
     }
 
     /// All of them, in the order in which they were certain.

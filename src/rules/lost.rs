@@ -218,12 +218,11 @@ fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: 
         _ => (RuleId::AutoreapEchild, Form::Usual),
     };
     let set = sigchld.set.map(|when| {
-        Evidence::of(
-            caller,
-            when,
-            Deed::IgnoresSigchld,
-            "the kernel reaps from here on",
-        )
+        let deed = match form {
+            Form::NoWaitFlag => Deed::SetsNoWait,
+            _ => Deed::IgnoresSigchld,
+        };
+        Evidence::of(caller, when, deed, "the kernel reaps from here on")
     });
     let ended = Evidence::ended(child, "reaped by the kernel, its status dropped");
     let lines = set.into_iter().chain(ended);

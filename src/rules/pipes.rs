@@ -138,10 +138,20 @@ fn finding(
         nanos: Some(when.at.since(waiting.when.at)),
         ..Facts::default()
     };
+    // Who could drain the pipe and waits instead may be further up.
+    let elder = others.iter().find(|side| {
+        *writes && side.tgid != waiter.tgid && is_ancestor(side.tgid, waiter, case.ledger)
+    });
+    let elder = elder.and_then(|side| case.ledger.process(side.tgid));
+    let waits = elder.and_then(|elder| {
+        let (tid, waiting) = case.ledger.waits_of(elder.tgid).next()?;
+        Some(blocked(tid, elder, waiting, case.ledger))
+    });
     Some(
-        Finding::new(rule, Party::new(waiter), when)
+        Finding::new(rule, Party::new(elder.unwrap_or(waiter)), when)
             .about(child)
             .facts(facts)
+            .evidence(waits)
             .evidence([
                 blocked(tid, waiter, waiting, case.ledger),
                 Evidence::of(child, when, Deed::OnPipe(*writes, *fd), remark),

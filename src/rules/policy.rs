@@ -33,11 +33,14 @@ impl Policy {
     #[must_use]
     pub fn admit(&self, finding: &Finding) -> Option<Finding> {
         let rule = finding.rule;
+        if self.suppress.cover(finding) {
+            return None;
+        }
         let severity = if self.deny.contains(&rule) {
             Severity::Error
         } else if self.warn.contains(&rule) {
             Severity::Warning
-        } else if self.allow.contains(&rule) || self.suppress.cover(finding) {
+        } else if self.allow.contains(&rule) {
             return None;
         } else {
             finding.severity
@@ -165,6 +168,11 @@ mod tests {
         let told = |rule, comm| policy.admit(&finding(rule, comm)).is_some();
         assert!(!told(RuleId::ZombieLeak, "sh") && told(RuleId::ZombieLeak, "bash"));
         assert!(!told(RuleId::LateReap, "bash"));
+        let denied = Policy {
+            deny: vec![RuleId::LateReap],
+            ..policy
+        };
+        assert!(denied.admit(&finding(RuleId::LateReap, "bash")).is_none());
         assert!(
             Suppressions::parse("nope sh")
                 .unwrap_err()

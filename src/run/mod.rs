@@ -145,8 +145,9 @@ impl<'a> Run<'a> {
         };
         let colours = config.colour.wanted();
         let judging = config.judging.as_ref();
-        let mut verdicts =
+        let verdicts =
             judging.map(|judging| Verdicts::new(judging, styles(colours), config.follow));
+        let mut verdicts = verdicts.transpose()?;
         if let Some(verdicts) = verdicts.as_mut().filter(|_| !tracer.sees_proc()) {
             verdicts.miss("/proc shows another pid namespace; leaks, pipe deadlocks and leader-zombie are out of reach");
         }
@@ -180,7 +181,9 @@ impl<'a> Run<'a> {
                 .map_err(|(operation, errno)| format!("cannot {operation}: {errno}"))?;
         }
         // Before this, the child would start without what we let go of.
-        let stdout_is_ours = matches!(&config.output, OutputTo::File(path) if path == "-");
+        let report = judging.and_then(|judging| judging.file.as_deref());
+        let stdout_is_ours = matches!(&config.output, OutputTo::File(path) if path == "-")
+            || report.is_some_and(|path| path.as_os_str() == "-");
         streams::release(!stdout_is_ours);
         Ok(run)
     }

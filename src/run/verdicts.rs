@@ -2,13 +2,14 @@
 //! and the report at the end.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use super::config::Judging;
 use super::open::file;
 use crate::event::{Event, EventKind, Fetched, Moment, Question};
 use crate::ledger::Ledger;
-use crate::output::{Report, Styles, plural, warning};
+use crate::output::{Destination, Report, Sink, Styles, plural, warning};
 use crate::rules::{Finding, Judge};
 
 /// How long a judgement waits that needs every stop that is ready.
@@ -20,6 +21,8 @@ pub(super) struct Verdicts {
     /// None where nothing can be judged.
     judge: Option<Judge>,
     styles: Styles,
+    /// The report's file.
+    file: Option<Sink>,
     /// What was out of sight from the start, a clause each.
     unseen: Vec<String>,
     /// Children that lived before the attach, and statuses that could not be
@@ -31,13 +34,16 @@ pub(super) struct Verdicts {
 }
 
 impl Verdicts {
-    pub(super) fn new(config: &Judging, styles: Styles, follows: bool) -> Verdicts {
+    /// Opens the report's file: better now than when there is a report.
+    pub(super) fn new(config: &Judging, styles: Styles, follows: bool) -> Result<Verdicts, String> {
+        let file = config.file.as_deref().map(report_file).transpose()?;
         let mut unseen = Vec::new();
         if !follows {
             unseen.push("children are not followed (--no-follow), no rule can judge".to_owned());
         }
         let judge = Judge::new(config.thresholds, config.expected.clone());
-        Verdicts {
+        Ok(Verdicts {
+            file,
             judge: follows.then_some(judge),
             config: config.clone(),
             styles,
@@ -45,7 +51,7 @@ impl Verdicts {
             kin: 0,
             unread: 0,
             is_closed: false,
-        }
+        })
     }
 
     /// Note that something was out of sight.
@@ -157,7 +163,7 @@ impl Verdicts {
     ///
     /// # Errors
     /// Those of the report's file or of standard error.
-    pub(super) fn report(&self, ledger: &Ledger) -> io::Result<bool> {
+    pub(super) fn report(mut self, ledger: &Ledger) -> io::Result<bool> {
         let findings = self.judge.as_ref().map_or(&[][..], Judge::findings);
         let left = self.judge.as_ref().map_or(0, Judge::zombies_left);
         let findings = self.admitted(findings);
@@ -167,8 +173,7 @@ impl Verdicts {
         if self.config.silent {
             return Ok(fails);
         }
-        if let Some(path) = &self.config.file {
-            let mut to = file(path.clone())?;
+        if let Some(mut to) = self.file.take() {
             to.push(
                 self.text(&findings, left, ledger, Styles::plain())
                     .as_bytes(),
@@ -180,4 +185,17 @@ impl Verdicts {
         }
         Ok(fails)
     }
+}
+
+/// Open the report's file; `-` is standard output.
+fn report_file(path: &Path) -> Result<Sink, String> {
+    if path.as_os_str() == "-" {
+        return Ok(Sink::descriptor(io::stdout(), Destination::File));
+    }
+    file(path.to_owned()).map_err(|error| {
+        format!(
+            "cannot write to {} (--report-file): {error}",
+            path.display()
+        )
+    })
 }

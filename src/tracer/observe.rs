@@ -23,6 +23,12 @@ impl Tracer {
             let (tid, tgid, observation) = match question {
                 Question::Corpse { child, parent } => {
                     let zombie = owner_of(child);
+                    let moved = zombie.is_none_or(|owner| owner.parent != parent);
+                    if moved && self.is_ending(parent) {
+                        // Its end is in the queue, and tells what became of
+                        // the child.
+                        continue;
+                    }
                     let corpse = Corpse { child, zombie };
                     (parent.leader(), parent, Observation::Corpse(corpse))
                 }
@@ -62,6 +68,12 @@ impl Tracer {
             },
         });
         stuck.collect()
+    }
+
+    /// Whether a process has ended, and we are still to be told.
+    fn is_ending(&self, tgid: Tgid) -> bool {
+        self.tasks.processes.contains_key(&tgid)
+            && Stat::read(tgid).is_none_or(|stat| matches!(stat.state, b'Z' | b'X'))
     }
 
     /// A process and those above it, as far as they are traced.

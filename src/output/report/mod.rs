@@ -5,7 +5,7 @@ mod words;
 use std::fmt::{self, Write};
 
 use super::styles::Styles;
-use crate::event::Named;
+use crate::event::{Named, escape_controls};
 use crate::kernel::{IdType, Status, WaitStatus};
 use crate::ledger::{Brief, Counts, Outcome, Waiting};
 use crate::rules::{Deed, Evidence, Finding, Party, Severity, Victim};
@@ -202,21 +202,14 @@ impl fmt::Display for Command<'_> {
 
 /// A word as a shell takes it; what could harm a terminal is escaped.
 fn quoted(word: &[u8]) -> String {
-    let text = String::from_utf8_lossy(word);
-    let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.into_owned();
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(byte);
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = escape_controls(word, &mut text);
+    if !word.is_empty() && word.iter().all(plain) {
+        return text;
     }
-    let mut shown = String::from("'");
-    for c in text.chars() {
-        match c {
-            '\'' => shown.push_str("'\\''"),
-            c if c.is_control() => shown.extend(c.escape_default()),
-            c => shown.push(c),
-        }
-    }
-    shown.push('\'');
-    shown
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// A child and how it ended.
@@ -309,6 +302,7 @@ impl fmt::Display for Did<'_> {
             Deed::Kills(whom, signal) => write!(f, "kill({whom}, {signal})"),
             Deed::Handles(address) => write!(f, "set the SIGCHLD handler {address:#x}"),
             Deed::IgnoresSigchld => f.write_str("ignored SIGCHLD"),
+            Deed::SetsNoWait => f.write_str("set SA_NOCLDWAIT"),
             Deed::Stopped(signal) => write!(f, "stopped by {signal}"),
             Deed::Got(signal) => write!(f, "got {signal}"),
             Deed::ThreadEnded => f.write_str("the thread ended"),
@@ -343,7 +337,7 @@ mod tests {
         assert_eq!(quoted(b"exit \"$x\""), "'exit \"$x\"'");
         assert_eq!(quoted(b"it's"), r"'it'\''s'");
         assert_eq!(quoted(b""), "''");
-        assert_eq!(quoted(b"\x1b[2J\n"), r"'\u{1b}[2J\n'");
+        assert_eq!(quoted(b"\x1b[2J\n"), r"'\33[2J\n'");
     }
 
     #[test]
