@@ -30,8 +30,8 @@ Examples:
   wait4-strace --fail-on error -- ./ci exit with 120 if a status was lost
   wait4-strace --explain stolen-child  what a finding means";
 
-/// See how a program waits for its children: every wait4, waitid and waitpid
-/// of the whole family of processes, decoded, with what it did.
+/// See how a program waits for its children, and what is wrong with it: every
+/// wait4, waitid and waitpid of the whole family, decoded, with what it did.
 #[derive(Debug, Parser)]
 #[command(
     name = "wait4-strace",
