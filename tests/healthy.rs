@@ -13,14 +13,14 @@
 
 mod support;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use support::{Outcome, have, run, traced};
+use support::{Outcome, as_nobody, have, postgres, run, traced};
 use tempfile::TempDir;
 
 /// That the report has no finding above info. `trace` is shown if it does.
@@ -244,21 +244,6 @@ fn rsync_copies() {
     healthy_with(&["rsync"], &["sh", "rsync.sh"]);
 }
 
-/// PostgreSQL's programs, which may stand outside of PATH.
-fn postgres() -> Option<PathBuf> {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let directories = versions.flatten().map(|version| version.path().join("bin"));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let has_all = |directory: &PathBuf| {
-        let programs = ["initdb", "postgres", "pg_ctl", "psql"];
-        programs.iter().all(|name| directory.join(name).is_file())
-    };
-    directories
-        .filter(has_all)
-        .max()
-        .or_else(|| std::env::split_paths(&path).find(has_all))
-}
-
 #[test]
 fn postgres_serves() {
     let Some(programs) = postgres() else {
@@ -268,17 +253,8 @@ fn postgres_serves() {
     if !have("setpriv") {
         return;
     }
-    let mut words: Vec<OsString> = Vec::new();
     // The server refuses to be root.
-    if nix::unistd::geteuid().is_root() {
-        let user = [
-            "setpriv",
-            "--reuid=nobody",
-            "--regid=nogroup",
-            "--clear-groups",
-        ];
-        words.extend(user.map(OsString::from));
-    }
+    let mut words = as_nobody();
     words.extend(["sh".into(), "postgres.sh".into(), programs.into()]);
     healthy(&words);
 }

@@ -23,7 +23,6 @@ mod support;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use normal::{Likeness, Log};
@@ -113,14 +112,6 @@ fn same_as(
     let ours = to_file(tracer, program);
     assert_eq!(ours.outcome, theirs.outcome, "{what}");
     assert_alike(&what, &ours.log(), &theirs.log(), likeness);
-}
-
-/// A program by its name in PATH.
-fn in_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|directory| directory.join(name))
-        .find(|path| path.is_file())
 }
 
 /// A log as strace writes it, for the tests of the comparison.

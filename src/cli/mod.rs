@@ -125,7 +125,7 @@ struct Flags {
     /// Show whole rusages, and each poll and restart
     #[arg(short = 'v', long = "no-abbrev", help_heading = "What to show")]
     verbose: bool,
-    /// No attach messages; -qq: no exits; -qqq: calls only
+    /// No messages or summary; -qq: no exits; -qqq: calls
     #[arg(short = 'q', long = "quiet", action = ArgAction::Count, help_heading = "What to show")]
     quiet: u8,
     /// Show what pidfds are; -yy: the pid behind them

@@ -131,7 +131,7 @@ pub enum EventKind {
     /// The process exits with a number that does not fit the 8 bits that its
     /// parent will get (256 to 65535).
     ExitsWith(i32),
-    /// The task sends a signal (kill).
+    /// The task sends a signal (kill, tkill, tgkill).
     Kills {
         /// Whom, as the task calls it: a pid, a negated group, 0 or -1.
         target: NsPid,

@@ -51,22 +51,10 @@ impl fmt::Debug for Comm {
 /// # Errors
 /// Those of the writer.
 pub fn escape(bytes: &[u8], f: &mut dyn fmt::Write) -> fmt::Result {
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match c {
-                '\n' => f.write_str("\\n")?,
-                '\t' => f.write_str("\\t")?,
-                '\r' => f.write_str("\\r")?,
-                '\\' => f.write_str("\\\\")?,
-                '"' => f.write_str("\\\"")?,
-                c => write_harmless(c, f)?,
-            }
-        }
-        for byte in chunk.invalid() {
-            write!(f, "\\{byte:o}")?;
-        }
-    }
-    Ok(())
+    each_char(bytes, f, |c, f| match c {
+        '\\' | '"' => write!(f, "\\{c}"),
+        c => write_harmless(c, f),
+    })
 }
 
 /// The same, but quotes and backslashes stay as they are.
@@ -74,14 +62,18 @@ pub fn escape(bytes: &[u8], f: &mut dyn fmt::Write) -> fmt::Result {
 /// # Errors
 /// Those of the writer.
 pub fn escape_controls(bytes: &[u8], f: &mut dyn fmt::Write) -> fmt::Result {
+    each_char(bytes, f, write_harmless)
+}
+
+/// Write each character by `write`, and what is no UTF-8 as octal numbers.
+fn each_char(
+    bytes: &[u8],
+    f: &mut dyn fmt::Write,
+    write: impl Fn(char, &mut dyn fmt::Write) -> fmt::Result,
+) -> fmt::Result {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            match c {
-                '\n' => f.write_str("\\n")?,
-                '\t' => f.write_str("\\t")?,
-                '\r' => f.write_str("\\r")?,
-                c => write_harmless(c, f)?,
-            }
+            write(c, f)?;
         }
         for byte in chunk.invalid() {
             write!(f, "\\{byte:o}")?;
@@ -95,12 +87,13 @@ pub fn escape_controls(bytes: &[u8], f: &mut dyn fmt::Write) -> fmt::Result {
 fn write_harmless(c: char, f: &mut dyn fmt::Write) -> fmt::Result {
     let turns = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    if c.is_control() {
-        write!(f, "\\{:o}", u32::from(c))
-    } else if turns {
-        write!(f, "\\u{{{:x}}}", u32::from(c))
-    } else {
-        f.write_char(c)
+    match c {
+        '\n' => f.write_str("\\n"),
+        '\t' => f.write_str("\\t"),
+        '\r' => f.write_str("\\r"),
+        c if c.is_control() => write!(f, "\\{:o}", u32::from(c)),
+        c if turns => write!(f, "\\u{{{:x}}}", u32::from(c)),
+        c => f.write_char(c),
     }
 }
 
@@ -112,6 +105,10 @@ mod tests {
     fn a_name_that_a_tracee_chose_cannot_move_the_cursor() {
         let comm = Comm::new(b"a\x1b[2Jb\n\xff and more than fifteen");
         assert_eq!(comm.to_string(), "a\\33[2Jb\\n\\377 and mo");
+        assert_eq!(
+            Comm::new(b"\"\\\xe2\x80\xae").to_string(),
+            r#"\"\\\u{202e}"#
+        );
     }
 
     #[test]

@@ -131,6 +131,16 @@ impl Signal {
         Some(Signal(i32::try_from(index).ok()? + 1))
     }
 
+    /// Whether a program dies of it by a fault of its own: SEGV, ABRT, BUS, FPE,
+    /// ILL and SYS.
+    #[must_use]
+    pub const fn is_crash(self) -> bool {
+        matches!(
+            self,
+            Signal::SEGV | Signal::ABRT | Signal::BUS | Signal::FPE | Signal::ILL | Signal::SYS
+        )
+    }
+
     /// Whether its default is to stop the process.
     #[must_use]
     pub const fn is_stopping(self) -> bool {

@@ -4,6 +4,7 @@
 //! Pure: events in, state out. Nothing here reads a clock, `/proc` or a
 //! tracee.
 
+mod ends;
 mod namespaces;
 mod process;
 mod processes;

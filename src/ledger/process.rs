@@ -55,8 +55,6 @@ pub struct Process {
     pub(super) orphaned: Option<(Stamp, Tgid)>,
     /// What happens to it at SIGCHLD.
     pub sigchld: Sigchld,
-    /// The signal that it gets when the thread that created it dies.
-    pub death_signal: Option<Signal>,
     /// In a group-stop: since when, and by which signal.
     pub stopped: Option<(Stamp, Signal)>,
     /// A thread of it is suspended until this child execs or exits.

@@ -5,17 +5,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::namespaces::{Levels, Namespaces};
-use super::process::{End, Process, ProcessId, Reap, Stamp};
+use super::process::{Process, ProcessId, Stamp};
 use super::sigchld::Sigchld;
 use super::waits::{Brief, Busy, Told, Waiting, Waits, Way};
-use crate::event::{
-    Comm, Corpse, Created, Event, EventKind, Found, How, Image, Kin, NsPids, Observation,
-};
-use crate::kernel::{NsPid, SigInfo, Signal, Tgid, Tid, WaitStatus};
-
-/// How many reaped processes are remembered: a wait may come for one that
-/// somebody else took a while ago.
-const MOST_REMEMBERED: usize = 4096;
+use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Kin, NsPids, Observation};
+use crate::kernel::{SigInfo, Signal, Tgid, Tid};
 
 /// A thread that is alive.
 #[derive(Clone, Copy, Debug)]
@@ -110,11 +104,6 @@ impl Ledger {
                     process.sigchld.set(*action, comm, now);
                 }
             }
-            EventKind::DeathSignalSet(signal) => {
-                if let Some(process) = self.processes.get_mut(&tgid) {
-                    process.death_signal = *signal;
-                }
-            }
             EventKind::Observed(Observation::Corpse(corpse)) => self.looked_at(corpse),
             EventKind::Detached => {
                 self.departed.push(event.tid);
@@ -137,7 +126,8 @@ impl Ledger {
                     }
                 }
             }
-            EventKind::ExitsWith(_)
+            EventKind::DeathSignalSet(_)
+            | EventKind::ExitsWith(_)
             | EventKind::Observed(_)
             | EventKind::Quiet
             | EventKind::Over => {}
@@ -161,6 +151,7 @@ impl Ledger {
                 parent: found.parent,
                 image: image.clone(),
                 ns: found.ns.clone(),
+                is_traced: true,
             };
             let process = self.enter(birth);
             process.sigchld = Sigchld::found(found.sigchld);
@@ -197,6 +188,7 @@ impl Ledger {
                 None => image,
             },
             ns: created.ns.clone(),
+            is_traced: true,
         };
         let was_found = self.existing_or_none(tgid).is_some_and(|child| {
             child.is_traced && child.creator.is_none() && child.parent == birth.parent
@@ -234,24 +226,15 @@ impl Ledger {
         if self.existing_or_none(kin.child).is_some() {
             return;
         }
-        let now = self.now;
-        let process = self.enter(Birth {
+        self.enter(Birth {
             tgid: kin.child,
             parent: Some(parent),
             image: Arc::clone(&kin.image),
             ns: kin.ns.clone(),
+            is_traced: false,
         });
-        process.is_traced = false;
-        process.ended = kin.zombie.map(|status| End {
-            when: now,
-            status,
-            parent_busy: Busy::default(),
-        });
-        self.counts.processes -= 1;
-        if kin.zombie.is_some()
-            && let Some(parent) = self.processes.get_mut(&parent)
-        {
-            parent.zombies.insert(kin.child);
+        if let Some(status) = kin.zombie {
+            self.kin_ended(parent, kin.child, status);
         }
     }
 
@@ -273,7 +256,7 @@ impl Ledger {
             parent.children += 1;
         }
         self.last_id += 1;
-        self.counts.processes += 1;
+        self.counts.processes += u64::from(birth.is_traced);
         let process = Process {
             id: ProcessId(self.last_id),
             tgid,
@@ -290,10 +273,9 @@ impl Ledger {
             adopted: None,
             orphaned: None,
             sigchld: Sigchld::default(),
-            death_signal: None,
             stopped: None,
             vforking: None,
-            is_traced: true,
+            is_traced: birth.is_traced,
             zombies: HashSet::new(),
             children: 0,
             waits: Waits::default(),
@@ -321,7 +303,7 @@ impl Ledger {
     }
 
     /// The child of a vfork lets its creator go on.
-    fn end_vfork(&mut self, parent: Option<Tgid>, child: Tgid) {
+    pub(super) fn end_vfork(&mut self, parent: Option<Tgid>, child: Tgid) {
         let at = self.now.at;
         let parent = parent.and_then(|tgid| self.processes.get_mut(&tgid));
         if let Some(parent) = parent
@@ -331,7 +313,7 @@ impl Ledger {
         }
     }
 
-    fn adopted(&mut self, child: Tgid, from: Tgid, parent: Tgid) {
+    pub(super) fn adopted(&mut self, child: Tgid, from: Tgid, parent: Tgid) {
         let now = self.now;
         let Some(process) = self.processes.get_mut(&child) else {
             return;
@@ -353,164 +335,6 @@ impl Ledger {
             end.parent_busy = busy;
         }
     }
-
-    // Ends.
-
-    fn ended(&mut self, event: &Event, status: WaitStatus) {
-        self.departed.push(event.tid);
-        self.leave_wait(event.tid);
-        if event.tgid.leader() == event.tid {
-            self.process_ended(event.tgid, status);
-        }
-    }
-
-    fn process_ended(&mut self, tgid: Tgid, status: WaitStatus) {
-        let now = self.now;
-        let Some(process) = self.processes.get_mut(&tgid) else {
-            return;
-        };
-        process.stopped = None;
-        let mut orphans: Vec<Tgid> = process.zombies.drain().collect();
-        let (parent, exit_signal) = (process.parent, process.exit_signal);
-        self.end_vfork(parent, tgid);
-        let living = parent.and_then(|parent| self.processes.get_mut(&parent));
-        let living = living.filter(|parent| parent.ended.is_none());
-        let parent_busy = living.as_ref().map(|parent| parent.busy_until(now.at));
-        let by_kernel = living.as_ref().is_some_and(|parent| {
-            exit_signal == Some(Signal::CHLD) && parent.sigchld.reaps_for_us() == Some(true)
-        });
-        let is_watched = living.is_some();
-        if let Some(parent) = living {
-            parent.zombies.insert(tgid);
-        }
-        if let Some(process) = self.processes.get_mut(&tgid) {
-            process.ended = Some(End {
-                when: now,
-                status,
-                parent_busy: parent_busy.unwrap_or_default(),
-            });
-        }
-        if by_kernel {
-            self.bury(tgid, Way::Kernel);
-        } else if !is_watched {
-            self.bury(tgid, Way::Unseen);
-        }
-        orphans.sort_unstable_by_key(|tgid| self.processes.get(tgid).map(|orphan| orphan.id));
-        for orphan in &orphans {
-            if let Some(orphan) = self.processes.get_mut(orphan) {
-                // Whoever has it now is looked up, if it stays.
-                orphan.parent = None;
-                orphan.orphaned = Some((now, tgid));
-            }
-        }
-        self.orphaned.extend(orphans);
-    }
-
-    /// SIGCHLD tells of the end of a child that is not traced.
-    fn kin_died(&mut self, parent: Tgid, pid: NsPid, status: WaitStatus) {
-        let now = self.now;
-        let child = self.recall(parent, pid).filter(|child| {
-            !child.is_traced && child.ended.is_none() && child.parent == Some(parent)
-        });
-        let Some(tgid) = child.map(|child| child.tgid) else {
-            return;
-        };
-        if !super::is_end(status) {
-            return;
-        }
-        if let Some(child) = self.processes.get_mut(&tgid) {
-            child.ended = Some(End {
-                when: now,
-                status,
-                parent_busy: Busy::default(),
-            });
-        }
-        if let Some(parent) = self.processes.get_mut(&parent) {
-            parent.zombies.insert(tgid);
-        }
-    }
-
-    /// What `/proc` says of a zombie settles what no event told.
-    fn looked_at(&mut self, corpse: &Corpse) {
-        let child = self.processes.get(&corpse.child);
-        let Some(child) = child.filter(|child| child.is_zombie()) else {
-            return;
-        };
-        let (known, tgid, orphaned) = (child.parent, child.tgid, child.orphaned);
-        let Some(owner) = corpse.zombie else {
-            self.bury(tgid, Way::Unseen);
-            return;
-        };
-        for (tgid, group) in [(tgid, owner.child_group), (owner.parent, owner.group)] {
-            if let Some(process) = self.processes.get_mut(&tgid) {
-                process.group = Some(group);
-            }
-        }
-        if known == Some(owner.parent) {
-            return;
-        }
-        let is_traced = self
-            .processes
-            .get(&owner.parent)
-            .is_some_and(|parent| parent.ended.is_none());
-        if is_traced {
-            // It was orphaned when its parent died, not when we looked.
-            self.adopted(tgid, known.unwrap_or(tgid), owner.parent);
-            if let Some(child) = self.processes.get_mut(&tgid) {
-                child.adopted = orphaned.or(child.adopted);
-            }
-        } else {
-            self.bury(tgid, Way::Unseen);
-        }
-    }
-
-    /// A process is gone by other means than a wait that was seen.
-    pub(super) fn bury(&mut self, tgid: Tgid, way: Way) {
-        let by = self.processes.get(&tgid).and_then(|process| process.parent);
-        let by = by.unwrap_or(tgid);
-        self.reap(
-            tgid,
-            Reap {
-                when: self.now,
-                by: by.leader(),
-                by_process: by,
-                way,
-                took_status: false,
-            },
-        );
-    }
-
-    /// A process is gone; it is remembered for a while.
-    pub(super) fn reap(&mut self, tgid: Tgid, reap: Reap) {
-        let Some(process) = self.processes.get_mut(&tgid) else {
-            return;
-        };
-        let was_known = process.reaped.replace(reap).is_some();
-        let (id, parent) = (process.id, process.parent);
-        if was_known {
-            return;
-        }
-        if let Some(parent) = parent.and_then(|parent| self.processes.get_mut(&parent)) {
-            parent.zombies.remove(&tgid);
-            parent.children = parent.children.saturating_sub(1);
-        }
-        self.remembered.push_back((tgid, id));
-        if self.remembered.len() > MOST_REMEMBERED
-            && let Some((oldest, id)) = self.remembered.pop_front()
-            && self.processes.get(&oldest).is_some_and(|old| old.id == id)
-        {
-            self.forgot = true;
-            self.forget(oldest);
-        }
-    }
-
-    fn forget(&mut self, tgid: Tgid) {
-        if let Some(process) = self.processes.remove(&tgid)
-            && let Some(ns) = &process.ns
-        {
-            self.namespaces.leave(tgid, ns, &process.levels);
-        }
-    }
 }
 
 /// Who comes into the ledger.
@@ -519,6 +343,7 @@ struct Birth {
     parent: Option<Tgid>,
     image: Arc<Image>,
     ns: Option<Arc<NsPids>>,
+    is_traced: bool,
 }
 
 impl Thread {

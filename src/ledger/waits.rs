@@ -26,6 +26,12 @@ pub enum Way {
 }
 
 impl Way {
+    /// Whether it was a wait call that succeeded.
+    #[must_use]
+    pub fn is_wait(self) -> bool {
+        matches!(self, Way::Wildcard | Way::Group | Way::Specific)
+    }
+
     /// The kind of wait that names this.
     #[must_use]
     pub fn of(named: Named) -> Way {
@@ -147,8 +153,6 @@ impl Brief {
 /// The waits of a process that a rule may still ask about.
 #[derive(Clone, Debug, Default)]
 pub struct Waits {
-    /// How many ended.
-    pub count: u64,
     /// The last one for any child.
     pub last_wildcard: Option<Brief>,
     /// The last one for a group.
@@ -181,7 +185,6 @@ impl Waits {
 
     /// Record a wait of a process that has so many children.
     pub(super) fn record(&mut self, brief: &Brief, children: u32) {
-        self.count += 1;
         if let Outcome::Child(_, Some(status)) = brief.outcome
             && status.raw() > 0xff
             && super::is_end(status)

@@ -2,6 +2,7 @@
 
 mod lanes;
 mod line;
+mod lives;
 mod notes;
 mod options;
 mod polls;

@@ -1,7 +1,6 @@
 //! Call lines as text: strace's grammar, plain or annotated.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::io;
 
 use super::Output;
@@ -15,35 +14,33 @@ use super::sink::Sink;
 use super::stamps::{Clock, Stamper};
 use super::styles::Styles;
 use super::words::{self, Names};
-use crate::event::{
-    Comm, Created, Event, EventKind, Found, How, Image, Moment, WaitEntry, WaitExit,
-};
-use crate::kernel::{SigInfo, Signal, Status, Tgid, Tid, WaitOptions, WaitStatus};
+use crate::event::{Comm, Event, EventKind, Moment, WaitEntry, WaitExit};
+use crate::kernel::{Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::Ledger;
 
 /// A call that is under way.
 #[derive(Debug)]
-struct Open {
+pub(super) struct Open {
     entry: WaitEntry,
     entered: Moment,
     /// Its entry was shown; at its exit the line goes on or is resumed.
     shown: bool,
     /// It was interrupted and may be restarted: by which signal, and the exit
     /// that will be shown if it is not.
-    interrupted: Option<(Option<Signal>, WaitExit)>,
+    pub(super) interrupted: Option<(Option<Signal>, WaitExit)>,
     /// And it was: it is under way again.
     restarted: bool,
 }
 
 /// The text output.
 pub struct Text {
-    options: TextOptions,
-    styles: Styles,
+    pub(super) options: TextOptions,
+    pub(super) styles: Styles,
     stamper: Stamper,
-    lanes: Lanes,
-    calls: HashMap<Tid, Vec<Open>>,
+    pub(super) lanes: Lanes,
+    pub(super) calls: HashMap<Tid, Vec<Open>>,
     polls: Polls,
-    line: Line,
+    pub(super) line: Line,
     /// A piece of a line that is made before it is styled.
     piece: String,
 }
@@ -118,11 +115,11 @@ impl Text {
     }
 
     /// Whether births, execs and adoptions are told.
-    fn tells_lives(&self) -> bool {
+    pub(super) fn tells_lives(&self) -> bool {
         self.annotates() && self.options.quiet < 3
     }
 
-    fn annotates(&self) -> bool {
+    pub(super) fn annotates(&self) -> bool {
         self.options.style == Style::Annotated
     }
 
@@ -195,161 +192,6 @@ impl Text {
             | EventKind::Quiet
             | EventKind::Over => {}
         }
-    }
-
-    // Lifecycle.
-
-    fn found(&mut self, event: &Event, found: &Found, ledger: &Ledger) {
-        self.lanes.open(event.tid);
-        // Of the root and of what was attached to, others tell.
-        let parent = found.parent.filter(|_| found.image.is_none());
-        if let Some(parent) = parent.filter(|_| self.tells_lives()) {
-            let text = format!("+++ created under {parent} by a task that was killed +++");
-            self.notice(event, &text, false, ledger);
-        }
-    }
-
-    fn attached(&mut self, tid: Tid, threads: usize) {
-        if self.options.quiet > 0 {
-            return;
-        }
-        let many = if threads > 1 {
-            format!(" with {threads} threads")
-        } else {
-            String::new()
-        };
-        self.message(&format!("Process {tid} attached{many}"));
-    }
-
-    fn created(&mut self, event: &Event, created: &Created, ledger: &Ledger) {
-        let child = created.child;
-        self.lanes.open(child);
-        if !self.annotates() {
-            if self.options.quiet == 0 {
-                self.message(&format!("Process {child} attached"));
-            }
-            return;
-        }
-        if !self.tells_lives() {
-            return;
-        }
-        let did = match created.how {
-            How::Fork => "forked",
-            How::Vfork => "vforked",
-            How::Clone => "cloned",
-            How::Thread => "started thread",
-        };
-        let of = match created.parent {
-            Some(parent) => format!(" as a child of {parent}"),
-            None => String::new(),
-        };
-        self.notice(event, &format!("+++ {did} {child}{of} +++"), false, ledger);
-    }
-
-    fn executed(&mut self, event: &Event, image: &Image, former: Option<Tid>, ledger: &Ledger) {
-        if let Some(former) = former {
-            self.end_polls(former, ledger);
-            self.unfinished(event, ledger);
-            if self.options.quiet < 3 {
-                let text = format!("+++ superseded by execve in pid {former} +++");
-                self.notice(event, &text, false, ledger);
-            }
-            self.calls.remove(&former);
-            self.lanes.retire(former);
-        }
-        self.calls.remove(&event.tid);
-        if !self.tells_lives() {
-            return;
-        }
-        let mut text = String::from("+++ executed ");
-        let path = image.path.as_deref();
-        // Writing to a String cannot fail.
-        let _ = crate::event::escape(path.unwrap_or(image.comm.as_bytes()), &mut text);
-        if !image.argv.is_empty() {
-            text.push(' ');
-            let _ = notes::arguments(&mut text, image);
-        }
-        text.push_str(" +++");
-        self.notice(event, &text, false, ledger);
-    }
-
-    fn ended(&mut self, event: &Event, status: WaitStatus, ledger: &Ledger) {
-        let (text, wrong) = match status.decode() {
-            Status::Exited(code) => {
-                if self.options.quiet >= 2 {
-                    return;
-                }
-                (format!("+++ exited with {code} +++"), false)
-            }
-            Status::Signaled { signal, core } => {
-                if !self.options.signals.has(signal) {
-                    return;
-                }
-                let dumped = if core { " (core dumped)" } else { "" };
-                (
-                    format!("+++ killed by {signal}{dumped} +++"),
-                    is_crash(signal),
-                )
-            }
-            _ => (format!("+++ ended with {:#x} +++", status.raw()), true),
-        };
-        self.notice(event, &text, wrong, ledger);
-    }
-
-    fn signalled(
-        &mut self,
-        event: &Event,
-        signal: Signal,
-        info: Option<&SigInfo>,
-        sender: Option<Comm>,
-        ledger: &Ledger,
-    ) {
-        let open = self
-            .calls
-            .get_mut(&event.tid)
-            .and_then(|calls| calls.last_mut());
-        if let Some((by, _)) = open.and_then(|open| open.interrupted.as_mut()) {
-            by.get_or_insert(signal);
-        }
-        if !self.options.signals.has(signal) {
-            return;
-        }
-        let mut text = format!("--- {signal} ");
-        if let Some(info) = info {
-            let names = self.names(event.tgid, ledger);
-            let _ = words::siginfo(&mut text, info, sender, &names);
-            text.push(' ');
-        }
-        text.push_str("---");
-        self.notice(event, &text, false, ledger);
-    }
-
-    fn adopted(&mut self, event: &Event, child: Tgid, from: Tgid, comm: Comm, ledger: &Ledger) {
-        if !self.tells_lives() {
-            return;
-        }
-        let dead = ledger.process(from).map(|process| process.image.comm);
-        let mut text = format!("+++ adopted {child} from {from}");
-        if let Some(dead) = dead.filter(|dead| !dead.as_bytes().is_empty()) {
-            let _ = write!(text, " {dead}");
-        }
-        text.push_str(" +++");
-        self.begin(event.tid, event.tgid, comm, event.at, 2);
-        self.line.plain(&text);
-        self.lanes.write(event.tid, &mut self.line, None);
-    }
-
-    fn detached(&mut self, event: &Event) {
-        let tid = event.tid;
-        self.calls.remove(&tid);
-        if self.lanes.is_open(tid) {
-            self.line.plain(" <detached ...>");
-            self.lanes.write(tid, &mut self.line, None);
-        }
-        if self.options.quiet == 0 {
-            self.message(&format!("Process {tid} detached"));
-        }
-        self.lanes.retire(tid);
     }
 
     // Waits.
@@ -503,7 +345,7 @@ impl Text {
     }
 
     /// Calls that a task was in when it ended: they never return.
-    fn unfinished(&mut self, event: &Event, ledger: &Ledger) {
+    pub(super) fn unfinished(&mut self, event: &Event, ledger: &Ledger) {
         for open in self.calls.remove(&event.tid).unwrap_or_default() {
             if let Some((_, exit)) = open.interrupted.as_ref().filter(|_| !open.restarted) {
                 // It was interrupted and not restarted before the end.
@@ -523,7 +365,7 @@ impl Text {
 
     // Polls.
 
-    fn end_polls(&mut self, tid: Tid, ledger: &Ledger) {
+    pub(super) fn end_polls(&mut self, tid: Tid, ledger: &Ledger) {
         if let Some(run) = self.polls.end(tid) {
             self.poll_count(tid, &run, ledger);
         }
@@ -540,7 +382,7 @@ impl Text {
 
     // Pieces of lines.
 
-    fn names<'a>(&self, caller: Tgid, ledger: &'a Ledger) -> Names<'a> {
+    pub(super) fn names<'a>(&self, caller: Tgid, ledger: &'a Ledger) -> Names<'a> {
         Names {
             ledger,
             caller,
@@ -549,7 +391,7 @@ impl Text {
     }
 
     /// A whole line of one text.
-    fn notice(&mut self, event: &Event, text: &str, wrong: bool, ledger: &Ledger) {
+    pub(super) fn notice(&mut self, event: &Event, text: &str, wrong: bool, ledger: &Ledger) {
         let comm = ledger.comm(event.tid);
         self.begin(event.tid, event.tgid, comm, event.at, ledger.tasks());
         if wrong {
@@ -561,7 +403,14 @@ impl Text {
     }
 
     /// Begin a line: who, and when. Returns the column that counts as reached.
-    fn begin(&mut self, tid: Tid, tgid: Tgid, comm: Comm, at: Moment, tasks: usize) -> usize {
+    pub(super) fn begin(
+        &mut self,
+        tid: Tid,
+        tgid: Tgid,
+        comm: Comm,
+        at: Moment,
+        tasks: usize,
+    ) -> usize {
         self.lanes.interrupt(tid);
         self.line.text.clear();
         self.piece.clear();
@@ -607,12 +456,4 @@ impl Text {
         self.line.plain(" ");
         self.line.pad(column + 1, self.options.column);
     }
-}
-
-/// Signals that a program dies of by a fault of its own.
-fn is_crash(signal: Signal) -> bool {
-    matches!(
-        signal,
-        Signal::SEGV | Signal::ABRT | Signal::BUS | Signal::FPE | Signal::ILL | Signal::SYS
-    )
 }

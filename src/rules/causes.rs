@@ -41,14 +41,35 @@ pub(super) fn since(child: &Process) -> Moment {
     adopted.map_or(ended, |adopted| adopted.max(ended))
 }
 
-/// Whether a parent has been blocked in waits for other children, one after
-/// the other perhaps, and may come to this one yet.
-pub(super) fn is_joining(child: &Process, parent: &Process, age: u64, now: Moment) -> bool {
+/// What kept a parent from reaping a child for most of the time.
+#[derive(Clone, Copy)]
+pub(super) struct Kept {
+    /// It was in a group-stop.
+    stopped: bool,
+    /// It was suspended in vfork.
+    suspended: bool,
+    /// It was blocked in waits for other children.
+    waiting: bool,
+}
+
+impl Kept {
+    /// Whether anything did.
+    pub(super) fn at_all(self) -> bool {
+        self.stopped || self.suspended || self.waiting
+    }
+}
+
+/// What kept `parent` from reaping a zombie until `now`.
+pub(super) fn kept(child: &Process, parent: &Process, now: Moment) -> Kept {
+    let age = now.since(since(child));
     let busy = child.ended.map(|end| parent.busy_between(&end, now));
-    let blocked = busy.is_some_and(|busy| busy.waiting * 2 >= age);
-    // One that exits by itself had the time; one that is killed had not.
-    let may_come = parent.ended.is_none() || parent.killed_by().is_some();
-    blocked && may_come
+    let busy = busy.unwrap_or_default();
+    let mostly = |time: u64| time * 10 >= age * 6;
+    Kept {
+        stopped: mostly(busy.stopped),
+        suspended: mostly(busy.suspended),
+        waiting: busy.waiting * 2 >= age,
+    }
 }
 
 /// The first cause that fits; `None` where the parent is merely slow.
@@ -59,9 +80,10 @@ pub(super) fn cause(
     now: Moment,
     ledger: &Ledger,
 ) -> Option<Cause> {
-    let kept = kept_from_it(child, parent, now, ledger);
-    if kept.is_some() {
-        return kept;
+    let kept = kept(child, parent, now);
+    let unable = unable(kept, parent, ledger);
+    if unable.is_some() {
+        return unable;
     }
     if child.adopted.is_some() {
         return orphan(child, parent, ledger);
@@ -70,18 +92,17 @@ pub(super) fn cause(
         .or_else(|| misunderstood(suspect, child, parent, ledger))
         .or_else(|| missed_group(suspect, child, parent, ledger))
         .or_else(|| signal_trouble(suspect, child, parent, ledger));
-    Some(found.unwrap_or_else(|| Cause::new(RuleId::ZombieLeak)))
+    let found = found.unwrap_or_else(|| Cause::new(RuleId::ZombieLeak));
+    // It joins its children one after the other perhaps, and comes to this one
+    // yet. One that exits by itself had the time; one that is killed had not.
+    let may_come = parent.ended.is_none() || parent.killed_by().is_some();
+    let needs_idleness = matches!(found.rule, RuleId::ZombieLeak | RuleId::SpawnFailedZombie);
+    (!(needs_idleness && kept.waiting && may_come)).then_some(found)
 }
 
 /// The parent could not run.
-fn kept_from_it(child: &Process, parent: &Process, now: Moment, ledger: &Ledger) -> Option<Cause> {
-    let age = now.since(since(child));
-    let busy = child
-        .ended
-        .map(|end| parent.busy_between(&end, now))
-        .unwrap_or_default();
-    let mostly = |time: u64| time * 10 >= age * 6;
-    if mostly(busy.stopped) {
+fn unable(kept: Kept, parent: &Process, ledger: &Ledger) -> Option<Cause> {
+    if kept.stopped {
         let (when, signal) = parent.stopped.unzip();
         let line = when.zip(signal).map(|(when, signal)| {
             Evidence::of(
@@ -100,7 +121,7 @@ fn kept_from_it(child: &Process, parent: &Process, now: Moment, ledger: &Ledger)
                 .seen(line),
         );
     }
-    if mostly(busy.suspended) {
+    if kept.suspended {
         let (when, other) = parent.vforking.unzip();
         let other = other.and_then(|other| ledger.process(other));
         let line = when.zip(other).map(|(when, other)| {

@@ -45,8 +45,10 @@ impl DeathSignals {
                     self.hit(signal, case);
                 }
                 // One that was hit and died of it is judged when it is settled.
-                self.bound
-                    .retain(|tgid, bound| *tgid != event.tgid || bound.hit.is_some());
+                let bound = self.bound.get(&event.tgid);
+                if bound.is_some_and(|bound| bound.hit.is_none()) {
+                    self.bound.remove(&event.tgid);
+                }
             }
             EventKind::Ended { .. } => self.thread_ended(case),
             EventKind::Quiet | EventKind::Over => self.judge(case),

@@ -6,7 +6,7 @@ use super::finding::{Evidence, Facts, Finding, Form, Party};
 use super::table::RuleId;
 use crate::event::EventKind;
 use crate::kernel::{Signal, Status, WaitStatus};
-use crate::ledger::{Process, Stamp, Way};
+use crate::ledger::{Process, Stamp};
 
 /// How processes may end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,9 +85,7 @@ impl Ends {
         let Some(end) = child.ended.filter(|end| !self.expected.admits(end.status)) else {
             return;
         };
-        let told = child
-            .reaped
-            .filter(|reap| matches!(reap.way, Way::Wildcard | Way::Group | Way::Specific));
+        let told = child.reaped.filter(|reap| reap.way.is_wait());
         let wait = told.and(child.told.last);
         let parent = told.map(|reap| reap.by_process).or(child.parent);
         let parent = parent.and_then(|parent| case.ledger.process(parent));

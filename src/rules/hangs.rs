@@ -9,7 +9,7 @@ use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
 use crate::event::{DeadLeader, EventKind, Moment, Observation, Stuck, WaitExit};
 use crate::kernel::{Errno, NsPid, Signal, Tgid, Tid, WaitOptions};
-use crate::ledger::{Brief, Ledger, Process, ProcessId, Stamp, Waiting, Way};
+use crate::ledger::{Brief, Ledger, Process, ProcessId, Stamp, Waiting};
 
 /// So many polls in a row are a spin, if they leave no time for a sleep.
 const MANY_POLLS: u64 = 1000;
@@ -75,6 +75,7 @@ impl Hangs {
             }
             EventKind::Ended { .. } => {
                 self.polls.remove(&event.tid);
+                self.pipes.forget(event.tid);
                 if event.tgid.leader() == event.tid {
                     if let Some((since, leader)) = self.leaders.remove(&event.tgid) {
                         self.left_by_leader(since, leader, case);
@@ -98,10 +99,7 @@ impl Hangs {
             self.polls.remove(&tid);
             return;
         };
-        let when = Stamp {
-            seq: case.event.seq,
-            at,
-        };
+        let when = case.stamp();
         let fresh = || Polls {
             rule,
             count: 0,
@@ -270,10 +268,7 @@ impl Hangs {
                 .filter(|process| process.id == *id);
             // What a wait reaped was dead before: the kernel lets nobody wait
             // while it clears a namespace.
-            let by_wait = |member: &Process| {
-                let reap = member.reaped.map(|reap| reap.way);
-                matches!(reap, Some(Way::Wildcard | Way::Group | Way::Specific))
-            };
+            let by_wait = |member: &Process| member.reaped.is_some_and(|reap| reap.way.is_wait());
             let member = member.filter(|member| !by_wait(member));
             let Some(member) = member.filter(|_| now.since(*at) < CLEARING) else {
                 continue;
@@ -306,10 +301,10 @@ impl Hangs {
         let (Some(child), Some(caller)) = (target, ledger.process(event.tgid)) else {
             return;
         };
-        let Some(reap) = child.reaped.filter(|reap| {
-            let seen = matches!(reap.way, Way::Wildcard | Way::Group | Way::Specific);
-            seen && reap.by_process == caller.tgid
-        }) else {
+        let Some(reap) = child
+            .reaped
+            .filter(|reap| reap.way.is_wait() && reap.by_process == caller.tgid)
+        else {
             return;
         };
         let since = event.at.since(reap.when.at);

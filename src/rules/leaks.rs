@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::Case;
-use super::causes::{cause, is_joining, since};
+use super::causes::{cause, kept, since};
 use super::finding::{Evidence, Facts, Finding, Form, Party};
 use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
@@ -175,10 +175,6 @@ impl Leaks {
             return None;
         }
         let cause = cause(suspect, child, parent, now, ledger)?;
-        let needs_idleness = matches!(cause.rule, RuleId::ZombieLeak | RuleId::SpawnFailedZombie);
-        if needs_idleness && is_joining(child, parent, age, now) {
-            return None;
-        }
         let mut facts = cause.facts;
         facts.nanos = Some(age);
         let ended = Evidence::ended(child, "a zombie from here on");
@@ -196,7 +192,7 @@ impl Leaks {
 
     /// A reap that came late, though nothing kept the parent from it.
     fn judge_reap(&self, child: &Process, case: &mut Case) {
-        let (Some(end), Some(reap)) = (child.ended, child.reaped) else {
+        let Some(reap) = child.reaped else {
             return;
         };
         let age = reap.when.at.since(since(child));
@@ -206,8 +202,7 @@ impl Leaks {
         let Some(parent) = case.ledger.process(reap.by_process) else {
             return;
         };
-        let busy = parent.busy_between(&end, reap.when.at);
-        if busy.stopped.max(busy.suspended) * 10 >= age * 6 || busy.waiting * 2 >= age {
+        if kept(child, parent, reap.when.at).at_all() {
             return;
         }
         let finding = Finding::new(RuleId::LateReap, Party::new(parent), reap.when)

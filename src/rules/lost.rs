@@ -153,10 +153,6 @@ fn in_vain(refused: &Refused, ledger: &Ledger) -> Evidence {
     Evidence::waited(&refused.brief, ledger, refused.caller, "found nothing")
 }
 
-fn add(case: &mut Case, finding: Finding) {
-    case.findings.add(finding);
-}
-
 fn stolen(refused: &Refused, child: &Process, reap: &Reap, caller: &Process, case: &mut Case) {
     let thief = child.told.last;
     let severity = if reap.took_status {
@@ -183,7 +179,7 @@ fn stolen(refused: &Refused, child: &Process, reap: &Reap, caller: &Process, cas
         .severity(severity)
         .facts(facts)
         .evidence(lines.chain([in_vain(refused, case.ledger)]));
-    add(case, finding);
+    case.findings.add(finding);
 }
 
 fn waited_twice(
@@ -205,7 +201,7 @@ fn waited_twice(
         .about(child)
         .facts(facts)
         .evidence(first.into_iter().chain([in_vain(refused, case.ledger)]));
-    add(case, finding);
+    case.findings.add(finding);
 }
 
 fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: &mut Case) {
@@ -234,7 +230,7 @@ fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: 
             ..Facts::default()
         })
         .evidence(lines.chain([in_vain(refused, case.ledger)]));
-    add(case, finding);
+    case.findings.add(finding);
 }
 
 /// Whether a forked copy of a program polls for a child of the original: its
@@ -271,7 +267,7 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
                 Evidence::of(child, child.born, Deed::Born, "a child of another process"),
                 in_vain(refused, case.ledger),
             ]);
-        add(case, finding);
+        case.findings.add(finding);
         return;
     }
     let other = other_thread(refused);
@@ -301,7 +297,7 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
             Evidence::of(child, child.born, Deed::Born, ""),
             in_vain(refused, case.ledger),
         ]);
-    add(case, finding);
+    case.findings.add(finding);
 }
 
 /// A pid that nobody in the tree ever had.
@@ -325,7 +321,7 @@ fn never_seen(refused: &Refused, caller: &Process, case: &mut Case) {
     let finding = Finding::new(RuleId::NotMyChild, Party::new(caller), refused.brief.when)
         .facts(facts)
         .evidence([in_vain(refused, case.ledger)]);
-    add(case, finding);
+    case.findings.add(finding);
 }
 
 /// A call that failed with EFAULT and took a child nevertheless.
@@ -340,20 +336,12 @@ fn lost_by_fault(exit: &WaitExit, case: &mut Case) {
     let finding = Finding::new(RuleId::EfaultLostStatus, Party::new(caller), brief.when)
         .about(child)
         .evidence(Evidence::ended(child, "").into_iter().chain([failed]));
-    add(case, finding);
-}
-
-/// Signals that a program dies of by a fault of its own.
-fn is_crash(signal: Signal) -> bool {
-    matches!(
-        signal,
-        Signal::SEGV | Signal::ABRT | Signal::BUS | Signal::FPE | Signal::ILL | Signal::SYS
-    )
+    case.findings.add(finding);
 }
 
 /// The crash that ended a child, unless its parent sent the signal.
 fn crash(child: &Process) -> Option<Signal> {
-    let signal = child.killed_by().filter(|signal| is_crash(*signal))?;
+    let signal = child.killed_by().filter(|signal| signal.is_crash())?;
     child.told.killed.is_none().then_some(signal)
 }
 
@@ -380,7 +368,7 @@ fn discarded(exit: &WaitExit, case: &mut Case) {
         .about(child)
         .facts(facts)
         .evidence(Evidence::ended(child, "").into_iter().chain([reaped]));
-    add(case, finding);
+    case.findings.add(finding);
 }
 
 /// The only child crashed, and its parent exits with 0 at once.
@@ -426,7 +414,7 @@ fn hidden_crash(case: &mut Case) {
         .about(child)
         .facts(facts)
         .evidence(lines.into_iter().flatten());
-    add(case, finding);
+    case.findings.add(finding);
 }
 
 /// A wait status that is used as an exit code.
@@ -452,5 +440,5 @@ fn raw_status(code: i32, case: &mut Case) {
     let finding = Finding::new(RuleId::RawStatusExit, Party::new(caller), when)
         .facts(facts)
         .evidence([got, exits]);
-    add(case, finding);
+    case.findings.add(finding);
 }

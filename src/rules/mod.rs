@@ -29,8 +29,11 @@ pub use policy::{FailOn, Policy, Suppressions};
 pub use table::{RULES, Rule, RuleId, Severity};
 pub use thresholds::Thresholds;
 
+use std::collections::HashSet;
+
 use crate::event::{Event, EventKind, Moment, Question};
-use crate::ledger::{Ledger, Stamp};
+use crate::kernel::{Tgid, Tid};
+use crate::ledger::{Ledger, ProcessId, Stamp};
 
 /// All rules at work.
 #[derive(Clone, Debug)]
@@ -38,7 +41,8 @@ pub struct Judge {
     findings: Findings,
     /// What is told at once, though its finding may still be settled.
     warnings: Vec<Finding>,
-    warned: Findings,
+    /// Of whom it was told, by which rule.
+    warned: HashSet<(RuleId, Tgid, Option<ProcessId>)>,
     leaks: leaks::Leaks,
     lost: lost::Lost,
     hangs: hangs::Hangs,
@@ -81,7 +85,7 @@ impl Judge {
         Judge {
             findings: Findings::default(),
             warnings: Vec::new(),
-            warned: Findings::default(),
+            warned: HashSet::new(),
             leaks: leaks::Leaks::new(thresholds),
             lost: lost::Lost::default(),
             hangs: hangs::Hangs::new(thresholds),
@@ -111,10 +115,8 @@ impl Judge {
             self.watch.settle();
         }
         for warning in warnings {
-            // Each is told once.
-            let known = self.warned.all().len();
-            self.warned.add(warning.clone());
-            if self.warned.all().len() > known {
+            let Party { tgid, id, .. } = warning.parent;
+            if self.warned.insert((warning.rule, tgid, id)) {
                 self.warnings.push(warning);
             }
         }
@@ -161,8 +163,8 @@ impl Judge {
         let over = Event {
             seq: u64::MAX,
             at: now,
-            tid: crate::kernel::Tid::new(0),
-            tgid: crate::kernel::Tgid::new(0),
+            tid: Tid::new(0),
+            tgid: Tgid::new(0),
             kind: EventKind::Over,
         };
         interim.event(&over, ledger);

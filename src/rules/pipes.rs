@@ -18,6 +18,11 @@ pub(super) struct Pipes {
 }
 
 impl Pipes {
+    /// A thread is gone.
+    pub(super) fn forget(&mut self, tid: Tid) {
+        self.seen.remove(&tid);
+    }
+
     /// Look at the children that a wait is for. A finding needs two looks that
     /// saw the same.
     pub(super) fn look(

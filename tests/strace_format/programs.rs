@@ -4,13 +4,11 @@
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use super::{
-    Likeness, MODES, assert_alike, in_path, ours, same_under_both, strace, to_file, words,
-};
-use crate::support::{Outcome, have, run};
+use super::{Likeness, MODES, assert_alike, ours, same_under_both, strace, to_file, words};
+use crate::support::{Outcome, as_nobody, have, postgres, run};
 use Likeness::{Reaps, ReapsOfAll, SigchldAnywhere};
 use tempfile::TempDir;
 
@@ -349,25 +347,13 @@ fn a_genuine_32_bit_program_is_shown_by_its_own_calls() {
     }
 }
 
-/// PostgreSQL's program, which may stand outside of PATH.
-fn postgres(name: &str) -> Option<PathBuf> {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let versions = versions
-        .flatten()
-        .map(|version| version.path().join("bin").join(name));
-    versions
-        .filter(|path| path.is_file())
-        .max()
-        .or_else(|| in_path(name))
-}
-
 #[test]
 fn postgres_starts_answers_and_stops() {
-    let found = ["initdb", "pg_ctl", "psql"].map(postgres);
-    let [Some(initdb), Some(pg_ctl), Some(psql)] = &found else {
+    let Some(programs) = postgres() else {
         eprintln!("passed over: PostgreSQL is not installed");
         return;
     };
+    let [initdb, pg_ctl, psql] = ["initdb", "pg_ctl", "psql"].map(|name| programs.join(name));
     if !have("strace") || !have("setpriv") {
         return;
     }
@@ -386,17 +372,8 @@ fn postgres_starts_answers_and_stops() {
     );
     let file = directory.path().join("session");
     write_file(&file, &text);
-    let mut program = Vec::new();
     // The server refuses to be root.
-    if nix::unistd::geteuid().is_root() {
-        let user = [
-            "setpriv",
-            "--reuid=nobody",
-            "--regid=nogroup",
-            "--clear-groups",
-        ];
-        program.extend(user.map(OsString::from));
-    }
+    let mut program = as_nobody();
     program.extend(["sh".into(), file.into_os_string()]);
     reaps_the_same(&program, ReapsOfAll);
 }

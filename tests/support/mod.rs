@@ -9,7 +9,8 @@
     reason = "each test uses a part of it, and one that cannot go on has failed"
 )]
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
@@ -138,4 +139,33 @@ fn reader(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
         from.read_to_end(&mut bytes).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
     })
+}
+
+/// The directory of PostgreSQL's programs, which may stand outside of PATH.
+pub fn postgres() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let directories = versions.flatten().map(|version| version.path().join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let has_all = |directory: &PathBuf| {
+        let programs = ["initdb", "postgres", "pg_ctl", "psql"];
+        programs.iter().all(|name| directory.join(name).is_file())
+    };
+    directories
+        .filter(has_all)
+        .max()
+        .or_else(|| std::env::split_paths(&path).find(has_all))
+}
+
+/// Words that run a command without privilege, if we have any.
+pub fn as_nobody() -> Vec<OsString> {
+    if !nix::unistd::geteuid().is_root() {
+        return Vec::new();
+    }
+    let words = [
+        "setpriv",
+        "--reuid=nobody",
+        "--regid=nogroup",
+        "--clear-groups",
+    ];
+    words.map(OsString::from).to_vec()
 }

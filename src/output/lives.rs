@@ -1,0 +1,178 @@
+//! Lines about the lives of tasks: births, execs, ends, signals, adoptions.
+
+use std::fmt::Write;
+
+use super::notes;
+use super::text::Text;
+use super::words;
+use crate::event::{Comm, Created, Event, Found, How, Image};
+use crate::kernel::{SigInfo, Signal, Status, Tgid, Tid, WaitStatus};
+use crate::ledger::Ledger;
+
+impl Text {
+    pub(super) fn found(&mut self, event: &Event, found: &Found, ledger: &Ledger) {
+        self.lanes.open(event.tid);
+        // Of the root and of what was attached to, others tell.
+        let parent = found.parent.filter(|_| found.image.is_none());
+        if let Some(parent) = parent.filter(|_| self.tells_lives()) {
+            let text = format!("+++ created under {parent} by a task that was killed +++");
+            self.notice(event, &text, false, ledger);
+        }
+    }
+
+    pub(super) fn attached(&mut self, tid: Tid, threads: usize) {
+        if self.options.quiet > 0 {
+            return;
+        }
+        let many = if threads > 1 {
+            format!(" with {threads} threads")
+        } else {
+            String::new()
+        };
+        self.message(&format!("Process {tid} attached{many}"));
+    }
+
+    pub(super) fn created(&mut self, event: &Event, created: &Created, ledger: &Ledger) {
+        let child = created.child;
+        self.lanes.open(child);
+        if !self.annotates() {
+            if self.options.quiet == 0 {
+                self.message(&format!("Process {child} attached"));
+            }
+            return;
+        }
+        if !self.tells_lives() {
+            return;
+        }
+        let did = match created.how {
+            How::Fork => "forked",
+            How::Vfork => "vforked",
+            How::Clone => "cloned",
+            How::Thread => "started thread",
+        };
+        let of = match created.parent {
+            Some(parent) => format!(" as a child of {parent}"),
+            None => String::new(),
+        };
+        self.notice(event, &format!("+++ {did} {child}{of} +++"), false, ledger);
+    }
+
+    pub(super) fn executed(
+        &mut self,
+        event: &Event,
+        image: &Image,
+        former: Option<Tid>,
+        ledger: &Ledger,
+    ) {
+        if let Some(former) = former {
+            self.end_polls(former, ledger);
+            self.unfinished(event, ledger);
+            if self.options.quiet < 3 {
+                let text = format!("+++ superseded by execve in pid {former} +++");
+                self.notice(event, &text, false, ledger);
+            }
+            self.calls.remove(&former);
+            self.lanes.retire(former);
+        }
+        self.calls.remove(&event.tid);
+        if !self.tells_lives() {
+            return;
+        }
+        let mut text = String::from("+++ executed ");
+        let path = image.path.as_deref();
+        // Writing to a String cannot fail.
+        let _ = crate::event::escape(path.unwrap_or(image.comm.as_bytes()), &mut text);
+        if !image.argv.is_empty() {
+            text.push(' ');
+            let _ = notes::arguments(&mut text, image);
+        }
+        text.push_str(" +++");
+        self.notice(event, &text, false, ledger);
+    }
+
+    pub(super) fn ended(&mut self, event: &Event, status: WaitStatus, ledger: &Ledger) {
+        let (text, wrong) = match status.decode() {
+            Status::Exited(code) => {
+                if self.options.quiet >= 2 {
+                    return;
+                }
+                (format!("+++ exited with {code} +++"), false)
+            }
+            Status::Signaled { signal, core } => {
+                if !self.options.signals.has(signal) {
+                    return;
+                }
+                let dumped = if core { " (core dumped)" } else { "" };
+                (
+                    format!("+++ killed by {signal}{dumped} +++"),
+                    signal.is_crash(),
+                )
+            }
+            _ => (format!("+++ ended with {:#x} +++", status.raw()), true),
+        };
+        self.notice(event, &text, wrong, ledger);
+    }
+
+    pub(super) fn signalled(
+        &mut self,
+        event: &Event,
+        signal: Signal,
+        info: Option<&SigInfo>,
+        sender: Option<Comm>,
+        ledger: &Ledger,
+    ) {
+        let open = self
+            .calls
+            .get_mut(&event.tid)
+            .and_then(|calls| calls.last_mut());
+        if let Some((by, _)) = open.and_then(|open| open.interrupted.as_mut()) {
+            by.get_or_insert(signal);
+        }
+        if !self.options.signals.has(signal) {
+            return;
+        }
+        let mut text = format!("--- {signal} ");
+        if let Some(info) = info {
+            let names = self.names(event.tgid, ledger);
+            let _ = words::siginfo(&mut text, info, sender, &names);
+            text.push(' ');
+        }
+        text.push_str("---");
+        self.notice(event, &text, false, ledger);
+    }
+
+    pub(super) fn adopted(
+        &mut self,
+        event: &Event,
+        child: Tgid,
+        from: Tgid,
+        comm: Comm,
+        ledger: &Ledger,
+    ) {
+        if !self.tells_lives() {
+            return;
+        }
+        let dead = ledger.process(from).map(|process| process.image.comm);
+        let mut text = format!("+++ adopted {child} from {from}");
+        if let Some(dead) = dead.filter(|dead| !dead.as_bytes().is_empty()) {
+            let _ = write!(text, " {dead}");
+        }
+        text.push_str(" +++");
+        self.begin(event.tid, event.tgid, comm, event.at, 2);
+        self.line.plain(&text);
+        self.lanes.write(event.tid, &mut self.line, None);
+    }
+
+    pub(super) fn detached(&mut self, event: &Event) {
+        let tid = event.tid;
+        self.calls.remove(&tid);
+        if self.lanes.is_open(tid) {
+            self.line.plain(" <detached ...>");
+            self.lanes.write(tid, &mut self.line, None);
+        }
+        if self.options.quiet == 0 {
+            self.message(&format!("Process {tid} detached"));
+        }
+        self.lanes.retire(tid);
+    }
+}
