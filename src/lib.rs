@@ -12,6 +12,7 @@
 //! * [`event`]: what happened, as owned data
 //! * [`ledger`]: who is whose child, who reaped whom, and which pid means whom
 //! * [`rules`]: what is wrong
+//! * [`read`]: records of a trace, back into events
 //! * [`output`]: what the user sees
 //! * [`run`]: the loop that joins them; `cli`: the flags; [`command`]: what is
 //!   launched; [`exit`]: every exit status; `pipe`: `-o '|command'`; `proc`: `/proc`
@@ -26,6 +27,7 @@ pub mod ledger;
 pub mod output;
 mod pipe;
 mod proc;
+pub mod read;
 pub mod rules;
 pub mod run;
 mod sys;
