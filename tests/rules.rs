@@ -1,5 +1,5 @@
 //! The rules: each bug is found, each near miss is not, and a recording of
-//! either gives the same findings without a tracee.
+//! either gives the same lines and findings without a tracee.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -10,10 +10,9 @@ mod support;
 
 use std::fs;
 
-use support::{fixture, run, traced_fixture};
+use support::{fixture, read_again, run, traced_fixture};
 use tempfile::TempDir;
-use wait4_strace::rules::{self, Expected, Finding, RULES, RuleId, Severity, Thresholds};
-use wait4_strace::run::read_recording;
+use wait4_strace::rules::{self, RULES, RuleId};
 
 /// The rule whose name a fixture's begins with.
 fn begins_with(name: &str) -> Option<RuleId> {
@@ -42,11 +41,6 @@ fn bugs() -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// `error[stolen-child] 1`: what is compared of a finding.
-fn digest(severity: Severity, rule: RuleId) -> String {
-    format!("{}[{}]", severity.name(), rule.name())
-}
-
 /// The findings of a report.
 fn told(report: &str) -> Vec<String> {
     let heads = report.lines().filter_map(|line| {
@@ -58,18 +52,6 @@ fn told(report: &str) -> Vec<String> {
             .then_some(head)
     });
     let mut heads: Vec<String> = heads.map(str::to_owned).collect();
-    heads.sort();
-    heads
-}
-
-/// The findings of a recording.
-fn replayed(recording: &str) -> Vec<String> {
-    let events = read_recording(recording).unwrap();
-    let findings = rules::replay(&events, Thresholds::default(), Expected::default());
-    let heads = findings
-        .iter()
-        .map(|f: &Finding| digest(f.severity, f.rule));
-    let mut heads: Vec<String> = heads.collect();
     heads.sort();
     heads
 }
@@ -94,9 +76,13 @@ fn judge(name: &str, flags: &[&str]) -> Result<(), String> {
     }
     let report = fs::read_to_string(report).unwrap();
     let told = told(&report);
-    let again = replayed(&fs::read_to_string(recording).unwrap());
-    if told != again {
-        return Err(format!("{name}: told {told:?}, replayed {again:?}"));
+    let trace = fs::read_to_string(trace).unwrap();
+    let again = read_again(&recording);
+    if again != (trace.clone(), report.clone()) {
+        let (text, findings) = again;
+        return Err(format!(
+            "{name}\n{trace}\n{report}\nand read again:\n{text}\n{findings}"
+        ));
     }
     let (rule, must) = named_after(name);
     let harm = told.iter().filter(|head| !head.starts_with("info["));
@@ -105,7 +91,6 @@ fn judge(name: &str, flags: &[&str]) -> Result<(), String> {
         .iter()
         .any(|head| head.contains(&format!("[{}]", rule.name())));
     if found != must || strangers.count() > 0 {
-        let trace = fs::read_to_string(trace).unwrap();
         return Err(format!("{name}: found {told:?}\n{report}\n{trace}"));
     }
     Ok(())

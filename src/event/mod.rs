@@ -6,6 +6,7 @@
 
 mod name;
 mod observed;
+mod origin;
 mod wait;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ pub use name::{Comm, escape, escape_controls};
 pub use observed::{
     Corpse, DeadLeader, Observation, Owner, PipeSide, Question, SigchldAction, Stuck, StuckIn,
 };
+pub use origin::Origin;
 pub use wait::{Fetched, Named, TargetName, WaitEntry, WaitExit};
 
 /// Nanoseconds of the monotonic clock since the trace began.

@@ -51,6 +51,14 @@ impl WaitOptions {
         self.0
     }
 
+    /// The names of the bits that have one.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let set = NAMES
+            .into_iter()
+            .filter(move |(option, _)| self.contains(*option));
+        set.map(|(_, name)| name)
+    }
+
     /// Whether all bits of `other` are set.
     #[must_use]
     pub const fn contains(self, other: WaitOptions) -> bool {

@@ -152,6 +152,12 @@ impl SigInfo {
         Some((pid, WaitStatus::from_raw(word)))
     }
 
+    /// The name of `si_code`, if it has one.
+    #[must_use]
+    pub fn code_name(&self) -> Option<&'static str> {
+        si_code::name(self.signo, self.code)
+    }
+
     /// Print as strace does, but pids by `pid`: it may add who they are.
     ///
     /// # Errors

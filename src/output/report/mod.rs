@@ -2,6 +2,8 @@
 
 mod words;
 
+pub(super) use words::{advice, sentence};
+
 use std::fmt::{self, Write};
 
 use super::styles::Styles;
