@@ -1,12 +1,10 @@
 //! The option bits of the wait family (`include/uapi/linux/wait.h`).
 
-use serde::{Deserialize, Serialize};
-
 use std::fmt;
 use std::str::FromStr;
 
 /// Wait options; bits without a name are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WaitOptions(u32);
 
 /// In the order in which strace prints them.

@@ -104,10 +104,11 @@ impl<R: Read> Source for JsonLines<R> {
     fn lacks(&self) -> Vec<String> {
         let mut lacks = Vec::new();
         if self.unknown > 0 {
-            lacks.push(format!(
-                "{} lines are of kinds that this version does not know",
-                self.unknown
-            ));
+            let many = match self.unknown {
+                1 => "1 line is of a kind".to_owned(),
+                count => format!("{count} lines are of kinds"),
+            };
+            lacks.push(format!("{many} that this version does not know"));
         }
         if !self.has_end {
             lacks.push("the recording was cut off".to_owned());
