@@ -19,7 +19,7 @@ pub use json::{Json, Messages};
 pub use lanes::{Opener, Target};
 pub use options::{Pids, Shown, SignalSet, Style, TextOptions};
 pub(crate) use report::plural;
-pub use report::{Report, warning};
+pub use report::{Report, ReportForm, warning};
 pub use sink::{Destination, Sink};
 pub use stamps::{Clock, Stamps, WallClock};
 pub use styles::Styles;

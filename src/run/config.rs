@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::command::CommandLine;
 use crate::kernel::WaitCalls;
-use crate::output::TextOptions;
+use crate::output::{ReportForm, TextOptions};
 use crate::rules::{Expected, Policy, Thresholds};
 
 /// What to do.
@@ -65,6 +65,8 @@ pub struct Judging {
     pub policy: Policy,
     /// No report at all.
     pub silent: bool,
+    /// The report's form.
+    pub form: ReportForm,
     /// No last line.
     pub quiet: bool,
     /// The report's file; standard error if there is none.

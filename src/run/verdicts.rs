@@ -9,7 +9,7 @@ use super::config::Judging;
 use super::open::file;
 use crate::event::{Event, EventKind, Fetched, Moment, Origin, Question};
 use crate::ledger::Ledger;
-use crate::output::{Destination, Report, Sink, Styles, plural, warning};
+use crate::output::{Destination, Report, ReportForm, Sink, Styles, plural, warning};
 use crate::rules::{Finding, Judge};
 
 /// How long a judgement waits that needs every stop that is ready.
@@ -167,10 +167,20 @@ impl Verdicts {
         let judge = judge.map(|judge| judge.so_far(now, ledger));
         let findings = judge.as_ref().map_or(&[][..], Judge::findings);
         let left = judge.as_ref().map_or(0, Judge::zombies_left);
-        self.text(&self.admitted(findings), left, ledger, self.styles.clone())
+        let styles = self.styles.clone();
+        // Whoever asks for it is at a terminal, whatever reads the last one.
+        let form = ReportForm::Text;
+        self.formed(form, &self.admitted(findings), left, ledger, styles)
     }
 
-    fn text(&self, findings: &[Finding], left: u64, ledger: &Ledger, styles: Styles) -> String {
+    fn formed(
+        &self,
+        form: ReportForm,
+        findings: &[Finding],
+        left: u64,
+        ledger: &Ledger,
+        styles: Styles,
+    ) -> String {
         let report = Report {
             findings,
             left,
@@ -179,7 +189,7 @@ impl Verdicts {
             styles,
             summary: !self.config.quiet,
         };
-        report.text()
+        report.formed(form)
     }
 
     /// Tell the report of these findings. Returns whether one fails the run.
@@ -194,14 +204,19 @@ impl Verdicts {
         if self.config.silent {
             return Ok(fails);
         }
+        let form = self.config.form;
         if let Some(mut to) = self.file.take() {
-            to.push(
-                self.text(findings, left, ledger, Styles::plain())
-                    .as_bytes(),
-            );
+            let text = self.formed(form, findings, left, ledger, Styles::plain());
+            to.push(text.as_bytes());
             to.finish()?;
         } else {
-            let text = self.text(findings, left, ledger, self.styles.clone());
+            // A CI's parser wants no colours.
+            let styles = if form == ReportForm::Text {
+                self.styles.clone()
+            } else {
+                Styles::plain()
+            };
+            let text = self.formed(form, findings, left, ledger, styles);
             io::stderr().write_all(text.as_bytes())?;
         }
         Ok(fails)
