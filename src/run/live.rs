@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::Signal as Sig;
-use nix::sys::utsname::uname;
+use nix::sys::utsname::{UtsName, uname};
 
 use super::complain;
 use super::config::{Config, OutputTo};
@@ -366,8 +366,8 @@ fn origin(config: &Config, tracer: &Tracer) -> Origin {
     Origin {
         command: command.map(|word| word.as_bytes().to_vec()).collect(),
         attached: config.attach.clone(),
-        kernel: of(system.as_ref().map(|system| system.release())),
-        arch: of(system.as_ref().map(|system| system.machine())),
+        kernel: of(system.as_ref().map(UtsName::release)),
+        arch: of(system.as_ref().map(UtsName::machine)),
         began: SystemTime::now() - tracer.start().elapsed(),
         follows: config.follow,
         fates: tracer.knows_fates(),

@@ -45,6 +45,10 @@ pub struct Line {
 /// What a line tells.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a line lives as long as it takes to write or read it"
+)]
 pub enum Body {
     /// The first line: what holds for the whole trace.
     Start(Start),

@@ -25,14 +25,12 @@ enum TextForm<'a> {
 
 impl Serialize for Text {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match std::str::from_utf8(&self.0) {
-            Ok(text) => to.serialize_str(text),
-            Err(_) => {
-                let digits = self.0.iter().map(|byte| format!("{byte:02x}"));
-                let hex = digits.collect();
-                TextForm::Hex { hex }.serialize(to)
-            }
+        if let Ok(text) = std::str::from_utf8(&self.0) {
+            return to.serialize_str(text);
         }
+        let digits = self.0.iter().map(|byte| format!("{byte:02x}"));
+        let hex = digits.collect();
+        TextForm::Hex { hex }.serialize(to)
     }
 }
 
