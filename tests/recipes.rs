@@ -1,4 +1,4 @@
-//! The recipes of docs/ci.md, run as they stand there.
+//! The recipes of docs/ci.md and docs/json.md, run as they stand there.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use support::{Outcome, run};
+use support::{Outcome, have, run};
 use tempfile::TempDir;
 
 /// A suite that is healthy, and one that leaves a zombie behind.
@@ -71,4 +71,42 @@ fn a_leaking_suite_fails_every_recipe_and_says_why() {
         let trace = fs::read_to_string(directory.path().join("trace.log")).unwrap();
         assert!(trace.contains("+++ exited with 0 +++"), "{trace}");
     }
+}
+
+/// The jq programs of docs/json.md.
+fn questions() -> Vec<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/json.md");
+    let page = fs::read_to_string(page).unwrap();
+    let blocks = page.split("```jq\n").skip(1);
+    let programs = blocks.map(|block| block.split("```").next().unwrap());
+    programs.map(str::to_owned).collect()
+}
+
+#[test]
+fn each_question_to_the_json_lines_has_an_answer() {
+    if !have("jq") {
+        eprintln!("passed over: jq is not installed");
+        return;
+    }
+    let record = "wait4-strace --format json -o trace.json -- ./ci.sh";
+    let suite = "#!/bin/sh\ntrue & wait\nsh -c 'true & exec sleep 1.5'\n";
+    let (outcome, directory) = follow(record, suite);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    let answers = questions().into_iter().map(|question| {
+        let mut shell = Command::new("sh");
+        let outcome = run(shell.args(["-c", &question]).current_dir(directory.path()));
+        assert_eq!((outcome.status, &*outcome.stderr), (0, ""), "{question}");
+        outcome.stdout
+    });
+    let answers: Vec<String> = answers.collect();
+    let [slowest, reapers, orphans, findings] = &answers[..] else {
+        panic!("{answers:?}");
+    };
+    assert_eq!(slowest.lines().count(), 2, "{slowest}");
+    assert!(reapers.contains(" wait4(-1)"), "{reapers}");
+    assert!(
+        orphans.starts_with("sleep[") || orphans.starts_with("sh["),
+        "{orphans}"
+    );
+    assert!(findings.contains("[exec-inherited-child]"), "{findings}");
 }

@@ -108,7 +108,7 @@ pub struct Wait {
     pub remaining: Option<Vec<i32>>,
 }
 
-/// A process that a call is about.
+/// A process that an event is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Child {
     /// Its pid in the tracer's namespace.
@@ -116,7 +116,8 @@ pub struct Child {
     /// Its pid as the caller sees it, where that differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ns_pid: Option<i32>,
-    /// Its name.
+    /// Its name; empty if it is not known.
+    #[serde(default)]
     pub comm: Text,
 }
 

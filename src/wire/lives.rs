@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::calls::Info;
+use super::calls::{Child, Info};
 use super::words::{Address, Int, Named, Status, Text};
 
 /// What a process executes.
@@ -54,8 +54,8 @@ pub struct Attach {
 /// A new process.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Fork {
-    /// Its pid.
-    pub child: i32,
+    /// Who it is; it still has its creator's name.
+    pub child: Child,
     /// `fork` (or a clone like it), `vfork`, or `clone`, which sends another
     /// signal than SIGCHLD when it ends.
     pub how: String,
@@ -73,7 +73,7 @@ pub struct Fork {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Thread {
     /// Its tid.
-    pub child: i32,
+    pub new_tid: i32,
 }
 
 /// A program was executed.
@@ -113,21 +113,11 @@ pub struct Stop {
     pub signal: Named,
 }
 
-/// A process that somebody adopts.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Orphan {
-    /// Its pid.
-    pub pid: i32,
-    /// Its name.
-    #[serde(default)]
-    pub comm: Text,
-}
-
 /// The new parent of an orphan.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Adopt {
     /// The orphan.
-    pub child: Orphan,
+    pub child: Child,
     /// Who died.
     pub from: i32,
     /// The name of the new parent, which may not be traced.
@@ -137,8 +127,8 @@ pub struct Adopt {
 /// A child from before an attach.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Kin {
-    /// Its pid.
-    pub child: i32,
+    /// Who it is.
+    pub child: Child,
     /// What it executes.
     pub image: Image,
     /// How it ended, if it is a zombie.
@@ -187,7 +177,7 @@ pub struct ExitsWith {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Kill {
     /// Whom, as the sender calls it: a pid, a negated group, 0 or -1.
-    pub target: i32,
+    pub whom: i32,
     /// Which signal; 0 only asks whether there is somebody.
     pub signal: Named,
 }
@@ -198,15 +188,15 @@ pub struct Kill {
 pub enum Observation {
     /// Of a child that died a while ago.
     Corpse {
-        /// The child.
-        child: i32,
+        /// Its pid.
+        corpse: i32,
         /// Who has it; null if it is gone.
         zombie: Option<Owner>,
     },
     /// Of a process that is blocked in a wait.
     Stuck {
         /// What its children do.
-        children: Vec<Stuck>,
+        stuck: Vec<Stuck>,
         /// It handles a signal that a timer or a descriptor can send it.
         timers: bool,
     },
@@ -239,7 +229,7 @@ pub struct Owner {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Stuck {
     /// Its pid.
-    pub child: i32,
+    pub pid: i32,
     /// The pipe that it is blocked on; null if it is on none.
     pub pipe: Option<Pipe>,
 }

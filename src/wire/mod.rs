@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use calls::{Args, Child, Fate, Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
 pub use lives::{
     Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill, Kin,
-    Namespaces, Observation, Orphan, Owner, Pipe, PipeSide, Received, Stop, Stuck, Thread,
+    Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stuck, Thread,
 };
 pub use read::can_read;
 pub use words::{Address, Int, Meaning, Named, Options, Status, Text};

@@ -104,7 +104,7 @@ impl Body {
             Body::Fork(about) => about.try_tell(|fork| Ok(EventKind::Created(fork.try_into()?))),
             Body::Thread(about) => about.tell(|thread| {
                 EventKind::Created(event::Created {
-                    child: Tid::new(thread.child),
+                    child: Tid::new(thread.new_tid),
                     how: How::Thread,
                     parent: None,
                     ns: None,
@@ -156,7 +156,7 @@ impl Body {
             }
             Body::ExitsWith(about) => about.tell(|it| EventKind::ExitsWith(it.code)),
             Body::Kill(about) => about.tell(|kill| EventKind::Kills {
-                target: NsPid::new(kill.target),
+                target: NsPid::new(kill.whom),
                 signal: (&kill.signal).into(),
             }),
             Body::Observation(about) => about.tell(|seen| EventKind::Observed(seen.into())),
@@ -206,7 +206,7 @@ impl TryFrom<Fork> for event::Created {
 
     fn try_from(fork: Fork) -> Result<event::Created, String> {
         Ok(event::Created {
-            child: Tid::new(fork.child),
+            child: Tid::new(fork.child.pid),
             how: match fork.how.as_str() {
                 "fork" => How::Fork,
                 "vfork" => How::Vfork,
@@ -223,7 +223,7 @@ impl TryFrom<Fork> for event::Created {
 impl From<Kin> for event::Kin {
     fn from(kin: Kin) -> event::Kin {
         event::Kin {
-            child: Tgid::new(kin.child),
+            child: Tgid::new(kin.child.pid),
             image: Arc::new(kin.image.into()),
             zombie: kin.zombie.as_ref().map(WaitStatus::from),
             ns: kin.namespaces.map(|ns| Arc::new(ns.into())),
@@ -253,12 +253,12 @@ impl From<Handler> for SigchldAction {
 impl From<Observation> for event::Observation {
     fn from(seen: Observation) -> event::Observation {
         match seen {
-            Observation::Corpse { child, zombie } => event::Observation::Corpse(Corpse {
-                child: Tgid::new(child),
+            Observation::Corpse { corpse, zombie } => event::Observation::Corpse(Corpse {
+                child: Tgid::new(corpse),
                 zombie: zombie.map(event::Owner::from),
             }),
-            Observation::Stuck { children, timers } => event::Observation::Stuck {
-                children: children.into_iter().map(event::Stuck::from).collect(),
+            Observation::Stuck { stuck, timers } => event::Observation::Stuck {
+                children: stuck.into_iter().map(event::Stuck::from).collect(),
                 timers,
             },
             Observation::Leader { living, threads } => event::Observation::Leader(DeadLeader {
@@ -299,7 +299,7 @@ impl From<Stuck> for event::Stuck {
             complete: pipe.complete,
         });
         event::Stuck {
-            child: Tgid::new(stuck.child),
+            child: Tgid::new(stuck.pid),
             within,
         }
     }

@@ -3,7 +3,7 @@
 use super::calls::{Args, Child, Fate, Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
 use super::lives::{
     Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill, Kin,
-    Namespaces, Observation, Orphan, Owner, Pipe, PipeSide, Received, Stop, Stuck, Thread,
+    Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stuck, Thread,
 };
 use super::words::{Address, Int, Named, Text, pointer};
 use super::{About, Body, Line, Nothing, Sees, Start, VERSION};
@@ -70,10 +70,10 @@ impl Writer<'_> {
                 Body::Attach(self.about(Attach { threads }))
             }
             EventKind::Created(created) if created.how == How::Thread => {
-                let child = created.child.raw();
-                Body::Thread(self.about(Thread { child }))
+                let new_tid = created.child.raw();
+                Body::Thread(self.about(Thread { new_tid }))
             }
-            EventKind::Created(created) => Body::Fork(self.about(created.into())),
+            EventKind::Created(created) => Body::Fork(self.about(self.fork(created))),
             EventKind::Executed { image, former } => Body::Exec(self.about(Exec {
                 image: (&**image).into(),
                 former: former.map(kernel::Tid::raw),
@@ -112,14 +112,11 @@ impl Writer<'_> {
     fn rarer(&self, kind: &EventKind) -> Body {
         match kind {
             EventKind::Adopted { child, from, comm } => Body::Adopt(self.about(Adopt {
-                child: Orphan {
-                    pid: child.raw(),
-                    comm: self.ledger.comm(child.leader()).into(),
-                },
+                child: self.known(*child),
                 from: from.raw(),
                 parent_comm: (*comm).into(),
             })),
-            EventKind::Kin(kin) => Body::Kin(self.about(kin.into())),
+            EventKind::Kin(kin) => Body::Kin(self.about(self.kin(kin))),
             EventKind::SigchldSet(action) => Body::Sigchld(self.about((*action).into())),
             EventKind::DeathSignalSet(signal) => {
                 let signal = signal.map(Named::from);
@@ -127,7 +124,7 @@ impl Writer<'_> {
             }
             EventKind::ExitsWith(code) => Body::ExitsWith(self.about(ExitsWith { code: *code })),
             EventKind::Kills { target, signal } => Body::Kill(self.about(Kill {
-                target: target.raw(),
+                whom: target.raw(),
                 signal: (*signal).into(),
             })),
             EventKind::Observed(seen) => Body::Observation(self.about(seen.into())),
@@ -145,6 +142,39 @@ impl Writer<'_> {
             ns_pid: seen,
             comm: child.image.comm.into(),
         })
+    }
+
+    /// A process by its pid in the tracer's namespace.
+    fn known(&self, tgid: Tgid) -> Child {
+        Child {
+            pid: tgid.raw(),
+            ns_pid: self.ledger.process(tgid).and_then(Process::ns_pid),
+            comm: self.ledger.comm(tgid.leader()).into(),
+        }
+    }
+
+    fn fork(&self, created: &event::Created) -> Fork {
+        Fork {
+            child: self.known(Tgid::new(created.child.raw())),
+            how: match created.how {
+                How::Vfork => "vfork",
+                How::Clone => "clone",
+                How::Fork | How::Thread => "fork",
+            }
+            .to_owned(),
+            parent: created.parent.map(Tgid::raw),
+            namespaces: created.ns.as_deref().map(Namespaces::from),
+            exit_signal: created.exit_signal.map(Named::from),
+        }
+    }
+
+    fn kin(&self, kin: &event::Kin) -> Kin {
+        Kin {
+            child: self.known(kin.child),
+            image: (&*kin.image).into(),
+            zombie: kin.zombie.map(Into::into),
+            namespaces: kin.ns.as_deref().map(Namespaces::from),
+        }
     }
 
     fn entry(&self, entry: &event::WaitEntry) -> WaitEntry {
@@ -246,34 +276,6 @@ impl From<&event::Found> for Found {
     }
 }
 
-impl From<&event::Created> for Fork {
-    fn from(created: &event::Created) -> Fork {
-        Fork {
-            child: created.child.raw(),
-            how: match created.how {
-                How::Vfork => "vfork",
-                How::Clone => "clone",
-                How::Fork | How::Thread => "fork",
-            }
-            .to_owned(),
-            parent: created.parent.map(Tgid::raw),
-            namespaces: created.ns.as_deref().map(Namespaces::from),
-            exit_signal: created.exit_signal.map(Named::from),
-        }
-    }
-}
-
-impl From<&event::Kin> for Kin {
-    fn from(kin: &event::Kin) -> Kin {
-        Kin {
-            child: kin.child.raw(),
-            image: (&*kin.image).into(),
-            zombie: kin.zombie.map(Into::into),
-            namespaces: kin.ns.as_deref().map(Namespaces::from),
-        }
-    }
-}
-
 impl From<&event::Image> for Image {
     fn from(image: &event::Image) -> Image {
         Image {
@@ -316,11 +318,11 @@ impl From<&event::Observation> for Observation {
     fn from(seen: &event::Observation) -> Observation {
         match seen {
             event::Observation::Corpse(corpse) => Observation::Corpse {
-                child: corpse.child.raw(),
+                corpse: corpse.child.raw(),
                 zombie: corpse.zombie.as_ref().map(Owner::from),
             },
             event::Observation::Stuck { children, timers } => Observation::Stuck {
-                children: children.iter().map(Stuck::from).collect(),
+                stuck: children.iter().map(Stuck::from).collect(),
                 timers: *timers,
             },
             event::Observation::Leader(leader) => Observation::Leader {
@@ -362,7 +364,7 @@ impl From<&event::Stuck> for Stuck {
             }),
         };
         Stuck {
-            child: stuck.child.raw(),
+            pid: stuck.child.raw(),
             pipe,
         }
     }
