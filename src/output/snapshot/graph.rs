@@ -1,0 +1,196 @@
+//! The processes of a run as a graph, to give them names that are the same in
+//! each run.
+
+use std::collections::BTreeMap;
+
+use super::canon::{self, Edge, Node};
+use super::findings::Kept;
+use super::lane::{Among, Lane, LaneId, Outcome, Told, Wait, Whom};
+use super::waits::is_ordered;
+use crate::kernel::WaitOptions;
+
+/// What joins two processes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Tie {
+    /// It is its child.
+    Bore,
+    /// It cloned it, though the child is another's.
+    Cloned,
+    /// It reaped it.
+    Reaped,
+    /// It waited for it: where in the order, and how that went.
+    Waited(usize, String),
+    /// It heard of it from a wait for any child.
+    Told(String, Told),
+    /// It waited for its group.
+    Group(bool),
+    /// It is the child in a finding.
+    Found(String),
+}
+
+/// A wait as it is printed.
+pub(super) struct Shown {
+    pub(super) whom: Whom,
+    /// Before the name of the process.
+    pub(super) before: String,
+    /// After it, up to the result.
+    pub(super) after: String,
+    pub(super) outcome: Outcome,
+}
+
+/// The waits of a lane for single processes: those whose order says something,
+/// then the others, by whom they are for.
+pub(super) struct ShownWaits {
+    pub(super) ordered: Vec<Shown>,
+    pub(super) grouped: BTreeMap<Whom, Vec<Shown>>,
+}
+
+impl ShownWaits {
+    pub(super) fn of(lane: &Lane) -> ShownWaits {
+        let mut waits = ShownWaits {
+            ordered: Vec::new(),
+            grouped: BTreeMap::new(),
+        };
+        for wait in &lane.waits {
+            let shown = Shown::new(wait, lane);
+            if is_ordered(lane, wait.whom) {
+                waits.ordered.push(shown);
+            } else {
+                waits.grouped.entry(wait.whom).or_default().push(shown);
+            }
+        }
+        // Of processes that nobody knows the order is nobody's.
+        if let Some(unknown) = waits.grouped.get_mut(&Whom::Unknown) {
+            unknown.sort_by_key(Shown::label);
+            unknown.dedup_by_key(|shown| shown.label());
+        }
+        waits
+    }
+}
+
+impl Shown {
+    fn new(wait: &Wait, lane: &Lane) -> Shown {
+        // Whether a poll takes a child or the wait after it is a race: either
+        // has the options of both.
+        let polled = lane.polls.get(&wait.whom).copied().unwrap_or_default();
+        let is_look = wait.options.contains(WaitOptions::NOWAIT);
+        let options = match wait.outcome {
+            Outcome::Told(_) if !is_look => {
+                let polled = polled & !WaitOptions::NOWAIT.raw();
+                WaitOptions::from_raw(wait.options.raw() | polled)
+            }
+            _ => wait.options,
+        };
+        Shown {
+            whom: wait.whom,
+            before: format!(
+                "{}({}",
+                wait.call.name(),
+                super::waits::before_name(wait.kind)
+            ),
+            after: format!("{})", super::lane::Options(wait.call, options)),
+            outcome: wait.outcome,
+        }
+    }
+
+    fn label(&self) -> String {
+        format!("{}{} {:?}", self.before, self.after, self.outcome)
+    }
+}
+
+/// The lanes in the order of their contents: a rank each.
+pub(super) fn ranks(lanes: &[Lane], findings: &[Kept]) -> Vec<u32> {
+    let nodes: Vec<Node<_>> = lanes
+        .iter()
+        .enumerate()
+        .map(|(id, lane)| {
+            let about = findings.iter().filter(|kept| kept.parent == Some(id));
+            let mut heads: Vec<&str> = about.map(|kept| kept.head.as_str()).collect();
+            heads.sort_unstable();
+            Node {
+                content: (content(lane), heads),
+                depth: depth(lanes, id),
+                parent: lane.parent,
+            }
+        })
+        .collect();
+    let mut edges = Vec::new();
+    for (id, lane) in lanes.iter().enumerate() {
+        ties(id, lane, &mut |from, label, to| {
+            edges.push(Edge { from, label, to });
+        });
+    }
+    for kept in findings {
+        let parent = kept.parent.into_iter();
+        let pairs = parent.flat_map(|parent| kept.children.iter().map(move |to| (parent, *to)));
+        edges.extend(pairs.map(|(from, to)| Edge {
+            from,
+            label: Tie::Found(kept.head.clone()),
+            to,
+        }));
+    }
+    canon::ranks(&nodes, &edges)
+}
+
+/// What a lane holds without others; the first decides most.
+fn content(lane: &Lane) -> impl Ord + use<> {
+    let waits = lane.waits.len();
+    let unknown: Vec<String> = lane
+        .waits
+        .iter()
+        .filter(|wait| wait.whom.process().is_none())
+        .map(|wait| Shown::new(wait, lane).label())
+        .collect();
+    (
+        lane.name.clone(),
+        lane.execs.clone(),
+        lane.ended,
+        lane.reaper.is_some(),
+        (lane.has_threads, lane.ignores_sigchld, lane.stops.clone()),
+        lane.exit_signal,
+        (waits, unknown, lane.told.len()),
+    )
+}
+
+fn depth(lanes: &[Lane], id: LaneId) -> usize {
+    let up = |id: &LaneId| lanes.get(*id).and_then(|lane| lane.parent);
+    // A parent is older than its child, so this ends; the bound is for events
+    // that somebody made up.
+    std::iter::successors(up(&id), up).take(lanes.len()).count()
+}
+
+fn ties(id: LaneId, lane: &Lane, tie: &mut impl FnMut(LaneId, Tie, LaneId)) {
+    if let Some(parent) = lane.parent {
+        tie(parent, Tie::Bore, id);
+    }
+    if let Some(creator) = lane.cloned_by {
+        tie(creator, Tie::Cloned, id);
+    }
+    if let Some(reaper) = lane.reaper {
+        tie(reaper, Tie::Reaped, id);
+    }
+    let waits = ShownWaits::of(lane);
+    let grouped = waits
+        .grouped
+        .values()
+        .flat_map(|waits| waits.iter().enumerate());
+    for (place, wait) in waits.ordered.iter().enumerate().chain(grouped) {
+        if let Some(whom) = wait.whom.process() {
+            tie(id, Tie::Waited(place, wait.label()), whom);
+        }
+    }
+    for (wildcard, told) in &lane.told {
+        if let Among::Group(Some(leader)) | Among::GroupById(Some(leader)) = wildcard.whom {
+            tie(id, Tie::Group(wildcard.reaps), leader);
+        }
+        let label = match wildcard.whom {
+            Among::Group(_) => "group".to_owned(),
+            Among::GroupById(_) => "P_PGID".to_owned(),
+            whom => format!("{whom:?}"),
+        };
+        let label = format!("{} {} {label}", wildcard.reaps, wildcard.call);
+        for (child, told) in told {
+            tie(id, Tie::Told(label.clone(), *told), *child);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A snapshot's lines.
+
+use std::fmt::{self, Write};
+
+use super::findings::Kept;
+use super::graph::{self, Shown, ShownWaits};
+use super::lane::{Among, Lane, LaneId, Outcome, Whom};
+use crate::kernel::{Errno, Signal};
+
+/// The first line; a later form has a later number.
+const HEAD: &str = "wait4-strace snapshot v1";
+
+/// The text of a snapshot.
+pub(super) fn text(lanes: &[Lane], findings: &[Kept], is_cut: bool) -> String {
+    let family = Family::new(lanes, findings);
+    let mut to = format!("{HEAD}\n");
+    // Writing to a String cannot fail.
+    for id in &family.order {
+        if let Some(lane) = lanes.get(*id) {
+            let _ = family.lane(&mut to, *id, lane);
+        }
+    }
+    if is_cut {
+        to.push_str("more than a snapshot holds: the rest is left out\n");
+    }
+    let _ = family.findings(&mut to, findings);
+    to
+}
+
+/// The processes by their names.
+struct Family {
+    /// Whom each forked.
+    forked: Vec<Vec<LaneId>>,
+    /// The lanes as they are printed.
+    order: Vec<LaneId>,
+    /// The place of each in that order.
+    places: Vec<usize>,
+    names: Vec<String>,
+}
+
+impl Family {
+    fn new(lanes: &[Lane], findings: &[Kept]) -> Family {
+        let ranks = graph::ranks(lanes, findings);
+        let mut children: Vec<Vec<LaneId>> = lanes.iter().map(|_| Vec::new()).collect();
+        let mut forked = children.clone();
+        let mut tops = Vec::new();
+        for (id, lane) in lanes.iter().enumerate() {
+            match lane.parent.and_then(|parent| children.get_mut(parent)) {
+                Some(siblings) => siblings.push(id),
+                None => tops.push(id),
+            }
+            let creator = lane.cloned_by.or(lane.parent);
+            if let Some(forked) = creator.and_then(|creator| forked.get_mut(creator)) {
+                forked.push(id);
+            }
+        }
+        for siblings in children.iter_mut().chain([&mut tops]) {
+            siblings.sort_by_key(|id| ranks.get(*id));
+        }
+        let mut family = Family {
+            forked,
+            order: Vec::new(),
+            places: vec![usize::MAX; lanes.len()],
+            names: vec![String::new(); lanes.len()],
+        };
+        let mut open: Vec<(LaneId, String)> = Vec::new();
+        let alone = tops.len() == 1;
+        for (turn, id) in tops.iter().enumerate().rev() {
+            let number = if alone {
+                String::new()
+            } else {
+                (turn + 1).to_string()
+            };
+            open.push((*id, format!("root{number}")));
+        }
+        while let Some((id, name)) = open.pop() {
+            let below = children.get(id).map(Vec::as_slice).unwrap_or_default();
+            let below = below.iter().enumerate().rev();
+            open.extend(below.map(|(turn, child)| (*child, format!("{name}.{}", turn + 1))));
+            if let Some(place) = family.places.get_mut(id) {
+                *place = family.order.len();
+            }
+            family.order.push(id);
+            if let Some(slot) = family.names.get_mut(id) {
+                *slot = name;
+            }
+        }
+        family
+    }
+
+    fn name(&self, id: Option<LaneId>) -> &str {
+        let name = id.and_then(|id| self.names.get(id));
+        name.map_or("unknown", String::as_str)
+    }
+
+    fn place(&self, id: LaneId) -> usize {
+        self.places.get(id).copied().unwrap_or(usize::MAX)
+    }
+
+    /// Names, in their order, with commas.
+    fn list(&self, mut ids: Vec<LaneId>) -> String {
+        ids.sort_by_key(|id| self.place(*id));
+        let names: Vec<&str> = ids.into_iter().map(|id| self.name(Some(id))).collect();
+        names.join(", ")
+    }
+
+    fn lane(&self, to: &mut String, id: LaneId, lane: &Lane) -> fmt::Result {
+        let name = if lane.name.is_empty() {
+            "?"
+        } else {
+            &lane.name
+        };
+        writeln!(to, "{}: {name}", self.name(Some(id)))?;
+        for exec in &lane.execs {
+            writeln!(to, "  exec {exec}")?;
+        }
+        match lane.exit_signal {
+            None => {}
+            Some(0) => writeln!(to, "  sends no signal at its end")?,
+            Some(signal) => writeln!(to, "  sends {} at its end", Signal::from_raw(signal))?,
+        }
+        if lane.has_threads {
+            writeln!(to, "  has threads")?;
+        }
+        self.forks(to, id, lane)?;
+        self.waits(to, lane)?;
+        self.told(to, lane)?;
+        for signal in &lane.stops {
+            let signal = Signal::from_raw(*signal);
+            writeln!(to, "  stops itself by {signal}")?;
+        }
+        match lane.ended {
+            Some(end) if lane.parent.is_none() => writeln!(to, "  {end}"),
+            Some(end) => {
+                let reaper = lane.reaper.map_or("nobody", |id| self.name(Some(id)));
+                writeln!(to, "  {end}, reaped by {reaper}")
+            }
+            None => writeln!(to, "  still there at the end"),
+        }
+    }
+
+    fn forks(&self, to: &mut String, id: LaneId, lane: &Lane) -> fmt::Result {
+        let forked = self.forked.get(id).filter(|forked| !forked.is_empty());
+        let Some(forked) = forked else {
+            return Ok(());
+        };
+        if lane.ignores_sigchld {
+            writeln!(to, "  ignores SIGCHLD")?;
+        }
+        writeln!(to, "  forks {}", self.list(forked.clone()))
+    }
+
+    fn waits(&self, to: &mut String, lane: &Lane) -> fmt::Result {
+        let waits = ShownWaits::of(lane);
+        for wait in &waits.ordered {
+            self.wait(to, wait)?;
+        }
+        let mut grouped: Vec<_> = waits.grouped.into_iter().collect();
+        grouped.sort_by_key(|(whom, _)| {
+            let place = whom.process().map_or(usize::MAX, |id| self.place(id));
+            (place, *whom)
+        });
+        for wait in grouped.iter().flat_map(|(_, waits)| waits) {
+            self.wait(to, wait)?;
+        }
+        Ok(())
+    }
+
+    fn wait(&self, to: &mut String, wait: &Shown) -> fmt::Result {
+        let name = match wait.whom {
+            Whom::Among(among) => self.among(among),
+            whom => self.name(whom.process()).to_owned(),
+        };
+        write!(to, "  {}{name}{} = ", wait.before, wait.after)?;
+        match wait.outcome {
+            Outcome::Told(told) => writeln!(to, "{name}{told}"),
+            Outcome::Failed(errno) => writeln!(to, "{}", Short(errno)),
+        }
+    }
+
+    fn told(&self, to: &mut String, lane: &Lane) -> fmt::Result {
+        let mut lines: Vec<_> = lane.told.iter().collect();
+        lines.sort_by_key(|(wildcard, _)| {
+            let leader = wildcard.whom.leader().map(|id| self.place(id));
+            (!wildcard.reaps, wildcard.call, wildcard.whom.kind(), leader)
+        });
+        for (wildcard, told) in lines {
+            let mut told: Vec<_> = told.iter().collect();
+            told.sort_by_key(|(child, told)| (self.place(*child), *told));
+            let told = told
+                .into_iter()
+                .map(|(child, told)| format!("{}{told}", self.name(Some(*child))));
+            let told: Vec<String> = told.collect();
+            let did = if wildcard.reaps { "reaps" } else { "hears" };
+            let whom = self.among(wildcard.whom);
+            let (call, told) = (wildcard.call, told.join(", "));
+            writeln!(to, "  {did} by {call}({whom}): {told}")?;
+        }
+        Ok(())
+    }
+
+    fn among(&self, among: Among) -> String {
+        match among {
+            Among::Any => "-1".to_owned(),
+            Among::All => "P_ALL".to_owned(),
+            Among::OwnGroup => "0".to_owned(),
+            Among::OwnGroupById => "P_PGID, 0".to_owned(),
+            Among::Group(leader) => format!("-{}", self.name(leader)),
+            Among::GroupById(leader) => format!("P_PGID, {}", self.name(leader)),
+        }
+    }
+
+    fn findings(&self, to: &mut String, findings: &[Kept]) -> fmt::Result {
+        let lines = findings.iter().map(|kept| {
+            let mut line = format!("  {} {}", kept.head, self.name(kept.parent));
+            if !kept.children.is_empty() {
+                // Writing to a String cannot fail.
+                let _ = write!(line, ": {}", self.list(kept.children.clone()));
+            }
+            line
+        });
+        let mut lines: Vec<String> = lines.collect();
+        if lines.is_empty() {
+            return writeln!(to, "findings: none");
+        }
+        lines.sort_unstable();
+        writeln!(to, "findings:\n{}", lines.join("\n"))
+    }
+}
+
+/// An error by its name alone.
+struct Short(Errno);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "errno {}", self.0.raw()),
+        }
+    }
+}
