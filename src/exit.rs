@@ -11,6 +11,8 @@ pub enum Exit {
     Signal(i32),
     /// We failed: a bad flag, an attach that was refused, lost output.
     Failed,
+    /// The run is not as its snapshot has it (`--snapshot`).
+    Differs,
     /// Something was found that fails the run (`--fail-on`, `--deny`).
     Findings,
     /// The command is there but cannot be executed.
@@ -33,6 +35,7 @@ impl Exit {
             "wait4-strace itself failed: a bad flag, an attach refused, output not writable",
             "125",
         ),
+        ("--snapshot differs", "121"),
         ("--fail-on or --deny is met", "120"),
         ("COMMAND cannot be executed", "126"),
         ("COMMAND is not found", "127"),
@@ -45,6 +48,7 @@ impl Exit {
             Exit::Code(code) => code,
             Exit::Signal(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
             Exit::Failed => 125,
+            Exit::Differs => 121,
             Exit::Findings => 120,
             Exit::NotExecutable => 126,
             Exit::NotFound => 127,

@@ -17,7 +17,7 @@ use crate::command::CommandLine;
 use crate::exit::Exit;
 use crate::kernel::WaitCalls;
 use crate::output::{Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock};
-use crate::run::{Colour, Config, Format, OutputTo, complain};
+use crate::run::{Colour, Config, Format, OutputTo, SnapshotFile, complain};
 use judging::{JudgingFlags, seconds};
 use sets::{env_change, parse_calls, parse_signals, parse_statuses, pids};
 
@@ -28,6 +28,7 @@ Examples:
   wait4-strace -o trace.log -- ./run   the lines to a file
   wait4-strace --strace -- ./run       exactly strace's lines
   wait4-strace --fail-on error -- ./ci exit with 120 if a status was lost
+  wait4-strace --snapshot f.snap -- ci exit with 121 if it does otherwise
   wait4-strace --explain stolen-child  what a finding means";
 
 /// See how a program waits for its children, and what is wrong with it: every
@@ -64,6 +65,7 @@ struct Flags {
     #[arg(
         long = "no-follow",
         conflicts_with = "follow",
+        hide_short_help = true,
         help_heading = "What to trace"
     )]
     no_follow: bool,
@@ -72,6 +74,7 @@ struct Flags {
         short = 'E',
         long = "env",
         value_name = "VAR",
+        hide_short_help = true,
         help_heading = "What to trace"
     )]
     env: Vec<OsString>,
@@ -213,6 +216,17 @@ struct Flags {
 
     #[command(flatten)]
     judging: JudgingFlags,
+    /// Exit with 121 if the run is not as FILE has it
+    #[arg(long, value_name = "FILE", help_heading = "What is wrong")]
+    snapshot: Option<PathBuf>,
+    /// Write the snapshot
+    #[arg(
+        long,
+        requires = "snapshot",
+        hide_short_help = true,
+        help_heading = "What is wrong"
+    )]
+    update: bool,
     /// End the trace after so many seconds, and report
     #[arg(
         long,
@@ -334,6 +348,18 @@ impl Flags {
         Ok(())
     }
 
+    /// What goes with a snapshot, and what does not.
+    fn check_snapshot(&self) -> Result<(), String> {
+        let (flag, why) = match self.snapshot {
+            Some(_) if self.strace => ("--strace", "has no findings"),
+            Some(_) if self.no_follow => ("--no-follow", "sees one process alone"),
+            _ => return Ok(()),
+        };
+        Err(format!(
+            "a snapshot is of all processes and findings, and {flag} {why}: choose one"
+        ))
+    }
+
     /// What the flags mean.
     fn mean(self) -> Result<Config, String> {
         let attach = pids(&self.attach)?;
@@ -373,6 +399,7 @@ impl Flags {
         let duration = duration.map_err(|why| format!("--duration: {why}"))?;
         let output = self.output_to()?;
         self.check_json(&output)?;
+        self.check_snapshot()?;
         if output != OutputTo::Stderr && attach.is_empty() {
             // As strace does: with the lines in a file, standard error is the
             // command's alone.
@@ -399,6 +426,10 @@ impl Flags {
             judging: (!self.strace).then_some(judging),
             duration,
             record: self.record,
+            snapshot: self.snapshot.map(|path| SnapshotFile {
+                path,
+                update: self.update,
+            }),
         })
     }
 

@@ -40,8 +40,19 @@ pub struct Config {
     pub judging: Option<Judging>,
     /// Where the events are written as JSON lines, beside the output.
     pub record: Option<PathBuf>,
+    /// The snapshot that the run is compared with.
+    pub snapshot: Option<SnapshotFile>,
     /// How long the trace lasts at most.
     pub duration: Option<Duration>,
+}
+
+/// A snapshot that is kept (`--snapshot`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotFile {
+    /// Where.
+    pub path: PathBuf,
+    /// Write it, instead of comparing with it.
+    pub update: bool,
 }
 
 /// What the lines are.
@@ -96,6 +107,13 @@ pub enum Colour {
     Always,
     /// Never.
     Never,
+}
+
+impl Config {
+    /// Whether what happens is told whole, and not just for lines of text.
+    pub(super) fn is_whole(&self) -> bool {
+        self.format == Format::Json || self.record.is_some() || self.snapshot.is_some()
+    }
 }
 
 impl Colour {

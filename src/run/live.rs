@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
         // Words that are wrong are told before anybody is traced. A child that
         // is not followed would be under the filter with nobody to answer it.
         let filtered = config.seccomp && config.follow;
-        let judged = config.judging.is_some();
+        let judged = config.judging.is_some() || config.is_whole();
         let filter = filtered.then(|| Filter::new(wanted(config), judged));
         let program = match &config.command {
             Some(command) => Some(command.program(filter)?),
@@ -302,15 +302,15 @@ impl<'a> Run<'a> {
                 return Exit::Failed;
             }
         };
-        match (end, &self.config.command) {
-            (Some(RootEnd::NeverRan(report)), Some(command)) => {
+        match (end, &self.config.command, fails) {
+            (Some(RootEnd::NeverRan(report)), Some(command), _) => {
                 let (sentence, exit) = command.explain(report);
                 complain(&sentence);
                 exit
             }
             _ if self.refused => Exit::Failed,
-            _ if fails => Exit::Findings,
-            (Some(RootEnd::Ended(status)), _) => match status.decode() {
+            (_, _, Some(exit)) => exit,
+            (Some(RootEnd::Ended(status)), ..) => match status.decode() {
                 Status::Signaled { signal, .. } => Exit::Signal(signal.raw()),
                 Status::Exited(code) => Exit::Code(code),
                 _ => Exit::Failed,
@@ -324,10 +324,11 @@ impl<'a> Run<'a> {
 
 /// What the tracer must read for the lines that are wanted.
 fn settings(config: &Config) -> Settings {
-    let annotated = config.text.style == Style::Annotated;
+    let whole = config.is_whole();
+    let annotated = whole || config.text.style == Style::Annotated;
     Settings {
         capture: Capture {
-            siginfo: config.text.signals.0 != 0,
+            siginfo: whole || config.text.signals.0 != 0,
             images: annotated || config.text.pids == Pids::Names,
             peers: config.text.pids == Pids::Names,
             fds: match config.decode_fds {
@@ -339,7 +340,7 @@ fn settings(config: &Config) -> Settings {
             // The signal frames of x86 are those we can read.
             fates: annotated && cfg!(any(target_arch = "x86_64", target_arch = "x86")),
             kinship: annotated,
-            rules: config.judging.is_some(),
+            rules: whole || config.judging.is_some(),
         },
         follow: config.follow,
         wanted: wanted(config),
@@ -347,9 +348,10 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-/// The waits that must stop: rules need them all, whichever are shown.
+/// The waits that must stop: rules and records need them all, whichever are
+/// shown.
 fn wanted(config: &Config) -> WaitCalls {
-    if config.judging.is_some() {
+    if config.judging.is_some() || config.is_whole() {
         WaitCalls::ALL
     } else {
         config.calls

@@ -1,6 +1,7 @@
 //! The run: joins what makes events, the ledger, the rules and the outputs.
 
 mod config;
+mod golden;
 mod live;
 mod open;
 mod replay;
@@ -9,7 +10,7 @@ mod verdicts;
 
 use std::io::{self, Write};
 
-pub use config::{Colour, Config, Format, Judging, OutputTo};
+pub use config::{Colour, Config, Format, Judging, OutputTo, SnapshotFile};
 
 use crate::exit::Exit;
 

@@ -4,9 +4,11 @@
 use std::io::{self, Write};
 
 use super::config::{Config, Format, OutputTo};
+use super::golden::Golden;
 use super::open::{file, open};
 use super::verdicts::Verdicts;
 use crate::event::{Event, EventKind, Moment, Origin, Question};
+use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::output::{
     Clock, Conclusion, Destination, Json, Messages, Output, Sink, Styles, Target, Text, TextOptions,
@@ -17,9 +19,12 @@ use crate::pipe::PipeCommand;
 pub(super) struct Session {
     pub(super) ledger: Ledger,
     pub(super) verdicts: Option<Verdicts>,
+    golden: Option<Golden>,
     outputs: Vec<Box<dyn Output>>,
     /// The command that the lines are piped to.
     pipe: Option<PipeCommand>,
+    /// Those of standard error.
+    styles: Styles,
     /// Standard error is a stream of JSON lines.
     speaks_json: bool,
 }
@@ -36,6 +41,7 @@ impl Session {
                 .map_err(|error| format!("cannot write to {} (--record): {error}", path.display()))
         });
         let recording = recording.transpose()?;
+        let golden = config.snapshot.as_ref().map(Golden::open).transpose()?;
         let mut pipe = None;
         let target = open(&config.output, &mut pipe)?;
         let coloured = config.colour.wanted();
@@ -51,8 +57,10 @@ impl Session {
         Ok(Session {
             ledger: Ledger::new(),
             verdicts: verdicts.transpose()?,
+            golden,
             outputs,
             pipe,
+            styles: styles(coloured),
             speaks_json: speaks_json(config),
         })
     }
@@ -67,6 +75,9 @@ impl Session {
             }
             for output in &mut self.outputs {
                 output.event(&event, &self.ledger);
+            }
+            if let Some(golden) = &mut self.golden {
+                golden.event(&event, &self.ledger);
             }
             if let (EventKind::Over, Some(verdicts)) = (&event.kind, &mut self.verdicts) {
                 verdicts.close();
@@ -142,11 +153,11 @@ impl Session {
     }
 
     /// Write the rest, and the report if the trace is one of a program that
-    /// ran. Returns whether a finding fails the run.
+    /// ran. Returns what fails the run, if something does.
     ///
     /// # Errors
     /// A sentence on what could not be written.
-    pub(super) fn finish(mut self, has_run: bool) -> Result<bool, String> {
+    pub(super) fn finish(mut self, has_run: bool) -> Result<Option<Exit>, String> {
         let verdicts = self.verdicts.take().filter(|_| has_run);
         let findings = verdicts.as_ref().map(Verdicts::findings);
         let findings = findings.unwrap_or_default();
@@ -168,10 +179,18 @@ impl Session {
             .and(piped)
             .map_err(|error| format!("cannot write the output: {error}"))?;
         let told = verdicts.map(|verdicts| verdicts.report(&findings, &self.ledger));
-        let fails = told.transpose();
-        fails
-            .map(Option::unwrap_or_default)
-            .map_err(|error| format!("cannot write the report: {error}"))
+        let fails = told
+            .transpose()
+            .map_err(|error| format!("cannot write the report: {error}"))?;
+        let golden = self.golden.filter(|_| has_run);
+        let differs = golden.map(|golden| golden.finish(&findings, &self.styles));
+        let differs = differs.transpose()?.unwrap_or_default();
+        if !differs.is_empty() {
+            // Lost lines are no reason to end; the status tells.
+            let _ = io::stderr().write_all(differs.as_bytes());
+            return Ok(Some(Exit::Differs));
+        }
+        Ok(fails.unwrap_or_default().then_some(Exit::Findings))
     }
 }
 
