@@ -12,6 +12,7 @@
 //! * [`event`]: what happened, as owned data
 //! * [`ledger`]: who is whose child, who reaped whom, and which pid means whom
 //! * [`rules`]: what is wrong
+//! * [`wire`]: the types of the JSON lines
 //! * [`read`]: records of a trace, back into events
 //! * [`output`]: what the user sees
 //! * [`run`]: the loop that joins them; `cli`: the flags; [`command`]: what is
@@ -32,3 +33,4 @@ pub mod rules;
 pub mod run;
 mod sys;
 mod tracer;
+pub mod wire;

@@ -119,6 +119,50 @@ fn the_report_goes_to_a_file_if_one_is_named() {
 }
 
 #[test]
+fn github_gets_an_annotation_a_finding() {
+    let outcome = judged(&["--report", "github", "--fail-on", "error"], STOLEN);
+    assert_eq!(outcome.status, 120);
+    let lines: Vec<&str> = outcome.stderr.lines().collect();
+    let [command, summary] = lines[..] else {
+        panic!("{outcome:?}");
+    };
+    assert!(command.starts_with("::error title=stolen-child%3A fixture::fixture["));
+    assert!(command.contains("%0A  = help: "), "{command}");
+    assert!(summary.starts_with("wait4-strace: ") && summary.ends_with("; 1 error"));
+    // Colours would be shown as they are.
+    let coloured = judged(&["--report", "github", "--color", "always"], STOLEN);
+    assert!(!coloured.stderr.contains('\x1b'), "{coloured:?}");
+    let clean = judged(&["--report=github"], "not_stolen_child_loop_to_the_end");
+    assert!(!clean.stderr.contains("::"), "{clean:?}");
+}
+
+#[test]
+fn gitlab_gets_a_file_whose_fingerprints_last() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("gl-code-quality-report.json");
+    let flags = [
+        "--report",
+        "gitlab",
+        "--report-file",
+        path.to_str().unwrap(),
+    ];
+    let entries = |name| -> Vec<serde_json::Value> {
+        let outcome = judged(&flags, name);
+        assert_eq!(outcome.stderr, "");
+        serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap()
+    };
+    let (first, second) = (entries(STOLEN), entries(STOLEN));
+    let [entry] = &first[..] else {
+        panic!("{first:?}");
+    };
+    assert_eq!(entry["check_name"], "stolen-child");
+    assert_eq!(entry["fingerprint"], second[0]["fingerprint"]);
+    let file = entry["location"]["path"].as_str().unwrap();
+    assert!(file.ends_with("examples/fixture"), "{entry}");
+    assert!(entries("not_stolen_child_loop_to_the_end").is_empty());
+}
+
+#[test]
 fn words_that_mean_nothing_get_the_nearest_right_one() {
     for (flags, answer) in [
         (["--fail-on", "eror"], "there is no rule \"eror\""),

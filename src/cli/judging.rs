@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 
 use super::sets::{nearest, parse_signals};
 use crate::kernel::Signal;
+use crate::output::ReportForm;
 use crate::rules::{Expected, FailOn, Policy, RULES, RuleId, Severity, Suppressions, Thresholds};
 use crate::run::Judging;
 
@@ -64,6 +65,10 @@ enum Form {
     /// For people
     #[default]
     Text,
+    /// Annotations of GitHub Actions
+    Github,
+    /// A Code Quality report of GitLab
+    Gitlab,
     /// No report
     None,
 }
@@ -119,6 +124,11 @@ impl JudgingFlags {
             expected,
             policy,
             silent: self.report == Form::None,
+            form: match self.report {
+                Form::Text | Form::None => ReportForm::Text,
+                Form::Github => ReportForm::Github,
+                Form::Gitlab => ReportForm::Gitlab,
+            },
             quiet: quiet > 0,
             file: self.report_file.clone(),
         })

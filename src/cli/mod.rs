@@ -17,7 +17,7 @@ use crate::command::CommandLine;
 use crate::exit::Exit;
 use crate::kernel::WaitCalls;
 use crate::output::{Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock};
-use crate::run::{Colour, Config, OutputTo, complain};
+use crate::run::{Colour, Config, Format, OutputTo, complain};
 use judging::{JudgingFlags, seconds};
 use sets::{env_change, parse_calls, parse_signals, parse_statuses, pids};
 
@@ -37,7 +37,8 @@ Examples:
     name = "wait4-strace",
     version,
     override_usage = "wait4-strace [OPTIONS] [--] COMMAND [ARG]...\n       \
-                      wait4-strace [OPTIONS] -p PID[,PID]...",
+                      wait4-strace [OPTIONS] -p PID[,PID]...\n       \
+                      wait4-strace [OPTIONS] --read FILE",
     after_help = EXAMPLES,
     max_term_width = 100
 )]
@@ -79,6 +80,7 @@ struct Flags {
         short = 'u',
         long = "user",
         value_name = "USER",
+        hide_short_help = true,
         help_heading = "What to trace"
     )]
     user: Option<String>,
@@ -94,6 +96,11 @@ struct Flags {
           default_value = "auto", default_missing_value = "auto", hide_short_help = true,
           help_heading = "What to trace")]
     seccomp: Seccomp,
+
+    /// Read a record: JSON lines, or a log of strace's
+    #[arg(long, value_name = "FILE", help_heading = "What to trace",
+          conflicts_with_all = ["command", "attach"])]
+    read: Option<PathBuf>,
 
     /// Choose what is shown: trace=…, signal=…, status=…
     #[arg(short = 'e', value_name = "EXPR", help_heading = "What to show")]
@@ -152,6 +159,24 @@ struct Flags {
         help_heading = "How to show it"
     )]
     output: Option<OsString>,
+    /// text, or json: an object a line
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_default_value = true,
+        hide_possible_values = true,
+        help_heading = "How to show it"
+    )]
+    format: Lines,
+    /// Write the JSON lines to a file, beside the output
+    #[arg(
+        long,
+        value_name = "FILE",
+        hide_short_help = true,
+        help_heading = "How to show it"
+    )]
+    record: Option<PathBuf>,
     /// Exactly strace's lines, and nothing else
     #[arg(long = "strace", help_heading = "How to show it")]
     strace: bool,
@@ -197,9 +222,24 @@ struct Flags {
         help_heading = "What to trace"
     )]
     duration: Option<String>,
-    /// Write the events down as they are; the format is not settled
-    #[arg(long, value_name = "FILE", hide = true)]
-    record: Option<PathBuf>,
+}
+
+/// What the lines are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Lines {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+impl From<Lines> for Format {
+    fn from(lines: Lines) -> Format {
+        match lines {
+            Lines::Text => Format::Text,
+            Lines::Json => Format::Json,
+        }
+    }
 }
 
 /// When to use colours; files never have any.
@@ -277,10 +317,27 @@ impl Flags {
         Flags::from_arg_matches(&matches)
     }
 
+    /// What goes with JSON lines, and what does not.
+    fn check_json(&self, output: &OutputTo) -> Result<(), String> {
+        if self.format != Lines::Json {
+            return Ok(());
+        }
+        if self.strace {
+            return Err("--strace and --format json are two forms of the lines: choose one".into());
+        }
+        if matches!(output, OutputTo::PerTask(_)) {
+            return Err(
+                "--format json goes to one file: its lines name their task, and -ff means nothing"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
     /// What the flags mean.
     fn mean(self) -> Result<Config, String> {
         let attach = pids(&self.attach)?;
-        if attach.is_empty() && self.command.is_empty() {
+        if attach.is_empty() && self.command.is_empty() && self.read.is_none() {
             return Err(
                 "there is nothing to trace: name a COMMAND, or processes with -p; \
                         see wait4-strace --help"
@@ -315,6 +372,7 @@ impl Flags {
         let duration = self.duration.as_deref().map(seconds).transpose();
         let duration = duration.map_err(|why| format!("--duration: {why}"))?;
         let output = self.output_to()?;
+        self.check_json(&output)?;
         if output != OutputTo::Stderr && attach.is_empty() {
             // As strace does: with the lines in a file, standard error is the
             // command's alone.
@@ -326,6 +384,8 @@ impl Flags {
             user: self.user,
         });
         Ok(Config {
+            read: self.read,
+            format: self.format.into(),
             command,
             attach,
             follow: !self.no_follow,

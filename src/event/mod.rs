@@ -6,9 +6,8 @@
 
 mod name;
 mod observed;
+mod origin;
 mod wait;
-
-use serde::{Deserialize, Serialize};
 
 use std::sync::Arc;
 
@@ -18,10 +17,11 @@ pub use name::{Comm, escape, escape_controls};
 pub use observed::{
     Corpse, DeadLeader, Observation, Owner, PipeSide, Question, SigchldAction, Stuck, StuckIn,
 };
+pub use origin::Origin;
 pub use wait::{Fetched, Named, TargetName, WaitEntry, WaitExit};
 
 /// Nanoseconds of the monotonic clock since the trace began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub u64);
 
 impl Moment {
@@ -36,7 +36,7 @@ impl Moment {
 ///
 /// That order is not causal: the kernel hands out stops that are ready at the
 /// same time in the order of its list, not in that of their making.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Event {
     /// Counts from 1.
     pub seq: u64,
@@ -51,7 +51,7 @@ pub struct Event {
 }
 
 /// The kinds of events.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 #[expect(
     clippy::large_enum_variant,
@@ -147,7 +147,7 @@ pub enum EventKind {
 }
 
 /// A child that its parent had before the attach.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Kin {
     /// Its pid.
     pub child: Tgid,
@@ -160,7 +160,7 @@ pub struct Kin {
 }
 
 /// A task that came under trace without a fork that we saw.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Found {
     /// The real parent of its process.
     pub parent: Option<Tgid>,
@@ -175,7 +175,7 @@ pub struct Found {
 }
 
 /// A new process or thread.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Created {
     /// Its tid; for a process its pid.
     pub child: Tid,
@@ -191,7 +191,7 @@ pub struct Created {
 }
 
 /// How a task was created, as the kernel's events tell it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// `fork`, or a clone that sends SIGCHLD.
     Fork,
@@ -204,7 +204,7 @@ pub enum How {
 }
 
 /// What a process executes; made once an exec and shared from then on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
     /// The kernel's name for it, 15 bytes at most.
     pub comm: Comm,
@@ -215,7 +215,7 @@ pub struct Image {
 }
 
 /// The pids of a process that lives in another pid namespace than the tracer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NsPids {
     /// Inode of its own, innermost namespace; 0 where it could not be read.
     pub inode: u64,

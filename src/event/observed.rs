@@ -1,12 +1,10 @@
 //! What the tracer looked up in `/proc` because a rule may need it.
 
-use serde::{Deserialize, Serialize};
-
 use crate::event::Comm;
 use crate::kernel::{SigactionHead, Tgid, Tid};
 
 /// What happens to a process when a child of it dies, as far as signals go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SigchldAction {
     /// `SIG_DFL`
     Default,
@@ -55,7 +53,7 @@ impl SigchldAction {
 }
 
 /// What `/proc` said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Observation {
     /// Of a child that died a while ago and was not reaped as far as we know.
@@ -95,7 +93,7 @@ pub enum Question {
 }
 
 /// A dead child, as `/proc` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corpse {
     /// The child.
     pub child: Tgid,
@@ -104,7 +102,7 @@ pub struct Corpse {
 }
 
 /// The parent of a zombie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// Who it is now.
     pub parent: Tgid,
@@ -120,7 +118,7 @@ pub struct Owner {
 }
 
 /// A child that a blocked wait waits for, and what it does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stuck {
     /// The child.
     pub child: Tgid,
@@ -129,7 +127,7 @@ pub struct Stuck {
 }
 
 /// What a thread is blocked in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StuckIn {
     /// Something that no rule is about.
     Other,
@@ -150,7 +148,7 @@ pub enum StuckIn {
 }
 
 /// A descriptor of the other end of a pipe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PipeSide {
     /// Whose.
     pub tgid: Tgid,
@@ -161,7 +159,7 @@ pub struct PipeSide {
 }
 
 /// A process whose leading thread has ended by exit(2) while others live on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadLeader {
     /// A thread that lives.
     pub living: Tid,

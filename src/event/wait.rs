@@ -1,14 +1,12 @@
 //! Wait calls as they were given and as they ended.
 
-use serde::{Deserialize, Serialize};
-
 use super::{Comm, Moment};
 use crate::kernel::{
     Abi, Errno, IdType, NsPid, Rusage, SigInfo, Tgid, WaitCall, WaitOptions, WaitStatus,
 };
 
 /// Something that lay in a tracee's memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fetched<T> {
     /// The pointer was NULL.
     Null,
@@ -44,7 +42,7 @@ impl<T> Fetched<T> {
 }
 
 /// Whom a wait call names, by the words it was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
     /// wait4 and waitpid: a pid, a negated group, 0 or -1.
     Pid(i32),
@@ -65,7 +63,7 @@ impl Named {
 }
 
 /// The arguments of a wait call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitEntry {
     /// Which call.
     pub call: WaitCall,
@@ -88,7 +86,7 @@ pub struct WaitEntry {
 }
 
 /// What stands behind the pid or descriptor that a wait names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetName {
     /// The process's name (`-Y`).
     Comm(Comm),
@@ -99,7 +97,7 @@ pub enum TargetName {
 }
 
 /// The result of a wait call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitExit {
     /// What the call was given.
     pub entry: WaitEntry,

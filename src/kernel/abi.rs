@@ -3,10 +3,8 @@
 //! An ABI is data, chosen at each stop, and not the machine's architecture:
 //! 64-bit code may call through `int $0x80`.
 
-use serde::{Deserialize, Serialize};
-
 /// A system call ABI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names of the architectures")]
 pub enum Abi {
     X86_64,
@@ -18,7 +16,7 @@ pub enum Abi {
 }
 
 /// A call of the wait family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WaitCall {
     /// `wait4(pid, wstatus, options, rusage)`
     Wait4,

@@ -1,11 +1,9 @@
 //! Errors of system calls, those that the kernel keeps to itself included.
 
-use serde::{Deserialize, Serialize};
-
 use std::fmt;
 
 /// An errno; any number kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Errno(i32);
 
 #[expect(missing_docs, reason = "the constants of errno(3), without their E")]

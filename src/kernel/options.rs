@@ -1,12 +1,10 @@
 //! The option bits of the wait family (`include/uapi/linux/wait.h`).
 
-use serde::{Deserialize, Serialize};
-
 use std::fmt;
 use std::str::FromStr;
 
 /// Wait options; bits without a name are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WaitOptions(u32);
 
 /// In the order in which strace prints them.
@@ -49,6 +47,14 @@ impl WaitOptions {
     #[must_use]
     pub const fn raw(self) -> u32 {
         self.0
+    }
+
+    /// The names of the bits that have one.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let set = NAMES
+            .into_iter()
+            .filter(move |(option, _)| self.contains(*option));
+        set.map(|(_, name)| name)
     }
 
     /// Whether all bits of `other` are set.

@@ -1,12 +1,10 @@
 //! `struct rusage` (`man 2 getrusage`).
 
-use serde::{Deserialize, Serialize};
-
 use super::RusageLayout;
 use super::bytes::{i32_at, i64_at, u32_at};
 
 /// A span of CPU time, as the kernel gives it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeVal {
     /// Seconds.
     pub sec: i64,
@@ -16,7 +14,7 @@ pub struct TimeVal {
 
 /// What a child, and the children that it reaped, used. Fields that Linux does
 /// not maintain are kept as they lie in memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields of getrusage(2), without ru_")]
 pub struct Rusage {
     pub utime: TimeVal,

@@ -1,7 +1,5 @@
 //! `siginfo_t`: what a signal or waitid says of its cause.
 
-use serde::{Deserialize, Serialize};
-
 use std::fmt::{self, Write};
 
 use super::bytes::{i32_at, i64_at, u32_at};
@@ -10,7 +8,7 @@ use super::{Errno, NsPid, SiginfoLayout, Signal, WaitStatus};
 use super::{audit_arch, si_code, syscall_names};
 
 /// A siginfo.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SigInfo {
     /// `si_signo`; 0 is waitid's "nothing to report".
     pub signo: Signal,
@@ -23,7 +21,7 @@ pub struct SigInfo {
 }
 
 /// The members of the union (`man 2 sigaction`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the members of siginfo_t, without si_")]
 pub enum Fields {
     /// Sent by `kill` or `tgkill`.
@@ -57,7 +55,7 @@ pub enum Fields {
 }
 
 /// What a fault's siginfo holds beside the address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the members of siginfo_t, without si_")]
 pub enum FaultDetail {
     /// Nothing.
@@ -71,7 +69,7 @@ pub enum FaultDetail {
 }
 
 /// A `sigval`: an int or a pointer, as its sender meant it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value(pub u64);
 
 /// Byte offsets of a layout.
@@ -150,6 +148,12 @@ impl SigInfo {
             _ => return None,
         };
         Some((pid, WaitStatus::from_raw(word)))
+    }
+
+    /// The name of `si_code`, if it has one.
+    #[must_use]
+    pub fn code_name(&self) -> Option<&'static str> {
+        si_code::name(self.signo, self.code)
     }
 
     /// Print as strace does, but pids by `pid`: it may add who they are.

@@ -1,11 +1,9 @@
 //! Signals, real-time ones and impossible ones included.
 
-use serde::{Deserialize, Serialize};
-
 use std::fmt;
 
 /// A signal number; any number kept. Numbers are those of x86, arm and riscv.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Signal(i32);
 
 /// The first real-time signal of the kernel. glibc keeps two to itself.

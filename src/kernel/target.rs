@@ -1,15 +1,13 @@
 //! Whom a wait call waits for: wait4's pid, waitid's id type and id
 //! (`man 2 wait`).
 
-use serde::{Deserialize, Serialize};
-
 use std::fmt;
 use std::str::FromStr;
 
 use super::NsPid;
 
 /// `idtype_t`, any number kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IdType(u32);
 
 impl IdType {

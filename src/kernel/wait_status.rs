@@ -1,13 +1,11 @@
 //! The status word of wait4 and waitpid (`man 2 wait`).
 
-use serde::{Deserialize, Serialize};
-
 use std::fmt;
 
 use super::{PtraceEvent, Signal};
 
 /// A wait status, kept as the raw word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WaitStatus(i32);
 
 /// What a status word says.

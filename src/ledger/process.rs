@@ -126,6 +126,13 @@ impl Process {
         self.busy.blocked_threads = 0;
     }
 
+    /// Its pid in its own pid namespace, where that is not the tracer's.
+    #[must_use]
+    pub fn ns_pid(&self) -> Option<i32> {
+        let innermost = self.ns.as_ref()?.chain.last()?;
+        Some(innermost.raw())
+    }
+
     /// Whether it has ended and nobody reaped it, as far as we know.
     #[must_use]
     pub fn is_zombie(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::Output;
 use super::notes;
 use super::text::Text;
 use super::words;

@@ -1,5 +1,6 @@
 //! What the user sees, made from events and the ledger alone.
 
+mod json;
 mod lanes;
 mod line;
 mod lives;
@@ -15,10 +16,11 @@ mod styles;
 mod text;
 mod words;
 
+pub use json::{Json, Messages};
 pub use lanes::{Opener, Target};
 pub use options::{Pids, Shown, SignalSet, Style, TextOptions};
 pub(crate) use report::plural;
-pub use report::{Report, warning};
+pub use report::{Report, ReportForm, warning};
 pub use sink::{Destination, Sink};
 pub use snapshot::{Snapshot, diff};
 pub use stamps::{Clock, Stamps, WallClock};
@@ -27,11 +29,16 @@ pub use text::Text;
 
 use crate::event::{Event, Moment};
 use crate::ledger::Ledger;
+use crate::rules::Finding;
 
 /// Something that events are shown by.
 pub trait Output {
     /// Take an event, after the ledger has.
     fn event(&mut self, event: &Event, ledger: &Ledger);
+
+    /// Tell the user something that is no event, in a sentence. One output of
+    /// a trace does.
+    fn message(&mut self, text: &str);
 
     /// Time has passed: show what was kept back, write what was buffered.
     fn tick(&mut self, now: Moment, ledger: &Ledger);
@@ -43,5 +50,19 @@ pub trait Output {
     ///
     /// # Errors
     /// The first error that any write met; nothing was written after it.
-    fn finish(&mut self, ledger: &Ledger) -> std::io::Result<()>;
+    fn finish(&mut self, end: &Conclusion<'_>) -> std::io::Result<()>;
+}
+
+/// What is known when a trace is over.
+#[derive(Clone, Copy, Debug)]
+pub struct Conclusion<'a> {
+    /// Who was who.
+    pub ledger: &'a Ledger,
+    /// What was found.
+    pub findings: &'a [Finding],
+    /// How many zombies nobody reaped while their parent lived on, if that was
+    /// judged.
+    pub left: Option<u64>,
+    /// What was out of sight, a clause each.
+    pub unseen: &'a [String],
 }

@@ -24,8 +24,13 @@ pub(super) struct Run {
 }
 
 impl Run {
+    /// When a count of it is to be shown, if there is one.
+    fn due(&self) -> Moment {
+        Moment(self.shown.0.saturating_add(AT_LEAST_EVERY))
+    }
+
     fn is_due(&self, now: Moment) -> bool {
-        self.count > 0 && now.since(self.shown) >= AT_LEAST_EVERY
+        self.count > 0 && now >= self.due()
     }
 }
 
@@ -33,6 +38,8 @@ impl Run {
 #[derive(Debug, Default)]
 pub(super) struct Polls {
     runs: HashMap<Tid, Run>,
+    /// Nothing is due before.
+    next: Moment,
 }
 
 impl Polls {
@@ -44,6 +51,9 @@ impl Polls {
         let same = run.last.entry == exit.entry && run.result == exit.result;
         if !same || !exit.found_nothing() {
             return false;
+        }
+        if run.count == 0 {
+            self.next = self.next.min(run.due());
         }
         run.count += 1;
         run.at = at;
@@ -69,15 +79,18 @@ impl Polls {
         self.runs.remove(&tid).filter(|run| run.count > 0)
     }
 
-    /// Whether a thread's count is due.
-    pub(super) fn is_due(&self, tid: Tid, now: Moment) -> bool {
-        self.runs.get(&tid).is_some_and(|run| run.is_due(now))
-    }
-
-    /// The threads whose count is due.
-    pub(super) fn due(&self, now: Moment) -> Vec<Tid> {
+    /// The threads whose count is due, in the order of their ids.
+    pub(super) fn due(&mut self, now: Moment) -> Vec<Tid> {
+        if now < self.next {
+            return Vec::new();
+        }
+        let waiting = self.runs.values().filter(|run| run.count > 0);
+        let later = waiting.map(Run::due).filter(|due| *due > now);
+        self.next = later.min().unwrap_or(Moment(u64::MAX));
         let due = self.runs.iter().filter(|(_, run)| run.is_due(now));
-        due.map(|(tid, _)| *tid).collect()
+        let mut due: Vec<Tid> = due.map(|(tid, _)| *tid).collect();
+        due.sort_unstable();
+        due
     }
 
     /// A run whose count is to be shown now; it goes on.
@@ -89,9 +102,11 @@ impl Polls {
         Some(shown)
     }
 
-    /// The threads that are in a run.
+    /// The threads that are in a run, in the order of their ids.
     pub(super) fn threads(&self) -> Vec<Tid> {
-        self.runs.keys().copied().collect()
+        let mut threads: Vec<Tid> = self.runs.keys().copied().collect();
+        threads.sort_unstable();
+        threads
     }
 
     /// Whether a count waits to be shown.

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io;
 
-use super::Output;
 use super::lanes::{Lanes, Target};
 use super::line::Line;
 use super::notes::{self, Interruption};
@@ -14,6 +13,7 @@ use super::sink::Sink;
 use super::stamps::{Clock, Stamper};
 use super::styles::Styles;
 use super::words::{self, Names};
+use super::{Conclusion, Output};
 use crate::event::{Comm, Event, EventKind, Moment, WaitEntry, WaitExit};
 use crate::kernel::{Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::Ledger;
@@ -55,6 +55,8 @@ impl std::fmt::Debug for Text {
 
 impl Output for Text {
     fn event(&mut self, event: &Event, ledger: &Ledger) {
+        // A tick may have come too late for it; so a recording shows the same.
+        self.due_polls(event.at, ledger);
         let is_poll = matches!(&event.kind, EventKind::WaitEntered(entry) if self.folds(entry))
             || matches!(&event.kind, EventKind::WaitEnded(exit) if self.folds(&exit.entry));
         if !is_poll {
@@ -64,12 +66,13 @@ impl Output for Text {
         self.lanes.settle(event.tid);
     }
 
+    fn message(&mut self, text: &str) {
+        self.lanes.message(&format!("wait4-strace: {text}"));
+        self.lanes.write_out();
+    }
+
     fn tick(&mut self, now: Moment, ledger: &Ledger) {
-        for tid in self.polls.due(now) {
-            if let Some(run) = self.polls.show(tid) {
-                self.poll_count(tid, &run, ledger);
-            }
-        }
+        self.due_polls(now, ledger);
         self.lanes.write_out();
     }
 
@@ -77,9 +80,9 @@ impl Output for Text {
         self.lanes.is_dirty() || self.polls.any()
     }
 
-    fn finish(&mut self, ledger: &Ledger) -> io::Result<()> {
+    fn finish(&mut self, end: &Conclusion<'_>) -> io::Result<()> {
         for tid in self.polls.threads() {
-            self.end_polls(tid, ledger);
+            self.end_polls(tid, end.ledger);
         }
         self.lanes.finish()
     }
@@ -106,12 +109,6 @@ impl Text {
             line: Line::default(),
             piece: String::new(),
         }
-    }
-
-    /// Write a message, as `wait4-strace: …` on standard error.
-    pub fn message(&mut self, text: &str) {
-        self.lanes.message(&format!("wait4-strace: {text}"));
-        self.lanes.write_out();
     }
 
     /// Whether births, execs and adoptions are told.
@@ -243,11 +240,7 @@ impl Text {
         };
         if self.folds(&exit.entry) {
             if self.polls.absorb(tid, event.at, exit) {
-                if self.polls.is_due(tid, event.at)
-                    && let Some(run) = self.polls.show(tid)
-                {
-                    self.poll_count(tid, &run, ledger);
-                }
+                self.due_polls(event.at, ledger);
                 return;
             }
             self.end_polls(tid, ledger);
@@ -368,6 +361,15 @@ impl Text {
     pub(super) fn end_polls(&mut self, tid: Tid, ledger: &Ledger) {
         if let Some(run) = self.polls.end(tid) {
             self.poll_count(tid, &run, ledger);
+        }
+    }
+
+    /// Show the counts that are due.
+    fn due_polls(&mut self, now: Moment, ledger: &Ledger) {
+        for tid in self.polls.due(now) {
+            if let Some(run) = self.polls.show(tid) {
+                self.poll_count(tid, &run, ledger);
+            }
         }
     }
 

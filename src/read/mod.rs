@@ -1,6 +1,14 @@
 //! Records of a trace, read back into events: one file or folder a format.
 
-use crate::event::Event;
+mod json;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::event::{Event, Origin};
+
+pub use json::JsonLines;
 
 /// A record of a trace, from its beginning on.
 pub trait Source {
@@ -10,6 +18,26 @@ pub trait Source {
     /// # Errors
     /// Where the record is broken. What came before was appended.
     fn read(&mut self, events: &mut Vec<Event>) -> Result<bool, Broken>;
+
+    /// What holds for the whole trace.
+    fn origin(&self) -> &Origin;
+
+    /// What the record lacks, a clause each; known when it is over.
+    fn lacks(&self) -> Vec<String>;
+}
+
+/// Open a record of any format that is known here; `-` is standard input.
+///
+/// # Errors
+/// Why it cannot be read, as a clause.
+pub fn open(path: &Path) -> Result<Box<dyn Source>, String> {
+    let input: Box<dyn Read> = if path.as_os_str() == "-" {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(path).map_err(|error| error.to_string())?)
+    };
+    let lines = JsonLines::open(input).map_err(|broken| broken.to_string())?;
+    Ok(Box::new(lines))
 }
 
 /// A place where a record cannot be understood.

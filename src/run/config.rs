@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::command::CommandLine;
 use crate::kernel::WaitCalls;
-use crate::output::TextOptions;
+use crate::output::{ReportForm, TextOptions};
 use crate::rules::{Expected, Policy, Thresholds};
 
 /// What to do.
@@ -24,6 +24,10 @@ pub struct Config {
     pub seccomp: bool,
     /// The calls to show.
     pub calls: WaitCalls,
+    /// A record to read instead of tracing anybody (`--read`).
+    pub read: Option<PathBuf>,
+    /// What the lines are.
+    pub format: Format,
     /// Where the lines go.
     pub output: OutputTo,
     /// How they look.
@@ -34,10 +38,20 @@ pub struct Config {
     pub colour: Colour,
     /// What is judged and how; `None` for strace's lines and nothing else.
     pub judging: Option<Judging>,
-    /// Where the events are written down.
+    /// Where the events are written as JSON lines, beside the output.
     pub record: Option<PathBuf>,
     /// How long the trace lasts at most.
     pub duration: Option<Duration>,
+}
+
+/// What the lines are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people, after strace's.
+    #[default]
+    Text,
+    /// An object each, for programs.
+    Json,
 }
 
 /// What is judged, and where the report goes.
@@ -51,6 +65,8 @@ pub struct Judging {
     pub policy: Policy,
     /// No report at all.
     pub silent: bool,
+    /// The report's form.
+    pub form: ReportForm,
     /// No last line.
     pub quiet: bool,
     /// The report's file; standard error if there is none.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::config::Judging;
 use super::open::file;
-use crate::event::{Event, EventKind, Fetched, Moment, Question};
+use crate::event::{Event, EventKind, Fetched, Moment, Origin, Question};
 use crate::ledger::Ledger;
-use crate::output::{Destination, Report, Sink, Styles, plural, warning};
+use crate::output::{Destination, Report, ReportForm, Sink, Styles, plural, warning};
 use crate::rules::{Finding, Judge};
 
 /// How long a judgement waits that needs every stop that is ready.
@@ -35,11 +35,23 @@ pub(super) struct Verdicts {
 
 impl Verdicts {
     /// Opens the report's file: better now than when there is a report.
-    pub(super) fn new(config: &Judging, styles: Styles, follows: bool) -> Result<Verdicts, String> {
+    pub(super) fn new(
+        config: &Judging,
+        styles: Styles,
+        origin: &Origin,
+    ) -> Result<Verdicts, String> {
         let file = config.file.as_deref().map(report_file).transpose()?;
+        let follows = origin.follows;
         let mut unseen = Vec::new();
         if !follows {
             unseen.push("children are not followed (--no-follow), no rule can judge".to_owned());
+        }
+        if !origin.sees_proc {
+            unseen.push(
+                "/proc shows another pid namespace; leaks, pipe deadlocks and leader-zombie are \
+                 out of reach"
+                    .to_owned(),
+            );
         }
         let judge = Judge::new(config.thresholds, config.expected.clone());
         Ok(Verdicts {
@@ -106,8 +118,8 @@ impl Verdicts {
     }
 
     /// Judge no more: the trace is over for the rules.
-    pub(super) fn close(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_closed, true)
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
     }
 
     /// Whether events are still judged.
@@ -116,7 +128,7 @@ impl Verdicts {
     }
 
     /// What was out of sight, and which rules that puts out of reach.
-    fn unseen(&self) -> Vec<String> {
+    pub(super) fn unseen(&self) -> Vec<String> {
         let mut unseen = self.unseen.clone();
         if self.kin > 0 {
             let many = plural(self.kin, "child", "children");
@@ -133,6 +145,17 @@ impl Verdicts {
         unseen
     }
 
+    /// What was found and is to be told.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let findings = self.judge.as_ref().map_or(&[][..], Judge::findings);
+        self.admitted(findings)
+    }
+
+    /// How many zombies were left, if that was judged.
+    pub(super) fn left(&self) -> Option<u64> {
+        self.judge.as_ref().map(Judge::zombies_left)
+    }
+
     fn admitted(&self, findings: &[Finding]) -> Vec<Finding> {
         let admitted = findings.iter().filter_map(|f| self.config.policy.admit(f));
         admitted.collect()
@@ -144,10 +167,20 @@ impl Verdicts {
         let judge = judge.map(|judge| judge.so_far(now, ledger));
         let findings = judge.as_ref().map_or(&[][..], Judge::findings);
         let left = judge.as_ref().map_or(0, Judge::zombies_left);
-        self.text(&self.admitted(findings), left, ledger, self.styles.clone())
+        let styles = self.styles.clone();
+        // Whoever asks for it is at a terminal, whatever reads the last one.
+        let form = ReportForm::Text;
+        self.formed(form, &self.admitted(findings), left, ledger, styles)
     }
 
-    fn text(&self, findings: &[Finding], left: u64, ledger: &Ledger, styles: Styles) -> String {
+    fn formed(
+        &self,
+        form: ReportForm,
+        findings: &[Finding],
+        left: u64,
+        ledger: &Ledger,
+        styles: Styles,
+    ) -> String {
         let report = Report {
             findings,
             left,
@@ -156,31 +189,34 @@ impl Verdicts {
             styles,
             summary: !self.config.quiet,
         };
-        report.text()
+        report.formed(form)
     }
 
-    /// Tell the report. Returns whether a finding fails the run.
+    /// Tell the report of these findings. Returns whether one fails the run.
     ///
     /// # Errors
     /// Those of the report's file or of standard error.
-    pub(super) fn report(mut self, ledger: &Ledger) -> io::Result<bool> {
-        let findings = self.judge.as_ref().map_or(&[][..], Judge::findings);
-        let left = self.judge.as_ref().map_or(0, Judge::zombies_left);
-        let findings = self.admitted(findings);
+    pub(super) fn report(mut self, findings: &[Finding], ledger: &Ledger) -> io::Result<bool> {
+        let left = self.left().unwrap_or(0);
         let fails = findings
             .iter()
             .any(|finding| self.config.policy.fails(finding));
         if self.config.silent {
             return Ok(fails);
         }
+        let form = self.config.form;
         if let Some(mut to) = self.file.take() {
-            to.push(
-                self.text(&findings, left, ledger, Styles::plain())
-                    .as_bytes(),
-            );
+            let text = self.formed(form, findings, left, ledger, Styles::plain());
+            to.push(text.as_bytes());
             to.finish()?;
         } else {
-            let text = self.text(&findings, left, ledger, self.styles.clone());
+            // A CI's parser wants no colours.
+            let styles = if form == ReportForm::Text {
+                self.styles.clone()
+            } else {
+                Styles::plain()
+            };
+            let text = self.formed(form, findings, left, ledger, styles);
             io::stderr().write_all(text.as_bytes())?;
         }
         Ok(fails)

@@ -68,6 +68,18 @@ pub fn traced<S: AsRef<OsStr>>(flags: &[&str], words: impl IntoIterator<Item = S
     command
 }
 
+/// The trace and the report of a recording that is read again.
+pub fn read_again(recording: &str) -> (String, String) {
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = |name| directory.path().join(name).display().to_string();
+    let (trace, report) = (path("trace"), path("report"));
+    let flags = ["--read", recording, "-o", &trace, "--report-file", &report];
+    let outcome = run(wait4_strace().args(flags));
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    let text = |path| std::fs::read_to_string(path).unwrap();
+    (text(trace), text(report))
+}
+
 /// Whether a program is installed. A test that needs one says so when it is
 /// passed over.
 pub fn have(program: &str) -> bool {

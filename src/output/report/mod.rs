@@ -1,6 +1,11 @@
-//! The report: what is wrong, in rustc's shape. Pure: findings in, text out.
+//! The report: what is wrong, in rustc's shape or in that of a CI. Pure:
+//! findings in, text out.
 
+mod github;
+mod gitlab;
 mod words;
+
+pub(super) use words::{advice, sentence};
 
 use std::fmt::{self, Write};
 
@@ -12,6 +17,18 @@ use crate::rules::{Deed, Evidence, Finding, Party, Severity, Victim};
 
 /// How much of a command line is shown.
 const MOST_OF_A_COMMAND: usize = 72;
+
+/// The report's forms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReportForm {
+    /// For people.
+    #[default]
+    Text,
+    /// Workflow commands of GitHub Actions.
+    Github,
+    /// A Code Quality report of GitLab.
+    Gitlab,
+}
 
 /// What is told when a trace is over, or so far.
 #[derive(Debug)]
@@ -31,24 +48,50 @@ pub struct Report<'a> {
 }
 
 impl Report<'_> {
+    /// The report in one of its forms.
+    #[must_use]
+    pub fn formed(&self, form: ReportForm) -> String {
+        match form {
+            ReportForm::Text => self.text(),
+            ReportForm::Github => self.github(),
+            ReportForm::Gitlab => self.gitlab(),
+        }
+    }
+
     /// The whole text; a clean run is one line.
     #[must_use]
     pub fn text(&self) -> String {
         let mut to = String::new();
+        for finding in self.sorted() {
+            let style = match finding.severity {
+                Severity::Error => self.styles.wrong,
+                Severity::Warning => self.styles.warned,
+                Severity::Info => self.styles.dim,
+            };
+            let head = format!("{}[{}]", finding.severity.name(), finding.rule.name());
+            let (head, sentence) = (style.style(head), words::sentence(finding));
+            // Writing to a String cannot fail.
+            let _ = writeln!(to, "{head}: {sentence}\n{}", self.rest(finding));
+        }
+        self.end(&mut to);
+        to
+    }
+
+    /// The findings, the most severe first.
+    fn sorted(&self) -> Vec<&Finding> {
         let mut sorted: Vec<&Finding> = self.findings.iter().collect();
         sorted.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.when.at));
-        for finding in sorted {
-            // Writing to a String cannot fail.
-            let _ = self.finding(&mut to, finding);
-            to.push('\n');
-        }
+        sorted
+    }
+
+    /// The lines after the findings.
+    fn end(&self, to: &mut String) {
         if !self.unseen.is_empty() {
             let _ = writeln!(to, "wait4-strace: partial view: {}", self.unseen.join("; "));
         }
         if self.summary {
             let _ = writeln!(to, "wait4-strace: {}", self.summary());
         }
-        to
     }
 
     /// `3 processes, 2 reaped, 0 zombies left; 1 error`
@@ -80,14 +123,15 @@ impl Report<'_> {
         )
     }
 
-    fn finding(&self, to: &mut String, finding: &Finding) -> fmt::Result {
-        let style = match finding.severity {
-            Severity::Error => self.styles.wrong,
-            Severity::Warning => self.styles.warned,
-            Severity::Info => self.styles.dim,
-        };
-        let head = format!("{}[{}]", finding.severity.name(), finding.rule.name());
-        writeln!(to, "{}: {}", style.style(head), words::sentence(finding))?;
+    /// The lines of a finding below its first.
+    fn rest(&self, finding: &Finding) -> String {
+        let mut to = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write_rest(&mut to, finding);
+        to
+    }
+
+    fn write_rest(&self, to: &mut String, finding: &Finding) -> fmt::Result {
         let dim = self.styles.dim;
         writeln!(to, "  parent  {}", Command(&finding.parent))?;
         for child in &finding.children {
@@ -329,7 +373,46 @@ impl fmt::Display for Waits<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::event::{Comm, Image};
+    use crate::kernel::Tgid;
+    use crate::ledger::Stamp;
+    use crate::rules::RuleId;
+
+    /// A finding about a process with this pid, name and arguments.
+    pub(super) fn finding_of(pid: i32, rule: RuleId, comm: &str, argv: &[&str]) -> Finding {
+        let image = Arc::new(Image {
+            comm: Comm::new(comm.as_bytes()),
+            argv: argv.iter().map(|word| word.as_bytes().to_vec()).collect(),
+            path: None,
+        });
+        let party = Party {
+            id: None,
+            tgid: Tgid::new(pid),
+            image,
+        };
+        Finding::new(rule, party, Stamp::default())
+    }
+
+    pub(super) fn finding(rule: RuleId, comm: &str) -> Finding {
+        finding_of(1, rule, comm, &[])
+    }
+
+    pub(super) fn report(findings: &[Finding]) -> Report<'_> {
+        Report {
+            findings,
+            counts: Counts {
+                processes: 0,
+                reaped: 0,
+            },
+            left: 0,
+            unseen: &[],
+            styles: Styles::plain(),
+            summary: true,
+        }
+    }
 
     #[test]
     fn a_command_line_can_be_pasted_and_cannot_move_the_cursor() {

@@ -7,7 +7,7 @@ use crate::kernel::{Errno, Signal};
 use crate::rules::{Facts, Finding, Form, Refusal, RuleId, Victim, refused_part};
 
 /// The sentence of a finding.
-pub(super) fn sentence(finding: &Finding) -> String {
+pub(in crate::output) fn sentence(finding: &Finding) -> String {
     let facts = &finding.facts;
     let parent = Parent(finding);
     let child = Children(finding);
@@ -263,7 +263,7 @@ fn refusal(facts: &Facts) -> String {
 }
 
 /// The advice of a finding.
-pub(super) fn advice(finding: &Finding) -> &'static str {
+pub(in crate::output) fn advice(finding: &Finding) -> &'static str {
     let form = finding.facts.form;
     match finding.rule {
         RuleId::ParentStopped => "continue the parent (SIGCONT); it is no bug of its waits",

@@ -1,0 +1,139 @@
+//! Events as JSON lines (`--format json`, `--record`).
+
+use std::io;
+
+use serde::Serialize;
+
+use super::report::{advice, sentence};
+use super::sink::Sink;
+use super::{Conclusion, Output};
+use crate::event::{Event, Moment, Origin};
+use crate::ledger::Ledger;
+use crate::rules::{self, Severity};
+use crate::wire::{self, Body, End, Finding, Line, Message};
+
+/// Where messages to the user go.
+#[derive(Debug)]
+pub enum Messages {
+    /// Nowhere: another output tells them.
+    Elsewhere,
+    /// To standard error.
+    To(Sink),
+    /// Into the lines, which go to standard error themselves.
+    InLines,
+}
+
+/// The JSON lines.
+#[derive(Debug)]
+pub struct Json {
+    sink: Sink,
+    /// A line that is made.
+    buffer: Vec<u8>,
+    messages: Messages,
+}
+
+impl Json {
+    /// Writes the first line.
+    #[must_use]
+    pub fn new(sink: Sink, messages: Messages, origin: &Origin) -> Json {
+        let mut json = Json {
+            sink,
+            buffer: Vec::new(),
+            messages,
+        };
+        json.line(&wire::start(origin));
+        json
+    }
+
+    fn line(&mut self, line: &impl Serialize) {
+        self.buffer.clear();
+        // Wire types hold nothing that JSON cannot, and a Vec takes all.
+        if serde_json::to_writer(&mut self.buffer, line).is_ok() {
+            self.buffer.push(b'\n');
+            self.sink.push(&self.buffer);
+        }
+    }
+
+    fn tell(&mut self, body: Body) {
+        self.line(&Line {
+            v: None,
+            seq: None,
+            body,
+        });
+    }
+}
+
+impl Output for Json {
+    fn event(&mut self, event: &Event, ledger: &Ledger) {
+        self.line(&wire::event(event, ledger));
+        self.sink.settle();
+    }
+
+    fn message(&mut self, text: &str) {
+        match &mut self.messages {
+            Messages::Elsewhere => {}
+            Messages::To(sink) => {
+                sink.push(format!("wait4-strace: {text}\n").as_bytes());
+                sink.write_out();
+            }
+            Messages::InLines => {
+                let text = text.to_owned();
+                self.tell(Body::Message(Message { text }));
+                self.sink.write_out();
+            }
+        }
+    }
+
+    fn tick(&mut self, _: Moment, _: &Ledger) {
+        self.sink.write_out();
+    }
+
+    fn wants_tick(&self) -> bool {
+        self.sink.is_dirty()
+    }
+
+    fn finish(&mut self, end: &Conclusion<'_>) -> io::Result<()> {
+        for finding in end.findings {
+            self.tell(Body::Finding(finding.into()));
+        }
+        self.tell(Body::End(end.into()));
+        self.sink.finish()
+    }
+}
+
+impl From<&rules::Finding> for Finding {
+    fn from(finding: &rules::Finding) -> Finding {
+        let children = finding.children.iter();
+        let evidence = finding.evidence.iter();
+        Finding {
+            rule: finding.rule.name().to_owned(),
+            severity: finding.severity.name().to_owned(),
+            pid: finding.parent.tgid.raw(),
+            comm: finding.parent.comm().into(),
+            children: children.map(|child| child.party.tgid.raw()).collect(),
+            count: finding.count,
+            message: sentence(finding),
+            help: advice(finding).to_owned(),
+            evidence: evidence.map(|line| line.when.seq).collect(),
+        }
+    }
+}
+
+impl From<&Conclusion<'_>> for End {
+    fn from(end: &Conclusion<'_>) -> End {
+        let count = |level: Severity| {
+            let all = end.findings.iter();
+            all.filter(|finding| finding.severity == level).count() as u64
+        };
+        let counts = end.ledger.counts();
+        End {
+            processes: counts.processes,
+            reaped: counts.reaped,
+            zombies: end.left,
+            errors: count(Severity::Error),
+            warnings: count(Severity::Warning),
+            infos: count(Severity::Info),
+            unseen: end.unseen.to_vec(),
+        }
+    }
+}

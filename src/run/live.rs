@@ -1,0 +1,377 @@
+//! A run with a tracer: what follows from its stops, and what signals to us
+//! mean.
+
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant, SystemTime};
+
+use nix::sys::signal::Signal as Sig;
+use nix::sys::utsname::{UtsName, uname};
+
+use super::complain;
+use super::config::{Config, OutputTo};
+use super::session::Session;
+use crate::event::{Event, Origin};
+use crate::exit::Exit;
+use crate::kernel::{Signal, Status, Tid, WaitCalls};
+use crate::output::{Pids, Style};
+use crate::sys::doorbell::{Arrived, Doorbell};
+use crate::sys::seccomp::Filter;
+use crate::sys::startup::Inherited;
+use crate::sys::streams;
+use crate::sys::syscall_info::kernel_is_new_enough;
+use crate::tracer::{Capture, FdNames, RootEnd, Settings, Step, Tracer};
+
+/// What is buffered is written at least this often; a line is never later
+/// than 100 ms.
+const FLUSH: Duration = Duration::from_millis(50);
+
+/// How long a command may take to end itself when its time is up.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Signals to us that we answer ourselves. SIGXFSZ, of a file that may not
+/// grow, must not end us: the write fails, and that is answered.
+const ANSWERED: [Sig; 9] = [
+    Sig::SIGUSR1,
+    Sig::SIGXFSZ,
+    Sig::SIGINT,
+    Sig::SIGQUIT,
+    Sig::SIGTERM,
+    Sig::SIGHUP,
+    Sig::SIGTSTP,
+    Sig::SIGTTIN,
+    Sig::SIGTTOU,
+];
+
+/// Trace as `config` says, to the end.
+pub(super) fn trace(config: &Config) -> Exit {
+    match Run::start(config) {
+        Ok(run) => run.trace(),
+        Err(failure) => {
+            if let Failure::Sentence(sentence) = failure {
+                complain(&sentence);
+            }
+            Exit::Failed
+        }
+    }
+}
+
+struct Run<'a> {
+    config: &'a Config,
+    tracer: Tracer,
+    session: Session,
+    /// A target was refused.
+    refused: bool,
+    /// The signal that made us detach.
+    ended_by: Option<Sig>,
+    killing: bool,
+    /// When the trace ends at the latest (`--duration`).
+    until: Option<Instant>,
+    /// That moment has passed, and the command was asked to end.
+    time_is_up: bool,
+}
+
+/// Why a run does not begin.
+enum Failure {
+    /// It is to be said.
+    Sentence(String),
+    /// Every target was refused, and each refusal was said.
+    Refused,
+}
+
+impl<T: Into<String>> From<T> for Failure {
+    fn from(sentence: T) -> Failure {
+        Failure::Sentence(sentence.into())
+    }
+}
+
+impl<'a> Run<'a> {
+    fn start(config: &'a Config) -> Result<Run<'a>, Failure> {
+        kernel_is_new_enough().map_err(|release| {
+            format!("Linux 5.3 or later is needed (PTRACE_GET_SYSCALL_INFO), this is {release}")
+        })?;
+        let inherited = Inherited::get();
+        let [_, _, stderr_is_closed] = inherited.closed;
+        if stderr_is_closed && config.output == OutputTo::Stderr {
+            return Err("standard error is closed; name a file with -o".into());
+        }
+        // Signals are blocked before any thread starts.
+        let answered: Vec<Sig> = ANSWERED
+            .into_iter()
+            .filter(|signal| !inherited.ignores(*signal as i32))
+            .collect();
+        let doorbell =
+            Doorbell::new(&answered).map_err(|error| format!("cannot start: {error}"))?;
+        let tracer = Tracer::new(settings(config), doorbell);
+        // Words that are wrong are told before anybody is traced. A child that
+        // is not followed would be under the filter with nobody to answer it.
+        let filtered = config.seccomp && config.follow;
+        let judged = config.judging.is_some();
+        let filter = filtered.then(|| Filter::new(wanted(config), judged));
+        let program = match &config.command {
+            Some(command) => Some(command.program(filter)?),
+            None => None,
+        };
+        let session = Session::open(config, &origin(config, &tracer))?;
+        let mut run = Run {
+            config,
+            tracer,
+            session,
+            refused: false,
+            ended_by: None,
+            killing: false,
+            until: config.duration.map(|duration| Instant::now() + duration),
+            time_is_up: false,
+        };
+        run.attach();
+        if run.refused && run.session.ledger.tasks() == 0 {
+            return Err(Failure::Refused);
+        }
+        if let Some(program) = program {
+            run.tracer
+                .launch(&program)
+                .map_err(|(operation, errno)| format!("cannot {operation}: {errno}"))?;
+        }
+        // Before this, the child would start without what we let go of.
+        let judging = config.judging.as_ref();
+        let report = judging.and_then(|judging| judging.file.as_deref());
+        let stdout_is_ours = matches!(&config.output, OutputTo::File(path) if path == "-")
+            || report.is_some_and(|path| path.as_os_str() == "-");
+        streams::release(!stdout_is_ours);
+        Ok(run)
+    }
+
+    fn attach(&mut self) {
+        let mut events = Vec::new();
+        for pid in &self.config.attach {
+            if let Err(sentence) = self.tracer.attach(Tid::new(*pid), &mut events) {
+                self.refused = true;
+                self.session.message(&sentence);
+            }
+            self.session.take(&mut events);
+        }
+    }
+
+    fn trace(mut self) -> Exit {
+        let mut events = Vec::new();
+        loop {
+            // Before the wait, which may sleep for long.
+            if !self.tracer.doorbell.is_armed() && self.session.wants_tick() {
+                self.tracer.doorbell.ring_after(FLUSH);
+            }
+            self.arm();
+            let step = self.tracer.step(&mut events);
+            self.session.take(&mut events);
+            match step {
+                Step::Went => {}
+                Step::Rang => {
+                    let signals = self.tracer.doorbell.take_signals();
+                    self.answer(signals);
+                    self.consult(&mut events);
+                    self.session.tick(self.tracer.now());
+                }
+                Step::JobStopped => {
+                    self.session.tick(self.tracer.now());
+                    streams::stop_myself();
+                    self.tracer.continue_root();
+                }
+                Step::Over => break,
+            }
+        }
+        self.close();
+        self.finish()
+    }
+
+    // Rules.
+
+    /// Set the alarm for what rules and `--duration` wait for.
+    fn arm(&mut self) {
+        if let Some(until) = self.until {
+            let left = until.saturating_duration_since(Instant::now());
+            self.tracer.doorbell.ring_after(left);
+        }
+        let now = self.tracer.now();
+        if let Some(due) = self.session.judging().and_then(|judge| judge.due_in(now)) {
+            self.tracer.doorbell.ring_after(due);
+        }
+    }
+
+    /// Give the rules what they wait for, and tell what cannot wait.
+    fn consult(&mut self, events: &mut Vec<Event>) {
+        if self.until.is_some_and(|until| Instant::now() >= until) {
+            self.until = None;
+            self.end_on_time();
+        }
+        let now = self.tracer.now();
+        let Some((questions, wants_quiet)) = self.session.questions(now) else {
+            return;
+        };
+        if wants_quiet {
+            self.tracer.drain(events);
+        }
+        self.tracer.look(questions, events);
+        self.session.take(events);
+        self.session.warn();
+    }
+
+    /// The trace is over for the rules, though tracees may live on.
+    fn close(&mut self) {
+        if self.session.judging().is_some() {
+            self.session.take(&mut vec![self.tracer.conclude()]);
+        }
+    }
+
+    /// `--duration` is over: attached processes go on, a command is ended, by
+    /// force if it does not end itself.
+    fn end_on_time(&mut self) {
+        self.close();
+        if std::mem::replace(&mut self.time_is_up, true) {
+            self.tracer.kill_all(false);
+            return;
+        }
+        self.let_go();
+        if self.config.command.is_some() {
+            self.session
+                .message("the time is up (--duration); ending the command");
+            self.tracer.forward(Signal::TERM);
+            self.until = Some(Instant::now() + PATIENCE);
+        }
+    }
+
+    /// Signals to us.
+    fn answer(&mut self, signals: Arrived) {
+        if signals.has(Sig::SIGUSR1) {
+            self.session.report_so_far(self.tracer.now());
+        }
+        let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
+        let Some(signal) = ending.into_iter().find(|signal| signals.has(*signal)) else {
+            return;
+        };
+        let by_key = matches!(signal, Sig::SIGINT | Sig::SIGQUIT);
+        match (&self.config.command, self.tracer.root_lives()) {
+            (None, _) => {
+                self.ended_by = Some(signal);
+                self.close();
+                self.let_go();
+            }
+            // The root got it from the terminal too, and decides.
+            (Some(_), true) if by_key => {}
+            (Some(_), true) => {
+                self.let_go();
+                self.tracer.forward(Signal::from_raw(signal as i32));
+            }
+            (Some(_), false) => {
+                self.let_go();
+                self.kill_the_rest();
+            }
+        }
+    }
+
+    /// End the trace of the processes that were attached to.
+    fn let_go(&mut self) {
+        if self.config.kill_on_exit {
+            self.tracer.kill_all(true);
+        } else {
+            self.tracer.detach_all();
+        }
+    }
+
+    /// Kill what the command left behind, and say so.
+    fn kill_the_rest(&mut self) {
+        let count = self.tracer.kill_all(false);
+        if count == 0 || self.killing {
+            return;
+        }
+        self.killing = true;
+        let many = if count == 1 {
+            "the process that is".to_owned()
+        } else {
+            format!("the {count} processes that are")
+        };
+        let text = format!("the command has ended; killing {many} left of it");
+        self.session.message(&text);
+    }
+
+    fn finish(self) -> Exit {
+        let end = self.tracer.root_end();
+        drop(self.tracer);
+        let never_ran = matches!(end, Some(RootEnd::NeverRan(_)));
+        let fails = match self.session.finish(!never_ran) {
+            Ok(fails) => fails,
+            Err(sentence) => {
+                complain(&sentence);
+                return Exit::Failed;
+            }
+        };
+        match (end, &self.config.command) {
+            (Some(RootEnd::NeverRan(report)), Some(command)) => {
+                let (sentence, exit) = command.explain(report);
+                complain(&sentence);
+                exit
+            }
+            _ if self.refused => Exit::Failed,
+            _ if fails => Exit::Findings,
+            (Some(RootEnd::Ended(status)), _) => match status.decode() {
+                Status::Signaled { signal, .. } => Exit::Signal(signal.raw()),
+                Status::Exited(code) => Exit::Code(code),
+                _ => Exit::Failed,
+            },
+            _ => self
+                .ended_by
+                .map_or(Exit::Code(0), |signal| Exit::Signal(signal as i32)),
+        }
+    }
+}
+
+/// What the tracer must read for the lines that are wanted.
+fn settings(config: &Config) -> Settings {
+    let annotated = config.text.style == Style::Annotated;
+    Settings {
+        capture: Capture {
+            siginfo: config.text.signals.0 != 0,
+            images: annotated || config.text.pids == Pids::Names,
+            peers: config.text.pids == Pids::Names,
+            fds: match config.decode_fds {
+                0 => FdNames::Number,
+                1 => FdNames::Link,
+                _ => FdNames::Detail,
+            },
+            namespaces: annotated || config.text.pids != Pids::Plain,
+            // The signal frames of x86 are those we can read.
+            fates: annotated && cfg!(any(target_arch = "x86_64", target_arch = "x86")),
+            kinship: annotated,
+            rules: config.judging.is_some(),
+        },
+        follow: config.follow,
+        wanted: wanted(config),
+        kill_on_exit: config.kill_on_exit,
+    }
+}
+
+/// The waits that must stop: rules need them all, whichever are shown.
+fn wanted(config: &Config) -> WaitCalls {
+    if config.judging.is_some() {
+        WaitCalls::ALL
+    } else {
+        config.calls
+    }
+}
+
+/// What is known of the trace before it begins.
+fn origin(config: &Config, tracer: &Tracer) -> Origin {
+    let command = config.command.iter().flat_map(|command| &command.argv);
+    let system = uname().ok();
+    let of = |field: Option<&std::ffi::OsStr>| {
+        field.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
+    };
+    Origin {
+        command: command.map(|word| word.as_bytes().to_vec()).collect(),
+        attached: config.attach.clone(),
+        kernel: of(system.as_ref().map(UtsName::release)),
+        arch: of(system.as_ref().map(UtsName::machine)),
+        began: SystemTime::now() - tracer.start().elapsed(),
+        follows: config.follow,
+        fates: tracer.knows_fates(),
+        sees_proc: tracer.sees_proc(),
+        ..Origin::default()
+    }
+}

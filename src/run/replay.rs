@@ -1,0 +1,87 @@
+//! A run without a tracer: a record of a trace goes through ledger, rules and
+//! outputs as if it happened now.
+
+use std::path::Path;
+
+use super::complain;
+use super::config::Config;
+use super::session::Session;
+use crate::event::{Event, EventKind, Moment};
+use crate::exit::Exit;
+use crate::kernel::{Tgid, Tid};
+use crate::read;
+
+/// Read a record to its end.
+pub(super) fn read(config: &Config, path: &Path) -> Exit {
+    let name = if path.as_os_str() == "-" {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    };
+    let fail = |why: String| {
+        complain(&why);
+        Exit::Failed
+    };
+    let mut record = match read::open(path) {
+        Ok(record) => record,
+        Err(why) => return fail(format!("cannot read {name} (--read): {why}")),
+    };
+    let mut session = match Session::open(config, record.origin()) {
+        Ok(session) => session,
+        Err(why) => return fail(why),
+    };
+    let mut last = Last::default();
+    let mut events = Vec::new();
+    let broken = loop {
+        let read = record.read(&mut events);
+        last.note(&events);
+        session.take(&mut events);
+        session.warn();
+        match read {
+            Ok(true) => {}
+            Ok(false) => break None,
+            Err(broken) => break Some(broken),
+        }
+    };
+    if session.judging().is_some() {
+        session.take(&mut vec![last.over()]);
+    }
+    for clause in record.lacks() {
+        session.miss(&clause);
+    }
+    let fails = session.finish(true);
+    if let Some(broken) = broken {
+        return fail(format!("{name}, {broken}; what came before it was read"));
+    }
+    match fails {
+        Ok(true) => Exit::Findings,
+        Ok(false) => Exit::Code(0),
+        Err(why) => fail(why),
+    }
+}
+
+/// The place of the last event.
+#[derive(Default)]
+struct Last {
+    seq: u64,
+    at: Moment,
+}
+
+impl Last {
+    fn note(&mut self, events: &[Event]) {
+        if let Some(event) = events.last() {
+            (self.seq, self.at) = (event.seq, event.at);
+        }
+    }
+
+    /// The end of a trace whose record has none.
+    fn over(&self) -> Event {
+        Event {
+            seq: self.seq.saturating_add(1),
+            at: self.at,
+            tid: Tid::new(0),
+            tgid: Tgid::new(0),
+            kind: EventKind::Over,
+        }
+    }
+}

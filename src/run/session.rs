@@ -1,0 +1,217 @@
+//! What follows from events, wherever they come from: the ledger, the rules,
+//! the outputs, and at the end the report.
+
+use std::io::{self, Write};
+
+use super::config::{Config, Format, OutputTo};
+use super::open::{file, open};
+use super::verdicts::Verdicts;
+use crate::event::{Event, EventKind, Moment, Origin, Question};
+use crate::ledger::Ledger;
+use crate::output::{
+    Clock, Conclusion, Destination, Json, Messages, Output, Sink, Styles, Target, Text, TextOptions,
+};
+use crate::pipe::PipeCommand;
+
+/// A trace, as far as it is known.
+pub(super) struct Session {
+    pub(super) ledger: Ledger,
+    pub(super) verdicts: Option<Verdicts>,
+    outputs: Vec<Box<dyn Output>>,
+    /// The command that the lines are piped to.
+    pipe: Option<PipeCommand>,
+    /// Standard error is a stream of JSON lines.
+    speaks_json: bool,
+}
+
+impl Session {
+    /// Opens all that is to be written, before anybody is traced.
+    ///
+    /// # Errors
+    /// A sentence on what cannot be opened.
+    pub(super) fn open(config: &Config, origin: &Origin) -> Result<Session, String> {
+        let recording = config.record.as_deref();
+        let recording = recording.map(|path| {
+            file(path.to_owned())
+                .map_err(|error| format!("cannot write to {} (--record): {error}", path.display()))
+        });
+        let recording = recording.transpose()?;
+        let mut pipe = None;
+        let target = open(&config.output, &mut pipe)?;
+        let coloured = config.colour.wanted();
+        let mut outputs = vec![main_output(config, origin, target, coloured)];
+        if let Some(sink) = recording {
+            outputs.push(Box::new(Json::new(sink, Messages::Elsewhere, origin)));
+        }
+        let verdicts = config.judging.as_ref().map(|judging| {
+            let mut judging = judging.clone();
+            judging.silent |= speaks_json(config) && judging.file.is_none();
+            Verdicts::new(&judging, styles(coloured), origin)
+        });
+        Ok(Session {
+            ledger: Ledger::new(),
+            verdicts: verdicts.transpose()?,
+            outputs,
+            pipe,
+            speaks_json: speaks_json(config),
+        })
+    }
+
+    /// Take events in, the ledger first.
+    pub(super) fn take(&mut self, events: &mut Vec<Event>) {
+        for event in events.drain(..) {
+            self.ledger.apply(&event);
+            let verdicts = self.verdicts.as_mut();
+            if let Some(verdicts) = verdicts.filter(|verdicts| verdicts.is_open()) {
+                verdicts.event(&event, &self.ledger);
+            }
+            for output in &mut self.outputs {
+                output.event(&event, &self.ledger);
+            }
+            if let (EventKind::Over, Some(verdicts)) = (&event.kind, &mut self.verdicts) {
+                verdicts.close();
+            }
+        }
+    }
+
+    /// What the rules want to know now, and whether they wait for a moment
+    /// without stops.
+    pub(super) fn questions(&mut self, now: Moment) -> Option<(Vec<Question>, bool)> {
+        let verdicts = self.verdicts.as_mut()?;
+        let open = verdicts.is_open();
+        open.then(|| {
+            (
+                verdicts.questions(now, &self.ledger),
+                verdicts.wants_quiet(),
+            )
+        })
+    }
+
+    /// Tell what cannot wait for the report.
+    pub(super) fn warn(&mut self) {
+        let warnings = self.judging().map(Verdicts::warnings);
+        for warning in warnings.unwrap_or_default() {
+            self.message(&warning);
+        }
+    }
+
+    /// Note that something was out of sight, in a clause.
+    pub(super) fn miss(&mut self, clause: &str) {
+        if let Some(verdicts) = &mut self.verdicts {
+            verdicts.miss(clause);
+        }
+    }
+
+    /// The report as it would be if the trace were over now, to standard
+    /// error.
+    pub(super) fn report_so_far(&mut self, now: Moment) {
+        if let Some(verdicts) = &self.verdicts {
+            let report = verdicts.so_far(now, &self.ledger);
+            if self.speaks_json {
+                self.message(report.trim_end());
+            } else {
+                // Lost lines are no reason to end.
+                let _ = io::stderr().write_all(report.as_bytes());
+            }
+        }
+    }
+
+    /// The rules, while they judge.
+    pub(super) fn judging(&mut self) -> Option<&mut Verdicts> {
+        let verdicts = self.verdicts.as_mut();
+        verdicts.filter(|verdicts| verdicts.is_open())
+    }
+
+    /// Time has passed.
+    pub(super) fn tick(&mut self, now: Moment) {
+        for output in &mut self.outputs {
+            output.tick(now, &self.ledger);
+        }
+    }
+
+    /// Whether something is kept back, so that a tick is wanted.
+    pub(super) fn wants_tick(&self) -> bool {
+        self.outputs.iter().any(|output| output.wants_tick())
+    }
+
+    /// Tell the user something that is no event, in a sentence.
+    pub(super) fn message(&mut self, text: &str) {
+        for output in &mut self.outputs {
+            output.message(text);
+        }
+    }
+
+    /// Write the rest, and the report if the trace is one of a program that
+    /// ran. Returns whether a finding fails the run.
+    ///
+    /// # Errors
+    /// A sentence on what could not be written.
+    pub(super) fn finish(mut self, has_run: bool) -> Result<bool, String> {
+        let verdicts = self.verdicts.take().filter(|_| has_run);
+        let findings = verdicts.as_ref().map(Verdicts::findings);
+        let findings = findings.unwrap_or_default();
+        let unseen = verdicts.as_ref().map(Verdicts::unseen).unwrap_or_default();
+        let end = Conclusion {
+            ledger: &self.ledger,
+            findings: &findings,
+            left: verdicts.as_ref().and_then(Verdicts::left),
+            unseen: &unseen,
+        };
+        let mut written = Ok(());
+        for output in &mut self.outputs {
+            written = written.and(output.finish(&end));
+        }
+        // The pipe's end is closed with its output.
+        self.outputs.clear();
+        let piped = self.pipe.map_or(Ok(()), PipeCommand::finish);
+        written
+            .and(piped)
+            .map_err(|error| format!("cannot write the output: {error}"))?;
+        let told = verdicts.map(|verdicts| verdicts.report(&findings, &self.ledger));
+        let fails = told.transpose();
+        fails
+            .map(Option::unwrap_or_default)
+            .map_err(|error| format!("cannot write the report: {error}"))
+    }
+}
+
+/// Whether standard error is a stream of JSON lines, which hold the findings
+/// and messages.
+fn speaks_json(config: &Config) -> bool {
+    config.format == Format::Json && config.output == OutputTo::Stderr
+}
+
+fn styles(coloured: bool) -> Styles {
+    if coloured {
+        Styles::coloured()
+    } else {
+        Styles::plain()
+    }
+}
+
+/// The output that the user asked for, which also tells the messages.
+fn main_output(
+    config: &Config,
+    origin: &Origin,
+    target: Target,
+    coloured: bool,
+) -> Box<dyn Output> {
+    let messages = Sink::descriptor(io::stderr(), Destination::Terminal);
+    match (config.format, target) {
+        (Format::Json, Target::Stderr(sink)) => {
+            Box::new(Json::new(sink, Messages::InLines, origin))
+        }
+        (Format::Json, Target::File(sink)) => {
+            Box::new(Json::new(sink, Messages::To(messages), origin))
+        }
+        (_, target) => {
+            let options = TextOptions {
+                fates: origin.fates,
+                ..config.text.clone()
+            };
+            let styles = styles(coloured && config.output == OutputTo::Stderr);
+            let clock = Clock::new(origin.began);
+            Box::new(Text::new(options, styles, clock, target, messages))
+        }
+    }
+}

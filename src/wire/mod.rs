@@ -1,0 +1,237 @@
+//! The JSON lines, version 1: what `--format json` writes and `--read` reads.
+//!
+//! These types are the format; `docs/json-schema.json` is generated from them.
+//! Fields and kinds may be added within a version, never changed. The types of
+//! [`event`](crate::event) may change as the code teaches: `write` and `read`
+//! translate.
+
+mod calls;
+mod lives;
+mod read;
+mod words;
+mod write;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use calls::{Args, Child, Fate, Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
+pub use lives::{
+    Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill, Kin,
+    Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stuck, Thread,
+};
+pub use read::can_read;
+pub use words::{Address, Int, Meaning, Named, Options, Status, Text};
+pub use write::{event, start};
+
+/// The version that is written. A reader of it reads every line that has the
+/// same number in its first line, whatever was added since.
+pub const VERSION: u32 = 1;
+
+/// One line.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Line {
+    /// The version of the format; in the first line only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub v: Option<u32>,
+    /// Events count from 1 in the order in which the tracer learned them,
+    /// which is not causal between threads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// The rest.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// What a line tells.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a line lives as long as it takes to write or read it"
+)]
+pub enum Body {
+    /// The first line: what holds for the whole trace.
+    Start(Start),
+    /// A task came under trace without a fork that was seen: the launched
+    /// root, an attached thread, or a child whose creator died too early.
+    Found(About<Found>),
+    /// A process is traced from here on (`-p`).
+    Attach(About<Attach>),
+    /// A process was created.
+    Fork(About<Fork>),
+    /// A thread was created.
+    Thread(About<Thread>),
+    /// A program was executed.
+    Exec(About<Exec>),
+    /// A thread, or with its last thread the process, is dead.
+    Exit(About<Exit>),
+    /// A signal was delivered.
+    Signal(About<Received>),
+    /// A group-stop began.
+    Stop(About<Stop>),
+    /// A group-stop ended.
+    Continue(About<Nothing>),
+    /// A wait call began.
+    WaitEntry(About<WaitEntry>),
+    /// A wait call ended, or was interrupted.
+    Wait(About<Wait>),
+    /// A signal handler runs in the midst of the thread's last wait.
+    WaitFate(About<Fate>),
+    /// The task is the new parent of an orphan.
+    Adopt(About<Adopt>),
+    /// The task is no longer traced, and runs on.
+    Detach(About<Nothing>),
+    /// A child that the process had before it was attached to; it is not
+    /// traced.
+    Kin(About<Kin>),
+    /// What happens at SIGCHLD was changed (`rt_sigaction`).
+    Sigchld(About<Handler>),
+    /// A signal for the parent's death was asked for (`PR_SET_PDEATHSIG`).
+    DeathSignal(About<DeathSignal>),
+    /// The process exits with a number that its parent will not get whole.
+    ExitsWith(About<ExitsWith>),
+    /// The task sends a signal.
+    Kill(About<Kill>),
+    /// What was read from `/proc` because a rule asked.
+    Observation(About<Observation>),
+    /// A rule's deadline passed, and no stop was left to be taken: whatever
+    /// happened before has been told.
+    Deadline(About<Nothing>),
+    /// The trace is over for the rules; tracees may live on.
+    Over(About<Nothing>),
+    /// A message to the user; only where the lines go to standard error.
+    Message(Message),
+    /// Something is wrong.
+    Finding(Finding),
+    /// The last line.
+    End(End),
+    /// A kind that was added after this version; never written.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
+}
+
+/// An event, with when and whose it is.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{T}Event")]
+pub struct About<T> {
+    /// Nanoseconds of the monotonic clock since the trace began, at the stop.
+    pub t_ns: u64,
+    /// The process, in the tracer's pid namespace.
+    pub pid: i32,
+    /// The thread, in the tracer's pid namespace.
+    pub tid: i32,
+    /// The process in its own pid namespace, where that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ns_pid: Option<i32>,
+    /// The thread's name; empty if it is not known.
+    #[serde(default)]
+    pub comm: Text,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: T,
+}
+
+/// All was said by the kind.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Nothing {}
+
+/// What holds for the whole trace.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Start {
+    /// What made the trace, with its version.
+    #[serde(default)]
+    pub tracer: String,
+    /// The command that was launched and its arguments; empty with `-p`.
+    #[serde(default)]
+    pub command: Vec<Text>,
+    /// The processes that were attached to.
+    #[serde(default)]
+    pub attached: Vec<i32>,
+    /// The kernel's release (`uname -r`).
+    #[serde(default)]
+    pub kernel: String,
+    /// The machine (`uname -m`).
+    #[serde(default)]
+    pub arch: String,
+    /// Wall-clock time of `t_ns` 0, as RFC 3339 has it.
+    #[serde(default)]
+    pub began: String,
+    /// What the trace could see.
+    #[serde(default)]
+    pub sees: Sees,
+}
+
+/// What a trace could see.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Sees {
+    /// Children were followed.
+    pub children: bool,
+    /// It was told whether interrupted waits fail with EINTR (`wait-fate`).
+    pub fates: bool,
+    /// `/proc` could be read.
+    pub proc: bool,
+}
+
+impl Default for Sees {
+    fn default() -> Sees {
+        Sees {
+            children: true,
+            fates: true,
+            proc: true,
+        }
+    }
+}
+
+/// A message to the user.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Message {
+    /// In a sentence.
+    pub text: String,
+}
+
+/// Something that is wrong in one process, for one reason. At the end of the
+/// trace; it is judged anew when the lines are read.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// The rule (`--explain` lists them).
+    pub rule: String,
+    /// `error`, `warning` or `info`.
+    pub severity: String,
+    /// Whose bug it is.
+    pub pid: i32,
+    /// Its name.
+    pub comm: Text,
+    /// The children that suffered; the first few.
+    pub children: Vec<i32>,
+    /// How many suffered in all.
+    pub count: u64,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// The way out.
+    pub help: String,
+    /// The events that show it, by their `seq`.
+    pub evidence: Vec<u64>,
+}
+
+/// How it all ended.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct End {
+    /// Processes that were seen.
+    pub processes: u64,
+    /// Those that were reaped.
+    pub reaped: u64,
+    /// Zombies that nobody reaped while their parent lived on; null if that
+    /// was not judged.
+    pub zombies: Option<u64>,
+    /// Findings of the severity `error`.
+    pub errors: u64,
+    /// Findings of the severity `warning`.
+    pub warnings: u64,
+    /// Findings of the severity `info`.
+    pub infos: u64,
+    /// What was out of sight, a clause each, and which rules that puts out of
+    /// reach.
+    pub unseen: Vec<String>,
+}

@@ -1,0 +1,503 @@
+//! From the wire back to events.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::calls::{Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
+use super::lives::{Fork, Found, Handler, Image, Kin, Namespaces, Observation, Owner, Stuck};
+use super::words::{Address, Int, Named, Text};
+use super::{About, Body, Line, Start, VERSION};
+use crate::event::{self, Comm, Event, EventKind, Fetched, How, Moment, Origin, SigchldAction};
+use crate::event::{Corpse, DeadLeader, PipeSide, StuckIn};
+use crate::kernel::{
+    self, Abi, Errno, FaultDetail, Fields, NsPid, SigInfo, Signal, Tgid, Tid, TimeVal, Value,
+    WaitCall, WaitOptions, WaitStatus,
+};
+
+impl Start {
+    /// What it says of the trace.
+    ///
+    /// # Errors
+    /// A clause on what cannot be read.
+    pub fn origin(&self) -> Result<Origin, String> {
+        let began = match self.began.as_str() {
+            "" => SystemTime::UNIX_EPOCH,
+            began => began
+                .parse::<jiff::Timestamp>()
+                .map(SystemTime::from)
+                .map_err(|_| format!("{began:?} is no time as RFC 3339 has it (began)"))?,
+        };
+        Ok(Origin {
+            tracer: self.tracer.clone(),
+            command: self.command.iter().map(|word| word.0.clone()).collect(),
+            attached: self.attached.clone(),
+            kernel: self.kernel.clone(),
+            arch: self.arch.clone(),
+            began,
+            follows: self.sees.children,
+            fates: self.sees.fates,
+            sees_proc: self.sees.proc,
+        })
+    }
+}
+
+/// Whether this program can read lines of that version.
+#[must_use]
+pub fn can_read(version: u32) -> bool {
+    version == VERSION
+}
+
+impl Line {
+    /// The event of a line; `None` if it is about something else.
+    ///
+    /// # Errors
+    /// A clause on what is wrong with it.
+    pub fn into_event(self) -> Result<Option<Event>, String> {
+        let seq = self.seq;
+        let Some((task, kind)) = self.body.into_kind()? else {
+            return Ok(None);
+        };
+        Ok(Some(Event {
+            seq: seq.ok_or("an event needs a seq")?,
+            at: Moment(task.t_ns),
+            tid: Tid::new(task.tid),
+            tgid: Tgid::new(task.pid),
+            kind,
+        }))
+    }
+}
+
+/// Whose an event is, without what happened.
+struct Task {
+    t_ns: u64,
+    pid: i32,
+    tid: i32,
+}
+
+type Told = Result<Option<(Task, EventKind)>, String>;
+
+impl<T> About<T> {
+    fn tell(self, kind: impl FnOnce(T) -> EventKind) -> Told {
+        self.try_tell(|what| Ok(kind(what)))
+    }
+
+    fn try_tell(self, kind: impl FnOnce(T) -> Result<EventKind, String>) -> Told {
+        let task = Task {
+            t_ns: self.t_ns,
+            pid: self.pid,
+            tid: self.tid,
+        };
+        Ok(Some((task, kind(self.what)?)))
+    }
+}
+
+impl Body {
+    fn into_kind(self) -> Told {
+        match self {
+            Body::Start(_) | Body::Message(_) | Body::Finding(_) | Body::End(_) | Body::Unknown => {
+                Ok(None)
+            }
+            Body::Found(about) => about.tell(|found| EventKind::Found(found.into())),
+            Body::Attach(about) => about.tell(|attach| EventKind::Attached {
+                threads: usize::try_from(attach.threads).unwrap_or(usize::MAX),
+            }),
+            Body::Fork(about) => about.try_tell(|fork| Ok(EventKind::Created(fork.try_into()?))),
+            Body::Thread(about) => about.tell(|thread| {
+                EventKind::Created(event::Created {
+                    child: Tid::new(thread.new_tid),
+                    how: How::Thread,
+                    parent: None,
+                    ns: None,
+                    exit_signal: None,
+                })
+            }),
+            Body::Exec(about) => about.tell(|exec| EventKind::Executed {
+                image: Arc::new(exec.image.into()),
+                former: exec.former.map(Tid::new),
+            }),
+            Body::Exit(about) => about.tell(|exit| EventKind::Ended {
+                status: (&exit.status).into(),
+            }),
+            Body::Signal(about) => about.tell(|received| EventKind::Signalled {
+                signal: (&received.signal).into(),
+                info: received.info.map(SigInfo::from),
+                sender: received.sender.as_ref().map(Comm::from),
+            }),
+            Body::Stop(about) => about.tell(|stop| EventKind::GroupStopped {
+                signal: (&stop.signal).into(),
+            }),
+            Body::Continue(about) => about.tell(|_| EventKind::Resumed),
+            Body::WaitEntry(about) => {
+                about.try_tell(|entry| Ok(EventKind::WaitEntered(entry.try_into()?)))
+            }
+            Body::Wait(about) => about.try_tell(|wait| Ok(EventKind::WaitEnded(wait.try_into()?))),
+            Body::WaitFate(about) => about.tell(|fate| EventKind::WaitFate {
+                by: (&fate.by).into(),
+                eintr: fate.eintr,
+            }),
+            Body::Detach(about) => about.tell(|_| EventKind::Detached),
+            Body::Deadline(about) => about.tell(|_| EventKind::Quiet),
+            Body::Over(about) => about.tell(|_| EventKind::Over),
+            other => other.into_rarer(),
+        }
+    }
+
+    fn into_rarer(self) -> Told {
+        match self {
+            Body::Adopt(about) => about.tell(|adopt| EventKind::Adopted {
+                child: Tgid::new(adopt.child.pid),
+                from: Tgid::new(adopt.from),
+                comm: (&adopt.parent_comm).into(),
+            }),
+            Body::Kin(about) => about.tell(|kin| EventKind::Kin(kin.into())),
+            Body::Sigchld(about) => about.tell(|action| EventKind::SigchldSet(action.into())),
+            Body::DeathSignal(about) => {
+                about.tell(|it| EventKind::DeathSignalSet(it.signal.as_ref().map(Signal::from)))
+            }
+            Body::ExitsWith(about) => about.tell(|it| EventKind::ExitsWith(it.code)),
+            Body::Kill(about) => about.tell(|kill| EventKind::Kills {
+                target: NsPid::new(kill.whom),
+                signal: (&kill.signal).into(),
+            }),
+            Body::Observation(about) => about.tell(|seen| EventKind::Observed(seen.into())),
+            // The others were told by the caller.
+            _ => Ok(None),
+        }
+    }
+}
+
+fn bytes(texts: Vec<Text>) -> Vec<Vec<u8>> {
+    texts.into_iter().map(|text| text.0).collect()
+}
+
+impl From<Image> for event::Image {
+    fn from(image: Image) -> event::Image {
+        event::Image {
+            comm: (&image.comm).into(),
+            path: image.path.map(|path| path.0),
+            argv: bytes(image.argv),
+        }
+    }
+}
+
+impl From<Namespaces> for event::NsPids {
+    fn from(ns: Namespaces) -> event::NsPids {
+        event::NsPids {
+            inode: ns.inode.unsigned(),
+            chain: ns.pids.into_iter().map(NsPid::new).collect(),
+        }
+    }
+}
+
+impl From<Found> for event::Found {
+    fn from(found: Found) -> event::Found {
+        event::Found {
+            parent: found.parent.map(Tgid::new),
+            image: found.image.map(|image| Arc::new(image.into())),
+            ns: found.namespaces.map(|ns| Arc::new(ns.into())),
+            comm: found.own_comm.as_ref().map(Comm::from),
+            sigchld: found.sigchld.map(SigchldAction::from),
+        }
+    }
+}
+
+impl TryFrom<Fork> for event::Created {
+    type Error = String;
+
+    fn try_from(fork: Fork) -> Result<event::Created, String> {
+        Ok(event::Created {
+            child: Tid::new(fork.child.pid),
+            how: match fork.how.as_str() {
+                "fork" => How::Fork,
+                "vfork" => How::Vfork,
+                "clone" => How::Clone,
+                other => return Err(format!("how is fork, vfork or clone, not {other:?}")),
+            },
+            parent: fork.parent.map(Tgid::new),
+            ns: fork.namespaces.map(|ns| Arc::new(ns.into())),
+            exit_signal: fork.exit_signal.as_ref().map(Signal::from),
+        })
+    }
+}
+
+impl From<Kin> for event::Kin {
+    fn from(kin: Kin) -> event::Kin {
+        event::Kin {
+            child: Tgid::new(kin.child.pid),
+            image: Arc::new(kin.image.into()),
+            zombie: kin.zombie.as_ref().map(WaitStatus::from),
+            ns: kin.namespaces.map(|ns| Arc::new(ns.into())),
+        }
+    }
+}
+
+impl From<Handler> for SigchldAction {
+    fn from(handler: Handler) -> SigchldAction {
+        match handler {
+            Handler::Default => SigchldAction::Default,
+            Handler::DefaultNoWait => SigchldAction::DefaultNoWait,
+            Handler::Ignore => SigchldAction::Ignore,
+            Handler::Handler {
+                address,
+                no_wait,
+                restarts,
+            } => SigchldAction::Handler {
+                address: address.0,
+                no_wait,
+                restarts,
+            },
+        }
+    }
+}
+
+impl From<Observation> for event::Observation {
+    fn from(seen: Observation) -> event::Observation {
+        match seen {
+            Observation::Corpse { corpse, zombie } => event::Observation::Corpse(Corpse {
+                child: Tgid::new(corpse),
+                zombie: zombie.map(event::Owner::from),
+            }),
+            Observation::Stuck { stuck, timers } => event::Observation::Stuck {
+                children: stuck.into_iter().map(event::Stuck::from).collect(),
+                timers,
+            },
+            Observation::Leader { living, threads } => event::Observation::Leader(DeadLeader {
+                living: Tid::new(living),
+                threads: usize::try_from(threads).unwrap_or(usize::MAX),
+            }),
+        }
+    }
+}
+
+impl From<Owner> for event::Owner {
+    fn from(owner: Owner) -> event::Owner {
+        event::Owner {
+            parent: Tgid::new(owner.parent),
+            child_group: owner.child_group,
+            group: owner.group,
+            traced: owner.traced,
+            blocked_and_pending: owner.blocked_and_pending,
+        }
+    }
+}
+
+impl From<Stuck> for event::Stuck {
+    fn from(stuck: Stuck) -> event::Stuck {
+        let within = stuck.pipe.map_or(StuckIn::Other, |pipe| StuckIn::Pipe {
+            writes: pipe.writes,
+            fd: pipe.fd,
+            inode: pipe.inode.unsigned(),
+            others: pipe
+                .others
+                .iter()
+                .map(|side| PipeSide {
+                    tgid: Tgid::new(side.pid),
+                    comm: (&side.comm).into(),
+                    fd: side.fd,
+                })
+                .collect(),
+            complete: pipe.complete,
+        });
+        event::Stuck {
+            child: Tgid::new(stuck.pid),
+            within,
+        }
+    }
+}
+
+impl TryFrom<WaitEntry> for event::WaitEntry {
+    type Error = String;
+
+    fn try_from(entry: WaitEntry) -> Result<event::WaitEntry, String> {
+        let calls = [WaitCall::Wait4, WaitCall::Waitid, WaitCall::Waitpid];
+        let call = calls.into_iter().find(|call| call.name() == entry.call);
+        let call =
+            call.ok_or_else(|| format!("call is wait4, waitid or waitpid, not {:?}", entry.call))?;
+        let abi = Abi::ALL.into_iter().find(|abi| abi.name() == entry.abi);
+        let named = match (entry.args.pid, &entry.args.idtype, entry.args.id) {
+            (Some(pid), None, None) => event::Named::Pid(pid),
+            (None, Some(kind), Some(id)) => event::Named::Id(kind.into(), id),
+            _ => return Err("the args of a wait have either pid or idtype and id".to_owned()),
+        };
+        let address = |pointer: Option<Address>| pointer.map_or(0, |Address(address)| address);
+        Ok(event::WaitEntry {
+            call,
+            abi: abi.ok_or_else(|| format!("{:?} is no ABI that is known here", entry.abi))?,
+            named,
+            options: WaitOptions::from_raw(entry.args.options.raw),
+            result_at: address(entry.args.wstatus),
+            rusage_at: address(entry.args.rusage),
+            is_restart: entry.restart,
+            target: entry.target_name.map(event::TargetName::from),
+            pidfd: entry.pidfd,
+        })
+    }
+}
+
+impl From<TargetName> for event::TargetName {
+    fn from(name: TargetName) -> event::TargetName {
+        match name {
+            TargetName::Comm(comm) => event::TargetName::Comm((&comm).into()),
+            TargetName::Link(link) => event::TargetName::Link(link.0),
+            TargetName::Pid(pid) => event::TargetName::PidFd(pid),
+        }
+    }
+}
+
+/// What lay at `addr`.
+fn fetched<T>(addr: u64, value: Option<T>, unreadable: Option<&Named>) -> Fetched<T> {
+    match (value, unreadable) {
+        (Some(value), _) => Fetched::Value { addr, value },
+        (None, _) if addr == 0 => Fetched::Null,
+        (None, Some(word)) => Fetched::Unreadable {
+            addr,
+            errno: word.into(),
+        },
+        (None, None) => Fetched::Unread { addr },
+    }
+}
+
+impl TryFrom<Wait> for event::WaitExit {
+    type Error = String;
+
+    fn try_from(wait: Wait) -> Result<event::WaitExit, String> {
+        let entry = event::WaitEntry::try_from(wait.entry)?;
+        let is_waitid = entry.call == WaitCall::Waitid;
+        let unreadable = wait.status_unreadable.as_ref();
+        let status = wait.status.as_ref().map(WaitStatus::from);
+        let info = wait.info.map(SigInfo::from);
+        // Of the two places a call has one; the other is NULL.
+        let (status_at, info_at) = if is_waitid {
+            (0, entry.result_at)
+        } else {
+            (entry.result_at, 0)
+        };
+        Ok(event::WaitExit {
+            entered: Moment(wait.entered_ns),
+            result: match &wait.errno {
+                Some(word) => Err(Errno::from(word)),
+                None => Ok(NsPid::new(wait.ret)),
+            },
+            status: fetched(status_at, status, unreadable),
+            info: fetched(info_at, info, unreadable),
+            rusage: fetched(
+                entry.rusage_at,
+                wait.rusage.map(kernel::Rusage::from),
+                wait.rusage_unreadable.as_ref(),
+            ),
+            child: wait.child_name.as_ref().map(Comm::from),
+            remaining: wait
+                .remaining
+                .map(|pids| pids.into_iter().map(Tgid::new).collect()),
+            entry,
+        })
+    }
+}
+
+impl From<Info> for SigInfo {
+    fn from(info: Info) -> SigInfo {
+        SigInfo {
+            signo: (&info.signo).into(),
+            errno: info.errno,
+            code: info.code.number(),
+            fields: info.fields.into(),
+        }
+    }
+}
+
+impl From<InfoFields> for Fields {
+    fn from(fields: InfoFields) -> Fields {
+        match fields {
+            InfoFields::Kill { pid, uid } => Fields::Kill {
+                pid: NsPid::new(pid),
+                uid,
+            },
+            InfoFields::Timer {
+                timerid,
+                overrun,
+                value,
+            } => Fields::Timer {
+                id: timerid,
+                overrun,
+                value: Value(value.0),
+            },
+            InfoFields::Queue { pid, uid, value } => Fields::Queue {
+                pid: NsPid::new(pid),
+                uid,
+                value: Value(value.0),
+            },
+            InfoFields::Child {
+                pid,
+                uid,
+                status,
+                utime,
+                stime,
+            } => Fields::Child {
+                pid: NsPid::new(pid),
+                uid,
+                status,
+                utime: utime.signed(),
+                stime: stime.signed(),
+            },
+            InfoFields::Fault {
+                addr,
+                addr_lsb,
+                lower,
+                upper,
+                pkey,
+            } => Fields::Fault {
+                addr: addr.0,
+                detail: match (addr_lsb, lower, upper, pkey) {
+                    (Some(addr_lsb), ..) => FaultDetail::Lsb { addr_lsb },
+                    (_, Some(lower), Some(upper), _) => FaultDetail::Bounds {
+                        lower: lower.0,
+                        upper: upper.0,
+                    },
+                    (.., Some(pkey)) => FaultDetail::Key { pkey },
+                    _ => FaultDetail::None,
+                },
+            },
+            InfoFields::Poll { band, fd } => Fields::Poll {
+                band: band.signed(),
+                fd,
+            },
+            InfoFields::Nothing => Fields::Nothing,
+            InfoFields::Sys {
+                call_addr,
+                syscall,
+                arch,
+            } => Fields::Sys {
+                call_addr: call_addr.0,
+                syscall,
+                arch,
+            },
+        }
+    }
+}
+
+impl From<Rusage> for kernel::Rusage {
+    fn from(rusage: Rusage) -> kernel::Rusage {
+        let time = |[sec, usec]: [Int; 2]| TimeVal {
+            sec: sec.signed(),
+            usec: usec.signed(),
+        };
+        kernel::Rusage {
+            utime: time(rusage.utime),
+            stime: time(rusage.stime),
+            maxrss: rusage.maxrss.signed(),
+            ixrss: rusage.ixrss.signed(),
+            idrss: rusage.idrss.signed(),
+            isrss: rusage.isrss.signed(),
+            minflt: rusage.minflt.signed(),
+            majflt: rusage.majflt.signed(),
+            nswap: rusage.nswap.signed(),
+            inblock: rusage.inblock.signed(),
+            oublock: rusage.oublock.signed(),
+            msgsnd: rusage.msgsnd.signed(),
+            msgrcv: rusage.msgrcv.signed(),
+            nsignals: rusage.nsignals.signed(),
+            nvcsw: rusage.nvcsw.signed(),
+            nivcsw: rusage.nivcsw.signed(),
+        }
+    }
+}

@@ -1,0 +1,488 @@
+//! From events to the wire.
+
+use super::calls::{Args, Child, Fate, Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
+use super::lives::{
+    Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill, Kin,
+    Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stuck, Thread,
+};
+use super::words::{Address, Int, Named, Text, pointer};
+use super::{About, Body, Line, Nothing, Sees, Start, VERSION};
+use crate::event::{self, Event, EventKind, Fetched, How, Origin, SigchldAction, StuckIn};
+use crate::kernel::{self, FaultDetail, Fields, NsPid, Tgid, WaitCall};
+use crate::ledger::{Ledger, Process};
+
+/// The first line of a trace.
+#[must_use]
+pub fn start(origin: &Origin) -> Line {
+    let began = jiff::Timestamp::try_from(origin.began).unwrap_or_default();
+    Line {
+        v: Some(VERSION),
+        seq: None,
+        body: Body::Start(Start {
+            tracer: origin.tracer.clone(),
+            command: origin.command.iter().cloned().map(Text).collect(),
+            attached: origin.attached.clone(),
+            kernel: origin.kernel.clone(),
+            arch: origin.arch.clone(),
+            began: began.to_string(),
+            sees: Sees {
+                children: origin.follows,
+                fates: origin.fates,
+                proc: origin.sees_proc,
+            },
+        }),
+    }
+}
+
+/// The line of an event, which the ledger has taken.
+#[must_use]
+pub fn event(event: &Event, ledger: &Ledger) -> Line {
+    Line {
+        v: None,
+        seq: Some(event.seq),
+        body: Writer { event, ledger }.body(),
+    }
+}
+
+struct Writer<'a> {
+    event: &'a Event,
+    ledger: &'a Ledger,
+}
+
+impl Writer<'_> {
+    fn about<T>(&self, what: T) -> About<T> {
+        let Event { at, tid, tgid, .. } = *self.event;
+        About {
+            t_ns: at.0,
+            pid: tgid.raw(),
+            tid: tid.raw(),
+            ns_pid: self.ledger.process(tgid).and_then(Process::ns_pid),
+            comm: self.ledger.comm(tid).into(),
+            what,
+        }
+    }
+
+    fn body(&self) -> Body {
+        match &self.event.kind {
+            EventKind::Found(found) => Body::Found(self.about(found.into())),
+            EventKind::Attached { threads } => {
+                let threads = *threads as u64;
+                Body::Attach(self.about(Attach { threads }))
+            }
+            EventKind::Created(created) if created.how == How::Thread => {
+                let new_tid = created.child.raw();
+                Body::Thread(self.about(Thread { new_tid }))
+            }
+            EventKind::Created(created) => Body::Fork(self.about(self.fork(created))),
+            EventKind::Executed { image, former } => Body::Exec(self.about(Exec {
+                image: (&**image).into(),
+                former: former.map(kernel::Tid::raw),
+            })),
+            EventKind::Ended { status } => {
+                let status = (*status).into();
+                Body::Exit(self.about(Exit { status }))
+            }
+            EventKind::Signalled {
+                signal,
+                info,
+                sender,
+            } => Body::Signal(self.about(Received {
+                signal: (*signal).into(),
+                info: info.as_ref().map(Info::from),
+                sender: sender.map(Text::from),
+            })),
+            EventKind::GroupStopped { signal } => {
+                let signal = (*signal).into();
+                Body::Stop(self.about(Stop { signal }))
+            }
+            EventKind::Resumed => Body::Continue(self.about(Nothing {})),
+            EventKind::WaitEntered(entry) => Body::WaitEntry(self.about(self.entry(entry))),
+            EventKind::WaitEnded(exit) => Body::Wait(self.about(self.wait(exit))),
+            EventKind::WaitFate { by, eintr } => Body::WaitFate(self.about(Fate {
+                by: (*by).into(),
+                eintr: *eintr,
+            })),
+            EventKind::Detached => Body::Detach(self.about(Nothing {})),
+            EventKind::Quiet => Body::Deadline(self.about(Nothing {})),
+            EventKind::Over => Body::Over(self.about(Nothing {})),
+            other => self.rarer(other),
+        }
+    }
+
+    fn rarer(&self, kind: &EventKind) -> Body {
+        match kind {
+            EventKind::Adopted { child, from, comm } => Body::Adopt(self.about(Adopt {
+                child: self.known(*child),
+                from: from.raw(),
+                parent_comm: (*comm).into(),
+            })),
+            EventKind::Kin(kin) => Body::Kin(self.about(self.kin(kin))),
+            EventKind::SigchldSet(action) => Body::Sigchld(self.about((*action).into())),
+            EventKind::DeathSignalSet(signal) => {
+                let signal = signal.map(Named::from);
+                Body::DeathSignal(self.about(DeathSignal { signal }))
+            }
+            EventKind::ExitsWith(code) => Body::ExitsWith(self.about(ExitsWith { code: *code })),
+            EventKind::Kills { target, signal } => Body::Kill(self.about(Kill {
+                whom: target.raw(),
+                signal: (*signal).into(),
+            })),
+            EventKind::Observed(seen) => Body::Observation(self.about(seen.into())),
+            // The others were told by the caller.
+            _ => Body::Deadline(self.about(Nothing {})),
+        }
+    }
+
+    /// A process that the task at hand calls `pid`.
+    fn child(&self, pid: NsPid) -> Option<Child> {
+        let child = self.ledger.translate(self.event.tgid, pid)?;
+        let seen = (child.tgid.raw() != pid.raw()).then(|| pid.raw());
+        Some(Child {
+            pid: child.tgid.raw(),
+            ns_pid: seen,
+            comm: child.image.comm.into(),
+        })
+    }
+
+    /// A process by its pid in the tracer's namespace.
+    fn known(&self, tgid: Tgid) -> Child {
+        Child {
+            pid: tgid.raw(),
+            ns_pid: self.ledger.process(tgid).and_then(Process::ns_pid),
+            comm: self.ledger.comm(tgid.leader()).into(),
+        }
+    }
+
+    fn fork(&self, created: &event::Created) -> Fork {
+        Fork {
+            child: self.known(Tgid::new(created.child.raw())),
+            how: match created.how {
+                How::Vfork => "vfork",
+                How::Clone => "clone",
+                How::Fork | How::Thread => "fork",
+            }
+            .to_owned(),
+            parent: created.parent.map(Tgid::raw),
+            namespaces: created.ns.as_deref().map(Namespaces::from),
+            exit_signal: created.exit_signal.map(Named::from),
+        }
+    }
+
+    fn kin(&self, kin: &event::Kin) -> Kin {
+        Kin {
+            child: self.known(kin.child),
+            image: (&*kin.image).into(),
+            zombie: kin.zombie.map(Into::into),
+            namespaces: kin.ns.as_deref().map(Namespaces::from),
+        }
+    }
+
+    fn entry(&self, entry: &event::WaitEntry) -> WaitEntry {
+        let (pid, idtype, id) = match entry.named {
+            event::Named::Pid(pid) => (Some(pid), None, None),
+            event::Named::Id(kind, id) => (None, Some(kind.into()), Some(id)),
+        };
+        WaitEntry {
+            call: entry.call.name().to_owned(),
+            abi: entry.abi.name().to_owned(),
+            args: Args {
+                pid,
+                idtype,
+                id,
+                wstatus: pointer(entry.result_at),
+                options: entry.options.into(),
+                rusage: pointer(entry.rusage_at),
+            },
+            restart: entry.is_restart,
+            target: entry.named.process().and_then(|pid| self.child(pid)),
+            target_name: entry.target.as_ref().map(TargetName::from),
+            pidfd: entry.pidfd,
+        }
+    }
+
+    fn wait(&self, exit: &event::WaitExit) -> Wait {
+        let is_waitid = exit.entry.call == WaitCall::Waitid;
+        let told = if is_waitid {
+            exit.info.errno()
+        } else {
+            exit.status.errno()
+        };
+        Wait {
+            entry: self.entry(&exit.entry),
+            ret: exit.result.map_or(-1, NsPid::raw),
+            errno: exit.result.err().map(Named::from),
+            status: exit.status.value().map(|status| (*status).into()),
+            info: exit.info.value().map(Info::from),
+            rusage: exit.rusage.value().map(Rusage::from),
+            status_unreadable: told.map(Named::from),
+            rusage_unreadable: exit.rusage.errno().map(Named::from),
+            child: exit.reported().and_then(|(pid, _)| self.child(pid)),
+            zombie_s: self.zombie_seconds(),
+            duration_s: seconds(self.event.at.since(exit.entered)),
+            entered_ns: exit.entered.0,
+            child_name: exit.child.map(Text::from),
+            remaining: exit.remaining.as_deref().map(raw_pids),
+        }
+    }
+
+    /// How long the child that the event at hand reaped had been dead.
+    fn zombie_seconds(&self) -> Option<f64> {
+        let ended = self.ledger.just_reaped()?.ended?;
+        Some(seconds(self.event.at.since(ended.when.at)))
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact up to 2^53 ns, 104 days; the nanoseconds stand beside it"
+)]
+fn seconds(nanos: u64) -> f64 {
+    nanos as f64 / 1e9
+}
+
+fn raw_pids(pids: &[Tgid]) -> Vec<i32> {
+    pids.iter().map(|pid| pid.raw()).collect()
+}
+
+impl<T> Fetched<T> {
+    /// Why it could not be read.
+    fn errno(&self) -> Option<kernel::Errno> {
+        match self {
+            Fetched::Unreadable { errno, .. } => Some(*errno),
+            _ => None,
+        }
+    }
+}
+
+impl From<&event::TargetName> for TargetName {
+    fn from(name: &event::TargetName) -> TargetName {
+        match name {
+            event::TargetName::Comm(comm) => TargetName::Comm((*comm).into()),
+            event::TargetName::Link(link) => TargetName::Link(Text(link.clone())),
+            event::TargetName::PidFd(pid) => TargetName::Pid(*pid),
+        }
+    }
+}
+
+impl From<&event::Found> for Found {
+    fn from(found: &event::Found) -> Found {
+        Found {
+            parent: found.parent.map(Tgid::raw),
+            image: found.image.as_deref().map(Image::from),
+            namespaces: found.ns.as_deref().map(Namespaces::from),
+            own_comm: found.comm.map(Text::from),
+            sigchld: found.sigchld.map(Handler::from),
+        }
+    }
+}
+
+impl From<&event::Image> for Image {
+    fn from(image: &event::Image) -> Image {
+        Image {
+            comm: image.comm.into(),
+            path: image.path.clone().map(Text),
+            argv: image.argv.iter().cloned().map(Text).collect(),
+        }
+    }
+}
+
+impl From<&event::NsPids> for Namespaces {
+    fn from(ns: &event::NsPids) -> Namespaces {
+        Namespaces {
+            inode: ns.inode.into(),
+            pids: ns.chain.iter().map(|pid| pid.raw()).collect(),
+        }
+    }
+}
+
+impl From<SigchldAction> for Handler {
+    fn from(action: SigchldAction) -> Handler {
+        match action {
+            SigchldAction::Default => Handler::Default,
+            SigchldAction::DefaultNoWait => Handler::DefaultNoWait,
+            SigchldAction::Ignore => Handler::Ignore,
+            SigchldAction::Handler {
+                address,
+                no_wait,
+                restarts,
+            } => Handler::Handler {
+                address: Address(address),
+                no_wait,
+                restarts,
+            },
+        }
+    }
+}
+
+impl From<&event::Observation> for Observation {
+    fn from(seen: &event::Observation) -> Observation {
+        match seen {
+            event::Observation::Corpse(corpse) => Observation::Corpse {
+                corpse: corpse.child.raw(),
+                zombie: corpse.zombie.as_ref().map(Owner::from),
+            },
+            event::Observation::Stuck { children, timers } => Observation::Stuck {
+                stuck: children.iter().map(Stuck::from).collect(),
+                timers: *timers,
+            },
+            event::Observation::Leader(leader) => Observation::Leader {
+                living: leader.living.raw(),
+                threads: leader.threads as u64,
+            },
+        }
+    }
+}
+
+impl From<&event::Owner> for Owner {
+    fn from(owner: &event::Owner) -> Owner {
+        Owner {
+            parent: owner.parent.raw(),
+            group: owner.group,
+            child_group: owner.child_group,
+            traced: owner.traced,
+            blocked_and_pending: owner.blocked_and_pending,
+        }
+    }
+}
+
+impl From<&event::Stuck> for Stuck {
+    fn from(stuck: &event::Stuck) -> Stuck {
+        let pipe = match &stuck.within {
+            StuckIn::Other => None,
+            StuckIn::Pipe {
+                writes,
+                fd,
+                inode,
+                others,
+                complete,
+            } => Some(Pipe {
+                writes: *writes,
+                fd: *fd,
+                inode: (*inode).into(),
+                others: others.iter().map(PipeSide::from).collect(),
+                complete: *complete,
+            }),
+        };
+        Stuck {
+            pid: stuck.child.raw(),
+            pipe,
+        }
+    }
+}
+
+impl From<&event::PipeSide> for PipeSide {
+    fn from(side: &event::PipeSide) -> PipeSide {
+        PipeSide {
+            pid: side.tgid.raw(),
+            comm: side.comm.into(),
+            fd: side.fd,
+        }
+    }
+}
+
+impl From<&kernel::SigInfo> for Info {
+    fn from(info: &kernel::SigInfo) -> Info {
+        Info {
+            signo: info.signo.into(),
+            code: Named {
+                raw: info.code.into(),
+                name: info.code_name().map(Into::into),
+            },
+            errno: info.errno,
+            fields: info.fields.into(),
+        }
+    }
+}
+
+impl From<Fields> for InfoFields {
+    fn from(fields: Fields) -> InfoFields {
+        match fields {
+            Fields::Kill { pid, uid } => InfoFields::Kill {
+                pid: pid.raw(),
+                uid,
+            },
+            Fields::Timer { id, overrun, value } => InfoFields::Timer {
+                timerid: id,
+                overrun,
+                value: Address(value.0),
+            },
+            Fields::Queue { pid, uid, value } => InfoFields::Queue {
+                pid: pid.raw(),
+                uid,
+                value: Address(value.0),
+            },
+            Fields::Child {
+                pid,
+                uid,
+                status,
+                utime,
+                stime,
+            } => InfoFields::Child {
+                pid: pid.raw(),
+                uid,
+                status,
+                utime: utime.into(),
+                stime: stime.into(),
+            },
+            Fields::Fault { addr, detail } => fault(addr, detail),
+            Fields::Poll { band, fd } => InfoFields::Poll {
+                band: band.into(),
+                fd,
+            },
+            Fields::Nothing => InfoFields::Nothing,
+            Fields::Sys {
+                call_addr,
+                syscall,
+                arch,
+            } => InfoFields::Sys {
+                call_addr: Address(call_addr),
+                syscall,
+                arch,
+            },
+        }
+    }
+}
+
+fn fault(addr: u64, detail: FaultDetail) -> InfoFields {
+    let (mut lsb, mut low, mut high, mut key) = (None, None, None, None);
+    match detail {
+        FaultDetail::None => {}
+        FaultDetail::Lsb { addr_lsb } => lsb = Some(addr_lsb),
+        FaultDetail::Bounds { lower, upper } => {
+            low = Some(Address(lower));
+            high = Some(Address(upper));
+        }
+        FaultDetail::Key { pkey } => key = Some(pkey),
+    }
+    InfoFields::Fault {
+        addr: Address(addr),
+        addr_lsb: lsb,
+        lower: low,
+        upper: high,
+        pkey: key,
+    }
+}
+
+impl From<&kernel::Rusage> for Rusage {
+    fn from(rusage: &kernel::Rusage) -> Rusage {
+        let time = |time: kernel::TimeVal| [Int::from(time.sec), Int::from(time.usec)];
+        Rusage {
+            utime: time(rusage.utime),
+            stime: time(rusage.stime),
+            maxrss: rusage.maxrss.into(),
+            ixrss: rusage.ixrss.into(),
+            idrss: rusage.idrss.into(),
+            isrss: rusage.isrss.into(),
+            minflt: rusage.minflt.into(),
+            majflt: rusage.majflt.into(),
+            nswap: rusage.nswap.into(),
+            inblock: rusage.inblock.into(),
+            oublock: rusage.oublock.into(),
+            msgsnd: rusage.msgsnd.into(),
+            msgrcv: rusage.msgrcv.into(),
+            nsignals: rusage.nsignals.into(),
+            nvcsw: rusage.nvcsw.into(),
+            nivcsw: rusage.nivcsw.into(),
+        }
+    }
+}

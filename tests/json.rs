@@ -1,0 +1,332 @@
+//! The JSON lines: what they are, that they are as the schema says, and that
+//! they are read back.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::{Value, json};
+use support::{fixture, read_again, run, traced_fixture, wait4_strace};
+use tempfile::TempDir;
+
+/// Where the schema of the lines is kept.
+const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/json-schema.json");
+
+/// The schema that the wire types give.
+fn generated() -> String {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    let schema = settings
+        .into_generator()
+        .into_root_schema_for::<wait4_strace::wire::Line>();
+    serde_json::to_string_pretty(&schema).unwrap() + "\n"
+}
+
+/// All fixtures: those that show a fact, and those that have a bug or nearly so.
+fn fixtures() -> Vec<String> {
+    let list = ["list", "bugs"].map(|list| run(&mut fixture(list)).stdout);
+    let lines = list.iter().flat_map(|list| list.lines());
+    let names = lines.filter_map(|line| line.split(' ').next());
+    names.map(str::to_owned).collect()
+}
+
+fn parsed(text: &str) -> Vec<Value> {
+    let lines = text.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect()
+}
+
+/// The JSON lines of a fixture.
+fn lines(name: &str) -> Vec<Value> {
+    parsed(&Recorded::fixture(&[], name).text("lines"))
+}
+
+/// The lines of a type.
+fn of<'a>(kind: &str, lines: &'a [Value]) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["type"] == kind).collect()
+}
+
+/// Complain of each line that the schema does not allow.
+fn complaints(validator: &jsonschema::Validator, lines: &[Value]) -> Vec<String> {
+    let wrong = lines.iter().flat_map(|line| {
+        let errors = validator.iter_errors(line);
+        errors.map(move |error| format!("{error}\n{line}"))
+    });
+    wrong.collect()
+}
+
+fn validator() -> jsonschema::Validator {
+    let schema = serde_json::from_str(&fs::read_to_string(SCHEMA).unwrap()).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+/// A recording of a fixture, in a directory of its own.
+struct Recorded {
+    directory: TempDir,
+}
+
+impl Recorded {
+    fn fixture(flags: &[&str], name: &str) -> Recorded {
+        let recorded = Recorded {
+            directory: TempDir::new().unwrap(),
+        };
+        let [trace, report, lines] = ["trace", "report", "lines"].map(|name| recorded.path(name));
+        let files = ["-o", &trace, "--report-file", &report, "--record", &lines];
+        run(&mut traced_fixture(&[&files, flags].concat(), name));
+        recorded
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.directory.path().join(name).display().to_string()
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Write other lines in place of the recorded.
+    fn rewrite(&self, text: &str) {
+        fs::write(self.path("lines"), text).unwrap();
+    }
+
+    /// Read the lines with these flags.
+    fn read(&self, flags: &[&str]) -> support::Outcome {
+        let lines = self.path("lines");
+        run(wait4_strace().args([&["--read", &lines], flags].concat()))
+    }
+}
+
+#[test]
+fn the_schema_in_docs_is_that_of_the_wire_types() {
+    if std::env::var_os("WAIT4_STRACE_UPDATE").is_some() {
+        fs::write(SCHEMA, generated()).unwrap();
+    }
+    let kept = fs::read_to_string(SCHEMA).unwrap_or_default();
+    assert!(
+        kept == generated(),
+        "run `WAIT4_STRACE_UPDATE=1 cargo test --test json schema` and look at the difference"
+    );
+}
+
+/// Kinds that an attach makes, or an output to standard error.
+const OTHERS: [&str; 4] = ["message", "detach", "attach", "kin"];
+
+#[test]
+fn every_line_of_every_fixture_is_valid_and_reads_back_as_the_same_text() {
+    let names = fixtures();
+    let validator = validator();
+    let turns = (0..8).map(|turn| names.iter().skip(turn).step_by(8));
+    let kinds: BTreeSet<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = turns
+            .map(|names| scope.spawn(|| names.flat_map(|name| check(&validator, name)).collect()))
+            .collect();
+        let kinds = threads.into_iter().map(|thread| thread.join().unwrap());
+        kinds.flat_map(|kinds: Vec<String>| kinds).collect()
+    });
+    let all = serde_json::from_str::<Value>(&generated()).unwrap();
+    let all = all["oneOf"].as_array().unwrap().iter();
+    let all = all.map(|kind| kind["properties"]["type"]["const"].as_str().unwrap());
+    let unseen: Vec<&str> = all
+        .filter(|kind| !kinds.contains(*kind) && !OTHERS.contains(kind))
+        .collect();
+    assert!(unseen.is_empty(), "no fixture makes these: {unseen:?}");
+}
+
+/// Check one fixture; returns the kinds of its lines.
+fn check(validator: &jsonschema::Validator, name: &str) -> Vec<String> {
+    let recorded = Recorded::fixture(&[], name);
+    let lines = recorded.text("lines");
+    let values = parsed(&lines);
+    let wrong = complaints(validator, &values);
+    assert!(wrong.is_empty(), "{name}: {}", wrong.join("\n"));
+    let (text, report) = read_again(&recorded.path("lines"));
+    assert_eq!(text, recorded.text("trace"), "{name}");
+    assert_eq!(report, recorded.text("report"), "{name}");
+    // What is read is written again as it was.
+    let again = recorded.read(&["--format", "json", "-o", "-"]).stdout;
+    assert_eq!(again, lines, "{name}");
+    let kinds = values.iter().map(|line| line["type"].as_str().unwrap());
+    kinds.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_schema_refuses_what_is_no_line() {
+    let validator = validator();
+    let exit = r#"{"seq":1,"type":"exit","t_ns":1,"pid":1,"tid":1,"comm":"a","status":"#;
+    let end = r#"{"raw":0,"kind":"exited","code":0}}"#;
+    let good: Value = serde_json::from_str(&format!("{exit}{end}")).unwrap();
+    assert!(validator.is_valid(&good));
+    for (from, to) in [
+        ("\"raw\":0", "\"raw\":\"0\""),
+        ("\"pid\":1,", ""),
+        ("\"exited\"", "\"gone\""),
+        ("\"type\":\"exit\"", "\"type\":\"exi\""),
+        ("\"t_ns\":1", "\"t_ns\":-1"),
+    ] {
+        let text = good.to_string();
+        let bad = text.replace(from, to);
+        assert_ne!(text, bad);
+        assert!(
+            !validator.is_valid(&serde_json::from_str(&bad).unwrap()),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn the_first_line_says_what_the_trace_is() {
+    let lines = lines("wait4_exit_codes");
+    let first = &lines[0];
+    assert_eq!((&first["v"], &first["type"]), (&json!(1), &json!("start")));
+    assert_eq!(first["command"][1], "wait4_exit_codes");
+    assert!(
+        first["tracer"]
+            .as_str()
+            .unwrap()
+            .starts_with("wait4-strace ")
+    );
+    assert!(first["began"].as_str().unwrap().ends_with('Z'));
+    let second = &lines[1];
+    assert_eq!((&second["seq"], &second["v"]), (&json!(1), &Value::Null));
+    assert_eq!(lines.last().unwrap()["type"], "end");
+}
+
+#[test]
+fn a_wait_has_its_raw_words_beside_what_they_mean() {
+    let lines = lines("wait4_exit_codes");
+    let wait = of("wait", &lines)[0];
+    assert_eq!(wait["call"], "wait4");
+    let status = &wait["status"];
+    let code = status["code"].as_i64().unwrap();
+    assert_eq!(status["kind"], "exited");
+    assert_eq!(status["raw"], code << 8);
+    assert_eq!(wait["ret"], wait["child"]["pid"]);
+    assert!(wait["args"]["wstatus"].as_str().unwrap().starts_with("0x"));
+    assert!(wait["zombie_s"].as_f64().unwrap() >= 0.0);
+    assert!(wait["duration_s"].as_f64().unwrap() >= 0.0);
+}
+
+#[test]
+fn a_finding_is_a_line_whose_evidence_are_the_lines_before_it() {
+    let lines = lines("stolen_child_by_wildcard_wait");
+    let finding = of("finding", &lines)[0];
+    assert_eq!(finding["rule"], "stolen-child");
+    assert_eq!(finding["severity"], "error");
+    for seq in finding["evidence"].as_array().unwrap() {
+        assert!(lines.iter().any(|line| line["seq"] == *seq));
+    }
+    let end = lines.last().unwrap();
+    assert_eq!((&end["errors"], &end["reaped"]), (&json!(1), &json!(1)));
+}
+
+#[test]
+fn on_standard_error_there_is_nothing_but_the_lines() {
+    let outcome = run(&mut traced_fixture(
+        &["--format", "json"],
+        "stolen_child_by_wildcard_wait",
+    ));
+    assert_eq!(parsed(&outcome.stderr).last().unwrap()["type"], "end");
+}
+
+#[test]
+fn a_recording_is_judged_by_the_flags_of_its_reading() {
+    let recorded = Recorded::fixture(&[], "stolen_child_by_wildcard_wait");
+    let status = |flags: &[&str]| recorded.read(flags).status;
+    assert_eq!(status(&[]), 0);
+    assert_eq!(status(&["--fail-on", "error"]), 120);
+    assert_eq!(
+        status(&["--allow", "stolen-child", "--fail-on", "error"]),
+        0
+    );
+    let strace = recorded.read(&["--strace"]).stderr;
+    assert!(
+        strace.contains("] wait4(") && !strace.contains('#'),
+        "{strace}"
+    );
+}
+
+#[test]
+fn a_newer_minor_version_is_read() {
+    let recorded = Recorded::fixture(&[], "wait4_exit_codes");
+    let lines = recorded.text("lines");
+    let newer = lines.replace("\"type\":\"wait\"", "\"colour\":[1,{}],\"type\":\"wait\"");
+    let (first, rest) = newer.split_once('\n').unwrap();
+    let unknown = r#"{"seq":1,"type":"comet","t_ns":0,"pid":1,"tail":{"length":3}}"#;
+    recorded.rewrite(&format!("{first}\n{unknown}\n{rest}"));
+    let outcome = recorded.read(&["-o", &recorded.path("again")]);
+    assert_eq!(outcome.status, 0);
+    assert_eq!(recorded.text("again"), recorded.text("trace"));
+    let note = "partial view: 1 line is of a kind that this version does not know";
+    assert!(outcome.stderr.contains(note), "{}", outcome.stderr);
+}
+
+#[test]
+fn another_major_version_is_refused() {
+    let recorded = Recorded::fixture(&[], "wait4_exit_codes");
+    let lines = recorded.text("lines");
+    recorded.rewrite(&lines.replacen("{\"v\":1,", "{\"v\":2,", 1));
+    let outcome = recorded.read(&[]);
+    assert_eq!(outcome.status, 125);
+    assert!(outcome.stderr.contains("line 1: the trace is of version 2"));
+}
+
+#[test]
+fn a_broken_line_is_named_and_what_came_before_it_is_kept() {
+    let recorded = Recorded::fixture(&[], "wait4_exit_codes");
+    let lines = recorded.text("lines");
+    let number = lines.lines().count() - 3;
+    let kept: Vec<&str> = lines.lines().take(number).collect();
+    for broken in ["{\"seq\":9,\"ty", "[]", "{\"type\":\"exit\"}", "\u{0}"] {
+        recorded.rewrite(&format!("{}\n{broken}\n", kept.join("\n")));
+        let outcome = recorded.read(&["-o", &recorded.path("again")]);
+        assert_eq!(outcome.status, 125, "{broken}");
+        let place = format!("line {}: is no event: ", number + 1);
+        assert!(outcome.stderr.contains(&place), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("what came before it was read"));
+        let trace = recorded.text("trace");
+        let again = recorded.text("again");
+        assert!(again.len() > 100 && trace.starts_with(&again), "{again}");
+    }
+}
+
+#[test]
+fn a_recording_that_was_cut_off_is_read_as_far_as_it_goes() {
+    let recorded = Recorded::fixture(&[], "wait4_exit_codes");
+    let lines = recorded.text("lines");
+    let whole: Vec<&str> = lines.lines().take(5).collect();
+    recorded.rewrite(&(whole.join("\n") + "\n"));
+    let outcome = recorded.read(&["-o", "/dev/null"]);
+    assert_eq!(outcome.status, 0);
+    let note = "partial view: the recording was cut off";
+    assert!(outcome.stderr.contains(note), "{}", outcome.stderr);
+}
+
+#[test]
+fn what_is_no_record_is_refused_in_a_sentence() {
+    let recorded = Recorded::fixture(&[], "wait4_exit_codes");
+    for text in ["", "\n", "hello\n", "{}\n", "{\"v\":1,\"type\":\"over\"}\n"] {
+        recorded.rewrite(text);
+        let outcome = recorded.read(&[]);
+        assert_eq!(outcome.status, 125, "{text:?}");
+        assert!(outcome.stderr.contains("(--read)"), "{}", outcome.stderr);
+        assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+    }
+    let refused = |words: &[&str]| {
+        let outcome = run(wait4_strace().args(words));
+        assert_eq!(outcome.status, 125, "{words:?}");
+        outcome.stderr
+    };
+    assert!(refused(&["--read", "/nowhere"]).contains("No such file"));
+    refused(&["--read", "/tmp"]);
+    refused(&["--read", "/dev/null", "--", "true"]);
+    refused(&["--format", "json", "--strace", "--", "true"]);
+    refused(&["--format", "json", "-ff", "-o", "/tmp/x", "--", "true"]);
+    assert!(refused(&["--format", "jsno", "--", "true"]).contains("json"));
+}
