@@ -195,7 +195,13 @@ impl Snapshot {
         }
         let sender = info.and_then(SigInfo::pid);
         let sender = sender.and_then(|pid| ledger.recall(tgid, pid));
-        if sender.is_some_and(|sender| sender.tgid == tgid) {
+        let is_own = sender.is_some_and(|sender| sender.tgid == tgid);
+        if is_own && signal == Signal::STOP {
+            // Nothing holds it up, but who continues it may be faster.
+            if let Some(lane) = self.lane_of(tgid, ledger) {
+                lane.stops.insert(signal.raw());
+            }
+        } else if is_own {
             self.stopping.insert(tgid, signal);
         } else {
             self.stopping.remove(&tgid);
