@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::lane::LaneId;
 use crate::ledger::ProcessId;
-use crate::rules::{Finding, RuleId};
+use crate::rules::{Finding, RuleId, Severity};
 
 /// A finding, by lanes.
 #[derive(Clone, Debug)]
@@ -16,10 +16,12 @@ pub(super) struct Kept {
     pub(super) children: Vec<LaneId>,
 }
 
-/// Those that do not depend on the machine's speed.
+/// Those that do not depend on the machine's speed, and are not mere remarks.
 pub(super) fn kept(findings: &[Finding], lanes: &HashMap<ProcessId, LaneId>) -> Vec<Kept> {
     let lane = |id: Option<ProcessId>| id.and_then(|id| lanes.get(&id).copied());
-    let stable = findings.iter().filter(|finding| !is_timed(finding.rule));
+    let stable = findings
+        .iter()
+        .filter(|finding| finding.severity > Severity::Info && !is_timed(finding.rule));
     stable
         .map(|finding| {
             let all = finding.children.iter();

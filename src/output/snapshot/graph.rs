@@ -59,13 +59,27 @@ impl ShownWaits {
                 waits.grouped.entry(wait.whom).or_default().push(shown);
             }
         }
-        // Of processes that nobody knows the order is nobody's.
-        if let Some(unknown) = waits.grouped.get_mut(&Whom::Unknown) {
-            unknown.sort_by_key(Shown::label);
-            unknown.dedup_by_key(|shown| shown.label());
+        for (whom, group) in &mut waits.grouped {
+            settle(*whom, group);
         }
         waits
     }
+}
+
+/// Put waits of several threads in an order that is no thread's. For one child
+/// what is told comes as it was told; who fails fails before that or after it.
+fn settle(whom: Whom, group: &mut Vec<Shown>) {
+    if whom.process().is_none() {
+        group.sort_by_key(Shown::label);
+    } else {
+        group.sort_by_cached_key(|shown| match shown.outcome {
+            Outcome::Told(_) => None,
+            Outcome::Failed(_) => Some(shown.label()),
+        });
+    }
+    group.dedup_by(|one, other| {
+        matches!(one.outcome, Outcome::Failed(_)) && one.label() == other.label()
+    });
 }
 
 impl Shown {
@@ -134,13 +148,10 @@ pub(super) fn ranks(lanes: &[Lane], findings: &[Kept]) -> Vec<u32> {
 
 /// What a lane holds without others; the first decides most.
 fn content(lane: &Lane) -> impl Ord + use<> {
-    let waits = lane.waits.len();
-    let unknown: Vec<String> = lane
-        .waits
-        .iter()
-        .filter(|wait| wait.whom.process().is_none())
-        .map(|wait| Shown::new(wait, lane).label())
-        .collect();
+    let waits = ShownWaits::of(lane);
+    let all = waits.ordered.iter().chain(waits.grouped.values().flatten());
+    let mut labels: Vec<String> = all.map(Shown::label).collect();
+    labels.sort_unstable();
     (
         lane.name.clone(),
         lane.execs.clone(),
@@ -148,7 +159,7 @@ fn content(lane: &Lane) -> impl Ord + use<> {
         lane.reaper.is_some(),
         (lane.has_threads, lane.ignores_sigchld, lane.stops.clone()),
         lane.exit_signal,
-        (waits, unknown, lane.told.len()),
+        (labels, lane.told.len()),
     )
 }
 

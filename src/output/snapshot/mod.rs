@@ -31,6 +31,9 @@ const MOST_LANES: usize = 10_000;
 /// How many execs and waits are kept in all.
 const MOST_ENTRIES: usize = 100_000;
 
+/// The signals that stop a process.
+const STOPS: [Signal; 4] = [Signal::STOP, Signal::TSTP, Signal::TTIN, Signal::TTOU];
+
 /// Collects what is in the snapshot of a run.
 #[derive(Debug, Default)]
 pub struct Snapshot {
@@ -187,9 +190,18 @@ impl Snapshot {
     }
 
     fn signalled(&mut self, tgid: Tgid, signal: Signal, info: Option<&SigInfo>, ledger: &Ledger) {
+        if !STOPS.contains(&signal) {
+            return;
+        }
         let sender = info.and_then(SigInfo::pid);
         let sender = sender.and_then(|pid| ledger.recall(tgid, pid));
-        if sender.is_some_and(|sender| sender.tgid == tgid) {
+        let is_own = sender.is_some_and(|sender| sender.tgid == tgid);
+        if is_own && signal == Signal::STOP {
+            // Nothing holds it up, but who continues it may be faster.
+            if let Some(lane) = self.lane_of(tgid, ledger) {
+                lane.stops.insert(signal.raw());
+            }
+        } else if is_own {
             self.stopping.insert(tgid, signal);
         } else {
             self.stopping.remove(&tgid);
