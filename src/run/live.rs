@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::kernel::{Signal, Status, Tid, WaitCalls};
 use crate::output::{Pids, Style};
 use crate::sys::doorbell::{Arrived, Doorbell};
+use crate::sys::ring::Ring;
 use crate::sys::seccomp::Filter;
 use crate::sys::startup::Inherited;
 use crate::sys::streams;
@@ -99,8 +100,8 @@ impl<'a> Run<'a> {
             .into_iter()
             .filter(|signal| !inherited.ignores(*signal as i32))
             .collect();
-        let doorbell =
-            Doorbell::new(&answered).map_err(|error| format!("cannot start: {error}"))?;
+        let doorbell = Ring::own().and_then(|ring| Doorbell::new(&answered, ring));
+        let doorbell = doorbell.map_err(|error| format!("cannot start: {error}"))?;
         let tracer = Tracer::new(settings(config), doorbell);
         // Words that are wrong are told before anybody is traced. A child that
         // is not followed would be under the filter with nobody to answer it.
@@ -344,6 +345,7 @@ fn settings(config: &Config) -> Settings {
         follow: config.follow,
         wanted: wanted(config),
         kill_on_exit: config.kill_on_exit,
+        stops_as_job: true,
     }
 }
 

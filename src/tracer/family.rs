@@ -13,7 +13,6 @@ use crate::kernel::{
 use crate::proc;
 use crate::sys::ptrace::{How, Stopped};
 use crate::sys::spawn::Report;
-use crate::sys::startup::Inherited;
 
 impl Tracer {
     /// fork, vfork or clone is about to return in the creator.
@@ -136,7 +135,8 @@ impl Tracer {
         }
         let _ = stopped.resume(resume, None);
         if first != FirstExec::No {
-            let ignores = Inherited::get().ignores(Signal::CHLD.raw());
+            let root = self.root.as_ref();
+            let ignores = root.is_some_and(|root| root.ignores_sigchld);
             let found = Found {
                 parent: None,
                 image: None,
