@@ -9,6 +9,7 @@ use nix::sys::utsname::{UtsName, uname};
 
 use super::complain;
 use super::config::{Config, OutputTo};
+use super::inquiry;
 use super::session::Session;
 use crate::event::{Event, Origin};
 use crate::exit::Exit;
@@ -190,10 +191,7 @@ impl<'a> Run<'a> {
             let left = until.saturating_duration_since(Instant::now());
             self.tracer.doorbell.ring_after(left);
         }
-        let now = self.tracer.now();
-        if let Some(due) = self.session.judging().and_then(|judge| judge.due_in(now)) {
-            self.tracer.doorbell.ring_after(due);
-        }
+        inquiry::arm(&self.tracer, &mut self.session);
     }
 
     /// Give the rules what they wait for, and tell what cannot wait.
@@ -202,23 +200,15 @@ impl<'a> Run<'a> {
             self.until = None;
             self.end_on_time();
         }
-        let now = self.tracer.now();
-        let Some((questions, wants_quiet)) = self.session.questions(now) else {
-            return;
-        };
-        if wants_quiet {
-            self.tracer.drain(events);
-        }
-        self.tracer.look(questions, events);
+        inquiry::ask(&mut self.tracer, &mut self.session, events);
         self.session.take(events);
         self.session.warn();
     }
 
     /// The trace is over for the rules, though tracees may live on.
     fn close(&mut self) {
-        if self.session.judging().is_some() {
-            self.session.take(&mut vec![self.tracer.conclude()]);
-        }
+        let over = inquiry::conclude(&mut self.tracer, &mut self.session);
+        self.session.take(&mut over.into_iter().collect());
     }
 
     /// `--duration` is over: attached processes go on, a command is ended, by

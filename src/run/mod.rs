@@ -1,11 +1,12 @@
 //! The run: joins what makes events, the ledger, the rules and the outputs.
 
 mod config;
+pub(crate) mod inquiry;
 mod live;
 mod open;
 mod replay;
-mod session;
-mod verdicts;
+pub(crate) mod session;
+pub(crate) mod verdicts;
 
 use std::io::{self, Write};
 

@@ -14,9 +14,9 @@ use crate::output::{
 use crate::pipe::PipeCommand;
 
 /// A trace, as far as it is known.
-pub(super) struct Session {
-    pub(super) ledger: Ledger,
-    pub(super) verdicts: Option<Verdicts>,
+pub(crate) struct Session {
+    pub(crate) ledger: Ledger,
+    pub(crate) verdicts: Option<Verdicts>,
     outputs: Vec<Box<dyn Output>>,
     /// The command that the lines are piped to.
     pipe: Option<PipeCommand>,
@@ -57,8 +57,28 @@ impl Session {
         })
     }
 
+    /// A trace that is judged and shown by nobody.
+    pub(crate) fn silent(verdicts: Verdicts) -> Session {
+        Session {
+            ledger: Ledger::new(),
+            verdicts: Some(verdicts),
+            outputs: Vec::new(),
+            pipe: None,
+            speaks_json: false,
+        }
+    }
+
     /// Take events in, the ledger first.
     pub(super) fn take(&mut self, events: &mut Vec<Event>) {
+        self.take_each(events, |_, _| ());
+    }
+
+    /// Take events in, and hand each on with the ledger after it.
+    pub(crate) fn take_each(
+        &mut self,
+        events: &mut Vec<Event>,
+        mut then: impl FnMut(Event, &Ledger),
+    ) {
         for event in events.drain(..) {
             self.ledger.apply(&event);
             let verdicts = self.verdicts.as_mut();
@@ -71,6 +91,7 @@ impl Session {
             if let (EventKind::Over, Some(verdicts)) = (&event.kind, &mut self.verdicts) {
                 verdicts.close();
             }
+            then(event, &self.ledger);
         }
     }
 
@@ -117,7 +138,7 @@ impl Session {
     }
 
     /// The rules, while they judge.
-    pub(super) fn judging(&mut self) -> Option<&mut Verdicts> {
+    pub(crate) fn judging(&mut self) -> Option<&mut Verdicts> {
         let verdicts = self.verdicts.as_mut();
         verdicts.filter(|verdicts| verdicts.is_open())
     }

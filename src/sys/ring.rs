@@ -164,7 +164,7 @@ fn handler(number: i32) -> Option<libc::sighandler_t> {
     }
 }
 
-/// Without SA_RESTART, so that it ends a wait.
+/// Without `SA_RESTART`, so that it ends a wait.
 fn set_handler(number: i32, handler: libc::sighandler_t) -> io::Result<()> {
     // SAFETY: the handler is SIG_DFL or does nothing, which is
     // async-signal-safe; the struct is whole.

@@ -195,6 +195,11 @@ impl Tracer {
         self.root.as_ref()?.end
     }
 
+    /// The root's pid; 0 if there is none.
+    pub(crate) fn root_pid(&self) -> i32 {
+        self.root.as_ref().map_or(0, |root| root.tgid.raw())
+    }
+
     /// Whether the launched root is alive.
     pub(crate) fn root_lives(&self) -> bool {
         self.root.as_ref().is_some_and(|root| root.end.is_none())
