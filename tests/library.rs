@@ -5,6 +5,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -103,7 +104,6 @@ fn a_command_that_hangs_is_ended_and_told_of() {
         .record()
         .unwrap();
     assert!(trace.timed_out() && begun.elapsed() < LIMIT);
-    use std::os::unix::process::ExitStatusExt;
     assert_eq!(trace.status().unwrap().signal(), Some(9));
 }
 
@@ -238,6 +238,30 @@ fn a_process_is_attached_to_and_let_go() {
     assert!(status.contains("TracerPid:\t0\n"), "{status}");
     server.kill().unwrap();
     server.wait().unwrap();
+}
+
+#[test]
+fn a_child_that_dies_under_an_attach_is_reaped_by_its_host() {
+    let killed = "sleep 0.1; true & exec sleep 30";
+    for (script, kills, word) in [("sleep 0.3; exit 7", false, 7 << 8), (killed, true, 9)] {
+        let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
+        let tracing = Attach::new(child.id()).timeout(LIMIT).start().unwrap();
+        if kills {
+            thread::sleep(Duration::from_millis(300));
+            child.kill().unwrap();
+        }
+        // Only then may the child be waited for.
+        let trace = tracing.wait().unwrap();
+        assert!(!trace.timed_out());
+        let mut told = trace.events().iter().filter_map(|event| match event.kind {
+            EventKind::Ended { status } if event.tgid.raw().unsigned_abs() == child.id() => {
+                Some(status.raw())
+            }
+            _ => None,
+        });
+        assert_eq!((told.next(), told.next()), (Some(word), None));
+        assert_eq!(child.wait().unwrap().into_raw(), word);
+    }
 }
 
 #[test]

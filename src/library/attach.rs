@@ -16,6 +16,12 @@ use crate::ledger::Ledger;
 /// When the trace ends the process goes on as if nothing had been. Attaching
 /// needs what ptrace needs: the same user, and Yama's consent where it is on.
 ///
+/// A child of the caller may be attached to, and is the caller's to reap when it
+/// ends, but **not before the trace is over**: the kernel knows no difference
+/// between this process as its parent and as its tracer, and a wait for it, be it
+/// [`Child::try_wait`](std::process::Child::try_wait), would take its stops from
+/// the tracer. [`Launch`](crate::Launch) has no such limit.
+///
 /// ```
 /// use std::process::Command;
 /// use std::time::Duration;

@@ -18,7 +18,7 @@ use crate::event::{Event, EventKind, Origin};
 use crate::exit::Exit;
 use crate::kernel::{Tid, WaitCalls};
 use crate::ledger::Ledger;
-use crate::output::{ReportForm, Styles};
+use crate::output::{ReportForm, Snapshot, Styles};
 use crate::run::Judging;
 use crate::run::inquiry;
 use crate::run::session::Session;
@@ -111,6 +111,7 @@ pub(super) fn trace(
 struct Run {
     tracer: Tracer,
     session: Session,
+    snapshot: Snapshot,
     /// Those that are not yet taken in.
     events: Vec<Event>,
     command: Option<Launched>,
@@ -147,6 +148,7 @@ impl Run {
         let mut run = Run {
             tracer,
             session: Session::silent(verdicts),
+            snapshot: Snapshot::new(),
             events: Vec::new(),
             command: None,
             pid: 0,
@@ -223,9 +225,10 @@ impl Run {
     }
 
     fn take(&mut self, each: &mut Each<'_>) {
-        let has_begun = &mut self.has_begun;
+        let (has_begun, snapshot) = (&mut self.has_begun, &mut self.snapshot);
         self.session.take_each(&mut self.events, |event, ledger| {
             *has_begun |= matches!(event.kind, EventKind::Executed { .. });
+            snapshot.event(&event, ledger);
             each(event, ledger);
         });
     }
@@ -304,9 +307,12 @@ impl Run {
             let (form, styles) = (ReportForm::Text, Styles::plain());
             verdicts.formed(form, &findings, left, &ledger, styles)
         });
+        let mut snapshot = self.snapshot;
+        let snapshot = snapshot.text(&findings);
         Ok(Trace {
             events: Vec::new(),
             report: report.unwrap_or_default(),
+            snapshot,
             findings,
             ledger,
             status: match end {

@@ -12,6 +12,7 @@ pub struct Trace {
     pub(super) events: Vec<Event>,
     pub(super) ledger: Ledger,
     pub(super) findings: Vec<Finding>,
+    pub(super) snapshot: String,
     pub(super) report: String,
     pub(super) status: Option<ExitStatus>,
     pub(super) stdout: Vec<u8>,
@@ -44,6 +45,20 @@ impl Trace {
     #[must_use]
     pub fn report(&self) -> &str {
         &self.report
+    }
+
+    /// The normal form of the trace: equal for every run in which the program
+    /// behaved the same, without pids and times. For `insta::assert_snapshot!`,
+    /// or to be compared with what `--snapshot FILE` wrote.
+    ///
+    /// ```
+    /// let trace = wait4_strace::Launch::new("sh").args(["-c", "(exit 3) & wait $!"]).record()?;
+    /// assert!(trace.snapshot().contains("exited 3, reaped by root"));
+    /// # Ok::<(), wait4_strace::Error>(())
+    /// ```
+    #[must_use]
+    pub fn snapshot(&self) -> &str {
+        &self.snapshot
     }
 
     /// How the launched command ended; `None` of an attached process.

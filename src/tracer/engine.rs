@@ -325,6 +325,7 @@ impl Tracer {
             Stop::Seccomp => self.seccomp_stop(stopped, at, events),
             Stop::Created(creation) => self.created(stopped, creation, at, events),
             Stop::Executed => self.executed(stopped, at, events),
+            Stop::Exiting => self.exiting(stopped, events),
             Stop::Signal(signal) => self.signal_stop(stopped, signal, at, events),
             Stop::Group(signal) => {
                 task.group_stopped = true;

@@ -182,6 +182,7 @@ impl Tracer {
         {
             self.adoptions(tgid, at, events);
         }
+        self.end_with_last_thread(tgid, status, events);
     }
 
     /// The children of a dead process have a new parent now that it is reaped;
