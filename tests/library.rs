@@ -38,6 +38,28 @@ fn a_healthy_command_has_no_findings() {
 }
 
 #[test]
+fn a_snapshot_is_equal_in_every_run() {
+    let spawner = || {
+        let trace = sh("(exit 3) & sh -c 'kill -TERM $$' & wait").timeout(LIMIT);
+        trace.record().unwrap()
+    };
+    insta::assert_snapshot!(spawner().snapshot(), @r"
+    wait4-strace snapshot v1
+    root: sh
+      forks root.1, root.2
+      reaps by wait4(-1): root.1 [exited 3], root.2 [killed SIGTERM]
+      exited 0
+    root.1: sh
+      exited 3, reaped by root
+    root.2: sh
+      exec sh
+      killed SIGTERM, reaped by root
+    findings: none
+    ");
+    assert_eq!(spawner().snapshot(), spawner().snapshot());
+}
+
+#[test]
 fn a_leak_is_found_and_may_be_allowed() {
     let leak = || {
         sh("true & exec sleep 0.5")
