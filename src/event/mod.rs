@@ -17,7 +17,7 @@ pub use name::{Comm, escape, escape_controls};
 pub use observed::{
     Corpse, DeadLeader, Observation, Owner, PipeSide, Question, SigchldAction, Stuck, StuckIn,
 };
-pub use origin::Origin;
+pub use origin::{Origin, ProcView};
 pub use wait::{Fetched, Named, TargetName, WaitEntry, WaitExit};
 
 /// Nanoseconds of the monotonic clock since the trace began.

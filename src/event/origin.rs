@@ -22,8 +22,31 @@ pub struct Origin {
     /// It is told whether an interrupted wait is restarted or fails with
     /// EINTR.
     pub fates: bool,
-    /// `/proc` could be read: it showed the tracer's pid namespace.
-    pub sees_proc: bool,
+    /// What `/proc` tells.
+    pub proc: ProcView,
+}
+
+/// What the looks at `/proc` in a trace are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProcView {
+    /// It shows the processes of the trace.
+    Seen,
+    /// It shows another pid namespace.
+    Elsewhere,
+    /// Nobody looked.
+    Unseen,
+}
+
+impl ProcView {
+    /// Of a tracer that can, or cannot, find its tracees there.
+    #[must_use]
+    pub fn of(sees: bool) -> ProcView {
+        if sees {
+            ProcView::Seen
+        } else {
+            ProcView::Elsewhere
+        }
+    }
 }
 
 impl Default for Origin {
@@ -37,7 +60,7 @@ impl Default for Origin {
             began: SystemTime::UNIX_EPOCH,
             follows: true,
             fates: true,
-            sees_proc: true,
+            proc: ProcView::Seen,
         }
     }
 }

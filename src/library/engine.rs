@@ -14,7 +14,7 @@ use super::error::Error;
 use super::streams::{Service, Streams};
 use super::trace::Trace;
 use crate::command::CommandLine;
-use crate::event::{Event, EventKind, Origin};
+use crate::event::{Event, EventKind, Origin, ProcView};
 use crate::exit::Exit;
 use crate::kernel::{Tid, WaitCalls};
 use crate::ledger::Ledger;
@@ -140,7 +140,7 @@ impl Run {
         let origin = Origin {
             began: SystemTime::now(),
             fates: tracer.knows_fates(),
-            sees_proc: tracer.sees_proc(),
+            proc: ProcView::of(tracer.sees_proc()),
             ..Origin::default()
         };
         let verdicts = Verdicts::new(&plan.judging, Styles::plain(), &origin);

@@ -1,14 +1,17 @@
 //! Records of a trace, read back into events: one file or folder a format.
 
 mod json;
+mod strace;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use crate::event::{Event, Origin};
+use crate::rules::RuleId;
 
 pub use json::JsonLines;
+pub use strace::{SplitLog, StraceLog};
 
 /// A record of a trace, from its beginning on.
 pub trait Source {
@@ -24,20 +27,54 @@ pub trait Source {
 
     /// What the record lacks, a clause each; known when it is over.
     fn lacks(&self) -> Vec<String>;
+
+    /// The rules that cannot judge by this record; known when it is over.
+    fn out_of_reach(&self) -> Vec<RuleId> {
+        Vec::new()
+    }
+
+    /// Whether a child that is a zombie by the record so far was one in truth,
+    /// though the record has no look at `/proc`.
+    fn knows_zombies(&self) -> bool {
+        false
+    }
 }
 
-/// Open a record of any format that is known here; `-` is standard input.
+/// Open a record of any format that is known here, or the files of
+/// `strace -ff`; `-` is standard input.
 ///
 /// # Errors
 /// Why it cannot be read, as a clause.
 pub fn open(path: &Path) -> Result<Box<dyn Source>, String> {
-    let input: Box<dyn Read> = if path.as_os_str() == "-" {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(path).map_err(|error| error.to_string())?)
-    };
-    let lines = JsonLines::open(input).map_err(|broken| broken.to_string())?;
-    Ok(Box::new(lines))
+    if path.as_os_str() == "-" {
+        return from(Box::new(io::stdin()));
+    }
+    if !path.exists()
+        && let Some(log) = SplitLog::open(path)?
+    {
+        return Ok(Box::new(log));
+    }
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    from(Box::new(file))
+}
+
+/// A record by what it begins with: JSON lines with a `{`, all else is taken
+/// for a log of strace's.
+///
+/// # Errors
+/// Why it cannot be read, as a clause.
+pub fn from(mut input: Box<dyn Read>) -> Result<Box<dyn Source>, String> {
+    let mut begin = [0; 1];
+    let count = input.read(&mut begin).map_err(|error| error.to_string())?;
+    let begin = begin.get(..count).unwrap_or(&[]).to_vec();
+    let is_json = begin == b"{";
+    let input = io::Cursor::new(begin).chain(input);
+    if is_json {
+        let lines = JsonLines::open(input).map_err(|broken| broken.to_string())?;
+        return Ok(Box::new(lines));
+    }
+    let log = StraceLog::open(input).map_err(|error| error.to_string())?;
+    Ok(Box::new(log))
 }
 
 /// A place where a record cannot be understood.

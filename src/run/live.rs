@@ -11,7 +11,7 @@ use super::complain;
 use super::config::{Config, OutputTo};
 use super::inquiry;
 use super::session::Session;
-use crate::event::{Event, Origin};
+use crate::event::{Event, Origin, ProcView};
 use crate::exit::Exit;
 use crate::kernel::{Signal, Status, Tid, WaitCalls};
 use crate::output::{Pids, Style};
@@ -365,7 +365,7 @@ fn origin(config: &Config, tracer: &Tracer) -> Origin {
         began: SystemTime::now() - tracer.start().elapsed(),
         follows: config.follow,
         fates: tracer.knows_fates(),
-        sees_proc: tracer.sees_proc(),
+        proc: ProcView::of(tracer.sees_proc()),
         ..Origin::default()
     }
 }

@@ -2,6 +2,7 @@
 
 mod config;
 mod golden;
+mod inquest;
 pub(crate) mod inquiry;
 mod live;
 mod open;

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::complain;
 use super::config::Config;
+use super::inquest::Inquest;
 use super::session::Session;
-use crate::event::{Event, EventKind, Moment};
+use crate::event::{Event, EventKind, Moment, ProcView};
 use crate::exit::Exit;
 use crate::kernel::{Tgid, Tid};
 use crate::read;
@@ -31,21 +32,32 @@ pub(super) fn read(config: &Config, path: &Path) -> Exit {
         Err(why) => return fail(why),
     };
     let mut last = Last::default();
+    let unseen = record.origin().proc == ProcView::Unseen;
+    let mut inquest = unseen.then(Inquest::default);
     let mut events = Vec::new();
     let broken = loop {
         let read = record.read(&mut events);
         last.note(&events);
-        session.take(&mut events);
+        match &mut inquest {
+            Some(inquest) => inquest.take(&mut events, record.knows_zombies(), &mut session),
+            None => session.take(&mut events),
+        }
         session.warn();
+        // What the record has no answer to is not asked again.
+        session.questions(last.at);
         match read {
             Ok(true) => {}
             Ok(false) => break None,
             Err(broken) => break Some(broken),
         }
     };
+    if let Some(inquest) = &mut inquest {
+        inquest.end(&mut session);
+    }
     if session.judging().is_some() {
         session.take(&mut vec![last.over()]);
     }
+    session.exclude(&record.out_of_reach());
     for clause in record.lacks() {
         session.miss(&clause);
     }

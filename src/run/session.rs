@@ -14,6 +14,7 @@ use crate::output::{
     Clock, Conclusion, Destination, Json, Messages, Output, Sink, Styles, Target, Text, TextOptions,
 };
 use crate::pipe::PipeCommand;
+use crate::rules::RuleId;
 
 /// A trace, as far as it is known.
 pub(crate) struct Session {
@@ -126,6 +127,23 @@ impl Session {
         let warnings = self.judging().map(Verdicts::warnings);
         for warning in warnings.unwrap_or_default() {
             self.message(&warning);
+        }
+    }
+
+    /// When the rules want to be asked next.
+    pub(super) fn next_deadline(&mut self) -> Option<Moment> {
+        self.judging()?.next_deadline()
+    }
+
+    /// Whether a judgement waits for a moment without stops.
+    pub(super) fn wants_quiet(&mut self) -> bool {
+        self.judging().is_some_and(|judge| judge.wants_quiet())
+    }
+
+    /// These rules cannot judge, and what they found is not told.
+    pub(super) fn exclude(&mut self, rules: &[RuleId]) {
+        if let Some(verdicts) = &mut self.verdicts {
+            verdicts.exclude(rules);
         }
     }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::config::Judging;
 use super::open::file;
-use crate::event::{Event, EventKind, Fetched, Moment, Origin, Question};
+use crate::event::{Event, EventKind, Fetched, Moment, Origin, ProcView, Question};
 use crate::ledger::Ledger;
 use crate::output::{Destination, Report, ReportForm, Sink, Styles, plural, warning};
-use crate::rules::{Finding, Judge};
+use crate::rules::{Finding, Judge, RuleId};
 
 /// How long a judgement waits that needs every stop that is ready.
 const SETTLING: Duration = Duration::from_millis(20);
@@ -29,6 +29,8 @@ pub(crate) struct Verdicts {
     /// read.
     kin: u64,
     unread: u64,
+    /// Rules that cannot judge.
+    excluded: Vec<RuleId>,
     /// The report is told; what happens later is not judged.
     is_closed: bool,
 }
@@ -46,7 +48,7 @@ impl Verdicts {
         if !follows {
             unseen.push("children are not followed (--no-follow), no rule can judge".to_owned());
         }
-        if !origin.sees_proc {
+        if origin.proc == ProcView::Elsewhere {
             unseen.push(
                 "/proc shows another pid namespace; leaks, pipe deadlocks and leader-zombie are \
                  out of reach"
@@ -62,6 +64,7 @@ impl Verdicts {
             unseen,
             kin: 0,
             unread: 0,
+            excluded: Vec::new(),
             is_closed: false,
         })
     }
@@ -95,6 +98,16 @@ impl Verdicts {
         let due = due.map(|due| Duration::from_nanos(due.since(now)));
         let settling = judge.wants_quiet().then_some(SETTLING);
         due.into_iter().chain(settling).min()
+    }
+
+    /// When the rules want to be asked next.
+    pub(super) fn next_deadline(&self) -> Option<Moment> {
+        self.judge.as_ref().and_then(Judge::next_deadline)
+    }
+
+    /// These rules cannot judge, and what they found is not told.
+    pub(super) fn exclude(&mut self, rules: &[RuleId]) {
+        self.excluded.extend(rules);
     }
 
     /// Whether a judgement waits for a moment without stops.
@@ -157,8 +170,11 @@ impl Verdicts {
     }
 
     fn admitted(&self, findings: &[Finding]) -> Vec<Finding> {
-        let admitted = findings.iter().filter_map(|f| self.config.policy.admit(f));
-        admitted.collect()
+        let judged = findings.iter();
+        let judged = judged.filter(|finding| !self.excluded.contains(&finding.rule));
+        judged
+            .filter_map(|finding| self.config.policy.admit(finding))
+            .collect()
     }
 
     /// The report so far, as text.

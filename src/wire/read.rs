@@ -7,7 +7,9 @@ use super::calls::{Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
 use super::lives::{Fork, Found, Handler, Image, Kin, Namespaces, Observation, Owner, Stuck};
 use super::words::{Address, Int, Named, Text};
 use super::{About, Body, Line, Start, VERSION};
-use crate::event::{self, Comm, Event, EventKind, Fetched, How, Moment, Origin, SigchldAction};
+use crate::event::{
+    self, Comm, Event, EventKind, Fetched, How, Moment, Origin, ProcView, SigchldAction,
+};
 use crate::event::{Corpse, DeadLeader, PipeSide, StuckIn};
 use crate::kernel::{
     self, Abi, Errno, FaultDetail, Fields, NsPid, SigInfo, Signal, Tgid, Tid, TimeVal, Value,
@@ -36,7 +38,7 @@ impl Start {
             began,
             follows: self.sees.children,
             fates: self.sees.fates,
-            sees_proc: self.sees.proc,
+            proc: ProcView::of(self.sees.proc),
         })
     }
 }

@@ -7,7 +7,9 @@ use super::lives::{
 };
 use super::words::{Address, Int, Named, Text, pointer};
 use super::{About, Body, Line, Nothing, Sees, Start, VERSION};
-use crate::event::{self, Event, EventKind, Fetched, How, Origin, SigchldAction, StuckIn};
+use crate::event::{
+    self, Event, EventKind, Fetched, How, Origin, ProcView, SigchldAction, StuckIn,
+};
 use crate::kernel::{self, FaultDetail, Fields, NsPid, Tgid, WaitCall};
 use crate::ledger::{Ledger, Process};
 
@@ -28,7 +30,7 @@ pub fn start(origin: &Origin) -> Line {
             sees: Sees {
                 children: origin.follows,
                 fates: origin.fates,
-                proc: origin.sees_proc,
+                proc: origin.proc == ProcView::Seen,
             },
         }),
     }

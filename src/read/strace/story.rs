@@ -1,0 +1,639 @@
+//! From what strace tells of each task to events: who a task is, who created
+//! it, and calls that two lines tell of.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use memchr::memmem;
+
+use super::call::{Call, Returned, arguments, signed};
+use super::clock::Clock;
+use super::execs::image;
+use super::gaps::Seen;
+use super::prefix::{Prefixed, number};
+use super::waits;
+use super::words::{action, after, siginfo, signal};
+use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Moment};
+use crate::kernel::{NsPid, Signal, Tgid, Tid, WaitCall, WaitStatus};
+
+/// How many lines are kept of tasks whose creator is not known yet.
+const MOST_HELD: usize = 10_000;
+
+/// The calls that matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Wait(WaitCall),
+    Create,
+    Vfork,
+    Exec,
+    Exit,
+    Sigaction,
+    Prctl,
+    Kill,
+}
+
+impl Kind {
+    fn of(name: &[u8]) -> Option<Kind> {
+        Some(match name {
+            b"wait4" => Kind::Wait(WaitCall::Wait4),
+            b"waitid" => Kind::Wait(WaitCall::Waitid),
+            b"waitpid" => Kind::Wait(WaitCall::Waitpid),
+            b"clone" | b"clone2" | b"clone3" | b"fork" => Kind::Create,
+            b"vfork" => Kind::Vfork,
+            b"execve" | b"execveat" => Kind::Exec,
+            b"exit_group" | b"exit" => Kind::Exit,
+            b"rt_sigaction" | b"sigaction" => Kind::Sigaction,
+            b"prctl" => Kind::Prctl,
+            b"kill" | b"tkill" | b"tgkill" => Kind::Kill,
+            _ => return None,
+        })
+    }
+}
+
+/// A call whose end is on a later line.
+#[derive(Debug)]
+struct Pending {
+    kind: Kind,
+    args: Vec<u8>,
+    entered: Moment,
+    /// The thread that called exec, where that is not the leader.
+    former: Option<i32>,
+    /// The child of it that was told before it ended.
+    told: Option<i32>,
+}
+
+/// A task that lives.
+#[derive(Debug)]
+struct Task {
+    tgid: i32,
+    pending: Option<Pending>,
+    is_stopped: bool,
+}
+
+/// A line of a task whose creator is not known yet.
+#[derive(Debug)]
+struct Held {
+    at: Moment,
+    comm: Option<Comm>,
+    rest: Vec<u8>,
+}
+
+/// All that was told so far.
+#[derive(Debug, Default)]
+pub(super) struct Story {
+    tasks: HashMap<i32, Task>,
+    /// The parents of processes, for `CLONE_PARENT`.
+    parents: HashMap<i32, i32>,
+    /// Tasks that are amid a call that creates one.
+    creating: Vec<i32>,
+    held: HashMap<i32, Vec<Held>>,
+    held_lines: usize,
+    /// Whose lines without a pid are, while there is more than one task.
+    pub(super) first: Option<i32>,
+    clock: Clock,
+    at: Moment,
+    seq: u64,
+    pub(super) seen: Seen,
+    events: Vec<Event>,
+}
+
+impl Story {
+    /// A story whose first task is known.
+    pub(super) fn begun_by(first: i32) -> Story {
+        Story {
+            first: Some(first),
+            ..Story::default()
+        }
+    }
+
+    /// Take the events that the lines so far have made.
+    pub(super) fn take(&mut self, events: &mut Vec<Event>) {
+        events.append(&mut self.events);
+    }
+
+    /// Take a line in. `false` if it is none of strace's.
+    pub(super) fn line(&mut self, line: Prefixed<'_>) -> bool {
+        if let Some(time) = line.time {
+            self.seen.times = true;
+            self.at = self.clock.moment(time);
+        }
+        let comm = line.comm.map(Comm::new);
+        let Some(first) = line.rest.first() else {
+            return false;
+        };
+        let matters = match first {
+            b'+' => line.rest.starts_with(b"+++ "),
+            b'-' => line.rest.starts_with(b"--- "),
+            b'<' => line.rest.starts_with(b"<... "),
+            b's' if line.rest.starts_with(b"strace: ") => return self.message(line.rest),
+            b'w' | b'c' | b'f' | b'v' | b'e' | b'r' | b's' | b'p' | b'k' | b't' => {
+                name(line.rest).and_then(Kind::of).is_some()
+            }
+            _ => false,
+        };
+        if !matters {
+            if !self.seen.everything()
+                && let Some(name) = name(line.rest)
+            {
+                self.seen.note_other(name);
+            }
+            return line.tid.is_some() || line.time.is_some() || name(line.rest).is_some();
+        }
+        let tid = line.tid.or_else(|| self.whose()).unwrap_or(0);
+        if !self.tasks.contains_key(&tid) && !self.meet(tid, comm, line.rest) {
+            return true;
+        }
+        self.tell(tid, line.rest);
+        true
+    }
+
+    /// The task of a line that names none: strace leaves its pid out while
+    /// there is just one.
+    fn whose(&self) -> Option<i32> {
+        let mut alive = self.tasks.keys();
+        match (alive.next(), alive.next()) {
+            (Some(only), None) => Some(*only),
+            _ => self.first,
+        }
+    }
+
+    /// The record is over: lines that are still held are told.
+    pub(super) fn end(&mut self) {
+        let mut held: Vec<i32> = self.held.keys().copied().collect();
+        held.sort_unstable();
+        for tid in held {
+            self.find(tid, None);
+            self.release(tid);
+        }
+    }
+
+    // Messages.
+
+    /// `strace: Process 12 attached with 3 threads`
+    fn message(&mut self, text: &[u8]) -> bool {
+        let Some((tid, rest)) = after(text, "Process ").and_then(number) else {
+            return true;
+        };
+        let Ok(tid) = i32::try_from(tid) else {
+            return true;
+        };
+        if rest.starts_with(b" detached") && self.tasks.contains_key(&tid) {
+            self.push(tid, EventKind::Detached);
+            self.tasks.remove(&tid);
+        }
+        // A new child is told of too; its lines say whose it is.
+        let is_target = self.tasks.is_empty() && self.creating.is_empty();
+        if rest.starts_with(b" attached") && is_target {
+            self.attach(tid);
+        }
+        true
+    }
+
+    fn attach(&mut self, tid: i32) {
+        self.seen.attached = true;
+        self.tasks.insert(tid, Task::new(tid));
+        self.first = self.first.or(Some(tid));
+        self.push(tid, EventKind::Attached { threads: 1 });
+        self.push(tid, found(None));
+    }
+
+    // Tasks.
+
+    /// A task's first line. `false` if the line is held until it is known
+    /// whose child it is.
+    fn meet(&mut self, tid: i32, comm: Option<Comm>, rest: &[u8]) -> bool {
+        if self.tasks.is_empty() && self.seq == 0 {
+            self.first = self.first.or(Some(tid));
+            let launched = rest.starts_with(b"execve");
+            if launched {
+                self.find(tid, None);
+            } else {
+                self.attach(tid);
+            }
+            return true;
+        }
+        if self.held.contains_key(&tid) || self.creating.len() > 1 {
+            self.hold(tid, comm, rest);
+            return self.tasks.contains_key(&tid);
+        }
+        match self.creating.first().copied() {
+            Some(creator) => self.create_early(creator, tid),
+            None => {
+                self.seen.strangers += 1;
+                self.find(tid, comm);
+            }
+        }
+        true
+    }
+
+    fn hold(&mut self, tid: i32, comm: Option<Comm>, rest: &[u8]) {
+        self.held.entry(tid).or_default().push(Held {
+            at: self.at,
+            comm,
+            rest: rest.to_vec(),
+        });
+        self.held_lines += 1;
+        if self.held_lines > MOST_HELD {
+            self.seen.strangers += 1;
+            self.end();
+        }
+    }
+
+    /// Tell the lines that were held of a task.
+    fn release(&mut self, tid: i32) {
+        let now = self.at;
+        let lines = self.held.remove(&tid).unwrap_or_default();
+        self.held_lines = self.held_lines.saturating_sub(lines.len());
+        for line in lines {
+            self.at = line.at;
+            let _ = line.comm;
+            if self.tasks.contains_key(&tid) {
+                self.tell(tid, &line.rest);
+            }
+        }
+        self.at = now;
+    }
+
+    fn find(&mut self, tid: i32, comm: Option<Comm>) {
+        self.tasks.insert(tid, Task::new(tid));
+        self.push(tid, found(comm));
+    }
+
+    /// A child shows itself before its creator's call has returned. Only one
+    /// can be its creator.
+    fn create_early(&mut self, creator: i32, child: i32) {
+        let Some(task) = self.tasks.get_mut(&creator) else {
+            return;
+        };
+        let Some(pending) = &mut task.pending else {
+            return;
+        };
+        pending.told = Some(child);
+        let (kind, args) = (pending.kind, pending.args.clone());
+        self.creating.retain(|tid| *tid != creator);
+        self.create(creator, child, kind, &args);
+    }
+
+    fn create(&mut self, creator: i32, child: i32, kind: Kind, args: &[u8]) {
+        let Some(task) = self.tasks.get(&creator) else {
+            return;
+        };
+        let tgid = task.tgid;
+        let has = |flag: &str| memmem::find(args, flag.as_bytes()).is_some();
+        self.seen.namespaces |= has("CLONE_NEWPID");
+        let exit_signal = exit_signal(kind, args);
+        let is_thread = has("CLONE_THREAD");
+        let how = match exit_signal {
+            _ if is_thread => How::Thread,
+            _ if kind == Kind::Vfork || has("CLONE_VFORK") => How::Vfork,
+            Some(Signal::CHLD) => How::Fork,
+            _ => How::Clone,
+        };
+        let grandparent = self.parents.get(&tgid).copied();
+        let parent = grandparent.filter(|_| has("CLONE_PARENT|") && !is_thread);
+        let mut new = Task::new(child);
+        if is_thread {
+            new.tgid = tgid;
+        } else {
+            self.parents.insert(child, parent.unwrap_or(tgid));
+        }
+        self.tasks.insert(child, new);
+        let created = Created {
+            child: Tid::new(child),
+            how,
+            parent: parent.map(Tgid::new),
+            ns: None,
+            exit_signal: exit_signal.filter(|_| !is_thread),
+        };
+        self.push(creator, EventKind::Created(created));
+        self.release(child);
+    }
+
+    fn push(&mut self, tid: i32, kind: EventKind) {
+        self.push_at(self.at, tid, kind);
+    }
+
+    fn push_at(&mut self, at: Moment, tid: i32, kind: EventKind) {
+        let tgid = self.tasks.get(&tid).map_or(tid, |task| task.tgid);
+        self.seq += 1;
+        self.events.push(Event {
+            seq: self.seq,
+            at,
+            tid: Tid::new(tid),
+            tgid: Tgid::new(tgid),
+            kind,
+        });
+    }
+
+    // Lines of a task.
+
+    fn tell(&mut self, tid: i32, rest: &[u8]) {
+        if let Some(text) = rest.strip_prefix(b"--- ") {
+            self.signalled(tid, text);
+        } else if let Some(text) = rest.strip_prefix(b"+++ ") {
+            self.ended(tid, text);
+        } else {
+            self.go_on(tid);
+            if let Some(text) = rest.strip_prefix(b"<... ") {
+                self.resumed(tid, text);
+            } else if let Some(kind) = name(rest).and_then(Kind::of) {
+                self.called(tid, kind, rest);
+            }
+        }
+    }
+
+    /// A task that makes calls is stopped no more.
+    fn go_on(&mut self, tid: i32) {
+        if let Some(task) = self.tasks.get_mut(&tid)
+            && std::mem::take(&mut task.is_stopped)
+        {
+            self.push(tid, EventKind::Resumed);
+        }
+    }
+
+    /// `SIGCHLD {si_signo=…} ---`, `stopped by SIGSTOP ---`
+    fn signalled(&mut self, tid: i32, text: &[u8]) {
+        self.seen.signals = true;
+        if let Some(name) = text.strip_prefix(b"stopped by ") {
+            if let (Some(signal), Some(task)) = (signal(name), self.tasks.get_mut(&tid)) {
+                task.is_stopped = true;
+                self.push(tid, EventKind::GroupStopped { signal });
+            }
+            return;
+        }
+        let Some(signal) = signal(text) else {
+            return;
+        };
+        if signal == Signal::CONT {
+            self.go_on(tid);
+        }
+        let info = memchr::memchr(b'{', text).and_then(|at| siginfo(text.get(at..)?));
+        let kind = EventKind::Signalled {
+            signal,
+            info,
+            sender: None,
+        };
+        self.push(tid, kind);
+    }
+
+    /// `exited with 42 +++`, `killed by SIGABRT (core dumped) +++`,
+    /// `superseded by execve in pid 12 +++`
+    fn ended(&mut self, tid: i32, text: &[u8]) {
+        if let Some(by) = text.strip_prefix(b"superseded by execve in pid ") {
+            let former = number(by).and_then(|(by, _)| i32::try_from(by).ok());
+            if let Some(former) = former {
+                self.superseded(tid, former);
+            }
+            return;
+        }
+        let word = if let Some(code) = text.strip_prefix(b"exited with ") {
+            number(code).and_then(|(code, _)| Some((i32::try_from(code).ok()? & 0xff) << 8))
+        } else {
+            let name = text.strip_prefix(b"killed by ");
+            let core = if after(text, "core dumped").is_some() {
+                0x80
+            } else {
+                0
+            };
+            name.and_then(|name| Some(signal(name)?.raw() & 0x7f | core))
+        };
+        let Some(word) = word else {
+            return;
+        };
+        self.seen.ends = true;
+        let status = WaitStatus::from_raw(word);
+        self.push(tid, EventKind::Ended { status });
+        self.tasks.remove(&tid);
+        self.parents.remove(&tid);
+        self.creating.retain(|creator| *creator != tid);
+    }
+
+    /// The leader is gone; the thread that called exec goes on in its place.
+    fn superseded(&mut self, leader: i32, former: i32) {
+        let Some(mut thread) = self.tasks.remove(&former) else {
+            return;
+        };
+        if let Some(pending) = &mut thread.pending {
+            pending.former = Some(former);
+        }
+        thread.tgid = leader;
+        self.tasks.insert(leader, thread);
+    }
+
+    // Calls.
+
+    /// A line that begins with a call: whole, or its first part.
+    fn called(&mut self, tid: i32, kind: Kind, rest: &[u8]) {
+        self.seen.note(kind);
+        let args = memchr::memchr(b'(', rest).and_then(|at| rest.get(at + 1..));
+        let args = args.unwrap_or(&[]);
+        let unfinished = memmem::rfind(args, b"<unfinished ...>");
+        let Some(end) = unfinished else {
+            if let Some(call) = Call::parse(args) {
+                let entered = self.at;
+                if let Some(took) = call.took {
+                    self.at = self.clock.later(took);
+                }
+                self.finish(tid, kind, call.args, call.returned, entered, None);
+            }
+            return;
+        };
+        let args = args.get(..end).unwrap_or(&[]).to_vec();
+        let is_over = rest.ends_with(b"= ?");
+        if kind == Kind::Exit || is_over {
+            self.finish(tid, kind, &args, Returned::Never, self.at, None);
+            return;
+        }
+        if kind == Kind::Kill {
+            self.kill(tid, &args);
+        }
+        let Some(task) = self.tasks.get_mut(&tid) else {
+            return;
+        };
+        task.pending = Some(Pending {
+            kind,
+            args,
+            entered: self.at,
+            former: None,
+            told: None,
+        });
+        if matches!(kind, Kind::Create | Kind::Vfork) {
+            self.creating.push(tid);
+        }
+    }
+
+    /// `wait4 resumed>[{…}], 0, NULL) = 12`
+    fn resumed(&mut self, tid: i32, text: &[u8]) {
+        let Some(at) = memmem::find(text, b" resumed>") else {
+            return;
+        };
+        let Some(kind) = text.get(..at).and_then(Kind::of) else {
+            return;
+        };
+        self.creating.retain(|creator| *creator != tid);
+        let task = self.tasks.get_mut(&tid);
+        let Some(pending) = task.and_then(|task| task.pending.take()) else {
+            return;
+        };
+        let rest = text.get(at + b" resumed>".len()..).unwrap_or(&[]);
+        let Some(call) = Call::parse(rest).filter(|_| pending.kind == kind) else {
+            return;
+        };
+        let mut args = pending.args;
+        args.extend_from_slice(call.args);
+        match pending.former {
+            _ if kind == Kind::Kill => {}
+            Some(former) => self.executed(tid, &args, Some(former)),
+            None => self.finish(
+                tid,
+                kind,
+                &args,
+                call.returned,
+                pending.entered,
+                pending.told,
+            ),
+        }
+    }
+
+    /// A call that is known whole.
+    fn finish(
+        &mut self,
+        tid: i32,
+        kind: Kind,
+        args: &[u8],
+        returned: Returned,
+        entered: Moment,
+        told: Option<i32>,
+    ) {
+        let is_done = returned == Returned::Number(0, None);
+        match kind {
+            Kind::Wait(call) => self.waited(tid, call, args, returned, entered),
+            Kind::Create | Kind::Vfork => {
+                if let Returned::Number(child, ours) = returned {
+                    self.seen.namespaces |= ours.is_some();
+                    let child = ours.or(i32::try_from(child).ok());
+                    let child = child.filter(|child| *child > 0 && told != Some(*child));
+                    if let Some(child) = child.filter(|child| !self.tasks.contains_key(child)) {
+                        self.create(tid, child, kind, args);
+                    }
+                }
+            }
+            Kind::Exec if is_done => self.executed(tid, args, None),
+            Kind::Exit => {
+                let code = signed(args).and_then(|(code, _)| i32::try_from(code).ok());
+                if let Some(code) = code.filter(|code| (0x100..=0xffff).contains(code)) {
+                    self.push(tid, EventKind::ExitsWith(code));
+                }
+            }
+            Kind::Sigaction if is_done => {
+                let args = arguments(args);
+                if let [name, new, ..] = args[..]
+                    && signal(name) == Some(Signal::CHLD)
+                    && let Some(action) = action(new)
+                {
+                    self.push(tid, EventKind::SigchldSet(action));
+                }
+            }
+            Kind::Prctl if is_done => {
+                if let Some(name) = args.strip_prefix(b"PR_SET_PDEATHSIG, ") {
+                    let signal = signal(name).filter(|signal| signal.raw() != 0);
+                    self.push(tid, EventKind::DeathSignalSet(signal));
+                }
+            }
+            Kind::Kill => self.kill(tid, args),
+            Kind::Exec | Kind::Sigaction | Kind::Prctl => {}
+        }
+    }
+
+    fn waited(
+        &mut self,
+        tid: i32,
+        call: WaitCall,
+        args: &[u8],
+        returned: Returned,
+        entered: Moment,
+    ) {
+        let Some((entry, exit)) = waits::parse(call, args, returned, entered) else {
+            // Cut short: what it was given is not known.
+            self.seen.unknown_waits += 1;
+            return;
+        };
+        self.push_at(entered, tid, EventKind::WaitEntered(entry));
+        if let Some(exit) = exit {
+            self.push(tid, EventKind::WaitEnded(exit));
+        }
+    }
+
+    fn executed(&mut self, tid: i32, args: &[u8], former: Option<i32>) {
+        let kind = EventKind::Executed {
+            image: Arc::new(image(args)),
+            former: former.map(Tid::new),
+        };
+        self.push(tid, kind);
+    }
+
+    fn kill(&mut self, tid: i32, args: &[u8]) {
+        let args = arguments(args);
+        let target = args.first().and_then(|target| signed(target));
+        let target = target.and_then(|(target, _)| i32::try_from(target).ok());
+        if let (Some(target), Some(signal)) = (target, args.last().and_then(|name| signal(name))) {
+            let target = NsPid::new(target);
+            self.push(tid, EventKind::Kills { target, signal });
+        }
+    }
+}
+
+impl Task {
+    fn new(tgid: i32) -> Task {
+        Task {
+            tgid,
+            pending: None,
+            is_stopped: false,
+        }
+    }
+}
+
+fn found(comm: Option<Comm>) -> EventKind {
+    let image = comm.map(|comm| {
+        Arc::new(Image {
+            comm,
+            ..Image::default()
+        })
+    });
+    EventKind::Found(Found {
+        parent: None,
+        image,
+        ns: None,
+        comm: None,
+        sigchld: None,
+    })
+}
+
+/// The name of a call, if the text begins with one.
+pub(super) fn name(text: &[u8]) -> Option<&[u8]> {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let length = text
+        .iter()
+        .take(32)
+        .take_while(|byte| is_word(byte))
+        .count();
+    let is_call = length > 0 && text.get(length) == Some(&b'(');
+    text.get(..length).filter(|_| is_call)
+}
+
+/// The signal that a child's end sends; clone3 names it, clone has it as the
+/// last of its flags.
+fn exit_signal(kind: Kind, args: &[u8]) -> Option<Signal> {
+    if let Some(name) = after(args, "exit_signal=") {
+        return signal(name).filter(|signal| signal.raw() != 0);
+    }
+    let Some(flags) = after(args, "flags=") else {
+        // fork and vfork.
+        let plain = kind == Kind::Vfork || args.trim_ascii().is_empty();
+        return plain.then_some(Signal::CHLD);
+    };
+    let flags = flags
+        .split(|byte| matches!(byte, b',' | b'}' | b' ' | b')'))
+        .next()?;
+    signal(flags.rsplit(|byte| *byte == b'|').next()?)
+}
