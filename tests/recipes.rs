@@ -109,3 +109,15 @@ fn each_question_to_the_json_lines_has_an_answer() {
     );
     assert!(findings.contains("[exec-inherited-child]"), "{findings}");
 }
+
+#[test]
+fn the_test_on_the_page_has_the_snapshot_of_its_command() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md");
+    let page = fs::read_to_string(page).unwrap();
+    let shell = wait4_strace::Launch::new("sh").args(["-c", "(exit 3) & wait"]);
+    assert!(page.contains(r#"["-c", "(exit 3) & wait"]"#));
+    let trace = shell.record().unwrap();
+    let lines = trace.snapshot().lines();
+    let expected: String = lines.map(|line| format!("    {line}\n")).collect();
+    assert!(page.contains(&expected), "{expected}");
+}
