@@ -60,6 +60,16 @@ fn a_snapshot_is_equal_in_every_run() {
 }
 
 #[test]
+fn the_lines_are_those_of_the_command() {
+    let trace = sh("(exit 3) & wait $!").timeout(LIMIT).record().unwrap();
+    let lines = trace.lines();
+    assert!(lines.contains("+++ forked "), "{lines}");
+    assert!(lines.contains("WEXITSTATUS(s) == 3"), "{lines}");
+    assert!(lines.contains("  # reaped "), "{lines}");
+    assert!(lines.ends_with("+++ exited with 3 +++\n"), "{lines}");
+}
+
+#[test]
 fn a_leak_is_found_and_may_be_allowed() {
     let leak = || {
         sh("true & exec sleep 0.5")
@@ -111,6 +121,26 @@ fn a_callback_that_panics_leaves_nobody_behind() {
     assert_eq!(*text, "enough");
     assert!(begun.elapsed() < LIMIT);
     assert!(!exists(pid), "{pid} lives on or is a zombie");
+}
+
+#[test]
+fn a_callback_that_panics_lets_an_attached_process_go() {
+    let mut server = Command::new("sh")
+        .args(["-c", "while :; do sleep 0.05; done"])
+        .spawn()
+        .unwrap();
+    let attach = Attach::new(server.id()).timeout(LIMIT);
+    let panics = std::panic::AssertUnwindSafe(|| {
+        attach.for_each(|event, _| {
+            assert!(!matches!(event.kind, EventKind::Created(_)), "enough");
+        })
+    });
+    std::panic::catch_unwind(panics).unwrap_err();
+    assert!(server.try_wait().unwrap().is_none());
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    assert!(status.contains("TracerPid:\t0\n"), "{status}");
+    server.kill().unwrap();
+    server.wait().unwrap();
 }
 
 /// Whether there is such a process, a zombie included.

@@ -35,9 +35,11 @@ fn recipes() -> Vec<String> {
 /// Run a line in a directory that has what the page speaks of.
 fn follow(recipe: &str, suite: &str) -> (Outcome, TempDir) {
     let directory = TempDir::new().unwrap();
-    let script = directory.path().join("ci.sh");
-    fs::write(&script, suite).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let write = |suite: &str| {
+        let script = directory.path().join("ci.sh");
+        fs::write(&script, suite).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    };
     fs::write(directory.path().join("known-findings.txt"), "late-reap x\n").unwrap();
     let binaries = Path::new(env!("CARGO_BIN_EXE_wait4-strace"));
     let path = format!(
@@ -45,9 +47,16 @@ fn follow(recipe: &str, suite: &str) -> (Outcome, TempDir) {
         binaries.parent().unwrap().display(),
         std::env::var("PATH").unwrap()
     );
-    let mut shell = Command::new("sh");
-    shell.args(["-c", recipe]).env("PATH", path);
-    (run(shell.current_dir(directory.path())), directory)
+    let follow = |line: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", line]).env("PATH", &path).env_remove("CI");
+        run(shell.current_dir(directory.path()))
+    };
+    write(HEALTHY);
+    let snapshot = follow("wait4-strace -q --snapshot ci.snap --update -- ./ci.sh");
+    assert_eq!(snapshot.status, 0, "{snapshot:?}");
+    write(suite);
+    (follow(recipe), directory)
 }
 
 #[test]
@@ -64,7 +73,9 @@ fn a_healthy_suite_passes_every_recipe() {
 fn a_leaking_suite_fails_every_recipe_and_says_why() {
     for recipe in recipes() {
         let (outcome, directory) = follow(&recipe, LEAKY);
-        assert_eq!(outcome.status, 120, "{recipe}: {outcome:?}");
+        let differs = recipe.contains("--snapshot");
+        let status = if differs { 121 } else { 120 };
+        assert_eq!(outcome.status, status, "{recipe}: {outcome:?}");
         let file = directory.path().join("gl-code-quality-report.json");
         let said = fs::read_to_string(file).unwrap_or(outcome.stderr);
         assert!(said.contains("exec-inherited-child"), "{recipe}: {said}");
@@ -108,4 +119,17 @@ fn each_question_to_the_json_lines_has_an_answer() {
         "{orphans}"
     );
     assert!(findings.contains("[exec-inherited-child]"), "{findings}");
+}
+
+#[test]
+fn the_test_on_the_page_has_the_snapshot_of_its_command() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md");
+    let page = fs::read_to_string(page).unwrap();
+    let shell = wait4_strace::Launch::new("sh").args(["-c", "(exit 3) & wait"]);
+    assert!(page.contains(r#"["-c", "(exit 3) & wait"]"#));
+    let trace = shell.record().unwrap();
+    let lines = trace.snapshot().lines();
+    let expected: Vec<String> = lines.map(|line| format!("    {line}")).collect();
+    let expected = expected.join("\n");
+    assert!(page.contains(&expected), "{expected}");
 }

@@ -9,6 +9,7 @@
 //! | [`engine`] | the trace, on a thread of its own |
 //! | [`tracing`] | a trace that goes on beside its caller |
 //! | [`trace`] | what there is in the end |
+//! | [`lines`] | its lines as the command line prints them |
 //! | [`error`] | why there is none |
 
 mod attach;
@@ -16,6 +17,7 @@ mod engine;
 mod error;
 mod judging;
 mod launch;
+mod lines;
 mod streams;
 mod trace;
 mod tracing;

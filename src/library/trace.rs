@@ -2,6 +2,7 @@
 
 use std::process::ExitStatus;
 
+use super::lines::lines;
 use crate::event::Event;
 use crate::ledger::Ledger;
 use crate::rules::Finding;
@@ -26,6 +27,13 @@ impl Trace {
     #[must_use]
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// The lines of the trace, as the command line prints them: every wait, what
+    /// it did, and who was born and died. Empty after a `for_each`.
+    #[must_use]
+    pub fn lines(&self) -> String {
+        lines(&self.events)
     }
 
     /// Who was whose child and who reaped whom, at the end.

@@ -99,6 +99,7 @@ fixtures! {
     wnohang_poll: SigchldAnywhere,
     fork_exit_wait: SigchldAnywhere,
     many_live: WithoutRestarts,
+    family: Reaps,
 }
 
 /// What has a test of its own below.
