@@ -36,12 +36,22 @@ pub enum EnvChange {
 }
 
 impl CommandLine {
-    /// Make all that the new process needs, so that it need not allocate.
+    /// Make all that the new process needs, so that it need not allocate. It
+    /// starts as we were started.
     ///
     /// # Errors
     /// A sentence on what is wrong with the words.
     pub(crate) fn program(&self, filter: Option<Filter>) -> Result<Program, String> {
-        let env = self.environment();
+        self.program_in(Inherited::environment(), filter)
+    }
+
+    /// The same in another environment than ours, before the changes.
+    pub(crate) fn program_in(
+        &self,
+        base: Vec<OsString>,
+        filter: Option<Filter>,
+    ) -> Result<Program, String> {
+        let env = self.environment(base);
         let path = env
             .iter()
             .find_map(|entry| value_of(entry, "PATH".as_ref()));
@@ -52,6 +62,9 @@ impl CommandLine {
             env: c_strings(env)?,
             identity: self.user.as_deref().map(identity).transpose()?,
             filter,
+            start: Inherited::get(),
+            files: [None, None, None],
+            directory: None,
         })
     }
 
@@ -62,10 +75,9 @@ impl CommandLine {
             .unwrap_or_default()
     }
 
-    /// Our own environment with the changes, in its order and entry by entry
-    /// as it is.
-    fn environment(&self) -> Vec<OsString> {
-        let mut env = Inherited::environment();
+    /// The environment with the changes, in its order and entry by entry as it
+    /// is.
+    fn environment(&self, mut env: Vec<OsString>) -> Vec<OsString> {
         for change in &self.env {
             match change {
                 EnvChange::Set(name, value) => {
@@ -84,8 +96,8 @@ impl CommandLine {
     }
 
     /// Whether there is a file of the command's name where it was looked for.
-    fn is_there(&self) -> bool {
-        let env = self.environment();
+    fn is_there(&self, base: Vec<OsString>) -> bool {
+        let env = self.environment(base);
         let path = env
             .iter()
             .find_map(|entry| value_of(entry, "PATH".as_ref()));
@@ -95,6 +107,11 @@ impl CommandLine {
 
     /// Why the command never ran, and the exit status that says so.
     pub(crate) fn explain(&self, report: Report) -> (String, Exit) {
+        self.explain_in(Inherited::environment(), report)
+    }
+
+    /// The same of one that was started in another environment.
+    pub(crate) fn explain_in(&self, base: Vec<OsString>, report: Report) -> (String, Exit) {
         let name = self.name().to_string_lossy().into_owned();
         let errno = match report {
             Report::Exec(errno) | Report::NoFilter(errno) => errno,
@@ -103,9 +120,13 @@ impl CommandLine {
                 let text = format!("cannot become the user {user}: {errno}; only root can (-u)");
                 return (text, Exit::Failed);
             }
+            Report::Directory(errno) => {
+                let text = format!("cannot enter the command's working directory: {errno}");
+                return (text, Exit::Failed);
+            }
         };
         match errno {
-            Errno::NOENT if self.is_there() => (
+            Errno::NOENT if self.is_there(base) => (
                 format!(
                     "cannot execute {name:?}: its interpreter (behind #!) or loader does not exist"
                 ),

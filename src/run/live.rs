@@ -9,12 +9,14 @@ use nix::sys::utsname::{UtsName, uname};
 
 use super::complain;
 use super::config::{Config, OutputTo};
+use super::inquiry;
 use super::session::Session;
 use crate::event::{Event, Origin};
 use crate::exit::Exit;
 use crate::kernel::{Signal, Status, Tid, WaitCalls};
 use crate::output::{Pids, Style};
 use crate::sys::doorbell::{Arrived, Doorbell};
+use crate::sys::ring::Ring;
 use crate::sys::seccomp::Filter;
 use crate::sys::startup::Inherited;
 use crate::sys::streams;
@@ -99,8 +101,8 @@ impl<'a> Run<'a> {
             .into_iter()
             .filter(|signal| !inherited.ignores(*signal as i32))
             .collect();
-        let doorbell =
-            Doorbell::new(&answered).map_err(|error| format!("cannot start: {error}"))?;
+        let doorbell = Ring::own().and_then(|ring| Doorbell::new(&answered, ring));
+        let doorbell = doorbell.map_err(|error| format!("cannot start: {error}"))?;
         let tracer = Tracer::new(settings(config), doorbell);
         // Words that are wrong are told before anybody is traced. A child that
         // is not followed would be under the filter with nobody to answer it.
@@ -189,10 +191,7 @@ impl<'a> Run<'a> {
             let left = until.saturating_duration_since(Instant::now());
             self.tracer.doorbell.ring_after(left);
         }
-        let now = self.tracer.now();
-        if let Some(due) = self.session.judging().and_then(|judge| judge.due_in(now)) {
-            self.tracer.doorbell.ring_after(due);
-        }
+        inquiry::arm(&self.tracer, &mut self.session);
     }
 
     /// Give the rules what they wait for, and tell what cannot wait.
@@ -201,23 +200,15 @@ impl<'a> Run<'a> {
             self.until = None;
             self.end_on_time();
         }
-        let now = self.tracer.now();
-        let Some((questions, wants_quiet)) = self.session.questions(now) else {
-            return;
-        };
-        if wants_quiet {
-            self.tracer.drain(events);
-        }
-        self.tracer.look(questions, events);
+        inquiry::ask(&mut self.tracer, &mut self.session, events);
         self.session.take(events);
         self.session.warn();
     }
 
     /// The trace is over for the rules, though tracees may live on.
     fn close(&mut self) {
-        if self.session.judging().is_some() {
-            self.session.take(&mut vec![self.tracer.conclude()]);
-        }
+        let over = inquiry::conclude(&mut self.tracer, &mut self.session);
+        self.session.take(&mut over.into_iter().collect());
     }
 
     /// `--duration` is over: attached processes go on, a command is ended, by
@@ -345,6 +336,7 @@ fn settings(config: &Config) -> Settings {
         follow: config.follow,
         wanted: wanted(config),
         kill_on_exit: config.kill_on_exit,
+        stops_as_job: true,
     }
 }
 

@@ -2,11 +2,12 @@
 
 mod config;
 mod golden;
+pub(crate) mod inquiry;
 mod live;
 mod open;
 mod replay;
-mod session;
-mod verdicts;
+pub(crate) mod session;
+pub(crate) mod verdicts;
 
 use std::io::{self, Write};
 

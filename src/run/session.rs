@@ -16,9 +16,9 @@ use crate::output::{
 use crate::pipe::PipeCommand;
 
 /// A trace, as far as it is known.
-pub(super) struct Session {
-    pub(super) ledger: Ledger,
-    pub(super) verdicts: Option<Verdicts>,
+pub(crate) struct Session {
+    pub(crate) ledger: Ledger,
+    pub(crate) verdicts: Option<Verdicts>,
     golden: Option<Golden>,
     outputs: Vec<Box<dyn Output>>,
     /// The command that the lines are piped to.
@@ -65,8 +65,30 @@ impl Session {
         })
     }
 
+    /// A trace that is judged and shown by nobody.
+    pub(crate) fn silent(verdicts: Verdicts) -> Session {
+        Session {
+            ledger: Ledger::new(),
+            verdicts: Some(verdicts),
+            outputs: Vec::new(),
+            golden: None,
+            pipe: None,
+            styles: Styles::plain(),
+            speaks_json: false,
+        }
+    }
+
     /// Take events in, the ledger first.
     pub(super) fn take(&mut self, events: &mut Vec<Event>) {
+        self.take_each(events, |_, _| ());
+    }
+
+    /// Take events in, and hand each on with the ledger after it.
+    pub(crate) fn take_each(
+        &mut self,
+        events: &mut Vec<Event>,
+        mut then: impl FnMut(Event, &Ledger),
+    ) {
         for event in events.drain(..) {
             self.ledger.apply(&event);
             let verdicts = self.verdicts.as_mut();
@@ -82,6 +104,7 @@ impl Session {
             if let (EventKind::Over, Some(verdicts)) = (&event.kind, &mut self.verdicts) {
                 verdicts.close();
             }
+            then(event, &self.ledger);
         }
     }
 
@@ -128,7 +151,7 @@ impl Session {
     }
 
     /// The rules, while they judge.
-    pub(super) fn judging(&mut self) -> Option<&mut Verdicts> {
+    pub(crate) fn judging(&mut self) -> Option<&mut Verdicts> {
         let verdicts = self.verdicts.as_mut();
         verdicts.filter(|verdicts| verdicts.is_open())
     }

@@ -16,7 +16,7 @@ use crate::rules::{Finding, Judge};
 const SETTLING: Duration = Duration::from_millis(20);
 
 /// The rules of a run, and what the user thinks of them.
-pub(super) struct Verdicts {
+pub(crate) struct Verdicts {
     config: Judging,
     /// None where nothing can be judged.
     judge: Option<Judge>,
@@ -35,7 +35,7 @@ pub(super) struct Verdicts {
 
 impl Verdicts {
     /// Opens the report's file: better now than when there is a report.
-    pub(super) fn new(
+    pub(crate) fn new(
         config: &Judging,
         styles: Styles,
         origin: &Origin,
@@ -89,7 +89,7 @@ impl Verdicts {
     }
 
     /// In how long the rules want to be asked again.
-    pub(super) fn due_in(&self, now: Moment) -> Option<Duration> {
+    pub(crate) fn due_in(&self, now: Moment) -> Option<Duration> {
         let judge = self.judge.as_ref()?;
         let due = judge.next_deadline();
         let due = due.map(|due| Duration::from_nanos(due.since(now)));
@@ -128,7 +128,7 @@ impl Verdicts {
     }
 
     /// What was out of sight, and which rules that puts out of reach.
-    pub(super) fn unseen(&self) -> Vec<String> {
+    pub(crate) fn unseen(&self) -> Vec<String> {
         let mut unseen = self.unseen.clone();
         if self.kin > 0 {
             let many = plural(self.kin, "child", "children");
@@ -146,13 +146,13 @@ impl Verdicts {
     }
 
     /// What was found and is to be told.
-    pub(super) fn findings(&self) -> Vec<Finding> {
+    pub(crate) fn findings(&self) -> Vec<Finding> {
         let findings = self.judge.as_ref().map_or(&[][..], Judge::findings);
         self.admitted(findings)
     }
 
     /// How many zombies were left, if that was judged.
-    pub(super) fn left(&self) -> Option<u64> {
+    pub(crate) fn left(&self) -> Option<u64> {
         self.judge.as_ref().map(Judge::zombies_left)
     }
 
@@ -173,7 +173,8 @@ impl Verdicts {
         self.formed(form, &self.admitted(findings), left, ledger, styles)
     }
 
-    fn formed(
+    /// The report of these findings.
+    pub(crate) fn formed(
         &self,
         form: ReportForm,
         findings: &[Finding],

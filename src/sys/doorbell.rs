@@ -3,9 +3,9 @@
 //!
 //! A flag that is set just before the wait begins would be seen only when the
 //! wait ends. So the thread rings until the tracer has answered: it sends a
-//! signal with an empty handler, which ends a wait with EINTR, and again after
-//! [`AGAIN`] if nobody took what there is to take.
-#![expect(unsafe_code, reason = "pthread_kill and a signal handler")]
+//! signal with an empty handler ([`Ring`]), which ends a wait with EINTR, and
+//! again after [`AGAIN`] if nobody took what there is to take.
+#![expect(unsafe_code, reason = "pthread_kill")]
 
 use std::cell::Cell;
 use std::os::fd::AsFd;
@@ -17,14 +17,13 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
-/// The signal that rings. SIGURG: ignored by default, so a stray one harms
-/// nobody, and unused by programs without out-of-band data.
-const RING: Signal = Signal::SIGURG;
+use super::ring::{Ring, keep_signals_out};
+
 /// How long until the thread rings again, in milliseconds.
 const AGAIN: u16 = 5;
 
@@ -32,22 +31,43 @@ const AGAIN: u16 = 5;
 pub(crate) struct Doorbell {
     shared: Arc<Shared>,
     timer: Arc<TimerFd>,
-    stop: Arc<EventFd>,
+    wake: Arc<EventFd>,
     thread: Option<JoinHandle<()>>,
     /// When the timer will ring, if it is set.
     armed: Cell<Option<Instant>>,
+    /// Given back when the thread that rings is gone.
+    _ring: Ring,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Shared {
     /// Bit `n` for signal `n`.
     signals: AtomicU64,
     due: AtomicBool,
+    /// Another thread called.
+    called: AtomicBool,
+    /// The tracer is done with the bell.
+    over: AtomicBool,
 }
 
 impl Shared {
     fn waiting(&self) -> bool {
-        self.due.load(SeqCst) || self.signals.load(SeqCst) != 0
+        self.due.load(SeqCst) || self.called.load(SeqCst) || self.signals.load(SeqCst) != 0
+    }
+}
+
+/// For other threads to ring by.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    shared: Arc<Shared>,
+    wake: Arc<EventFd>,
+}
+
+impl Caller {
+    /// Ring; harmless when the tracer is gone.
+    pub(crate) fn call(&self) {
+        self.shared.called.store(true, SeqCst);
+        let _ = self.wake.write(1);
     }
 }
 
@@ -66,37 +86,31 @@ fn bit(signal: i32) -> u64 {
     1u64 << (signal & 63)
 }
 
-extern "C" fn nothing(_: i32) {}
-
 impl Doorbell {
     /// Start the thread. `signals` are taken from the whole process: they are
     /// blocked in the calling thread, and in those it starts from now on.
     /// The calling thread is the one to be woken.
-    pub(crate) fn new(signals: &[Signal]) -> Result<Doorbell, std::io::Error> {
+    ///
+    /// # Errors
+    /// Those of the system calls that make descriptors and threads.
+    pub(crate) fn new(signals: &[Signal], ring: Ring) -> Result<Doorbell, std::io::Error> {
         let set: SigSet = signals.iter().copied().collect();
         set.thread_block()?;
-        let handler = SigAction::new(
-            SigHandler::Handler(nothing),
-            SaFlags::empty(),
-            SigSet::empty(),
-        );
-        // SAFETY: the handler does nothing, which is async-signal-safe.
-        unsafe { sigaction(RING, &handler) }?;
-        SigSet::from(RING).thread_unblock()?;
-
         let shared = Arc::new(Shared::default());
         let timer = Arc::new(TimerFd::new(
             ClockId::CLOCK_MONOTONIC,
             TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK,
         )?);
-        let stop = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC)?);
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let wake = Arc::new(EventFd::from_flags(flags)?);
         let sleeper = Sleeper {
             signals: SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?,
             shared: Arc::clone(&shared),
             timer: Arc::clone(&timer),
-            stop: Arc::clone(&stop),
+            wake: Arc::clone(&wake),
             // SAFETY: takes nothing, cannot fail.
             tracer: unsafe { libc::pthread_self() },
+            ring: ring.number(),
         };
         let thread = thread::Builder::new()
             .name("doorbell".to_owned())
@@ -104,10 +118,24 @@ impl Doorbell {
         Ok(Doorbell {
             shared,
             timer,
-            stop,
+            wake,
             thread: Some(thread),
             armed: Cell::new(None),
+            _ring: ring,
         })
+    }
+
+    /// For another thread to ring by.
+    pub(crate) fn caller(&self) -> Caller {
+        Caller {
+            shared: Arc::clone(&self.shared),
+            wake: Arc::clone(&self.wake),
+        }
+    }
+
+    /// Whether another thread called since the last look.
+    pub(crate) fn take_call(&self) -> bool {
+        self.shared.called.swap(false, SeqCst)
     }
 
     /// Whether somebody rang and was not yet answered.
@@ -152,7 +180,8 @@ impl Doorbell {
 
 impl Drop for Doorbell {
     fn drop(&mut self) {
-        let _ = self.stop.write(1);
+        self.shared.over.store(true, SeqCst);
+        let _ = self.wake.write(1);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -163,13 +192,15 @@ impl Drop for Doorbell {
 struct Sleeper {
     signals: SignalFd,
     timer: Arc<TimerFd>,
-    stop: Arc<EventFd>,
+    wake: Arc<EventFd>,
     shared: Arc<Shared>,
     tracer: libc::pthread_t,
+    ring: i32,
 }
 
 impl Sleeper {
     fn run(self) {
+        keep_signals_out();
         loop {
             let timeout = if self.shared.waiting() {
                 PollTimeout::from(AGAIN)
@@ -177,7 +208,7 @@ impl Sleeper {
                 PollTimeout::NONE
             };
             let mut fds = [
-                PollFd::new(self.stop.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
                 PollFd::new(self.timer.as_fd(), PollFlags::POLLIN),
                 PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             ];
@@ -185,9 +216,13 @@ impl Sleeper {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(_) => return,
             }
-            let [stop, timer, _] = fds.map(|fd| fd.any().unwrap_or(false));
-            if stop {
+            let [woken, timer, _] = fds.map(|fd| fd.any().unwrap_or(false));
+            if self.shared.over.load(SeqCst) {
                 return;
+            }
+            if woken {
+                // Only its count goes: what it says is in `shared`.
+                let _ = self.wake.read();
             }
             if timer && self.timer.wait().is_ok() {
                 self.shared.due.store(true, SeqCst);
@@ -199,7 +234,7 @@ impl Sleeper {
             if self.shared.waiting() {
                 // SAFETY: the tracer's thread joins this one before it ends,
                 // so its id is valid here.
-                unsafe { libc::pthread_kill(self.tracer, RING as i32) };
+                unsafe { libc::pthread_kill(self.tracer, self.ring) };
             }
         }
     }

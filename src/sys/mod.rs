@@ -8,6 +8,7 @@ pub(crate) mod doorbell;
 pub(crate) mod memory;
 pub(crate) mod ptrace;
 pub(crate) mod registers;
+pub(crate) mod ring;
 pub(crate) mod seccomp;
 pub(crate) mod spawn;
 pub(crate) mod startup;

@@ -9,7 +9,7 @@
 use std::marker::PhantomData;
 use std::ptr;
 
-use crate::kernel::{Errno, Signal, Tid};
+use crate::kernel::{Errno, Signal, Tid, WaitStatus};
 
 /// Why a request did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,7 @@ pub(crate) enum How {
 pub(crate) mod options {
     pub(crate) const SYSGOOD: libc::c_int = libc::PTRACE_O_TRACESYSGOOD;
     pub(crate) const EXEC: libc::c_int = libc::PTRACE_O_TRACEEXEC;
+    pub(crate) const EXIT: libc::c_int = libc::PTRACE_O_TRACEEXIT;
     pub(crate) const SECCOMP: libc::c_int = libc::PTRACE_O_TRACESECCOMP;
     pub(crate) const EXITKILL: libc::c_int = libc::PTRACE_O_EXITKILL;
     pub(crate) const FOLLOW: libc::c_int =
@@ -157,6 +158,18 @@ impl Stopped {
     /// The task that an event-stop tells of, in the tracer's pid namespace: the
     /// new child, or at an exec the thread that called it.
     pub(crate) fn event_tid(&self) -> Result<Tid, Fault> {
+        // A tid fits an int; the kernel passes it as an unsigned long.
+        let message = self.event_message()?;
+        Ok(Tid::new(i32::try_from(message).unwrap_or(0)))
+    }
+
+    /// The status that a task is about to exit with.
+    pub(crate) fn event_status(&self) -> Result<WaitStatus, Fault> {
+        let message = self.event_message()?;
+        Ok(WaitStatus::from_raw(i32::try_from(message).unwrap_or(0)))
+    }
+
+    fn event_message(&self) -> Result<libc::c_ulong, Fault> {
         let mut message: libc::c_ulong = 0;
         // SAFETY: GETEVENTMSG writes one unsigned long.
         unsafe {
@@ -167,8 +180,7 @@ impl Stopped {
                 (&raw mut message).cast(),
             )
         }?;
-        // A tid fits an int; the kernel passes it as an unsigned long.
-        Ok(Tid::new(i32::try_from(message).unwrap_or(0)))
+        Ok(message)
     }
 
     /// The siginfo of a signal-delivery-stop, in the tracer's own layout.

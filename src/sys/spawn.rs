@@ -11,10 +11,10 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
-use nix::fcntl::OFlag;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 
 use super::ptrace;
@@ -39,6 +39,13 @@ pub(crate) struct Program {
     pub(crate) env: Vec<CString>,
     pub(crate) identity: Option<Identity>,
     pub(crate) filter: Option<Filter>,
+    /// Its signals, and which standard files it finds closed.
+    pub(crate) start: Inherited,
+    /// Its standard files where they are not ours; none of them is one of
+    /// ours ([`above_standard`]).
+    pub(crate) files: [Option<OwnedFd>; 3],
+    /// Where it starts, if not where we are.
+    pub(crate) directory: Option<CString>,
 }
 
 /// What a child that has not reached its program says, by one message.
@@ -48,6 +55,8 @@ pub(crate) enum Report {
     NoFilter(Errno),
     /// `setgroups`, `setgid` or `setuid` failed.
     Identity(Errno),
+    /// `chdir` failed.
+    Directory(Errno),
     /// No candidate could be executed.
     Exec(Errno),
 }
@@ -60,8 +69,9 @@ pub(crate) struct Spawned {
 }
 
 impl Spawned {
-    /// The next report; `None` when the child has said all it had to say, as
-    /// it has executed its program or is dead. Call it only then: it blocks.
+    /// The next report; `None` when there is none. The child has said all it
+    /// had to say when it has executed its program or is dead. It never blocks:
+    /// whoever forks in this process holds the pipe open.
     pub(crate) fn report(&mut self) -> Option<Report> {
         let mut message = [0u8; 8];
         self.reports.read_exact(&mut message).ok()?;
@@ -70,6 +80,7 @@ impl Spawned {
         match i32::from_ne_bytes([a, b, c, d]) {
             NO_FILTER => Some(Report::NoFilter(errno)),
             IDENTITY => Some(Report::Identity(errno)),
+            DIRECTORY => Some(Report::Directory(errno)),
             _ => Some(Report::Exec(errno)),
         }
     }
@@ -78,6 +89,7 @@ impl Spawned {
 const NO_FILTER: i32 = 1;
 const IDENTITY: i32 = 2;
 const EXEC: i32 = 3;
+const DIRECTORY: i32 = 4;
 
 /// Why there is no child to trace.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +107,8 @@ pub(crate) enum Failure {
 pub(crate) fn spawn(program: &Program, options: libc::c_int) -> Result<Spawned, Failure> {
     let (go_read, go_write) = pipe()?;
     let (report_read, report_write) = pipe()?;
+    fcntl(&report_read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+        .map_err(|errno| cannot("make a pipe", errno))?;
     let pointers = Pointers::new(program);
     // SAFETY: the child calls only async-signal-safe functions until it execs
     // or exits; all that it uses was allocated before.
@@ -143,9 +157,25 @@ fn reap(pid: i32, options: libc::c_int) -> Option<WaitStatus> {
     (reaped == pid).then(|| WaitStatus::from_raw(status))
 }
 
+fn cannot(operation: &'static str, errno: nix::errno::Errno) -> Failure {
+    Failure::Cannot(operation, Errno::from_raw(errno as i32))
+}
+
 fn pipe() -> Result<(OwnedFd, OwnedFd), Failure> {
-    let cannot = |errno| Failure::Cannot("make a pipe", Errno::from_raw(errno as i32));
-    pipe2(OFlag::O_CLOEXEC).map_err(cannot)
+    let both = pipe2(OFlag::O_CLOEXEC);
+    let both = both.and_then(|(read, write)| Ok((above_standard(read)?, above_standard(write)?)));
+    both.map_err(|errno| cannot("make a pipe", errno))
+}
+
+/// The same file on a descriptor above 2: where standard files are closed, a
+/// new file may get their numbers, which the child's own will take.
+pub(crate) fn above_standard(fd: OwnedFd) -> nix::Result<OwnedFd> {
+    if fd.as_raw_fd() > 2 {
+        return Ok(fd);
+    }
+    let number = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: F_DUPFD_CLOEXEC has made it, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// NULL-terminated vectors for execve.
@@ -189,13 +219,26 @@ fn child(program: &Program, pointers: &Pointers, go: i32, reports: i32) -> ! {
             _ => exit(127),
         }
     }
-    let inherited = Inherited::get();
-    inherited.restore_dispositions();
-    for (fd, closed) in (0..).zip(inherited.closed) {
+    program.start.restore_dispositions();
+    for (fd, closed) in (0..).zip(program.start.closed) {
         if closed {
             // SAFETY: the runtime opened it on /dev/null; the program shall
             // find it closed, as we did.
             unsafe { libc::close(fd) };
+        }
+    }
+    for (fd, file) in (0..).zip(&program.files) {
+        if let Some(file) = file {
+            // SAFETY: a copy of the process has only itself to harm. The copy
+            // of the file is not close-on-exec.
+            unsafe { libc::dup2(file.as_raw_fd(), fd) };
+        }
+    }
+    if let Some(directory) = &program.directory {
+        // SAFETY: a C string that outlives the call.
+        if unsafe { libc::chdir(directory.as_ptr()) } < 0 {
+            tell(reports, DIRECTORY, super::last_errno());
+            exit(127);
         }
     }
     // Before the identity changes: root needs no NO_NEW_PRIVS for it.
@@ -210,7 +253,7 @@ fn child(program: &Program, pointers: &Pointers, go: i32, reports: i32) -> ! {
         tell(reports, IDENTITY, errno);
         exit(127);
     }
-    inherited.restore_mask();
+    program.start.restore_mask();
     let errno = execute(program, pointers);
     tell(reports, EXEC, errno);
     exit(127)

@@ -29,7 +29,7 @@ const SIGSET_BYTES: usize = 8;
 /// The highest signal number there is.
 const LAST_SIGNAL: i32 = 64;
 
-/// What wait4-strace itself was started with.
+/// What a process is started with: wait4-strace itself, or one that it starts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inherited {
     /// Ignored signals, bit `n - 1` for signal `n`.
@@ -48,6 +48,17 @@ impl Inherited {
             ignored: IGNORED.load(Relaxed),
             blocked: BLOCKED.load(Relaxed),
             closed: [closed & 1 != 0, closed & 2 != 0, closed & 4 != 0],
+        }
+    }
+
+    /// What `std::process::Command` gives to the processes that it starts: an
+    /// empty mask, SIGPIPE at its default though Rust's runtime ignores it,
+    /// and else the dispositions that this process has now.
+    pub(crate) fn as_std_gives() -> Inherited {
+        Inherited {
+            ignored: ignored_now() & !bit(libc::SIGPIPE),
+            blocked: 0,
+            closed: [false; 3],
         }
     }
 
@@ -73,7 +84,7 @@ impl Inherited {
 
     /// Whether `signal` was ignored at the start.
     pub(crate) fn ignores(self, signal: i32) -> bool {
-        signal > 0 && self.ignored & (1u64 << (signal - 1)) != 0
+        signal > 0 && self.ignored & bit(signal) != 0
     }
 
     /// Give the calling process these dispositions: `SIG_IGN` where it was so,
@@ -121,7 +132,13 @@ impl Inherited {
 #[unsafe(link_section = ".init_array")]
 static CAPTURE: extern "C" fn() = capture;
 
-extern "C" fn capture() {
+/// A signal's bit in a mask.
+fn bit(signal: i32) -> u64 {
+    1u64 << (signal - 1)
+}
+
+/// The signals that are ignored now.
+fn ignored_now() -> u64 {
     let mut ignored = 0u64;
     for signal in 1..=LAST_SIGNAL {
         let mut old: KernelSigaction = [0; 4];
@@ -137,10 +154,14 @@ extern "C" fn capture() {
         };
         let [handler, ..] = old;
         if got == 0 && handler == libc::SIG_IGN as u64 {
-            ignored |= 1 << (signal - 1);
+            ignored |= bit(signal);
         }
     }
-    IGNORED.store(ignored, Relaxed);
+    ignored
+}
+
+extern "C" fn capture() {
+    IGNORED.store(ignored_now(), Relaxed);
 
     let mut blocked = 0u64;
     // SAFETY: `blocked` outlives the call and has the size that is passed.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::engine::Tracer;
+use super::own;
 use super::refusal;
 use super::tasks::{Kind, Task};
 use crate::event::{Event, EventKind, Found, Kin, Moment};
@@ -43,6 +44,8 @@ impl Tracer {
             return Ok(());
         }
         let parent = status.and_then(|status| status.parent);
+        let is_own = own::is_own(parent);
+        let options = self.options(ATTACHED) | own::options(is_own);
         // Told first, though the number of threads is known last.
         let (at, place) = (self.now(), events.len());
         let mut told = self.event(at, tgid.leader(), tgid, EventKind::Attached { threads: 0 });
@@ -55,10 +58,13 @@ impl Tracer {
                 if self.tasks.by_tid.contains_key(&tid) || self.early.holds(tid) {
                     continue;
                 }
-                match seize(tid, self.options(ATTACHED)) {
+                match seize(tid, options) {
                     Ok(()) => {
                         interrupt(tid);
                         self.take_up(tid, tgid, parent, events);
+                        if let Some(process) = self.tasks.processes.get_mut(&tgid) {
+                            process.is_own = is_own;
+                        }
                         count += 1;
                     }
                     Err(errno) => refused = refused.or(Some((tid, errno))),

@@ -86,6 +86,8 @@ pub(super) struct Root {
     pub(super) tgid: Tgid,
     /// Until its program is executed.
     pub(super) launching: Option<Spawned>,
+    /// It was given SIGCHLD ignored.
+    pub(super) ignores_sigchld: bool,
     pub(super) end: Option<RootEnd>,
 }
 
@@ -101,6 +103,8 @@ pub(crate) struct Tracer {
     pub(super) wanted: WaitCalls,
     /// Attached targets end with us instead of being detached.
     pub(super) kill_on_exit: bool,
+    /// We stop when the root is stopped as a job.
+    stops_as_job: bool,
     /// Attached tasks are let go at their next stop.
     pub(super) leaving: Option<Instant>,
     /// The time to leave is over; those that are left were told detached.
@@ -125,6 +129,8 @@ pub(crate) struct Settings {
     pub(crate) follow: bool,
     pub(crate) wanted: WaitCalls,
     pub(crate) kill_on_exit: bool,
+    /// Whether to stop when the root is stopped as a job of a shell.
+    pub(crate) stops_as_job: bool,
 }
 
 impl Tracer {
@@ -151,6 +157,7 @@ impl Tracer {
             follow: settings.follow,
             wanted: settings.wanted,
             kill_on_exit: settings.kill_on_exit,
+            stops_as_job: settings.stops_as_job,
             leaving: None,
             gave_up: false,
             lonely: None,
@@ -186,6 +193,11 @@ impl Tracer {
     /// How the root ended, once it has.
     pub(crate) fn root_end(&self) -> Option<RootEnd> {
         self.root.as_ref()?.end
+    }
+
+    /// The root's pid; 0 if there is none.
+    pub(crate) fn root_pid(&self) -> i32 {
+        self.root.as_ref().map_or(0, |root| root.tgid.raw())
     }
 
     /// Whether the launched root is alive.
@@ -313,6 +325,7 @@ impl Tracer {
             Stop::Seccomp => self.seccomp_stop(stopped, at, events),
             Stop::Created(creation) => self.created(stopped, creation, at, events),
             Stop::Executed => self.executed(stopped, at, events),
+            Stop::Exiting => self.exiting(stopped, events),
             Stop::Signal(signal) => self.signal_stop(stopped, signal, at, events),
             Stop::Group(signal) => {
                 task.group_stopped = true;
@@ -402,7 +415,7 @@ impl Tracer {
     /// family is left to continue the root.
     fn mirror(&mut self, tgid: Tgid, tid: Tid, signal: Signal) {
         let is_root = self.root.as_ref().is_some_and(|root| root.tgid == tgid);
-        if !is_root || tgid.leader() != tid {
+        if !self.stops_as_job || !is_root || tgid.leader() != tid {
             return;
         }
         let by_terminal = signal != Signal::STOP;

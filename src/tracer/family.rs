@@ -13,7 +13,6 @@ use crate::kernel::{
 use crate::proc;
 use crate::sys::ptrace::{How, Stopped};
 use crate::sys::spawn::Report;
-use crate::sys::startup::Inherited;
 
 impl Tracer {
     /// fork, vfork or clone is about to return in the creator.
@@ -136,7 +135,8 @@ impl Tracer {
         }
         let _ = stopped.resume(resume, None);
         if first != FirstExec::No {
-            let ignores = Inherited::get().ignores(Signal::CHLD.raw());
+            let root = self.root.as_ref();
+            let ignores = root.is_some_and(|root| root.ignores_sigchld);
             let found = Found {
                 parent: None,
                 image: None,
@@ -182,6 +182,7 @@ impl Tracer {
         {
             self.adoptions(tgid, at, events);
         }
+        self.end_with_last_thread(tgid, status, events);
     }
 
     /// The children of a dead process have a new parent now that it is reaped;

@@ -2,7 +2,7 @@
 
 use super::engine::{Root, RootEnd, Tracer};
 use super::tasks::{Kind, Task};
-use crate::kernel::{Errno, Tgid};
+use crate::kernel::{Errno, Signal, Tgid};
 use crate::sys::spawn::{Failure, Program, spawn};
 
 impl Tracer {
@@ -23,6 +23,7 @@ impl Tracer {
                 self.root = Some(Root {
                     tgid: Tgid::new(0),
                     launching: None,
+                    ignores_sigchld: false,
                     end: Some(RootEnd::Ended(status)),
                 });
                 return Ok(());
@@ -36,6 +37,7 @@ impl Tracer {
         self.root = Some(Root {
             tgid,
             launching: Some(spawned),
+            ignores_sigchld: program.start.ignores(Signal::CHLD.raw()),
             end: None,
         });
         Ok(())

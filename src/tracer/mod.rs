@@ -13,6 +13,7 @@
 //! | [`calls`] | wait calls: entry, exit, interruption |
 //! | [`launch`] | starting the root |
 //! | [`attach`] | `-p`: every thread of a running process |
+//! | [`own`] | attached processes that are children of our own |
 //! | [`refusal`] | why an attach was refused, and the way out |
 //! | [`leave`] | detaching and killing |
 
@@ -24,6 +25,7 @@ mod family;
 pub(crate) mod launch;
 mod leave;
 mod observe;
+mod own;
 pub(crate) mod refusal;
 mod stop;
 mod tasks;

@@ -11,6 +11,8 @@ pub(super) enum Stop {
     Created(Creation),
     /// A program was executed.
     Executed,
+    /// A task is about to exit.
+    Exiting,
     /// A seccomp filter asked for the tracer.
     Seccomp,
     /// All threads of the process are stopped by this signal.
@@ -52,6 +54,7 @@ pub(super) fn classify(status: WaitStatus) -> Stop {
         PtraceEvent::VFORK => Stop::Created(Creation::Vfork),
         PtraceEvent::CLONE => Stop::Created(Creation::Clone),
         PtraceEvent::EXEC => Stop::Executed,
+        PtraceEvent::EXIT => Stop::Exiting,
         PtraceEvent::SECCOMP => Stop::Seccomp,
         PtraceEvent::STOP if signal.is_stopping() => Stop::Group(signal),
         PtraceEvent::STOP => Stop::Plain,
@@ -75,6 +78,7 @@ mod tests {
         assert_eq!(kind(libc::SIGTRAP, 2), Stop::Created(Creation::Vfork));
         assert_eq!(kind(libc::SIGTRAP, 3), Stop::Created(Creation::Clone));
         assert_eq!(kind(libc::SIGTRAP, 4), Stop::Executed);
+        assert_eq!(kind(libc::SIGTRAP, 6), Stop::Exiting);
         assert_eq!(kind(libc::SIGTRAP, 7), Stop::Seccomp);
         assert_eq!(kind(libc::SIGTRAP, 128), Stop::Plain);
         assert_eq!(kind(libc::SIGSTOP, 128), Stop::Group(Signal::STOP));
@@ -92,6 +96,6 @@ mod tests {
     #[test]
     fn an_event_that_we_do_not_know_is_no_panic() {
         assert_eq!(kind(libc::SIGTRAP, 99), Stop::Other);
-        assert_eq!(kind(libc::SIGTRAP, 6), Stop::Other);
+        assert_eq!(kind(libc::SIGTRAP, 5), Stop::Other);
     }
 }

@@ -119,6 +119,10 @@ pub(super) struct Process {
     /// It has called unshare or setns: its children may live in another pid
     /// namespace.
     pub(super) moved: bool,
+    /// It is a child of this very process, which wants to reap it.
+    pub(super) is_own: bool,
+    /// Its leader has ended, and was let go before its death.
+    pub(super) has_left: bool,
 }
 
 /// All of them.

@@ -1,0 +1,241 @@
+//! Launching a command.
+
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::engine::{self, Command, Plan, Target};
+use super::error::Error;
+use super::judging::{Wishes, judging_methods};
+use super::streams::{Input, Stream, Streams};
+use super::trace::Trace;
+use super::tracing::Tracing;
+use crate::command::{CommandLine, EnvChange};
+use crate::event::Event;
+use crate::kernel::WaitCalls;
+use crate::ledger::Ledger;
+use crate::sys::seccomp::Filter;
+use crate::sys::startup::Inherited;
+
+/// A command to launch and trace, with all that it starts.
+///
+/// It starts as [`std::process::Command::output`] would start it: with no
+/// input, both outputs captured, our environment and working directory, no
+/// signal blocked, SIGPIPE at its default, and ignored what this process
+/// ignores. The trace lasts until the command *and all that it started* have
+/// ended, daemons included: give it a [`timeout`](Launch::timeout) if that may
+/// be long.
+///
+/// ```
+/// use wait4_strace::Launch;
+///
+/// let trace = Launch::new("sh").args(["-c", "true & wait"]).record()?;
+/// assert!(trace.findings().is_empty(), "{}", trace.report());
+/// assert!(trace.status().is_some_and(|status| status.success()));
+/// # Ok::<(), wait4_strace::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing is launched until `record`, `for_each` or `start`"]
+pub struct Launch {
+    line: CommandLine,
+    clears_env: bool,
+    directory: Option<PathBuf>,
+    stdin: Input,
+    stdout: Stream,
+    stderr: Stream,
+    seccomp: bool,
+    limit: Option<Duration>,
+    wishes: Wishes,
+}
+
+impl Launch {
+    /// A command: a path, or a name that is looked for in `PATH`.
+    pub fn new(command: impl Into<OsString>) -> Launch {
+        Launch {
+            line: CommandLine {
+                argv: vec![command.into()],
+                ..CommandLine::default()
+            },
+            clears_env: false,
+            directory: None,
+            stdin: Input::default(),
+            stdout: Stream::default(),
+            stderr: Stream::default(),
+            seccomp: true,
+            limit: None,
+            wishes: Wishes::default(),
+        }
+    }
+
+    /// One more argument.
+    pub fn arg(mut self, word: impl Into<OsString>) -> Launch {
+        self.line.argv.push(word.into());
+        self
+    }
+
+    /// More arguments.
+    pub fn args<S: Into<OsString>>(mut self, words: impl IntoIterator<Item = S>) -> Launch {
+        self.line.argv.extend(words.into_iter().map(Into::into));
+        self
+    }
+
+    /// Set a variable of the command's environment.
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Launch {
+        let change = EnvChange::Set(name.into(), value.into());
+        self.line.env.push(change);
+        self
+    }
+
+    /// Remove a variable from the command's environment.
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Launch {
+        self.line.env.push(EnvChange::Unset(name.into()));
+        self
+    }
+
+    /// Begin with an empty environment.
+    pub fn env_clear(mut self) -> Launch {
+        self.line.env.clear();
+        self.clears_env = true;
+        self
+    }
+
+    /// The command's working directory. A path of the command that is relative
+    /// is looked for there.
+    pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Launch {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// What the command reads; nothing, if it is not said. Takes bytes and
+    /// text too.
+    pub fn stdin(mut self, input: impl Into<Input>) -> Launch {
+        self.stdin = input.into();
+        self
+    }
+
+    /// Where the command's output goes; it is captured, if it is not said.
+    pub fn stdout(mut self, stream: impl Into<Stream>) -> Launch {
+        self.stdout = stream.into();
+        self
+    }
+
+    /// Where its errors go; they are captured, if it is not said.
+    pub fn stderr(mut self, stream: impl Into<Stream>) -> Launch {
+        self.stderr = stream.into();
+        self
+    }
+
+    /// Kill the command and all that it started after this time. What is wrong
+    /// is judged as of that moment, so a hang is told with who waits for whom;
+    /// [`Trace::timed_out`] says that it came to that.
+    pub fn timeout(mut self, limit: Duration) -> Launch {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Whether the family runs under a seccomp filter, so that only the calls
+    /// of interest stop; it does, if it is not said. Without, every system call
+    /// of it stops, and seccomp's strict mode can be entered.
+    pub fn seccomp(mut self, wanted: bool) -> Launch {
+        self.seccomp = wanted;
+        self
+    }
+
+    judging_methods!();
+
+    /// Trace to the end.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] and [`Error::NotExecutable`] if the command never
+    /// ran; else what keeps us from beginning. What the command does with its
+    /// life is no error.
+    pub fn record(self) -> Result<Trace, Error> {
+        let mut events = Vec::new();
+        let plan = self.plan()?;
+        let trace = engine::record(plan, &mut |event, _| events.push(event))?;
+        Ok(Trace { events, ..trace })
+    }
+
+    /// Trace to the end, and see every event when it happens, with the ledger
+    /// after it. The trace does not keep the events.
+    ///
+    /// The callback runs on the tracer's thread, after the tracee was resumed;
+    /// while it runs the others wait at their next stop. It must not start
+    /// processes, for its thread takes every child of its own for a tracee.
+    ///
+    /// ```
+    /// use wait4_strace::Launch;
+    /// use wait4_strace::event::EventKind;
+    ///
+    /// let mut forks = 0;
+    /// Launch::new("sh").args(["-c", "true & true & wait"]).for_each(|event, _| {
+    ///     forks += usize::from(matches!(event.kind, EventKind::Created(_)));
+    /// })?;
+    /// assert_eq!(forks, 2);
+    /// # Ok::<(), wait4_strace::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Launch::record`].
+    ///
+    /// # Panics
+    /// With the callback's panic, once the command and all that it started are
+    /// killed.
+    pub fn for_each(
+        self,
+        mut callback: impl FnMut(&Event, &Ledger) + Send,
+    ) -> Result<Trace, Error> {
+        let plan = self.plan()?;
+        engine::record(plan, &mut |event, ledger| callback(&event, ledger))
+    }
+
+    /// Trace beside the caller; returns when the command has been executed.
+    ///
+    /// # Errors
+    /// As [`Launch::record`].
+    pub fn start(self) -> Result<Tracing, Error> {
+        Tracing::begin(self.plan()?)
+    }
+
+    fn plan(self) -> Result<Plan, Error> {
+        let judging = self.wishes.mean()?;
+        let base = if self.clears_env {
+            Vec::new()
+        } else {
+            environment()
+        };
+        let filter = self.seccomp.then(|| Filter::new(WaitCalls::ALL, true));
+        let program = self.line.program_in(base.clone(), filter);
+        let mut program = program.map_err(Error::Invalid)?;
+        program.start = Inherited::as_std_gives();
+        program.directory = self.directory.map(directory).transpose()?;
+        let streams = Streams::open(self.stdin, self.stdout, self.stderr);
+        let streams = streams.map_err(|error| Error::system("make pipes", &error))?;
+        Ok(Plan {
+            target: Target::Command(Box::new(Command {
+                line: self.line,
+                base,
+                program,
+                streams,
+            })),
+            judging,
+            limit: self.limit,
+        })
+    }
+}
+
+/// The environment as std has it: another thread may change it, and std knows.
+fn environment() -> Vec<OsString> {
+    let entries = std::env::vars_os().map(|(mut name, value)| {
+        name.push("=");
+        name.push(value);
+        name
+    });
+    entries.collect()
+}
+
+fn directory(path: PathBuf) -> Result<CString, Error> {
+    let bytes = path.into_os_string().into_vec();
+    CString::new(bytes).map_err(|error| Error::Invalid(format!("a directory's name: {error}")))
+}

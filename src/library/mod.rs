@@ -1,0 +1,28 @@
+//! Tracing from a program of one's own, its tests above all: [`Launch`] a
+//! command or [`Attach`] to a process, and look at the [`Trace`].
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`launch`], [`attach`] | what is asked for |
+//! | [`judging`] | what is judged, and how |
+//! | [`streams`] | standard files of a launched command |
+//! | [`engine`] | the trace, on a thread of its own |
+//! | [`tracing`] | a trace that goes on beside its caller |
+//! | [`trace`] | what there is in the end |
+//! | [`error`] | why there is none |
+
+mod attach;
+mod engine;
+mod error;
+mod judging;
+mod launch;
+mod streams;
+mod trace;
+mod tracing;
+
+pub use attach::Attach;
+pub use error::Error;
+pub use launch::Launch;
+pub use streams::{Input, Stream};
+pub use trace::Trace;
+pub use tracing::Tracing;

@@ -1,0 +1,264 @@
+//! The standard files of a launched command, and the thread that serves them.
+//!
+//! A pipe holds 64 KiB. Whoever fills it is blocked until somebody reads, and
+//! the tracer sleeps in its wait: so a thread reads what the command writes,
+//! and writes what it shall read.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::unistd::pipe2;
+
+use crate::sys::ring::keep_signals_out;
+use crate::sys::spawn::above_standard;
+
+/// What a command reads from its standard input.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub enum Input {
+    /// Nothing: `/dev/null`.
+    #[default]
+    Null,
+    /// What this process has as its own.
+    Inherit,
+    /// These bytes, then the end. What the command does not read is dropped.
+    Bytes(Vec<u8>),
+    /// This file.
+    File(File),
+}
+
+/// Where a command's standard output or standard error goes.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub enum Stream {
+    /// Into memory: [`Trace::stdout`](super::Trace::stdout) and
+    /// [`Trace::stderr`](super::Trace::stderr).
+    #[default]
+    Capture,
+    /// Nowhere: `/dev/null`.
+    Null,
+    /// To what this process has as its own. `cargo test` does not capture it.
+    Inherit,
+    /// Into this file.
+    File(File),
+}
+
+impl From<Vec<u8>> for Input {
+    fn from(bytes: Vec<u8>) -> Input {
+        Input::Bytes(bytes)
+    }
+}
+
+impl From<&str> for Input {
+    fn from(text: &str) -> Input {
+        Input::Bytes(text.as_bytes().to_vec())
+    }
+}
+
+impl From<String> for Input {
+    fn from(text: String) -> Input {
+        Input::Bytes(text.into_bytes())
+    }
+}
+
+impl From<File> for Input {
+    fn from(file: File) -> Input {
+        Input::File(file)
+    }
+}
+
+impl From<File> for Stream {
+    fn from(file: File) -> Stream {
+        Stream::File(file)
+    }
+}
+
+/// Our ends of the pipes.
+#[derive(Debug, Default)]
+struct Ends {
+    input: Option<(File, Vec<u8>)>,
+    outputs: [Option<File>; 2],
+}
+
+/// What the command gets, and what serves it.
+pub(super) struct Streams {
+    /// The command's ends, by the descriptors that they become.
+    pub(super) theirs: [Option<OwnedFd>; 3],
+    ours: Ends,
+}
+
+impl Streams {
+    /// Make the pipes and open the files.
+    ///
+    /// # Errors
+    /// Those of the system calls.
+    pub(super) fn open(input: Input, stdout: Stream, stderr: Stream) -> io::Result<Streams> {
+        let mut ours = Ends::default();
+        let stdin = match input {
+            Input::Inherit => None,
+            Input::Null => Some(File::open("/dev/null")?.into()),
+            Input::File(file) => Some(file.into()),
+            Input::Bytes(bytes) => {
+                let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
+                ours.input = Some((not_blocking(write)?, bytes));
+                Some(read)
+            }
+        };
+        let [first, second] = &mut ours.outputs;
+        let theirs = [stdin, writer(stdout, first)?, writer(stderr, second)?];
+        let [stdin, stdout, stderr] = theirs.map(|file| file.map(above_standard).transpose());
+        Ok(Streams {
+            theirs: [stdin?, stdout?, stderr?],
+            ours,
+        })
+    }
+
+    /// Start the thread that serves the pipes, if there are any.
+    ///
+    /// # Errors
+    /// Those of making a thread.
+    pub(super) fn serve(self) -> io::Result<Service> {
+        let Ends { input, outputs } = self.ours;
+        let stop = Arc::new(EventFd::from_flags(
+            EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK,
+        )?);
+        let served = input.is_some() || outputs.iter().any(Option::is_some);
+        let server = Server {
+            input: input.map(|(file, bytes)| (file, bytes, 0)),
+            outputs: outputs.map(|file| (file, Vec::new())),
+            stop: Arc::clone(&stop),
+        };
+        let start = || {
+            let thread = thread::Builder::new().name("streams".to_owned());
+            thread.spawn(move || server.run())
+        };
+        let thread = served.then(start).transpose()?;
+        Ok(Service { thread, stop })
+    }
+}
+
+/// Their end of an output; ours goes to `end`.
+fn writer(stream: Stream, end: &mut Option<File>) -> io::Result<Option<OwnedFd>> {
+    Ok(match stream {
+        Stream::Inherit => None,
+        Stream::Null => Some(File::options().write(true).open("/dev/null")?.into()),
+        Stream::File(file) => Some(file.into()),
+        Stream::Capture => {
+            let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
+            *end = Some(not_blocking(read)?);
+            Some(write)
+        }
+    })
+}
+
+/// Our end of a pipe; the other one goes on to block.
+fn not_blocking(end: OwnedFd) -> io::Result<File> {
+    fcntl(&end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok(File::from(end))
+}
+
+/// The thread that serves the pipes; it ends with this.
+pub(super) struct Service {
+    thread: Option<JoinHandle<[Vec<u8>; 2]>>,
+    stop: Arc<EventFd>,
+}
+
+impl Service {
+    /// What was written to standard output and standard error. The command and
+    /// all that it started are dead, so what is in the pipes now is all; others
+    /// may hold them open for long.
+    pub(super) fn finish(mut self) -> [Vec<u8>; 2] {
+        self.end()
+    }
+
+    fn end(&mut self) -> [Vec<u8>; 2] {
+        let _ = self.stop.write(1);
+        let thread = self.thread.take();
+        let written = thread.map(JoinHandle::join).and_then(Result::ok);
+        written.unwrap_or_default()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The thread's side.
+struct Server {
+    /// Our end, what is to be read, and how much of it was written.
+    input: Option<(File, Vec<u8>, usize)>,
+    outputs: [(Option<File>, Vec<u8>); 2],
+    stop: Arc<EventFd>,
+}
+
+impl Server {
+    fn run(mut self) -> [Vec<u8>; 2] {
+        keep_signals_out();
+        loop {
+            self.feed();
+            self.drain();
+            match self.sleep() {
+                Ok(false) | Err(Errno::EINTR) => {}
+                Ok(true) | Err(_) => break,
+            }
+        }
+        self.drain();
+        self.outputs.map(|(_, bytes)| bytes)
+    }
+
+    /// Until something can be done. Returns whether all is over.
+    fn sleep(&self) -> Result<bool, Errno> {
+        let [(stdout, _), (stderr, _)] = &self.outputs;
+        let input = self
+            .input
+            .iter()
+            .map(|(file, ..)| (file.as_fd(), PollFlags::POLLOUT));
+        let outputs = [stdout, stderr].into_iter().flatten();
+        let outputs = outputs.map(|file| (file.as_fd(), PollFlags::POLLIN));
+        let stop = [(self.stop.as_fd(), PollFlags::POLLIN)];
+        let all: Vec<(BorrowedFd<'_>, PollFlags)> =
+            stop.into_iter().chain(input).chain(outputs).collect();
+        let mut fds: Vec<PollFd<'_>> = all
+            .into_iter()
+            .map(|(fd, what)| PollFd::new(fd, what))
+            .collect();
+        poll(&mut fds, PollTimeout::NONE)?;
+        Ok(fds.first().and_then(PollFd::any).unwrap_or(false))
+    }
+
+    /// Write what there is room for.
+    fn feed(&mut self) {
+        while let Some((file, bytes, written)) = &mut self.input {
+            match file.write(bytes.get(*written..).unwrap_or_default()) {
+                Ok(count) if count > 0 => *written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // All is written, or nobody reads it any more.
+                _ => self.input = None,
+            }
+        }
+    }
+
+    /// Read all that there is.
+    fn drain(&mut self) {
+        for (file, bytes) in &mut self.outputs {
+            // Another error than that is one that a pipe does not have.
+            let ended = file.as_mut().is_some_and(|file| {
+                let read = file.read_to_end(bytes);
+                !read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            });
+            if ended {
+                *file = None;
+            }
+        }
+    }
+}
