@@ -2,6 +2,7 @@
 //! different where it did not.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stderr,
     clippy::indexing_slicing,
     reason = "a test that cannot go on has failed"
@@ -10,7 +11,6 @@
 mod support;
 
 use std::ffi::OsStr;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -18,38 +18,23 @@ use std::time::{Duration, Instant, SystemTime};
 
 use support::{fixture_path, have, run, wait4_strace};
 use tempfile::TempDir;
-use wait4_strace::ledger::Ledger;
-use wait4_strace::output::{Snapshot, Styles, diff};
-use wait4_strace::read;
-use wait4_strace::rules::{Expected, Judge, Thresholds};
+use wait4_strace::output::{Styles, diff};
 
 /// The snapshot of a command; `start` are words that start the tracer.
 fn snapshot<S: AsRef<OsStr>>(start: &[&str], words: impl IntoIterator<Item = S>) -> String {
     let directory = TempDir::new().unwrap();
-    let record = directory.path().join("lines");
+    let file = directory.path().join("snapshot");
     let tracer = wait4_strace().get_program().to_owned();
     let mut command = Command::new(start.first().map_or(tracer.as_os_str(), OsStr::new));
     if !start.is_empty() {
         command.args(&start[1..]).arg(&tracer);
     }
-    command.args(["-q", "--report", "none", "-o", "/dev/null", "--record"]);
-    command.arg(&record).arg("--").args(words);
-    run(command.current_dir(directory.path()));
-    normal_form(&record)
-}
-
-fn normal_form(record: &Path) -> String {
-    let mut source = read::open(record).unwrap();
-    let mut events = Vec::new();
-    while source.read(&mut events).unwrap() {}
-    let (mut ledger, mut snapshot) = (Ledger::new(), Snapshot::new());
-    let mut judge = Judge::new(Thresholds::default(), Expected::default());
-    for event in &events {
-        ledger.apply(event);
-        judge.event(event, &ledger);
-        snapshot.event(event, &ledger);
-    }
-    snapshot.text(judge.findings())
+    command.args(["-q", "--report", "none", "-o", "/dev/null", "--update"]);
+    command.arg("--snapshot").arg(&file).arg("--").args(words);
+    // Under CI nothing is ever written.
+    command.env_remove("CI").current_dir(directory.path());
+    let outcome = run(&mut command);
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{error}: {outcome:?}"))
 }
 
 fn family(change: &str) -> String {

@@ -159,7 +159,7 @@ fn content(lane: &Lane) -> impl Ord + use<> {
         lane.reaper.is_some(),
         (lane.has_threads, lane.ignores_sigchld, lane.stops.clone()),
         lane.exit_signal,
-        (labels, lane.told.len()),
+        (labels, lane.certain().count()),
     )
 }
 
@@ -190,7 +190,7 @@ fn ties(id: LaneId, lane: &Lane, tie: &mut impl FnMut(LaneId, Tie, LaneId)) {
             tie(id, Tie::Waited(place, wait.label()), whom);
         }
     }
-    for (wildcard, told) in &lane.told {
+    for (wildcard, told) in lane.certain() {
         if let Among::Group(Some(leader)) | Among::GroupById(Some(leader)) = wildcard.whom {
             tie(id, Tie::Group(wildcard.reaps), leader);
         }

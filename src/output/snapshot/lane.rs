@@ -31,6 +31,8 @@ pub(super) struct Lane {
     pub(super) waits: Vec<Wait>,
     /// The options of polls, by whom they were for.
     pub(super) polls: BTreeMap<Whom, u32>,
+    /// It has polled for any child.
+    pub(super) polls_any: bool,
     /// What waits for any child or for a group told.
     pub(super) told: BTreeMap<Wildcard, BTreeSet<(LaneId, Told)>>,
     /// How it ended.
@@ -80,6 +82,16 @@ pub(super) enum End {
     Stopped(i32),
     Continued,
     Unknown(i32),
+}
+
+impl Lane {
+    /// What waits for any child or for a group told, as far as it is certain: a
+    /// poll may come while a child is stopped or after that, and where polls
+    /// are, a wait that blocks may be too late.
+    pub(super) fn certain(&self) -> impl Iterator<Item = (&Wildcard, &BTreeSet<(LaneId, Told)>)> {
+        let told = self.told.iter();
+        told.filter(|(wildcard, _)| wildcard.reaps || !self.polls_any)
+    }
 }
 
 /// A wait for any child, or for any of a group.

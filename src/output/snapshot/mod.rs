@@ -213,6 +213,8 @@ impl Snapshot {
         let Some(child) = ledger.just_reaped() else {
             return;
         };
+        // Its pid may be another's from here on.
+        self.found.remove(&child.tgid);
         let reap = child
             .reaped
             .filter(|reap| reap.way.is_wait() || reap.way == crate::ledger::Way::Fault);

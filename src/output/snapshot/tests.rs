@@ -278,6 +278,22 @@ fn equal_siblings_are_numbered_in_the_order_in_which_they_are_waited_for() {
 }
 
 #[test]
+fn a_stop_is_heard_by_waits_for_any_child_where_no_poll_can_come_first() {
+    let text = |polls: bool| {
+        let mut run = Run::new();
+        run.fork(ROOT, 201);
+        if polls {
+            run.wait(ROOT, -1, NOHANG, Ok((0, 0)));
+        }
+        run.wait(ROOT, -1, UNTRACED, Ok((201, stopped(19))));
+        run.text()
+    };
+    let line = "  hears by wait4(-1): root.1 [stopped SIGSTOP]\n";
+    assert!(text(false).contains(line));
+    assert!(!text(true).contains("hears"));
+}
+
+#[test]
 fn what_is_killed_when_the_trace_is_over_was_still_there() {
     let mut run = Run::new();
     run.fork(ROOT, 201);

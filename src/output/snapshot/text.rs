@@ -179,7 +179,7 @@ impl Family {
     }
 
     fn told(&self, to: &mut String, lane: &Lane) -> fmt::Result {
-        let mut lines: Vec<_> = lane.told.iter().collect();
+        let mut lines: Vec<_> = lane.certain().collect();
         lines.sort_by_key(|(wildcard, _)| {
             let leader = wildcard.whom.leader().map(|id| self.place(id));
             (!wildcard.reaps, wildcard.call, wildcard.whom.kind(), leader)

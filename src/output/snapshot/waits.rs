@@ -68,18 +68,22 @@ impl Snapshot {
         ledger: &Ledger,
     ) {
         let entry = &exit.entry;
+        if entry.options.contains(WaitOptions::NOHANG)
+            && let Some(lane) = self.lane_of(caller, ledger)
+        {
+            lane.polls_any = true;
+        }
         match outcome(exit, ledger) {
             Some(Outcome::Told(told)) => {
                 // A look takes nobody, and whom it sees is a race.
                 if entry.options.contains(WaitOptions::NOWAIT) {
                     return;
                 }
-                let is_stop = matches!(told.0, Some(End::Stopped(_)));
-                // A poll may come while a child is stopped or after that.
-                let is_chance = entry.options.contains(WaitOptions::NOHANG) && is_stop;
-                if is_chance || told.0 == Some(End::Continued) {
+                // A child that goes on may end at once, and only that is told.
+                if told.0 == Some(End::Continued) {
                     return;
                 }
+                let is_stop = matches!(told.0, Some(End::Stopped(_)));
                 let Some(child) = child(caller, exit, ledger).map(|child| child.tgid) else {
                     return;
                 };
