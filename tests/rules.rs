@@ -10,51 +10,9 @@ mod support;
 
 use std::fs;
 
-use support::{fixture, run, traced_fixture};
+use support::{bugs, heads, named_after, run, traced_fixture};
 use tempfile::TempDir;
-use wait4_strace::rules::{self, RULES, RuleId};
-
-/// The rule whose name a fixture's begins with.
-fn begins_with(name: &str) -> Option<RuleId> {
-    let begins = |rule: &&rules::Rule| name.starts_with(&rule.name.replace('-', "_"));
-    let fitting = RULES.iter().filter(begins);
-    let longest = fitting.max_by_key(|rule| rule.name.len())?;
-    Some(longest.id)
-}
-
-/// The rule that a fixture is named after, and whether it must be found. One
-/// rule's own name begins with "not".
-fn named_after(name: &str) -> (RuleId, bool) {
-    let near_miss = || {
-        let rule = begins_with(name.strip_prefix("not_")?)?;
-        Some((rule, false))
-    };
-    let bug = begins_with(name).map(|rule| (rule, true));
-    bug.or_else(near_miss)
-        .unwrap_or_else(|| panic!("{name} is named after no rule"))
-}
-
-/// The names of the fixtures that are bugs or near misses.
-fn bugs() -> Vec<String> {
-    let list = run(&mut fixture("bugs")).stdout;
-    let names = list.lines().filter_map(|line| line.split(' ').next());
-    names.map(str::to_owned).collect()
-}
-
-/// The findings of a report.
-fn told(report: &str) -> Vec<String> {
-    let heads = report.lines().filter_map(|line| {
-        let (head, _) = line.split_once(": ")?;
-        let known = ["error[", "warning[", "info["];
-        known
-            .iter()
-            .any(|level| head.starts_with(level))
-            .then_some(head)
-    });
-    let mut heads: Vec<String> = heads.map(str::to_owned).collect();
-    heads.sort();
-    heads
-}
+use wait4_strace::rules::{RULES, RuleId};
 
 /// Run a fixture; complain if its findings are not those of its name.
 fn judge(name: &str, flags: &[&str]) -> Result<(), String> {
@@ -68,7 +26,7 @@ fn judge(name: &str, flags: &[&str]) -> Result<(), String> {
         return Err(format!("{name}: {outcome:?}"));
     }
     let report = fs::read_to_string(report).unwrap();
-    let told = told(&report);
+    let told = heads(&report);
     let (rule, must) = named_after(name);
     let harm = told.iter().filter(|head| !head.starts_with("info["));
     let strangers = harm.filter(|head| !(must && head.contains(&format!("[{}]", rule.name()))));

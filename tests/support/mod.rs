@@ -18,6 +18,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use wait4_strace::rules::{self, RULES, RuleId};
+
 /// How long a run may take before it counts as a hang. Generous: the machine
 /// may be busy or, a virtual one, not run at all for a while, and nothing is
 /// measured.
@@ -78,6 +80,48 @@ pub fn read_again(recording: &str) -> (String, String) {
     assert_eq!(outcome.status, 0, "{outcome:?}");
     let text = |path| std::fs::read_to_string(path).unwrap();
     (text(trace), text(report))
+}
+
+/// The rule whose name a fixture's begins with.
+fn begins_with(name: &str) -> Option<RuleId> {
+    let begins = |rule: &&rules::Rule| name.starts_with(&rule.name.replace('-', "_"));
+    let fitting = RULES.iter().filter(begins);
+    let longest = fitting.max_by_key(|rule| rule.name.len())?;
+    Some(longest.id)
+}
+
+/// The rule that a fixture is named after, and whether it must be found. One
+/// rule's own name begins with "not".
+pub fn named_after(name: &str) -> (RuleId, bool) {
+    let near_miss = || {
+        let rule = begins_with(name.strip_prefix("not_")?)?;
+        Some((rule, false))
+    };
+    let bug = begins_with(name).map(|rule| (rule, true));
+    bug.or_else(near_miss)
+        .unwrap_or_else(|| panic!("{name} is named after no rule"))
+}
+
+/// The names of the fixtures that are bugs or near misses.
+pub fn bugs() -> Vec<String> {
+    let list = run(&mut fixture("bugs")).stdout;
+    let names = list.lines().filter_map(|line| line.split(' ').next());
+    names.map(str::to_owned).collect()
+}
+
+/// The findings of a report.
+pub fn heads(report: &str) -> Vec<String> {
+    let heads = report.lines().filter_map(|line| {
+        let (head, _) = line.split_once(": ")?;
+        let known = ["error[", "warning[", "info["];
+        known
+            .iter()
+            .any(|level| head.starts_with(level))
+            .then_some(head)
+    });
+    let mut heads: Vec<String> = heads.map(str::to_owned).collect();
+    heads.sort();
+    heads
 }
 
 /// Whether a program is installed. A test that needs one says so when it is

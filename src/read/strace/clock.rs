@@ -10,8 +10,10 @@ const DAY: u64 = 86_400_000_000_000;
 pub(super) struct Clock {
     /// Nanoseconds of the first line, in its own count.
     first: Option<u64>,
-    /// Midnights that were passed.
+    /// Midnights that were passed, in nanoseconds.
     days: u64,
+    /// The last time of day.
+    of_day: u64,
     last: Moment,
 }
 
@@ -22,13 +24,12 @@ impl Clock {
             Time::Relative(since) => self.last.0.saturating_add(since),
             Time::Epoch(nanos) => self.since_first(nanos),
             Time::OfDay(nanos) => {
-                let so_far = self.since_first(nanos + self.days * DAY);
-                if so_far.saturating_add(DAY / 2) < self.last.0 {
-                    self.days += 1;
-                    self.since_first(nanos + self.days * DAY)
-                } else {
-                    so_far
+                // Lines of several tasks may be a little out of order.
+                if nanos.saturating_add(DAY / 2) < self.of_day {
+                    self.days += DAY;
                 }
+                self.of_day = nanos;
+                self.since_first(nanos.saturating_add(self.days))
             }
         };
         self.last = self.last.max(Moment(nanos));

@@ -74,13 +74,15 @@ impl SplitLog {
     /// before its reap.
     fn turn(&mut self) -> Option<i32> {
         let timed = self.files.iter().filter_map(|(pid, part)| {
-            let time = match split(part.next.as_deref()?).time? {
+            let line = part.next.as_deref()?;
+            let time = match split(line).time? {
                 Time::Epoch(nanos) | Time::OfDay(nanos) => nanos,
                 Time::Relative(_) => return None,
             };
-            Some((time, *pid))
+            // Its time is that of the call, not that of the reap.
+            Some((self.waits_for(*pid, line).is_some(), time, *pid))
         });
-        if let Some((_, pid)) = timed.min() {
+        if let Some((_, _, pid)) = timed.min() {
             return Some(pid);
         }
         loop {
@@ -94,15 +96,19 @@ impl SplitLog {
                 self.stack.pop();
                 continue;
             };
-            let reaped = reaped(line).filter(|child| {
-                let part = self.files.get(child);
-                part.is_some_and(|part| part.next.is_some()) && !self.stack.contains(child)
-            });
-            match reaped {
+            let child = self.waits_for(pid, line);
+            match child.filter(|child| !self.stack.contains(child)) {
                 Some(child) => self.stack.push(child),
                 None => return Some(pid),
             }
         }
+    }
+
+    /// The task whose lines come before this line of another, which reaps it.
+    fn waits_for(&self, pid: i32, line: &[u8]) -> Option<i32> {
+        let child = reaped(line).filter(|child| *child != pid)?;
+        let part = self.files.get(&child)?;
+        part.next.is_some().then_some(child)
     }
 }
 

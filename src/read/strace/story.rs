@@ -14,7 +14,7 @@ use super::prefix::{Prefixed, number};
 use super::waits;
 use super::words::{action, after, siginfo, signal};
 use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Moment};
-use crate::kernel::{NsPid, Signal, Tgid, Tid, WaitCall, WaitStatus};
+use crate::kernel::{Errno, NsPid, Signal, Tgid, Tid, WaitCall, WaitStatus};
 
 /// How many lines are kept of tasks whose creator is not known yet.
 const MOST_HELD: usize = 10_000;
@@ -30,6 +30,7 @@ pub(super) enum Kind {
     Sigaction,
     Prctl,
     Kill,
+    Sigreturn,
 }
 
 impl Kind {
@@ -44,6 +45,7 @@ impl Kind {
             b"exit_group" | b"exit" => Kind::Exit,
             b"rt_sigaction" | b"sigaction" => Kind::Sigaction,
             b"prctl" => Kind::Prctl,
+            b"rt_sigreturn" | b"sigreturn" => Kind::Sigreturn,
             b"kill" | b"tkill" | b"tgkill" => Kind::Kill,
             _ => return None,
         })
@@ -68,6 +70,8 @@ struct Task {
     tgid: i32,
     pending: Option<Pending>,
     is_stopped: bool,
+    /// Its last wait was interrupted, and by which signal whose handler runs.
+    interrupted: Option<Option<Signal>>,
 }
 
 /// A line of a task whose creator is not known yet.
@@ -132,6 +136,12 @@ impl Story {
             _ => false,
         };
         if !matters {
+            // A child in vfork may do nothing that matters for long.
+            if let Some(tid) = line.tid.filter(|_| !self.creating.is_empty())
+                && !self.tasks.contains_key(&tid)
+            {
+                self.meet(tid, comm, line.rest);
+            }
             if !self.seen.everything()
                 && let Some(name) = name(line.rest)
             {
@@ -367,6 +377,11 @@ impl Story {
         if signal == Signal::CONT {
             self.go_on(tid);
         }
+        if let Some(task) = self.tasks.get_mut(&tid)
+            && let Some(by) = &mut task.interrupted
+        {
+            by.get_or_insert(signal);
+        }
         let info = memchr::memchr(b'{', text).and_then(|at| siginfo(text.get(at..)?));
         let kind = EventKind::Signalled {
             signal,
@@ -541,6 +556,7 @@ impl Story {
                 }
             }
             Kind::Kill => self.kill(tid, args),
+            Kind::Sigreturn => self.returned_from_handler(tid, returned),
             Kind::Exec | Kind::Sigaction | Kind::Prctl => {}
         }
     }
@@ -560,7 +576,20 @@ impl Story {
         };
         self.push_at(entered, tid, EventKind::WaitEntered(entry));
         if let Some(exit) = exit {
+            if let Some(task) = self.tasks.get_mut(&tid) {
+                task.interrupted = exit.is_interrupted().then_some(None);
+            }
             self.push(tid, EventKind::WaitEnded(exit));
+        }
+    }
+
+    /// What `rt_sigreturn` returns is what the interrupted call will have
+    /// returned: EINTR, or the number of the call that is made again.
+    fn returned_from_handler(&mut self, tid: i32, returned: Returned) {
+        let task = self.tasks.get_mut(&tid);
+        if let Some(Some(by)) = task.and_then(|task| task.interrupted.take()) {
+            let eintr = returned == Returned::Error(Errno::INTR);
+            self.push(tid, EventKind::WaitFate { by, eintr });
         }
     }
 
@@ -576,7 +605,10 @@ impl Story {
         let args = arguments(args);
         let target = args.first().and_then(|target| signed(target));
         let target = target.and_then(|(target, _)| i32::try_from(target).ok());
-        if let (Some(target), Some(signal)) = (target, args.last().and_then(|name| signal(name))) {
+        // Signal 0 is a question.
+        let signal = args.last().and_then(|name| signal(name));
+        let signal = signal.filter(|signal| signal.raw() != 0);
+        if let (Some(target), Some(signal)) = (target, signal) {
             let target = NsPid::new(target);
             self.push(tid, EventKind::Kills { target, signal });
         }
@@ -589,6 +621,7 @@ impl Task {
             tgid,
             pending: None,
             is_stopped: false,
+            interrupted: None,
         }
     }
 }

@@ -1,0 +1,197 @@
+//! Logs of strace's, read back: what is kept of older spellings, and those
+//! that an strace writes now of every fixture.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use support::{bugs, fixture_path, have, heads, named_after, read_again, run, wait4_strace};
+use tempfile::TempDir;
+use wait4_strace::rules::RuleId;
+
+fn kept(name: &str) -> PathBuf {
+    let logs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/strace_logs");
+    logs.join(name)
+}
+
+/// The trace and the report of a log that is kept.
+fn read(name: &str) -> (String, String) {
+    read_again(kept(name).to_str().unwrap())
+}
+
+/// What `expected` says of a report: its findings, and who was there.
+fn digest(report: &str) -> String {
+    let summary = report.lines().last().unwrap();
+    let summary = summary.strip_prefix("wait4-strace: ").unwrap();
+    let counts: Vec<&str> = summary.split(", ").take(2).collect();
+    let mut words = heads(report);
+    words.push(counts.join(", "));
+    words.join(" ")
+}
+
+#[test]
+fn each_log_that_is_kept_gives_what_is_expected_of_it() {
+    let expected = fs::read_to_string(kept("expected")).unwrap();
+    let mut count = 0;
+    for line in expected.lines() {
+        let (name, findings) = line.split_once(": ").unwrap();
+        let (_, report) = read(name);
+        assert_eq!(digest(&report), findings.trim_end(), "{name}\n{report}");
+        count += 1;
+    }
+    assert!(count >= 20, "{count}");
+}
+
+/// A trace without what two spellings of the same run may differ in.
+fn plain(name: &str) -> String {
+    read(name).0
+}
+
+#[test]
+fn every_spelling_of_a_run_gives_the_same_lines() {
+    let now = plain("stolen-6.1-o.log");
+    assert_eq!(plain("stolen-7.x-o.log"), now);
+    assert_eq!(plain("stolen-4.x-o.log"), now);
+    assert_eq!(plain("stolen-4.x-stderr.log"), now);
+    assert_eq!(plain("stops-4.x-o.log"), plain("stops-6.1-o.log"));
+    let timed = plain("zombie-leak-6.1-ttt.log");
+    assert_eq!(plain("zombie-leak-5.x-tt.log"), timed);
+}
+
+#[test]
+fn a_log_is_told_in_strace_s_own_lines_again() {
+    let log = fs::read_to_string(kept("stops-6.1-o.log")).unwrap();
+    let path = kept("stops-6.1-o.log");
+    let flags = ["--strace", "-o", "-", "--read", path.to_str().unwrap()];
+    let told = run(wait4_strace().args(flags)).stdout;
+    let waits = |text: &str| {
+        let lines = text.lines().filter(|line| {
+            line.contains("wait") && !line.contains("unfinished") && !line.contains("resumed")
+        });
+        lines.map(str::to_owned).collect::<Vec<String>>()
+    };
+    let (told, log) = (waits(&told), waits(&log));
+    // Options and results are spelled as newer versions do.
+    assert!(!log.is_empty());
+    for line in log {
+        assert!(told.contains(&line), "{line}\n{}", told.join("\n"));
+    }
+}
+
+#[test]
+fn what_a_log_lacks_is_said_with_the_rules_that_need_it() {
+    let (_, report) = read("stolen-6.1-waits-only.log");
+    let view = report.lines().find(|line| line.contains("partial view"));
+    let view = view.unwrap_or_else(|| panic!("{report}"));
+    for word in [
+        "no times",
+        "no clone and fork calls",
+        "stolen-child",
+        "zombie-leak",
+    ] {
+        assert!(view.contains(word), "{word}: {view}");
+    }
+    let (_, report) = read("zombie-leak-6.1-ttt.log");
+    let view = report.lines().find(|line| line.contains("partial view"));
+    let view = view.unwrap_or_else(|| panic!("{report}"));
+    assert!(
+        !view.contains("zombie-leak") && view.contains("pipe-full-deadlock"),
+        "{view}"
+    );
+}
+
+#[test]
+fn lines_of_others_are_passed_over_and_what_is_no_log_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("log");
+    let log = fs::read_to_string(kept("stolen-6.1-stderr.log")).unwrap();
+    let mixed = log.replace('\n', "\nhello from the program\n= 3 )(\n\n");
+    fs::write(&path, mixed).unwrap();
+    let (_, report) = read_again(path.to_str().unwrap());
+    assert_eq!(heads(&report), ["error[stolen-child]"], "{report}");
+    assert!(report.contains("lines are not strace's"), "{report}");
+    fs::write(&path, "one\ntwo\n").unwrap();
+    let flags = ["--read", path.to_str().unwrap()];
+    let refused = run(wait4_strace().args(flags));
+    assert_eq!(refused.status, 125);
+    assert!(
+        refused.stderr.contains("no line is strace's"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn a_log_that_was_cut_anywhere_is_read_as_far_as_it_goes() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("log");
+    let log = fs::read(kept("stops-6.1-o.log")).unwrap();
+    for end in (200..log.len()).step_by(97) {
+        fs::write(&path, log.get(..end).unwrap()).unwrap();
+        read_again(path.to_str().unwrap());
+    }
+}
+
+/// Rules that a log gives only with `-yy`, or whose cause it does not hold:
+/// what it does hold is then told as a plain leak.
+const PARTLY: [&str; 4] = [
+    "not_my_child_pidfd",
+    "pgrp_miss",
+    "sigchld_blocked",
+    "sigchld_blocked_across_exec",
+];
+
+/// Trace a fixture by strace; complain unless its log gives the findings that
+/// it can give.
+fn judge(name: &str) -> Result<(), String> {
+    let directory = TempDir::new().unwrap();
+    let log = directory.path().join("log");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-ttt", "-o"]).arg(&log);
+    strace.arg(fixture_path()).arg(name);
+    strace.stdin(Stdio::null()).stdout(Stdio::null());
+    strace.stderr(Stdio::null()).status().unwrap();
+    let (trace, report) = read_again(log.to_str().unwrap());
+    let told = heads(&report);
+    let (rule, must) = named_after(name);
+    let own = format!("[{}]", rule.name());
+    let found = told.iter().any(|head| head.contains(&own));
+    let harm = told.iter().filter(|head| !head.starts_with("info["));
+    let strangers = harm.filter(|head| !(must && head.contains(&own)));
+    let strangers = strangers.filter(|head| {
+        !(PARTLY.contains(&name) && head.contains(&format!("[{}]", RuleId::ZombieLeak.name())))
+    });
+    let in_reach = !report
+        .lines()
+        .find_map(|line| line.split_once("out of reach: "))
+        .is_some_and(|(_, rules)| rules.split([',', ' ', ';']).any(|word| word == rule.name()));
+    let must_be_found = must && in_reach && !PARTLY.contains(&name);
+    if strangers.count() > 0 || found && !must || must_be_found && !found {
+        return Err(format!("{name}: {told:?}\n{report}\n{trace}"));
+    }
+    Ok(())
+}
+
+#[test]
+fn the_log_of_each_bug_gives_the_findings_that_it_can() {
+    if !have("strace") {
+        return;
+    }
+    let names = bugs();
+    let turns = (0..8).map(|turn| names.iter().skip(turn).step_by(8));
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = turns
+            .map(|names| scope.spawn(|| names.filter_map(|name| judge(name).err()).collect()))
+            .collect();
+        let wrong = threads.into_iter().map(|thread| thread.join().unwrap());
+        wrong.flat_map(|wrong: Vec<String>| wrong).collect()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
