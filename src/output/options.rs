@@ -36,7 +36,7 @@ impl SignalSet {
     /// Whether `signal` is in the set; those out of range are in a full set.
     #[must_use]
     pub fn has(self, signal: Signal) -> bool {
-        match u32::try_from(signal.raw() - 1) {
+        match u32::try_from(signal.raw().wrapping_sub(1)) {
             Ok(bit @ 0..64) => self.0 & (1 << bit) != 0,
             _ => self == SignalSet::ALL,
         }

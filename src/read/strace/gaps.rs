@@ -81,6 +81,7 @@ impl Seen {
             b"mmap" | b"mmap2" | b"brk" => *memory = true,
             b"openat" | b"open" => *files = true,
             b"read" | b"close" => *descriptors = true,
+            b"rt_sigaction" => self.sigactions = true,
             _ => {}
         }
     }

@@ -78,7 +78,7 @@ impl<R: Read> StraceLog<R> {
         };
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let joined;
-        let line = if self.torn.is_empty() {
+        let line = if self.torn.is_empty() || !goes_on(line) {
             line
         } else {
             let mut whole = std::mem::take(&mut self.torn);
@@ -159,6 +159,15 @@ fn origin() -> Origin {
         proc: ProcView::Unseen,
         ..Origin::default()
     }
+}
+
+/// Whether a line may be the second part of one that was torn; between the two
+/// the program may have written.
+fn goes_on(line: &[u8]) -> bool {
+    matches!(
+        line,
+        [b',' | b')' | b'}' | b'|', ..] | [b' ', b'<' | b'=', ..]
+    )
 }
 
 /// The time of the first line that has one.

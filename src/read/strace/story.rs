@@ -34,6 +34,16 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// Whether a call of this kind can matter, by the first of its arguments:
+    /// most of those that programs make of some kinds do not.
+    fn is_about_us(self, rest: &[u8]) -> bool {
+        let args = || memchr::memchr(b'(', rest).and_then(|at| rest.get(at + 1..));
+        match self {
+            Kind::Sigaction => args().is_some_and(|args| args.starts_with(b"SIGCHLD")),
+            _ => true,
+        }
+    }
+
     fn of(name: &[u8]) -> Option<Kind> {
         Some(match name {
             b"wait4" => Kind::Wait(WaitCall::Wait4),
@@ -128,11 +138,11 @@ impl Story {
         let matters = match first {
             b'+' => line.rest.starts_with(b"+++ "),
             b'-' => line.rest.starts_with(b"--- "),
-            b'<' => line.rest.starts_with(b"<... "),
+            b'<' => resumed_kind(line.rest).is_some(),
             b's' if line.rest.starts_with(b"strace: ") => return self.message(line.rest),
-            b'w' | b'c' | b'f' | b'v' | b'e' | b'r' | b's' | b'p' | b'k' | b't' => {
-                name(line.rest).and_then(Kind::of).is_some()
-            }
+            b'w' | b'c' | b'f' | b'v' | b'e' | b'r' | b's' | b'p' | b'k' | b't' => name(line.rest)
+                .and_then(Kind::of)
+                .is_some_and(|kind| kind.is_about_us(line.rest)),
             _ => false,
         };
         if !matters {
@@ -652,6 +662,13 @@ pub(super) fn name(text: &[u8]) -> Option<&[u8]> {
         .count();
     let is_call = length > 0 && text.get(length) == Some(&b'(');
     text.get(..length).filter(|_| is_call)
+}
+
+/// The kind of the call whose second part a line is.
+fn resumed_kind(rest: &[u8]) -> Option<Kind> {
+    let text = rest.strip_prefix(b"<... ")?;
+    let end = text.iter().take(32).position(|byte| *byte == b' ')?;
+    Kind::of(text.get(..end)?)
 }
 
 /// The signal that a child's end sends; clone3 names it, clone has it as the

@@ -1,0 +1,269 @@
+//! Records that are broken at random: whatever stands in them, they go through
+//! reader, ledger, rules and text without a panic and in bounded memory.
+//!
+//! `WAIT4_STRACE_FUZZ_SECONDS` says how long, `WAIT4_STRACE_FUZZ_SEED` from
+//! where on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod support;
+
+use std::fs;
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use support::{run, traced_fixture};
+use tempfile::TempDir;
+use wait4_strace::ledger::Ledger;
+use wait4_strace::output::{
+    Clock, Conclusion, Destination, Output, Pids, Shown, SignalSet, Sink, Snapshot, Stamps, Style,
+    Styles, Target, Text, TextOptions,
+};
+use wait4_strace::rules::{Expected, Judge, Thresholds};
+use wait4_strace::{kernel::WaitCalls, read};
+
+/// More memory than this process takes at any time, in kilobytes.
+const MOST_MEMORY: u64 = 400_000;
+
+/// How many bytes a block is repeated to at most.
+const MOST_REPEATED: usize = 1_000_000;
+
+/// Numbers that are at the edge of something.
+const EXTREMES: [&str; 10] = [
+    "0",
+    "-1",
+    "1",
+    "255",
+    "2147483647",
+    "-2147483648",
+    "4294967296",
+    "9223372036854775807",
+    "18446744073709551616",
+    "99999999999999999999999999999999999999999",
+];
+
+/// Random numbers that a seed gives again (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Below `end`, which is not 0.
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end as u64).unwrap()
+    }
+
+    fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.below(all.len())]
+    }
+}
+
+/// Break a record in one way or several.
+fn mutated(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
+    let text = random.pick(seeds);
+    let mut lines: Vec<Vec<u8>> = text
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::to_vec)
+        .collect();
+    for _ in 0..=random.below(6) {
+        let at = random.below(lines.len());
+        match random.below(10) {
+            0 => _ = lines.remove(at),
+            1 => {
+                let copy = random.pick(&lines).clone();
+                lines.insert(at, copy);
+            }
+            2 => {
+                let other = random.below(lines.len());
+                lines.swap(at, other);
+            }
+            3 => {
+                let end = random.below(lines[at].len() + 1);
+                lines[at].truncate(end);
+            }
+            4 => {
+                let other = random.pick(seeds).split(|byte| *byte == b'\n');
+                lines.extend(other.take(50).map(<[u8]>::to_vec));
+            }
+            5 => {
+                let junk = vec![*random.pick(b"x({[\"\\ <0\0\xff"); random.below(100_000)];
+                lines[at].extend(junk);
+            }
+            6 => {
+                let block = lines[at..].iter().take(3).cloned().collect::<Vec<_>>();
+                let length: usize = block.iter().map(Vec::len).sum();
+                let times = random.below(2000).min(MOST_REPEATED / (length + 1));
+                let many = block.iter().cycle().take(times).cloned();
+                lines.splice(at..at, many);
+            }
+            7 | 8 => lines[at] = with_other_number(&lines[at], random),
+            _ => flip(&mut lines[at], random),
+        }
+        if lines.is_empty() {
+            return Vec::new();
+        }
+    }
+    lines.join(&b'\n')
+}
+
+fn flip(line: &mut [u8], random: &mut Random) {
+    if !line.is_empty() {
+        let at = random.below(line.len());
+        line[at] = random.next().to_le_bytes()[0];
+    }
+}
+
+/// Put an extreme number, or another one of the line, in place of a number.
+fn with_other_number(line: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut numbers = Vec::new();
+    let mut start = None;
+    for (at, byte) in line.iter().chain(b" ").enumerate() {
+        match (byte.is_ascii_digit(), start) {
+            (true, None) => start = Some(at),
+            (false, Some(from)) => {
+                numbers.push(from..at);
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    if numbers.is_empty() {
+        return line.to_vec();
+    }
+    let range = random.pick(&numbers).clone();
+    let new = if random.below(3) == 0 {
+        line[random.pick(&numbers).clone()].to_vec()
+    } else {
+        random.pick(&EXTREMES).as_bytes().to_vec()
+    };
+    [&line[..range.start], &new, &line[range.end..]].concat()
+}
+
+/// Read a record to its end, through everything.
+fn consume(record: Vec<u8>) {
+    let Ok(mut source) = read::from(Box::new(Cursor::new(record))) else {
+        return;
+    };
+    let sink = || Sink::new(Box::new(std::io::sink()), Destination::File);
+    let options = TextOptions {
+        style: Style::Annotated,
+        column: 40,
+        stamps: Stamps::default(),
+        durations: true,
+        verbose: false,
+        quiet: 0,
+        signals: SignalSet::ALL,
+        pids: Pids::Plain,
+        follow: true,
+        shown: Shown::ALL,
+        calls: WaitCalls::ALL,
+        fates: source.origin().fates,
+    };
+    let clock = Clock::new(SystemTime::UNIX_EPOCH);
+    let mut text = Text::new(
+        options,
+        Styles::plain(),
+        clock,
+        Target::File(sink()),
+        sink(),
+    );
+    let (mut ledger, mut snapshot) = (Ledger::new(), Snapshot::new());
+    let mut judge = Judge::new(Thresholds::default(), Expected::default());
+    let mut events = Vec::new();
+    loop {
+        let more = source.read(&mut events);
+        for event in events.drain(..) {
+            ledger.apply(&event);
+            judge.event(&event, &ledger);
+            judge.questions(event.at, &ledger);
+            text.event(&event, &ledger);
+            snapshot.event(&event, &ledger);
+        }
+        if more != Ok(true) {
+            break;
+        }
+    }
+    let unseen = source.lacks();
+    let end = Conclusion {
+        ledger: &ledger,
+        findings: judge.findings(),
+        left: Some(judge.zombies_left()),
+        unseen: &unseen,
+    };
+    text.finish(&end).unwrap();
+    let _ = snapshot.text(judge.findings());
+}
+
+fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.unwrap().parse().unwrap()
+}
+
+fn variable(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |value| value.parse().unwrap())
+}
+
+/// Break records until the time is up.
+fn fuzz(seeds: &[Vec<u8>]) {
+    let time = Duration::from_secs(variable("WAIT4_STRACE_FUZZ_SECONDS", 3));
+    let mut seed = variable("WAIT4_STRACE_FUZZ_SEED", 1);
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        let record = mutated(seeds, &mut Random(seed));
+        let kept = record.clone();
+        if catch_unwind(AssertUnwindSafe(|| consume(record))).is_err() {
+            let path = std::env::temp_dir().join(format!("wait4-strace-fuzz-{seed}"));
+            fs::write(&path, kept).unwrap();
+            panic!("seed {seed} panics; the record is {}", path.display());
+        }
+        assert!(peak_memory() < MOST_MEMORY, "seed {seed}");
+        seed += 1;
+    }
+}
+
+#[test]
+fn broken_json_lines_do_no_harm() {
+    let directory = TempDir::new().unwrap();
+    let record = directory.path().join("lines");
+    let names = [
+        "wait4_exit_codes",
+        "stopped_and_continued",
+        "stolen_child_by_wildcard_wait",
+        "exec_from_nonleader_thread",
+        "not_my_child_pidfd",
+        "eintr_abandoned",
+    ];
+    let seeds = names.map(|name| {
+        let flags = ["-o", "/dev/null", "--record", record.to_str().unwrap()];
+        run(&mut traced_fixture(&flags, name));
+        fs::read(&record).unwrap()
+    });
+    fuzz(&seeds);
+}
+
+#[test]
+fn broken_logs_of_strace_do_no_harm() {
+    let logs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/strace_logs");
+    let entries = fs::read_dir(logs).unwrap().flatten();
+    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    let logs = paths
+        .iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "log"));
+    let seeds: Vec<Vec<u8>> = logs.map(|path| fs::read(path).unwrap()).collect();
+    assert!(seeds.len() >= 20);
+    fuzz(&seeds);
+}
