@@ -2,7 +2,7 @@
 //! reach. A rule whose evidence cannot be there is silent anyhow; one that
 //! would take a thing for absent because it is not in the log must be silenced.
 
-use super::story::Kind;
+use super::kind::Kind;
 use crate::rules::RuleId;
 use crate::rules::RuleId as R;
 

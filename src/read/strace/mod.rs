@@ -7,8 +7,10 @@
 
 mod call;
 mod clock;
+mod deeds;
 mod execs;
 mod gaps;
+mod kind;
 mod lines;
 mod prefix;
 mod split;

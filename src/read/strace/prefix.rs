@@ -79,9 +79,10 @@ fn time(text: &[u8]) -> Option<(Time, &[u8])> {
             let (nanos, rest) = seconds(text)?;
             // A stamp of -r is padded to ten columns and small.
             let small = first < 100_000_000;
-            match relative || small {
-                true => (Time::Relative(nanos), rest),
-                false => (Time::Epoch(nanos), rest),
+            if relative || small {
+                (Time::Relative(nanos), rest)
+            } else {
+                (Time::Epoch(nanos), rest)
             }
         }
         _ => return None,

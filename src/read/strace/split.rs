@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::call::{Call, Returned};
 use super::gaps;
+use super::kind::name;
 use super::prefix::{Time, split};
-use super::story::{Story, name};
+use super::story::Story;
 use crate::event::{Event, Origin};
 use crate::read::{Broken, Source};
 use crate::rules::RuleId;

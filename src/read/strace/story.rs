@@ -6,106 +6,71 @@ use std::sync::Arc;
 
 use memchr::memmem;
 
-use super::call::{Call, Returned, arguments, signed};
 use super::clock::Clock;
-use super::execs::image;
 use super::gaps::Seen;
+use super::kind::{Kind, exit_signal, name, resumed_kind};
 use super::prefix::{Prefixed, number};
-use super::waits;
-use super::words::{action, after, siginfo, signal};
+use super::words::{after, siginfo, signal};
 use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Moment};
-use crate::kernel::{Errno, NsPid, Signal, Tgid, Tid, WaitCall, WaitStatus};
+use crate::kernel::{Signal, Tgid, Tid, WaitStatus};
 
 /// How many lines are kept of tasks whose creator is not known yet.
 const MOST_HELD: usize = 10_000;
 
-/// The calls that matter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Wait(WaitCall),
-    Create,
-    Vfork,
-    Exec,
-    Exit,
-    Sigaction,
-    Prctl,
-    Kill,
-    Sigreturn,
-}
-
-impl Kind {
-    /// Whether a call of this kind can matter, by the first of its arguments:
-    /// most of those that programs make of some kinds do not.
-    fn is_about_us(self, rest: &[u8]) -> bool {
-        let args = || memchr::memchr(b'(', rest).and_then(|at| rest.get(at + 1..));
-        match self {
-            Kind::Sigaction => args().is_some_and(|args| args.starts_with(b"SIGCHLD")),
-            _ => true,
-        }
-    }
-
-    fn of(name: &[u8]) -> Option<Kind> {
-        Some(match name {
-            b"wait4" => Kind::Wait(WaitCall::Wait4),
-            b"waitid" => Kind::Wait(WaitCall::Waitid),
-            b"waitpid" => Kind::Wait(WaitCall::Waitpid),
-            b"clone" | b"clone2" | b"clone3" | b"fork" => Kind::Create,
-            b"vfork" => Kind::Vfork,
-            b"execve" | b"execveat" => Kind::Exec,
-            b"exit_group" | b"exit" => Kind::Exit,
-            b"rt_sigaction" | b"sigaction" => Kind::Sigaction,
-            b"prctl" => Kind::Prctl,
-            b"rt_sigreturn" | b"sigreturn" => Kind::Sigreturn,
-            b"kill" | b"tkill" | b"tgkill" => Kind::Kill,
-            _ => return None,
-        })
-    }
-}
-
 /// A call whose end is on a later line.
 #[derive(Debug)]
-struct Pending {
-    kind: Kind,
-    args: Vec<u8>,
-    entered: Moment,
+pub(super) struct Pending {
+    pub(super) kind: Kind,
+    pub(super) args: Vec<u8>,
+    pub(super) entered: Moment,
     /// The thread that called exec, where that is not the leader.
-    former: Option<i32>,
+    pub(super) former: Option<i32>,
     /// The child of it that was told before it ended.
-    told: Option<i32>,
+    pub(super) told: Option<i32>,
 }
 
 /// A task that lives.
 #[derive(Debug)]
-struct Task {
+pub(super) struct Task {
     tgid: i32,
-    pending: Option<Pending>,
+    pub(super) pending: Option<Pending>,
     is_stopped: bool,
-    /// Its last wait was interrupted, and by which signal whose handler runs.
-    interrupted: Option<Option<Signal>>,
+    /// Whether its last wait was interrupted.
+    pub(super) interrupted: Interrupted,
+}
+
+/// Whether a task's last wait was interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interrupted {
+    /// It was not, or what became of it is known.
+    No,
+    /// By a signal that is not told yet.
+    Unknown,
+    /// By this one, whose handler may run.
+    By(Signal),
 }
 
 /// A line of a task whose creator is not known yet.
 #[derive(Debug)]
 struct Held {
     at: Moment,
-    comm: Option<Comm>,
     rest: Vec<u8>,
 }
 
 /// All that was told so far.
 #[derive(Debug, Default)]
 pub(super) struct Story {
-    tasks: HashMap<i32, Task>,
+    pub(super) tasks: HashMap<i32, Task>,
     /// The parents of processes, for `CLONE_PARENT`.
     parents: HashMap<i32, i32>,
     /// Tasks that are amid a call that creates one.
-    creating: Vec<i32>,
+    pub(super) creating: Vec<i32>,
     held: HashMap<i32, Vec<Held>>,
     held_lines: usize,
     /// Whose lines without a pid are, while there is more than one task.
     pub(super) first: Option<i32>,
-    clock: Clock,
-    at: Moment,
+    pub(super) clock: Clock,
+    pub(super) at: Moment,
     seq: u64,
     pub(super) seen: Seen,
     events: Vec<Event>,
@@ -233,23 +198,21 @@ impl Story {
             return true;
         }
         if self.held.contains_key(&tid) || self.creating.len() > 1 {
-            self.hold(tid, comm, rest);
+            self.hold(tid, rest);
             return self.tasks.contains_key(&tid);
         }
-        match self.creating.first().copied() {
-            Some(creator) => self.create_early(creator, tid),
-            None => {
-                self.seen.strangers += 1;
-                self.find(tid, comm);
-            }
+        if let Some(creator) = self.creating.first().copied() {
+            self.create_early(creator, tid);
+        } else {
+            self.seen.strangers += 1;
+            self.find(tid, comm);
         }
         true
     }
 
-    fn hold(&mut self, tid: i32, comm: Option<Comm>, rest: &[u8]) {
+    fn hold(&mut self, tid: i32, rest: &[u8]) {
         self.held.entry(tid).or_default().push(Held {
             at: self.at,
-            comm,
             rest: rest.to_vec(),
         });
         self.held_lines += 1;
@@ -266,7 +229,6 @@ impl Story {
         self.held_lines = self.held_lines.saturating_sub(lines.len());
         for line in lines {
             self.at = line.at;
-            let _ = line.comm;
             if self.tasks.contains_key(&tid) {
                 self.tell(tid, &line.rest);
             }
@@ -294,7 +256,7 @@ impl Story {
         self.create(creator, child, kind, &args);
     }
 
-    fn create(&mut self, creator: i32, child: i32, kind: Kind, args: &[u8]) {
+    pub(super) fn create(&mut self, creator: i32, child: i32, kind: Kind, args: &[u8]) {
         let Some(task) = self.tasks.get(&creator) else {
             return;
         };
@@ -329,11 +291,11 @@ impl Story {
         self.release(child);
     }
 
-    fn push(&mut self, tid: i32, kind: EventKind) {
+    pub(super) fn push(&mut self, tid: i32, kind: EventKind) {
         self.push_at(self.at, tid, kind);
     }
 
-    fn push_at(&mut self, at: Moment, tid: i32, kind: EventKind) {
+    pub(super) fn push_at(&mut self, at: Moment, tid: i32, kind: EventKind) {
         let tgid = self.tasks.get(&tid).map_or(tid, |task| task.tgid);
         self.seq += 1;
         self.events.push(Event {
@@ -388,9 +350,9 @@ impl Story {
             self.go_on(tid);
         }
         if let Some(task) = self.tasks.get_mut(&tid)
-            && let Some(by) = &mut task.interrupted
+            && task.interrupted == Interrupted::Unknown
         {
-            by.get_or_insert(signal);
+            task.interrupted = Interrupted::By(signal);
         }
         let info = memchr::memchr(b'{', text).and_then(|at| siginfo(text.get(at..)?));
         let kind = EventKind::Signalled {
@@ -444,185 +406,6 @@ impl Story {
         thread.tgid = leader;
         self.tasks.insert(leader, thread);
     }
-
-    // Calls.
-
-    /// A line that begins with a call: whole, or its first part.
-    fn called(&mut self, tid: i32, kind: Kind, rest: &[u8]) {
-        self.seen.note(kind);
-        let args = memchr::memchr(b'(', rest).and_then(|at| rest.get(at + 1..));
-        let args = args.unwrap_or(&[]);
-        let unfinished = memmem::rfind(args, b"<unfinished ...>");
-        let Some(end) = unfinished else {
-            if let Some(call) = Call::parse(args) {
-                let entered = self.at;
-                if let Some(took) = call.took {
-                    self.at = self.clock.later(took);
-                }
-                self.finish(tid, kind, call.args, call.returned, entered, None);
-            }
-            return;
-        };
-        let args = args.get(..end).unwrap_or(&[]).to_vec();
-        let is_over = rest.ends_with(b"= ?");
-        if kind == Kind::Exit || is_over {
-            self.finish(tid, kind, &args, Returned::Never, self.at, None);
-            return;
-        }
-        if kind == Kind::Kill {
-            self.kill(tid, &args);
-        }
-        let Some(task) = self.tasks.get_mut(&tid) else {
-            return;
-        };
-        task.pending = Some(Pending {
-            kind,
-            args,
-            entered: self.at,
-            former: None,
-            told: None,
-        });
-        if matches!(kind, Kind::Create | Kind::Vfork) {
-            self.creating.push(tid);
-        }
-    }
-
-    /// `wait4 resumed>[{…}], 0, NULL) = 12`
-    fn resumed(&mut self, tid: i32, text: &[u8]) {
-        let Some(at) = memmem::find(text, b" resumed>") else {
-            return;
-        };
-        let Some(kind) = text.get(..at).and_then(Kind::of) else {
-            return;
-        };
-        self.creating.retain(|creator| *creator != tid);
-        let task = self.tasks.get_mut(&tid);
-        let Some(pending) = task.and_then(|task| task.pending.take()) else {
-            return;
-        };
-        let rest = text.get(at + b" resumed>".len()..).unwrap_or(&[]);
-        let Some(call) = Call::parse(rest).filter(|_| pending.kind == kind) else {
-            return;
-        };
-        let mut args = pending.args;
-        args.extend_from_slice(call.args);
-        match pending.former {
-            _ if kind == Kind::Kill => {}
-            Some(former) => self.executed(tid, &args, Some(former)),
-            None => self.finish(
-                tid,
-                kind,
-                &args,
-                call.returned,
-                pending.entered,
-                pending.told,
-            ),
-        }
-    }
-
-    /// A call that is known whole.
-    fn finish(
-        &mut self,
-        tid: i32,
-        kind: Kind,
-        args: &[u8],
-        returned: Returned,
-        entered: Moment,
-        told: Option<i32>,
-    ) {
-        let is_done = returned == Returned::Number(0, None);
-        match kind {
-            Kind::Wait(call) => self.waited(tid, call, args, returned, entered),
-            Kind::Create | Kind::Vfork => {
-                if let Returned::Number(child, ours) = returned {
-                    self.seen.namespaces |= ours.is_some();
-                    let child = ours.or(i32::try_from(child).ok());
-                    let child = child.filter(|child| *child > 0 && told != Some(*child));
-                    if let Some(child) = child.filter(|child| !self.tasks.contains_key(child)) {
-                        self.create(tid, child, kind, args);
-                    }
-                }
-            }
-            Kind::Exec if is_done => self.executed(tid, args, None),
-            Kind::Exit => {
-                let code = signed(args).and_then(|(code, _)| i32::try_from(code).ok());
-                if let Some(code) = code.filter(|code| (0x100..=0xffff).contains(code)) {
-                    self.push(tid, EventKind::ExitsWith(code));
-                }
-            }
-            Kind::Sigaction if is_done => {
-                let args = arguments(args);
-                if let [name, new, ..] = args[..]
-                    && signal(name) == Some(Signal::CHLD)
-                    && let Some(action) = action(new)
-                {
-                    self.push(tid, EventKind::SigchldSet(action));
-                }
-            }
-            Kind::Prctl if is_done => {
-                if let Some(name) = args.strip_prefix(b"PR_SET_PDEATHSIG, ") {
-                    let signal = signal(name).filter(|signal| signal.raw() != 0);
-                    self.push(tid, EventKind::DeathSignalSet(signal));
-                }
-            }
-            Kind::Kill => self.kill(tid, args),
-            Kind::Sigreturn => self.returned_from_handler(tid, returned),
-            Kind::Exec | Kind::Sigaction | Kind::Prctl => {}
-        }
-    }
-
-    fn waited(
-        &mut self,
-        tid: i32,
-        call: WaitCall,
-        args: &[u8],
-        returned: Returned,
-        entered: Moment,
-    ) {
-        let Some((entry, exit)) = waits::parse(call, args, returned, entered) else {
-            // Cut short: what it was given is not known.
-            self.seen.unknown_waits += 1;
-            return;
-        };
-        self.push_at(entered, tid, EventKind::WaitEntered(entry));
-        if let Some(exit) = exit {
-            if let Some(task) = self.tasks.get_mut(&tid) {
-                task.interrupted = exit.is_interrupted().then_some(None);
-            }
-            self.push(tid, EventKind::WaitEnded(exit));
-        }
-    }
-
-    /// What `rt_sigreturn` returns is what the interrupted call will have
-    /// returned: EINTR, or the number of the call that is made again.
-    fn returned_from_handler(&mut self, tid: i32, returned: Returned) {
-        let task = self.tasks.get_mut(&tid);
-        if let Some(Some(by)) = task.and_then(|task| task.interrupted.take()) {
-            let eintr = returned == Returned::Error(Errno::INTR);
-            self.push(tid, EventKind::WaitFate { by, eintr });
-        }
-    }
-
-    fn executed(&mut self, tid: i32, args: &[u8], former: Option<i32>) {
-        let kind = EventKind::Executed {
-            image: Arc::new(image(args)),
-            former: former.map(Tid::new),
-        };
-        self.push(tid, kind);
-    }
-
-    fn kill(&mut self, tid: i32, args: &[u8]) {
-        let args = arguments(args);
-        let target = args.first().and_then(|target| signed(target));
-        let target = target.and_then(|(target, _)| i32::try_from(target).ok());
-        // Signal 0 is a question.
-        let signal = args.last().and_then(|name| signal(name));
-        let signal = signal.filter(|signal| signal.raw() != 0);
-        if let (Some(target), Some(signal)) = (target, signal) {
-            let target = NsPid::new(target);
-            self.push(tid, EventKind::Kills { target, signal });
-        }
-    }
 }
 
 impl Task {
@@ -631,7 +414,7 @@ impl Task {
             tgid,
             pending: None,
             is_stopped: false,
-            interrupted: None,
+            interrupted: Interrupted::No,
         }
     }
 }
@@ -650,40 +433,4 @@ fn found(comm: Option<Comm>) -> EventKind {
         comm: None,
         sigchld: None,
     })
-}
-
-/// The name of a call, if the text begins with one.
-pub(super) fn name(text: &[u8]) -> Option<&[u8]> {
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let length = text
-        .iter()
-        .take(32)
-        .take_while(|byte| is_word(byte))
-        .count();
-    let is_call = length > 0 && text.get(length) == Some(&b'(');
-    text.get(..length).filter(|_| is_call)
-}
-
-/// The kind of the call whose second part a line is.
-fn resumed_kind(rest: &[u8]) -> Option<Kind> {
-    let text = rest.strip_prefix(b"<... ")?;
-    let end = text.iter().take(32).position(|byte| *byte == b' ')?;
-    Kind::of(text.get(..end)?)
-}
-
-/// The signal that a child's end sends; clone3 names it, clone has it as the
-/// last of its flags.
-fn exit_signal(kind: Kind, args: &[u8]) -> Option<Signal> {
-    if let Some(name) = after(args, "exit_signal=") {
-        return signal(name).filter(|signal| signal.raw() != 0);
-    }
-    let Some(flags) = after(args, "flags=") else {
-        // fork and vfork.
-        let plain = kind == Kind::Vfork || args.trim_ascii().is_empty();
-        return plain.then_some(Signal::CHLD);
-    };
-    let flags = flags
-        .split(|byte| matches!(byte, b',' | b'}' | b' ' | b')'))
-        .next()?;
-    signal(flags.rsplit(|byte| *byte == b'|').next()?)
 }

@@ -189,9 +189,10 @@ pub(super) fn action(text: &[u8]) -> Option<SigchldAction> {
         return Some(SigchldAction::Ignore);
     }
     if handler.starts_with(b"SIG_DFL") {
-        return Some(match no_wait {
-            true => SigchldAction::DefaultNoWait,
-            false => SigchldAction::Default,
+        return Some(if no_wait {
+            SigchldAction::DefaultNoWait
+        } else {
+            SigchldAction::Default
         });
     }
     let (address, _) = hexadecimal(handler)?;
