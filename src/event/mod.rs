@@ -25,6 +25,10 @@ pub use wait::{Fetched, Named, TargetName, WaitEntry, WaitExit};
 pub struct Moment(pub u64);
 
 impl Moment {
+    /// The last that a record may tell of, four years after the first: what is
+    /// reckoned with moments then fits 64 bits.
+    pub const LAST: Moment = Moment(u64::MAX / 128);
+
     /// Nanoseconds from `earlier` to `self`, 0 if it was not earlier.
     #[must_use]
     pub fn since(self, earlier: Moment) -> u64 {

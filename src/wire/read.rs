@@ -61,12 +61,21 @@ impl Line {
         };
         Ok(Some(Event {
             seq: seq.ok_or("an event needs a seq")?,
-            at: Moment(task.t_ns),
+            at: moment(task.t_ns)?,
             tid: Tid::new(task.tid),
             tgid: Tgid::new(task.pid),
             kind,
         }))
     }
+}
+
+/// A moment that can be reckoned with.
+fn moment(nanos: u64) -> Result<Moment, String> {
+    let moment = Moment(nanos);
+    if moment > Moment::LAST {
+        return Err(format!("{nanos} ns is years after the start"));
+    }
+    Ok(moment)
 }
 
 /// Whose an event is, without what happened.
@@ -375,7 +384,7 @@ impl TryFrom<Wait> for event::WaitExit {
             (entry.result_at, 0)
         };
         Ok(event::WaitExit {
-            entered: Moment(wait.entered_ns),
+            entered: moment(wait.entered_ns)?,
             result: match &wait.errno {
                 Some(word) => Err(Errno::from(word)),
                 None => Ok(NsPid::new(wait.ret)),

@@ -32,13 +32,13 @@ impl Clock {
                 self.since_first(nanos.saturating_add(self.days))
             }
         };
-        self.last = self.last.max(Moment(nanos));
+        self.last = self.last.max(Moment(nanos)).min(Moment::LAST);
         self.last
     }
 
     /// The moment so long after the last line's.
     pub(super) fn later(&mut self, nanos: u64) -> Moment {
-        Moment(self.last.0.saturating_add(nanos))
+        Moment(self.last.0.saturating_add(nanos)).min(Moment::LAST)
     }
 
     fn since_first(&mut self, nanos: u64) -> u64 {
