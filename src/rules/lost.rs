@@ -126,9 +126,13 @@ fn judge(refused: &Refused, case: &mut Case) {
         .ended
         .is_none_or(|end| end.when.seq > refused.brief.when.seq);
     let hidden = was_there || other_thread(refused).is_some();
+    // What a thread did after the wait was not before it; between threads the
+    // order of events tells nothing.
+    let before =
+        |reap: &Reap| reap.by != refused.brief.tid || reap.when.seq < refused.brief.when.seq;
     let reaped_before = child
         .reaped
-        .filter(|reap| !hidden && reap.by_process == caller.tgid);
+        .filter(|reap| !hidden && reap.by_process == caller.tgid && before(reap));
     match reaped_before.map(|reap| (reap.way, reap)) {
         Some((Way::Wildcard | Way::Group, reap)) => stolen(refused, child, &reap, caller, case),
         Some((Way::Specific, reap)) => waited_twice(refused, child, &reap, caller, case),
