@@ -73,8 +73,7 @@ pub fn from(mut input: Box<dyn Read>) -> Result<Box<dyn Source>, String> {
         let lines = JsonLines::open(input).map_err(|broken| broken.to_string())?;
         return Ok(Box::new(lines));
     }
-    let log = StraceLog::open(input).map_err(|error| error.to_string())?;
-    Ok(Box::new(log))
+    Ok(Box::new(StraceLog::open(input)?))
 }
 
 /// A place where a record cannot be understood.

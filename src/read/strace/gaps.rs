@@ -134,7 +134,11 @@ impl Seen {
         );
         gap(
             strangers && self.has(self.forks),
-            format!("{} tasks without a creator", self.strangers),
+            many(
+                self.strangers,
+                "task without a creator",
+                "tasks without a creator",
+            ),
             &[LEAKS, LOSSES],
         );
         gap(!self.ends, "no ends (+++)".to_owned(), &[LEAKS, LOSSES]);
@@ -145,7 +149,11 @@ impl Seen {
         );
         gap(
             self.unknown_waits > 0,
-            format!("{} waits that are cut short", self.unknown_waits),
+            many(
+                self.unknown_waits,
+                "wait that is cut short",
+                "waits that are cut short",
+            ),
             &[LEAKS, LOSSES, spins],
         );
         gap(
@@ -195,6 +203,11 @@ impl Seen {
             .iter()
             .all(|(_, rules)| !rules.contains(&R::ZombieLeak))
     }
+}
+
+/// `1 line`, `2 lines`
+pub(super) fn many(count: u64, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 /// All gaps in one clause, with the rules that they put out of reach.

@@ -43,8 +43,7 @@ pub struct StraceLog<R> {
     story: Story,
     /// The first part of a line that a message of strace's broke in two.
     torn: Vec<u8>,
-    /// Lines that are strace's, and those of others.
-    known: u64,
+    /// Lines of others, of the program that was traced say.
     foreign: u64,
     origin: Origin,
 }
@@ -54,10 +53,13 @@ impl<R: Read> StraceLog<R> {
     /// task, which strace names only while there are others.
     ///
     /// # Errors
-    /// Those of the input.
-    pub fn open(input: R) -> std::io::Result<StraceLog<R>> {
+    /// Why it cannot be read, as a clause: it is no log of strace's, say.
+    pub fn open(input: R) -> Result<StraceLog<R>, String> {
         let mut lines = Lines::new(input);
-        let text = lines.ahead()?;
+        let text = lines.ahead().map_err(|error| error.to_string())?;
+        if !text.split(|byte| *byte == b'\n').any(is_strace_s) {
+            return Err("neither JSON lines of wait4-strace's nor a log of strace's".to_owned());
+        }
         let mut origin = origin();
         if let Some(Time::Epoch(nanos)) = first_time(text) {
             origin.began += Duration::from_nanos(nanos);
@@ -68,7 +70,6 @@ impl<R: Read> StraceLog<R> {
             lines,
             story,
             torn: Vec::new(),
-            known: 0,
             foreign: 0,
             origin,
         })
@@ -96,11 +97,7 @@ impl<R: Read> StraceLog<R> {
             self.torn = line.get(..at).unwrap_or(&[]).to_vec();
             return Ok(true);
         }
-        if self.story.line(taken_apart(line)) {
-            self.known += 1;
-        } else {
-            self.foreign += 1;
-        }
+        self.foreign += u64::from(!self.story.line(taken_apart(line)));
         Ok(true)
     }
 }
@@ -116,13 +113,6 @@ impl<R: Read> Source for StraceLog<R> {
             if !read.map_err(|error| broken(self.lines.number + 1, error))? {
                 self.story.end();
                 self.story.take(events);
-                if self.known == 0 {
-                    return Err(Broken {
-                        line: self.lines.number,
-                        why: "the end, and no line is strace's or a JSON line of wait4-strace's"
-                            .to_owned(),
-                    });
-                }
                 return Ok(false);
             }
         }
@@ -136,10 +126,17 @@ impl<R: Read> Source for StraceLog<R> {
 
     fn lacks(&self) -> Vec<String> {
         let gaps = gaps::clause(&self.story.seen.gaps());
-        let foreign =
-            (self.foreign > 0).then(|| format!("{} lines are not strace's", self.foreign));
-        let overlong = self.lines.overlong;
-        let overlong = (overlong > 0).then(|| format!("{overlong} lines are too long"));
+        let count = |count, one, more| (count > 0).then(|| gaps::many(count, one, more));
+        let foreign = count(
+            self.foreign,
+            "line is not strace's",
+            "lines are not strace's",
+        );
+        let overlong = count(
+            self.lines.overlong,
+            "line is too long",
+            "lines are too long",
+        );
         [gaps].into_iter().chain(foreign).chain(overlong).collect()
     }
 
@@ -170,6 +167,18 @@ fn goes_on(line: &[u8]) -> bool {
         line,
         [b',' | b')' | b'}' | b'|', ..] | [b' ', b'<' | b'=', ..]
     )
+}
+
+/// Whether a line is one that strace writes.
+fn is_strace_s(line: &[u8]) -> bool {
+    let rest = taken_apart(line).rest;
+    let marks: [&[u8]; 4] = [b"+++ ", b"--- ", b"<... ", b"strace: "];
+    let is_call = || {
+        let ends = memmem::find(rest, b") = ").or_else(|| memmem::find(rest, b")  "));
+        ends.or_else(|| memmem::find(rest, b"<unfinished ...>"))
+            .is_some()
+    };
+    marks.iter().any(|mark| rest.starts_with(mark)) || kind::name(rest).is_some() && is_call()
 }
 
 /// The time of the first line that has one.
