@@ -15,7 +15,7 @@
 mod support;
 
 use std::fs;
-use std::io::Cursor;
+use std::io::{Cursor, Read, Seek};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -247,27 +247,36 @@ fn variable(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 
-/// Read a record by the program itself, in a form of report; whether it ends
-/// in time and as it should.
-fn program_bears(path: &Path, form: &str) -> bool {
+/// Read a record by the program itself, in a form of report; complain unless
+/// it ends in time and as it should.
+fn read_by_program(path: &Path, form: &str) -> Result<(), String> {
+    let mut errors = tempfile::tempfile().unwrap();
     let mut program = wait4_strace();
     program.args(["-ttt", "-o", "/dev/null", "--report", form]);
     program.args(["--record", "/dev/null", "--read"]).arg(path);
-    program.stdout(Stdio::null()).stderr(Stdio::null());
+    program.stdout(Stdio::null());
+    program.stderr(errors.try_clone().unwrap());
     let mut child = program.spawn().unwrap();
     let status = support::wait(&mut child);
     if status.is_none() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    status.is_some_and(|status| [0, 120, 125].contains(&status))
+    if status.is_some_and(|status| [0, 120, 125].contains(&status)) {
+        return Ok(());
+    }
+    let mut text = Vec::new();
+    errors.rewind().unwrap();
+    errors.read_to_end(&mut text).unwrap();
+    let text = String::from_utf8_lossy(&text);
+    Err(format!("--report {form}: status {status:?}: {text}"))
 }
 
 /// Break records until the time is up.
 fn fuzz(seeds: &[Vec<u8>]) {
     if let Some(path) = std::env::var_os("WAIT4_STRACE_FUZZ_RECORD") {
         consume(fs::read(&path).unwrap());
-        assert!(program_bears(Path::new(&path), "text"));
+        read_by_program(Path::new(&path), "text").unwrap();
         return;
     }
     let directory = TempDir::new().unwrap();
@@ -285,7 +294,7 @@ fn fuzz(seeds: &[Vec<u8>]) {
             Some(format!("takes {} kB", peak_memory()))
         } else if seed.is_multiple_of(PROGRAM_EACH) {
             let form = random.pick(&FORMS);
-            (!program_bears(&path, form)).then(|| format!("is too much for --report {form}"))
+            read_by_program(&path, form).err()
         } else {
             None
         };
