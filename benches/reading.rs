@@ -2,8 +2,9 @@
 //!
 //! `cargo bench --bench reading [-- BYTES]` traces a build by `strace -f -ttt`
 //! with all system calls, repeats its log with other pids and later times until
-//! it has a gigabyte, and prints for each program the median of three runs over
-//! the same file, which is in the page cache. strace, gcc and make are needed.
+//! it has a gigabyte (or the bytes of `WAIT4_STRACE_BENCH_BYTES`), and prints
+//! for each program the median of three runs over the same file, which is in
+//! the page cache. strace, gcc and make are needed.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -16,13 +17,17 @@ use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const DEFAULT_BYTES: usize = 1_000_000_000;
 const SOURCES: usize = 12;
 const RECIPES: usize = 40;
 /// Below the kernel's largest pid, and above those of the log.
 const FIRST_PID: usize = 100_000;
+/// Above the largest pid that a kernel gives.
+const END_OF_PIDS: usize = 4_194_304;
+/// The largest share of lines of the wait family that a build has.
+const MOST_WAITS: f64 = 0.05;
 
 /// A build: a few C files, and recipes that run a shell and a command.
 fn make_project(directory: &Path) {
@@ -107,6 +112,8 @@ fn repeat(log: &[u8], bytes: usize, to: &Path) -> usize {
         *to = place;
     }
     let pieces = pieces(log, &pids);
+    let repeats = bytes.div_ceil(log.len());
+    assert!(FIRST_PID + (repeats + 1) * pids.len() < END_OF_PIDS);
     let mut file = BufWriter::new(fs::File::create(to).unwrap());
     let (mut written, mut times) = (0, 0);
     while written < bytes {
@@ -140,43 +147,76 @@ fn seconds(command: &mut Command) -> f64 {
     median
 }
 
+/// The peak memory of a command alone, in kilobytes: what is waited for would
+/// tell that of this program too, as it is there until the command's exec.
+fn peak(command: &mut Command) -> u64 {
+    let null = Stdio::null;
+    let spawned = command.stdin(null()).stdout(null()).stderr(null()).spawn();
+    let mut child = spawned.unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        let is_ours = text.starts_with("Name:\twait4-strace");
+        peak = number.filter(|_| is_ours).unwrap_or(peak);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    peak
+}
+
+/// How many bytes the log is to have.
+fn wanted() -> usize {
+    let word = std::env::args().skip(1).find_map(|word| word.parse().ok());
+    let variable = || std::env::var("WAIT4_STRACE_BENCH_BYTES").ok();
+    let bytes = word.or_else(|| variable().map(|bytes| bytes.parse().unwrap()));
+    bytes.unwrap_or(DEFAULT_BYTES)
+}
+
+/// Complain unless the log is one of much else than waits.
+fn check_share(log: &[u8]) {
+    let lines: Vec<&[u8]> = log.split(|byte| *byte == b'\n').collect();
+    let is_wait = |line: &&&[u8]| {
+        let mut words = line.windows(5);
+        words.any(|word| word == b"wait4" || word == b"waiti")
+    };
+    let waits = lines.iter().filter(is_wait).count();
+    let share =
+        f64::from(u32::try_from(waits).unwrap()) / f64::from(u32::try_from(lines.len()).unwrap());
+    println!(
+        "{} lines, {:.2} % of the wait family",
+        lines.len(),
+        share * 100.0
+    );
+    assert!(share <= MOST_WAITS);
+}
+
 fn main() {
-    let bytes = std::env::args().skip(1).find_map(|word| word.parse().ok());
     let directory = tempfile::TempDir::new().unwrap();
     make_project(directory.path());
     let log = trace(directory.path());
+    check_share(&log);
     let big = directory.path().join("big.log");
-    let times = repeat(&log, bytes.unwrap_or(DEFAULT_BYTES), &big);
-    let lines: Vec<&[u8]> = log.split(|byte| *byte == b'\n').collect();
-    let is_wait = |line: &&&[u8]| {
-        line.windows(5)
-            .any(|word| word == b"wait4" || word == b"waiti")
-    };
-    let waits = lines.iter().filter(is_wait).count();
-    println!(
-        "{} lines, {times} times; {waits} of the wait family in each",
-        lines.len()
-    );
-    // Into the page cache.
-    seconds(Command::new("wc").arg("-l").arg(&big));
-    let count = seconds(Command::new("wc").arg("-l").arg(&big));
-    let search = seconds(
-        Command::new("grep")
-            .args(["-c", "wait4"])
-            .arg(&big)
-            .env("LC_ALL", "C"),
-    );
+    let times = repeat(&log, wanted(), &big);
+    println!("{times} times");
+    let mut lines = Command::new("wc");
+    lines.arg("-l").arg(&big);
+    let mut search = Command::new("grep");
+    search.args(["-c", "wait4"]).arg(&big).env("LC_ALL", "C");
     let mut reader = Command::new(env!("CARGO_BIN_EXE_wait4-strace"));
-    let read = seconds(reader.args(["-o", "/dev/null", "--read"]).arg(&big));
-    let peak = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN);
-    println!("wc -l               {count:.3} s");
+    reader.args(["-o", "/dev/null", "--report", "none", "--read"]);
+    reader.arg(&big);
+    // Into the page cache.
+    seconds(&mut lines);
+    let [lines, search, read] = [&mut lines, &mut search, &mut reader].map(seconds);
+    println!("wc -l               {lines:.3} s");
     println!("grep -c wait4       {search:.3} s");
+    println!("wait4-strace --read {read:.3} s");
     println!(
-        "wait4-strace --read {read:.3} s, {:.2} times grep",
-        read / search
+        "                    {:.2} times grep, {:.2} times wc",
+        read / search,
+        read / lines
     );
-    println!(
-        "peak memory of the largest of them: {} kB",
-        peak.unwrap().max_rss()
-    );
+    println!("peak memory of wait4-strace: {} kB", peak(&mut reader));
 }

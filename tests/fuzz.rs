@@ -2,7 +2,9 @@
 //! reader, ledger, rules and text without a panic and in bounded memory.
 //!
 //! `WAIT4_STRACE_FUZZ_SECONDS` says how long, `WAIT4_STRACE_FUZZ_SEED` from
-//! where on.
+//! where on; `WAIT4_STRACE_FUZZ_RECORD` names a record that did harm, and is
+//! read in place of all others. A seed alone does not give a record again, as
+//! some are made of runs of the day.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -13,12 +15,14 @@
 mod support;
 
 use std::fs;
-use std::io::Cursor;
+use std::io::{Cursor, Read, Seek};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use support::{run, traced_fixture};
+use support::{fixture_path, have, run, traced_fixture, wait4_strace};
 use tempfile::TempDir;
 use wait4_strace::ledger::Ledger;
 use wait4_strace::output::{
@@ -30,6 +34,9 @@ use wait4_strace::{kernel::WaitCalls, read};
 
 /// More memory than this process takes at any time, in kilobytes.
 const MOST_MEMORY: u64 = 400_000;
+
+/// One record in so many goes through the whole program too.
+const PROGRAM_EACH: u64 = 16;
 
 /// How many bytes a block is repeated to at most.
 const MOST_REPEATED: usize = 1_000_000;
@@ -47,6 +54,9 @@ const EXTREMES: [&str; 10] = [
     "18446744073709551616",
     "99999999999999999999999999999999999999999",
 ];
+
+/// The forms of a report.
+const FORMS: [&str; 3] = ["text", "github", "gitlab"];
 
 /// Random numbers that a seed gives again (splitmix64).
 struct Random(u64);
@@ -79,7 +89,7 @@ fn mutated(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
         .collect();
     for _ in 0..=random.below(6) {
         let at = random.below(lines.len());
-        match random.below(10) {
+        match random.below(11) {
             0 => _ = lines.remove(at),
             1 => {
                 let copy = random.pick(&lines).clone();
@@ -108,7 +118,17 @@ fn mutated(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
                 let many = block.iter().cycle().take(times).cloned();
                 lines.splice(at..at, many);
             }
-            7 | 8 => lines[at] = with_other_number(&lines[at], random),
+            7 => lines[at] = with_other_number(&lines[at], &[], random),
+            8 => {
+                let other = random.pick(&lines).clone();
+                lines[at] = with_other_number(&lines[at], &other, random);
+            }
+            9 => {
+                let before = random.below(lines[at].len() + 1);
+                let odds: [&[u8]; 4] = [b"\0", b"\xff\xfe", b"\xed\xa0\x80", b"\r"];
+                let odd = random.pick(&odds);
+                lines[at].splice(before..before, odd.iter().copied());
+            }
             _ => flip(&mut lines[at], random),
         }
         if lines.is_empty() {
@@ -125,8 +145,8 @@ fn flip(line: &mut [u8], random: &mut Random) {
     }
 }
 
-/// Put an extreme number, or another one of the line, in place of a number.
-fn with_other_number(line: &[u8], random: &mut Random) -> Vec<u8> {
+/// Where the numbers of a line are.
+fn numbers(line: &[u8]) -> Vec<Range<usize>> {
     let mut numbers = Vec::new();
     let mut start = None;
     for (at, byte) in line.iter().chain(b" ").enumerate() {
@@ -139,12 +159,22 @@ fn with_other_number(line: &[u8], random: &mut Random) -> Vec<u8> {
             _ => {}
         }
     }
-    if numbers.is_empty() {
+    numbers
+}
+
+/// Put an extreme number, or one of this line or the other, in place of a
+/// number: so a pid becomes another task's.
+fn with_other_number(line: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
+    let own = numbers(line);
+    if own.is_empty() {
         return line.to_vec();
     }
-    let range = random.pick(&numbers).clone();
-    let new = if random.below(3) == 0 {
-        line[random.pick(&numbers).clone()].to_vec()
+    let range = random.pick(&own).clone();
+    let from = if other.is_empty() { line } else { other };
+    let others = numbers(from);
+    let takes = !others.is_empty() && (!other.is_empty() || random.below(3) == 0);
+    let new = if takes {
+        from[random.pick(&others).clone()].to_vec()
     } else {
         random.pick(&EXTREMES).as_bytes().to_vec()
     };
@@ -217,20 +247,62 @@ fn variable(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 
+/// Read a record by the program itself, in a form of report; complain unless
+/// it ends in time and as it should.
+fn read_by_program(path: &Path, form: &str) -> Result<(), String> {
+    let mut errors = tempfile::tempfile().unwrap();
+    let mut program = wait4_strace();
+    program.args(["-ttt", "-o", "/dev/null", "--report", form]);
+    program.args(["--record", "/dev/null", "--read"]).arg(path);
+    program.stdout(Stdio::null());
+    program.stderr(errors.try_clone().unwrap());
+    let mut child = program.spawn().unwrap();
+    let status = support::wait(&mut child);
+    if status.is_none() {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    if status.is_some_and(|status| [0, 120, 125].contains(&status)) {
+        return Ok(());
+    }
+    let mut text = Vec::new();
+    errors.rewind().unwrap();
+    errors.read_to_end(&mut text).unwrap();
+    let text = String::from_utf8_lossy(&text);
+    Err(format!("--report {form}: status {status:?}: {text}"))
+}
+
 /// Break records until the time is up.
 fn fuzz(seeds: &[Vec<u8>]) {
+    if let Some(path) = std::env::var_os("WAIT4_STRACE_FUZZ_RECORD") {
+        consume(fs::read(&path).unwrap());
+        read_by_program(Path::new(&path), "text").unwrap();
+        return;
+    }
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("record");
     let time = Duration::from_secs(variable("WAIT4_STRACE_FUZZ_SECONDS", 3));
     let mut seed = variable("WAIT4_STRACE_FUZZ_SEED", 1);
     let begun = Instant::now();
     while begun.elapsed() < time {
-        let record = mutated(seeds, &mut Random(seed));
-        let kept = record.clone();
-        if catch_unwind(AssertUnwindSafe(|| consume(record))).is_err() {
-            let path = std::env::temp_dir().join(format!("wait4-strace-fuzz-{seed}"));
-            fs::write(&path, kept).unwrap();
-            panic!("seed {seed} panics; the record is {}", path.display());
+        let mut random = Random(seed);
+        let record = mutated(seeds, &mut random);
+        fs::write(&path, &record).unwrap();
+        let fault = if catch_unwind(AssertUnwindSafe(|| consume(record))).is_err() {
+            Some("panics".to_owned())
+        } else if peak_memory() >= MOST_MEMORY {
+            Some(format!("takes {} kB", peak_memory()))
+        } else if seed.is_multiple_of(PROGRAM_EACH) {
+            let form = random.pick(&FORMS);
+            read_by_program(&path, form).err()
+        } else {
+            None
+        };
+        if let Some(fault) = fault {
+            let kept = std::env::temp_dir().join(format!("wait4-strace-fuzz-{seed}"));
+            fs::copy(&path, &kept).unwrap();
+            panic!("seed {seed} {fault}; the record is {}", kept.display());
         }
-        assert!(peak_memory() < MOST_MEMORY, "seed {seed}");
         seed += 1;
     }
 }
@@ -247,24 +319,43 @@ fn broken_json_lines_do_no_harm() {
         "not_my_child_pidfd",
         "eintr_abandoned",
     ];
-    let seeds = names.map(|name| {
-        let flags = ["-o", "/dev/null", "--record", record.to_str().unwrap()];
+    let flags = ["-o", "/dev/null", "--record", record.to_str().unwrap()];
+    let recorded = names.map(|name| {
         run(&mut traced_fixture(&flags, name));
         fs::read(&record).unwrap()
     });
-    fuzz(&seeds);
+    // Lines that say that nobody looked at /proc, and are judged without.
+    let logs = ["stolen-6.1-ttt-T.log", "threads-exec-6.1-ttt.log"].map(|name| {
+        let log = logs().join(name);
+        run(wait4_strace().args(flags).arg("--read").arg(log));
+        fs::read(&record).unwrap()
+    });
+    fuzz(&[&recorded[..], &logs].concat());
+}
+
+fn logs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/strace_logs")
 }
 
 #[test]
 fn broken_logs_of_strace_do_no_harm() {
-    let logs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/strace_logs");
-    let entries = fs::read_dir(logs).unwrap().flatten();
+    let entries = fs::read_dir(logs()).unwrap().flatten();
     let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
     paths.sort();
     let logs = paths
         .iter()
         .filter(|path| path.extension().is_some_and(|e| e == "log"));
-    let seeds: Vec<Vec<u8>> = logs.map(|path| fs::read(path).unwrap()).collect();
+    let mut seeds: Vec<Vec<u8>> = logs.map(|path| fs::read(path).unwrap()).collect();
     assert!(seeds.len() >= 20);
+    if have("strace") {
+        let directory = TempDir::new().unwrap();
+        let log = directory.path().join("log");
+        for name in ["stopped_and_continued", "exec_from_nonleader_thread"] {
+            let mut strace = Command::new("strace");
+            strace.args(["-f", "-tt", "-o"]).arg(&log);
+            run(strace.arg(fixture_path()).arg(name));
+            seeds.push(fs::read(&log).unwrap());
+        }
+    }
     fuzz(&seeds);
 }

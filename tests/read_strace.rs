@@ -139,6 +139,22 @@ fn a_log_that_was_cut_anywhere_is_read_as_far_as_it_goes() {
     }
 }
 
+#[test]
+fn a_clock_that_leaps_by_centuries_keeps_nobody_waiting() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("log");
+    let log = "\
+100 1795399787.000000 execve(\"./x\", [\"./x\"], 0x7ffd /* 20 vars */) = 0
+100 1795399787.000100 clone(child_stack=0x7f, flags=CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|\
+CLONE_THREAD|CLONE_SYSVSEM, parent_tid=[101]) = 101
+101 1795399787.000200 getpid() = 100
+100 9795399787.000300 wait4(-1, NULL, 0, NULL) = -1 ECHILD (No child processes)
+100 18446744073.000000 exit_group(0) = ?
+";
+    fs::write(&path, log).unwrap();
+    read_again(path.to_str().unwrap());
+}
+
 /// Rules that a log gives only with `-yy`, or whose cause it does not hold:
 /// what it does hold is then told as a plain leak.
 const PARTLY: [&str; 4] = [

@@ -34,6 +34,12 @@ impl Moment {
     pub fn since(self, earlier: Moment) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// So many nanoseconds later; the last moment there is, if that is none.
+    #[must_use]
+    pub(crate) fn after(self, nanos: u64) -> Moment {
+        Moment(self.0.saturating_add(nanos))
+    }
 }
 
 /// A fact about one task, in the order in which the tracer learned it.

@@ -187,13 +187,13 @@ impl Process {
     pub(super) fn busy_until(&self, now: Moment) -> Busy {
         let mut busy = self.busy;
         if let Some((since, _)) = self.stopped {
-            busy.stopped += now.since(since.at);
+            busy.stopped = busy.stopped.saturating_add(now.since(since.at));
         }
         if let Some((since, _)) = self.vforking {
-            busy.suspended += now.since(since.at);
+            busy.suspended = busy.suspended.saturating_add(now.since(since.at));
         }
         if busy.blocked_threads > 0 {
-            busy.waiting += now.since(busy.blocked_since);
+            busy.waiting = busy.waiting.saturating_add(now.since(busy.blocked_since));
         }
         busy
     }

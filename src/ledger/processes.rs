@@ -94,7 +94,8 @@ impl Ledger {
                 if let Some(process) = self.processes.get_mut(&tgid)
                     && let Some((since, _)) = process.stopped.take()
                 {
-                    process.busy.stopped += event.at.since(since.at);
+                    let stopped = &mut process.busy.stopped;
+                    *stopped = stopped.saturating_add(event.at.since(since.at));
                 }
             }
             EventKind::Kin(kin) => self.kin(tgid, kin),
@@ -309,7 +310,8 @@ impl Ledger {
         if let Some(parent) = parent
             && let Some((since, _)) = parent.vforking.take_if(|(_, tgid)| *tgid == child)
         {
-            parent.busy.suspended += at.since(since.at);
+            let suspended = &mut parent.busy.suspended;
+            *suspended = suspended.saturating_add(at.since(since.at));
         }
     }
 

@@ -265,7 +265,7 @@ impl Busy {
 
     pub(super) fn leave(&mut self, at: Moment) {
         if self.blocked_threads == 1 {
-            self.waiting += at.since(self.blocked_since);
+            self.waiting = self.waiting.saturating_add(at.since(self.blocked_since));
         }
         self.blocked_threads = self.blocked_threads.saturating_sub(1);
     }

@@ -26,7 +26,7 @@ pub(super) struct Run {
 impl Run {
     /// When a count of it is to be shown, if there is one.
     fn due(&self) -> Moment {
-        Moment(self.shown.0.saturating_add(AT_LEAST_EVERY))
+        self.shown.after(AT_LEAST_EVERY)
     }
 
     fn is_due(&self, now: Moment) -> bool {

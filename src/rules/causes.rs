@@ -64,11 +64,11 @@ pub(super) fn kept(child: &Process, parent: &Process, now: Moment) -> Kept {
     let age = now.since(since(child));
     let busy = child.ended.map(|end| parent.busy_between(&end, now));
     let busy = busy.unwrap_or_default();
-    let mostly = |time: u64| time * 10 >= age * 6;
+    let mostly = |time: u64| u128::from(time) * 10 >= u128::from(age) * 6;
     Kept {
         stopped: mostly(busy.stopped),
         suspended: mostly(busy.suspended),
-        waiting: busy.waiting * 2 >= age,
+        waiting: busy.waiting >= age.div_ceil(2),
     }
 }
 

@@ -60,7 +60,7 @@ impl Hangs {
         match &event.kind {
             EventKind::WaitEntered(_) => {
                 if let Some(polls) = self.polls.get_mut(&event.tid) {
-                    polls.own += event.at.since(polls.last);
+                    polls.own = polls.own.saturating_add(event.at.since(polls.last));
                 }
             }
             EventKind::WaitEnded(exit) => self.polled(exit, case),

@@ -128,6 +128,12 @@ impl Judge {
         self.watch.next()
     }
 
+    /// When something is due next that a record may have an answer to.
+    #[must_use]
+    pub(crate) fn next_deadline_of_record(&self) -> Option<Moment> {
+        self.watch.next_once()
+    }
+
     /// What is to be looked up now, as deadlines have passed.
     pub fn questions(&mut self, now: Moment, ledger: &Ledger) -> Vec<Question> {
         self.watch.due(now, ledger)

@@ -72,7 +72,7 @@ impl Watch {
             EventKind::Created(created) if created.how == How::Thread => {
                 self.threaded.insert(event.tgid);
                 self.leaders_due
-                    .get_or_insert(Moment(event.at.0 + self.thresholds.zombie));
+                    .get_or_insert(event.at.after(self.thresholds.zombie));
             }
             EventKind::Quiet => self.unsettled = false,
             _ => {}
@@ -84,25 +84,33 @@ impl Watch {
             return;
         };
         let Thresholds { zombie, live, .. } = self.thresholds;
-        for (queue, delay) in self.zombies.iter_mut().zip([zombie, 2 * zombie, live]) {
+        for (queue, delay) in self
+            .zombies
+            .iter_mut()
+            .zip([zombie, zombie.saturating_mul(2), live])
+        {
             while let Some((_, tgid, id)) = queue.front()
                 && !still_zombie(*tgid, *id, ledger)
             {
                 queue.pop_front();
             }
-            queue.push_back((Moment(at.0 + delay), tgid, child.id));
+            queue.push_back((at.after(delay), tgid, child.id));
         }
     }
 
     fn watch_wait(&mut self, event: &Event, ledger: &Ledger) {
         let Thresholds { blocked, again, .. } = self.thresholds;
-        for (queue, delay) in self.blocked.iter_mut().zip([blocked, blocked + again]) {
+        for (queue, delay) in self
+            .blocked
+            .iter_mut()
+            .zip([blocked, blocked.saturating_add(again)])
+        {
             while let Some((_, tid, seq)) = queue.front()
                 && still_waits(*tid, *seq, ledger).is_none()
             {
                 queue.pop_front();
             }
-            queue.push_back((Moment(event.at.0 + delay), event.tid, event.seq));
+            queue.push_back((event.at.after(delay), event.tid, event.seq));
         }
     }
 
@@ -121,11 +129,18 @@ impl Watch {
     /// When something is due next.
     #[must_use]
     pub(super) fn next(&self) -> Option<Moment> {
+        self.next_once().into_iter().chain(self.leaders_due).min()
+    }
+
+    /// When something is due next that is looked at once or twice. Leaders are
+    /// looked at again and again, however far the next event is.
+    #[must_use]
+    pub(super) fn next_once(&self) -> Option<Moment> {
         let zombies = self.zombies.iter().filter_map(|queue| queue.front());
         let blocked = self.blocked.iter().filter_map(|queue| queue.front());
         let zombies = zombies.map(|(due, ..)| *due);
         let blocked = blocked.map(|(due, ..)| *due);
-        zombies.chain(blocked).chain(self.leaders_due).min()
+        zombies.chain(blocked).min()
     }
 
     /// What is to be looked up now.
@@ -164,7 +179,7 @@ impl Watch {
             let threaded = self.threaded.iter().take(MOST_LEADERS);
             questions.extend(threaded.map(|tgid| Question::Leader(*tgid)));
             let any = !self.threaded.is_empty();
-            self.leaders_due = any.then_some(Moment(now.0 + self.thresholds.zombie));
+            self.leaders_due = any.then_some(now.after(self.thresholds.zombie));
         }
         questions
     }

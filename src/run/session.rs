@@ -130,7 +130,7 @@ impl Session {
         }
     }
 
-    /// When the rules want to be asked next.
+    /// When the rules of a record want to be asked next.
     pub(super) fn next_deadline(&mut self) -> Option<Moment> {
         self.judging()?.next_deadline()
     }

@@ -100,9 +100,9 @@ impl Verdicts {
         due.into_iter().chain(settling).min()
     }
 
-    /// When the rules want to be asked next.
+    /// When the rules of a record want to be asked next.
     pub(super) fn next_deadline(&self) -> Option<Moment> {
-        self.judge.as_ref().and_then(Judge::next_deadline)
+        self.judge.as_ref().and_then(Judge::next_deadline_of_record)
     }
 
     /// These rules cannot judge, and what they found is not told.

@@ -26,7 +26,7 @@ impl Clock {
             Time::OfDay(nanos) => {
                 // Lines of several tasks may be a little out of order.
                 if nanos.saturating_add(DAY / 2) < self.of_day {
-                    self.days += DAY;
+                    self.days = self.days.saturating_add(DAY);
                 }
                 self.of_day = nanos;
                 self.since_first(nanos.saturating_add(self.days))
