@@ -247,7 +247,7 @@ fn a_recording_is_judged_by_the_flags_of_its_reading() {
     );
     let strace = recorded.read(&["--strace"]).stderr;
     assert!(
-        strace.contains("wait4(-1, NULL, 0, NULL)") && !strace.contains('#'),
+        strace.contains("= -1 ECHILD (No child processes)\n") && !strace.contains('#'),
         "{strace}"
     );
 }
