@@ -218,7 +218,9 @@ pub enum How {
 pub struct Image {
     /// The kernel's name for it, 15 bytes at most.
     pub comm: Comm,
-    /// The executable, if it could be read.
+    /// The path that was executed, as it was given to exec (a script's own);
+    /// of a process that was found running, its executable. If it could be
+    /// read.
     pub path: Option<Vec<u8>>,
     /// The arguments, if they could be read.
     pub argv: Vec<Vec<u8>>,

@@ -69,6 +69,14 @@ fn each_char(
     f: &mut dyn fmt::Write,
     write: impl Fn(char, &mut dyn fmt::Write) -> fmt::Result,
 ) -> fmt::Result {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'"');
+    if let Some(text) = str::from_utf8(bytes)
+        .ok()
+        .filter(|_| bytes.iter().all(is_plain))
+    {
+        // Nearly every name.
+        return f.write_str(text);
+    }
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             write(c, f)?;

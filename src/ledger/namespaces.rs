@@ -1,7 +1,7 @@
 //! Translation between pid namespaces: the same number means different
 //! processes to different tracees.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::event::NsPids;
 use crate::kernel::{NsPid, Tgid};
@@ -13,7 +13,7 @@ pub(super) type Levels = Vec<u64>;
 /// Which process has which pid in which namespace inside ours.
 #[derive(Debug, Default)]
 pub(super) struct Namespaces {
-    by_pid: HashMap<(u64, NsPid), Tgid>,
+    by_pid: FxHashMap<(u64, NsPid), Tgid>,
 }
 
 impl Namespaces {

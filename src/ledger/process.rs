@@ -1,11 +1,12 @@
 //! What the ledger keeps of one process.
 
-use std::collections::HashSet;
 use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
 
 use super::namespaces::Levels;
 use super::sigchld::Sigchld;
-use super::waits::{Busy, Told, Waits, Way};
+use super::waits::{Busy, NO_WAITS, Told, Waits, Way};
 use crate::event::{How, Image, Moment, NsPids};
 use crate::kernel::{Signal, Status, Tgid, Tid, WaitStatus};
 
@@ -62,11 +63,11 @@ pub struct Process {
     /// Its events are seen; else it lived before the attach.
     pub is_traced: bool,
     /// Its dead children that nobody reaped.
-    pub zombies: HashSet<Tgid>,
+    pub zombies: FxHashSet<Tgid>,
     /// How many children it has, alive or dead, that are not reaped.
     pub children: u32,
-    /// The waits that it made.
-    pub waits: Waits,
+    /// The waits that it made; most processes make none.
+    pub(super) waits: Option<Box<Waits>>,
     /// What waits told of it.
     pub told: Told,
     pub(super) busy: Busy,
@@ -122,8 +123,14 @@ impl Process {
         self.execs.push((when, before));
         self.exit_signal = Some(Signal::CHLD);
         self.sigchld.execute();
-        self.waits = Waits::default();
+        self.waits = None;
         self.busy.blocked_threads = 0;
+    }
+
+    /// The waits that its present program made.
+    #[must_use]
+    pub fn waits(&self) -> &Waits {
+        self.waits.as_deref().unwrap_or(&NO_WAITS)
     }
 
     /// Its pid in its own pid namespace, where that is not the tracer's.

@@ -1,13 +1,15 @@
 //! The processes and threads of the family, from birth to reap and a while
 //! beyond.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::namespaces::{Levels, Namespaces};
 use super::process::{Process, ProcessId, Stamp};
 use super::sigchld::Sigchld;
-use super::waits::{Brief, Busy, Told, Waiting, Waits, Way};
+use super::waits::{Brief, Busy, Told, Waiting, Way};
 use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Kin, NsPids, Observation};
 use crate::kernel::{SigInfo, Signal, Tgid, Tid};
 
@@ -36,8 +38,8 @@ pub struct Counts {
 /// The state of the family after the events so far.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    pub(super) processes: HashMap<Tgid, Process>,
-    pub(super) threads: HashMap<Tid, Thread>,
+    pub(super) processes: FxHashMap<Tgid, Process>,
+    pub(super) threads: FxHashMap<Tid, Thread>,
     pub(super) namespaces: Namespaces,
     /// The reaped, in the order of their reaps.
     pub(super) remembered: VecDeque<(Tgid, ProcessId)>,
@@ -277,9 +279,9 @@ impl Ledger {
             stopped: None,
             vforking: None,
             is_traced: birth.is_traced,
-            zombies: HashSet::new(),
+            zombies: FxHashSet::default(),
             children: 0,
-            waits: Waits::default(),
+            waits: None,
             told: Told::default(),
             busy: Busy::default(),
             ns: birth.ns,

@@ -77,7 +77,8 @@ impl Ledger {
 
     fn record(&mut self, caller: Tgid, brief: &Brief, target: Option<Tgid>) {
         if let Some(process) = self.processes.get_mut(&caller) {
-            process.waits.record(brief, process.children);
+            let waits = process.waits.get_or_insert_default();
+            waits.record(brief, process.children);
         }
         if let Some(child) = target.and_then(|target| self.processes.get_mut(&target)) {
             child.told.named = Some(*brief);
@@ -110,8 +111,9 @@ impl Ledger {
         }
         self.counts.reaped += u64::from(process.is_traced);
         if let Some(parent) = self.processes.get_mut(&caller) {
-            let before = parent.waits.last_reaped.map_or(0, |(_, count)| count);
-            parent.waits.last_reaped = Some((child, before + 1));
+            let waits = parent.waits.get_or_insert_default();
+            let before = waits.last_reaped.map_or(0, |(_, count)| count);
+            waits.last_reaped = Some((child, before + 1));
         }
         let reap = Reap {
             when: brief.when,

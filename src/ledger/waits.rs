@@ -174,6 +174,17 @@ pub struct Waits {
 /// How many statuses are remembered.
 const MOST_STATUSES: usize = 8;
 
+/// Those of a process that made none.
+pub(super) static NO_WAITS: Waits = Waits {
+    last_wildcard: None,
+    last_group: None,
+    singles: (0, Vec::new()),
+    stopped_early: false,
+    drained: None,
+    last_reaped: None,
+    statuses: Vec::new(),
+};
+
 impl Waits {
     /// The last wait that brought this raw status.
     #[must_use]

@@ -3,8 +3,9 @@
 //! A line is open while its call is under way. When another task writes to
 //! the same place, the open line is ended with ` <unfinished ...>`.
 
-use std::collections::HashMap;
 use std::io;
+
+use rustc_hash::FxHashMap;
 
 use super::line::Line;
 use super::sink::Sink;
@@ -59,7 +60,7 @@ impl Lane {
 /// All places that lines go to.
 pub(super) struct Lanes {
     shared: Option<Lane>,
-    each: HashMap<Tid, Lane>,
+    each: FxHashMap<Tid, Lane>,
     opener: Option<Opener>,
     is_stderr: bool,
     /// For messages, where the lines go elsewhere.
@@ -76,7 +77,7 @@ impl Lanes {
         };
         Lanes {
             shared,
-            each: HashMap::new(),
+            each: FxHashMap::default(),
             opener,
             is_stderr,
             messages: Lane::new(messages),

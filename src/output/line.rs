@@ -1,6 +1,6 @@
 //! One line under construction: its text, and the column that it has reached.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use owo_colors::Style;
 
@@ -18,13 +18,22 @@ impl Line {
         text.chars().count()
     }
 
+    /// Add text in a style, whose columns nobody counts.
+    pub(super) fn write(&mut self, text: fmt::Arguments<'_>, style: Style) {
+        // Writing to a String cannot fail.
+        let _ = if style.is_plain() {
+            self.text.write_fmt(text)
+        } else {
+            write!(self.text, "{}", style.style(text))
+        };
+    }
+
     /// Add text in a style; returns how many columns it takes.
     pub(super) fn styled(&mut self, text: &str, style: Style) -> usize {
         if text.is_empty() || style.is_plain() {
             return self.plain(text);
         }
-        // Writing to a String cannot fail.
-        let _ = fmt::Write::write_fmt(&mut self.text, format_args!("{}", style.style(text)));
+        self.write(format_args!("{text}"), style);
         text.chars().count()
     }
 

@@ -16,8 +16,8 @@ impl Text {
         // Of the root and of what was attached to, others tell.
         let parent = found.parent.filter(|_| found.image.is_none());
         if let Some(parent) = parent.filter(|_| self.tells_lives()) {
-            let text = format!("+++ created under {parent} by a task that was killed +++");
-            self.notice(event, &text, false, ledger);
+            let text = format_args!("+++ created under {parent} by a task that was killed +++");
+            self.notice(event, text, false, ledger);
         }
     }
 
@@ -51,11 +51,12 @@ impl Text {
             How::Clone => "cloned",
             How::Thread => "started thread",
         };
-        let of = match created.parent {
-            Some(parent) => format!(" as a child of {parent}"),
-            None => String::new(),
-        };
-        self.notice(event, &format!("+++ {did} {child}{of} +++"), false, ledger);
+        if let Some(parent) = created.parent {
+            let text = format_args!("+++ {did} {child} as a child of {parent} +++");
+            self.notice(event, text, false, ledger);
+        } else {
+            self.notice(event, format_args!("+++ {did} {child} +++"), false, ledger);
+        }
     }
 
     pub(super) fn executed(
@@ -69,8 +70,8 @@ impl Text {
             self.end_polls(former, ledger);
             self.unfinished(event, ledger);
             if self.options.quiet < 3 {
-                let text = format!("+++ superseded by execve in pid {former} +++");
-                self.notice(event, &text, false, ledger);
+                let text = format_args!("+++ superseded by execve in pid {former} +++");
+                self.notice(event, text, false, ledger);
             }
             self.calls.remove(&former);
             self.lanes.retire(former);
@@ -79,7 +80,8 @@ impl Text {
         if !self.tells_lives() {
             return;
         }
-        let mut text = String::from("+++ executed ");
+        let mut text = std::mem::take(&mut self.early);
+        text.clear();
         let path = image.path.as_deref();
         // Writing to a String cannot fail.
         let _ = crate::event::escape(path.unwrap_or(image.comm.as_bytes()), &mut text);
@@ -87,31 +89,33 @@ impl Text {
             text.push(' ');
             let _ = notes::arguments(&mut text, image);
         }
-        text.push_str(" +++");
-        self.notice(event, &text, false, ledger);
+        self.notice(
+            event,
+            format_args!("+++ executed {text} +++"),
+            false,
+            ledger,
+        );
+        self.early = text;
     }
 
     pub(super) fn ended(&mut self, event: &Event, status: WaitStatus, ledger: &Ledger) {
-        let (text, wrong) = match status.decode() {
+        match status.decode() {
+            Status::Exited(_) if self.options.quiet >= 2 => {}
             Status::Exited(code) => {
-                if self.options.quiet >= 2 {
-                    return;
-                }
-                (format!("+++ exited with {code} +++"), false)
+                let text = format_args!("+++ exited with {code} +++");
+                self.notice(event, text, false, ledger);
             }
+            Status::Signaled { signal, .. } if !self.options.signals.has(signal) => {}
             Status::Signaled { signal, core } => {
-                if !self.options.signals.has(signal) {
-                    return;
-                }
                 let dumped = if core { " (core dumped)" } else { "" };
-                (
-                    format!("+++ killed by {signal}{dumped} +++"),
-                    signal.is_crash(),
-                )
+                let text = format_args!("+++ killed by {signal}{dumped} +++");
+                self.notice(event, text, signal.is_crash(), ledger);
             }
-            _ => (format!("+++ ended with {:#x} +++", status.raw()), true),
-        };
-        self.notice(event, &text, wrong, ledger);
+            _ => {
+                let text = format_args!("+++ ended with {:#x} +++", status.raw());
+                self.notice(event, text, true, ledger);
+            }
+        }
     }
 
     pub(super) fn signalled(
@@ -132,14 +136,22 @@ impl Text {
         if !self.options.signals.has(signal) {
             return;
         }
-        let mut text = format!("--- {signal} ");
-        if let Some(info) = info {
-            let names = self.names(event.tgid, ledger);
-            let _ = words::siginfo(&mut text, info, sender, &names);
-            text.push(' ');
-        }
-        text.push_str("---");
-        self.notice(event, &text, false, ledger);
+        let Some(info) = info else {
+            self.notice(event, format_args!("--- {signal} ---"), false, ledger);
+            return;
+        };
+        let mut text = std::mem::take(&mut self.early);
+        text.clear();
+        let names = self.names(event.tgid, ledger);
+        // Writing to a String cannot fail.
+        let _ = words::siginfo(&mut text, info, sender, &names);
+        self.notice(
+            event,
+            format_args!("--- {signal} {text} ---"),
+            false,
+            ledger,
+        );
+        self.early = text;
     }
 
     pub(super) fn adopted(

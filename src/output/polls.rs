@@ -1,6 +1,6 @@
 //! Runs of equal polls: the first is shown at once, the others as a count.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::event::{Moment, WaitExit};
 use crate::kernel::{Errno, NsPid, Tgid, Tid};
@@ -37,7 +37,7 @@ impl Run {
 /// The run that each thread is in.
 #[derive(Debug, Default)]
 pub(super) struct Polls {
-    runs: HashMap<Tid, Run>,
+    runs: FxHashMap<Tid, Run>,
     /// Nothing is due before.
     next: Moment,
 }

@@ -1,7 +1,8 @@
 //! Call lines as text: strace's grammar, plain or annotated.
 
-use std::collections::HashMap;
-use std::io;
+use std::{fmt, io};
+
+use rustc_hash::FxHashMap;
 
 use super::lanes::{Lanes, Target};
 use super::line::Line;
@@ -38,11 +39,13 @@ pub struct Text {
     pub(super) styles: Styles,
     stamper: Stamper,
     pub(super) lanes: Lanes,
-    pub(super) calls: HashMap<Tid, Vec<Open>>,
+    pub(super) calls: FxHashMap<Tid, Vec<Open>>,
     polls: Polls,
     pub(super) line: Line,
     /// A piece of a line that is made before it is styled.
     piece: String,
+    /// A piece that is made before its line is begun.
+    pub(super) early: String,
 }
 
 impl std::fmt::Debug for Text {
@@ -104,10 +107,11 @@ impl Text {
             options,
             styles,
             lanes: Lanes::new(target, messages),
-            calls: HashMap::new(),
+            calls: FxHashMap::default(),
             polls: Polls::default(),
             line: Line::default(),
             piece: String::new(),
+            early: String::new(),
         }
     }
 
@@ -162,12 +166,8 @@ impl Text {
             } => self.signalled(event, *signal, info.as_ref(), *sender, ledger),
             EventKind::GroupStopped { signal } => {
                 if self.options.signals.has(*signal) {
-                    self.notice(
-                        event,
-                        &format!("--- stopped by {signal} ---"),
-                        false,
-                        ledger,
-                    );
+                    let text = format_args!("--- stopped by {signal} ---");
+                    self.notice(event, text, false, ledger);
                 }
             }
             EventKind::WaitEntered(entry) if !self.wants(entry) => {}
@@ -286,8 +286,8 @@ impl Text {
         if self.options.durations {
             let nanos = event.at.since(open.entered);
             let (seconds, micros) = (nanos / 1_000_000_000, nanos / 1000 % 1_000_000);
-            let text = format!(" <{seconds}.{micros:06}>");
-            self.line.styled(&text, self.styles.dim);
+            let text = format_args!(" <{seconds}.{micros:06}>");
+            self.line.write(text, self.styles.dim);
         }
         if self.annotates() {
             self.piece.clear();
@@ -330,8 +330,12 @@ impl Text {
         let comm = ledger.comm(tid);
         let column = self.begin(tid, event.tgid, comm, event.at, ledger.tasks());
         if open.shown {
-            let text = format!("<... {} resumed>", open.entry.call.name());
-            column + self.line.plain(&text)
+            let name = open.entry.call.name();
+            column
+                + ["<... ", name, " resumed>"]
+                    .map(|text| self.line.plain(text))
+                    .iter()
+                    .sum::<usize>()
         } else {
             column + self.head(event.tgid, &open.entry, ledger)
         }
@@ -393,14 +397,21 @@ impl Text {
     }
 
     /// A whole line of one text.
-    pub(super) fn notice(&mut self, event: &Event, text: &str, wrong: bool, ledger: &Ledger) {
+    pub(super) fn notice(
+        &mut self,
+        event: &Event,
+        text: fmt::Arguments<'_>,
+        wrong: bool,
+        ledger: &Ledger,
+    ) {
         let comm = ledger.comm(event.tid);
         self.begin(event.tid, event.tgid, comm, event.at, ledger.tasks());
-        if wrong {
-            self.line.styled(text, self.styles.wrong);
+        let style = if wrong {
+            self.styles.wrong
         } else {
-            self.line.plain(text);
-        }
+            owo_colors::Style::new()
+        };
+        self.line.write(text, style);
         self.lanes.write(event.tid, &mut self.line, None);
     }
 

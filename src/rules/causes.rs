@@ -141,7 +141,7 @@ fn unable(kept: Kept, parent: &Process, ledger: &Ledger) -> Option<Cause> {
 /// The zombie was adopted, by a parent that is there to reap.
 fn orphan(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cause> {
     let (adopted, from) = child.adopted?;
-    let reaps_any = parent.waits.last_wildcard.is_some_and(|brief| {
+    let reaps_any = parent.waits().last_wildcard.is_some_and(|brief| {
         brief.when.at >= since(child) && matches!(brief.outcome, Outcome::Child(..))
     });
     if reaps_any {
@@ -226,9 +226,9 @@ fn misunderstood(
     let Owner {
         group, child_group, ..
     } = suspect.owner;
-    let of_its_group = parent.waits.last_group;
+    let of_its_group = parent.waits().last_group;
     let of_its_group = of_its_group.filter(|brief| brief.group(group) == child_group);
-    let last = [child.told.named, parent.waits.last_wildcard, of_its_group];
+    let last = [child.told.named, parent.waits().last_wildcard, of_its_group];
     let last = last
         .into_iter()
         .flatten()
@@ -271,7 +271,7 @@ fn missed_group(
     parent: &Process,
     ledger: &Ledger,
 ) -> Option<Cause> {
-    let last = parent.waits.last_group;
+    let last = parent.waits().last_group;
     let last = last.filter(|brief| brief.when.seq > child.born.seq)?;
     let missed = matches!(
         last.outcome,
@@ -308,9 +308,9 @@ fn signal_trouble(
         return Some(Cause::new(RuleId::HandlerReplaced).seen([seen]));
     }
     let ended = child.ended?.when.seq;
-    let last = parent.waits.last_wildcard?;
-    let drained = parent.waits.drained.is_some_and(|when| when.seq > ended);
-    if last.when.seq > ended && !drained && parent.waits.singles.0 > 0 {
+    let last = parent.waits().last_wildcard?;
+    let drained = parent.waits().drained.is_some_and(|when| when.seq > ended);
+    if last.when.seq > ended && !drained && parent.waits().singles.0 > 0 {
         let seen = Evidence::waited(
             &last,
             ledger,
@@ -318,7 +318,7 @@ fn signal_trouble(
             "took another, and did not ask again",
         );
         let facts = Facts {
-            count: Some(parent.waits.singles.0),
+            count: Some(parent.waits().singles.0),
             ..Facts::default()
         };
         return Some(

@@ -1,7 +1,7 @@
 //! Death signals (`PR_SET_PDEATHSIG`) that fire when a thread ends, while its
 //! process lives on.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::Case;
 use super::finding::{Deed, Evidence, Facts, Finding, Party};
@@ -18,7 +18,7 @@ const LIVES_ON: u64 = 100_000_000;
 /// The processes that asked for one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DeathSignals {
-    bound: HashMap<Tgid, Bound>,
+    bound: FxHashMap<Tgid, Bound>,
 }
 
 /// A process that asked for a signal when its creator ends.

@@ -1,7 +1,8 @@
 //! What a rule found: facts, not words. The words are the report's.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::table::{RuleId, Severity};
 use crate::event::{Comm, Image};
@@ -289,9 +290,9 @@ impl Finding {
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     all: Vec<Finding>,
-    by_key: HashMap<(RuleId, Form, Tgid, Option<ProcessId>), usize>,
+    by_key: FxHashMap<(RuleId, Form, Tgid, Option<ProcessId>), usize>,
     /// Which children were counted, by the finding's place.
-    counted: HashSet<(usize, ProcessId)>,
+    counted: FxHashSet<(usize, ProcessId)>,
 }
 
 /// How many children are remembered so that none is counted twice.

@@ -1,6 +1,6 @@
 //! Waits that block for ever or spin, and kills that go wrong.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::Case;
 use super::finding::{Deed, Evidence, Facts, Finding, Party};
@@ -22,12 +22,12 @@ const CLEARING: u64 = 1_000_000_000;
 #[derive(Clone, Debug)]
 pub(super) struct Hangs {
     thresholds: Thresholds,
-    polls: HashMap<Tid, Polls>,
+    polls: FxHashMap<Tid, Polls>,
     pipes: Pipes,
     /// Processes whose leader was seen dead, and when first.
-    leaders: HashMap<Tgid, (Stamp, DeadLeader)>,
+    leaders: FxHashMap<Tgid, (Stamp, DeadLeader)>,
     /// Members of pid namespaces that died of SIGKILL, by the namespace.
-    killed: HashMap<u64, Vec<(ProcessId, Tgid, Moment)>>,
+    killed: FxHashMap<u64, Vec<(ProcessId, Tgid, Moment)>>,
     /// When somebody last sent SIGKILL to more than one process.
     swept: Option<Moment>,
 }
@@ -47,10 +47,10 @@ impl Hangs {
     pub(super) fn new(thresholds: Thresholds) -> Hangs {
         Hangs {
             thresholds,
-            polls: HashMap::new(),
+            polls: FxHashMap::default(),
             pipes: Pipes::default(),
-            leaders: HashMap::new(),
-            killed: HashMap::new(),
+            leaders: FxHashMap::default(),
+            killed: FxHashMap::default(),
             swept: None,
         }
     }

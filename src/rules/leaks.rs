@@ -4,7 +4,7 @@
 //! verdict falls when its parent ends or the trace does; of the causes the
 //! first that fits is told.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::Case;
 use super::causes::{cause, kept, since};
@@ -33,7 +33,7 @@ pub(super) struct Suspect {
 #[derive(Clone, Debug)]
 pub(super) struct Leaks {
     thresholds: Thresholds,
-    suspects: HashMap<ProcessId, Suspect>,
+    suspects: FxHashMap<ProcessId, Suspect>,
     /// Zombies that nobody reaped while their parent lived.
     pub(super) left: u64,
 }
@@ -42,7 +42,7 @@ impl Leaks {
     pub(super) fn new(thresholds: Thresholds) -> Leaks {
         Leaks {
             thresholds,
-            suspects: HashMap::new(),
+            suspects: FxHashMap::default(),
             left: 0,
         }
     }
@@ -222,11 +222,11 @@ impl Leaks {
 
     /// One child a signal, without a leak so far.
     fn judge_habit(parent: &Process, case: &mut Case) {
-        let (count, first) = &parent.waits.singles;
+        let (count, first) = &parent.waits().singles;
         let handles = matches!(parent.sigchld.action, Some(SigchldAction::Handler { .. }));
         if *count < 3
-            || parent.waits.drained.is_some()
-            || !parent.waits.stopped_early
+            || parent.waits().drained.is_some()
+            || !parent.waits().stopped_early
             || !handles
             || case.findings.has(RuleId::CoalescedSigchld, parent)
         {

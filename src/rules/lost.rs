@@ -381,7 +381,7 @@ fn hidden_crash(case: &mut Case) {
         return;
     };
     let exited_well = parent.ended.is_some_and(|end| end.status.raw() == 0);
-    let Some((last, count)) = parent.waits.last_reaped.filter(|_| exited_well) else {
+    let Some((last, count)) = parent.waits().last_reaped.filter(|_| exited_well) else {
         return;
     };
     let child = case.ledger.process(last);
@@ -426,7 +426,7 @@ fn raw_status(code: i32, case: &mut Case) {
     let Some(caller) = case.ledger.process(case.event.tgid) else {
         return;
     };
-    let Some(brief) = caller.waits.last_status(code) else {
+    let Some(brief) = caller.waits().last_status(code) else {
         return;
     };
     let when = case.stamp();

@@ -29,7 +29,7 @@ pub use policy::{FailOn, Policy, Suppressions};
 pub use table::{RULES, Rule, RuleId, Severity};
 pub use thresholds::Thresholds;
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 
 use crate::event::{Event, EventKind, Moment, Question};
 use crate::kernel::{Tgid, Tid};
@@ -42,7 +42,7 @@ pub struct Judge {
     /// What is told at once, though its finding may still be settled.
     warnings: Vec<Finding>,
     /// Of whom it was told, by which rule.
-    warned: HashSet<(RuleId, Tgid, Option<ProcessId>)>,
+    warned: FxHashSet<(RuleId, Tgid, Option<ProcessId>)>,
     leaks: leaks::Leaks,
     lost: lost::Lost,
     hangs: hangs::Hangs,
@@ -85,7 +85,7 @@ impl Judge {
         Judge {
             findings: Findings::default(),
             warnings: Vec::new(),
-            warned: HashSet::new(),
+            warned: FxHashSet::default(),
             leaks: leaks::Leaks::new(thresholds),
             lost: lost::Lost::default(),
             hangs: hangs::Hangs::new(thresholds),

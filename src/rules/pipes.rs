@@ -1,7 +1,7 @@
 //! Deadlocks between a wait and a pipe: the parent waits for a child that
 //! waits for the parent.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::Case;
 use super::finding::{Deed, Evidence, Facts, Finding, Party};
@@ -14,7 +14,7 @@ use crate::ledger::{Ledger, Process, Waiting};
 /// What was seen at the first look at a blocked wait.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pipes {
-    seen: HashMap<Tid, (u64, Vec<(Tgid, u64)>)>,
+    seen: FxHashMap<Tid, (u64, Vec<(Tgid, u64)>)>,
 }
 
 impl Pipes {

@@ -5,7 +5,9 @@
 //! dropped from its front. Nothing is looked up for a child that is reaped in
 //! time.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::thresholds::Thresholds;
 use crate::event::{Event, EventKind, How, Moment, Question};
@@ -25,7 +27,7 @@ pub(super) struct Watch {
     /// Blocked waits, by their first look and their second.
     blocked: [VecDeque<(Moment, Tid, u64)>; 2],
     /// Processes with more than one thread, and when they are looked at next.
-    threaded: HashSet<Tgid>,
+    threaded: FxHashSet<Tgid>,
     leaders_due: Option<Moment>,
     /// A judgement waits until every stop that is ready has been taken.
     unsettled: bool,
@@ -39,7 +41,7 @@ impl Watch {
             thresholds,
             zombies: Default::default(),
             blocked: Default::default(),
-            threaded: HashSet::new(),
+            threaded: FxHashSet::default(),
             leaders_due: None,
             unsettled: false,
         }
@@ -207,13 +209,13 @@ fn still_waits(tid: Tid, seq: u64, ledger: &Ledger) -> Option<Tgid> {
 
 /// The living children of every process, oldest first. One pass for all, as a
 /// pass for each would grow with the square of the family.
-fn living_children(ledger: &Ledger) -> HashMap<Tgid, Vec<Tgid>> {
+fn living_children(ledger: &Ledger) -> FxHashMap<Tgid, Vec<Tgid>> {
     let living = ledger.processes().filter(|child| child.ended.is_none());
     let mut living: Vec<_> = living
         .filter_map(|child| Some((child.id, child.parent?, child.tgid)))
         .collect();
     living.sort_unstable();
-    let mut families: HashMap<Tgid, Vec<Tgid>> = HashMap::new();
+    let mut families: FxHashMap<Tgid, Vec<Tgid>> = FxHashMap::default();
     for (_, parent, child) in living {
         families.entry(parent).or_default().push(child);
     }

@@ -25,6 +25,16 @@ impl Stopped {
         }
     }
 
+    /// Fill as much of `buffer` as there is memory at `addr`, and say how much
+    /// that was. The kernel copies page by page, up to the first that is not
+    /// there.
+    ///
+    /// # Errors
+    /// Those of process_vm_readv(2).
+    pub(crate) fn read_some(&self, addr: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+        self.readv(&mut [(addr, buffer)])
+    }
+
     /// Fill two buffers with one call where it works, else one by one.
     pub(crate) fn read_two(
         &self,

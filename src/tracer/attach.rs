@@ -132,14 +132,17 @@ impl Tracer {
         {
             process.moved = true;
         }
-        let image = (is_new && self.capture.images).then(|| Arc::new(proc::image(tgid)));
+        let image = (is_new && self.capture.images && self.sees_proc())
+            .then(|| Arc::new(proc::image(tgid)));
         let rules = is_new && self.capture.rules;
         let status = rules.then(|| proc::status(tgid.leader())).flatten();
         let found = Found {
             parent,
             image,
             ns,
-            comm: self.capture.images.then(|| proc::comm(tid)).flatten(),
+            comm: (self.capture.images && self.sees_proc())
+                .then(|| proc::comm(tid))
+                .flatten(),
             sigchld: status.and_then(|status| status.sigchld()),
         };
         events.push(self.event(at, tid, tgid, EventKind::Found(found)));

@@ -5,9 +5,10 @@
 //! the creator may have been killed between making the child and telling: then
 //! the child is taken up without it, after [`HELD_AT_MOST`].
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
 
 use super::engine::Tracer;
 use super::tasks::{Kind, Task};
@@ -26,8 +27,8 @@ pub(super) type First = (Stopped, WaitStatus);
 /// Who is waiting for its creator's word, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Early {
-    stopped: HashMap<Tid, (Instant, First)>,
-    ended: HashMap<Tid, (Instant, WaitStatus)>,
+    stopped: FxHashMap<Tid, (Instant, First)>,
+    ended: FxHashMap<Tid, (Instant, WaitStatus)>,
 }
 
 impl Early {

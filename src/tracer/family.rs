@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::engine::{RootEnd, Tracer};
+use super::image;
 use super::launch::FirstExec;
 use super::stop::Creation;
-use super::tasks::Task;
+use super::tasks::{Process, Task};
 use crate::event::{self, Created, Event, EventKind, Found, Image, Moment, SigchldAction};
 use crate::kernel::{
     CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CloneCall, Signal, Tgid, Tid, WaitStatus,
@@ -109,7 +110,7 @@ impl Tracer {
     /// exit of its own, and so are calls that were open.
     pub(super) fn executed(&mut self, stopped: Stopped, at: Moment, events: &mut Vec<Event>) {
         let tid = stopped.tid();
-        let former = stopped.event_tid().ok().filter(|former| *former != tid);
+        let former = self.former_tid(&stopped);
         let mut resume = How::Syscall;
         let mut tgid = Tgid::new(tid.raw());
         if let Some(task) = self.tasks.by_tid.get_mut(&tid) {
@@ -123,11 +124,7 @@ impl Tracer {
         if let Some(former) = former {
             self.tasks.remove_task(former);
         }
-        let image = Arc::new(if self.capture.images {
-            proc::image(tgid)
-        } else {
-            Image::default()
-        });
+        let image = Arc::new(self.image(&stopped, tgid));
         let first = self.launched_now(tgid);
         if first == FirstExec::WithoutFilter {
             // Every call must stop from here on.
@@ -151,6 +148,27 @@ impl Tracer {
             events.push(self.event(at, tid, tgid, EventKind::Found(found)));
         }
         events.push(self.event(at, tid, tgid, EventKind::Executed { image, former }));
+    }
+
+    /// The tid that a thread had which has taken its leader's place. Where the
+    /// leader was the only thread, it is not asked for.
+    fn former_tid(&self, stopped: &Stopped) -> Option<Tid> {
+        let tid = stopped.tid();
+        let process = self.tasks.processes.get(&Tgid::new(tid.raw()));
+        if process.is_some_and(Process::is_single_threaded) {
+            return None;
+        }
+        stopped.event_tid().ok().filter(|former| *former != tid)
+    }
+
+    /// What a process has just executed, if anybody wants to know.
+    fn image(&self, stopped: &Stopped, tgid: Tgid) -> Image {
+        if !self.capture.images {
+            return Image::default();
+        }
+        let image = image::of_new_program(stopped);
+        let by_proc = || self.sees_proc().then(|| proc::image(tgid));
+        image.or_else(by_proc).unwrap_or_default()
     }
 
     /// A thread, or with its last thread a process, is dead.

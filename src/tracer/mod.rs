@@ -9,6 +9,7 @@
 //! | [`tasks`] | the threads and processes under trace |
 //! | [`engine`] | the loop's one turn, and what follows from each stop |
 //! | [`family`] | forks, execs, deaths, adoptions |
+//! | [`image`] | what a process has just executed |
 //! | [`early`] | tasks that are heard of before their creator has told of them |
 //! | [`calls`] | wait calls: entry, exit, interruption |
 //! | [`launch`] | starting the root |
@@ -22,6 +23,7 @@ mod calls;
 mod early;
 pub(crate) mod engine;
 mod family;
+mod image;
 pub(crate) mod launch;
 mod leave;
 mod observe;

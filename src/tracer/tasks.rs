@@ -2,8 +2,9 @@
 //! two stops of a task, and no more. Who is whose child for the *reader* is
 //! the ledger's.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::event::{Moment, NsPids, WaitEntry};
 use crate::kernel::{Signal, Tgid, Tid};
@@ -125,11 +126,18 @@ pub(super) struct Process {
     pub(super) has_left: bool,
 }
 
+impl Process {
+    /// Whether its leader is the only thread that was ever heard of and lives.
+    pub(super) fn is_single_threaded(&self) -> bool {
+        self.threads == 0
+    }
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Tasks {
-    pub(super) by_tid: HashMap<Tid, Task>,
-    pub(super) processes: HashMap<Tgid, Process>,
+    pub(super) by_tid: FxHashMap<Tid, Task>,
+    pub(super) processes: FxHashMap<Tgid, Process>,
 }
 
 impl Tasks {
