@@ -198,8 +198,7 @@ impl Run {
                 tell(self.begun());
             }
             if let Some(until) = self.until {
-                let left = until.saturating_duration_since(Instant::now());
-                self.tracer.doorbell.ring_after(left);
+                self.tracer.doorbell.ring_at(until);
             }
             inquiry::arm(&self.tracer, &mut self.session);
             match self.tracer.step(&mut self.events) {

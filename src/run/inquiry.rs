@@ -6,9 +6,9 @@ use crate::tracer::Tracer;
 
 /// Set the alarm for what the rules wait for.
 pub(crate) fn arm(tracer: &Tracer, session: &mut Session) {
-    let now = tracer.now();
-    if let Some(due) = session.judging().and_then(|judge| judge.due_in(now)) {
-        tracer.doorbell.ring_after(due);
+    let now = tracer.latest();
+    if let Some(due) = session.judging().and_then(|judge| judge.due_at(now)) {
+        tracer.ring_at(due);
     }
 }
 

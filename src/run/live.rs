@@ -96,7 +96,6 @@ impl<'a> Run<'a> {
         if stderr_is_closed && config.output == OutputTo::Stderr {
             return Err("standard error is closed; name a file with -o".into());
         }
-        // Signals are blocked before any thread starts.
         let answered: Vec<Sig> = ANSWERED
             .into_iter()
             .filter(|signal| !inherited.ignores(*signal as i32))
@@ -188,8 +187,7 @@ impl<'a> Run<'a> {
     /// Set the alarm for what rules and `--duration` wait for.
     fn arm(&mut self) {
         if let Some(until) = self.until {
-            let left = until.saturating_duration_since(Instant::now());
-            self.tracer.doorbell.ring_after(left);
+            self.tracer.doorbell.ring_at(until);
         }
         inquiry::arm(&self.tracer, &mut self.session);
     }

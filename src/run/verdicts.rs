@@ -3,7 +3,6 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::Duration;
 
 use super::config::Judging;
 use super::open::file;
@@ -12,8 +11,9 @@ use crate::ledger::Ledger;
 use crate::output::{Destination, Report, ReportForm, Sink, Styles, plural, warning};
 use crate::rules::{Finding, Judge, RuleId};
 
-/// How long a judgement waits that needs every stop that is ready.
-const SETTLING: Duration = Duration::from_millis(20);
+/// How long a judgement waits that needs every stop that is ready, in
+/// nanoseconds.
+const SETTLING: u64 = 20_000_000;
 
 /// The rules of a run, and what the user thinks of them.
 pub(crate) struct Verdicts {
@@ -91,12 +91,11 @@ impl Verdicts {
         }
     }
 
-    /// In how long the rules want to be asked again.
-    pub(crate) fn due_in(&self, now: Moment) -> Option<Duration> {
+    /// When the rules want to be asked again; it is `now`, or later.
+    pub(crate) fn due_at(&self, now: Moment) -> Option<Moment> {
         let judge = self.judge.as_ref()?;
         let due = judge.next_deadline();
-        let due = due.map(|due| Duration::from_nanos(due.since(now)));
-        let settling = judge.wants_quiet().then_some(SETTLING);
+        let settling = judge.wants_quiet().then(|| now.after(SETTLING));
         due.into_iter().chain(settling).min()
     }
 

@@ -1,73 +1,60 @@
-//! A second thread that only sleeps: it turns signals to wait4-strace and a
-//! deadline into something that the tracer's blocking wait can be woken by.
+//! What wakes the tracer's blocking wait: deadlines, signals to wait4-strace,
+//! and other threads.
 //!
-//! A flag that is set just before the wait begins would be seen only when the
-//! wait ends. So the thread rings until the tracer has answered: it sends a
-//! signal with an empty handler ([`Ring`]), which ends a wait with EINTR, and
-//! again after [`AGAIN`] if nobody took what there is to take.
-#![expect(unsafe_code, reason = "pthread_kill")]
+//! A wait sleeps until a tracee stops; only a signal with a handler ends it
+//! before ([`Ring`]). One that came just before the wait would be lost, so each
+//! ring is a timer's, which rings again and again until it is answered
+//! ([`AGAIN`]). No thread is needed for that.
+#![expect(unsafe_code, reason = "signal handlers")]
 
 use std::cell::Cell;
-use std::os::fd::AsFd;
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
-use super::ring::{Ring, keep_signals_out};
+use super::ring::Ring;
+use super::timer::{self, Timer};
 
-/// How long until the thread rings again, in milliseconds.
-const AGAIN: u16 = 5;
+/// How long until a bell that nobody answered rings again.
+const AGAIN: Duration = Duration::from_millis(5);
 
-/// The tracer's end.
+/// Signals that have arrived in this process, bit `n` for signal `n`.
+static ARRIVED: AtomicU64 = AtomicU64::new(0);
+/// The timer that rings for them; -1 if nobody waits for any.
+static RINGS_FOR_SIGNALS: AtomicI32 = AtomicI32::new(-1);
+
+/// The tracer's bell, of the thread that made it.
 pub(crate) struct Doorbell {
-    shared: Arc<Shared>,
-    timer: Arc<TimerFd>,
-    wake: Arc<EventFd>,
-    thread: Option<JoinHandle<()>>,
-    /// When the timer will ring, if it is set.
+    /// Rings at the next deadline.
+    timer: Timer,
     armed: Cell<Option<Instant>>,
-    /// Given back when the thread that rings is gone.
+    urgent: Arc<Urgent>,
+    /// It was made for signals too.
+    hears_signals: bool,
+    /// Given back when nothing rings any more.
     _ring: Ring,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    /// Bit `n` for signal `n`.
-    signals: AtomicU64,
-    due: AtomicBool,
+/// What cannot wait for a deadline.
+#[derive(Debug)]
+struct Urgent {
+    timer: Timer,
     /// Another thread called.
     called: AtomicBool,
-    /// The tracer is done with the bell.
-    over: AtomicBool,
-}
-
-impl Shared {
-    fn waiting(&self) -> bool {
-        self.due.load(SeqCst) || self.called.load(SeqCst) || self.signals.load(SeqCst) != 0
-    }
 }
 
 /// For other threads to ring by.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller {
-    shared: Arc<Shared>,
-    wake: Arc<EventFd>,
-}
+pub(crate) struct Caller(Arc<Urgent>);
 
 impl Caller {
     /// Ring; harmless when the tracer is gone.
     pub(crate) fn call(&self) {
-        self.shared.called.store(true, SeqCst);
-        let _ = self.wake.write(1);
+        self.0.called.store(true, SeqCst);
+        self.0.timer.ring(Duration::ZERO, AGAIN);
     }
 }
 
@@ -86,156 +73,163 @@ fn bit(signal: i32) -> u64 {
     1u64 << (signal & 63)
 }
 
+/// Notes a signal, and rings until it is taken. Async-signal-safe.
+extern "C" fn note(signal: i32) {
+    // SAFETY: the address of this thread's errno, which the interrupted code
+    // may be about to read.
+    let errno = unsafe { *libc::__errno_location() };
+    ARRIVED.fetch_or(bit(signal), SeqCst);
+    let timer = RINGS_FOR_SIGNALS.load(SeqCst);
+    timer::set(timer, Duration::from_nanos(1), AGAIN);
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = errno };
+}
+
 impl Doorbell {
-    /// Start the thread. `signals` are taken from the whole process: they are
-    /// blocked in the calling thread, and in those it starts from now on.
-    /// The calling thread is the one to be woken.
+    /// A bell for the calling thread. `signals` are taken from the whole
+    /// process, for good: only one bell can have any.
     ///
     /// # Errors
-    /// Those of the system calls that make descriptors and threads.
-    pub(crate) fn new(signals: &[Signal], ring: Ring) -> Result<Doorbell, std::io::Error> {
-        let set: SigSet = signals.iter().copied().collect();
-        set.thread_block()?;
-        let shared = Arc::new(Shared::default());
-        let timer = Arc::new(TimerFd::new(
-            ClockId::CLOCK_MONOTONIC,
-            TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK,
-        )?);
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        let wake = Arc::new(EventFd::from_flags(flags)?);
-        let sleeper = Sleeper {
-            signals: SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?,
-            shared: Arc::clone(&shared),
-            timer: Arc::clone(&timer),
-            wake: Arc::clone(&wake),
-            // SAFETY: takes nothing, cannot fail.
-            tracer: unsafe { libc::pthread_self() },
-            ring: ring.number(),
-        };
-        let thread = thread::Builder::new()
-            .name("doorbell".to_owned())
-            .spawn(move || sleeper.run())?;
-        Ok(Doorbell {
-            shared,
-            timer,
-            wake,
-            thread: Some(thread),
+    /// Those of the system calls that make timers and handlers.
+    pub(crate) fn new(signals: &[Signal], ring: Ring) -> io::Result<Doorbell> {
+        let urgent = Arc::new(Urgent {
+            timer: Timer::new(ring.number())?,
+            called: AtomicBool::new(false),
+        });
+        let doorbell = Doorbell {
+            timer: Timer::new(ring.number())?,
             armed: Cell::new(None),
+            urgent,
+            hears_signals: !signals.is_empty(),
             _ring: ring,
-        })
+        };
+        if doorbell.hears_signals {
+            RINGS_FOR_SIGNALS.store(doorbell.urgent.timer.id(), SeqCst);
+        }
+        // What they interrupt goes on; the ring alone ends a wait.
+        let flags = SaFlags::SA_RESTART;
+        let action = SigAction::new(SigHandler::Handler(note), flags, SigSet::all());
+        for signal in signals {
+            // SAFETY: the handler is async-signal-safe.
+            unsafe { sigaction(*signal, &action) }?;
+        }
+        let set: SigSet = signals.iter().copied().collect();
+        set.thread_unblock()?;
+        Ok(doorbell)
     }
 
     /// For another thread to ring by.
     pub(crate) fn caller(&self) -> Caller {
-        Caller {
-            shared: Arc::clone(&self.shared),
-            wake: Arc::clone(&self.wake),
-        }
+        Caller(Arc::clone(&self.urgent))
     }
 
-    /// Whether another thread called since the last look.
-    pub(crate) fn take_call(&self) -> bool {
-        self.shared.called.swap(false, SeqCst)
+    /// Whether a signal arrived, another thread called, or the deadline has
+    /// passed at `now`.
+    pub(crate) fn rings(&self, now: Instant) -> bool {
+        self.armed.get().is_some_and(|at| at <= now)
+            || self.urgent.called.load(SeqCst)
+            || (self.hears_signals && ARRIVED.load(SeqCst) != 0)
     }
 
-    /// Whether somebody rang and was not yet answered.
-    pub(crate) fn rings(&self) -> bool {
-        self.shared.waiting()
-    }
-
-    /// Whether the timer is set.
+    /// Whether there is a deadline.
     pub(crate) fn is_armed(&self) -> bool {
         self.armed.get().is_some()
     }
 
+    /// Whether another thread called since the last look.
+    pub(crate) fn take_call(&self) -> bool {
+        self.calm();
+        self.urgent.called.swap(false, SeqCst)
+    }
+
     /// Take the signals that arrived.
     pub(crate) fn take_signals(&self) -> Arrived {
-        Arrived(self.shared.signals.swap(0, SeqCst))
+        self.calm();
+        Arrived(ARRIVED.swap(0, SeqCst))
     }
 
-    /// Take the deadline, if it has passed.
-    pub(crate) fn take_due(&self) -> bool {
-        let due = self.shared.due.swap(false, SeqCst);
-        if due {
+    /// Silence what rang; before the answer is taken, so that what comes
+    /// meanwhile rings again.
+    fn calm(&self) {
+        self.urgent.timer.silence();
+    }
+
+    /// Take the deadline, if it has passed at `now`.
+    pub(crate) fn take_due(&self, now: Instant) -> bool {
+        let is_due = self.armed.get().is_some_and(|at| at <= now);
+        if is_due {
             self.armed.set(None);
+            self.timer.silence();
         }
-        due
+        is_due
     }
 
-    /// Ring once, `after` from now or earlier, if somebody wants it earlier.
-    /// Whoever is still waiting then must ask again.
-    pub(crate) fn ring_after(&self, after: Duration) {
-        let at = Instant::now() + after;
-        if self.armed.get().is_some_and(|armed| armed <= at) {
-            return;
+    /// Ring at this time, or earlier if somebody wants that. Whoever is still
+    /// waiting then must ask again.
+    pub(crate) fn ring_at(&self, at: Instant) {
+        if self.armed.get().is_none_or(|armed| at < armed) {
+            self.armed.set(Some(at));
+            self.timer
+                .ring(at.saturating_duration_since(Instant::now()), AGAIN);
         }
-        self.armed.set(Some(at));
-        // Zero would disarm the timer.
-        let after = after.max(Duration::from_micros(1));
-        let at = Expiration::OneShot(TimeSpec::from_duration(after));
-        // It cannot fail on a live timerfd with a valid time.
-        let _ = self.timer.set(at, TimerSetTimeFlags::empty());
+    }
+
+    /// Ring when so much time has passed, or earlier if somebody wants that.
+    pub(crate) fn ring_after(&self, after: Duration) {
+        self.ring_at(Instant::now() + after);
     }
 }
 
 impl Drop for Doorbell {
     fn drop(&mut self) {
-        self.shared.over.store(true, SeqCst);
-        let _ = self.wake.write(1);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        if self.hears_signals {
+            RINGS_FOR_SIGNALS.store(-1, SeqCst);
         }
+        // The ring is given back: nothing may ring any more.
+        self.timer.silence();
+        self.urgent.timer.silence();
     }
 }
 
-/// The thread's end.
-struct Sleeper {
-    signals: SignalFd,
-    timer: Arc<TimerFd>,
-    wake: Arc<EventFd>,
-    shared: Arc<Shared>,
-    tracer: libc::pthread_t,
-    ring: i32,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Sleeper {
-    fn run(self) {
-        keep_signals_out();
-        loop {
-            let timeout = if self.shared.waiting() {
-                PollTimeout::from(AGAIN)
-            } else {
-                PollTimeout::NONE
-            };
-            let mut fds = [
-                PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.timer.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            ];
-            match poll(&mut fds, timeout) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(_) => return,
-            }
-            let [woken, timer, _] = fds.map(|fd| fd.any().unwrap_or(false));
-            if self.shared.over.load(SeqCst) {
-                return;
-            }
-            if woken {
-                // Only its count goes: what it says is in `shared`.
-                let _ = self.wake.read();
-            }
-            if timer && self.timer.wait().is_ok() {
-                self.shared.due.store(true, SeqCst);
-            }
-            while let Ok(Some(info)) = self.signals.read_signal() {
-                let signal = i32::try_from(info.ssi_signo).unwrap_or(0);
-                self.shared.signals.fetch_or(bit(signal), SeqCst);
-            }
-            if self.shared.waiting() {
-                // SAFETY: the tracer's thread joins this one before it ends,
-                // so its id is valid here.
-                unsafe { libc::pthread_kill(self.tracer, self.ring) };
-            }
+    /// Sleep until a signal's handler has run.
+    fn sleep_until_rung() {
+        // SAFETY: takes no pointers; without a timeout it sleeps for ever.
+        unsafe { libc::poll(std::ptr::null_mut(), 0, -1) };
+    }
+
+    #[test]
+    fn a_deadline_ends_a_sleep_and_rings_until_it_is_taken() {
+        let bell = Doorbell::new(&[], Ring::borrowed().unwrap()).unwrap();
+        let begun = Instant::now();
+        bell.ring_after(Duration::from_secs(1000));
+        bell.ring_after(Duration::from_millis(20));
+        bell.ring_after(Duration::from_secs(2000));
+        sleep_until_rung();
+        sleep_until_rung();
+        assert!(begun.elapsed() >= Duration::from_millis(20));
+        assert!(bell.rings(Instant::now()) && bell.take_due(Instant::now()));
+        assert!(!bell.rings(Instant::now()) && !bell.is_armed());
+    }
+
+    #[test]
+    fn another_thread_ends_a_sleep() {
+        let bell = Doorbell::new(&[], Ring::borrowed().unwrap()).unwrap();
+        let caller = bell.caller();
+        let thread = std::thread::spawn(move || {
+            caller.call();
+            caller
+        });
+        while !bell.rings(Instant::now()) {
+            sleep_until_rung();
         }
+        sleep_until_rung();
+        assert!(bell.take_call() && !bell.take_call());
+        let caller = thread.join().unwrap();
+        drop(bell);
+        caller.call();
     }
 }

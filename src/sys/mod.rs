@@ -14,6 +14,7 @@ pub(crate) mod spawn;
 pub(crate) mod startup;
 pub(crate) mod streams;
 pub(crate) mod syscall_info;
+mod timer;
 pub(crate) mod wait;
 
 use crate::kernel::Errno;

@@ -15,6 +15,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::pipe2;
 
 use super::ptrace;
@@ -110,11 +111,19 @@ pub(crate) fn spawn(program: &Program, options: libc::c_int) -> Result<Spawned, 
     fcntl(&report_read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
         .map_err(|errno| cannot("make a pipe", errno))?;
     let pointers = Pointers::new(program);
+    // Our handlers are not for the child, which has them until it execs.
+    let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    let mask = mask.map_err(|errno| cannot("block signals", errno))?;
     // SAFETY: the child calls only async-signal-safe functions until it execs
     // or exits; all that it uses was allocated before.
     let pid = unsafe { libc::fork() };
+    let failed = super::last_errno();
+    if pid != 0 {
+        // With a mask that was given to us it cannot fail.
+        let _ = mask.thread_set_mask();
+    }
     if pid < 0 {
-        return Err(Failure::Cannot("fork", super::last_errno()));
+        return Err(Failure::Cannot("fork", failed));
     }
     if pid == 0 {
         // Or the child would hold its own pipe open after our death.

@@ -119,6 +119,8 @@ pub(crate) struct Tracer {
     lonely: Option<Instant>,
     pub(crate) doorbell: Doorbell,
     start: Instant,
+    /// The moment of the last stop, or of what woke us since.
+    pub(super) latest: Moment,
     seq: u64,
 }
 
@@ -165,6 +167,7 @@ impl Tracer {
                 || !matches!(wait_any(Block::No), Waited::NoChildren),
             doorbell,
             start: Instant::now(),
+            latest: Moment::default(),
             seq: 0,
         }
     }
@@ -187,6 +190,21 @@ impl Tracer {
     /// Now, as events count it.
     pub(crate) fn now(&self) -> Moment {
         Moment(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// When a moment was, or will be.
+    fn instant(&self, moment: Moment) -> Instant {
+        self.start + Duration::from_nanos(moment.0)
+    }
+
+    /// Ring at this moment, or earlier if somebody wants that.
+    pub(crate) fn ring_at(&self, moment: Moment) {
+        self.doorbell.ring_at(self.instant(moment));
+    }
+
+    /// The moment of the last stop, or of what woke us since.
+    pub(crate) fn latest(&self) -> Moment {
+        self.latest
     }
 
     /// How the root ended, once it has.
@@ -221,7 +239,7 @@ impl Tracer {
 
     /// Wait for the next stop or death and deal with it; sleeps if need be.
     pub(crate) fn step(&mut self, events: &mut Vec<Event>) -> Step {
-        if self.doorbell.rings() {
+        if self.doorbell.rings(self.instant(self.latest)) {
             return self.answer(events);
         }
         if self.only_given_up() || self.only_strangers() {
@@ -230,7 +248,10 @@ impl Tracer {
         match wait_any(Block::Yes) {
             Waited::Stopped(stopped, status) => self.stopped(stopped, status, events),
             Waited::Ended(tid, status) => self.ended(tid, status, events),
-            Waited::Interrupted | Waited::Nothing => return Step::Went,
+            Waited::Interrupted | Waited::Nothing => {
+                self.latest = self.now();
+                return Step::Went;
+            }
             Waited::NoChildren => return Step::Over,
         }
         if let Some((_, quiet_since)) = &mut self.job_stop {
@@ -267,7 +288,7 @@ impl Tracer {
     }
 
     fn answer(&mut self, events: &mut Vec<Event>) -> Step {
-        if self.doorbell.take_due() {
+        if self.doorbell.take_due(self.instant(self.latest)) {
             if self.early.holds_any() {
                 // If it was us who did not run for so long, the creators' words
                 // are in the queue.
@@ -307,6 +328,7 @@ impl Tracer {
         events: &mut Vec<Event>,
     ) {
         let (at, tid, stop) = (self.now(), stopped.tid(), classify(status));
+        self.latest = at;
         if stop == Stop::Executed {
             self.enter_new_leader(&stopped);
         }

@@ -174,6 +174,7 @@ impl Tracer {
     /// A thread, or with its last thread a process, is dead.
     pub(super) fn ended(&mut self, tid: Tid, status: WaitStatus, events: &mut Vec<Event>) {
         let at = self.now();
+        self.latest = at;
         let Some(task) = self.tasks.remove_task(tid) else {
             // A stranger, or a task whose creator's stop is still to come.
             self.ended_early(tid, status);

@@ -1,0 +1,91 @@
+//! A timer of the kernel's that sends a signal to one thread.
+#![expect(
+    unsafe_code,
+    reason = "timer_create(2) and its like, raw for real-time signals"
+)]
+
+use std::io;
+use std::mem;
+use std::ptr;
+use std::time::Duration;
+
+/// A timer that wakes the thread that made it. Any thread may set it.
+#[derive(Debug)]
+pub(super) struct Timer(libc::c_int);
+
+impl Timer {
+    /// A timer that sends `signal` to the calling thread, and is not set.
+    ///
+    /// The kernel keeps the thread itself in mind, not its number: once it is
+    /// gone, nobody is sent anything.
+    ///
+    /// # Errors
+    /// EAGAIN, where the user has as many signals pending as he may
+    /// (`RLIMIT_SIGPENDING`).
+    pub(super) fn new(signal: i32) -> io::Result<Timer> {
+        let mut id: libc::c_int = -1;
+        // SAFETY: the event is whole, and the kernel writes one int. Raw, as
+        // glibc's timer_t is no kernel's id.
+        let failed = unsafe {
+            let mut event: libc::sigevent = mem::zeroed();
+            event.sigev_notify = libc::SIGEV_THREAD_ID;
+            event.sigev_signo = signal;
+            event.sigev_notify_thread_id = libc::gettid();
+            libc::syscall(
+                libc::SYS_timer_create,
+                libc::CLOCK_MONOTONIC,
+                &raw mut event,
+                &raw mut id,
+            ) < 0
+        };
+        if failed {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Timer(id))
+    }
+
+    /// The kernel's name for it.
+    pub(super) fn id(&self) -> libc::c_int {
+        self.0
+    }
+
+    /// Ring after `first` (at once, if that is zero), and again and again.
+    pub(super) fn ring(&self, first: Duration, again: Duration) {
+        set(self.0, first.max(Duration::from_nanos(1)), again);
+    }
+
+    /// Ring no more.
+    pub(super) fn silence(&self) {
+        set(self.0, Duration::ZERO, Duration::ZERO);
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        // SAFETY: takes a number.
+        unsafe { libc::syscall(libc::SYS_timer_delete, self.0) };
+    }
+}
+
+/// Set a timer by its id; one that is gone is not set. Async-signal-safe.
+pub(super) fn set(id: libc::c_int, first: Duration, again: Duration) {
+    let time = |duration: Duration| libc::timespec {
+        tv_sec: libc::time_t::try_from(duration.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    };
+    let setting = libc::itimerspec {
+        it_value: time(first),
+        it_interval: time(again),
+    };
+    let no_flags = 0;
+    // SAFETY: `setting` outlives the call; the old one is not asked for.
+    unsafe {
+        libc::syscall(
+            libc::SYS_timer_settime,
+            id,
+            no_flags,
+            &raw const setting,
+            ptr::null_mut::<libc::itimerspec>(),
+        )
+    };
+}
