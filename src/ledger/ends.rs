@@ -164,10 +164,11 @@ impl Ledger {
     }
 
     pub(super) fn forget(&mut self, tgid: Tgid) {
-        if let Some(process) = self.processes.remove(&tgid)
-            && let Some(ns) = &process.ns
-        {
-            self.namespaces.leave(tgid, ns, &process.levels);
+        if let Some(process) = self.processes.remove(&tgid) {
+            if let Some(ns) = &process.ns {
+                self.namespaces.leave(tgid, ns, &process.levels);
+            }
+            self.spare = Some(process);
         }
     }
 }

@@ -38,7 +38,9 @@ pub struct Counts {
 /// The state of the family after the events so far.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    pub(super) processes: FxHashMap<Tgid, Process>,
+    pub(super) processes: FxHashMap<Tgid, Box<Process>>,
+    /// One that was forgotten, for the next that is born.
+    pub(super) spare: Option<Box<Process>>,
     pub(super) threads: FxHashMap<Tid, Thread>,
     pub(super) namespaces: Namespaces,
     /// The reaped, in the order of their reaps.
@@ -198,7 +200,7 @@ impl Ledger {
         });
         let child = match self.processes.get_mut(&tgid).filter(|_| was_found) {
             // Its creator's word came late.
-            Some(child) => child,
+            Some(child) => child.as_mut(),
             None => self.enter(birth),
         };
         child.creator = Some((event.tid, created.how));
@@ -286,6 +288,13 @@ impl Ledger {
             busy: Busy::default(),
             ns: birth.ns,
             levels,
+        };
+        let process = match self.spare.take() {
+            Some(mut spare) => {
+                *spare = process;
+                spare
+            }
+            None => Box::new(process),
         };
         self.processes.entry(tgid).insert_entry(process).into_mut()
     }

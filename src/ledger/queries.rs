@@ -11,7 +11,7 @@ impl Ledger {
     /// is still remembered included.
     #[must_use]
     pub fn process(&self, tgid: Tgid) -> Option<&Process> {
-        self.processes.get(&tgid)
+        self.processes.get(&tgid).map(Box::as_ref)
     }
 
     pub(super) fn existing_or_none(&self, tgid: Tgid) -> Option<&Process> {
@@ -127,7 +127,7 @@ impl Ledger {
 
     /// Every process that is remembered.
     pub fn processes(&self) -> impl Iterator<Item = &Process> {
-        self.processes.values()
+        self.processes.values().map(Box::as_ref)
     }
 
     /// How many there were.

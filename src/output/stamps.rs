@@ -1,5 +1,6 @@
 //! Times before a line: `-t`, `-tt`, `-ttt`, `-r`.
 
+use std::cell::OnceCell;
 use std::fmt::Write;
 
 use jiff::tz::TimeZone;
@@ -35,7 +36,8 @@ pub struct Stamps {
 pub struct Clock {
     /// Wall-clock time of moment 0.
     start: Timestamp,
-    zone: TimeZone,
+    /// The system's, from when it is first needed.
+    zone: OnceCell<TimeZone>,
 }
 
 impl Clock {
@@ -44,8 +46,12 @@ impl Clock {
     pub fn new(start: std::time::SystemTime) -> Clock {
         Clock {
             start: Timestamp::try_from(start).unwrap_or_default(),
-            zone: TimeZone::system(),
+            zone: OnceCell::new(),
         }
+    }
+
+    fn zone(&self) -> TimeZone {
+        self.zone.get_or_init(TimeZone::system).clone()
     }
 
     fn at(&self, moment: Moment) -> Timestamp {
@@ -83,7 +89,7 @@ impl Stamper {
             let _ = if wall == WallClock::Epoch {
                 write!(to, "{}.{micros:06} ", now.as_second())
             } else {
-                let time = now.to_zoned(self.clock.zone.clone()).time();
+                let time = now.to_zoned(self.clock.zone()).time();
                 let (h, m, s) = (time.hour(), time.minute(), time.second());
                 let _ = write!(to, "{h:02}:{m:02}:{s:02}");
                 if wall == WallClock::Microseconds {
@@ -113,7 +119,7 @@ mod tests {
     fn stamped(stamps: Stamps, moments: &[u64]) -> String {
         let clock = Clock {
             start: Timestamp::from_second(1_795_399_787).unwrap(),
-            zone: TimeZone::UTC,
+            zone: OnceCell::from(TimeZone::UTC),
         };
         let mut stamper = Stamper::new(stamps, clock);
         let mut text = String::new();

@@ -51,7 +51,7 @@ pub(crate) fn status(tid: Tid) -> Option<Status> {
 /// Whether `/proc` shows the pid namespace that we live in: else every look-up
 /// by pid would silently find another process.
 pub(crate) fn shows_our_namespace() -> bool {
-    fs::read("/proc/self/status")
+    read("/proc/self/status")
         .ok()
         .and_then(|text| Status::parse(&text))
         .is_some_and(|own| {

@@ -45,7 +45,7 @@ pub(super) fn of_new_program(stopped: &Stopped) -> Option<Image> {
     let (read, read_start) =
         stopped.read_two((strings.arguments, &mut argv), (strings.path, &mut *start));
     read.and(read_start).ok()?;
-    let path = match memchr::memchr(0, start) {
+    let path = match start.iter().position(|byte| *byte == 0) {
         Some(end) => start.get(..end)?.to_vec(),
         None => string(stopped, strings.path).ok()?,
     };
@@ -76,7 +76,7 @@ fn string(stopped: &Stopped, mut at: u64) -> Result<Vec<u8>, Errno> {
         let mut page = [0; PAGE as usize];
         let part = page.get_mut(..page_rest(at)).ok_or(Errno::FAULT)?;
         stopped.read(at, part)?;
-        if let Some(end) = memchr::memchr(0, part) {
+        if let Some(end) = part.iter().position(|byte| *byte == 0) {
             string.extend(part.iter().take(end));
             return Ok(string);
         }
