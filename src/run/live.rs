@@ -4,7 +4,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant, SystemTime};
 
-use nix::sys::signal::Signal as Sig;
+use nix::sys::signal::{SigSet, Signal as Sig};
 use nix::sys::utsname::{UtsName, uname};
 
 use super::complain;
@@ -30,19 +30,19 @@ const FLUSH: Duration = Duration::from_millis(50);
 /// How long a command may take to end itself when its time is up.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Signals to us that we answer ourselves. SIGXFSZ, of a file that may not
-/// grow, must not end us: the write fails, and that is answered.
-const ANSWERED: [Sig; 9] = [
+/// Signals to us that we answer ourselves.
+const ANSWERED: [Sig; 5] = [
     Sig::SIGUSR1,
-    Sig::SIGXFSZ,
     Sig::SIGINT,
     Sig::SIGQUIT,
     Sig::SIGTERM,
     Sig::SIGHUP,
-    Sig::SIGTSTP,
-    Sig::SIGTTIN,
-    Sig::SIGTTOU,
 ];
+
+/// Signals that stay blocked. SIGXFSZ, of a file that may not grow, must not
+/// end us: the write fails, and that is answered. A terminal's must not stop
+/// us, and whoever blocks SIGTTOU may write to it from the background.
+const BLOCKED: [Sig; 4] = [Sig::SIGXFSZ, Sig::SIGTSTP, Sig::SIGTTIN, Sig::SIGTTOU];
 
 /// Trace as `config` says, to the end.
 pub(super) fn trace(config: &Config) -> Exit {
@@ -100,6 +100,10 @@ impl<'a> Run<'a> {
             .into_iter()
             .filter(|signal| !inherited.ignores(*signal as i32))
             .collect();
+        let blocked: SigSet = BLOCKED.into_iter().collect();
+        blocked
+            .thread_block()
+            .map_err(|error| format!("cannot start: {error}"))?;
         let doorbell = Ring::own().and_then(|ring| Doorbell::new(&answered, ring));
         let doorbell = doorbell.map_err(|error| format!("cannot start: {error}"))?;
         let tracer = Tracer::new(settings(config), doorbell);
