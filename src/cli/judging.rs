@@ -89,8 +89,8 @@ impl JudgingFlags {
         Some(Ok(()))
     }
 
-    /// The flags that were given and mean nothing beside `--strace`.
-    pub(super) fn beside_strace(&self) -> Option<&'static str> {
+    /// The first flag that was given and means nothing if nothing is judged.
+    pub(super) fn that_judge(&self) -> Option<&'static str> {
         let given = [
             (!self.fail_on.is_empty(), "--fail-on"),
             (!self.deny.is_empty(), "--deny"),

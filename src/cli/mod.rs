@@ -100,6 +100,16 @@ struct Flags {
           help_heading = "What to trace")]
     seccomp: Seccomp,
 
+    /// Do not trace waits with WNOHANG: a loop of polls runs at full speed,
+    /// and nothing is judged
+    #[arg(
+        long = "no-polls",
+        hide_short_help = true,
+        conflicts_with_all = ["read", "record", "snapshot"],
+        help_heading = "What to trace"
+    )]
+    no_polls: bool,
+
     /// Read a record: JSON lines, or a log of strace's
     #[arg(long, value_name = "FILE", help_heading = "What to trace",
           conflicts_with_all = ["command", "attach"])]
@@ -197,6 +207,14 @@ struct Flags {
     /// Time spent in each call
     #[arg(short = 'T', long = "syscall-times", help_heading = "How to show it")]
     durations: bool,
+    /// At the end, say how many stops the trace took
+    #[arg(
+        long,
+        hide_short_help = true,
+        conflicts_with = "read",
+        help_heading = "How to show it"
+    )]
+    stats: bool,
     /// Column of the results
     #[arg(
         short = 'a',
@@ -339,6 +357,9 @@ impl Flags {
         if self.strace {
             return Err("--strace and --format json are two forms of the lines: choose one".into());
         }
+        if self.no_polls {
+            return Err("--no-polls leaves holes that JSON lines must not have: choose one".into());
+        }
         if matches!(output, OutputTo::PerTask(_)) {
             return Err(
                 "--format json goes to one file: its lines name their task, and -ff means nothing"
@@ -390,10 +411,13 @@ impl Flags {
         }
         text.calls = calls;
         let judging = self.judging.mean(self.quiet)?;
-        if let Some(flag) = self.judging.beside_strace().filter(|_| self.strace) {
-            return Err(format!(
-                "{flag} means nothing with --strace, which shows strace's lines and no findings"
-            ));
+        let unjudged = match (self.strace, self.no_polls) {
+            (true, _) => Some("--strace, which shows strace's lines and no findings"),
+            (_, true) => Some("--no-polls, which leaves out what the rules must see"),
+            _ => None,
+        };
+        if let (Some(why), Some(flag)) = (unjudged, self.judging.that_judge()) {
+            return Err(format!("{flag} means nothing with {why}"));
         }
         let duration = self.duration.as_deref().map(seconds).transpose();
         let duration = duration.map_err(|why| format!("--duration: {why}"))?;
@@ -416,6 +440,8 @@ impl Flags {
             command,
             attach,
             follow: !self.no_follow,
+            polls: !self.no_polls,
+            stats: self.stats,
             kill_on_exit: self.kill_on_exit,
             seccomp: self.seccomp == Seccomp::Auto,
             calls,
@@ -423,7 +449,7 @@ impl Flags {
             text,
             decode_fds: self.decode_fds,
             colour: self.colour.into(),
-            judging: (!self.strace).then_some(judging),
+            judging: unjudged.is_none().then_some(judging),
             duration,
             record: self.record,
             snapshot: self.snapshot.map(|path| SnapshotFile {

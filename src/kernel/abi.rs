@@ -36,6 +36,22 @@ impl WaitCall {
             WaitCall::Waitpid => "waitpid",
         }
     }
+
+    /// Which of its arguments, from 0 on, holds the options.
+    #[must_use]
+    pub const fn options_index(self) -> usize {
+        match self {
+            WaitCall::Wait4 | WaitCall::Waitpid => 2,
+            WaitCall::Waitid => 3,
+        }
+    }
+
+    /// Whether a call with these arguments is a poll (`WNOHANG`).
+    #[must_use]
+    pub fn polls(self, args: [u64; 6]) -> bool {
+        let options = args.get(self.options_index());
+        options.is_some_and(|options| options & u64::from(libc::WNOHANG.cast_unsigned()) != 0)
+    }
 }
 
 /// A set of wait calls.

@@ -341,6 +341,7 @@ fn settings() -> Settings {
         },
         follow: true,
         wanted: WaitCalls::ALL,
+        polls: true,
         kill_on_exit: false,
         stops_as_job: false,
     }

@@ -205,7 +205,9 @@ impl Launch {
         } else {
             environment()
         };
-        let filter = self.seccomp.then(|| Filter::new(WaitCalls::ALL, true));
+        let filter = self
+            .seccomp
+            .then(|| Filter::new(WaitCalls::ALL, true, true));
         let program = self.line.program_in(base.clone(), filter);
         let mut program = program.map_err(Error::Invalid)?;
         program.start = Inherited::as_std_gives();

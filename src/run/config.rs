@@ -24,6 +24,10 @@ pub struct Config {
     pub seccomp: bool,
     /// The calls to show.
     pub calls: WaitCalls,
+    /// Trace waits with `WNOHANG` too.
+    pub polls: bool,
+    /// Say how many stops there were.
+    pub stats: bool,
     /// A record to read instead of tracing anybody (`--read`).
     pub read: Option<PathBuf>,
     /// What the lines are.

@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
         // is not followed would be under the filter with nobody to answer it.
         let filtered = config.seccomp && config.follow;
         let judged = config.judging.is_some() || config.is_whole();
-        let filter = filtered.then(|| Filter::new(wanted(config), judged));
+        let filter = filtered.then(|| Filter::new(wanted(config), config.polls, judged));
         let program = match &config.command {
             Some(command) => Some(command.program(filter)?),
             None => None,
@@ -284,7 +284,10 @@ impl<'a> Run<'a> {
         self.session.message(&text);
     }
 
-    fn finish(self) -> Exit {
+    fn finish(mut self) -> Exit {
+        if self.config.stats {
+            self.session.message(&self.tracer.tally().to_string());
+        }
         let end = self.tracer.root_end();
         drop(self.tracer);
         let never_ran = matches!(end, Some(RootEnd::NeverRan(_)));
@@ -337,6 +340,7 @@ fn settings(config: &Config) -> Settings {
         },
         follow: config.follow,
         wanted: wanted(config),
+        polls: config.polls,
         kill_on_exit: config.kill_on_exit,
         stops_as_job: true,
     }

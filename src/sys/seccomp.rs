@@ -21,6 +21,7 @@ const ARCH: u32 = 4;
 const FIRST_ARGUMENT_LOW: u32 = 16;
 const SECOND_ARGUMENT_LOW: u32 = 24;
 const THIRD_ARGUMENT_LOW: u32 = 32;
+const FOURTH_ARGUMENT_LOW: u32 = 40;
 
 /// An instruction's code; all of them fit.
 #[expect(
@@ -46,13 +47,14 @@ impl Filter {
     /// A filter that stops the waits of `wanted`, with `rules` the calls that
     /// rules need to see, and the calls that the tracer itself must see: those
     /// that put children in another pid namespace, and a clone that would
-    /// escape us.
-    pub(crate) fn new(wanted: WaitCalls, rules: bool) -> Filter {
+    /// escape us. Without `polls` waits with `WNOHANG` run on.
+    pub(crate) fn new(wanted: WaitCalls, polls: bool, rules: bool) -> Filter {
         let mut program = vec![statement(LOAD, ARCH)];
         for (arch, abis) in native_architectures() {
             let mut body = vec![statement(LOAD, NR)];
             for abi in *abis {
-                push_calls(&mut body, *abi, wanted);
+                push_waits(&mut body, *abi, wanted, polls);
+                push_own_calls(&mut body, *abi);
                 if rules {
                     push_rule_calls(&mut body, *abi);
                 }
@@ -129,16 +131,32 @@ fn native_architectures() -> &'static [(u32, &'static [Abi])] {
 const STOP: u32 = libc::SECCOMP_RET_TRACE | OURS as u32;
 const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
 
-fn push_calls(body: &mut Vec<libc::sock_filter>, abi: Abi, wanted: WaitCalls) {
-    let stop = STOP;
+fn push_waits(body: &mut Vec<libc::sock_filter>, abi: Abi, wanted: WaitCalls, polls: bool) {
     for (nr, call) in abi.wait_numbers() {
-        if wanted.has(*call) {
-            body.push(jump(JUMP_EQUAL, *nr, 0, 1));
-            body.push(statement(RETURN, stop));
+        if !wanted.has(*call) {
+            continue;
         }
+        if polls {
+            body.push(jump(JUMP_EQUAL, *nr, 0, 1));
+            body.push(statement(RETURN, STOP));
+            continue;
+        }
+        let options = match call.options_index() {
+            2 => THIRD_ARGUMENT_LOW,
+            _ => FOURTH_ARGUMENT_LOW,
+        };
+        body.push(jump(JUMP_EQUAL, *nr, 0, 4));
+        body.push(statement(LOAD, options));
+        body.push(jump(JUMP_ANY_BIT, libc::WNOHANG.cast_unsigned(), 1, 0));
+        body.push(statement(RETURN, STOP));
+        body.push(statement(RETURN, ALLOW));
     }
+}
+
+/// The calls that the tracer itself must see.
+fn push_own_calls(body: &mut Vec<libc::sock_filter>, abi: Abi) {
     body.push(jump(JUMP_EQUAL, abi.setns(), 0, 1));
-    body.push(statement(RETURN, stop));
+    body.push(statement(RETURN, STOP));
     for (nr, bit) in [
         (abi.unshare(), CLONE_NEWPID),
         (abi.clone_nr(), CLONE_UNTRACED),
@@ -146,8 +164,8 @@ fn push_calls(body: &mut Vec<libc::sock_filter>, abi: Abi, wanted: WaitCalls) {
         body.push(jump(JUMP_EQUAL, nr, 0, 4));
         body.push(statement(LOAD, FIRST_ARGUMENT_LOW));
         body.push(jump(JUMP_ANY_BIT, bit, 0, 1));
-        body.push(statement(RETURN, stop));
-        body.push(statement(RETURN, libc::SECCOMP_RET_ALLOW));
+        body.push(statement(RETURN, STOP));
+        body.push(statement(RETURN, ALLOW));
     }
 }
 
@@ -225,7 +243,7 @@ mod tests {
     use super::*;
 
     /// What the filter answers, by an interpreter of the instructions used.
-    fn answer(filter: &Filter, arch: u32, nr: u32, arguments: [u32; 3]) -> u32 {
+    fn answer(filter: &Filter, arch: u32, nr: u32, arguments: [u32; 4]) -> u32 {
         let mut at = 0;
         let mut value = 0;
         loop {
@@ -239,6 +257,7 @@ mod tests {
                         FIRST_ARGUMENT_LOW => arguments[0],
                         SECOND_ARGUMENT_LOW => arguments[1],
                         THIRD_ARGUMENT_LOW => arguments[2],
+                        FOURTH_ARGUMENT_LOW => arguments[3],
                         other => panic!("loads offset {other}"),
                     }
                 }
@@ -256,9 +275,9 @@ mod tests {
     #[test]
     fn each_abi_stops_at_its_own_wait_numbers_only() {
         for rules in [false, true] {
-            let filter = Filter::new(WaitCalls::ALL, rules);
+            let filter = Filter::new(WaitCalls::ALL, true, rules);
             let (amd64, i386) = (0xc000_003e, 0x4000_0003);
-            let stops = |arch, nr| answer(&filter, arch, nr, [0; 3]) == STOP;
+            let stops = |arch, nr| answer(&filter, arch, nr, [0; 4]) == STOP;
             for nr in 0..1024u32 {
                 let expected = matches!(nr, 61 | 247 | 308);
                 assert_eq!(stops(amd64, nr), expected, "{nr}");
@@ -274,8 +293,8 @@ mod tests {
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn a_new_pid_namespace_and_an_untraced_clone_stop() {
-        let filter = Filter::new(WaitCalls::default(), false);
-        let stops = |nr, first| answer(&filter, 0xc000_003e, nr, [first, 0, 0]) == STOP;
+        let filter = Filter::new(WaitCalls::default(), true, false);
+        let stops = |nr, first| answer(&filter, 0xc000_003e, nr, [first, 0, 0, 0]) == STOP;
         assert!(stops(272, CLONE_NEWPID));
         assert!(!stops(272, 0x1000_0000));
         assert!(stops(56, CLONE_UNTRACED | 0x11));
@@ -285,9 +304,25 @@ mod tests {
 
     #[cfg(target_arch = "x86_64")]
     #[test]
+    fn without_polls_only_waits_that_may_block_stop() {
+        let filter = Filter::new(WaitCalls::ALL, false, false);
+        let (wait4, waitid, waitpid) = ((0xc000_003e, 61), (0xc000_003e, 247), (0x4000_0003, 7));
+        for ((arch, nr), at) in [(wait4, 2), (waitid, 3), (waitpid, 2)] {
+            let mut arguments = [1; 4];
+            let mut stops = |options| {
+                arguments[at] = options;
+                answer(&filter, arch, nr, arguments) == STOP
+            };
+            assert!(stops(0) && stops(4) && stops(0x4000_0000), "{nr}");
+            assert!(!stops(1) && !stops(1 | 4), "{nr}");
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
     fn only_the_arguments_that_a_rule_needs_stop() {
-        let with = Filter::new(WaitCalls::default(), true);
-        let without = Filter::new(WaitCalls::default(), false);
+        let with = Filter::new(WaitCalls::default(), true, true);
+        let without = Filter::new(WaitCalls::default(), true, false);
         let cases = [
             ((13, [17, 0x1000]), true),
             ((13, [17, 0]), false),
@@ -302,10 +337,10 @@ mod tests {
             ((200, [99, 15]), true),
             ((200, [99, 23]), false),
         ];
-        let tgkill = |signal| answer(&with, 0xc000_003e, 234, [99, 99, signal]) == STOP;
+        let tgkill = |signal| answer(&with, 0xc000_003e, 234, [99, 99, signal, 0]) == STOP;
         assert!(tgkill(9) && !tgkill(0) && !tgkill(33));
         for ((nr, [first, second]), stops) in cases {
-            let arguments = [first, second, 0];
+            let arguments = [first, second, 0, 0];
             let answer = |filter| answer(filter, 0xc000_003e, nr, arguments) == STOP;
             assert_eq!(answer(&with), stops, "{nr} {arguments:?}");
             assert!(!answer(&without), "{nr} {arguments:?}");

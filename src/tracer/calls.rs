@@ -84,7 +84,10 @@ impl Tracer {
         let tgid = task.tgid;
         let abi = Abi::from_audit(info.arch, nr);
         let wait = abi.and_then(|abi| Some((abi, abi.wait_call(nr)?)));
-        let Some((abi, call)) = wait.filter(|(_, call)| self.wanted.has(*call)) else {
+        let wanted = |(_, call): &(Abi, WaitCall)| {
+            self.wanted.has(*call) && (self.polls || !call.polls(args))
+        };
+        let Some((abi, call)) = wait.filter(wanted) else {
             if let Some(abi) = abi {
                 self.other_entry(&stopped, abi, nr, args);
             }

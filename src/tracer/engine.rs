@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::early::{Early, HELD_AT_MOST};
 use super::stop::{Stop, classify};
+use super::tally::Tally;
 use super::tasks::{Call, Kind, Tasks};
 use crate::event::{Event, EventKind, Moment};
 use crate::kernel::{SigInfo, Signal, Tgid, Tid, WaitCalls, WaitStatus};
@@ -101,6 +102,8 @@ pub(crate) struct Tracer {
     sees_proc: bool,
     pub(super) follow: bool,
     pub(super) wanted: WaitCalls,
+    /// Waits with `WNOHANG` are wanted too.
+    pub(super) polls: bool,
     /// Attached targets end with us instead of being detached.
     pub(super) kill_on_exit: bool,
     /// We stop when the root is stopped as a job.
@@ -121,6 +124,7 @@ pub(crate) struct Tracer {
     start: Instant,
     /// The moment of the last stop, or of what woke us since.
     pub(super) latest: Moment,
+    pub(super) tally: Tally,
     seq: u64,
 }
 
@@ -130,6 +134,8 @@ pub(crate) struct Settings {
     pub(crate) capture: Capture,
     pub(crate) follow: bool,
     pub(crate) wanted: WaitCalls,
+    /// Whether waits with `WNOHANG` are wanted too.
+    pub(crate) polls: bool,
     pub(crate) kill_on_exit: bool,
     /// Whether to stop when the root is stopped as a job of a shell.
     pub(crate) stops_as_job: bool,
@@ -157,6 +163,7 @@ impl Tracer {
             sees_proc,
             follow: settings.follow,
             wanted: settings.wanted,
+            polls: settings.polls,
             kill_on_exit: settings.kill_on_exit,
             stops_as_job: settings.stops_as_job,
             leaving: None,
@@ -168,6 +175,7 @@ impl Tracer {
             doorbell,
             start: Instant::now(),
             latest: Moment::default(),
+            tally: Tally::default(),
             seq: 0,
         }
     }
@@ -205,6 +213,11 @@ impl Tracer {
     /// The moment of the last stop, or of what woke us since.
     pub(crate) fn latest(&self) -> Moment {
         self.latest
+    }
+
+    /// How many stops there were.
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
     }
 
     /// How the root ended, once it has.
@@ -329,6 +342,7 @@ impl Tracer {
     ) {
         let (at, tid, stop) = (self.now(), stopped.tid(), classify(status));
         self.latest = at;
+        self.tally.count(stop);
         if stop == Stop::Executed {
             self.enter_new_leader(&stopped);
         }

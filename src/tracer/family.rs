@@ -69,6 +69,7 @@ impl Tracer {
             }
             self.tasks.add_task(child, Task::new(child_tgid, kind));
         }
+        self.tally.children += u64::from(!is_thread);
         let how = match creation {
             _ if is_thread => event::How::Thread,
             Creation::Fork => event::How::Fork,
@@ -175,6 +176,7 @@ impl Tracer {
     pub(super) fn ended(&mut self, tid: Tid, status: WaitStatus, events: &mut Vec<Event>) {
         let at = self.now();
         self.latest = at;
+        self.tally.ends += 1;
         let Some(task) = self.tasks.remove_task(tid) else {
             // A stranger, or a task whose creator's stop is still to come.
             self.ended_early(tid, status);

@@ -6,6 +6,7 @@
 //! | file | subject |
 //! |---|---|
 //! | [`stop`] | what kind of stop a wait status is |
+//! | [`tally`] | how many stops there were |
 //! | [`tasks`] | the threads and processes under trace |
 //! | [`engine`] | the loop's one turn, and what follows from each stop |
 //! | [`family`] | forks, execs, deaths, adoptions |
@@ -30,6 +31,7 @@ mod observe;
 mod own;
 pub(crate) mod refusal;
 mod stop;
+mod tally;
 mod tasks;
 
 pub(crate) use engine::{Capture, FdNames, RootEnd, Settings, Step, Tracer};

@@ -1,0 +1,110 @@
+//! What a trace costs, in stops and system calls: numbers that are the same on
+//! every machine, however slow.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::process::{Command, Stdio};
+
+use support::{fixture_path, have, wait4_strace};
+
+/// What `--stats` says, of a trace in a file.
+fn stats(flags: &[&str], command: &[&str]) -> String {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let output = wait4_strace()
+        .args(flags)
+        .args(["--stats", "-o", log.path().to_str().unwrap(), "--"])
+        .args(command)
+        .stdout(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let mut lines = said.lines().map(str::to_owned);
+    let line = lines.find(|line| line.contains(", stops ")).unwrap();
+    line
+}
+
+/// The number behind `word`.
+fn number(stats: &str, word: &str) -> u64 {
+    let (_, behind) = stats.split_once(word).unwrap();
+    let mut words = behind
+        .split([' ', ',', ';'])
+        .filter(|word| !word.is_empty());
+    words.next().unwrap().parse().unwrap()
+}
+
+/// Stops a child, but for those that the root makes by itself.
+fn stops_a_child(flags: &[&str], command: &[&str], children: u64) -> f64 {
+    let stats = stats(flags, command);
+    assert_eq!(number(&stats, "children"), children, "{stats}");
+    assert_eq!(number(&stats, "ends"), children + 1, "{stats}");
+    number(&stats, "stops") as f64 / children as f64
+}
+
+#[test]
+fn a_child_that_is_forked_ends_and_is_reaped_costs_five_stops() {
+    let fixture = fixture_path();
+    let command = [fixture.to_str().unwrap(), "fork_exit_wait", "500"];
+    for flags in [&[] as &[&str], &["--strace"], &["-v", "-yy", "-Y"]] {
+        let stops = stops_a_child(flags, &command, 500);
+        assert!(stops < 5.02, "{flags:?}: {stops}");
+    }
+}
+
+#[test]
+fn a_program_that_a_shell_runs_costs_eight_stops() {
+    let script = "i=0; while [ $i -lt 200 ]; do /bin/true; i=$((i+1)); done";
+    let stops = stops_a_child(&[], &["dash", "-c", script], 200);
+    assert!(stops < 8.1, "{stops}");
+}
+
+#[test]
+fn a_child_costs_the_tracer_twenty_five_system_calls_at_most() {
+    if !have("strace") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let (counts, log) = (
+        directory.path().join("counts"),
+        directory.path().join("log"),
+    );
+    let calls = |children: u64| {
+        let status = Command::new("strace")
+            .args(["-c", "-o"])
+            .arg(&counts)
+            .arg(wait4_strace().get_program())
+            .arg("-o")
+            .arg(&log)
+            .arg("--")
+            .arg(fixture_path())
+            .args(["fork_exit_wait", &children.to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        let table = std::fs::read_to_string(&counts).unwrap();
+        let total = table.lines().last().unwrap();
+        assert!(total.ends_with("total"), "{table}");
+        // % time, seconds, usecs/call, calls, …
+        let calls = total.split_ascii_whitespace().nth(3).unwrap();
+        calls.parse::<u64>().unwrap()
+    };
+    let (few, many) = (calls(100), calls(600));
+    let a_child = (many - few) as f64 / 500.0;
+    println!("{a_child} system calls a child");
+    assert!(a_child < 25.0, "{a_child}");
+}
+
+#[test]
+fn without_polls_a_loop_of_polls_makes_no_stop() {
+    let fixture = fixture_path();
+    let command = [fixture.to_str().unwrap(), "wnohang_poll", "1000"];
+    let seen = number(&stats(&[], &command), "entries and exits of calls");
+    assert!(seen >= 2000, "{seen}");
+    let seen = number(
+        &stats(&["--no-polls"], &command),
+        "entries and exits of calls",
+    );
+    assert!(seen <= 4, "{seen}");
+}
