@@ -166,11 +166,11 @@ const PARTLY: [&str; 4] = [
 
 /// Trace a fixture by strace; complain unless its log gives the findings that
 /// it can give.
-fn judge(name: &str) -> Result<(), String> {
+fn judge(name: &str, follow: &str) -> Result<(), String> {
     let directory = TempDir::new().unwrap();
     let log = directory.path().join("log");
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-ttt", "-o"]).arg(&log);
+    strace.args([follow, "-ttt", "-o"]).arg(&log);
     strace.arg(fixture_path()).arg(name);
     strace.stdin(Stdio::null()).stdout(Stdio::null());
     strace.stderr(Stdio::null()).status().unwrap();
@@ -190,24 +190,37 @@ fn judge(name: &str) -> Result<(), String> {
         .is_some_and(|(_, rules)| rules.split([',', ' ', ';']).any(|word| word == rule.name()));
     let must_be_found = must && in_reach && !PARTLY.contains(&name);
     if strangers.count() > 0 || found && !must || must_be_found && !found {
-        return Err(format!("{name}: {told:?}\n{report}\n{trace}"));
+        return Err(format!("{name} {follow}: {told:?}\n{report}\n{trace}"));
     }
     Ok(())
 }
 
-#[test]
-fn the_log_of_each_bug_gives_the_findings_that_it_can() {
-    if !have("strace") {
-        return;
-    }
+/// What is wrong with the findings of all fixtures' logs.
+fn wrong(follow: &str) -> String {
     let names = bugs();
     let turns = (0..8).map(|turn| names.iter().skip(turn).step_by(8));
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = turns
-            .map(|names| scope.spawn(|| names.filter_map(|name| judge(name).err()).collect()))
+            .map(|names| {
+                scope.spawn(|| names.filter_map(|name| judge(name, follow).err()).collect())
+            })
             .collect();
         let wrong = threads.into_iter().map(|thread| thread.join().unwrap());
         wrong.flat_map(|wrong: Vec<String>| wrong).collect()
     });
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    wrong.join("\n\n")
+}
+
+#[test]
+fn the_log_of_each_bug_gives_the_findings_that_it_can() {
+    if have("strace") {
+        assert_eq!(wrong("-f"), "");
+    }
+}
+
+#[test]
+fn a_file_for_each_task_gives_the_same_findings_of_each_bug() {
+    if have("strace") {
+        assert_eq!(wrong("-ff"), "");
+    }
 }

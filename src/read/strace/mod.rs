@@ -12,6 +12,8 @@ mod execs;
 mod gaps;
 mod kind;
 mod lines;
+mod order;
+mod part;
 mod prefix;
 mod split;
 mod story;
