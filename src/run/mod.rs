@@ -4,6 +4,7 @@ mod config;
 mod golden;
 mod inquest;
 pub(crate) mod inquiry;
+mod kept;
 mod live;
 mod open;
 mod replay;
