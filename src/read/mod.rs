@@ -5,7 +5,7 @@ mod strace;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::event::{Event, Origin};
 use crate::rules::RuleId;
@@ -56,6 +56,18 @@ pub fn open(path: &Path) -> Result<Box<dyn Source>, String> {
     }
     let file = File::open(path).map_err(|error| error.to_string())?;
     from(Box::new(file))
+}
+
+/// The files that a record's name means: those of `strace -ff`, or the one of
+/// that name.
+pub(crate) fn files(path: &Path) -> Vec<PathBuf> {
+    if path.as_os_str() != "-" && !path.exists() {
+        let split = strace::files(path);
+        if !split.is_empty() {
+            return split.into_iter().map(|(_, path)| path).collect();
+        }
+    }
+    vec![path.to_owned()]
 }
 
 /// A record by what it begins with: JSON lines with a `{`, all else is taken

@@ -7,6 +7,7 @@ pub(crate) mod inquiry;
 mod kept;
 mod live;
 mod open;
+mod places;
 mod replay;
 pub(crate) mod session;
 pub(crate) mod verdicts;
@@ -20,6 +21,10 @@ use crate::exit::Exit;
 /// Do as `config` says, to the end.
 #[must_use]
 pub fn run(config: &Config) -> Exit {
+    if let Err(sentence) = places::check(config) {
+        complain(&sentence);
+        return Exit::Failed;
+    }
     match &config.read {
         Some(record) => replay::read(config, record),
         None => live::trace(config),

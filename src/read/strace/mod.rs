@@ -33,6 +33,7 @@ use prefix::{Time, split as taken_apart};
 use story::Story;
 
 pub use split::SplitLog;
+pub(super) use split::files;
 
 /// How many lines are read before the events are handed on.
 const AT_ONCE: usize = 4096;

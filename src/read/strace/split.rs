@@ -135,7 +135,7 @@ impl Source for SplitLog {
 }
 
 /// The files of a prefix, by pid.
-fn files(prefix: &Path) -> Vec<(i32, PathBuf)> {
+pub(in crate::read) fn files(prefix: &Path) -> Vec<(i32, PathBuf)> {
     let directory = match prefix.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
