@@ -330,3 +330,33 @@ fn what_is_no_record_is_refused_in_a_sentence() {
     refused(&["--format", "json", "-ff", "-o", "/tmp/x", "--", "true"]);
     assert!(refused(&["--format", "jsno", "--", "true"]).contains("json"));
 }
+
+#[test]
+fn what_is_told_at_once_is_told_of_a_recording_too() {
+    let bugs = [
+        ("echild_spin_blocking", "echild-spin"),
+        ("stopped_child_hang", "stopped-child-hang"),
+        ("pipe_full_deadlock", "pipe-full-deadlock"),
+        ("zombie_leak", "zombie-leak"),
+    ];
+    for (fixture, rule) in bugs {
+        let directory = TempDir::new().unwrap();
+        let path = |name| directory.path().join(name).display().to_string();
+        let (record, trace) = (path("record"), path("trace"));
+        let flags = ["--threshold", "live=0.5", "-o", &trace, "--record", &record];
+        let live = run(&mut traced_fixture(&flags, fixture)).stderr;
+        let flags = [
+            "--threshold",
+            "live=0.5",
+            "-o",
+            &path("again"),
+            "--read",
+            &record,
+        ];
+        let again = run(wait4_strace().args(flags)).stderr;
+        let at_once = format!("wait4-strace: {}[{rule}]: ", "warning");
+        let told = live.contains(&at_once) || live.contains(&at_once.replace("warning", "error"));
+        assert!(told, "{fixture}: {live}");
+        assert_eq!(again, live, "{fixture}");
+    }
+}

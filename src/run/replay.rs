@@ -38,11 +38,11 @@ pub(super) fn read(config: &Config, path: &Path) -> Exit {
     let broken = loop {
         let read = record.read(&mut events);
         last.note(&events);
+        session.exclude(record.out_of_reach());
         match &mut inquest {
             Some(inquest) => inquest.take(&mut events, record.knows_zombies(), &mut session),
             None => session.take(&mut events),
         }
-        session.warn();
         // What the record has no answer to is not asked again.
         session.questions(last.at);
         match read {
@@ -57,7 +57,6 @@ pub(super) fn read(config: &Config, path: &Path) -> Exit {
     if session.judging().is_some() {
         session.take(&mut vec![last.over()]);
     }
-    session.exclude(&record.out_of_reach());
     for clause in record.lacks() {
         session.miss(&clause);
     }

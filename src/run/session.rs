@@ -105,6 +105,7 @@ impl Session {
             if let (EventKind::Over, Some(verdicts)) = (&event.kind, &mut self.verdicts) {
                 verdicts.close();
             }
+            self.warn();
             then(event, &self.ledger);
         }
     }
@@ -122,8 +123,9 @@ impl Session {
         })
     }
 
-    /// Tell what cannot wait for the report.
-    pub(super) fn warn(&mut self) {
+    /// Tell what cannot wait for the report: behind the event that shows it, so
+    /// that a recording tells the same.
+    fn warn(&mut self) {
         let warnings = self.judging().map(Verdicts::warnings);
         for warning in warnings.unwrap_or_default() {
             self.message(&warning);
@@ -140,8 +142,8 @@ impl Session {
         self.judging().is_some_and(|judge| judge.wants_quiet())
     }
 
-    /// These rules cannot judge, and what they found is not told.
-    pub(super) fn exclude(&mut self, rules: &[RuleId]) {
+    /// These rules cannot judge, as far as is known now.
+    pub(super) fn exclude(&mut self, rules: Vec<RuleId>) {
         if let Some(verdicts) = &mut self.verdicts {
             verdicts.exclude(rules);
         }
