@@ -297,6 +297,17 @@ fn a_broken_line_is_named_and_what_came_before_it_is_kept() {
 }
 
 #[test]
+fn two_traces_in_a_file_are_not_taken_for_one() {
+    let recorded = Recorded::fixture(&[], "wait4_exit_codes");
+    let lines = recorded.text("lines");
+    recorded.rewrite(&lines.repeat(2));
+    let outcome = recorded.read(&["-o", "/dev/null"]);
+    assert_eq!(outcome.status, 125);
+    let place = format!("line {}: another trace", lines.lines().count() + 1);
+    assert!(outcome.stderr.contains(&place), "{}", outcome.stderr);
+}
+
+#[test]
 fn a_recording_that_was_cut_off_is_read_as_far_as_it_goes() {
     let recorded = Recorded::fixture(&[], "wait4_exit_codes");
     let lines = recorded.text("lines");

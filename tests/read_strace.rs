@@ -112,10 +112,24 @@ fn lines_of_others_are_passed_over_and_what_is_no_log_is_refused() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("log");
     let log = fs::read_to_string(kept("stolen-6.1-stderr.log")).unwrap();
-    let mixed = log.replace('\n', "\nhello from the program\n= 3 )(\n\n");
-    fs::write(&path, mixed).unwrap();
+    let mixed_up = |log: &str| log.replace('\n', "\nhello from the program\n= 3 )(\n\n");
+    fs::write(&path, mixed_up(&log)).unwrap();
     let (_, report) = read_again(path.to_str().unwrap());
     assert_eq!(heads(&report), ["error[stolen-child]"], "{report}");
+    assert!(report.contains("lines are not strace's"), "{report}");
+    for silent in ["--report=none", "--strace", "-q"] {
+        let flags = [silent, "-o", "/dev/null", "--read", path.to_str().unwrap()];
+        let told = run(wait4_strace().args(flags)).stderr;
+        let times = told.matches("lines are not strace's").count();
+        assert_eq!(times, 1, "{silent}: {told}");
+    }
+    let log = fs::read_to_string(kept("split/untimed.18469")).unwrap();
+    fs::write(directory.path().join("p.12"), &log).unwrap();
+    let prefix = directory.path().join("p");
+    let (_, report) = read_again(prefix.to_str().unwrap());
+    assert!(!report.contains("not strace's"), "{report}");
+    fs::write(directory.path().join("p.12"), mixed_up(&log)).unwrap();
+    let (_, report) = read_again(prefix.to_str().unwrap());
     assert!(report.contains("lines are not strace's"), "{report}");
     fs::write(&path, "one\ntwo\n").unwrap();
     let flags = ["--read", path.to_str().unwrap()];

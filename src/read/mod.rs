@@ -28,6 +28,11 @@ pub trait Source {
     /// What the record lacks, a clause each; known when it is over.
     fn lacks(&self) -> Vec<String>;
 
+    /// Lines that were not understood, a clause a kind; known when it is over.
+    fn passed_over(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The rules that cannot judge by this record; known when it is over.
     fn out_of_reach(&self) -> Vec<RuleId> {
         Vec::new()

@@ -60,6 +60,13 @@ pub(super) fn read(config: &Config, path: &Path) -> Exit {
     for clause in record.lacks() {
         session.miss(&clause);
     }
+    for clause in record.passed_over() {
+        if session.reports() {
+            session.miss(&clause);
+        } else {
+            session.message(&format!("{name}: {clause}"));
+        }
+    }
     let fails = session.finish(true);
     if let Some(broken) = broken {
         return fail(format!("{name}, {broken}; what came before it was read"));

@@ -156,6 +156,11 @@ impl Session {
         }
     }
 
+    /// Whether a report will tell what was out of sight.
+    pub(super) fn reports(&self) -> bool {
+        self.verdicts.as_ref().is_some_and(Verdicts::reports)
+    }
+
     /// The report as it would be if the trace were over now, to standard
     /// error.
     pub(super) fn report_so_far(&mut self, now: Moment) {

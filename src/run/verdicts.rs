@@ -74,6 +74,11 @@ impl Verdicts {
         self.unseen.push(clause.to_owned());
     }
 
+    /// Whether what was out of sight will be told.
+    pub(super) fn reports(&self) -> bool {
+        !self.config.silent && !self.config.quiet
+    }
+
     /// Take an event in, after the ledger has.
     pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
         match &event.kind {

@@ -210,6 +210,14 @@ pub(super) fn many(count: u64, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
 }
 
+/// Lines that were not understood.
+pub(super) fn passed_over(foreign: u64, overlong: u64) -> Vec<String> {
+    let count = |count, one, more| (count > 0).then(|| many(count, one, more));
+    let foreign = count(foreign, "line is not strace's", "lines are not strace's");
+    let overlong = count(overlong, "line is too long", "lines are too long");
+    foreign.into_iter().chain(overlong).collect()
+}
+
 /// All gaps in one clause, with the rules that they put out of reach.
 pub(super) fn clause(gaps: &[(String, Vec<RuleId>)]) -> String {
     let what: Vec<&str> = gaps.iter().map(|(what, _)| what.as_str()).collect();

@@ -128,19 +128,11 @@ impl<R: Read> Source for StraceLog<R> {
     }
 
     fn lacks(&self) -> Vec<String> {
-        let gaps = gaps::clause(&self.story.seen.gaps());
-        let count = |count, one, more| (count > 0).then(|| gaps::many(count, one, more));
-        let foreign = count(
-            self.foreign,
-            "line is not strace's",
-            "lines are not strace's",
-        );
-        let overlong = count(
-            self.lines.overlong,
-            "line is too long",
-            "lines are too long",
-        );
-        [gaps].into_iter().chain(foreign).chain(overlong).collect()
+        vec![gaps::clause(&self.story.seen.gaps())]
+    }
+
+    fn passed_over(&self) -> Vec<String> {
+        gaps::passed_over(self.foreign, self.lines.overlong)
     }
 
     fn out_of_reach(&self) -> Vec<RuleId> {

@@ -21,6 +21,8 @@ pub struct SplitLog {
     order: Order,
     /// The times are those of a day.
     of_day: bool,
+    /// Lines that are not strace's.
+    foreign: u64,
     story: Story,
     origin: Origin,
 }
@@ -63,6 +65,7 @@ impl SplitLog {
             parts,
             order,
             of_day: matches!(begin, Some(Time::OfDay(_))),
+            foreign: 0,
             story: Story::split(first),
             origin,
         }))
@@ -88,7 +91,7 @@ impl SplitLog {
         line.tid = Some(turn.pid);
         // Those since the line before are of lines in other files.
         line.time = line.time.filter(|time| nanos(*time).is_some());
-        self.story.line(line);
+        self.foreign += u64::from(!self.story.line(line));
         let exit = self.story.awaited(turn.pid);
         let wait = exit.map(|exit| {
             let has_file = |pid| self.parts.contains_key(&pid);
@@ -122,6 +125,10 @@ impl Source for SplitLog {
 
     fn lacks(&self) -> Vec<String> {
         vec![gaps::clause(&self.story.seen.gaps())]
+    }
+
+    fn passed_over(&self) -> Vec<String> {
+        gaps::passed_over(self.foreign, 0)
     }
 
     fn out_of_reach(&self) -> Vec<RuleId> {

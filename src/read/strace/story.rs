@@ -129,7 +129,10 @@ impl Story {
             {
                 self.seen.note_other(name);
             }
-            return line.tid.is_some() || line.time.is_some() || name(line.rest).is_some();
+            let names_task = line.tid.is_some() && !self.is_split;
+            // `-k` shows who called, a frame a line.
+            let is_strace_s = name(line.rest).is_some() || line.rest.starts_with(b" > ");
+            return names_task || line.time.is_some() || is_strace_s;
         }
         let tid = line.tid.or_else(|| self.whose()).unwrap_or(0);
         if !self.tasks.contains_key(&tid) && !self.meet(tid, comm, line.rest) {
