@@ -62,3 +62,20 @@ fn one_file_for_two_flags_is_refused_before_it_is_touched() {
         assert_eq!(outcome.status, 0, "{flags:?}: {outcome:?}");
     }
 }
+
+#[test]
+fn a_recording_is_a_file_and_its_errors_name_it() {
+    let directory = TempDir::new().unwrap();
+    for (name, instead) in [("|cat", "-o '|command'"), ("-", "/dev/stdout")] {
+        let mut command = traced(&["-o", "/dev/null", "--record", name], ["true"]);
+        let outcome = run(command.current_dir(&directory));
+        assert_eq!(outcome.status, 125, "{outcome:?}");
+        assert!(outcome.stderr.contains(instead), "{outcome:?}");
+    }
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
+    let full = ["-o", "/dev/null", "--record", "/dev/full"];
+    let outcome = run(&mut traced(&full, ["true"]));
+    assert_eq!(outcome.status, 125, "{outcome:?}");
+    let sentence = "cannot write to /dev/full (--record): No space left";
+    assert!(outcome.stderr.contains(sentence), "{outcome:?}");
+}

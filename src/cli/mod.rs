@@ -348,6 +348,22 @@ impl Flags {
         Ok(())
     }
 
+    /// A recording is a file.
+    fn check_record(&self) -> Result<(), String> {
+        let instead = match self
+            .record
+            .as_deref()
+            .map(|path| path.as_os_str().as_bytes())
+        {
+            Some([b'|' | b'!', ..]) => "a command gets the lines by --format json -o '|command'",
+            Some(b"-") => {
+                "standard output gets the lines by --format json -o -, or is named /dev/stdout"
+            }
+            _ => return Ok(()),
+        };
+        Err(format!("--record writes a file: {instead}"))
+    }
+
     /// What goes with a snapshot, and what does not.
     fn check_snapshot(&self) -> Result<(), String> {
         let (flag, why) = match self.snapshot {
@@ -399,6 +415,7 @@ impl Flags {
         let duration = duration.map_err(|why| format!("--duration: {why}"))?;
         let output = self.output_to()?;
         self.check_json(&output)?;
+        self.check_record()?;
         self.check_snapshot()?;
         if output != OutputTo::Stderr && attach.is_empty() {
             // As strace does: with the lines in a file, standard error is the
