@@ -102,7 +102,8 @@ struct Flags {
 
     /// Read a record: JSON lines, or a log of strace's
     #[arg(long, value_name = "FILE", help_heading = "What to trace",
-          conflicts_with_all = ["command", "attach"])]
+          conflicts_with_all = ["command", "attach", "env", "user", "kill_on_exit", "seccomp",
+                                "duration"])]
     read: Option<PathBuf>,
 
     /// Choose what is shown: trace=…, signal=…, status=…
@@ -600,6 +601,26 @@ mod tests {
                 .contains("strace traces others")
         );
         assert!(!parse_statuses("!failed").unwrap().failed);
+    }
+
+    #[test]
+    fn what_is_for_processes_means_nothing_for_a_record() {
+        let flags: [&[&str]; 7] = [
+            &["--env", "A=b"],
+            &["--user", "root"],
+            &["--attach", "1"],
+            &["--duration", "1"],
+            &["--kill-on-exit"],
+            &["--seccomp-bpf"],
+            &["--seccomp-bpf=never"],
+        ];
+        for flags in flags {
+            let refusal = refusal(&[&["--read", "f"], flags].concat());
+            let flag = flags[0].split('=').next().unwrap();
+            let sentence = format!("'--read <FILE>' cannot be used with '{flag}");
+            assert!(refusal.contains(&sentence), "{refusal}");
+        }
+        assert!(config(&["--read", "f", "-f", "-T"]).is_ok());
     }
 
     #[test]
