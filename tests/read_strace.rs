@@ -12,7 +12,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use support::{bugs, fixture_path, have, heads, named_after, read_again, run, wait4_strace};
+use support::{
+    bugs, fixture_path, have, heads, named_after, read_again, run, traced, wait4_strace,
+};
 use tempfile::TempDir;
 use wait4_strace::rules::RuleId;
 
@@ -140,6 +142,40 @@ fn lines_of_others_are_passed_over_and_what_is_no_log_is_refused() {
         "{}",
         refused.stderr
     );
+}
+
+#[test]
+fn one_file_of_many_is_of_the_task_that_it_is_named_after() {
+    let (trace, _) = read("split/timed.18464");
+    assert!(trace.starts_with("18464 "), "{trace}");
+}
+
+#[test]
+fn a_directory_is_refused_with_the_way_to_the_files_in_it() {
+    let flags = ["--read", &kept("split").display().to_string()];
+    let refused = run(wait4_strace().args(flags));
+    assert_eq!(refused.status, 125);
+    let way = format!("--read {}", kept("split/PREFIX").display());
+    assert!(refused.stderr.contains(&way), "{}", refused.stderr);
+}
+
+#[test]
+fn a_byte_order_mark_before_a_record_is_passed_over() {
+    let directory = TempDir::new().unwrap();
+    let marked = directory.path().join("log");
+    for record in ["stops-6.1-o.log", "stolen-6.1-waits-only.log"] {
+        let log = fs::read(kept(record)).unwrap();
+        fs::write(&marked, [b"\xef\xbb\xbf", &log[..]].concat()).unwrap();
+        assert_eq!(read_again(marked.to_str().unwrap()), read(record));
+    }
+    let lines = directory.path().join("lines").display().to_string();
+    run(&mut traced(
+        &["-o", "/dev/null", "--record", &lines],
+        ["true"],
+    ));
+    let json = fs::read(&lines).unwrap();
+    fs::write(&marked, [b"\xef\xbb\xbf", &json[..]].concat()).unwrap();
+    assert_eq!(read_again(marked.to_str().unwrap()), read_again(&lines));
 }
 
 #[test]

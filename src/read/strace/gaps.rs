@@ -129,7 +129,7 @@ impl Seen {
         let strangers = self.strangers > 0;
         gap(
             strangers && !self.has(self.forks),
-            "no clone and fork calls".to_owned(),
+            "no clone and fork calls (threads count as processes)".to_owned(),
             &[LEAKS, LOSSES],
         );
         gap(

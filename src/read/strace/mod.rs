@@ -53,11 +53,12 @@ pub struct StraceLog<R> {
 
 impl<R: Read> StraceLog<R> {
     /// Looks ahead for what the first lines leave out: the pid of the first
-    /// task, which strace names only while there are others.
+    /// task, which strace names only while there are others. If no line has
+    /// it, it is `pid`.
     ///
     /// # Errors
     /// Why it cannot be read, as a clause: it is no log of strace's, say.
-    pub fn open(input: R) -> Result<StraceLog<R>, String> {
+    pub fn open(input: R, pid: Option<i32>) -> Result<StraceLog<R>, String> {
         let mut lines = Lines::new(input);
         let text = lines.ahead().map_err(|error| error.to_string())?;
         if !text.split(|byte| *byte == b'\n').any(is_strace_s) {
@@ -68,7 +69,7 @@ impl<R: Read> StraceLog<R> {
             origin.began += Duration::from_nanos(nanos);
         }
         let mut story = Story::default();
-        story.first = first_pid(text);
+        story.first = first_pid(text).or(pid);
         Ok(StraceLog {
             lines,
             story,

@@ -85,8 +85,8 @@ impl Part {
             self.input = Some(BufReader::new(file));
         }
         let mut line = Vec::new();
-        let limited = self.input.as_mut()?.take(LONGEST_LINE);
-        let read = { limited }.read_until(b'\n', &mut line).unwrap_or(0);
+        let mut limited = self.input.as_mut()?.take(LONGEST_LINE);
+        let read = limited.read_until(b'\n', &mut line).unwrap_or(0);
         if read == 0 {
             self.input = None;
             return None;
