@@ -103,7 +103,7 @@ struct Flags {
     /// Read a record: JSON lines, or a log of strace's
     #[arg(long, value_name = "FILE", help_heading = "What to trace",
           conflicts_with_all = ["command", "attach", "env", "user", "kill_on_exit", "seccomp",
-                                "duration"])]
+                                "duration", "decode_fds"])]
     read: Option<PathBuf>,
 
     /// Choose what is shown: trace=…, signal=…, status=…
@@ -605,7 +605,8 @@ mod tests {
 
     #[test]
     fn what_is_for_processes_means_nothing_for_a_record() {
-        let flags: [&[&str]; 7] = [
+        let flags: [&[&str]; 8] = [
+            &["--decode-fds"],
             &["--env", "A=b"],
             &["--user", "root"],
             &["--attach", "1"],
