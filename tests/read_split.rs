@@ -81,10 +81,7 @@ fn the_time_that_a_wait_took_is_counted_once() {
 #[test]
 fn a_parent_that_was_in_a_wait_all_the_time_is_not_late() {
     let (trace, report) = joined(false);
-    assert!(
-        trace.contains("reaped 101 x 0 µs after it exited"),
-        "{trace}"
-    );
+    assert!(trace.contains("# reaped 101 x\n"), "{trace}");
     assert!(heads(&report).is_empty(), "{report}");
 }
 

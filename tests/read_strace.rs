@@ -88,6 +88,14 @@ fn a_log_is_told_in_strace_s_own_lines_again() {
 }
 
 #[test]
+fn without_times_nobody_is_said_to_be_reaped_at_once() {
+    let untimed = plain("stolen-6.1-o.log");
+    let timed = plain("stolen-6.1-ttt-T.log");
+    assert!(timed.contains("µs after it exited"), "{timed}");
+    assert!(untimed.contains("# reaped 18386 fixture\n"), "{untimed}");
+}
+
+#[test]
 fn what_a_log_lacks_is_said_with_the_rules_that_need_it() {
     let (_, report) = read("stolen-6.1-waits-only.log");
     let view = report.lines().find(|line| line.contains("partial view"));
