@@ -168,3 +168,34 @@ fn times_in_seconds_put_nobody_before_his_creation() {
     );
     assert!(!report.contains("without a creator"), "{report}\n{trace}");
 }
+
+#[test]
+fn a_pid_that_was_given_again_holds_nobody() {
+    // The first 101 has no file any more: that of the second took its name.
+    let parent = format!(
+        "@0.000000 execve(\"./x\", [\"./x\"], 0x7ffd /* 20 vars */) = 0
+@0.100000 {NO_HANDLER}
+@0.200000 clone(child_stack=NULL, flags=SIGCHLD) = 101
+@0.300000 wait4(101, [{{WIFEXITED(s) && WEXITSTATUS(s) == 3}}], 0, NULL) = 101
+@0.400000 clone(child_stack=NULL, flags=SIGCHLD) = 102
+@0.500000 clone(child_stack=NULL, flags=SIGCHLD) = 101
+@0.600000 wait4(102, [{{WIFEXITED(s) && WEXITSTATUS(s) == 0}}], 0, NULL) = 102
+@0.700000 wait4(101, [{{WIFEXITED(s) && WEXITSTATUS(s) == 0}}], 0, NULL) = 101
+@0.900000 exit_group(0) = ?
+@0.900100 +++ exited with 0 +++"
+    );
+    let child = |begin: &str, end: &str| {
+        format!("@{begin} getpid() = 1\n@{end} exit_group(0) = ?\n@{end} +++ exited with 0 +++")
+    };
+    let (trace, report) = read(&[
+        (100, &parent),
+        (101, &child("0.500100", "0.800000")),
+        (102, &child("0.400100", "0.650000")),
+    ]);
+    assert!(
+        report.contains("4 processes, 3 reaped"),
+        "{report}\n{trace}"
+    );
+    assert!(!report.contains("without a creator"), "{report}");
+    assert!(heads(&report).is_empty(), "{report}");
+}

@@ -40,21 +40,36 @@ impl Order {
     }
 }
 
-/// By the times of the lines. At the same time, those come last who were not
-/// created yet: times may be in seconds.
+/// By the times of the lines.
 #[derive(Default)]
 pub(super) struct ByTime {
-    ready: BTreeSet<(u64, bool, i32)>,
+    ready: BTreeSet<(u64, Rank, i32)>,
     /// Tasks whose waits wait for the last line of this one.
     held: BTreeMap<i32, Vec<i32>>,
     now: u64,
+}
+
+/// Who comes first at the same time, which may be in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Usual,
+    /// It was not created yet.
+    Unborn,
+    /// Its next line comes now, though the child that it waits for goes on:
+    /// it is another of the same pid.
+    Overdue,
 }
 
 impl ByTime {
     pub(super) fn new(parts: &Parts, first: i32) -> ByTime {
         let mut order = ByTime::default();
         for (pid, part) in parts.iter().filter(|(_, part)| !part.is_over()) {
-            order.ready.insert((part.due(), *pid != first, *pid));
+            let rank = if *pid == first {
+                Rank::Usual
+            } else {
+                Rank::Unborn
+            };
+            order.ready.insert((part.due(), rank, *pid));
         }
         order
     }
@@ -66,25 +81,31 @@ impl ByTime {
                 self.add(pid, parts, story);
             }
         }
-        let (time, _, pid) = self.ready.pop_first()?;
-        self.now = time;
+        let (time, rank, pid) = self.ready.pop_first()?;
+        if rank == Rank::Overdue {
+            for waiters in self.held.values_mut() {
+                waiters.retain(|waiter| *waiter != pid);
+            }
+        }
+        self.now = self.now.max(time);
         Some(Turn {
             pid,
-            time: Some(time),
+            time: Some(self.now),
         })
     }
 
     fn add(&mut self, pid: i32, parts: &Parts, story: &Story) {
         if let Some(part) = parts.get(&pid) {
             let is_born = part.has_begun || story.tasks.contains_key(&pid);
-            self.ready.insert((part.due().max(self.now), !is_born, pid));
+            let rank = if is_born { Rank::Usual } else { Rank::Unborn };
+            self.ready.insert((part.due().max(self.now), rank, pid));
         }
     }
 
     fn told(&mut self, pid: i32, parts: &Parts, story: &Story) {
         if let Some((child, part)) = story.newest.and_then(|child| parts.get_key_value(&child))
             && !part.has_begun
-            && self.ready.remove(&(part.due(), true, *child))
+            && self.ready.remove(&(part.due(), Rank::Unborn, *child))
         {
             self.add(*child, parts, story);
         }
@@ -92,15 +113,29 @@ impl ByTime {
             return;
         };
         if part.is_over() {
-            for waiter in self.held.remove(&pid).unwrap_or_default() {
-                self.add(waiter, parts, story);
-            }
+            self.release(pid, parts, story);
         } else if let Some(child) = awaited(pid, part, parts) {
             self.held.entry(child).or_default().push(pid);
+            self.ready.extend(overdue(pid, part));
         } else {
             self.add(pid, parts, story);
         }
     }
+
+    /// The last line of a task was told.
+    fn release(&mut self, child: i32, parts: &Parts, story: &Story) {
+        for waiter in self.held.remove(&child).unwrap_or_default() {
+            if let Some(key) = parts.get(&waiter).and_then(|part| overdue(waiter, part)) {
+                self.ready.remove(&key);
+            }
+            self.add(waiter, parts, story);
+        }
+    }
+}
+
+/// When a task's wait is over at the latest: by its next line.
+fn overdue(pid: i32, part: &Part) -> Option<(u64, Rank, i32)> {
+    Some((part.time()?, Rank::Overdue, pid))
 }
 
 /// Without times: a task's lines one after the other, until one needs those of

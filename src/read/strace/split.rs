@@ -76,7 +76,7 @@ impl SplitLog {
         let Some(part) = self.parts.get_mut(&turn.pid) else {
             return;
         };
-        if part.wait.take().is_some() {
+        if let Some(wait) = part.wait.take() {
             part.last = turn.time.unwrap_or(part.last).max(part.last);
             let time = if self.of_day {
                 Time::OfDay
@@ -84,6 +84,9 @@ impl SplitLog {
                 Time::Epoch
             };
             self.story.wait_is_over(turn.pid, turn.time.map(time));
+            if let Some(child) = wait.child {
+                self.story.forget(child);
+            }
             return;
         }
         let text = part.take();

@@ -410,9 +410,14 @@ impl Story {
         self.seen.ends = true;
         let status = WaitStatus::from_raw(word);
         self.push(tid, EventKind::Ended { status });
+        self.forget(tid);
+        self.creating.retain(|creator| *creator != tid);
+    }
+
+    /// A task has ended, and its pid may be another's.
+    pub(super) fn forget(&mut self, tid: i32) {
         self.tasks.remove(&tid);
         self.parents.remove(&tid);
-        self.creating.retain(|creator| *creator != tid);
     }
 
     /// The leader is gone; the thread that called exec goes on in its place.
