@@ -297,6 +297,17 @@ fn a_broken_line_is_named_and_what_came_before_it_is_kept() {
 }
 
 #[test]
+fn two_traces_in_a_file_are_not_taken_for_one() {
+    let recorded = Recorded::fixture(&[], "wait4_exit_codes");
+    let lines = recorded.text("lines");
+    recorded.rewrite(&lines.repeat(2));
+    let outcome = recorded.read(&["-o", "/dev/null"]);
+    assert_eq!(outcome.status, 125);
+    let place = format!("line {}: another trace", lines.lines().count() + 1);
+    assert!(outcome.stderr.contains(&place), "{}", outcome.stderr);
+}
+
+#[test]
 fn a_recording_that_was_cut_off_is_read_as_far_as_it_goes() {
     let recorded = Recorded::fixture(&[], "wait4_exit_codes");
     let lines = recorded.text("lines");
@@ -329,4 +340,34 @@ fn what_is_no_record_is_refused_in_a_sentence() {
     refused(&["--format", "json", "--strace", "--", "true"]);
     refused(&["--format", "json", "-ff", "-o", "/tmp/x", "--", "true"]);
     assert!(refused(&["--format", "jsno", "--", "true"]).contains("json"));
+}
+
+#[test]
+fn what_is_told_at_once_is_told_of_a_recording_too() {
+    let bugs = [
+        ("echild_spin_blocking", "echild-spin"),
+        ("stopped_child_hang", "stopped-child-hang"),
+        ("pipe_full_deadlock", "pipe-full-deadlock"),
+        ("zombie_leak", "zombie-leak"),
+    ];
+    for (fixture, rule) in bugs {
+        let directory = TempDir::new().unwrap();
+        let path = |name| directory.path().join(name).display().to_string();
+        let (record, trace) = (path("record"), path("trace"));
+        let flags = ["--threshold", "live=0.5", "-o", &trace, "--record", &record];
+        let live = run(&mut traced_fixture(&flags, fixture)).stderr;
+        let flags = [
+            "--threshold",
+            "live=0.5",
+            "-o",
+            &path("again"),
+            "--read",
+            &record,
+        ];
+        let again = run(wait4_strace().args(flags)).stderr;
+        let at_once = format!("wait4-strace: {}[{rule}]: ", "warning");
+        let told = live.contains(&at_once) || live.contains(&at_once.replace("warning", "error"));
+        assert!(told, "{fixture}: {live}");
+        assert_eq!(again, live, "{fixture}");
+    }
 }

@@ -12,7 +12,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use support::{bugs, fixture_path, have, heads, named_after, read_again, run, wait4_strace};
+use support::{
+    bugs, fixture_path, have, heads, named_after, read_again, run, traced, wait4_strace,
+};
 use tempfile::TempDir;
 use wait4_strace::rules::RuleId;
 
@@ -86,6 +88,14 @@ fn a_log_is_told_in_strace_s_own_lines_again() {
 }
 
 #[test]
+fn without_times_nobody_is_said_to_be_reaped_at_once() {
+    let untimed = plain("stolen-6.1-o.log");
+    let timed = plain("stolen-6.1-ttt-T.log");
+    assert!(timed.contains("µs after it exited"), "{timed}");
+    assert!(untimed.contains("# reaped 18386 fixture\n"), "{untimed}");
+}
+
+#[test]
 fn what_a_log_lacks_is_said_with_the_rules_that_need_it() {
     let (_, report) = read("stolen-6.1-waits-only.log");
     let view = report.lines().find(|line| line.contains("partial view"));
@@ -112,10 +122,24 @@ fn lines_of_others_are_passed_over_and_what_is_no_log_is_refused() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("log");
     let log = fs::read_to_string(kept("stolen-6.1-stderr.log")).unwrap();
-    let mixed = log.replace('\n', "\nhello from the program\n= 3 )(\n\n");
-    fs::write(&path, mixed).unwrap();
+    let mixed_up = |log: &str| log.replace('\n', "\nhello from the program\n= 3 )(\n\n");
+    fs::write(&path, mixed_up(&log)).unwrap();
     let (_, report) = read_again(path.to_str().unwrap());
     assert_eq!(heads(&report), ["error[stolen-child]"], "{report}");
+    assert!(report.contains("lines are not strace's"), "{report}");
+    for silent in ["--report=none", "--strace", "-q"] {
+        let flags = [silent, "-o", "/dev/null", "--read", path.to_str().unwrap()];
+        let told = run(wait4_strace().args(flags)).stderr;
+        let times = told.matches("lines are not strace's").count();
+        assert_eq!(times, 1, "{silent}: {told}");
+    }
+    let log = fs::read_to_string(kept("split/untimed.18469")).unwrap();
+    fs::write(directory.path().join("p.12"), &log).unwrap();
+    let prefix = directory.path().join("p");
+    let (_, report) = read_again(prefix.to_str().unwrap());
+    assert!(!report.contains("not strace's"), "{report}");
+    fs::write(directory.path().join("p.12"), mixed_up(&log)).unwrap();
+    let (_, report) = read_again(prefix.to_str().unwrap());
     assert!(report.contains("lines are not strace's"), "{report}");
     fs::write(&path, "one\ntwo\n").unwrap();
     let flags = ["--read", path.to_str().unwrap()];
@@ -126,6 +150,40 @@ fn lines_of_others_are_passed_over_and_what_is_no_log_is_refused() {
         "{}",
         refused.stderr
     );
+}
+
+#[test]
+fn one_file_of_many_is_of_the_task_that_it_is_named_after() {
+    let (trace, _) = read("split/timed.18464");
+    assert!(trace.starts_with("18464 "), "{trace}");
+}
+
+#[test]
+fn a_directory_is_refused_with_the_way_to_the_files_in_it() {
+    let flags = ["--read", &kept("split").display().to_string()];
+    let refused = run(wait4_strace().args(flags));
+    assert_eq!(refused.status, 125);
+    let way = format!("--read {}", kept("split/PREFIX").display());
+    assert!(refused.stderr.contains(&way), "{}", refused.stderr);
+}
+
+#[test]
+fn a_byte_order_mark_before_a_record_is_passed_over() {
+    let directory = TempDir::new().unwrap();
+    let marked = directory.path().join("log");
+    for record in ["stops-6.1-o.log", "stolen-6.1-waits-only.log"] {
+        let log = fs::read(kept(record)).unwrap();
+        fs::write(&marked, [b"\xef\xbb\xbf", &log[..]].concat()).unwrap();
+        assert_eq!(read_again(marked.to_str().unwrap()), read(record));
+    }
+    let lines = directory.path().join("lines").display().to_string();
+    run(&mut traced(
+        &["-o", "/dev/null", "--record", &lines],
+        ["true"],
+    ));
+    let json = fs::read(&lines).unwrap();
+    fs::write(&marked, [b"\xef\xbb\xbf", &json[..]].concat()).unwrap();
+    assert_eq!(read_again(marked.to_str().unwrap()), read_again(&lines));
 }
 
 #[test]
@@ -166,11 +224,11 @@ const PARTLY: [&str; 4] = [
 
 /// Trace a fixture by strace; complain unless its log gives the findings that
 /// it can give.
-fn judge(name: &str) -> Result<(), String> {
+fn judge(name: &str, follow: &str) -> Result<(), String> {
     let directory = TempDir::new().unwrap();
     let log = directory.path().join("log");
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-ttt", "-o"]).arg(&log);
+    strace.args([follow, "-ttt", "-o"]).arg(&log);
     strace.arg(fixture_path()).arg(name);
     strace.stdin(Stdio::null()).stdout(Stdio::null());
     strace.stderr(Stdio::null()).status().unwrap();
@@ -190,24 +248,37 @@ fn judge(name: &str) -> Result<(), String> {
         .is_some_and(|(_, rules)| rules.split([',', ' ', ';']).any(|word| word == rule.name()));
     let must_be_found = must && in_reach && !PARTLY.contains(&name);
     if strangers.count() > 0 || found && !must || must_be_found && !found {
-        return Err(format!("{name}: {told:?}\n{report}\n{trace}"));
+        return Err(format!("{name} {follow}: {told:?}\n{report}\n{trace}"));
     }
     Ok(())
 }
 
-#[test]
-fn the_log_of_each_bug_gives_the_findings_that_it_can() {
-    if !have("strace") {
-        return;
-    }
+/// What is wrong with the findings of all fixtures' logs.
+fn wrong(follow: &str) -> String {
     let names = bugs();
     let turns = (0..8).map(|turn| names.iter().skip(turn).step_by(8));
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = turns
-            .map(|names| scope.spawn(|| names.filter_map(|name| judge(name).err()).collect()))
+            .map(|names| {
+                scope.spawn(|| names.filter_map(|name| judge(name, follow).err()).collect())
+            })
             .collect();
         let wrong = threads.into_iter().map(|thread| thread.join().unwrap());
         wrong.flat_map(|wrong: Vec<String>| wrong).collect()
     });
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    wrong.join("\n\n")
+}
+
+#[test]
+fn the_log_of_each_bug_gives_the_findings_that_it_can() {
+    if have("strace") {
+        assert_eq!(wrong("-f"), "");
+    }
+}
+
+#[test]
+fn a_file_for_each_task_gives_the_same_findings_of_each_bug() {
+    if have("strace") {
+        assert_eq!(wrong("-ff"), "");
+    }
 }

@@ -5,6 +5,7 @@
 mod support;
 
 use std::fs;
+use std::process::Stdio;
 
 use support::{Outcome, run, traced, wait4_strace};
 use tempfile::TempDir;
@@ -128,8 +129,72 @@ fn a_recording_is_compared_as_the_run_would_be() {
     let snap = place.path("snap");
     let flags = ["--read", &record, "-o", "/dev/null", "--snapshot", &snap];
     assert_eq!(run(wait4_strace().args(flags)).status, 0);
-    fs::write(&snap, "other\n").unwrap();
+    fs::write(&snap, "wait4-strace snapshot v1\nother\n").unwrap();
     assert_eq!(run(wait4_strace().args(flags)).status, 121);
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_and_never_waited_for() {
+    let place = Place::new();
+    let snap = place.path("snap");
+    nix::unistd::mkfifo(snap.as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for name in [&snap, "/dev/zero", "/dev/null", "/dev/stdin", "/"] {
+        for flags in [&["--snapshot", name][..], &["--update", "--snapshot", name]] {
+            let mut command = traced(flags, ["true"]);
+            let outcome = run(command.env("CI", "").stdin(Stdio::piped()));
+            assert_eq!(outcome.status, 125, "{flags:?}");
+            let why = &outcome.stderr;
+            assert!(why.contains(name) && why.contains("regular"), "{why}");
+        }
+    }
+    assert!(!fs::metadata("/dev/null").unwrap().is_file());
+}
+
+#[test]
+fn a_file_that_is_no_snapshot_is_neither_compared_nor_written_over() {
+    let place = Place::new();
+    let others: [&[u8]; 3] = [
+        b"#!/bin/sh\n",
+        b"wait4-strace snapshot v1 \xff\n",
+        b"<<<<<<< HEAD\nwait4-strace snapshot v1\n",
+    ];
+    for other in others {
+        for flags in [&[][..], &["--update"]] {
+            fs::write(place.path("snap"), other).unwrap();
+            let outcome = place.run(flags, "true");
+            assert_eq!(outcome.status, 125, "{outcome:?}");
+            assert!(outcome.stderr.contains("no snapshot"), "{outcome:?}");
+            assert_eq!(fs::read(place.path("snap")).unwrap(), other);
+        }
+    }
+}
+
+#[test]
+fn an_update_fills_an_empty_file_and_replaces_another_version_s() {
+    for old in ["", "\n", "wait4-strace snapshot v0\nold\n"] {
+        let place = Place::new();
+        fs::write(place.path("snap"), old).unwrap();
+        let compared = place.run(&[], "true");
+        assert_eq!(compared.status, 125, "{compared:?}");
+        assert!(compared.stderr.contains("--update"), "{compared:?}");
+        assert_eq!(place.run(&["--update"], "true").status, 0);
+        assert_eq!(place.run(&[], "true").status, 0);
+    }
+}
+
+#[test]
+fn an_update_goes_where_a_link_leads() {
+    let place = Place::keep("true");
+    fs::rename(place.path("snap"), place.path("kept")).unwrap();
+    std::os::unix::fs::symlink("kept", place.path("snap")).unwrap();
+    assert_eq!(place.run(&["--update"], "exit 3").status, 3);
+    assert!(
+        fs::symlink_metadata(place.path("snap"))
+            .unwrap()
+            .is_symlink()
+    );
+    let kept = fs::read_to_string(place.path("kept")).unwrap();
+    assert!(kept.contains("exited 3"), "{kept}");
 }
 
 #[test]

@@ -123,6 +123,7 @@ impl JudgingFlags {
             thresholds: thresholds(&self.threshold)?,
             expected,
             policy,
+            suppressions: self.suppress.clone(),
             silent: self.report == Form::None,
             form: match self.report {
                 Form::Text | Form::None => ReportForm::Text,

@@ -112,7 +112,8 @@ struct Flags {
 
     /// Read a record: JSON lines, or a log of strace's
     #[arg(long, value_name = "FILE", help_heading = "What to trace",
-          conflicts_with_all = ["command", "attach"])]
+          conflicts_with_all = ["command", "attach", "env", "user", "kill_on_exit", "seccomp",
+                                "duration", "decode_fds"])]
     read: Option<PathBuf>,
 
     /// Choose what is shown: trace=…, signal=…, status=…
@@ -369,6 +370,22 @@ impl Flags {
         Ok(())
     }
 
+    /// A recording is a file.
+    fn check_record(&self) -> Result<(), String> {
+        let instead = match self
+            .record
+            .as_deref()
+            .map(|path| path.as_os_str().as_bytes())
+        {
+            Some([b'|' | b'!', ..]) => "a command gets the lines by --format json -o '|command'",
+            Some(b"-") => {
+                "standard output gets the lines by --format json -o -, or is named /dev/stdout"
+            }
+            _ => return Ok(()),
+        };
+        Err(format!("--record writes a file: {instead}"))
+    }
+
     /// What goes with a snapshot, and what does not.
     fn check_snapshot(&self) -> Result<(), String> {
         let (flag, why) = match self.snapshot {
@@ -423,6 +440,7 @@ impl Flags {
         let duration = duration.map_err(|why| format!("--duration: {why}"))?;
         let output = self.output_to()?;
         self.check_json(&output)?;
+        self.check_record()?;
         self.check_snapshot()?;
         if output != OutputTo::Stderr && attach.is_empty() {
             // As strace does: with the lines in a file, standard error is the
@@ -609,6 +627,27 @@ mod tests {
                 .contains("strace traces others")
         );
         assert!(!parse_statuses("!failed").unwrap().failed);
+    }
+
+    #[test]
+    fn what_is_for_processes_means_nothing_for_a_record() {
+        let flags: [&[&str]; 8] = [
+            &["--decode-fds"],
+            &["--env", "A=b"],
+            &["--user", "root"],
+            &["--attach", "1"],
+            &["--duration", "1"],
+            &["--kill-on-exit"],
+            &["--seccomp-bpf"],
+            &["--seccomp-bpf=never"],
+        ];
+        for flags in flags {
+            let refusal = refusal(&[&["--read", "f"], flags].concat());
+            let flag = flags[0].split('=').next().unwrap();
+            let sentence = format!("'--read <FILE>' cannot be used with '{flag}");
+            assert!(refusal.contains(&sentence), "{refusal}");
+        }
+        assert!(config(&["--read", "f", "-f", "-T"]).is_ok());
     }
 
     #[test]

@@ -73,8 +73,12 @@ fn what_it_did(to: &mut String, event: &Event, exit: &WaitExit, ledger: &Ledger)
         Status::Signaled { .. } => "was killed",
         _ => "exited",
     };
-    let after = Span(event.at.since(end.when.at));
-    write!(to, "reaped {name} {after} after it {ending}")
+    let after = event.at.since(end.when.at);
+    if after == 0 {
+        // No clock is that coarse: a record has no times, or not this one.
+        return write!(to, "reaped {name}");
+    }
+    write!(to, "reaped {name} {} after it {ending}", Span(after))
 }
 
 /// After EFAULT: a child that was dead and unreaped before and is gone now was

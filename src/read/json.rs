@@ -78,6 +78,9 @@ impl<R: Read> JsonLines<R> {
         }
         let line: Result<Line, _> = serde_json::from_slice(&self.line);
         let line = line.map_err(|error| self.broken(explain(&error)))?;
+        if matches!(line.body, Body::Start(_)) {
+            return Err(self.broken("another trace begins here, and a file holds one"));
+        }
         self.has_end |= matches!(line.body, Body::End(_));
         self.unknown += u64::from(matches!(line.body, Body::Unknown));
         let event = line.into_event().map_err(|why| self.broken(why))?;
@@ -102,18 +105,17 @@ impl<R: Read> Source for JsonLines<R> {
     }
 
     fn lacks(&self) -> Vec<String> {
-        let mut lacks = Vec::new();
-        if self.unknown > 0 {
-            let many = match self.unknown {
-                1 => "1 line is of a kind".to_owned(),
-                count => format!("{count} lines are of kinds"),
-            };
-            lacks.push(format!("{many} that this version does not know"));
-        }
-        if !self.has_end {
-            lacks.push("the recording was cut off".to_owned());
-        }
-        lacks
+        let cut_off = || "the recording was cut off".to_owned();
+        (!self.has_end).then(cut_off).into_iter().collect()
+    }
+
+    fn passed_over(&self) -> Vec<String> {
+        let many = match self.unknown {
+            0 => return Vec::new(),
+            1 => "1 line is of a kind".to_owned(),
+            count => format!("{count} lines are of kinds"),
+        };
+        vec![format!("{many} that this version does not know")]
     }
 }
 

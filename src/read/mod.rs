@@ -5,13 +5,16 @@ mod strace;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::event::{Event, Origin};
 use crate::rules::RuleId;
 
 pub use json::JsonLines;
 pub use strace::{SplitLog, StraceLog};
+
+/// What may stand before the first character of a file in UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// A record of a trace, from its beginning on.
 pub trait Source {
@@ -27,6 +30,11 @@ pub trait Source {
 
     /// What the record lacks, a clause each; known when it is over.
     fn lacks(&self) -> Vec<String>;
+
+    /// Lines that were not understood, a clause a kind; known when it is over.
+    fn passed_over(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The rules that cannot judge by this record; known when it is over.
     fn out_of_reach(&self) -> Vec<RuleId> {
@@ -55,7 +63,28 @@ pub fn open(path: &Path) -> Result<Box<dyn Source>, String> {
         return Ok(Box::new(log));
     }
     let file = File::open(path).map_err(|error| error.to_string())?;
-    from(Box::new(file))
+    if file.metadata().is_ok_and(|file| file.is_dir()) {
+        let inside = path.join("PREFIX");
+        return Err(format!(
+            "it is a directory; the files of strace -ff -o {0} are read by --read {0}",
+            inside.display()
+        ));
+    }
+    // One of the files of -ff tells by its name alone whose it is.
+    let pid = path.extension().and_then(|end| end.to_str()?.parse().ok());
+    of(Box::new(file), pid.filter(|pid| *pid > 0))
+}
+
+/// The files that a record's name means: those of `strace -ff`, or the one of
+/// that name.
+pub(crate) fn files(path: &Path) -> Vec<PathBuf> {
+    if path.as_os_str() != "-" && !path.exists() {
+        let split = strace::files(path);
+        if !split.is_empty() {
+            return split.into_iter().map(|(_, path)| path).collect();
+        }
+    }
+    vec![path.to_owned()]
 }
 
 /// A record by what it begins with: JSON lines with a `{`, all else is taken
@@ -63,17 +92,31 @@ pub fn open(path: &Path) -> Result<Box<dyn Source>, String> {
 ///
 /// # Errors
 /// Why it cannot be read, as a clause.
-pub fn from(mut input: Box<dyn Read>) -> Result<Box<dyn Source>, String> {
-    let mut begin = [0; 1];
-    let count = input.read(&mut begin).map_err(|error| error.to_string())?;
-    let begin = begin.get(..count).unwrap_or(&[]).to_vec();
-    let is_json = begin == b"{";
+pub fn from(input: Box<dyn Read>) -> Result<Box<dyn Source>, String> {
+    of(input, None)
+}
+
+/// A record, of this task if it does not say of whom it is.
+fn of(mut input: Box<dyn Read>, pid: Option<i32>) -> Result<Box<dyn Source>, String> {
+    let mut begin = Vec::new();
+    let first = (&mut input).take(1).read_to_end(&mut begin);
+    first.map_err(|error| error.to_string())?;
+    if begin.first() == BOM.first() {
+        // Editors put it there, and it means nothing.
+        let mut rest = (&mut input).take(BOM.len() as u64);
+        let read = rest.read_to_end(&mut begin);
+        read.map_err(|error| error.to_string())?;
+        if begin.starts_with(BOM) {
+            begin.drain(..BOM.len());
+        }
+    }
+    let is_json = begin.first() == Some(&b'{');
     let input = io::Cursor::new(begin).chain(input);
     if is_json {
         let lines = JsonLines::open(input).map_err(|broken| broken.to_string())?;
         return Ok(Box::new(lines));
     }
-    Ok(Box::new(StraceLog::open(input)?))
+    Ok(Box::new(StraceLog::open(input, pid)?))
 }
 
 /// A place where a record cannot be understood.

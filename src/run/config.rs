@@ -78,6 +78,8 @@ pub struct Judging {
     pub expected: Expected,
     /// What is told, and what fails the run.
     pub policy: Policy,
+    /// The files that the policy was read from.
+    pub suppressions: Vec<PathBuf>,
     /// No report at all.
     pub silent: bool,
     /// The report's form.

@@ -1,11 +1,8 @@
 //! `--snapshot FILE`: the normal form of this run beside the one that is kept.
 
-use std::fs;
-use std::io;
-use std::path::Path;
-
 use super::complain;
 use super::config::SnapshotFile;
+use super::kept;
 use crate::event::Event;
 use crate::ledger::Ledger;
 use crate::output::{Snapshot, Styles, diff};
@@ -33,16 +30,26 @@ impl Golden {
             ));
             file.update = false;
         }
-        let kept = match fs::read_to_string(&file.path) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && file.update => None,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        let kept = match kept::read(&file.path) {
+            Ok(text) => text,
+            Err(error) => return Err(format!("cannot read {path} (--snapshot): {error}")),
+        };
+        let kept = match kept {
+            None if !file.update => {
                 return Err(format!(
                     "there is no {path} (--snapshot) yet; run again with --update to write it"
                 ));
             }
-            Err(error) => return Err(format!("cannot read {path} (--snapshot): {error}")),
+            Some(text) if !file.update && text.trim().is_empty() => {
+                return Err(format!(
+                    "{path} (--snapshot) is empty; run again with --update to write it"
+                ));
+            }
+            kept => kept,
         };
+        if let Some(text) = &kept {
+            kept::check(text, file.update).map_err(|why| format!("{path} (--snapshot): {why}"))?;
+        }
         Ok(Golden {
             file,
             kept,
@@ -72,22 +79,11 @@ impl Golden {
             return Ok(diff(&kept, &new, &path, styles));
         }
         if kept != new {
-            write(&self.file.path, &new)
+            kept::write(&self.file.path, &new)
                 .map_err(|error| format!("cannot write {path} (--snapshot --update): {error}"))?;
         }
         Ok(String::new())
     }
-}
-
-/// Write a file whole or not at all.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    fs::write(&beside, text)?;
-    fs::rename(&beside, path).inspect_err(|_| {
-        // It is worth nothing alone.
-        let _ = fs::remove_file(&beside);
-    })
 }
 
 /// Whether a CI runs us, by the variable that all of them set.

@@ -196,7 +196,7 @@ impl<'a> Run<'a> {
         inquiry::arm(&self.tracer, &mut self.session);
     }
 
-    /// Give the rules what they wait for, and tell what cannot wait.
+    /// Give the rules what they wait for.
     fn consult(&mut self, events: &mut Vec<Event>) {
         if self.until.is_some_and(|until| Instant::now() >= until) {
             self.until = None;
@@ -204,7 +204,6 @@ impl<'a> Run<'a> {
         }
         inquiry::ask(&mut self.tracer, &mut self.session, events);
         self.session.take(events);
-        self.session.warn();
     }
 
     /// The trace is over for the rules, though tracees may live on.

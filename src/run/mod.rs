@@ -4,8 +4,10 @@ mod config;
 mod golden;
 mod inquest;
 pub(crate) mod inquiry;
+mod kept;
 mod live;
 mod open;
+mod places;
 mod replay;
 pub(crate) mod session;
 pub(crate) mod verdicts;
@@ -19,6 +21,10 @@ use crate::exit::Exit;
 /// Do as `config` says, to the end.
 #[must_use]
 pub fn run(config: &Config) -> Exit {
+    if let Err(sentence) = places::check(config) {
+        complain(&sentence);
+        return Exit::Failed;
+    }
     match &config.read {
         Some(record) => replay::read(config, record),
         None => live::trace(config),

@@ -38,11 +38,11 @@ pub(super) fn read(config: &Config, path: &Path) -> Exit {
     let broken = loop {
         let read = record.read(&mut events);
         last.note(&events);
+        session.exclude(record.out_of_reach());
         match &mut inquest {
             Some(inquest) => inquest.take(&mut events, record.knows_zombies(), &mut session),
             None => session.take(&mut events),
         }
-        session.warn();
         // What the record has no answer to is not asked again.
         session.questions(last.at);
         match read {
@@ -57,9 +57,15 @@ pub(super) fn read(config: &Config, path: &Path) -> Exit {
     if session.judging().is_some() {
         session.take(&mut vec![last.over()]);
     }
-    session.exclude(&record.out_of_reach());
     for clause in record.lacks() {
         session.miss(&clause);
+    }
+    for clause in record.passed_over() {
+        if session.reports() {
+            session.miss(&clause);
+        } else {
+            session.message(&format!("{name}: {clause}"));
+        }
     }
     let fails = session.finish(true);
     if let Some(broken) = broken {

@@ -21,13 +21,19 @@ pub(crate) struct Session {
     pub(crate) ledger: Ledger,
     pub(crate) verdicts: Option<Verdicts>,
     golden: Option<Golden>,
-    outputs: Vec<Box<dyn Output>>,
+    outputs: Vec<Outlet>,
     /// The command that the lines are piped to.
     pipe: Option<PipeCommand>,
     /// Those of standard error.
     styles: Styles,
     /// Standard error is a stream of JSON lines.
     speaks_json: bool,
+}
+
+/// An output, and what it is called where it fails.
+struct Outlet {
+    name: String,
+    output: Box<dyn Output>,
 }
 
 impl Session {
@@ -38,18 +44,24 @@ impl Session {
     pub(super) fn open(config: &Config, origin: &Origin) -> Result<Session, String> {
         let recording = config.record.as_deref();
         let recording = recording.map(|path| {
-            file(path.to_owned())
-                .map_err(|error| format!("cannot write to {} (--record): {error}", path.display()))
+            let name = format!("to {} (--record)", path.display());
+            let sink = file(path.to_owned());
+            sink.map_err(|error| format!("cannot write {name}: {error}"))
+                .map(|sink| (name, sink))
         });
         let recording = recording.transpose()?;
         let golden = config.snapshot.as_ref().map(Golden::open).transpose()?;
         let mut pipe = None;
         let target = open(&config.output, &mut pipe)?;
         let coloured = config.colour.wanted();
-        let mut outputs = vec![main_output(config, origin, target, coloured)];
-        if let Some(sink) = recording {
-            outputs.push(Box::new(Json::new(sink, Messages::Elsewhere, origin)));
-        }
+        let mut outputs = vec![Outlet {
+            name: "the output".to_owned(),
+            output: main_output(config, origin, target, coloured),
+        }];
+        outputs.extend(recording.map(|(name, sink)| Outlet {
+            name,
+            output: Box::new(Json::new(sink, Messages::Elsewhere, origin)),
+        }));
         let verdicts = config.judging.as_ref().map(|judging| {
             let mut judging = judging.clone();
             judging.silent |= speaks_json(config) && judging.file.is_none();
@@ -96,7 +108,7 @@ impl Session {
             if let Some(verdicts) = verdicts.filter(|verdicts| verdicts.is_open()) {
                 verdicts.event(&event, &self.ledger);
             }
-            for output in &mut self.outputs {
+            for Outlet { output, .. } in &mut self.outputs {
                 output.event(&event, &self.ledger);
             }
             if let Some(golden) = &mut self.golden {
@@ -105,6 +117,7 @@ impl Session {
             if let (EventKind::Over, Some(verdicts)) = (&event.kind, &mut self.verdicts) {
                 verdicts.close();
             }
+            self.warn();
             then(event, &self.ledger);
         }
     }
@@ -122,8 +135,9 @@ impl Session {
         })
     }
 
-    /// Tell what cannot wait for the report.
-    pub(super) fn warn(&mut self) {
+    /// Tell what cannot wait for the report: behind the event that shows it, so
+    /// that a recording tells the same.
+    fn warn(&mut self) {
         let warnings = self.judging().map(Verdicts::warnings);
         for warning in warnings.unwrap_or_default() {
             self.message(&warning);
@@ -140,8 +154,8 @@ impl Session {
         self.judging().is_some_and(|judge| judge.wants_quiet())
     }
 
-    /// These rules cannot judge, and what they found is not told.
-    pub(super) fn exclude(&mut self, rules: &[RuleId]) {
+    /// These rules cannot judge, as far as is known now.
+    pub(super) fn exclude(&mut self, rules: Vec<RuleId>) {
         if let Some(verdicts) = &mut self.verdicts {
             verdicts.exclude(rules);
         }
@@ -152,6 +166,11 @@ impl Session {
         if let Some(verdicts) = &mut self.verdicts {
             verdicts.miss(clause);
         }
+    }
+
+    /// Whether a report will tell what was out of sight.
+    pub(super) fn reports(&self) -> bool {
+        self.verdicts.as_ref().is_some_and(Verdicts::reports)
     }
 
     /// The report as it would be if the trace were over now, to standard
@@ -176,19 +195,19 @@ impl Session {
 
     /// Time has passed.
     pub(super) fn tick(&mut self, now: Moment) {
-        for output in &mut self.outputs {
+        for Outlet { output, .. } in &mut self.outputs {
             output.tick(now, &self.ledger);
         }
     }
 
     /// Whether something is kept back, so that a tick is wanted.
     pub(super) fn wants_tick(&self) -> bool {
-        self.outputs.iter().any(|output| output.wants_tick())
+        self.outputs.iter().any(|outlet| outlet.output.wants_tick())
     }
 
     /// Tell the user something that is no event, in a sentence.
     pub(super) fn message(&mut self, text: &str) {
-        for output in &mut self.outputs {
+        for Outlet { output, .. } in &mut self.outputs {
             output.message(text);
         }
     }
@@ -210,15 +229,15 @@ impl Session {
             unseen: &unseen,
         };
         let mut written = Ok(());
-        for output in &mut self.outputs {
-            written = written.and(output.finish(&end));
+        for Outlet { name, output } in &mut self.outputs {
+            let finished = output.finish(&end);
+            let finished = finished.map_err(|error| format!("cannot write {name}: {error}"));
+            written = written.and(finished);
         }
         // The pipe's end is closed with its output.
         self.outputs.clear();
         let piped = self.pipe.map_or(Ok(()), PipeCommand::finish);
-        written
-            .and(piped)
-            .map_err(|error| format!("cannot write the output: {error}"))?;
+        written.and(piped.map_err(|error| format!("cannot write the output: {error}")))?;
         let told = verdicts.map(|verdicts| verdicts.report(&findings, &self.ledger));
         let fails = told
             .transpose()

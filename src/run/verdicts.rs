@@ -74,6 +74,11 @@ impl Verdicts {
         self.unseen.push(clause.to_owned());
     }
 
+    /// Whether what was out of sight will be told.
+    pub(super) fn reports(&self) -> bool {
+        !self.config.silent && !self.config.quiet
+    }
+
     /// Take an event in, after the ledger has.
     pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
         match &event.kind {
@@ -104,9 +109,10 @@ impl Verdicts {
         self.judge.as_ref().and_then(Judge::next_deadline_of_record)
     }
 
-    /// These rules cannot judge, and what they found is not told.
-    pub(super) fn exclude(&mut self, rules: &[RuleId]) {
-        self.excluded.extend(rules);
+    /// These rules cannot judge, as far as is known now, and what they found is
+    /// not told.
+    pub(super) fn exclude(&mut self, rules: Vec<RuleId>) {
+        self.excluded = rules;
     }
 
     /// Whether a judgement waits for a moment without stops.
@@ -123,10 +129,9 @@ impl Verdicts {
     /// What is to be told at once, a line each.
     pub(super) fn warnings(&mut self) -> Vec<String> {
         let warnings = self.judge.as_mut().map(Judge::take_warnings);
-        let admitted = warnings.unwrap_or_default();
-        let admitted = admitted.iter().filter_map(|w| self.config.policy.admit(w));
-        let told = admitted.filter(|_| !self.config.silent);
-        told.map(|finding| warning(&finding)).collect()
+        let warnings = warnings.filter(|warnings| !warnings.is_empty() && !self.config.silent);
+        let admitted = self.admitted(&warnings.unwrap_or_default());
+        admitted.iter().map(warning).collect()
     }
 
     /// Judge no more: the trace is over for the rules.

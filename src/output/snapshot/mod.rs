@@ -53,6 +53,9 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The first line of every snapshot of this form.
+    pub(crate) const HEAD: &'static str = text::HEAD;
+
     /// An empty one.
     #[must_use]
     pub fn new() -> Snapshot {

@@ -8,7 +8,7 @@ use super::lane::{Among, Lane, LaneId, Outcome, Whom};
 use crate::kernel::{Errno, Signal};
 
 /// The first line; a later form has a later number.
-const HEAD: &str = "wait4-strace snapshot v1";
+pub(super) const HEAD: &str = "wait4-strace snapshot v1";
 
 /// The text of a snapshot.
 pub(super) fn text(lanes: &[Lane], findings: &[Kept], is_cut: bool) -> String {

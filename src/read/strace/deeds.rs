@@ -7,10 +7,11 @@ use memchr::memmem;
 use super::call::{Call, Returned, arguments, signed};
 use super::execs::image;
 use super::kind::Kind;
+use super::prefix::Time;
 use super::story::{Interrupted, Pending, Story};
 use super::waits;
 use super::words::{action, signal};
-use crate::event::{EventKind, Moment};
+use crate::event::{EventKind, Moment, WaitExit};
 use crate::kernel::{Errno, NsPid, Signal, Tid, WaitCall};
 
 impl Story {
@@ -22,11 +23,7 @@ impl Story {
         let unfinished = memmem::rfind(args, b"<unfinished ...>");
         let Some(end) = unfinished else {
             if let Some(call) = Call::parse(args) {
-                let entered = self.at;
-                if let Some(took) = call.took {
-                    self.at = self.clock.later(took);
-                }
-                self.finish(tid, kind, call.args, call.returned, entered, None);
+                self.whole(tid, kind, call);
             }
             return;
         };
@@ -52,6 +49,27 @@ impl Story {
         if matches!(kind, Kind::Create | Kind::Vfork) {
             self.creating.push(tid);
         }
+    }
+
+    /// A call on one line. Where a task's lines are its own, others may have
+    /// come between its begin and its end: the line stands where it began, and
+    /// the end of a wait is told apart.
+    fn whole(&mut self, tid: i32, kind: Kind, call: Call<'_>) {
+        let entered = self.at;
+        match kind {
+            Kind::Wait(wait) if self.is_split => {
+                let exit = self.wait_begins(tid, wait, call.args, call.returned, entered);
+                if let Some(task) = self.tasks.get_mut(&tid) {
+                    task.wait = exit;
+                }
+                return;
+            }
+            _ => {}
+        }
+        if let Some(took) = call.took.filter(|_| !self.is_split) {
+            self.at = self.clock.later(took);
+        }
+        self.finish(tid, kind, call.args, call.returned, entered, None);
     }
 
     /// `wait4 resumed>[{…}], 0, NULL) = 12`
@@ -146,21 +164,53 @@ impl Story {
         returned: Returned,
         entered: Moment,
     ) {
+        if let Some(exit) = self.wait_begins(tid, call, args, returned, entered) {
+            self.wait_ends(tid, exit);
+        }
+    }
+
+    /// What the wait will have given, if it returned.
+    fn wait_begins(
+        &mut self,
+        tid: i32,
+        call: WaitCall,
+        args: &[u8],
+        returned: Returned,
+        entered: Moment,
+    ) -> Option<WaitExit> {
         let Some((entry, exit)) = waits::parse(call, args, returned, entered) else {
             // Cut short: what it was given is not known.
             self.seen.unknown_waits += 1;
-            return;
+            return None;
         };
         self.push_at(entered, tid, EventKind::WaitEntered(entry));
-        if let Some(exit) = exit {
-            if let Some(task) = self.tasks.get_mut(&tid) {
-                task.interrupted = if exit.is_interrupted() {
-                    Interrupted::Unknown
-                } else {
-                    Interrupted::No
-                };
-            }
-            self.push(tid, EventKind::WaitEnded(exit));
+        exit
+    }
+
+    fn wait_ends(&mut self, tid: i32, exit: WaitExit) {
+        if let Some(task) = self.tasks.get_mut(&tid) {
+            task.interrupted = if exit.is_interrupted() {
+                Interrupted::Unknown
+            } else {
+                Interrupted::No
+            };
+        }
+        self.push(tid, EventKind::WaitEnded(exit));
+    }
+
+    /// What the wait gives that a task is in, where that is told apart.
+    pub(super) fn awaited(&self, tid: i32) -> Option<&WaitExit> {
+        self.tasks.get(&tid)?.wait.as_ref()
+    }
+
+    /// The end of the wait that a task is in.
+    pub(super) fn wait_is_over(&mut self, tid: i32, time: Option<Time>) {
+        if let Some(time) = time {
+            self.at = self.clock.moment(time);
+        }
+        let task = self.tasks.get_mut(&tid);
+        if let Some(exit) = task.and_then(|task| task.wait.take()) {
+            self.wait_ends(tid, exit);
         }
     }
 

@@ -129,7 +129,7 @@ impl Seen {
         let strangers = self.strangers > 0;
         gap(
             strangers && !self.has(self.forks),
-            "no clone and fork calls".to_owned(),
+            "no clone and fork calls (threads count as processes)".to_owned(),
             &[LEAKS, LOSSES],
         );
         gap(
@@ -208,6 +208,14 @@ impl Seen {
 /// `1 line`, `2 lines`
 pub(super) fn many(count: u64, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
+}
+
+/// Lines that were not understood.
+pub(super) fn passed_over(foreign: u64, overlong: u64) -> Vec<String> {
+    let count = |count, one, more| (count > 0).then(|| many(count, one, more));
+    let foreign = count(foreign, "line is not strace's", "lines are not strace's");
+    let overlong = count(overlong, "line is too long", "lines are too long");
+    foreign.into_iter().chain(overlong).collect()
 }
 
 /// All gaps in one clause, with the rules that they put out of reach.

@@ -12,6 +12,8 @@ mod execs;
 mod gaps;
 mod kind;
 mod lines;
+mod order;
+mod part;
 mod prefix;
 mod split;
 mod story;
@@ -31,6 +33,7 @@ use prefix::{Time, split as taken_apart};
 use story::Story;
 
 pub use split::SplitLog;
+pub(super) use split::files;
 
 /// How many lines are read before the events are handed on.
 const AT_ONCE: usize = 4096;
@@ -50,11 +53,12 @@ pub struct StraceLog<R> {
 
 impl<R: Read> StraceLog<R> {
     /// Looks ahead for what the first lines leave out: the pid of the first
-    /// task, which strace names only while there are others.
+    /// task, which strace names only while there are others. If no line has
+    /// it, it is `pid`.
     ///
     /// # Errors
     /// Why it cannot be read, as a clause: it is no log of strace's, say.
-    pub fn open(input: R) -> Result<StraceLog<R>, String> {
+    pub fn open(input: R, pid: Option<i32>) -> Result<StraceLog<R>, String> {
         let mut lines = Lines::new(input);
         let text = lines.ahead().map_err(|error| error.to_string())?;
         if !text.split(|byte| *byte == b'\n').any(is_strace_s) {
@@ -65,7 +69,7 @@ impl<R: Read> StraceLog<R> {
             origin.began += Duration::from_nanos(nanos);
         }
         let mut story = Story::default();
-        story.first = first_pid(text);
+        story.first = first_pid(text).or(pid);
         Ok(StraceLog {
             lines,
             story,
@@ -125,19 +129,11 @@ impl<R: Read> Source for StraceLog<R> {
     }
 
     fn lacks(&self) -> Vec<String> {
-        let gaps = gaps::clause(&self.story.seen.gaps());
-        let count = |count, one, more| (count > 0).then(|| gaps::many(count, one, more));
-        let foreign = count(
-            self.foreign,
-            "line is not strace's",
-            "lines are not strace's",
-        );
-        let overlong = count(
-            self.lines.overlong,
-            "line is too long",
-            "lines are too long",
-        );
-        [gaps].into_iter().chain(foreign).chain(overlong).collect()
+        vec![gaps::clause(&self.story.seen.gaps())]
+    }
+
+    fn passed_over(&self) -> Vec<String> {
+        gaps::passed_over(self.foreign, self.lines.overlong)
     }
 
     fn out_of_reach(&self) -> Vec<RuleId> {

@@ -1,48 +1,30 @@
-//! `strace -ff`: a file for each task, brought into one order.
+//! `strace -ff`: a file for each task, told in one order.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use super::call::{Call, Returned};
 use super::gaps;
-use super::kind::name;
+use super::order::{ByKinship, ByTime, Order, Turn};
+use super::part::{Part, Wait, nanos};
 use super::prefix::{Time, split};
 use super::story::Story;
 use crate::event::{Event, Origin};
 use crate::read::{Broken, Source};
 use crate::rules::RuleId;
 
-/// How many lines are read before the events are handed on.
+/// How many deeds are told before the events are handed on.
 const AT_ONCE: usize = 4096;
 
 /// The files of a log.
 pub struct SplitLog {
-    files: BTreeMap<i32, Part>,
-    /// Whose lines come now; those below wait for the ones above.
-    stack: Vec<i32>,
+    parts: BTreeMap<i32, Part>,
+    order: Order,
+    /// The times are those of a day.
+    of_day: bool,
+    /// Lines that are not strace's.
+    foreign: u64,
     story: Story,
     origin: Origin,
-}
-
-/// One file.
-struct Part {
-    input: BufReader<File>,
-    /// The next line; `None` at the end.
-    next: Option<Vec<u8>>,
-}
-
-impl Part {
-    fn advance(&mut self) {
-        let mut line = Vec::new();
-        // A file that cannot be read on is over.
-        let read = self.input.read_until(b'\n', &mut line).unwrap_or(0);
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        }
-        self.next = (read > 0).then_some(line);
-    }
 }
 
 impl SplitLog {
@@ -51,83 +33,90 @@ impl SplitLog {
     /// # Errors
     /// Why one of them cannot be read, as a clause.
     pub fn open(prefix: &Path) -> Result<Option<SplitLog>, String> {
-        let mut files = BTreeMap::new();
-        for (pid, path) in parts(prefix) {
-            let file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            let mut part = Part {
-                input: BufReader::new(file),
-                next: None,
-            };
-            part.advance();
-            files.insert(pid, part);
+        let mut parts = BTreeMap::new();
+        for (pid, path) in files(prefix) {
+            let shown = path.display().to_string();
+            let part = Part::open(path).map_err(|error| format!("{shown}: {error}"))?;
+            parts.insert(pid, part);
         }
-        // Files of what is no task of strace's would wait forever.
-        let first = first(&files);
-        Ok(first.map(|first| SplitLog {
-            files,
-            stack: vec![first],
-            story: Story::begun_by(first),
-            origin: super::origin(),
+        let is_timed = parts.values().any(|part| part.time().is_some());
+        let mut creators = HashMap::new();
+        if !is_timed {
+            for (pid, part) in &parts {
+                let children = part.children().map_err(|error| error.to_string())?;
+                creators.extend(children.into_iter().map(|child| (child, *pid)));
+            }
+        }
+        let Some(first) = first(&parts, &creators) else {
+            return Ok(None);
+        };
+        let begin = parts.get(&first).and_then(|part| part.next.as_deref());
+        let begin = begin.and_then(|line| split(line).time);
+        let mut origin = super::origin();
+        if let Some(Time::Epoch(nanos)) = begin {
+            origin.began += std::time::Duration::from_nanos(nanos);
+        }
+        let order = if is_timed {
+            Order::ByTime(ByTime::new(&parts, first))
+        } else {
+            Order::ByKinship(ByKinship::new(first, creators))
+        };
+        Ok(Some(SplitLog {
+            parts,
+            order,
+            of_day: matches!(begin, Some(Time::OfDay(_))),
+            foreign: 0,
+            story: Story::split(first),
+            origin,
         }))
     }
 
-    /// Whose line comes next: by time if there are times, else a child's lines
-    /// before its reap.
-    fn turn(&mut self) -> Option<i32> {
-        let timed = self.files.iter().filter_map(|(pid, part)| {
-            let line = part.next.as_deref()?;
-            let time = match split(line).time? {
-                Time::Epoch(nanos) | Time::OfDay(nanos) => nanos,
-                Time::Relative(_) => return None,
+    /// Tell the next line of a task, or the end of the wait that it is in.
+    fn tell(&mut self, turn: Turn) {
+        let Some(part) = self.parts.get_mut(&turn.pid) else {
+            return;
+        };
+        if let Some(wait) = part.wait.take() {
+            part.last = turn.time.unwrap_or(part.last).max(part.last);
+            let time = if self.of_day {
+                Time::OfDay
+            } else {
+                Time::Epoch
             };
-            // Its time is that of the call, not that of the reap.
-            Some((self.waits_for(*pid, line).is_some(), time, *pid))
-        });
-        if let Some((_, _, pid)) = timed.min() {
-            return Some(pid);
-        }
-        loop {
-            let Some(pid) = self.stack.last().copied() else {
-                let left = self.files.iter().find(|(_, part)| part.next.is_some());
-                self.stack.push(*left?.0);
-                continue;
-            };
-            let line = self.files.get(&pid).and_then(|part| part.next.as_deref());
-            let Some(line) = line else {
-                self.stack.pop();
-                continue;
-            };
-            let child = self.waits_for(pid, line);
-            match child.filter(|child| !self.stack.contains(child)) {
-                Some(child) => self.stack.push(child),
-                None => return Some(pid),
+            self.story.wait_is_over(turn.pid, turn.time.map(time));
+            if let Some(child) = wait.child {
+                self.story.forget(child);
             }
+            return;
         }
-    }
-
-    /// The task whose lines come before this line of another, which reaps it.
-    fn waits_for(&self, pid: i32, line: &[u8]) -> Option<i32> {
-        let child = reaped(line).filter(|child| *child != pid)?;
-        let part = self.files.get(&child)?;
-        part.next.is_some().then_some(child)
+        let text = part.take();
+        let mut line = split(&text);
+        line.tid = Some(turn.pid);
+        // Those since the line before are of lines in other files.
+        line.time = line.time.filter(|time| nanos(*time).is_some());
+        self.foreign += u64::from(!self.story.line(line));
+        let exit = self.story.awaited(turn.pid);
+        let wait = exit.map(|exit| {
+            let has_file = |pid| self.parts.contains_key(&pid);
+            let has_whom = self.story.may_await(turn.pid, exit.entry.named);
+            Wait::new(&text, exit, has_file, has_whom)
+        });
+        if let Some(part) = self.parts.get_mut(&turn.pid) {
+            part.wait = wait;
+        }
     }
 }
 
 impl Source for SplitLog {
     fn read(&mut self, events: &mut Vec<Event>) -> Result<bool, Broken> {
         for _ in 0..AT_ONCE {
-            let Some(pid) = self.turn() else {
+            let Some(turn) = self.order.turn(&self.parts, &self.story) else {
                 self.story.end();
                 self.story.take(events);
                 return Ok(false);
             };
-            if let Some(part) = self.files.get_mut(&pid) {
-                let line = part.next.take().unwrap_or_default();
-                part.advance();
-                let mut line = split(&line);
-                line.tid = Some(pid);
-                self.story.line(line);
-            }
+            self.tell(turn);
+            self.order.told(turn.pid, &self.parts, &self.story);
         }
         self.story.take(events);
         Ok(true)
@@ -141,6 +130,10 @@ impl Source for SplitLog {
         vec![gaps::clause(&self.story.seen.gaps())]
     }
 
+    fn passed_over(&self) -> Vec<String> {
+        gaps::passed_over(self.foreign, 0)
+    }
+
     fn out_of_reach(&self) -> Vec<RuleId> {
         let gaps = self.story.seen.gaps();
         gaps.into_iter().flat_map(|(_, rules)| rules).collect()
@@ -152,7 +145,7 @@ impl Source for SplitLog {
 }
 
 /// The files of a prefix, by pid.
-fn parts(prefix: &Path) -> Vec<(i32, PathBuf)> {
+pub(in crate::read) fn files(prefix: &Path) -> Vec<(i32, PathBuf)> {
     let directory = match prefix.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
@@ -169,39 +162,13 @@ fn parts(prefix: &Path) -> Vec<(i32, PathBuf)> {
     parts.collect()
 }
 
-/// The task that began: the one with the earliest line, else the one whose
-/// first call is an execve, else the lowest pid.
-fn first(files: &BTreeMap<i32, Part>) -> Option<i32> {
-    let begins = |part: &Part| {
-        let line = part.next.as_deref().map(split);
-        let time = line.and_then(|line| match line.time? {
-            Time::Epoch(nanos) | Time::OfDay(nanos) => Some(nanos),
-            Time::Relative(_) => None,
-        });
-        let execs = line.is_some_and(|line| line.rest.starts_with(b"execve"));
-        (time, !execs)
-    };
-    let mut all: Vec<_> = files
-        .iter()
-        .map(|(pid, part)| (begins(part), *pid))
-        .collect();
-    all.sort_unstable();
-    all.first().map(|(_, pid)| *pid)
-}
-
-/// The child that a line reaps, if it is a wait's.
-fn reaped(line: &[u8]) -> Option<i32> {
-    let rest = split(line).rest;
-    let call = name(rest)?;
-    let args = rest.get(call.len() + 1..)?;
-    match (call, Call::parse(args)?.returned) {
-        (b"wait4" | b"waitpid", Returned::Number(pid, ours)) => {
-            ours.or(i32::try_from(pid).ok()).filter(|pid| *pid > 0)
-        }
-        (b"waitid", _) => {
-            let pid = super::words::after(args, "si_pid=")?;
-            i32::try_from(super::call::signed(pid)?.0).ok()
-        }
-        _ => None,
-    }
+/// The task that began: the one with the earliest line, else the one that none
+/// of the others created, and of those one whose first call is an execve.
+fn first(parts: &BTreeMap<i32, Part>, creators: &HashMap<i32, i32>) -> Option<i32> {
+    let all = parts.iter().map(|(pid, part)| {
+        let line = part.next.as_deref();
+        let execs = line.is_some_and(|line| split(line).rest.starts_with(b"execve"));
+        (part.time(), creators.contains_key(pid), !execs, *pid)
+    });
+    all.min().map(|(.., pid)| pid)
 }

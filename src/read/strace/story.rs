@@ -11,7 +11,7 @@ use super::gaps::Seen;
 use super::kind::{Kind, exit_signal, name, resumed_kind};
 use super::prefix::{Prefixed, number};
 use super::words::{after, siginfo, signal};
-use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Moment};
+use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Moment, Named, WaitExit};
 use crate::kernel::{Signal, Tgid, Tid, WaitStatus};
 
 /// How many lines are kept of tasks whose creator is not known yet.
@@ -34,6 +34,8 @@ pub(super) struct Pending {
 pub(super) struct Task {
     tgid: i32,
     pub(super) pending: Option<Pending>,
+    /// What the wait that it is in gives, where that is known beforehand.
+    pub(super) wait: Option<WaitExit>,
     is_stopped: bool,
     /// Whether its last wait was interrupted.
     pub(super) interrupted: Interrupted,
@@ -69,6 +71,10 @@ pub(super) struct Story {
     held_lines: usize,
     /// Whose lines without a pid are, while there is more than one task.
     pub(super) first: Option<i32>,
+    /// The task that was created last.
+    pub(super) newest: Option<i32>,
+    /// Each task has a file of its own.
+    pub(super) is_split: bool,
     pub(super) clock: Clock,
     pub(super) at: Moment,
     seq: u64,
@@ -77,10 +83,11 @@ pub(super) struct Story {
 }
 
 impl Story {
-    /// A story whose first task is known.
-    pub(super) fn begun_by(first: i32) -> Story {
+    /// A story of files of a task each, of which the first is known.
+    pub(super) fn split(first: i32) -> Story {
         Story {
             first: Some(first),
+            is_split: true,
             ..Story::default()
         }
     }
@@ -122,7 +129,10 @@ impl Story {
             {
                 self.seen.note_other(name);
             }
-            return line.tid.is_some() || line.time.is_some() || name(line.rest).is_some();
+            let names_task = line.tid.is_some() && !self.is_split;
+            // `-k` shows who called, a frame a line.
+            let is_strace_s = name(line.rest).is_some() || line.rest.starts_with(b" > ");
+            return names_task || line.time.is_some() || is_strace_s;
         }
         let tid = line.tid.or_else(|| self.whose()).unwrap_or(0);
         if !self.tasks.contains_key(&tid) && !self.meet(tid, comm, line.rest) {
@@ -150,6 +160,15 @@ impl Story {
             self.find(tid, None);
             self.release(tid);
         }
+    }
+
+    /// Whether somebody lives for whom this task may wait.
+    pub(super) fn may_await(&self, tid: i32, named: Named) -> bool {
+        if let Some(pid) = named.process() {
+            return self.tasks.contains_key(&pid.raw());
+        }
+        let tgid = self.tasks.get(&tid).map(|task| task.tgid);
+        self.parents.values().any(|parent| Some(*parent) == tgid)
     }
 
     // Messages.
@@ -280,6 +299,7 @@ impl Story {
             self.parents.insert(child, parent.unwrap_or(tgid));
         }
         self.tasks.insert(child, new);
+        self.newest = Some(child);
         let created = Created {
             child: Tid::new(child),
             how,
@@ -390,9 +410,14 @@ impl Story {
         self.seen.ends = true;
         let status = WaitStatus::from_raw(word);
         self.push(tid, EventKind::Ended { status });
+        self.forget(tid);
+        self.creating.retain(|creator| *creator != tid);
+    }
+
+    /// A task has ended, and its pid may be another's.
+    pub(super) fn forget(&mut self, tid: i32) {
         self.tasks.remove(&tid);
         self.parents.remove(&tid);
-        self.creating.retain(|creator| *creator != tid);
     }
 
     /// The leader is gone; the thread that called exec goes on in its place.
@@ -413,6 +438,7 @@ impl Task {
         Task {
             tgid,
             pending: None,
+            wait: None,
             is_stopped: false,
             interrupted: Interrupted::No,
         }
