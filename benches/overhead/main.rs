@@ -110,15 +110,7 @@ fn measure(workload: &Workload, rounds: usize) -> Figures {
 fn seconds(workload: &Workload, tracer: Option<&Tracer>, is_part: bool) -> f64 {
     let words = workload.part.as_ref().filter(|_| is_part);
     let words = words.unwrap_or(&workload.words);
-    let mut command = match tracer {
-        Some(tracer) => tracer.command(words),
-        None => {
-            let (program, rest) = words.split_first().expect("a workload has a program");
-            let mut command = Command::new(program);
-            command.args(rest);
-            command
-        }
-    };
+    let mut command = tracer.unwrap_or(&tracers::NOBODY).command(words);
     command.current_dir(&workload.directory);
     command
         .stdin(Stdio::null())

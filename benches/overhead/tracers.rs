@@ -26,6 +26,9 @@ const fn tracer(name: &'static str, words: &'static [&'static str]) -> Tracer {
     }
 }
 
+/// No tracer.
+pub(crate) const NOBODY: Tracer = tracer("untraced", &[]);
+
 /// The lines go to a file in memory, if there is such a place: a disk's time
 /// is not a tracer's.
 const LOG: &str = "/dev/shm/wait4-strace-bench.log";

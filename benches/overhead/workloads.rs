@@ -44,6 +44,7 @@ impl Workload {
 const SOURCES: usize = 60;
 
 /// All of them; their files are made in `directory`.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn all(directory: &Path) -> Vec<Workload> {
     let build = make_project(&directory.join("c"));
     let cargo = make_crate(&directory.join("rust"));

@@ -88,6 +88,10 @@ impl Output for Json {
         self.sink.write_out();
     }
 
+    fn is_watched(&self) -> bool {
+        self.sink.is_watched()
+    }
+
     fn wants_tick(&self) -> bool {
         self.sink.is_dirty()
     }

@@ -186,6 +186,13 @@ impl Lanes {
         self.messages.sink.write_out();
     }
 
+    /// Whether a terminal shows the lines. A terminal that each task has for a
+    /// file is none to sit before.
+    pub(super) fn is_watched(&self) -> bool {
+        let shared = self.shared.as_ref();
+        shared.is_some_and(|lane| lane.sink.is_watched())
+    }
+
     pub(super) fn is_dirty(&self) -> bool {
         let mut lanes = self.shared.iter().chain(self.each.values());
         lanes.any(|lane| lane.sink.is_dirty())

@@ -46,6 +46,9 @@ pub trait Output {
     /// Whether something is kept back or buffered, so that a tick is wanted.
     fn wants_tick(&self) -> bool;
 
+    /// Whether somebody sits before it: a terminal shows things as they happen.
+    fn is_watched(&self) -> bool;
+
     /// The trace is over: show the rest.
     ///
     /// # Errors

@@ -163,6 +163,12 @@ impl Sink {
         }
     }
 
+    /// Whether somebody sits before it.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.destination == Destination::Terminal
+    }
+
     /// Whether a call of [`Sink::write_out`] would write something.
     #[must_use]
     pub fn is_dirty(&self) -> bool {

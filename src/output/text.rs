@@ -79,6 +79,10 @@ impl Output for Text {
         self.lanes.write_out();
     }
 
+    fn is_watched(&self) -> bool {
+        self.lanes.is_watched()
+    }
+
     fn wants_tick(&self) -> bool {
         self.lanes.is_dirty() || self.polls.any()
     }

@@ -11,7 +11,7 @@ use super::complain;
 use super::config::{Config, OutputTo};
 use super::inquiry;
 use super::session::Session;
-use crate::event::{Event, Origin, ProcView};
+use crate::event::{Event, Moment, Origin, ProcView};
 use crate::exit::Exit;
 use crate::kernel::{Signal, Status, Tid, WaitCalls};
 use crate::output::{Pids, Style};
@@ -23,9 +23,12 @@ use crate::sys::streams;
 use crate::sys::syscall_info::kernel_is_new_enough;
 use crate::tracer::{Capture, FdNames, RootEnd, Settings, Step, Tracer};
 
-/// What is buffered is written at least this often; a line is never later
-/// than 100 ms.
-const FLUSH: Duration = Duration::from_millis(50);
+/// What happened is written after so many nanoseconds at the latest.
+const FLUSH: u64 = 50_000_000;
+
+/// How many events are taken in together where nobody watches: ledger, rules
+/// and output then run from warm caches, and a stop is over the sooner.
+const BATCH: usize = 64;
 
 /// How long a command may take to end itself when its time is up.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -68,6 +71,8 @@ struct Run<'a> {
     killing: bool,
     /// When the trace ends at the latest (`--duration`).
     until: Option<Instant>,
+    /// When what happened is written at the latest.
+    flush: Option<Moment>,
     /// That moment has passed, and the command was asked to end.
     time_is_up: bool,
 }
@@ -125,6 +130,7 @@ impl<'a> Run<'a> {
             ended_by: None,
             killing: false,
             until: config.duration.map(|duration| Instant::now() + duration),
+            flush: None,
             time_is_up: false,
         };
         run.attach();
@@ -157,18 +163,18 @@ impl<'a> Run<'a> {
     }
 
     fn trace(mut self) -> Exit {
-        let mut events = Vec::new();
+        let mut events = Vec::with_capacity(BATCH);
+        let is_watched = self.session.is_watched();
         loop {
-            // Before the wait, which may sleep for long.
-            if !self.tracer.doorbell.is_armed() && self.session.wants_tick() {
-                self.tracer.doorbell.ring_after(FLUSH);
-            }
-            self.arm();
+            self.arm(!events.is_empty());
             let step = self.tracer.step(&mut events);
-            self.session.take(&mut events);
+            if step != Step::Went || events.len() >= BATCH || is_watched {
+                self.session.take(&mut events);
+            }
             match step {
                 Step::Went => {}
                 Step::Rang => {
+                    self.flush = None;
                     let signals = self.tracer.doorbell.take_signals();
                     self.answer(signals);
                     self.consult(&mut events);
@@ -188,8 +194,15 @@ impl<'a> Run<'a> {
 
     // Rules.
 
-    /// Set the alarm for what rules and `--duration` wait for.
-    fn arm(&mut self) {
+    /// Set the alarm for what is to be written, and for what rules and
+    /// `--duration` wait for, before a wait that may sleep for long.
+    fn arm(&mut self, has_events: bool) {
+        if self.flush.is_none() && (has_events || self.session.wants_tick()) {
+            self.flush = Some(self.tracer.latest().after(FLUSH));
+        }
+        if let Some(flush) = self.flush {
+            self.tracer.ring_at(flush);
+        }
         if let Some(until) = self.until {
             self.tracer.doorbell.ring_at(until);
         }

@@ -200,6 +200,11 @@ impl Session {
         }
     }
 
+    /// Whether somebody sits before an output, and sees things as they happen.
+    pub(super) fn is_watched(&self) -> bool {
+        self.outputs.iter().any(|outlet| outlet.output.is_watched())
+    }
+
     /// Whether something is kept back, so that a tick is wanted.
     pub(super) fn wants_tick(&self) -> bool {
         self.outputs.iter().any(|outlet| outlet.output.wants_tick())

@@ -125,6 +125,8 @@ pub(crate) struct Tracer {
     /// The moment of the last stop, or of what woke us since.
     pub(super) latest: Moment,
     pub(super) tally: Tally,
+    /// Room for a new program's stack.
+    pub(super) stack: Vec<u8>,
     seq: u64,
 }
 
@@ -176,6 +178,7 @@ impl Tracer {
             start: Instant::now(),
             latest: Moment::default(),
             tally: Tally::default(),
+            stack: Vec::new(),
             seq: 0,
         }
     }

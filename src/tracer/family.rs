@@ -163,11 +163,11 @@ impl Tracer {
     }
 
     /// What a process has just executed, if anybody wants to know.
-    fn image(&self, stopped: &Stopped, tgid: Tgid) -> Image {
+    fn image(&mut self, stopped: &Stopped, tgid: Tgid) -> Image {
         if !self.capture.images {
             return Image::default();
         }
-        let image = image::of_new_program(stopped);
+        let image = image::of_new_program(stopped, &mut self.stack);
         let by_proc = || self.sees_proc().then(|| proc::image(tgid));
         image.or_else(by_proc).unwrap_or_default()
     }

@@ -17,8 +17,9 @@ const AUDIT_64BIT: u32 = 0x8000_0000;
 /// The auxiliary vector's entry for the path that was executed.
 const AT_EXECFN: u64 = 31;
 
-/// Enough for the pointers of most programs, and for those of any.
-const FIRST_LOOK: usize = 2048;
+/// Enough for most programs' stacks, which begin up to 8 KiB below the strings
+/// (`arch_align_stack`); and for the pointers of any.
+const FIRST_LOOK: usize = 16 * 1024;
 const SECOND_LOOK: usize = 1 << 20;
 /// More than the kernel allows for all arguments (`MAX_ARG_STRLEN` aside, a
 /// quarter of the stack's limit, at most 6 MiB).
@@ -26,38 +27,42 @@ const MOST_ARGUMENTS: u64 = 6 << 20;
 /// The smallest page: no string is read past the end of one that it lies in.
 const PAGE: usize = 4096;
 const MOST_PATH: usize = 4096;
-/// How much of a path is read together with the arguments.
-const SHORT_PATH: usize = 256;
 
 /// What was just executed; `None` if the stack cannot be read, or is not what
 /// it should be (x32, whose pointers are narrower than its architecture says).
-pub(super) fn of_new_program(stopped: &Stopped) -> Option<Image> {
+///
+/// `room` is used again and again.
+pub(super) fn of_new_program(stopped: &Stopped, room: &mut Vec<u8>) -> Option<Image> {
     let info = stopped.syscall_info().ok()?;
     let word = if info.arch & AUDIT_64BIT == 0 { 4 } else { 8 };
-    let find = |stack: &mut [u8]| {
-        let got = stopped.read_some(info.stack_pointer, stack).ok()?;
-        Strings::find(stack.get(..got)?, word)
+    let from = info.stack_pointer;
+    let look = |room: &mut [u8]| {
+        let got = stopped.read_some(from, room).ok()?;
+        Some((Strings::find(room.get(..got)?, word)?, got))
     };
-    let strings = find(&mut [0; FIRST_LOOK]).or_else(|| find(&mut vec![0; SECOND_LOOK]))?;
+    // As a rule one look shows all there is.
+    room.resize(FIRST_LOOK, 0);
+    if let Some((strings, got)) = look(room)
+        && let Some((argv, path)) = strings.within(room.get(..got)?, from)
+    {
+        return image(argv, path);
+    }
+    let (strings, _) = look(&mut vec![0; SECOND_LOOK])?;
     let mut argv = vec![0; strings.arguments_length()?];
-    let mut start = [0; SHORT_PATH];
-    let start = start.get_mut(..page_rest(strings.path).min(SHORT_PATH))?;
-    let (read, read_start) =
-        stopped.read_two((strings.arguments, &mut argv), (strings.path, &mut *start));
-    read.and(read_start).ok()?;
-    let path = match start.iter().position(|byte| *byte == 0) {
-        Some(end) => start.get(..end)?.to_vec(),
-        None => string(stopped, strings.path).ok()?,
-    };
-    let base = path.rsplit(|byte| *byte == b'/').next()?;
+    stopped.read(strings.arguments, &mut argv).ok()?;
+    image(&argv, &string(stopped, strings.path).ok()?)
+}
+
+fn image(argv: &[u8], path: &[u8]) -> Option<Image> {
     // Executed by its descriptor: newer kernels name it after the file itself.
     if path.starts_with(b"/dev/fd/") {
         return None;
     }
+    let base = path.rsplit(|byte| *byte == b'/').next()?;
     Some(Image {
         comm: Comm::new(base),
-        argv: split(&argv),
-        path: Some(path),
+        argv: split(argv),
+        path: Some(path.to_vec()),
     })
 }
 
@@ -133,6 +138,15 @@ impl Strings {
             end,
             path,
         })
+    }
+
+    /// The arguments and the path, if they are among these bytes of the stack.
+    fn within<'a>(&self, stack: &'a [u8], from: u64) -> Option<(&'a [u8], &'a [u8])> {
+        let index = |address: u64| usize::try_from(address.checked_sub(from)?).ok();
+        let argv = stack.get(index(self.arguments)?..index(self.end)?)?;
+        let path = stack.get(index(self.path)?..)?;
+        let end = path.iter().position(|byte| *byte == 0)?;
+        Some((argv, path.get(..end)?))
     }
 
     fn arguments_length(&self) -> Option<usize> {
