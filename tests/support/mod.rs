@@ -4,6 +4,7 @@
     unreachable_pub,
     missing_docs,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
     reason = "each test uses a part of it, and one that cannot go on has failed"
@@ -19,6 +20,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wait4_strace::rules::{self, RULES, RuleId};
+
+pub mod torture;
 
 /// How long a run may take before it counts as a hang. Generous: the machine
 /// may be busy or, a virtual one, not run at all for a while, and nothing is
