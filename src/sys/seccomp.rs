@@ -15,6 +15,9 @@ use crate::kernel::{
 /// tracee's own filter asked for a tracer.
 pub(crate) const OURS: u16 = 0x5734;
 
+/// The last number that is not x32's (`__X32_SYSCALL_BIT`).
+const BELOW_X32: u32 = 0x3fff_ffff;
+
 /// Offsets in `struct seccomp_data`.
 const NR: u32 = 0;
 const ARCH: u32 = 4;
@@ -53,13 +56,21 @@ impl Filter {
         for (arch, abis) in native_architectures() {
             let mut body = vec![statement(LOAD, NR)];
             for abi in *abis {
-                push_waits(&mut body, *abi, wanted, polls);
-                push_own_calls(&mut body, *abi);
+                let mut calls = Vec::new();
+                push_waits(&mut calls, *abi, wanted, polls);
+                push_own_calls(&mut calls, *abi);
                 if rules {
-                    push_rule_calls(&mut body, *abi);
+                    push_rule_calls(&mut calls, *abi);
                 }
+                calls.push(statement(RETURN, ALLOW));
+                if abis.len() > 1 && *abi == Abi::X86_64 {
+                    // x32's numbers are all above: a kernel that looks at each
+                    // number once, as the filter comes, looks at half.
+                    let over = u8::try_from(calls.len()).unwrap_or(u8::MAX);
+                    body.push(jump(JUMP_ABOVE, BELOW_X32, over, 0));
+                }
+                body.append(&mut calls);
             }
-            body.push(statement(RETURN, libc::SECCOMP_RET_ALLOW));
             // A body is some hundred instructions, below a jump's 255.
             let over = u8::try_from(body.len()).unwrap_or(u8::MAX);
             program.push(jump(JUMP_EQUAL, *arch, 0, over));
