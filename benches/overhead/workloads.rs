@@ -112,6 +112,7 @@ pub(crate) fn all(directory: &Path) -> Vec<Workload> {
         },
         Workload {
             part: Some(fixture(&["wnohang_poll", "2000"])),
+            share: 0.25,
             ..workload(
                 "W4",
                 "100,000 polls of a living child",

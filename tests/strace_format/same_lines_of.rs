@@ -113,8 +113,10 @@ const APART: &[&str] = &[
 ];
 
 /// What has no lines that could be compared: the children that it makes die at
-/// random, or it waits for stdin, or shows what `tests/launch.rs` compares.
+/// random, or it waits for stdin, or shows what `tests/launch.rs` or
+/// `tests/chaos.rs` compares.
 const LEFT_OUT: &[&str] = &[
+    "chaos",
     "fork_storm",
     "fork_kill_parent_storm",
     "print_state",
