@@ -30,7 +30,7 @@ impl Stopped {
     /// there.
     ///
     /// # Errors
-    /// Those of process_vm_readv(2).
+    /// Those of `process_vm_readv`(2).
     pub(crate) fn read_some(&self, addr: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
         self.readv(&mut [(addr, buffer)])
     }

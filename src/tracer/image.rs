@@ -24,7 +24,7 @@ const SECOND_LOOK: usize = 1 << 20;
 /// quarter of the stack's limit, at most 6 MiB).
 const MOST_ARGUMENTS: u64 = 6 << 20;
 /// The smallest page: no string is read past the end of one that it lies in.
-const PAGE: u64 = 4096;
+const PAGE: usize = 4096;
 const MOST_PATH: usize = 4096;
 /// How much of a path is read together with the arguments.
 const SHORT_PATH: usize = 256;
@@ -73,7 +73,7 @@ pub(super) fn split(argv: &[u8]) -> Vec<Vec<u8>> {
 fn string(stopped: &Stopped, mut at: u64) -> Result<Vec<u8>, Errno> {
     let mut string = Vec::new();
     while string.len() < MOST_PATH {
-        let mut page = [0; PAGE as usize];
+        let mut page = [0; PAGE];
         let part = page.get_mut(..page_rest(at)).ok_or(Errno::FAULT)?;
         stopped.read(at, part)?;
         if let Some(end) = part.iter().position(|byte| *byte == 0) {
@@ -81,14 +81,15 @@ fn string(stopped: &Stopped, mut at: u64) -> Result<Vec<u8>, Errno> {
             return Ok(string);
         }
         string.extend_from_slice(part);
-        at += PAGE - at % PAGE;
+        at = at.wrapping_add(part.len() as u64);
     }
     Err(Errno::FAULT)
 }
 
 /// How many bytes there are to the end of the page.
 fn page_rest(at: u64) -> usize {
-    usize::try_from(PAGE - at % PAGE).unwrap_or_default()
+    let page = PAGE as u64;
+    usize::try_from(page - at % page).unwrap_or_default()
 }
 
 /// Where the strings lie.
