@@ -7,13 +7,15 @@ mod judging;
 mod sets;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-use clap::error::ContextKind;
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::command::CommandLine;
+use crate::event::one_line;
 use crate::exit::Exit;
 use crate::kernel::WaitCalls;
 use crate::output::{Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock};
@@ -311,16 +313,13 @@ enum Seccomp {
 /// # Errors
 /// The exit status to end with.
 pub fn parse() -> Result<Config, Exit> {
-    let flags = Flags::try_parse().map_err(|mut error| {
+    let flags = Flags::try_parse().map_err(|error| {
         if !error.use_stderr() {
             // Lost help is no reason to fail.
             let _ = error.print();
             return Exit::Code(0);
         }
-        // "Pass it as a value" would be a command of that name.
-        error.remove(ContextKind::Suggested);
-        let text = error.to_string();
-        complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+        complain_of(error);
         Exit::Failed
     })?;
     let meant = match flags.judging.explain() {
@@ -332,6 +331,31 @@ pub fn parse() -> Result<Config, Exit> {
         complain(&sentence);
         Exit::Failed
     })
+}
+
+/// Say what is wrong with the flags, and how they are used.
+fn complain_of(mut error: clap::Error) {
+    // "Pass it as a value" would be a command of that name.
+    error.remove(ContextKind::Suggested);
+    // What was typed stands on one line, as what a tracee chose.
+    let typed: Vec<(ContextKind, String)> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, one_line(text).into_owned())),
+            _ => None,
+        })
+        .collect();
+    for (kind, text) in typed {
+        error.insert(kind, ContextValue::String(text));
+    }
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    complain(first);
+    if !rest.is_empty() {
+        // As in `complain`, the exit status is all there is if this is lost.
+        let _ = writeln!(io::stderr(), "{rest}");
+    }
 }
 
 /// The exit statuses, a line each, as `--help` shows them.

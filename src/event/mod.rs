@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::kernel::{NsPid, SigInfo, Signal, Tgid, Tid, WaitStatus};
 
-pub use name::{Comm, escape, escape_controls};
+pub use name::{Comm, escape, escape_controls, harmless_json, one_line};
 pub use observed::{
     Corpse, DeadLeader, Observation, Owner, PipeSide, Question, SigchldAction, Stuck, StuckIn,
 };

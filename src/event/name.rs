@@ -1,5 +1,6 @@
-//! Names that a tracee chose.
+//! Names that a tracee chose, and the one place where they are made harmless.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A task's name (`/proc/TID/comm`): at most 15 bytes.
@@ -63,6 +64,41 @@ pub fn escape_controls(bytes: &[u8], f: &mut dyn fmt::Write) -> fmt::Result {
     each_char(bytes, f, write_harmless)
 }
 
+/// A sentence in which names stand that anybody chose: one line, whatever they
+/// are.
+#[must_use]
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_harmful) {
+        return text.into();
+    }
+    let mut line = String::new();
+    // Writing to a String cannot fail.
+    let _ = escape_controls(text.as_bytes(), &mut line);
+    line.into()
+}
+
+/// JSON in which what harms a terminal stands as `\u…`. Only strings hold such
+/// characters, but for the white space between tokens.
+#[must_use]
+pub fn harmless_json(json: &str) -> Cow<'_, str> {
+    let is_bad = |c: &char| is_harmful(*c) && !c.is_ascii_whitespace();
+    // ASCII but DEL is nearly every line.
+    if json.bytes().all(|byte| byte < 0x7f) || !json.chars().any(|c| is_bad(&c)) {
+        return json.into();
+    }
+    let mut harmless = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_bad(&c) {
+            let mut units = [0; 2];
+            let units = c.encode_utf16(&mut units).iter();
+            harmless.extend(units.map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            harmless.push(c);
+        }
+    }
+    harmless.into()
+}
+
 /// Write each character by `write`, and what is no UTF-8 as octal numbers.
 fn each_char(
     bytes: &[u8],
@@ -88,17 +124,23 @@ fn each_char(
     Ok(())
 }
 
-/// A character, escaped if it controls a terminal or turns the order of what
-/// follows.
+/// Whether a character controls a terminal, breaks the line for some reader,
+/// cannot be seen, or turns the order of what follows.
+fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A character, escaped if it does harm.
 fn write_harmless(c: char, f: &mut dyn fmt::Write) -> fmt::Result {
-    let turns = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}' | '\u{feff}');
     match c {
         '\n' => f.write_str("\\n"),
         '\t' => f.write_str("\\t"),
         '\r' => f.write_str("\\r"),
         c if c.is_control() => write!(f, "\\{:o}", u32::from(c)),
-        c if turns => write!(f, "\\u{{{:x}}}", u32::from(c)),
+        c if is_harmful(c) => write!(f, "\\u{{{:x}}}", u32::from(c)),
         c => f.write_char(c),
     }
 }
@@ -115,6 +157,23 @@ mod tests {
             Comm::new(b"\"\\\xe2\x80\xae").to_string(),
             r#"\"\\\u{202e}"#
         );
+    }
+
+    #[test]
+    fn a_sentence_is_one_line_whatever_stands_in_it() {
+        assert_eq!(one_line("no 'a\\b'"), "no 'a\\b'");
+        assert_eq!(one_line("a\nb\u{2028}\u{9b}c"), "a\\nb\\u{2028}\\233c");
+    }
+
+    #[test]
+    fn json_means_the_same_when_it_is_harmless() {
+        let names = "a\x7f\u{85}\u{202e}\u{e0041}é\n";
+        let json = serde_json::to_string_pretty(&[names, "b"]).unwrap();
+        let harmless = harmless_json(&json);
+        assert!(harmless.contains("a\\u007f\\u0085\\u202e\\udb40\\udc41é\\n"));
+        let back: Vec<String> = serde_json::from_str(&harmless).unwrap();
+        assert_eq!(back, [names, "b"]);
+        assert!(matches!(harmless_json("[\n  \"é\"\n]"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::report::{advice, sentence};
 use super::sink::Sink;
 use super::{Conclusion, Output};
-use crate::event::{Event, Moment, Origin};
+use crate::event::{Event, Moment, Origin, harmless_json, one_line};
 use crate::ledger::Ledger;
 use crate::rules::{self, Severity};
 use crate::wire::{self, Body, End, Finding, Line, Message};
@@ -50,7 +50,9 @@ impl Json {
         // Wire types hold nothing that JSON cannot, and a Vec takes all.
         if serde_json::to_writer(&mut self.buffer, line).is_ok() {
             self.buffer.push(b'\n');
-            self.sink.push(&self.buffer);
+            // It wrote no bytes but UTF-8.
+            let text = str::from_utf8(&self.buffer).unwrap_or_default();
+            self.sink.push(harmless_json(text).as_bytes());
         }
     }
 
@@ -73,7 +75,7 @@ impl Output for Json {
         match &mut self.messages {
             Messages::Elsewhere => {}
             Messages::To(sink) => {
-                sink.push(format!("wait4-strace: {text}\n").as_bytes());
+                sink.push(format!("wait4-strace: {}\n", one_line(text)).as_bytes());
                 sink.write_out();
             }
             Messages::InLines => {

@@ -15,7 +15,7 @@ use super::stamps::{Clock, Stamper};
 use super::styles::Styles;
 use super::words::{self, Names};
 use super::{Conclusion, Output};
-use crate::event::{Comm, Event, EventKind, Moment, WaitEntry, WaitExit};
+use crate::event::{Comm, Event, EventKind, Moment, WaitEntry, WaitExit, one_line};
 use crate::kernel::{Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::Ledger;
 
@@ -70,7 +70,8 @@ impl Output for Text {
     }
 
     fn message(&mut self, text: &str) {
-        self.lanes.message(&format!("wait4-strace: {text}"));
+        self.lanes
+            .message(&format!("wait4-strace: {}", one_line(text)));
         self.lanes.write_out();
     }
 

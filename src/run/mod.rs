@@ -16,6 +16,7 @@ use std::io::{self, Write};
 
 pub use config::{Colour, Config, Format, Judging, OutputTo, SnapshotFile};
 
+use crate::event::one_line;
 use crate::exit::Exit;
 
 /// Do as `config` says, to the end.
@@ -34,5 +35,5 @@ pub fn run(config: &Config) -> Exit {
 /// Say what went wrong. If standard error is closed or broken, the exit status
 /// is all there is.
 pub(crate) fn complain(message: &str) {
-    let _ = writeln!(io::stderr(), "wait4-strace: {message}");
+    let _ = writeln!(io::stderr(), "wait4-strace: {}", one_line(message));
 }

@@ -8,6 +8,7 @@
     reason = "fork(2), and the async-signal-safe steps between fork and exec"
 )]
 
+use std::cell::Cell;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -192,7 +193,7 @@ struct Pointers {
     argv: Vec<*const libc::c_char>,
     env: Vec<*const libc::c_char>,
     /// `/bin/sh` and room for the path, for a script without `#!`.
-    shell: Vec<*const libc::c_char>,
+    shell: Vec<Cell<*const libc::c_char>>,
 }
 
 impl Pointers {
@@ -205,6 +206,7 @@ impl Pointers {
         let shell = [SHELL.as_ptr(), ptr::null()]
             .into_iter()
             .chain(argv.iter().copied().skip(1))
+            .map(Cell::new)
             .collect();
         Pointers {
             shell,
@@ -287,13 +289,13 @@ fn execute(program: &Program, pointers: &Pointers) -> Errno {
 
 /// A text file without `#!` is a shell script, to a shell and to execvp.
 fn execute_as_script(path: &CString, pointers: &Pointers) -> Errno {
-    let argv = pointers.shell.as_ptr().cast_mut();
-    // SAFETY: the second slot was left free for the path; this process is a
-    // copy of its own, so nobody else sees the write.
-    unsafe {
-        *argv.add(1) = path.as_ptr();
-        libc::execve(SHELL.as_ptr(), argv, pointers.env.as_ptr());
+    if let Some(room) = pointers.shell.get(1) {
+        room.set(path.as_ptr());
     }
+    // A cell lies in memory as what is in it.
+    let argv = pointers.shell.as_ptr().cast();
+    // SAFETY: all three are NULL-terminated and outlive the call.
+    unsafe { libc::execve(SHELL.as_ptr(), argv, pointers.env.as_ptr()) };
     Errno::NOEXEC
 }
 

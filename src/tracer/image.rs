@@ -86,7 +86,7 @@ fn string(stopped: &Stopped, mut at: u64) -> Result<Vec<u8>, Errno> {
             return Ok(string);
         }
         string.extend_from_slice(part);
-        at += part.len() as u64;
+        at = at.wrapping_add(part.len() as u64);
     }
     Err(Errno::FAULT)
 }

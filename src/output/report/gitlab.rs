@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::{Report, words};
+use crate::event::harmless_json;
 use crate::rules::{Finding, Severity};
 
 #[derive(Serialize)]
@@ -71,7 +72,8 @@ impl Report<'_> {
         });
         let entries: Vec<Entry> = entries.collect();
         // Strings and numbers are all it holds: JSON has them all.
-        let mut text = serde_json::to_string_pretty(&entries).unwrap_or_default();
+        let text = serde_json::to_string_pretty(&entries).unwrap_or_default();
+        let mut text = harmless_json(&text).into_owned();
         text.push('\n');
         text
     }

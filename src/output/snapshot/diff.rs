@@ -5,6 +5,7 @@ use std::fmt::Write;
 use owo_colors::Style;
 use similar::{ChangeTag, TextDiff};
 
+use crate::event::one_line;
 use crate::output::Styles;
 
 /// How many equal lines stand around a change.
@@ -25,7 +26,7 @@ pub fn diff(old: &str, new: &str, name: &str, styles: &Styles) -> String {
         Style::new().green()
     };
     let heads = [
-        (styles.wrong, format!("--- {name}")),
+        (styles.wrong, format!("--- {}", one_line(name))),
         (added, "+++ this run".to_owned()),
     ];
     for (style, head) in heads {
@@ -44,7 +45,7 @@ pub fn diff(old: &str, new: &str, name: &str, styles: &Styles) -> String {
             };
             let line = change.value();
             let line = line.strip_suffix('\n').unwrap_or(line);
-            let line = format!("{}{line}", change.tag());
+            let line = format!("{}{}", change.tag(), one_line(line));
             let _ = writeln!(to, "{}", style.style(line));
             if change.missing_newline() {
                 let _ = writeln!(to, "\\ No newline at end of file");
