@@ -1,7 +1,7 @@
 //! `--snapshot FILE`: the normal form of this run beside the one that is kept.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::complain;
@@ -83,7 +83,8 @@ impl Golden {
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
-    fs::write(&beside, text)?;
+    // Nobody's link: a file that is new, or none.
+    File::create_new(&beside)?.write_all(text.as_bytes())?;
     fs::rename(&beside, path).inspect_err(|_| {
         // It is worth nothing alone.
         let _ = fs::remove_file(&beside);
@@ -93,4 +94,29 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 /// Whether a CI runs us, by the variable that all of them set.
 fn is_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_not_written_through_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let read = |name| fs::read_to_string(path(name)).unwrap();
+        fs::write(path("victim"), "old").unwrap();
+        symlink("victim", path("a.snap")).unwrap();
+        write(&path("a.snap"), "new").unwrap();
+        assert_eq!(
+            (read("victim"), read("a.snap")),
+            ("old".into(), "new".into())
+        );
+        let beside = format!("b.snap.{}", std::process::id());
+        symlink("victim", path(&beside)).unwrap();
+        write(&path("b.snap"), "new").unwrap_err();
+        assert_eq!(read("victim"), "old");
+    }
 }
