@@ -2,10 +2,11 @@
 //! anything, and written whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use super::open::check_place;
 use crate::output::Snapshot;
 
 /// More than any snapshot has: a run of a hundred thousand processes has less.
@@ -71,10 +72,12 @@ pub(super) fn check(text: &str, update: bool) -> Result<(), String> {
 
 /// Write a file whole or not at all; where a link leads to it, there.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
+    check_place(path)?;
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
-    fs::write(&beside, text)?;
+    // Nobody's link: a file that is new, or none.
+    File::create_new(&beside)?.write_all(text.as_bytes())?;
     fs::rename(&beside, &path).inspect_err(|_| {
         // It is worth nothing alone.
         let _ = fs::remove_file(&beside);

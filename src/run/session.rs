@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::config::{Config, Format, OutputTo};
 use super::golden::Golden;
-use super::open::{file, open};
+use super::open::{file, target};
 use super::verdicts::Verdicts;
 use crate::event::{Event, EventKind, Moment, Origin, Question};
 use crate::exit::Exit;
@@ -52,7 +52,7 @@ impl Session {
         let recording = recording.transpose()?;
         let golden = config.snapshot.as_ref().map(Golden::open).transpose()?;
         let mut pipe = None;
-        let target = open(&config.output, &mut pipe)?;
+        let target = target(&config.output, &mut pipe)?;
         let coloured = config.colour.wanted();
         let mut outputs = vec![Outlet {
             name: "the output".to_owned(),
