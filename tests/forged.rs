@@ -19,6 +19,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use support::{fixture_path, wait4_strace};
 use tempfile::TempDir;
+use wait4_strace::output::Snapshot;
 
 /// Names of 15 bytes at most, which is what a task's name has.
 const HOSTILE: [&[u8]; 9] = [
@@ -96,7 +97,7 @@ fn shown(what: &str, output: &Output) -> (usize, String) {
 fn shown_in_all_forms(directory: &Path, record: &str) -> Vec<usize> {
     let forms = FORMS.iter().map(|form| {
         let what = format!("{record:?} in {form:?}");
-        fs::write(directory.join("kept"), "").unwrap();
+        fs::write(directory.join("kept"), format!("{}\n", Snapshot::HEAD)).unwrap();
         let mut command = wait4_strace();
         command.args(*form).arg("--read").arg(record);
         let (lines, text) = shown(&what, &run_in(directory, &mut command));
@@ -271,7 +272,8 @@ fn the_users_own_words_come_back_harmless_in_messages() {
 fn a_kept_snapshot_forges_nothing_in_the_difference() {
     let directory = TempDir::new().unwrap();
     for name in HOSTILE {
-        let text = format!("root: true\n{}\n", String::from_utf8_lossy(name));
+        let name_as_text = String::from_utf8_lossy(name);
+        let text = format!("{}\nroot: true\n{name_as_text}\n", Snapshot::HEAD);
         let path = in_a_path(name);
         fs::write(directory.path().join(&path), &text).unwrap();
         let mut command = wait4_strace();

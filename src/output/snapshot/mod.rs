@@ -54,7 +54,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// The first line of every snapshot of this form.
-    pub(crate) const HEAD: &'static str = text::HEAD;
+    pub const HEAD: &'static str = text::HEAD;
 
     /// An empty one.
     #[must_use]
