@@ -9,6 +9,8 @@
     reason = "each test uses a part of it, and one that cannot go on has failed"
 )]
 
+pub mod torture;
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Read;
