@@ -201,7 +201,9 @@ impl Tracer {
     fn settled(&self, target: i32) {
         until("the tracer and its target sleep", || {
             let call = fs::read_to_string(format!("/proc/{}/syscall", self.child.id()));
-            let waits = call.is_ok_and(|call| call.starts_with("61 "));
+            // In wait4 or waitid.
+            let waits = ["61 ", "247 "];
+            let waits = call.is_ok_and(|call| waits.iter().any(|nr| call.starts_with(nr)));
             self.errors().contains("attached")
                 && waits
                 && threads(target)

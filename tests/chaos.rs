@@ -20,10 +20,10 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
-use support::torture::{Random, field, seed, wished};
+use support::torture::Random;
 use support::{Outcome, fixture, fixture_path, run, wait, wait4_strace};
 use tempfile::TempDir;
 use wait4_strace::Launch;
@@ -31,14 +31,25 @@ use wait4_strace::event::EventKind;
 use wait4_strace::kernel::{NsPid, Tgid};
 use wait4_strace::ledger::{Ledger, Way};
 
+/// A number that the environment gives.
+fn wished(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 /// For how long each kind is run.
 fn time() -> Duration {
-    Duration::from_secs(wished("WAIT4_STRACE_CHAOS_SECONDS", 5))
+    Duration::from_secs(wished("WAIT4_STRACE_CHAOS_SECONDS").unwrap_or(5))
+}
+
+/// The first seed; without a wish one of the day.
+fn first_seed() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    wished("WAIT4_STRACE_CHAOS_SEED").unwrap_or(now.unwrap().as_secs() % 1_000_000)
 }
 
 /// Run `check` for one seed after the other.
 fn for_seeds(kind: &str, mut check: impl FnMut(&str)) {
-    let (begun, mut seed) = (Instant::now(), seed("WAIT4_STRACE_CHAOS_SEED") % 1_000_000);
+    let (begun, mut seed) = (Instant::now(), first_seed());
     while begun.elapsed() < time() {
         eprintln!("{kind}, seed {seed}");
         check(&seed.to_string());
@@ -118,7 +129,7 @@ fn same_when_attached(kind: &str) {
         let mut command = fixture("chaos");
         command.args([kind, seed]).stdout(Stdio::piped());
         let mut program = command.stdin(Stdio::null()).spawn().unwrap();
-        sleep(random.time(Duration::from_millis(10)));
+        sleep(Duration::from_micros(random.below(10_000)));
         let tracer = wait4_strace()
             .args(["-o", "/dev/null", "-p", &program.id().to_string()])
             .stderr(Stdio::piped())
@@ -171,6 +182,13 @@ fn families_without_descriptors_or_memory_are_as_without_a_tracer() {
 #[test]
 fn families_in_namespaces_are_as_without_a_tracer() {
     same_in_all_modes("namespaces");
+}
+
+/// A field of a `status` file below `/proc`.
+fn field(path: &Path, name: &str) -> Option<String> {
+    let text = fs::read_to_string(path.join("status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next().map(str::to_owned)
 }
 
 /// The kernel's view of a process: its parent, and whether it is a zombie.

@@ -1,6 +1,7 @@
 //! The tracer's own wait: where every stop and every death comes from.
 #![expect(unsafe_code, reason = "wait4(2), raw")]
 
+use std::mem::MaybeUninit;
 use std::ptr;
 
 use super::ptrace::Stopped;
@@ -38,13 +39,60 @@ pub(crate) enum Block {
 /// The raw word is kept: nix's `waitpid` refuses real-time-signal stops with
 /// EINVAL, and the status is lost then.
 pub(crate) fn wait_any(block: Block) -> Waited {
-    let mut status: libc::c_int = 0;
-    let mut options = libc::__WALL | libc::__WNOTHREAD;
-    if block == Block::No {
-        options |= libc::WNOHANG;
+    take(-1, block)
+}
+
+/// As [`wait_any`], but a signal of a tracee that `is_ours` stays with it.
+///
+/// The kernel keeps the signal that a tracee is about to be given in the word
+/// that a wait takes: if we are killed between that wait and the resumption,
+/// the tracee runs on without its signal. So the stop is looked at and not
+/// taken; it is over when the tracee is resumed, which must be the next thing
+/// that happens to it, as any wait would find it again.
+pub(crate) fn wait_any_leaving_signals(block: Block, is_ours: impl Fn(Tid) -> bool) -> Waited {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    // Stops of tracees need no WSTOPPED, which would add those of strangers.
+    let kinds = libc::WEXITED | libc::WNOWAIT;
+    // SAFETY: `info` outlives the call.
+    let answer = unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), kinds | options(block)) };
+    if answer != 0 {
+        return failed();
     }
+    // SAFETY: zeroes are a valid siginfo, and waitid fills in a child's.
+    let (pid, code, word) = unsafe {
+        let info = info.assume_init();
+        (info.si_pid(), info.si_code, info.si_status())
+    };
+    if pid == 0 {
+        return Waited::Nothing;
+    }
+    let tid = Tid::new(pid);
+    // Neither an event nor a stop of a call; and a trap may be of our making,
+    // which is better lost than delivered.
+    let is_signal = code == libc::CLD_TRAPPED && word & !0x7f == 0 && word != libc::SIGTRAP;
+    if is_signal && is_ours(tid) {
+        return Waited::Stopped(Stopped::new(tid), WaitStatus::from_raw(word << 8 | 0x7f));
+    }
+    match take(pid, Block::No) {
+        // It was killed, or went on under another tid, meanwhile.
+        Waited::Nothing | Waited::NoChildren => Waited::Interrupted,
+        waited => waited,
+    }
+}
+
+fn options(block: Block) -> libc::c_int {
+    let sleep = match block {
+        Block::Yes => 0,
+        Block::No => libc::WNOHANG,
+    };
+    libc::__WALL | libc::__WNOTHREAD | sleep
+}
+
+/// Wait for `pid`, or with -1 for any tracee.
+fn take(pid: libc::pid_t, block: Block) -> Waited {
+    let mut status: libc::c_int = 0;
     // SAFETY: `status` outlives the call; no rusage is asked for.
-    let tid = unsafe { libc::wait4(-1, &raw mut status, options, ptr::null_mut()) };
+    let tid = unsafe { libc::wait4(pid, &raw mut status, options(block), ptr::null_mut()) };
     match tid {
         0 => Waited::Nothing,
         tid if tid > 0 => {
@@ -55,7 +103,13 @@ pub(crate) fn wait_any(block: Block) -> Waited {
                 Waited::Ended(tid, status)
             }
         }
-        _ if super::last_errno() == Errno::INTR => Waited::Interrupted,
+        _ => failed(),
+    }
+}
+
+fn failed() -> Waited {
+    match super::last_errno() {
+        Errno::INTR => Waited::Interrupted,
         _ => Waited::NoChildren,
     }
 }

@@ -49,6 +49,7 @@ impl Tracer {
         // Told first, though the number of threads is known last.
         let (at, place) = (self.now(), events.len());
         let mut told = self.event(at, tgid.leader(), tgid, EventKind::Attached { threads: 0 });
+        self.attaches = true;
         let begun = Instant::now();
         let mut count = 0;
         let mut refused = None;

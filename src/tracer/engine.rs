@@ -13,7 +13,7 @@ use crate::sys::doorbell::Doorbell;
 use crate::sys::ptrace::{How, Stopped, options};
 use crate::sys::spawn::Spawned;
 use crate::sys::streams;
-use crate::sys::wait::{Block, Waited, wait_any};
+use crate::sys::wait::{Block, Waited, wait_any, wait_any_leaving_signals};
 
 /// How long a family whose root was stopped as a job must have been quiet
 /// before we stop as well, and how long it gets for that.
@@ -106,6 +106,8 @@ pub(crate) struct Tracer {
     pub(super) polls: bool,
     /// Attached targets end with us instead of being detached.
     pub(super) kill_on_exit: bool,
+    /// There are tasks that outlive us, or were.
+    pub(super) attaches: bool,
     /// We stop when the root is stopped as a job.
     stops_as_job: bool,
     /// Attached tasks are let go at their next stop.
@@ -167,6 +169,7 @@ impl Tracer {
             wanted: settings.wanted,
             polls: settings.polls,
             kill_on_exit: settings.kill_on_exit,
+            attaches: false,
             stops_as_job: settings.stops_as_job,
             leaving: None,
             gave_up: false,
@@ -261,7 +264,7 @@ impl Tracer {
         if self.only_given_up() || self.only_strangers() {
             return Step::Over;
         }
-        match wait_any(Block::Yes) {
+        match self.wait(Block::Yes) {
             Waited::Stopped(stopped, status) => self.stopped(stopped, status, events),
             Waited::Ended(tid, status) => self.ended(tid, status, events),
             Waited::Interrupted | Waited::Nothing => {
@@ -274,6 +277,15 @@ impl Tracer {
             *quiet_since = Instant::now();
         }
         Step::Went
+    }
+
+    /// Launched tasks end with us; attached ones go on, with their signals.
+    fn wait(&self, block: Block) -> Waited {
+        if self.attaches {
+            wait_any_leaving_signals(block, |tid| self.tasks.by_tid.contains_key(&tid))
+        } else {
+            wait_any(block)
+        }
     }
 
     /// Whether nobody is left but children that are not ours to trace, and
@@ -294,7 +306,7 @@ impl Tracer {
     /// most: among busy tracees something is always ready.
     pub(super) fn serve(&mut self, most: usize, events: &mut Vec<Event>) {
         for _ in 0..most {
-            match wait_any(Block::No) {
+            match self.wait(Block::No) {
                 Waited::Stopped(stopped, status) => self.stopped(stopped, status, events),
                 Waited::Ended(tid, status) => self.ended(tid, status, events),
                 Waited::Interrupted => {}

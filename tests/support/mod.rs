@@ -10,6 +10,8 @@
     reason = "each test uses a part of it, and one that cannot go on has failed"
 )]
 
+pub mod torture;
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Read;
@@ -20,8 +22,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wait4_strace::rules::{self, RULES, RuleId};
-
-pub mod torture;
 
 /// How long a run may take before it counts as a hang. Generous: the machine
 /// may be busy or, a virtual one, not run at all for a while, and nothing is
