@@ -2,9 +2,12 @@
 
 use std::process::ExitCode;
 
+use wait4_strace::{cli, run};
+
 fn main() -> ExitCode {
-    match wait4_strace::cli::parse() {
-        Ok(config) => wait4_strace::run::run(&config).conclude(),
+    let config = run::refuse_borrowed_rights().and_then(|()| cli::parse());
+    match config {
+        Ok(config) => run::run(&config).conclude(),
         Err(exit) => exit.conclude(),
     }
 }

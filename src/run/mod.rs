@@ -18,6 +18,7 @@ pub use config::{Colour, Config, Format, Judging, OutputTo, SnapshotFile};
 
 use crate::event::one_line;
 use crate::exit::Exit;
+use crate::sys::startup::has_borrowed_rights;
 
 /// Do as `config` says, to the end.
 #[must_use]
@@ -30,6 +31,22 @@ pub fn run(config: &Config) -> Exit {
         Some(record) => replay::read(config, record),
         None => live::trace(config),
     }
+}
+
+/// Do nothing with rights that the file has and our user has not: a tracer
+/// starts any program and writes any file.
+///
+/// # Errors
+/// If we have such rights, which is said.
+pub fn refuse_borrowed_rights() -> Result<(), Exit> {
+    if !has_borrowed_rights() {
+        return Ok(());
+    }
+    complain(
+        "this file is setuid or setgid, or has capabilities, which would give its rights to \
+         everybody: take them away (chmod ug-s, setcap -r) and use sudo",
+    );
+    Err(Exit::Failed)
 }
 
 /// Say what went wrong. If standard error is closed or broken, the exit status

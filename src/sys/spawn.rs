@@ -318,11 +318,24 @@ fn assume(identity: &Identity) -> Result<(), Errno> {
                 identity.uid,
                 identity.uid,
             ) < 0
+            || (identity.uid != 0 && !drop_capabilities())
     };
     if failed {
         return Err(super::last_errno());
     }
     Ok(())
+}
+
+/// Give up all capabilities, those that an exec hands on too: a change of the
+/// user leaves the inheritable ones, and with `SECBIT_NO_SETUID_FIXUP` all.
+fn drop_capabilities() -> bool {
+    // _LINUX_CAPABILITY_VERSION_3, this task; effective, permitted and
+    // inheritable, 64 bits each in two words.
+    let (head, none) = ([0x2008_0522_u32, 0], [0u32; 6]);
+    // The ambient ones are of those that are permitted and inheritable, and go
+    // with them.
+    // SAFETY: the kernel reads a head of 8 bytes and data of 24.
+    unsafe { libc::syscall(libc::SYS_capset, head.as_ptr(), none.as_ptr()) == 0 }
 }
 
 fn tell(reports: i32, what: i32, errno: Errno) {

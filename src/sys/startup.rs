@@ -14,6 +14,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
+use nix::unistd::{getegid, geteuid, getgid, getuid};
+
 /// Signals whose disposition was `SIG_IGN`, bit `n - 1` for signal `n`.
 static IGNORED: AtomicU64 = AtomicU64::new(0);
 /// The blocked mask, in the same bits.
@@ -131,6 +133,14 @@ impl Inherited {
 #[used]
 #[unsafe(link_section = ".init_array")]
 static CAPTURE: extern "C" fn() = capture;
+
+/// Whether the file that this process runs gave it rights that its user has
+/// not: it is setuid or setgid, or has capabilities.
+pub(crate) fn has_borrowed_rights() -> bool {
+    // SAFETY: takes a number.
+    let is_secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    is_secure || getuid() != geteuid() || getgid() != getegid()
+}
 
 /// A signal's bit in a mask.
 fn bit(signal: i32) -> u64 {
