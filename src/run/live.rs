@@ -1,6 +1,7 @@
 //! A run with a tracer: what follows from its stops, and what signals to us
 //! mean.
 
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -110,7 +111,15 @@ impl<'a> Run<'a> {
             .thread_block()
             .map_err(|error| format!("cannot start: {error}"))?;
         let doorbell = Ring::own().and_then(|ring| Doorbell::new(&answered, ring));
-        let doorbell = doorbell.map_err(|error| format!("cannot start: {error}"))?;
+        let doorbell = doorbell.map_err(|error| {
+            let hint = match error.kind() {
+                io::ErrorKind::WouldBlock => {
+                    "; the limit of pending signals (ulimit -i) is too low"
+                }
+                _ => "",
+            };
+            format!("cannot make a timer: {error}{hint}")
+        })?;
         let tracer = Tracer::new(settings(config), doorbell);
         // Words that are wrong are told before anybody is traced. A child that
         // is not followed would be under the filter with nobody to answer it.

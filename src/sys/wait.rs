@@ -1,5 +1,5 @@
 //! The tracer's own wait: where every stop and every death comes from.
-#![expect(unsafe_code, reason = "wait4(2), raw")]
+#![expect(unsafe_code, reason = "wait4(2) and waitid(2), raw")]
 
 use std::mem::MaybeUninit;
 use std::ptr;
