@@ -32,8 +32,10 @@ use workloads::{Cpu, Workload};
 
 /// Enough for a confidence interval of the median.
 const ROUNDS: usize = 31;
-/// The tracer that stops at every call runs in every so many rounds only.
-const SLOW_EVERY: usize = 6;
+/// All but the two that are compared run in every so many rounds only, and the
+/// one that stops at every call in fewer still.
+const OTHERS_EVERY: usize = 4;
+const SLOW_EVERY: usize = 8;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -90,7 +92,12 @@ fn measure(workload: &Workload, rounds: usize) -> Figures {
             let Some(tracer) = TRACERS.get(index) else {
                 continue;
             };
-            if tracer.is_slow && !round.is_multiple_of(SLOW_EVERY) {
+            let every = match index {
+                tracers::REFERENCE | tracers::PRODUCT => 1,
+                _ if tracer.is_slow => SLOW_EVERY,
+                _ => OTHERS_EVERY,
+            };
+            if !round.is_multiple_of(every) {
                 continue;
             }
             let is_part = tracer.is_slow && workload.part.is_some();

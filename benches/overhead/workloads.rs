@@ -112,7 +112,7 @@ pub(crate) fn all(directory: &Path) -> Vec<Workload> {
         },
         Workload {
             part: Some(fixture(&["wnohang_poll", "2000"])),
-            share: 0.25,
+            share: 0.16,
             ..workload(
                 "W4",
                 "100,000 polls of a living child",
@@ -143,7 +143,7 @@ pub(crate) fn all(directory: &Path) -> Vec<Workload> {
             fixture(&["many_live", "2000"]),
         ),
         Workload {
-            share: 0.25,
+            share: 0.16,
             ..workload(
                 "W6 8000",
                 "8,000 children alive",
@@ -154,7 +154,7 @@ pub(crate) fn all(directory: &Path) -> Vec<Workload> {
         },
         Workload {
             directory: cargo,
-            share: 0.5,
+            share: 0.35,
             ..workload(
                 "W7",
                 "cargo build of a small crate",
