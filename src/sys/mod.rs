@@ -10,6 +10,7 @@ pub(crate) mod ptrace;
 pub(crate) mod registers;
 pub(crate) mod ring;
 pub(crate) mod seccomp;
+pub(crate) mod seize;
 pub(crate) mod spawn;
 pub(crate) mod startup;
 pub(crate) mod streams;

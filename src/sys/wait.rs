@@ -50,18 +50,8 @@ pub(crate) fn wait_any(block: Block) -> Waited {
 /// taken; it is over when the tracee is resumed, which must be the next thing
 /// that happens to it, as any wait would find it again.
 pub(crate) fn wait_any_leaving_signals(block: Block, is_ours: impl Fn(Tid) -> bool) -> Waited {
-    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    // Stops of tracees need no WSTOPPED, which would add those of strangers.
-    let kinds = libc::WEXITED | libc::WNOWAIT;
-    // SAFETY: `info` outlives the call.
-    let answer = unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), kinds | options(block)) };
-    if answer != 0 {
+    let Some((pid, code, word)) = look(libc::P_ALL, 0, options(block)) else {
         return failed();
-    }
-    // SAFETY: zeroes are a valid siginfo, and waitid fills in a child's.
-    let (pid, code, word) = unsafe {
-        let info = info.assume_init();
-        (info.si_pid(), info.si_code, info.si_status())
     };
     if pid == 0 {
         return Waited::Nothing;
@@ -78,6 +68,41 @@ pub(crate) fn wait_any_leaving_signals(block: Block, is_ours: impl Fn(Tid) -> bo
         Waited::Nothing | Waited::NoChildren => Waited::Interrupted,
         waited => waited,
     }
+}
+
+/// How `tid` ended, if it is a tracee of any thread of ours and dead; it is
+/// gone with that.
+pub(crate) fn reap_dead(tid: Tid) -> Option<WaitStatus> {
+    let pid = libc::id_t::try_from(tid.raw()).ok()?;
+    let (_, code, _) = look(libc::P_PID, pid, libc::__WALL | libc::WNOHANG)?;
+    if ![libc::CLD_EXITED, libc::CLD_KILLED, libc::CLD_DUMPED].contains(&code) {
+        return None;
+    }
+    let mut status: libc::c_int = 0;
+    let options = libc::__WALL | libc::WNOHANG;
+    // SAFETY: `status` outlives the call; no rusage is asked for.
+    let reaped = unsafe { libc::wait4(tid.raw(), &raw mut status, options, ptr::null_mut()) };
+    (reaped == tid.raw()).then_some(WaitStatus::from_raw(status))
+}
+
+/// The pid, code and status of who is ready, and stays so; the pid is 0 if
+/// nobody is, and `None` an error.
+fn look(
+    idtype: libc::idtype_t,
+    id: libc::id_t,
+    options: libc::c_int,
+) -> Option<(libc::pid_t, libc::c_int, libc::c_int)> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    // Stops of tracees need no WSTOPPED, which would add those of strangers.
+    let options = libc::WEXITED | libc::WNOWAIT | options;
+    // SAFETY: `info` outlives the call.
+    let answer = unsafe { libc::waitid(idtype, id, info.as_mut_ptr(), options) };
+    // SAFETY: zeroes are a valid siginfo, and waitid fills in a child's.
+    let (pid, code, word) = unsafe {
+        let info = info.assume_init();
+        (info.si_pid(), info.si_code, info.si_status())
+    };
+    (answer == 0).then_some((pid, code, word))
 }
 
 fn options(block: Block) -> libc::c_int {

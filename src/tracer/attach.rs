@@ -11,6 +11,7 @@ use crate::event::{Event, EventKind, Found, Kin, Moment};
 use crate::kernel::{Errno, Tgid, Tid, WaitStatus};
 use crate::proc;
 use crate::sys::ptrace::{interrupt, seize};
+use crate::sys::seize::seize_beside_others;
 
 /// What a process that is attached to is: not launched, so never under our
 /// filter, which would outlive us.
@@ -59,7 +60,19 @@ impl Tracer {
                 if self.tasks.by_tid.contains_key(&tid) || self.early.holds(tid) {
                     continue;
                 }
-                match seize(tid, options) {
+                // The first has nobody to wait for.
+                let (answer, reaped) = match count {
+                    0 => (seize(tid, options), Vec::new()),
+                    _ => seize_beside_others(tid, tgid.leader(), options),
+                };
+                for (dead, status) in &reaped {
+                    self.ended(*dead, *status, events);
+                }
+                match answer {
+                    // It execs, and has the leader's tid by now.
+                    Ok(()) if !reaped.is_empty() && !proc::threads(tid).contains(&tid) => {
+                        interrupt(tgid.leader());
+                    }
                     Ok(()) => {
                         interrupt(tid);
                         self.take_up(tid, tgid, parent, events);

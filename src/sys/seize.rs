@@ -1,0 +1,50 @@
+//! Seizing a thread of a process that may be amid an exec.
+//!
+//! SEIZE takes a lock that an exec holds while it waits for the end of all
+//! other threads of its process. Those that we seized before are gone only
+//! once we reap them, and we sleep in SEIZE: neither would ever wake up. So
+//! while a SEIZE takes its time, another thread of ours reaps those that are
+//! dead, as the kernel allows to any thread of the tracer's process.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use super::ptrace;
+use super::wait::reap_dead;
+use crate::kernel::{Errno, Tid, WaitStatus};
+use crate::proc;
+
+/// How long a SEIZE takes before it is looked after.
+const PATIENCE: Duration = Duration::from_millis(5);
+
+/// Threads that ended while another one was seized.
+pub(crate) type Reaped = Vec<(Tid, WaitStatus)>;
+
+/// Seize `tid` of a process of which other threads are seized already, and
+/// reap those of them whose death it waits for.
+pub(crate) fn seize_beside_others(
+    tid: Tid,
+    leader: Tid,
+    options: libc::c_int,
+) -> (Result<(), Errno>, Reaped) {
+    thread::scope(|scope| {
+        let (done, is_done) = channel::<()>();
+        let reaper = thread::Builder::new();
+        let reaper = reaper.spawn_scoped(scope, move || reap_until(&is_done, leader));
+        let answer = ptrace::seize(tid, options);
+        drop(done);
+        // Without a thread, for want of memory say, it went well this time.
+        let reaped = reaper.ok().and_then(|reaper| reaper.join().ok());
+        (answer, reaped.unwrap_or_default())
+    })
+}
+
+fn reap_until(is_done: &Receiver<()>, leader: Tid) -> Reaped {
+    let mut reaped = Vec::new();
+    while is_done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+        let threads = proc::threads(leader).into_iter();
+        reaped.extend(threads.filter_map(|tid| Some((tid, reap_dead(tid)?))));
+    }
+    reaped
+}
