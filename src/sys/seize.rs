@@ -13,7 +13,6 @@ use std::time::Duration;
 use super::ptrace;
 use super::wait::reap_dead;
 use crate::kernel::{Errno, Tid, WaitStatus};
-use crate::proc;
 
 /// How long a SEIZE takes before it is looked after.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -22,16 +21,17 @@ const PATIENCE: Duration = Duration::from_millis(5);
 pub(crate) type Reaped = Vec<(Tid, WaitStatus)>;
 
 /// Seize `tid` of a process of which other threads are seized already, and
-/// reap those of them whose death it waits for.
+/// reap those of them whose death it waits for: `others` lists the threads that
+/// the process has.
 pub(crate) fn seize_beside_others(
     tid: Tid,
-    leader: Tid,
     options: libc::c_int,
+    others: impl Fn() -> Vec<Tid> + Send,
 ) -> (Result<(), Errno>, Reaped) {
     thread::scope(|scope| {
         let (done, is_done) = channel::<()>();
         let reaper = thread::Builder::new();
-        let reaper = reaper.spawn_scoped(scope, move || reap_until(&is_done, leader));
+        let reaper = reaper.spawn_scoped(scope, move || reap_until(&is_done, others));
         let answer = ptrace::seize(tid, options);
         drop(done);
         // Without a thread, for want of memory say, it went well this time.
@@ -40,10 +40,10 @@ pub(crate) fn seize_beside_others(
     })
 }
 
-fn reap_until(is_done: &Receiver<()>, leader: Tid) -> Reaped {
+fn reap_until(is_done: &Receiver<()>, others: impl Fn() -> Vec<Tid>) -> Reaped {
     let mut reaped = Vec::new();
     while is_done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-        let threads = proc::threads(leader).into_iter();
+        let threads = others().into_iter();
         reaped.extend(threads.filter_map(|tid| Some((tid, reap_dead(tid)?))));
     }
     reaped

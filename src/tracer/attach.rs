@@ -63,7 +63,7 @@ impl Tracer {
                 // The first has nobody to wait for.
                 let (answer, reaped) = match count {
                     0 => (seize(tid, options), Vec::new()),
-                    _ => seize_beside_others(tid, tgid.leader(), options),
+                    _ => seize_beside_others(tid, options, || proc::threads(tgid.leader())),
                 };
                 for (dead, status) in &reaped {
                     self.ended(*dead, *status, events);
