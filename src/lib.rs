@@ -35,7 +35,8 @@
 //! ```
 //!
 //! * [`kernel`]: the kernel's words as types, no I/O
-//! * `sys`: the only unsafe code; `tracer`: stops and what follows from them
+//! * `sys`: the only unsafe code; `tracer`: stops and what follows from them; `stack`: call
+//!   stacks, unwound and named
 //! * [`event`]: what happened, as owned data
 //! * [`ledger`]: who is whose child, who reaped whom, and which pid means whom
 //! * [`rules`]: what is wrong
@@ -65,6 +66,7 @@ pub mod read;
 pub mod rules;
 #[doc(hidden)]
 pub mod run;
+mod stack;
 mod sys;
 mod tracer;
 pub mod wire;

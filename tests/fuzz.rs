@@ -200,6 +200,7 @@ fn consume(record: Vec<u8>) {
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
         fates: source.origin().fates,
+        stacks: true,
     };
     let clock = Clock::new(SystemTime::UNIX_EPOCH);
     let mut text = Text::new(

@@ -153,10 +153,15 @@ struct Flags {
     quiet: u8,
     /// Show what pidfds are; -yy: the pid behind them
     #[arg(short = 'y', long = "decode-fds", action = ArgAction::Count,
-          help_heading = "What to show")]
+          hide_short_help = true, help_heading = "What to show")]
     decode_fds: u8,
     /// Show the names behind pids
-    #[arg(short = 'Y', long = "decode-pids-comm", help_heading = "What to show")]
+    #[arg(
+        short = 'Y',
+        long = "decode-pids-comm",
+        hide_short_help = true,
+        help_heading = "What to show"
+    )]
     decode_pids: bool,
     /// Show what pids of other pid namespaces are in ours
     #[arg(
@@ -204,12 +209,16 @@ struct Flags {
     #[arg(
         short = 'r',
         long = "relative-timestamps",
+        hide_short_help = true,
         help_heading = "How to show it"
     )]
     relative: bool,
     /// Time spent in each call
     #[arg(short = 'T', long = "syscall-times", help_heading = "How to show it")]
     durations: bool,
+    /// Call stacks of waits and forks
+    #[arg(short = 'k', long = "stack-trace", help_heading = "How to show it")]
+    stacks: bool,
     /// At the end, say how many stops the trace took
     #[arg(
         long,
@@ -477,6 +486,7 @@ impl Flags {
             user: self.user,
         });
         Ok(Config {
+            stacks: self.stacks,
             read: self.read,
             format: self.format.into(),
             command,
@@ -535,6 +545,7 @@ impl Flags {
             shown: Shown::ALL,
             calls: WaitCalls::ALL,
             fates: true,
+            stacks: self.stacks,
         })
     }
 

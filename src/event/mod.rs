@@ -7,6 +7,7 @@
 mod name;
 mod observed;
 mod origin;
+mod stack;
 mod wait;
 
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub use observed::{
     Corpse, DeadLeader, Observation, Owner, PipeSide, Question, SigchldAction, Stuck, StuckIn,
 };
 pub use origin::{Origin, ProcView};
+pub(crate) use stack::Naming;
+pub use stack::{Cut, Frame, Function, Stack};
 pub use wait::{Fetched, Named, TargetName, WaitEntry, WaitExit};
 
 /// Nanoseconds of the monotonic clock since the trace began.
@@ -198,6 +201,8 @@ pub struct Created {
     /// The signal that its end sends to its parent; `None` for no signal, or
     /// where the flags could not be read.
     pub exit_signal: Option<Signal>,
+    /// The stack of the task that created it, if asked for (`-k`).
+    pub stack: Option<Arc<Stack>>,
 }
 
 /// How a task was created, as the kernel's events tell it.

@@ -1,6 +1,8 @@
 //! Wait calls as they were given and as they ended.
 
-use super::{Comm, Moment};
+use std::sync::Arc;
+
+use super::{Comm, Moment, Stack};
 use crate::kernel::{
     Abi, Errno, IdType, NsPid, Rusage, SigInfo, Tgid, WaitCall, WaitOptions, WaitStatus,
 };
@@ -83,6 +85,8 @@ pub struct WaitEntry {
     pub target: Option<TargetName>,
     /// The process behind a pidfd; -1 where it has been reaped.
     pub pidfd: Option<i32>,
+    /// Where the call was made, if asked for (`-k`).
+    pub stack: Option<Arc<Stack>>,
 }
 
 /// What stands behind the pid or descriptor that a wait names.

@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 use super::namespaces::Levels;
 use super::sigchld::Sigchld;
 use super::waits::{Busy, NO_WAITS, Told, Waits, Way};
-use crate::event::{How, Image, Moment, NsPids};
+use crate::event::{How, Image, Moment, NsPids, Stack};
 use crate::kernel::{Signal, Status, Tgid, Tid, WaitStatus};
 
 /// A process for good: pids are used again, this is not.
@@ -35,6 +35,8 @@ pub struct Process {
     pub born: Stamp,
     /// The thread that created it, and by which kind of call, if that was seen.
     pub creator: Option<(Tid, How)>,
+    /// Where its creator called, if that was asked for (`-k`).
+    pub created_at: Option<Arc<Stack>>,
     /// The process that created it, where its parent is another
     /// (`CLONE_PARENT`).
     pub cloned_by: Option<Tgid>,

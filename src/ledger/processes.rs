@@ -14,7 +14,7 @@ use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Kin, NsPi
 use crate::kernel::{SigInfo, Signal, Tgid, Tid};
 
 /// A thread that is alive.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Thread {
     pub(super) tgid: Tgid,
     /// Its own name, where it is not the process's.
@@ -167,7 +167,7 @@ impl Ledger {
     }
 
     fn created(&mut self, event: &Event, created: &Created) {
-        let creator = self.threads.get(&event.tid).copied();
+        let creator = self.threads.get(&event.tid);
         let comm = creator.and_then(|creator| creator.comm);
         if created.how == How::Thread {
             self.threads
@@ -204,6 +204,7 @@ impl Ledger {
             None => self.enter(birth),
         };
         child.creator = Some((event.tid, created.how));
+        child.created_at.clone_from(&created.stack);
         child.cloned_by = created.parent.map(|_| event.tgid);
         let is_new = child.execs.is_empty() && child.ended.is_none();
         if is_new {
@@ -268,6 +269,7 @@ impl Ledger {
             parent: birth.parent,
             born: self.now,
             creator: None,
+            created_at: None,
             cloned_by: None,
             image: birth.image,
             execs: Vec::new(),

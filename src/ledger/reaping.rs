@@ -23,11 +23,10 @@ impl Ledger {
         let Some(thread) = self.threads.get_mut(&event.tid) else {
             return;
         };
+        let blocks = waiting.blocks();
         thread.waiting = Some(waiting);
         thread.interrupted = None;
-        if waiting.blocks()
-            && let Some(process) = self.processes.get_mut(&event.tgid)
-        {
+        if blocks && let Some(process) = self.processes.get_mut(&event.tgid) {
             process.busy.enter(event.at);
         }
     }
@@ -81,7 +80,7 @@ impl Ledger {
             waits.record(brief, process.children);
         }
         if let Some(child) = target.and_then(|target| self.processes.get_mut(&target)) {
-            child.told.named = Some(*brief);
+            child.told.named = Some(brief.clone());
         }
         let Some(child) = self.taken(caller, brief, target) else {
             return;
@@ -89,12 +88,12 @@ impl Ledger {
         let Some(process) = self.processes.get_mut(&child) else {
             return;
         };
-        process.told.last = Some(*brief);
+        process.told.last = Some(brief.clone());
         if !brief.told_an_end() {
             return;
         }
         if brief.options.contains(WaitOptions::NOWAIT) {
-            process.told.peeked = Some(*brief);
+            process.told.peeked = Some(brief.clone());
             return;
         }
         // An end that was not seen: of a child that is not traced. A status

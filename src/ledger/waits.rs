@@ -1,8 +1,10 @@
 //! What the ledger keeps of wait calls: no history, but what can still
 //! explain why a child is not reaped.
 
+use std::sync::Arc;
+
 use super::process::Stamp;
-use crate::event::{Moment, Named, WaitEntry, WaitExit};
+use crate::event::{Moment, Named, Stack, WaitEntry, WaitExit};
 use crate::kernel::{
     Errno, IdType, NsPid, Signal, Status, Tgid, Tid, WaitCall, WaitOptions, WaitStatus,
 };
@@ -45,7 +47,7 @@ impl Way {
 }
 
 /// A wait that has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brief {
     /// Its end.
     pub when: Stamp,
@@ -63,6 +65,8 @@ pub struct Brief {
     pub takes_status: bool,
     /// What it gave.
     pub outcome: Outcome,
+    /// Where it was called, if that was asked for.
+    pub stack: Option<Arc<Stack>>,
 }
 
 /// What a wait gave.
@@ -104,6 +108,7 @@ impl Brief {
             options: exit.entry.options,
             takes_status: exit.entry.result_at != 0,
             outcome,
+            stack: exit.entry.stack.clone(),
         }
     }
 
@@ -191,7 +196,7 @@ impl Waits {
     pub fn last_status(&self, word: i32) -> Option<Brief> {
         let mut last = self.statuses.iter().rev();
         last.find(|brief| matches!(brief.outcome, Outcome::Child(_, Some(status)) if status.raw() == word))
-            .copied()
+            .cloned()
     }
 
     /// Record a wait of a process that has so many children.
@@ -204,31 +209,31 @@ impl Waits {
             if self.statuses.len() == MOST_STATUSES {
                 self.statuses.remove(0);
             }
-            self.statuses.push(*brief);
+            self.statuses.push(brief.clone());
         }
         match brief.way() {
             Way::Wildcard => {
-                self.last_wildcard = Some(*brief);
+                self.last_wildcard = Some(brief.clone());
                 let found = matches!(brief.outcome, Outcome::Child(..)) && brief.polls();
                 if found {
                     self.singles.0 += 1;
                     self.stopped_early |= children > 1;
                     if self.singles.1.len() < 3 {
-                        self.singles.1.push(*brief);
+                        self.singles.1.push(brief.clone());
                     }
                 } else {
                     self.singles = (0, Vec::new());
                     self.drained = Some(brief.when);
                 }
             }
-            Way::Group => self.last_group = Some(*brief),
+            Way::Group => self.last_group = Some(brief.clone()),
             _ => {}
         }
     }
 }
 
 /// What waits told of a process.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Told {
     /// The last wait that looked at its end with `WNOWAIT`.
     pub peeked: Option<Brief>,
@@ -283,7 +288,7 @@ impl Busy {
 }
 
 /// A wait that a thread is in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Waiting {
     /// Its entry.
     pub when: Stamp,
@@ -295,6 +300,8 @@ pub struct Waiting {
     pub options: WaitOptions,
     /// The one process that it waits for, if it is known.
     pub target: Option<Tgid>,
+    /// Where it was called, if that was asked for.
+    pub stack: Option<Arc<Stack>>,
 }
 
 impl Waiting {
@@ -305,6 +312,7 @@ impl Waiting {
             named: entry.named,
             options: entry.options,
             target,
+            stack: entry.stack.clone(),
         }
     }
 

@@ -337,6 +337,7 @@ fn settings() -> Settings {
             // The signal frames of x86 are those we can read.
             fates: cfg!(any(target_arch = "x86_64", target_arch = "x86")),
             kinship: true,
+            stacks: false,
             rules: true,
         },
         follow: true,

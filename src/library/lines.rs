@@ -53,6 +53,7 @@ fn options() -> TextOptions {
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
         fates: cfg!(any(target_arch = "x86_64", target_arch = "x86")),
+        stacks: false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the user sees, made from events and the ledger alone.
 
+mod frames;
 mod json;
 mod lanes;
 mod line;

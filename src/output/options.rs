@@ -72,6 +72,8 @@ pub struct TextOptions {
     /// The events tell which interrupted waits are restarted; else each
     /// interruption is shown as strace shows it.
     pub fates: bool,
+    /// Call stacks are shown (`-k`).
+    pub stacks: bool,
 }
 
 /// Which results are shown (`-e status=`).

@@ -2,12 +2,14 @@
 
 use std::{fmt, io};
 
+use owo_colors::Style;
 use rustc_hash::FxHashMap;
 
+use super::frames;
 use super::lanes::{Lanes, Target};
 use super::line::Line;
 use super::notes::{self, Interruption};
-use super::options::{Pids, Style, TextOptions};
+use super::options::{self, Pids, TextOptions};
 use super::polls::{Polls, Run};
 use super::prefix::Prefix;
 use super::sink::Sink;
@@ -15,7 +17,7 @@ use super::stamps::{Clock, Stamper};
 use super::styles::Styles;
 use super::words::{self, Names};
 use super::{Conclusion, Output};
-use crate::event::{Comm, Event, EventKind, Moment, WaitEntry, WaitExit, one_line};
+use crate::event::{Comm, Event, EventKind, Moment, Stack, WaitEntry, WaitExit, one_line};
 use crate::kernel::{Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::Ledger;
 
@@ -126,7 +128,7 @@ impl Text {
     }
 
     pub(super) fn annotates(&self) -> bool {
-        self.options.style == Style::Annotated
+        self.options.style == options::Style::Annotated
     }
 
     /// Whether equal polls are shown as one.
@@ -309,6 +311,34 @@ impl Text {
             }
         }
         self.lanes.write(tid, &mut self.line, None);
+        self.stack(event, exit.entry.stack.as_deref(), ledger);
+    }
+
+    /// The lines of a call stack, below that of the call.
+    pub(super) fn stack(&mut self, event: &Event, stack: Option<&Stack>, ledger: &Ledger) {
+        let Some(stack) = stack.filter(|_| self.options.stacks) else {
+            return;
+        };
+        if !self.annotates() {
+            for frame in &stack.frames {
+                self.line.text.clear();
+                self.line
+                    .write(format_args!("{}", frames::Strace(frame)), Style::new());
+                self.lanes.write(event.tid, &mut self.line, None);
+            }
+            return;
+        }
+        for place in frames::places(stack) {
+            let style = if place.has_source() {
+                Style::new()
+            } else {
+                self.styles.dim
+            };
+            self.whole(event, format_args!("  > {place}"), style, ledger);
+        }
+        if let Some(end) = frames::end(stack) {
+            self.whole(event, format_args!("  > {end}"), self.styles.dim, ledger);
+        }
     }
 
     /// The words of a call's exit and its result, from `column` on.
@@ -362,6 +392,7 @@ impl Text {
             self.pad_to_result(column);
             self.line.plain("= ?");
             self.lanes.write(event.tid, &mut self.line, None);
+            self.stack(event, open.entry.stack.as_deref(), ledger);
         }
     }
 
@@ -409,13 +440,17 @@ impl Text {
         wrong: bool,
         ledger: &Ledger,
     ) {
-        let comm = ledger.comm(event.tid);
-        self.begin(event.tid, event.tgid, comm, event.at, ledger.tasks());
         let style = if wrong {
             self.styles.wrong
         } else {
-            owo_colors::Style::new()
+            Style::new()
         };
+        self.whole(event, text, style, ledger);
+    }
+
+    fn whole(&mut self, event: &Event, text: fmt::Arguments<'_>, style: Style, ledger: &Ledger) {
+        let comm = ledger.comm(event.tid);
+        self.begin(event.tid, event.tgid, comm, event.at, ledger.tasks());
         self.line.write(text, style);
         self.lanes.write(event.tid, &mut self.line, None);
     }

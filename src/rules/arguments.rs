@@ -19,7 +19,7 @@ pub(super) fn bad_arguments(exit: &WaitExit, errno: Errno, case: &mut Case) {
     let brief = brief_of(exit, case);
     let facts = Facts {
         code: Some(errno.raw()),
-        wait: Some(brief),
+        wait: Some(brief.clone()),
         ..Facts::default()
     };
     let finding = Finding::new(RuleId::BadWaitArgs, Party::new(caller), brief.when)
@@ -90,6 +90,7 @@ mod tests {
             options: WaitOptions::from_raw(bits),
             takes_status: true,
             outcome: Outcome::Error(Errno::INVAL),
+            stack: None,
         };
         let wait4 = |bits| brief(WaitCall::Wait4, Named::Pid(-1), bits);
         let waitid = |bits| brief(WaitCall::Waitid, Named::Id(IdType::PID, 0), bits);

@@ -141,7 +141,8 @@ fn unable(kept: Kept, parent: &Process, ledger: &Ledger) -> Option<Cause> {
 /// The zombie was adopted, by a parent that is there to reap.
 fn orphan(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cause> {
     let (adopted, from) = child.adopted?;
-    let reaps_any = parent.waits().last_wildcard.is_some_and(|brief| {
+    let last = parent.waits().last_wildcard.as_ref();
+    let reaps_any = last.is_some_and(|brief| {
         brief.when.at >= since(child) && matches!(brief.outcome, Outcome::Child(..))
     });
     if reaps_any {
@@ -214,10 +215,11 @@ fn misunderstood(
         let seen = line(peek, "looked at it and left it");
         return Some(Cause::new(RuleId::WnowaitOnly).seen([seen]));
     }
-    if let Some(last) = child.told.last.filter(|last| !last.told_an_end()) {
-        let seen = line(&last, "told of a stop, not of its end");
+    let last = child.told.last.as_ref();
+    if let Some(last) = last.filter(|last| !last.told_an_end()) {
+        let seen = line(last, "told of a stop, not of its end");
         let facts = Facts {
-            wait: Some(last),
+            wait: Some(last.clone()),
             ..Facts::default()
         };
         let cause = Cause::new(RuleId::StopMistakenForExit).facts(facts);
@@ -226,9 +228,11 @@ fn misunderstood(
     let Owner {
         group, child_group, ..
     } = suspect.owner;
-    let of_its_group = parent.waits().last_group;
+    let waits = parent.waits();
+    let of_its_group = waits.last_group.as_ref();
     let of_its_group = of_its_group.filter(|brief| brief.group(group) == child_group);
-    let last = [child.told.named, parent.waits().last_wildcard, of_its_group];
+    let of_any = waits.last_wildcard.as_ref();
+    let last = [child.told.named.as_ref(), of_any, of_its_group];
     let last = last
         .into_iter()
         .flatten()
@@ -243,10 +247,10 @@ fn misunderstood(
     {
         let facts = Facts {
             signal: Some(signal),
-            wait: Some(last),
+            wait: Some(last.clone()),
             ..Facts::default()
         };
-        let seen = line(&last, "gave up, and was not called again");
+        let seen = line(last, "gave up, and was not called again");
         return Some(Cause::new(RuleId::EintrAbandoned).facts(facts).seen([seen]));
     }
     let code = match child.ended?.status.decode() {
@@ -271,7 +275,7 @@ fn missed_group(
     parent: &Process,
     ledger: &Ledger,
 ) -> Option<Cause> {
-    let last = parent.waits().last_group;
+    let last = parent.waits().last_group.as_ref();
     let last = last.filter(|brief| brief.when.seq > child.born.seq)?;
     let missed = matches!(
         last.outcome,
@@ -283,11 +287,11 @@ fn missed_group(
     }
     let facts = Facts {
         code: Some(suspect.owner.child_group),
-        wait: Some(last),
+        wait: Some(last.clone()),
         count: u64::try_from(group).ok(),
         ..Facts::default()
     };
-    let seen = Evidence::waited(&last, ledger, parent.tgid, "did not see it");
+    let seen = Evidence::waited(last, ledger, parent.tgid, "did not see it");
     Some(Cause::new(RuleId::PgrpMiss).facts(facts).seen([seen]))
 }
 
@@ -308,11 +312,11 @@ fn signal_trouble(
         return Some(Cause::new(RuleId::HandlerReplaced).seen([seen]));
     }
     let ended = child.ended?.when.seq;
-    let last = parent.waits().last_wildcard?;
+    let last = parent.waits().last_wildcard.as_ref()?;
     let drained = parent.waits().drained.is_some_and(|when| when.seq > ended);
     if last.when.seq > ended && !drained && parent.waits().singles.0 > 0 {
         let seen = Evidence::waited(
-            &last,
+            last,
             ledger,
             parent.tgid,
             "took another, and did not ask again",

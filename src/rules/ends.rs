@@ -86,7 +86,7 @@ impl Ends {
             return;
         };
         let told = child.reaped.filter(|reap| reap.way.is_wait());
-        let wait = told.and(child.told.last);
+        let wait = told.and(child.told.last.as_ref());
         let parent = told.map(|reap| reap.by_process).or(child.parent);
         let parent = parent.and_then(|parent| case.ledger.process(parent));
         let party = Party::new(parent.unwrap_or(child));
@@ -97,7 +97,7 @@ impl Ends {
         };
         let line = wait
             .zip(parent)
-            .map(|(brief, parent)| Evidence::waited(&brief, case.ledger, parent.tgid, "was told"));
+            .map(|(brief, parent)| Evidence::waited(brief, case.ledger, parent.tgid, "was told"));
         let when = Stamp {
             seq: case.event.seq,
             at: end.when.at,
@@ -105,7 +105,7 @@ impl Ends {
         let finding = Finding::new(RuleId::UnexpectedExit, party, when)
             .about(child)
             .facts(Facts {
-                wait,
+                wait: wait.cloned(),
                 form,
                 ..Facts::default()
             })

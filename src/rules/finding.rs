@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::table::{RuleId, Severity};
-use crate::event::{Comm, Image};
+use crate::event::{Comm, Image, Stack};
 use crate::kernel::{Signal, Tgid, Tid, WaitStatus};
 use crate::ledger::{Brief, Ledger, Process, ProcessId, Stamp, Waiting};
 
@@ -82,6 +82,8 @@ pub struct Victim {
     pub party: Party,
     /// When and how it ended.
     pub ended: Option<(Stamp, WaitStatus)>,
+    /// Where its creator called, if that was asked for (`-k`).
+    pub created_at: Option<Arc<Stack>>,
 }
 
 impl Victim {
@@ -91,6 +93,7 @@ impl Victim {
         Victim {
             party: Party::new(child),
             ended: child.ended.map(|end| (end.when, end.status)),
+            created_at: child.created_at.clone(),
         }
     }
 }
@@ -203,7 +206,7 @@ impl Evidence {
             tid: brief.tid,
             tgid,
             comm: name(ledger, brief.tid, tgid),
-            deed: Deed::Waited(*brief),
+            deed: Deed::Waited(brief.clone()),
             remark,
         }
     }
@@ -218,6 +221,16 @@ impl Evidence {
             comm: process.image.comm,
             deed,
             remark,
+        }
+    }
+
+    /// Where the call was made that it tells of, if that was asked for.
+    #[must_use]
+    pub fn stack(&self) -> Option<&Stack> {
+        match &self.deed {
+            Deed::Waited(brief) => brief.stack.as_deref(),
+            Deed::Waits(waiting) => waiting.stack.as_deref(),
+            _ => None,
         }
     }
 
@@ -355,6 +368,7 @@ mod tests {
                     ..party(2)
                 },
                 ended: None,
+                created_at: None,
             });
             finding
         };

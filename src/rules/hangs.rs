@@ -33,7 +33,7 @@ pub(super) struct Hangs {
 }
 
 /// A row of polls of one thread that found nothing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Polls {
     rule: RuleId,
     count: u64,
@@ -114,9 +114,10 @@ impl Hangs {
         polls.count += 1;
         polls.last = at;
         if polls.count == MANY_POLLS {
-            let polls = *polls;
-            self.polls.remove(&tid);
-            spins(&polls, exit, when, case);
+            let polls = self.polls.remove(&tid);
+            if let Some(polls) = polls {
+                spins(&polls, exit, when, case);
+            }
         }
     }
 
@@ -316,8 +317,8 @@ impl Hangs {
             nanos: Some(since),
             ..Facts::default()
         };
-        let reaped = child.told.last.map(|brief| {
-            Evidence::waited(&brief, ledger, caller.tgid, "reaped it: the pid is free")
+        let reaped = child.told.last.as_ref().map(|brief| {
+            Evidence::waited(brief, ledger, caller.tgid, "reaped it: the pid is free")
         });
         let kill = Evidence {
             when: case.stamp(),
@@ -342,7 +343,7 @@ pub(super) fn blocked(tid: Tid, waiter: &Process, waiting: &Waiting, ledger: &Le
         tid,
         tgid: waiter.tgid,
         comm: ledger.comm(tid),
-        deed: Deed::Waits(*waiting),
+        deed: Deed::Waits(waiting.clone()),
         remark: "has not returned",
     }
 }
@@ -356,7 +357,7 @@ fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut Case) {
         count: Some(polls.count),
         nanos: Some(when.at.since(polls.first.when.at)),
         tid: Some(case.event.tid),
-        wait: Some(last),
+        wait: Some(last.clone()),
         ..Facts::default()
     };
     let line = |brief: &Brief, remark| Evidence::waited(brief, case.ledger, caller.tgid, remark);

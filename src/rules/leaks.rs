@@ -211,10 +211,10 @@ impl Leaks {
                 nanos: Some(age),
                 ..Facts::default()
             });
-        let reaped = child
-            .told
-            .last
-            .map(|brief| Evidence::waited(&brief, case.ledger, parent.tgid, "reaped it at last"));
+        let reaped =
+            child.told.last.as_ref().map(|brief| {
+                Evidence::waited(brief, case.ledger, parent.tgid, "reaped it at last")
+            });
         let ended = Evidence::ended(child, "a zombie from here on");
         case.findings
             .add(finding.evidence(ended.into_iter().chain(reaped)));

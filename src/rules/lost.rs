@@ -158,7 +158,7 @@ fn in_vain(refused: &Refused, ledger: &Ledger) -> Evidence {
 }
 
 fn stolen(refused: &Refused, child: &Process, reap: &Reap, caller: &Process, case: &mut Case) {
-    let thief = child.told.last;
+    let thief = child.told.last.as_ref();
     let severity = if reap.took_status {
         Severity::Warning
     } else {
@@ -170,11 +170,11 @@ fn stolen(refused: &Refused, child: &Process, reap: &Reap, caller: &Process, cas
         } else {
             "took the child and dropped its status"
         };
-        Evidence::waited(&brief, case.ledger, caller.tgid, remark)
+        Evidence::waited(brief, case.ledger, caller.tgid, remark)
     });
     let facts = Facts {
         tid: Some(reap.by),
-        wait: thief,
+        wait: thief.cloned(),
         ..Facts::default()
     };
     let lines = Evidence::ended(child, "").into_iter().chain(taken);
@@ -196,7 +196,8 @@ fn waited_twice(
     let first = child
         .told
         .last
-        .map(|brief| Evidence::waited(&brief, case.ledger, caller.tgid, "reaped it"));
+        .as_ref()
+        .map(|brief| Evidence::waited(brief, case.ledger, caller.tgid, "reaped it"));
     let facts = Facts {
         nanos: Some(refused.brief.when.at.since(reap.when.at)),
         ..Facts::default()
@@ -280,7 +281,7 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
     let (rule, facts) = if other.is_some() {
         let facts = Facts {
             tid: other,
-            wait: Some(*brief),
+            wait: Some(brief.clone()),
             ..Facts::default()
         };
         (RuleId::WrongThreadWait, facts)
@@ -391,8 +392,8 @@ fn hidden_crash(case: &mut Case) {
     }) else {
         return;
     };
-    let (Some(signal), Some(reap), Some(brief)) = (crash(child), child.reaped, child.told.last)
-    else {
+    let told = child.told.last.as_ref();
+    let (Some(signal), Some(reap), Some(brief)) = (crash(child), child.reaped, told) else {
         return;
     };
     // Without a place for the status it is another rule's.
@@ -407,7 +408,7 @@ fn hidden_crash(case: &mut Case) {
     let lines = [
         Evidence::ended(child, ""),
         Some(Evidence::waited(
-            &brief,
+            brief,
             case.ledger,
             parent.tgid,
             "got the status",

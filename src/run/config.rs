@@ -26,6 +26,8 @@ pub struct Config {
     pub calls: WaitCalls,
     /// Trace waits with `WNOHANG` too.
     pub polls: bool,
+    /// Read the call stacks of waits and forks.
+    pub stacks: bool,
     /// Say how many stops there were.
     pub stats: bool,
     /// A record to read instead of tracing anybody (`--read`).

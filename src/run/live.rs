@@ -357,6 +357,7 @@ fn settings(config: &Config) -> Settings {
             // The signal frames of x86 are those we can read.
             fates: annotated && cfg!(any(target_arch = "x86_64", target_arch = "x86")),
             kinship: annotated,
+            stacks: config.stacks,
             rules: whole || config.judging.is_some(),
         },
         follow: config.follow,

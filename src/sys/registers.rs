@@ -181,6 +181,18 @@ impl Registers {
         }
     }
 
+    /// What unwinding starts from, in the order of DWARF's numbers for x86-64
+    /// (System V ABI, AMD64 supplement, figure 3.36): the general registers and
+    /// the instruction pointer. `None` for any other layout.
+    pub(crate) fn by_dwarf_number(&self) -> Option<[u64; 17]> {
+        // rax rdx rcx rbx rsi rdi rbp rsp r8 to r15 rip, as words of struct
+        // user_regs_struct.
+        const WORDS: [usize; 17] = [10, 12, 11, 5, 13, 14, 4, 19, 9, 8, 7, 6, 3, 2, 1, 0, 16];
+        let layout = self.layout()?;
+        let is_x86_64 = layout.abi == Abi::X86_64;
+        is_x86_64.then(|| WORDS.map(|word| self.get(word * layout.word, layout.word)))
+    }
+
     /// The call of the clone family that is being made, and its first
     /// argument: the flags, or for clone3 where they lie.
     ///

@@ -1,10 +1,12 @@
 //! Wait calls: what is read at their entry, their exit, and at the signal that
 //! interrupts them.
 
+use std::sync::Arc;
+
 use super::engine::{FdNames, Tracer};
 use super::tasks::{Call, Words};
 use crate::event::{
-    Comm, Event, EventKind, Fetched, Moment, Named, TargetName, WaitEntry, WaitExit,
+    Comm, Event, EventKind, Fetched, Moment, Named, Stack, TargetName, WaitEntry, WaitExit,
 };
 use crate::kernel::{
     Abi, CLONE_NEWPID, CLONE_UNTRACED, CloneCall, Errno, IdType, LAST_PLAIN_SIGNAL, NsPid,
@@ -12,6 +14,7 @@ use crate::kernel::{
     WaitCall, WaitOptions, WaitStatus,
 };
 use crate::proc;
+use crate::stack::Taken;
 use crate::sys::ptrace::{How, Stopped};
 use crate::sys::seccomp::OURS;
 use crate::sys::syscall_info::{Phase, SyscallInfo};
@@ -113,6 +116,10 @@ impl Tracer {
             // Once it is reaped the descriptor does not tell any more.
             entry.pidfd = proc::pidfd_target(tgid, fd.cast_signed());
         }
+        let stack = self.take_stack(&stopped, tgid);
+        let _ = stopped.resume(How::Syscall, None);
+
+        entry.stack = stack.and_then(|stack| self.unwind(&stack));
         if let Some(task) = self.tasks.by_tid.get_mut(&tid) {
             task.call = Some(Call {
                 entry: entry.clone(),
@@ -120,8 +127,17 @@ impl Tracer {
                 words,
             });
         }
-        let _ = stopped.resume(How::Syscall, None);
         events.push(self.event(at, tid, tgid, EventKind::WaitEntered(entry)));
+    }
+
+    /// Copy the call stack of a stopped task, if that is wanted.
+    pub(super) fn take_stack(&mut self, stopped: &Stopped, tgid: Tgid) -> Option<Taken> {
+        self.stacks.as_mut()?.take(stopped, tgid)
+    }
+
+    /// Make a call stack of what was copied, once the task runs on.
+    pub(super) fn unwind(&mut self, taken: &Taken) -> Option<Arc<Stack>> {
+        Some(self.stacks.as_mut()?.unwind(taken))
     }
 
     /// Calls that we see for our own sake: those after which children may live
@@ -337,6 +353,7 @@ impl WaitEntry {
             is_restart: false,
             target: None,
             pidfd: None,
+            stack: None,
         }
     }
 }

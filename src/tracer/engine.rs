@@ -9,6 +9,7 @@ use super::tasks::{Call, Kind, Tasks};
 use crate::event::{Event, EventKind, Moment};
 use crate::kernel::{SigInfo, Signal, Tgid, Tid, WaitCalls, WaitStatus};
 use crate::proc;
+use crate::stack::Stacks;
 use crate::sys::doorbell::Doorbell;
 use crate::sys::ptrace::{How, Stopped, options};
 use crate::sys::spawn::Spawned;
@@ -45,6 +46,8 @@ pub(crate) struct Capture {
     pub(crate) kinship: bool,
     /// What only rules need.
     pub(crate) rules: bool,
+    /// The call stacks of waits and forks (`-k`).
+    pub(crate) stacks: bool,
 }
 
 /// How file descriptors are named.
@@ -129,6 +132,8 @@ pub(crate) struct Tracer {
     pub(super) tally: Tally,
     /// Room for a new program's stack.
     pub(super) stack: Vec<u8>,
+    /// Call stacks, if they are wanted.
+    pub(super) stacks: Option<Box<Stacks>>,
     seq: u64,
 }
 
@@ -158,6 +163,7 @@ impl Tracer {
             capture.kinship = false;
             capture.fates = false;
             capture.fds = FdNames::Number;
+            capture.stacks = false;
         }
         Tracer {
             tasks: Tasks::default(),
@@ -182,6 +188,7 @@ impl Tracer {
             latest: Moment::default(),
             tally: Tally::default(),
             stack: Vec::new(),
+            stacks: capture.stacks.then(|| Box::new(Stacks::new())),
             seq: 0,
         }
     }

@@ -60,7 +60,12 @@ impl Tracer {
             .then(|| self.ns_pids(child_tgid))
             .flatten()
             .map(Arc::new);
+        let stack = (!is_thread).then(|| self.take_stack(&stopped, tgid));
         let _ = stopped.resume(resume, None);
+        let stack = stack.flatten().and_then(|stack| self.unwind(&stack));
+        if let (false, Some(stacks)) = (is_thread, &mut self.stacks) {
+            stacks.fork(tgid, child_tgid);
+        }
 
         if !self.tasks.by_tid.contains_key(&child) {
             if !is_thread {
@@ -82,6 +87,7 @@ impl Tracer {
             parent,
             ns,
             exit_signal,
+            stack,
         };
         events.push(self.event(at, tid, tgid, EventKind::Created(created)));
         if let Some((stopped, first)) = self.early.take_stopped(child) {
@@ -124,6 +130,9 @@ impl Tracer {
         }
         if let Some(former) = former {
             self.tasks.remove_task(former);
+        }
+        if let Some(stacks) = &mut self.stacks {
+            stacks.forget(tgid);
         }
         let image = Arc::new(self.image(&stopped, tgid));
         let first = self.launched_now(tgid);
@@ -184,6 +193,9 @@ impl Tracer {
         };
         let tgid = task.tgid;
         let is_process = tgid.leader() == tid;
+        if let (true, Some(stacks)) = (is_process, &mut self.stacks) {
+            stacks.forget(tgid);
+        }
         let ran = !is_process || self.root_ended(tgid, status);
         if is_process {
             // Of an exec that failed past its point of no return nobody tells

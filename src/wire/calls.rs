@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::stack::Stack;
 use super::words::{Address, Int, Named, Options, Status, Text};
 
 /// A wait call that begins.
@@ -26,6 +27,9 @@ pub struct WaitEntry {
     /// The process behind a pidfd; -1 where it has been reaped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pidfd: Option<i32>,
+    /// Where the call was made (`-k`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Stack>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::calls::{Child, Info};
+use super::stack::Stack;
 use super::words::{Address, Int, Named, Status, Text};
 
 /// What a process executes.
@@ -67,6 +68,9 @@ pub struct Fork {
     pub namespaces: Option<Namespaces>,
     /// The signal that its end sends; null for none, or where it is not known.
     pub exit_signal: Option<Named>,
+    /// Where its creator called (`-k`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Stack>,
 }
 
 /// A new thread.

@@ -8,6 +8,7 @@
 mod calls;
 mod lives;
 mod read;
+mod stack;
 mod words;
 mod write;
 
@@ -20,6 +21,7 @@ pub use lives::{
     Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stuck, Thread,
 };
 pub use read::can_read;
+pub use stack::{Frame, Function, Stack};
 pub use words::{Address, Int, Meaning, Named, Options, Status, Text};
 pub use write::{event, start};
 

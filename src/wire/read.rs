@@ -120,6 +120,7 @@ impl Body {
                     parent: None,
                     ns: None,
                     exit_signal: None,
+                    stack: None,
                 })
             }),
             Body::Exec(about) => about.tell(|exec| EventKind::Executed {
@@ -227,6 +228,7 @@ impl TryFrom<Fork> for event::Created {
             parent: fork.parent.map(Tgid::new),
             ns: fork.namespaces.map(|ns| Arc::new(ns.into())),
             exit_signal: fork.exit_signal.as_ref().map(Signal::from),
+            stack: fork.stack.map(|stack| Arc::new(stack.into())),
         })
     }
 }
@@ -341,6 +343,7 @@ impl TryFrom<WaitEntry> for event::WaitEntry {
             is_restart: entry.restart,
             target: entry.target_name.map(event::TargetName::from),
             pidfd: entry.pidfd,
+            stack: entry.stack.map(|stack| Arc::new(stack.into())),
         })
     }
 }

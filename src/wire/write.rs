@@ -5,6 +5,7 @@ use super::lives::{
     Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill, Kin,
     Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stuck, Thread,
 };
+use super::stack::Stack;
 use super::words::{Address, Int, Named, Text, pointer};
 use super::{About, Body, Line, Nothing, Sees, Start, VERSION};
 use crate::event::{
@@ -167,6 +168,7 @@ impl Writer<'_> {
             parent: created.parent.map(Tgid::raw),
             namespaces: created.ns.as_deref().map(Namespaces::from),
             exit_signal: created.exit_signal.map(Named::from),
+            stack: created.stack.as_deref().map(Stack::from),
         }
     }
 
@@ -199,6 +201,7 @@ impl Writer<'_> {
             target: entry.named.process().and_then(|pid| self.child(pid)),
             target_name: entry.target.as_ref().map(TargetName::from),
             pidfd: entry.pidfd,
+            stack: entry.stack.as_deref().map(Stack::from),
         }
     }
 

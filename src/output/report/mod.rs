@@ -9,6 +9,7 @@ pub(super) use words::{advice, sentence};
 
 use std::fmt::{self, Write};
 
+use super::frames::own_places;
 use super::styles::Styles;
 use crate::event::{Named, escape_controls};
 use crate::kernel::{IdType, Status, WaitStatus};
@@ -136,6 +137,7 @@ impl Report<'_> {
         writeln!(to, "  parent  {}", Command(&finding.parent))?;
         for child in &finding.children {
             writeln!(to, "  child   {}", Life(child))?;
+            origin(to, child)?;
         }
         let listed = finding.children.len() as u64;
         if finding.count > listed {
@@ -177,9 +179,24 @@ impl Report<'_> {
                 "  |  {at:>when$}  {id:<who$}  {name:<comm$}  {deed:<did$}{gap}"
             )?;
             writeln!(to, "{}", self.styles.dim.style(remark))?;
+            let indent = when + 7;
+            for place in line.stack().iter().flat_map(|stack| own_places(stack)) {
+                writeln!(to, "  |{:indent$}> {place}", "")?;
+            }
         }
         Ok(())
     }
+}
+
+/// Where a child was created.
+fn origin(to: &mut String, child: &Victim) -> fmt::Result {
+    let places = child.created_at.as_deref().map(own_places);
+    let mut label = "created";
+    for place in places.unwrap_or_default() {
+        writeln!(to, "  {label:<8}> {place}")?;
+        label = "";
+    }
+    Ok(())
 }
 
 /// A warning while the trace goes on.

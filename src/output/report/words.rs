@@ -37,7 +37,11 @@ pub(in crate::output) fn sentence(finding: &Finding) -> String {
         }
         RuleId::StopMistakenForExit => format!(
             "{parent} was told that {child} {}, and did not wait for its end",
-            if facts.wait.is_some_and(|wait| wait.told_a_continue()) {
+            if facts
+                .wait
+                .as_ref()
+                .is_some_and(crate::ledger::Brief::told_a_continue)
+            {
                 "was continued"
             } else {
                 "stopped"

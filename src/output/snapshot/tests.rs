@@ -59,6 +59,7 @@ impl Run {
             parent: None,
             ns: None,
             exit_signal: Some(Signal::CHLD),
+            stack: None,
         };
         self.add(parent, parent, EventKind::Created(created));
     }
@@ -94,6 +95,7 @@ impl Run {
             is_restart: false,
             target: None,
             pidfd: None,
+            stack: None,
         };
         self.add(tid, tgid, EventKind::WaitEntered(entry.clone()));
         let status = match result {

@@ -306,6 +306,7 @@ impl Story {
             parent: parent.map(Tgid::new),
             ns: None,
             exit_signal: exit_signal.filter(|_| !is_thread),
+            stack: None,
         };
         self.push(creator, EventKind::Created(created));
         self.release(child);

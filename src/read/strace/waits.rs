@@ -50,6 +50,7 @@ pub(super) fn parse(
             _ => None,
         },
         target,
+        stack: None,
     };
     let result = match returned {
         Returned::Never => return Some((entry, None)),

@@ -1,0 +1,334 @@
+//! One step out of a function: by its call frame information, or by the frame
+//! pointer where there is none.
+//!
+//! gimli does the reading. Signal frames, realigned stacks and all else that
+//! wants memory or registers in its expressions are followed too.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use gimli::{
+    BaseAddresses, CfaRule, CieOrFde, DebugFrame, EhFrame, EhFrameHdr, Encoding, EndianSlice,
+    EvaluationResult, LittleEndian, Location, Register, RegisterRule, UnwindContext,
+    UnwindExpression, UnwindOffset, UnwindSection, Value, X86_64,
+};
+
+type Bytes<'a> = EndianSlice<'a, LittleEndian>;
+
+/// How many registers of x86-64 have a part in unwinding: the general ones and
+/// the return address, numbered as DWARF does.
+const COUNT: usize = 17;
+
+/// The registers of a frame, as far as they are known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Registers([Option<u64>; COUNT]);
+
+impl Registers {
+    /// Those of a task, in DWARF's order.
+    pub(super) fn new(values: [u64; COUNT]) -> Registers {
+        Registers(values.map(Some))
+    }
+
+    fn get(&self, register: Register) -> Option<u64> {
+        *self.0.get(usize::from(register.0))?
+    }
+
+    fn set(&mut self, register: Register, value: Option<u64>) {
+        if let Some(place) = self.0.get_mut(usize::from(register.0)) {
+            *place = value;
+        }
+    }
+
+    /// The top of the frame's stack.
+    pub(super) fn sp(&self) -> u64 {
+        self.get(X86_64::RSP).unwrap_or(0)
+    }
+
+    /// Where the frame's code is.
+    pub(super) fn ip(&self) -> u64 {
+        self.get(X86_64::RA).unwrap_or(0)
+    }
+}
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    /// To the frame that called.
+    Caller(Registers),
+    /// To the frame that a signal interrupted: it is at its next instruction.
+    Interrupted(Registers),
+    /// This frame is the outermost.
+    Over,
+}
+
+/// Reads a word of the stack.
+pub(super) type Memory<'a> = dyn Fn(u64) -> Option<u64> + 'a;
+
+/// A section that is loaded with the code.
+pub(super) struct Section {
+    pub(super) addresses: Range<u64>,
+    pub(super) bytes: Arc<[u8]>,
+}
+
+/// The call frame information of a file.
+#[derive(Default)]
+pub(super) struct FrameInfo {
+    eh_frame: Option<Section>,
+    eh_frame_hdr: Option<Section>,
+    debug_frame: Option<Arc<[u8]>>,
+    bases: BaseAddresses,
+    /// Where no table is in the file: which code each entry of `.eh_frame`, or
+    /// else of `.debug_frame`, is about, and where it is.
+    index: Vec<(Range<u64>, usize)>,
+}
+
+impl FrameInfo {
+    /// The information of these sections; where `.text` and `.got` are loaded
+    /// matters for some encodings.
+    pub(super) fn new(
+        eh_frame: Option<Section>,
+        eh_frame_hdr: Option<Section>,
+        debug_frame: Option<Arc<[u8]>>,
+        [text, got]: [Option<u64>; 2],
+    ) -> FrameInfo {
+        let start = |section: &Option<Section>| section.as_ref().map_or(0, |s| s.addresses.start);
+        let bases = BaseAddresses::default()
+            .set_eh_frame(start(&eh_frame))
+            .set_eh_frame_hdr(start(&eh_frame_hdr))
+            .set_text(text.unwrap_or(0))
+            .set_got(got.unwrap_or(0));
+        let mut info = FrameInfo {
+            eh_frame,
+            eh_frame_hdr,
+            debug_frame,
+            bases,
+            index: Vec::new(),
+        };
+        info.index = match (&info.eh_frame, &info.debug_frame) {
+            _ if info.has_table() => Vec::new(),
+            (Some(section), _) => index(&self::eh_frame(section), &info.bases),
+            (None, Some(bytes)) => index(&self::debug_frame(bytes), &info.bases),
+            (None, None) => Vec::new(),
+        };
+        info
+    }
+
+    fn has_table(&self) -> bool {
+        let header = self.eh_frame_hdr.as_ref();
+        let parsed = header.and_then(|section| {
+            let header = EhFrameHdr::new(&section.bytes, LittleEndian);
+            header.parse(&self.bases, 8).ok()
+        });
+        self.eh_frame.is_some() && parsed.is_some_and(|header| header.table().is_some())
+    }
+
+    /// The step out of the function that holds `address`, as the file numbers
+    /// its code. `None` if the way back is not known.
+    pub(super) fn step(
+        &self,
+        address: u64,
+        registers: &Registers,
+        memory: &Memory<'_>,
+    ) -> Option<Step> {
+        if let Some(section) = &self.eh_frame {
+            let eh_frame = eh_frame(section);
+            let offset = self.offset_by_table(address);
+            if let Some(offset) = offset.or_else(|| self.offset_by_index(address)) {
+                return self.by_entry(&eh_frame, offset, address, registers, memory);
+            }
+        } else if let Some(bytes) = &self.debug_frame
+            && let Some(offset) = self.offset_by_index(address)
+        {
+            return self.by_entry(&debug_frame(bytes), offset, address, registers, memory);
+        }
+        by_frame_pointer(registers, memory)
+    }
+
+    fn offset_by_table(&self, address: u64) -> Option<usize> {
+        let header = self.eh_frame_hdr.as_ref()?;
+        let header = EhFrameHdr::new(&header.bytes, LittleEndian);
+        let header = header.parse(&self.bases, 8).ok()?;
+        let table = header.table()?;
+        let pointer = table.lookup(address, &self.bases).ok()?;
+        Some(table.pointer_to_offset(pointer).ok()?.0)
+    }
+
+    fn offset_by_index(&self, address: u64) -> Option<usize> {
+        let after = self
+            .index
+            .partition_point(|(range, _)| range.start <= address);
+        let (range, offset) = self.index.get(after.checked_sub(1)?)?;
+        range.contains(&address).then_some(*offset)
+    }
+
+    fn by_entry<'a, S>(
+        &self,
+        section: &S,
+        offset: usize,
+        address: u64,
+        registers: &Registers,
+        memory: &Memory<'_>,
+    ) -> Option<Step>
+    where
+        S: UnwindSection<Bytes<'a>>,
+        S::Offset: UnwindOffset<usize>,
+    {
+        let offset = S::Offset::from(offset);
+        let entry = section.fde_from_offset(&self.bases, offset, S::cie_from_offset);
+        let entry = entry.ok().filter(|entry| entry.contains(address));
+        let Some(entry) = entry else {
+            // A gap between two functions that have information.
+            return by_frame_pointer(registers, memory);
+        };
+        let mut context = UnwindContext::new();
+        let row = entry
+            .unwind_info_for_address(section, &self.bases, &mut context, address)
+            .ok()?;
+        let frame = Frame {
+            section,
+            encoding: entry.cie().encoding(),
+            registers,
+            memory,
+        };
+        let cfa = frame.canonical_address(row.cfa())?;
+        // What is not told stays as it is; the stack pointer is the address by
+        // definition.
+        let mut caller = *registers;
+        caller.set(X86_64::RSP, Some(cfa));
+        caller.set(X86_64::RA, None);
+        for (register, rule) in row.registers() {
+            let value = frame.value(rule, *register, cfa);
+            caller.set(*register, value);
+        }
+        judged(&caller, registers, entry.is_signal_trampoline())
+    }
+}
+
+/// What a caller's registers mean.
+fn judged(caller: &Registers, callee: &Registers, was_interrupted: bool) -> Option<Step> {
+    match caller.get(X86_64::RA) {
+        None | Some(0) => Some(Step::Over),
+        // Its handler may run on a stack of its own.
+        Some(_) if was_interrupted => Some(Step::Interrupted(*caller)),
+        // A frame below its callee's would go on for ever.
+        Some(_) if caller.get(X86_64::RSP) <= callee.get(X86_64::RSP) => None,
+        Some(_) => Some(Step::Caller(*caller)),
+    }
+}
+
+/// The step where nothing tells: the frame pointer leads to the caller's, and
+/// behind that lies where it goes on.
+fn by_frame_pointer(registers: &Registers, memory: &Memory<'_>) -> Option<Step> {
+    let frame = registers.get(X86_64::RBP)?;
+    if frame == 0 {
+        return Some(Step::Over);
+    }
+    let mut caller = *registers;
+    caller.set(X86_64::RBP, Some(memory(frame)?));
+    caller.set(X86_64::RA, Some(memory(frame.checked_add(8)?)?));
+    caller.set(X86_64::RSP, Some(frame.checked_add(16)?));
+    judged(&caller, registers, false)
+}
+
+/// A frame whose entry was found.
+struct Frame<'f, S> {
+    section: &'f S,
+    encoding: Encoding,
+    registers: &'f Registers,
+    memory: &'f Memory<'f>,
+}
+
+impl<'a, S: UnwindSection<Bytes<'a>>> Frame<'_, S> {
+    /// The address that the rules of the registers count from.
+    fn canonical_address(&self, rule: &CfaRule<usize>) -> Option<u64> {
+        match rule {
+            CfaRule::RegisterAndOffset { register, offset } => {
+                let base = self.registers.get(*register)?;
+                base.checked_add_signed(*offset)
+            }
+            CfaRule::Expression(expression) => self.evaluate(expression, None),
+        }
+    }
+
+    /// The value that the caller had in a register.
+    fn value(&self, rule: &RegisterRule<usize>, register: Register, cfa: u64) -> Option<u64> {
+        match *rule {
+            RegisterRule::SameValue => self.registers.get(register),
+            RegisterRule::Offset(offset) => (self.memory)(cfa.checked_add_signed(offset)?),
+            RegisterRule::ValOffset(offset) => cfa.checked_add_signed(offset),
+            RegisterRule::Register(other) => self.registers.get(other),
+            RegisterRule::Expression(expression) => {
+                (self.memory)(self.evaluate(&expression, Some(cfa))?)
+            }
+            RegisterRule::ValExpression(expression) => self.evaluate(&expression, Some(cfa)),
+            RegisterRule::Constant(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// What an expression comes to; `first` is what it starts with.
+    fn evaluate(&self, expression: &UnwindExpression<usize>, first: Option<u64>) -> Option<u64> {
+        /// A loop in an expression would hold us.
+        const MOST_STEPS: u32 = 1000;
+        let expression = expression.get(self.section).ok()?;
+        let mut evaluation = expression.evaluation(self.encoding);
+        evaluation.set_max_iterations(MOST_STEPS);
+        if let Some(first) = first {
+            evaluation.set_initial_value(first);
+        }
+        let mut state = evaluation.evaluate().ok()?;
+        loop {
+            state = match state {
+                EvaluationResult::Complete => break,
+                EvaluationResult::RequiresRegister { register, .. } => {
+                    let value = Value::Generic(self.registers.get(register)?);
+                    evaluation.resume_with_register(value).ok()?
+                }
+                EvaluationResult::RequiresMemory {
+                    address, size: 8, ..
+                } => {
+                    let value = Value::Generic((self.memory)(address)?);
+                    evaluation.resume_with_memory(value).ok()?
+                }
+                _ => return None,
+            };
+        }
+        match evaluation.as_result().last()?.location {
+            Location::Address { address } => Some(address),
+            _ => None,
+        }
+    }
+}
+
+fn eh_frame(section: &Section) -> EhFrame<Bytes<'_>> {
+    let mut eh_frame = EhFrame::new(&section.bytes, LittleEndian);
+    eh_frame.set_address_size(8);
+    eh_frame
+}
+
+fn debug_frame(bytes: &[u8]) -> DebugFrame<Bytes<'_>> {
+    let mut debug_frame = DebugFrame::new(bytes, LittleEndian);
+    debug_frame.set_address_size(8);
+    debug_frame
+}
+
+/// Which code each entry is about, by its address.
+fn index<'a, S>(section: &S, bases: &BaseAddresses) -> Vec<(Range<u64>, usize)>
+where
+    S: UnwindSection<Bytes<'a>>,
+    S::Offset: UnwindOffset<usize>,
+{
+    let mut index = Vec::new();
+    let mut entries = section.entries(bases);
+    while let Ok(Some(entry)) = entries.next() {
+        let CieOrFde::Fde(entry) = entry else {
+            continue;
+        };
+        if let Ok(entry) = entry.parse(S::cie_from_offset) {
+            let start = entry.initial_address();
+            index.push((start..start.saturating_add(entry.len()), entry.offset()));
+        }
+    }
+    index.sort_by_key(|(range, _)| range.start);
+    index
+}

@@ -1,0 +1,108 @@
+//! Call stacks on the wire (`-k`).
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::words::{Address, Int, Text};
+use crate::event::{self, Cut};
+
+/// A call stack.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Stack {
+    /// Its frames, the innermost first.
+    pub frames: Vec<Frame>,
+    /// Why there may be more: `deep`, more than are told, or `lost`, where the
+    /// way back is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<String>,
+}
+
+/// A place in code that a call is made from.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Frame {
+    /// The file that the code is from; null for code made at run time.
+    pub object: Option<Text>,
+    /// Where the call returns to, as the file's own address; of code from no
+    /// file the address in memory.
+    pub address: Address,
+    /// The function that this is in, and before it those that were inlined
+    /// there, the innermost first. Empty if none is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<Function>,
+}
+
+/// A function and a place in it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Function {
+    /// Its name, demangled.
+    pub name: Option<String>,
+    /// How many bytes behind its first instruction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<Int>,
+    /// The source file, as the compiler was given it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line there, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+}
+
+impl From<&event::Stack> for Stack {
+    fn from(stack: &event::Stack) -> Stack {
+        let cut = stack.cut.map(|cut| match cut {
+            Cut::Deep => "deep".to_owned(),
+            Cut::Lost => "lost".to_owned(),
+        });
+        Stack {
+            frames: stack.frames.iter().map(|frame| (&**frame).into()).collect(),
+            cut,
+        }
+    }
+}
+
+impl From<&event::Frame> for Frame {
+    fn from(frame: &event::Frame) -> Frame {
+        let functions = frame.functions().iter().map(|function| Function {
+            name: function.name.clone(),
+            offset: function.offset.map(|offset| Int(offset.into())),
+            file: function.file.clone(),
+            line: function.line,
+        });
+        Frame {
+            object: frame.object.as_ref().map(|path| Text(path.to_vec())),
+            address: Address(frame.address),
+            functions: functions.collect(),
+        }
+    }
+}
+
+impl From<Stack> for event::Stack {
+    fn from(stack: Stack) -> event::Stack {
+        let frames = stack.frames.into_iter();
+        event::Stack {
+            frames: frames.map(|frame| Arc::new(frame.into())).collect(),
+            cut: stack.cut.map(|why| match why.as_str() {
+                "deep" => Cut::Deep,
+                _ => Cut::Lost,
+            }),
+        }
+    }
+}
+
+impl From<Frame> for event::Frame {
+    fn from(frame: Frame) -> event::Frame {
+        let Address(address) = frame.address;
+        let functions = frame.functions.into_iter().map(|function| event::Function {
+            name: function.name,
+            offset: function
+                .offset
+                .and_then(|Int(offset)| offset.try_into().ok()),
+            file: function.file,
+            line: function.line,
+        });
+        let object = frame.object.map(|Text(path)| path.into());
+        event::Frame::new(object, address, functions.collect())
+    }
+}
