@@ -47,14 +47,14 @@ impl Place<'_> {
         Some((function.file.as_deref()?, function.line?))
     }
 
-    /// Whether this is the function that a program begins with.
+    /// Whether this is the function that the program's own code begins with.
     pub(super) fn is_main(&self) -> bool {
         let name = self.function.and_then(|function| function.name.as_deref());
-        name == Some("main")
+        name.is_some_and(|name| name == "main" || name.ends_with("::main"))
     }
 
     /// Whether this is but the way from the program's own code into the kernel:
-    /// the C library, or its functions that make the call.
+    /// the C library, its functions that make the call, or Rust's own library.
     fn is_wrapper(&self) -> bool {
         let path = self.frame.object.as_deref().unwrap_or_default();
         let file = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
@@ -63,7 +63,12 @@ impl Place<'_> {
         let name = name.unwrap_or_default().trim_start_matches('_');
         let name = name.trim_start_matches("GI_").trim_start_matches('_');
         let name = name.trim_start_matches("libc_");
-        LIBRARIES.iter().any(|library| file.starts_with(library)) || CALLS.contains(&name)
+        let is_rusts = self
+            .source()
+            .is_some_and(|(file, _)| file.starts_with("/rustc/"));
+        is_rusts
+            || LIBRARIES.iter().any(|library| file.starts_with(library))
+            || CALLS.contains(&name)
     }
 }
 
@@ -161,7 +166,7 @@ const MOST_OF_OWN: usize = 8;
 pub(super) fn own_places(stack: &Stack) -> Vec<Place<'_>> {
     let all: Vec<Place<'_>> = places(stack).collect();
     let first = all.iter().position(|place| !place.is_wrapper());
-    let main = all.iter().rposition(Place::is_main);
+    let main = all.iter().position(Place::is_main);
     let last = main.map_or(all.len(), |main| main + 1);
     let own = all.get(first.unwrap_or(0)..last).unwrap_or(&all);
     own.iter().copied().take(MOST_OF_OWN).collect()

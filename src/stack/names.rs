@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use addr2line::{Context, demangle_auto};
 use gimli::{Dwarf, EndianReader, RunTimeEndian, SectionId};
-use object::{Object as _, ObjectSymbol, ReadCache, ReadRef, SymbolKind};
+use object::{Object as _, ObjectSegment, ObjectSymbol, ReadCache, ReadRef, SymbolKind};
 
 use super::file;
 use super::object::bytes;
@@ -155,10 +155,18 @@ struct Symbols {
 
 impl Symbols {
     fn add<'data, R: ReadRef<'data>>(&mut self, file: &object::File<'data, R>) {
+        let code = file.segments();
+        let code = code.filter(|segment| segment.permissions().executable());
+        let code: Vec<_> = code
+            .map(|code| code.address()..code.address().saturating_add(code.size()))
+            .collect();
         for symbol in file.symbols().chain(file.dynamic_symbols()) {
             // Hand-written code has no type, and no size.
-            let is_code = matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Unknown);
-            if !is_code || symbol.is_undefined() || symbol.address() == 0 {
+            let kind = symbol.kind();
+            let address = symbol.address();
+            let is_code = matches!(kind, SymbolKind::Text | SymbolKind::Unknown)
+                && code.iter().any(|code| code.contains(&address));
+            if !is_code || symbol.is_undefined() {
                 continue;
             }
             let Ok(name) = symbol.name() else {
@@ -170,7 +178,7 @@ impl Symbols {
             let start = self.names.len();
             self.names.push_str(name);
             let name = start..self.names.len();
-            self.sorted.push((symbol.address(), symbol.size(), name));
+            self.sorted.push((address, symbol.size(), name));
         }
     }
 

@@ -35,8 +35,9 @@ pub(super) struct Objects {
 pub(super) struct Object {
     number: usize,
     path: Arc<[u8]>,
-    /// What is loaded: offsets in the file, and the address of the first.
-    segments: Vec<(Range<u64>, u64)>,
+    /// The code that is loaded: offsets in the file, and the address of the
+    /// first.
+    code: Vec<(Range<u64>, u64)>,
     /// How to unwind from its code.
     pub(super) info: FrameInfo,
     names: Arc<LazyNames>,
@@ -119,14 +120,17 @@ impl Object {
             Some(Section { addresses, bytes })
         };
         let start = |name| Some(addresses(file, name)?.start);
-        let segments = file.segments().map(|segment| {
+        // Others may have bytes on the same pages.
+        let code = file.segments();
+        let code = code.filter(|segment| segment.permissions().executable());
+        let segments = code.map(|segment| {
             let (offset, length) = segment.file_range();
             (offset..offset.saturating_add(length), segment.address())
         });
         Object {
             number,
             path: Arc::clone(&source.path),
-            segments: segments.collect(),
+            code: segments.collect(),
             info: FrameInfo::new(
                 section(".eh_frame"),
                 section(".eh_frame_hdr"),
@@ -141,8 +145,8 @@ impl Object {
     /// kernel maps it, at the start of a page.
     pub(super) fn address_at(&self, offset: u64) -> Option<u64> {
         const PAGE: u64 = 0xfff;
-        let mut segments = self.segments.iter();
-        let (range, address) = segments.find(|(range, _)| {
+        let mut code = self.code.iter();
+        let (range, address) = code.find(|(range, _)| {
             let first = range.start & !PAGE;
             (first..range.end).contains(&offset)
         })?;
