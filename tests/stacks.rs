@@ -151,7 +151,7 @@ fn every_build_of_a_program_has_its_stacks_as_deep_as_straces() {
             let place = |function: &str, line: u32| {
                 let line = format!("job.c:{line}");
                 let is = |place: &String| place.starts_with(function) && place.contains(&line);
-                waits.iter().flatten().any(|place| is(place))
+                waits.iter().flatten().any(is)
             };
             assert!(place("reap_children at ", 11), "{flags:?}: {waits:#?}");
             assert!(place("wait_for at ", 18), "{flags:?}: {waits:#?}");

@@ -5,6 +5,8 @@
 //! the list of what is mapped where is read once a program, and its children
 //! share it. gimli reads how to unwind, addr2line what it is called.
 
+#[cfg(test)]
+mod broken;
 mod file;
 mod maps;
 mod namer;

@@ -81,6 +81,18 @@ impl Objects {
         Some(object)
     }
 
+    /// A file without its names.
+    #[cfg(test)]
+    pub(super) fn read_only<'data>(
+        &mut self,
+        data: impl ReadRef<'data>,
+        source: &Source,
+    ) -> Option<Arc<Object>> {
+        let null = Arc::new(std::fs::File::open("/dev/null").ok()?);
+        let names = LazyNames::new(null, Arc::clone(&source.path));
+        self.read(data, source, names)
+    }
+
     /// The frame at an address of a file's own; it is looked up by `within`.
     pub(super) fn frame(
         &mut self,

@@ -149,8 +149,9 @@ impl FrameInfo {
         let header = EhFrameHdr::new(&header.bytes, LittleEndian);
         let header = header.parse(&self.bases, 8).ok()?;
         let table = header.table()?;
-        let pointer = table.lookup(address, &self.bases).ok()?;
-        Some(table.pointer_to_offset(pointer).ok()?.0)
+        let entry = table.lookup(address, &self.bases).ok()?.direct().ok()?;
+        let eh_frame = &self.eh_frame.as_ref()?.addresses;
+        usize::try_from(entry.checked_sub(eh_frame.start)?).ok()
     }
 
     fn offset_by_index(&self, address: u64) -> Option<usize> {
