@@ -35,6 +35,7 @@ impl Exit {
             "wait4-strace itself failed: a bad flag, an attach refused, output not writable",
             "125",
         ),
+        ("--zombies found some, or none", "1, or 0"),
         ("--snapshot differs", "121"),
         ("--fail-on or --deny is met", "120"),
         ("COMMAND cannot be executed", "126"),

@@ -3,6 +3,7 @@
 //! What the user typed (`Flags`) becomes what is meant ([`Config`]) here and
 //! nowhere else.
 
+mod doctor;
 mod judging;
 mod sets;
 
@@ -20,6 +21,7 @@ use crate::exit::Exit;
 use crate::kernel::WaitCalls;
 use crate::output::{Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock};
 use crate::run::{Colour, Config, Format, OutputTo, SnapshotFile, complain};
+use doctor::DoctorFlags;
 use judging::{JudgingFlags, seconds};
 use sets::{env_change, parse_calls, parse_signals, parse_statuses, pids};
 
@@ -41,7 +43,8 @@ Examples:
     version,
     override_usage = "wait4-strace [OPTIONS] [--] COMMAND [ARG]...\n       \
                       wait4-strace [OPTIONS] -p PID[,PID]...\n       \
-                      wait4-strace [OPTIONS] --read FILE",
+                      wait4-strace [OPTIONS] --read FILE\n       \
+                      wait4-strace --zombies [-p PID]",
     after_help = EXAMPLES,
     max_term_width = 100
 )]
@@ -245,6 +248,8 @@ struct Flags {
     colour: When,
 
     #[command(flatten)]
+    doctor: DoctorFlags,
+    #[command(flatten)]
     judging: JudgingFlags,
     /// Exit with 121 if the run is not as FILE has it
     #[arg(long, value_name = "FILE", help_heading = "What is wrong")]
@@ -379,7 +384,9 @@ impl Flags {
     fn try_parse() -> Result<Flags, clap::Error> {
         use clap::{CommandFactory, FromArgMatches};
         let long = format!("{EXAMPLES}\n\nExit status:\n{}", exit_statuses());
-        let matches = Flags::command().after_long_help(long).try_get_matches()?;
+        let command = Flags::command().after_long_help(long);
+        let matches = command.clone().try_get_matches()?;
+        doctor::check(&matches, &command)?;
         Flags::from_arg_matches(&matches)
     }
 
@@ -434,7 +441,8 @@ impl Flags {
     /// What the flags mean.
     fn mean(self) -> Result<Config, String> {
         let attach = pids(&self.attach)?;
-        if attach.is_empty() && self.command.is_empty() && self.read.is_none() {
+        let nobody = attach.is_empty() && self.command.is_empty() && self.read.is_none();
+        if nobody && !self.doctor.zombies {
             return Err(
                 "there is nothing to trace: name a COMMAND, or processes with -p; \
                         see wait4-strace --help"
@@ -485,7 +493,13 @@ impl Flags {
             env: self.env.iter().map(env_change).collect(),
             user: self.user,
         });
+        let colour = Colour::from(self.colour);
+        let json = self.format == Lines::Json;
+        let wish = self
+            .doctor
+            .mean(&attach, json, colour.wanted_on(&io::stdout()))?;
         Ok(Config {
+            zombies: self.doctor.zombies.then_some(wish),
             stacks: self.stacks,
             read: self.read,
             format: self.format.into(),
@@ -500,7 +514,7 @@ impl Flags {
             output,
             text,
             decode_fds: self.decode_fds,
-            colour: self.colour.into(),
+            colour,
             judging: unjudged.is_none().then_some(judging),
             duration,
             record: self.record,

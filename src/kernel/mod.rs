@@ -34,5 +34,6 @@ pub use ptrace_event::PtraceEvent;
 pub use rusage::{Rusage, TimeVal};
 pub use siginfo::{FaultDetail, Fields, SigInfo, Value};
 pub use signal::Signal;
+pub(crate) use syscall_names::name as syscall_name;
 pub use target::{IdType, ParseIdTypeError, WaitTarget};
 pub use wait_status::{Status, WaitStatus};

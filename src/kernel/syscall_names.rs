@@ -2,7 +2,7 @@
 //! From the kernel's `arch/x86/entry/syscalls/syscall_64.tbl`.
 
 /// The name of an x86-64 call, if we know it.
-pub(super) fn name(number: i32) -> Option<&'static str> {
+pub(crate) fn name(number: i32) -> Option<&'static str> {
     let number = u16::try_from(number).ok()?;
     let index = TABLE.binary_search_by_key(&number, |(number, _)| *number);
     TABLE.get(index.ok()?).map(|(_, name)| *name)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::command::CommandLine;
+use crate::doctor::Wish;
 use crate::kernel::WaitCalls;
 use crate::output::{ReportForm, TextOptions};
 use crate::rules::{Expected, Policy, Thresholds};
@@ -30,6 +31,8 @@ pub struct Config {
     pub stacks: bool,
     /// Say how many stops there were.
     pub stats: bool,
+    /// Look for zombies instead of tracing anybody (`--zombies`).
+    pub zombies: Option<Wish>,
     /// A record to read instead of tracing anybody (`--read`).
     pub read: Option<PathBuf>,
     /// What the lines are.
@@ -127,6 +130,11 @@ impl Config {
 impl Colour {
     /// Whether standard error gets colours. Files never do.
     pub(super) fn wanted(self) -> bool {
+        self.wanted_on(&io::stderr())
+    }
+
+    /// Whether this gets colours.
+    pub(crate) fn wanted_on(self, to: &impl IsTerminal) -> bool {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         match self {
             Colour::Always => true,
@@ -136,7 +144,7 @@ impl Colour {
                 let forced = std::env::var_os("CLICOLOR_FORCE")
                     .is_some_and(|value| !value.is_empty() && value != "0");
                 let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-                forced || (io::stderr().is_terminal() && !dumb)
+                forced || (to.is_terminal() && !dumb)
             }
         }
     }

@@ -14,6 +14,7 @@ pub(crate) mod verdicts;
 
 use std::io::{self, Write};
 
+pub use crate::doctor::Wish;
 pub use config::{Colour, Config, Format, Judging, OutputTo, SnapshotFile};
 
 use crate::event::one_line;
@@ -23,6 +24,9 @@ use crate::sys::startup::has_borrowed_rights;
 /// Do as `config` says, to the end.
 #[must_use]
 pub fn run(config: &Config) -> Exit {
+    if let Some(wish) = &config.zombies {
+        return crate::doctor::run(wish);
+    }
     if let Err(sentence) = places::check(config) {
         complain(&sentence);
         return Exit::Failed;

@@ -1,0 +1,531 @@
+//! Why a zombie is not reaped, and what would free it: of the causes the first
+//! that fits. Pure: what was read goes in, words come out.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use super::parent::{Parent, Sigchld, Thread};
+use super::survey::Row;
+
+/// Calls in which a process waits for children.
+const WAITS: [&str; 2] = ["wait4", "waitid"];
+/// Calls that make a child; in sleep it is a vfork.
+const VFORKS: [&str; 3] = ["vfork", "clone", "clone3"];
+/// Calls that sleep until a lock is free.
+const LOCKS: [&str; 2] = ["futex", "flock"];
+/// Calls that take a signal without a handler.
+const TAKES_SIGNALS: [&str; 2] = ["rt_sigtimedwait", "signalfd4"];
+
+/// Why a zombie is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// No zombie: its main thread is dead, others live on.
+    Headless(u32),
+    /// A tracer that is not its parent has to let it go first.
+    Traced(i32),
+    /// Its parent is gone, or became another one, while we looked.
+    Gone,
+    /// Its parent is stopped by a signal.
+    Stopped,
+    /// Its parent is held by a tracer.
+    Held(Option<i32>),
+    /// Its parent's cgroup is frozen.
+    Frozen,
+    /// A thread of its parent is suspended by a vforked child.
+    Vfork(i32),
+    /// Its parent waits, but for another: a thread, and whom it waits for.
+    WaitsForOther(i32, Whom),
+    /// Its parent adopted it: it is of another session.
+    Adopted,
+    /// Its parent is the first process of a pid namespace, which all orphans
+    /// get.
+    Init,
+    /// SIGCHLD is blocked in all threads and pending: the handler never runs.
+    Blocked,
+    /// SIGCHLD is ignored by now, which frees later zombies alone.
+    IgnoredLate,
+    /// A handler ran, or a call sleeps: nobody waits.
+    Neglected(Busy),
+    /// Its parent's calls cannot be read.
+    Hidden,
+}
+
+/// Whom a wait is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whom {
+    /// One process.
+    Process(i32),
+    /// A process group.
+    Group(i32),
+    /// A process by its descriptor.
+    Descriptor(i32),
+}
+
+/// What the main thread of a parent does instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Busy {
+    /// It runs.
+    Running,
+    /// It sleeps in a call for a lock.
+    Lock(String),
+    /// It sleeps in a call, which nothing but its end ends.
+    Uninterruptible(Option<String>),
+    /// It sleeps in a call.
+    Asleep(String),
+    /// It is dead; other threads live on.
+    Dead,
+}
+
+/// Find the cause for a zombie of `parent`, which `tracer` holds if not nobody.
+pub(super) fn cause(zombie: &Row, tracer: Option<i32>, parent: Option<&Parent>) -> Cause {
+    if zombie.is_headless() {
+        return Cause::Headless(zombie.threads - 1);
+    }
+    if let Some(tracer) = tracer.filter(|tracer| *tracer != zombie.parent) {
+        return Cause::Traced(tracer);
+    }
+    let Some((parent, sigchld)) = parent.and_then(|parent| Some((parent, parent.sigchld?))) else {
+        return Cause::Gone;
+    };
+    at_rest(parent)
+        .or_else(|| waiting(zombie, parent))
+        .or_else(|| trouble(sigchld, parent))
+        .or_else(|| adopted(zombie, parent))
+        .unwrap_or_else(|| match busy(parent) {
+            Some(busy) => Cause::Neglected(busy),
+            None => Cause::Hidden,
+        })
+}
+
+/// The parent cannot run.
+fn at_rest(parent: &Parent) -> Option<Cause> {
+    if parent.row.state == b'T' {
+        return Some(Cause::Stopped);
+    }
+    if parent.row.state == b't' {
+        return Some(Cause::Held(parent.tracer));
+    }
+    let sleeps_in = |thread: &Thread, what: &str| {
+        let wchan = thread.wchan.as_deref();
+        wchan.is_some_and(|wchan| wchan.contains(what))
+    };
+    let mut threads = parent.threads.iter();
+    if !parent.threads.is_empty() && threads.all(|thread| sleeps_in(thread, "freezer")) {
+        return Some(Cause::Frozen);
+    }
+    let mut threads = parent.threads.iter();
+    let suspended = threads.find(|thread| thread.state == b'D' && thread.is_in(&VFORKS))?;
+    Some(Cause::Vfork(suspended.tid))
+}
+
+/// The parent is in a wait, for somebody else.
+fn waiting(zombie: &Row, parent: &Parent) -> Option<Cause> {
+    let waits = parent.threads.iter().filter(|thread| thread.is_in(&WAITS));
+    let others = waits.filter_map(|thread| {
+        let whom = whom(thread, parent)?;
+        let is_it = match whom {
+            Whom::Process(pid) => pid == zombie.pid,
+            Whom::Group(group) => group == zombie.group,
+            Whom::Descriptor(_) => false,
+        };
+        (!is_it).then_some(Cause::WaitsForOther(thread.tid, whom))
+    });
+    others.into_iter().next()
+}
+
+/// Whom a thread waits for by its arguments; `None` for any child.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the arguments are ints, whatever lies above"
+)]
+fn whom(thread: &Thread, parent: &Parent) -> Option<Whom> {
+    let call = thread.call.as_ref()?;
+    let [first, second] = call.args.map(|word| word as i32);
+    let own = parent.row.group;
+    match (call.name.as_str(), first, second) {
+        ("wait4", 0, _) | ("waitid", 2, 0) => Some(Whom::Group(own)),
+        ("wait4", pid @ 1.., _) | ("waitid", 1, pid) => Some(Whom::Process(pid)),
+        ("wait4", group @ ..=-2, _) => Some(Whom::Group(group.checked_neg()?)),
+        ("waitid", 2, group) => Some(Whom::Group(group)),
+        ("waitid", 3, fd) => Some(Whom::Descriptor(fd)),
+        _ => None,
+    }
+}
+
+/// The signal does not do what the parent relies on.
+fn trouble(sigchld: Sigchld, parent: &Parent) -> Option<Cause> {
+    let mut threads = parent.threads.iter();
+    let takes = threads.any(|thread| thread.is_in(&TAKES_SIGNALS));
+    if sigchld.is_blocked && sigchld.is_pending && !takes {
+        return Some(Cause::Blocked);
+    }
+    sigchld.is_ignored.then_some(Cause::IgnoredLate)
+}
+
+/// The parent did not make it.
+fn adopted(zombie: &Row, parent: &Parent) -> Option<Cause> {
+    // A child has its parent's session, unless one of the two began another,
+    // and leads it then.
+    let is_strange = zombie.session != parent.row.session
+        && zombie.session != zombie.pid
+        && parent.row.session != parent.row.pid;
+    if is_strange {
+        return Some(Cause::Adopted);
+    }
+    parent.is_init().then_some(Cause::Init)
+}
+
+/// What the main thread does.
+fn busy(parent: &Parent) -> Option<Busy> {
+    let main = parent.threads.first()?;
+    let name = main.call.as_ref().map(|call| call.name.clone());
+    Some(match (main.state, name) {
+        (b'R', _) => Busy::Running,
+        (b'Z' | b'X', _) => Busy::Dead,
+        (b'D', name) => Busy::Uninterruptible(name),
+        (_, Some(name)) if LOCKS.contains(&name.as_str()) => Busy::Lock(name),
+        (_, Some(name)) => Busy::Asleep(name),
+        (_, None) => return None,
+    })
+}
+
+impl Cause {
+    /// A word for programs.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Cause::Headless(_) => "leader-zombie",
+            Cause::Traced(_) => "traced",
+            Cause::Gone => "gone",
+            Cause::Stopped => "parent-stopped",
+            Cause::Held(_) => "parent-traced",
+            Cause::Frozen => "parent-frozen",
+            Cause::Vfork(_) => "vfork-stall",
+            Cause::WaitsForOther(_, Whom::Group(_)) => "pgrp-miss",
+            Cause::WaitsForOther(..) => "waits-for-another",
+            Cause::Adopted | Cause::Init => "reaper-idle",
+            Cause::Blocked => "sigchld-blocked",
+            Cause::IgnoredLate => "sigchld-ignored-late",
+            Cause::Neglected(_) => "zombie-leak",
+            Cause::Hidden => "hidden",
+        }
+    }
+
+    /// Why, in a clause about the parent.
+    pub(super) fn why(&self, parent: Option<&Parent>) -> String {
+        let sigchld = parent.and_then(|parent| parent.sigchld).unwrap_or_default();
+        match self {
+            Cause::Headless(threads) => format!(
+                "no zombie: its main thread has ended, and {} on",
+                if *threads == 1 {
+                    "another one runs".into()
+                } else {
+                    format!("{threads} others run")
+                }
+            ),
+            Cause::Traced(tracer) => {
+                format!("its tracer {tracer} has to wait for it before its parent can")
+            }
+            Cause::Gone => "its parent went while we looked".into(),
+            Cause::Stopped => "its parent is stopped by a signal".into(),
+            Cause::Held(Some(tracer)) => format!("its parent is held by its tracer {tracer}"),
+            Cause::Held(None) => "its parent is held by a tracer".into(),
+            Cause::Frozen => "its parent is frozen with its cgroup".into(),
+            Cause::Vfork(tid) => format!(
+                "thread {tid} of its parent sleeps in vfork until the child of that execs or ends"
+            ),
+            Cause::WaitsForOther(tid, whom) => {
+                format!("thread {tid} of its parent waits for {whom} alone")
+            }
+            Cause::Adopted => {
+                "its parent adopted it and does not reap what it did not start".into()
+            }
+            Cause::Init => "its parent is the first process of its namespace, which gets all \
+                 orphans, and does not reap"
+                .into(),
+            Cause::Blocked if sigchld.is_caught => {
+                "SIGCHLD is pending and blocked in all threads of its parent: the handler never \
+                 runs"
+                    .into()
+            }
+            Cause::Blocked => "SIGCHLD is pending and blocked in all threads of its parent, and \
+                 nobody takes it"
+                .into(),
+            Cause::IgnoredLate => "its parent ignores SIGCHLD, but did not yet when it died".into(),
+            Cause::Neglected(busy) => format!("its parent {busy}{}", handler(sigchld)),
+            Cause::Hidden => {
+                "its parent does not wait; what it does instead needs its user or root".into()
+            }
+        }
+    }
+
+    /// What would free it.
+    pub(super) fn cure(&self, zombie: &Row) -> String {
+        let pid = zombie.parent;
+        match self {
+            Cause::Headless(_) => "nothing is to be done: it ends with its last thread".into(),
+            Cause::Traced(tracer) => format!("let {tracer} wait for it, or end the trace"),
+            Cause::Gone => "look again".into(),
+            Cause::Stopped => format!("kill -CONT {pid}"),
+            Cause::Held(Some(tracer)) => format!("let the tracer {tracer} go on, or end it"),
+            Cause::Held(None) => "let its tracer go on".into(),
+            Cause::Frozen => "thaw the cgroup: write 0 to its cgroup.freeze".into(),
+            _ => self.mend().into(),
+        }
+    }
+
+    /// The way out where the parent cannot be mended, if that would help.
+    pub(super) fn way_out(&self, zombie: &Row, parent: Option<&Parent>) -> Option<String> {
+        let pid = zombie.parent;
+        match self {
+            Cause::Headless(_) | Cause::Traced(_) | Cause::Gone => None,
+            _ if parent.is_some_and(Parent::is_init) => {
+                Some("the end of its namespace alone".to_owned())
+            }
+            _ => Some(format!("kill {pid}: whoever gets its children reaps them")),
+        }
+    }
+
+    /// What its parent would have to do.
+    fn mend(&self) -> &'static str {
+        match self {
+            Cause::Vfork(_) => "the exec or the end of the vforked child",
+            Cause::WaitsForOther(..) => {
+                "the end of that one, if more waits follow; to wait for one child at a time is \
+                 the bug"
+            }
+            Cause::Adopted | Cause::Init => {
+                "put a reaper above it, such as tini or docker run --init, or let it wait for any \
+                 child at SIGCHLD"
+            }
+            Cause::Blocked => {
+                "unblock SIGCHLD, which programs inherit across exec, or read it from a signalfd"
+            }
+            Cause::IgnoredLate => "a wait for it; ignore SIGCHLD before the first fork",
+            _ => "a wait for it: call waitpid for each child, or in a loop at SIGCHLD",
+        }
+    }
+}
+
+/// What the handler of SIGCHLD did not do.
+fn handler(sigchld: Sigchld) -> &'static str {
+    if sigchld.is_pending {
+        ", with SIGCHLD pending"
+    } else if sigchld.is_caught {
+        ", and its handler of SIGCHLD did not reap"
+    } else {
+        ", and does not wait"
+    }
+}
+
+impl fmt::Display for Whom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Whom::Process(pid) => write!(f, "{pid}"),
+            Whom::Group(group) => write!(f, "process group {group}"),
+            Whom::Descriptor(fd) => write!(f, "the process of descriptor {fd}"),
+        }
+    }
+}
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Busy::Running => f.write_str("runs"),
+            Busy::Lock(name) => write!(f, "sleeps in {name} for a lock"),
+            Busy::Uninterruptible(Some(name)) => write!(f, "sleeps in {name}, uninterruptibly"),
+            Busy::Uninterruptible(None) => f.write_str("sleeps uninterruptibly"),
+            Busy::Asleep(name) => write!(f, "sleeps in {name}"),
+            Busy::Dead => f.write_str("has lost its main thread"),
+        }
+    }
+}
+
+/// `3.2 s`, `4 min`, `2 h`, `5 d`
+pub(super) struct Age(pub(super) Duration);
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MINUTE: u64 = 60;
+        const HOUR: u64 = 60 * MINUTE;
+        const DAY: u64 = 24 * HOUR;
+        let seconds = self.0.as_secs();
+        let text = match seconds {
+            0..10 => format!("{:.1} s", self.0.as_secs_f64()),
+            10..120 => format!("{seconds} s"),
+            _ if seconds < 2 * HOUR => format!("{} min", seconds / MINUTE),
+            _ if seconds < 2 * DAY => format!("{} h", seconds / HOUR),
+            _ => format!("{} d", seconds / DAY),
+        };
+        f.pad(&text)
+    }
+}
+
+/// What a thread does, in a few words: `4711 sleeps in read(0, …) for 3.2 s`.
+pub(super) fn deed(thread: &Thread) -> String {
+    let mut text = format!("{} {} ", thread.tid, thread.comm);
+    let does = match thread.state {
+        b'R' => "runs",
+        b'T' => "is stopped",
+        b't' => "is held by a tracer",
+        b'Z' | b'X' => "is dead",
+        b'D' => "sleeps uninterruptibly",
+        _ => "sleeps",
+    };
+    text.push_str(does);
+    // Writing to a String cannot fail.
+    if let Some(call) = &thread.call {
+        let first = call.args[0];
+        let _ = match i16::try_from(first.cast_signed()) {
+            Ok(small) => write!(text, " in {}({small}, …)", call.name),
+            Err(_) => write!(text, " in {}({first:#x}, …)", call.name),
+        };
+    } else if let Some(wchan) = &thread.wchan {
+        let _ = write!(text, " in the kernel's {wchan}");
+    }
+    if let Some(idle) = thread.idle {
+        let _ = write!(text, " for {}", Age(idle));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parent::Call;
+    use super::*;
+    use crate::event::Comm;
+
+    fn thread(state: u8, name: &str, args: [u64; 2]) -> Thread {
+        Thread {
+            tid: 7,
+            comm: Comm::new(b"main"),
+            state,
+            idle: None,
+            call: (!name.is_empty()).then(|| Call {
+                name: name.to_owned(),
+                args,
+            }),
+            wchan: None,
+        }
+    }
+
+    fn zombie() -> Row {
+        Row {
+            pid: 42,
+            parent: 7,
+            state: b'Z',
+            threads: 1,
+            started: 200,
+            group: 7,
+            session: 7,
+            ..Row::default()
+        }
+    }
+
+    fn parent(thread: Thread) -> Parent {
+        Parent {
+            row: Row {
+                pid: 7,
+                state: thread.state,
+                started: 100,
+                group: 7,
+                session: 7,
+                ..Row::default()
+            },
+            ns_pid: Some(7),
+            sigchld: Some(Sigchld::default()),
+            threads: vec![thread],
+            thread_count: 1,
+            tracer: None,
+        }
+    }
+
+    fn of(parent: &Parent) -> Cause {
+        cause(&zombie(), None, Some(parent))
+    }
+
+    #[test]
+    fn each_state_of_the_parent_is_a_cause() {
+        let in_call = |state, name: &str, args| of(&parent(thread(state, name, args)));
+        assert_eq!(in_call(b'T', "", [0; 2]), Cause::Stopped);
+        assert_eq!(in_call(b't', "", [0; 2]), Cause::Held(None));
+        assert_eq!(in_call(b'D', "vfork", [0; 2]), Cause::Vfork(7));
+        assert_eq!(in_call(b'R', "", [0; 2]), Cause::Neglected(Busy::Running));
+        assert_eq!(
+            in_call(b'S', "futex", [0; 2]),
+            Cause::Neglected(Busy::Lock("futex".into()))
+        );
+        assert_eq!(
+            in_call(b'S', "read", [0; 2]),
+            Cause::Neglected(Busy::Asleep("read".into()))
+        );
+        assert_eq!(in_call(b'S', "", [0; 2]), Cause::Hidden);
+        let mut frozen = thread(b'S', "", [0; 2]);
+        frozen.wchan = Some("do_freezer_trap".into());
+        assert_eq!(of(&parent(frozen)), Cause::Frozen);
+    }
+
+    #[test]
+    fn a_wait_for_another_is_told_from_one_for_it() {
+        let waits = |name: &str, args| of(&parent(thread(b'S', name, args)));
+        let other = |whom| Cause::WaitsForOther(7, whom);
+        assert_eq!(waits("wait4", [41, 0]), other(Whom::Process(41)));
+        assert_eq!(waits("waitid", [1, 41]), other(Whom::Process(41)));
+        assert_eq!(
+            waits("wait4", [0xffff_ffff_ffff_fff7, 0]),
+            other(Whom::Group(9))
+        );
+        assert_eq!(waits("waitid", [2, 9]), other(Whom::Group(9)));
+        assert_eq!(waits("waitid", [3, 4]), other(Whom::Descriptor(4)));
+        let own = Cause::Neglected(Busy::Asleep("wait4".into()));
+        for args in [[42, 0], [0, 0], [0xffff_ffff, 0]] {
+            assert_eq!(waits("wait4", args), own, "{args:?}");
+        }
+    }
+
+    #[test]
+    fn the_signal_and_the_family_are_causes() {
+        let mut asleep = parent(thread(b'S', "read", [0; 2]));
+        asleep.sigchld = Some(Sigchld {
+            is_blocked: true,
+            is_pending: true,
+            is_caught: true,
+            is_ignored: false,
+        });
+        assert_eq!(of(&asleep), Cause::Blocked);
+        assert!(
+            of(&asleep)
+                .why(Some(&asleep))
+                .contains("handler never runs")
+        );
+        let mut takes = parent(thread(b'S', "rt_sigtimedwait", [0; 2]));
+        takes.sigchld = asleep.sigchld;
+        assert!(matches!(of(&takes), Cause::Neglected(_)));
+        asleep.sigchld = Some(Sigchld {
+            is_ignored: true,
+            ..Sigchld::default()
+        });
+        assert_eq!(of(&asleep), Cause::IgnoredLate);
+
+        let mut asleep = parent(thread(b'S', "read", [0; 2]));
+        asleep.row.session = 3;
+        assert_eq!(of(&asleep), Cause::Adopted);
+        asleep.row.session = 7;
+        asleep.ns_pid = Some(1);
+        assert_eq!(of(&asleep), Cause::Init);
+        assert!(of(&asleep).cure(&zombie()).contains("tini"));
+        asleep.sigchld = None;
+        assert_eq!(of(&asleep), Cause::Gone);
+        let traced = cause(&zombie(), Some(9), Some(&asleep));
+        assert_eq!(traced, Cause::Traced(9));
+    }
+
+    #[test]
+    fn ages_are_short() {
+        let age = |seconds: f64| Age(Duration::from_secs_f64(seconds)).to_string();
+        assert_eq!(age(3.24), "3.2 s");
+        assert_eq!(age(61.0), "61 s");
+        assert_eq!(age(600.0), "10 min");
+        assert_eq!(age(10_000.0), "2 h");
+        assert_eq!(age(1_000_000.0), "11 d");
+    }
+}

@@ -1,0 +1,123 @@
+//! The findings for programs: an object a look.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::cause::deed;
+use super::findings::{Findings, Zombie};
+use super::text::ended;
+use crate::event::harmless_json;
+
+/// A look at the zombies of a machine.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Look {
+    /// The version of the format.
+    v: u32,
+    /// How many zombies there are.
+    count: usize,
+    /// How many processes were looked at.
+    processes: usize,
+    /// The zombies, and processes whose main thread alone is dead.
+    zombies: Vec<Entry>,
+    /// What could not be seen, a clause each.
+    unseen: Vec<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Entry {
+    pid: i32,
+    comm: String,
+    /// The raw wait status; null where it may not be read.
+    status: Option<i32>,
+    /// How it ended, in words; null where that may not be read.
+    ended: Option<String>,
+    /// Seconds since it ended; null where the kernel does not tell.
+    dead_for_seconds: Option<f64>,
+    /// Seconds since it was started.
+    age_seconds: Option<f64>,
+    /// False for a process that lives on in other threads.
+    is_zombie: bool,
+    parent: Parent,
+    /// A word for why it is there.
+    cause: &'static str,
+    /// The same in a clause.
+    why: String,
+    /// What would free it.
+    help: String,
+    /// The way out where that cannot be, if there is one.
+    way_out: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Parent {
+    pid: i32,
+    comm: Option<String>,
+    /// What becomes of SIGCHLD: ignored, caught, blocked in all threads,
+    /// pending; null if the parent is gone.
+    sigchld: Option<Sigchld>,
+    /// What its threads do, the first few.
+    threads: Vec<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Sigchld {
+    ignored: bool,
+    caught: bool,
+    blocked: bool,
+    pending: bool,
+}
+
+/// The object, on a line of its own.
+pub(super) fn json(findings: &Findings) -> String {
+    let look = Look {
+        v: 1,
+        count: findings.count(),
+        processes: findings.survey.rows.len(),
+        zombies: findings
+            .zombies
+            .iter()
+            .map(|zombie| entry(zombie, findings))
+            .collect(),
+        unseen: findings.unseen.clone(),
+    };
+    // Strings and numbers are all it holds: JSON has them all.
+    let text = serde_json::to_string(&look).unwrap_or_default();
+    let mut text = harmless_json(&text).into_owned();
+    text.push('\n');
+    text
+}
+
+fn entry(zombie: &Zombie, findings: &Findings) -> Entry {
+    let parent = findings.parents.get(&zombie.row.parent);
+    let seconds = |time: Option<std::time::Duration>| time.map(|time| time.as_secs_f64());
+    Entry {
+        pid: zombie.row.pid,
+        comm: zombie.row.comm.to_string(),
+        status: zombie.status.map(crate::kernel::WaitStatus::raw),
+        ended: zombie.status.map(ended),
+        dead_for_seconds: seconds(zombie.dead_for),
+        age_seconds: seconds(zombie.age),
+        is_zombie: zombie.row.is_zombie(),
+        parent: Parent {
+            pid: zombie.row.parent,
+            comm: parent.map(|parent| parent.row.comm.to_string()),
+            sigchld: parent
+                .and_then(|parent| parent.sigchld)
+                .map(|sigchld| Sigchld {
+                    ignored: sigchld.is_ignored,
+                    caught: sigchld.is_caught,
+                    blocked: sigchld.is_blocked,
+                    pending: sigchld.is_pending,
+                }),
+            threads: parent
+                .iter()
+                .flat_map(|parent| &parent.threads)
+                .map(deed)
+                .collect(),
+        },
+        cause: zombie.cause.name(),
+        why: zombie.cause.why(parent),
+        help: zombie.cause.cure(&zombie.row),
+        way_out: zombie.cause.way_out(&zombie.row, parent),
+    }
+}
