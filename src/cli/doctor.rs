@@ -8,7 +8,7 @@ use super::judging::seconds;
 use crate::run::Wish;
 
 /// The heading of these flags in `--help`.
-const HEADING: &str = "Without a trace";
+const HEADING: &str = "What is wrong";
 
 /// How often is often enough.
 const DEFAULT_EVERY: &str = "2";
@@ -16,7 +16,7 @@ const DEFAULT_EVERY: &str = "2";
 /// Flags of `--zombies`.
 #[derive(Debug, Default, Args)]
 pub(super) struct DoctorFlags {
-    /// All zombies that there are now, why, and what frees them
+    /// The zombies that there are now, and why
     #[arg(long, help_heading = HEADING)]
     pub(super) zombies: bool,
     /// Look for zombies again, each 2 seconds or as said

@@ -242,6 +242,7 @@ struct Flags {
     column: u16,
     /// Colours on standard error: auto, always or never
     #[arg(long = "color", alias = "colour", value_name = "WHEN", default_value = "auto",
+          hide_short_help = true,
           default_missing_value = "always", num_args = 0..=1, require_equals = true,
           hide_possible_values = true, hide_default_value = true,
           help_heading = "How to show it")]

@@ -9,6 +9,7 @@ use super::cause::{Cause, cause};
 use super::clock::Clock;
 use super::parent::Parent;
 use super::survey::{self, Row, Survey};
+use super::text::MOST_ZOMBIES;
 use crate::kernel::WaitStatus;
 
 /// A process that is dead and not reaped.
@@ -67,9 +68,17 @@ impl Findings {
                 parents.insert(row.parent, read);
             }
         }
-        let zombies = dead
-            .into_iter()
-            .map(|row| examine(row, &parents, &mut clock));
+        let mut examiner = Examiner {
+            parents: &parents,
+            clock: &mut clock,
+            may_see: FxHashMap::default(),
+        };
+        let mut siblings: FxHashMap<i32, usize> = FxHashMap::default();
+        let zombies = dead.into_iter().map(|row| {
+            let before = siblings.entry(row.parent).or_default();
+            *before += 1;
+            examiner.examine(row, wish.json || *before <= MOST_ZOMBIES)
+        });
         let zombies: Vec<Zombie> = zombies.collect();
         let hidden = zombies.iter().filter(|zombie| zombie.status.is_none());
         let hidden = hidden.filter(|zombie| zombie.row.is_zombie()).count();
@@ -119,16 +128,28 @@ fn retain_namespace(
     Ok(())
 }
 
-fn examine(row: Row, parents: &FxHashMap<i32, Parent>, clock: &mut Clock) -> Zombie {
-    let parent = parents.get(&row.parent);
-    let status = (row.exit_code != 0 || survey::may_see(row.pid))
-        .then(|| WaitStatus::from_raw(row.exit_code));
-    let tracer = survey::tracer(row.pid);
-    Zombie {
-        cause: cause(&row, tracer, parent),
-        status: status.filter(|_| row.is_zombie()),
-        dead_for: clock.since_run(row.pid, row.pid, row.cpu),
-        age: clock.since_start(row.started),
-        row,
+/// What zombies are examined with.
+struct Examiner<'a> {
+    parents: &'a FxHashMap<i32, Parent>,
+    clock: &'a mut Clock,
+    /// Whether we may see the status of zombies of these users.
+    may_see: FxHashMap<Vec<u32>, bool>,
+}
+
+impl Examiner<'_> {
+    /// Find out about one; its times only if they are shown.
+    fn examine(&mut self, row: Row, with_times: bool) -> Zombie {
+        let (tracer, user) = survey::tracer_and_user(row.pid);
+        let may_see = self.may_see.entry(user);
+        let may_see = *may_see.or_insert_with(|| survey::may_see(row.pid));
+        let status = (row.exit_code != 0 || may_see).then(|| WaitStatus::from_raw(row.exit_code));
+        let dead_for = with_times.then(|| self.clock.since_run(row.pid, row.pid, row.cpu));
+        Zombie {
+            cause: cause(&row, tracer, self.parents.get(&row.parent)),
+            status: status.filter(|_| row.is_zombie()),
+            dead_for: dead_for.flatten(),
+            age: self.clock.since_start(row.started),
+            row,
+        }
     }
 }

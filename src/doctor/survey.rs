@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::event::Comm;
+use crate::kernel::Tid;
 use crate::proc;
 
 /// What `/proc/PID/stat` tells of a process (`man 5 proc_pid_stat`).
@@ -162,11 +163,13 @@ pub(super) fn may_see(pid: i32) -> bool {
     link.is_ok_and(|link| !link.as_os_str().is_empty())
 }
 
-/// Who traces a process, if somebody does.
-pub(super) fn tracer(pid: i32) -> Option<i32> {
-    let status = proc::status(crate::kernel::Tid::new(pid))?;
-    let tracer = status.tracer?.raw();
-    (tracer != 0).then_some(tracer)
+/// Who traces a process, if somebody does, and whose it is.
+pub(super) fn tracer_and_user(pid: i32) -> (Option<i32>, Vec<u32>) {
+    let Some(status) = proc::status(Tid::new(pid)) else {
+        return (None, Vec::new());
+    };
+    let tracer = status.tracer.map_or(0, Tid::raw);
+    ((tracer != 0).then_some(tracer), status.uids)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::kernel::{Status, WaitStatus};
 use crate::output::{Styles, plural};
 
 /// How many zombies of a parent are shown, and how many of its threads.
-const MOST_ZOMBIES: usize = 10;
+pub(super) const MOST_ZOMBIES: usize = 10;
 const MOST_THREADS: usize = 4;
 
 /// The whole text.
@@ -46,7 +46,8 @@ fn write_text(to: &mut String, findings: &Findings, styles: &Styles) -> fmt::Res
 
 /// The line of a process in the tree.
 struct Line {
-    pid: i32,
+    /// Empty where it stands for several.
+    pid: String,
     /// The branches before the name, and the name.
     name: String,
     status: String,
@@ -149,7 +150,7 @@ impl Lines {
         }
         if more > 0 {
             self.lines.push(Line {
-                pid,
+                pid: String::new(),
                 name: format!("{indent}└─ … {more} more"),
                 status: String::new(),
                 dead_for: String::new(),
@@ -180,7 +181,7 @@ impl Family<'_> {
             let dead = dead.count();
             let status = (dead > 0).then(|| plural(dead as u64, "zombie", "zombies"));
             return Line {
-                pid,
+                pid: pid.to_string(),
                 name,
                 status: status.unwrap_or_default(),
                 dead_for: String::new(),
@@ -190,7 +191,7 @@ impl Family<'_> {
         };
         let age = |age: Option<std::time::Duration>| age.map(|age| Age(age).to_string());
         Line {
-            pid,
+            pid: pid.to_string(),
             name,
             status: match zombie.status {
                 _ if zombie.row.is_headless() => "lives on".to_owned(),
