@@ -6,6 +6,7 @@
 mod doctor;
 mod judging;
 mod sets;
+mod summary;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -24,6 +25,7 @@ use crate::run::{Colour, Config, Format, OutputTo, SnapshotFile, complain};
 use doctor::DoctorFlags;
 use judging::{JudgingFlags, seconds};
 use sets::{env_change, parse_calls, parse_signals, parse_statuses, pids};
+use summary::SummaryFlags;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -248,6 +250,8 @@ struct Flags {
           help_heading = "How to show it")]
     colour: When,
 
+    #[command(flatten)]
+    summary: SummaryFlags,
     #[command(flatten)]
     doctor: DoctorFlags,
     #[command(flatten)]
@@ -475,13 +479,20 @@ impl Flags {
             (_, true) => Some("--no-polls, which leaves out what the rules must see"),
             _ => None,
         };
-        if let (Some(why), Some(flag)) = (unjudged, self.judging.that_judge()) {
+        let wants = self.judging.that_judge().or(self.summary.flag());
+        if let (Some(why), Some(flag)) = (unjudged, wants) {
             return Err(format!("{flag} means nothing with {why}"));
         }
+        let summary = self.summary.mean(judging.thresholds.late)?;
         let duration = self.duration.as_deref().map(seconds).transpose();
         let duration = duration.map_err(|why| format!("--duration: {why}"))?;
         let output = self.output_to()?;
         self.check_json(&output)?;
+        if let (OutputTo::PerTask(_), Some(flag)) = (&output, self.summary.flag()) {
+            return Err(format!(
+                "{flag} is of the whole family, and -ff has a file for each task"
+            ));
+        }
         self.check_record()?;
         self.check_snapshot()?;
         if output != OutputTo::Stderr && attach.is_empty() {
@@ -518,6 +529,7 @@ impl Flags {
             colour,
             judging: unjudged.is_none().then_some(judging),
             duration,
+            summary,
             record: self.record,
             snapshot: self.snapshot.map(|path| SnapshotFile {
                 path,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::report::{advice, sentence};
 use super::sink::Sink;
-use super::{Conclusion, Output};
+use super::{Conclusion, Output, Summary};
 use crate::event::{Event, Moment, Origin, harmless_json, one_line};
 use crate::ledger::Ledger;
 use crate::rules::{self, Severity};
@@ -30,6 +30,9 @@ pub struct Json {
     /// A line that is made.
     buffer: Vec<u8>,
     messages: Messages,
+    summary: Option<Summary>,
+    /// The events are counted, not told.
+    counts_only: bool,
 }
 
 impl Json {
@@ -40,9 +43,21 @@ impl Json {
             sink,
             buffer: Vec::new(),
             messages,
+            summary: None,
+            counts_only: false,
         };
         json.line(&wire::start(origin));
         json
+    }
+
+    /// Counts events, besides telling them or in place of it.
+    #[must_use]
+    pub fn counting(self, summary: Summary, only: bool) -> Json {
+        Json {
+            summary: Some(summary),
+            counts_only: only,
+            ..self
+        }
     }
 
     fn line(&mut self, line: &impl Serialize) {
@@ -67,6 +82,12 @@ impl Json {
 
 impl Output for Json {
     fn event(&mut self, event: &Event, ledger: &Ledger) {
+        if let Some(summary) = &mut self.summary {
+            summary.event(event, ledger);
+        }
+        if self.counts_only {
+            return;
+        }
         self.line(&wire::event(event, ledger));
         self.sink.settle();
     }
@@ -101,6 +122,10 @@ impl Output for Json {
     fn finish(&mut self, end: &Conclusion<'_>) -> io::Result<()> {
         for finding in end.findings {
             self.tell(Body::Finding(finding.into()));
+        }
+        if let Some(mut summary) = self.summary.take() {
+            summary.end(end.ledger);
+            self.tell(Body::Summary(summary.wire()));
         }
         self.tell(Body::End(end.into()));
         self.sink.finish()

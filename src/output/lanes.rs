@@ -143,6 +143,14 @@ impl Lanes {
         lane.sink.push(b"\n");
     }
 
+    /// Write whole lines to where all tasks' lines go.
+    pub(super) fn text(&mut self, text: &str) {
+        if let Some(lane) = &mut self.shared {
+            lane.end_open_line(" <unfinished ...>\n");
+            lane.sink.push(text.as_bytes());
+        }
+    }
+
     /// Make a task's file even if nothing is ever written to it.
     pub(super) fn open(&mut self, tid: Tid) {
         if self.is_split() {

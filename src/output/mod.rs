@@ -14,6 +14,7 @@ mod sink;
 mod snapshot;
 mod stamps;
 mod styles;
+mod summary;
 mod text;
 mod words;
 
@@ -26,6 +27,7 @@ pub use sink::{Destination, Sink};
 pub use snapshot::{Snapshot, diff};
 pub use stamps::{Clock, Stamps, WallClock};
 pub use styles::Styles;
+pub use summary::{SortBy, Summary};
 pub use text::Text;
 
 use crate::event::{Event, Moment};

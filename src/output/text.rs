@@ -16,7 +16,7 @@ use super::sink::Sink;
 use super::stamps::{Clock, Stamper};
 use super::styles::Styles;
 use super::words::{self, Names};
-use super::{Conclusion, Output};
+use super::{Conclusion, Output, Summary};
 use crate::event::{Comm, Event, EventKind, Moment, Stack, WaitEntry, WaitExit, one_line};
 use crate::kernel::{Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::Ledger;
@@ -48,6 +48,9 @@ pub struct Text {
     piece: String,
     /// A piece that is made before its line is begun.
     pub(super) early: String,
+    summary: Option<Summary>,
+    /// The events are counted, not shown.
+    counts_only: bool,
 }
 
 impl std::fmt::Debug for Text {
@@ -60,6 +63,12 @@ impl std::fmt::Debug for Text {
 
 impl Output for Text {
     fn event(&mut self, event: &Event, ledger: &Ledger) {
+        if let Some(summary) = &mut self.summary {
+            summary.event(event, ledger);
+        }
+        if self.counts_only {
+            return;
+        }
         // A tick may have come too late for it; so a recording shows the same.
         self.due_polls(event.at, ledger);
         let is_poll = matches!(&event.kind, EventKind::WaitEntered(entry) if self.folds(entry))
@@ -94,6 +103,10 @@ impl Output for Text {
         for tid in self.polls.threads() {
             self.end_polls(tid, end.ledger);
         }
+        if let Some(mut summary) = self.summary.take() {
+            summary.end(end.ledger);
+            self.lanes.text(&summary.text());
+        }
         self.lanes.finish()
     }
 }
@@ -119,6 +132,18 @@ impl Text {
             line: Line::default(),
             piece: String::new(),
             early: String::new(),
+            summary: None,
+            counts_only: false,
+        }
+    }
+
+    /// Counts events, besides showing them or in place of it.
+    #[must_use]
+    pub fn counting(self, summary: Summary, only: bool) -> Text {
+        Text {
+            summary: Some(summary),
+            counts_only: only,
+            ..self
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::command::CommandLine;
 use crate::doctor::Wish;
 use crate::kernel::WaitCalls;
-use crate::output::{ReportForm, TextOptions};
+use crate::output::{ReportForm, SortBy, TextOptions};
 use crate::rules::{Expected, Policy, Thresholds};
 
 /// What to do.
@@ -47,12 +47,25 @@ pub struct Config {
     pub colour: Colour,
     /// What is judged and how; `None` for strace's lines and nothing else.
     pub judging: Option<Judging>,
+    /// What is counted of the processes.
+    pub summary: Option<SummaryWish>,
     /// Where the events are written as JSON lines, beside the output.
     pub record: Option<PathBuf>,
     /// The snapshot that the run is compared with.
     pub snapshot: Option<SnapshotFile>,
     /// How long the trace lasts at most.
     pub duration: Option<Duration>,
+}
+
+/// The summary that is wanted (`-c`, `-C`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SummaryWish {
+    /// In place of the lines.
+    pub only: bool,
+    /// What its rows are sorted by.
+    pub sort: SortBy,
+    /// Nanoseconds after which a reap is late.
+    pub late: u64,
 }
 
 /// A snapshot that is kept (`--snapshot`).

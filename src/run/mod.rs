@@ -15,7 +15,7 @@ pub(crate) mod verdicts;
 use std::io::{self, Write};
 
 pub use crate::doctor::Wish;
-pub use config::{Colour, Config, Format, Judging, OutputTo, SnapshotFile};
+pub use config::{Colour, Config, Format, Judging, OutputTo, SnapshotFile, SummaryWish};
 
 use crate::event::one_line;
 use crate::exit::Exit;

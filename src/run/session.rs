@@ -11,7 +11,8 @@ use crate::event::{Event, EventKind, Moment, Origin, Question};
 use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::output::{
-    Clock, Conclusion, Destination, Json, Messages, Output, Sink, Styles, Target, Text, TextOptions,
+    Clock, Conclusion, Destination, Json, Messages, Output, Sink, Styles, Summary, Target, Text,
+    TextOptions,
 };
 use crate::pipe::PipeCommand;
 use crate::rules::RuleId;
@@ -281,13 +282,12 @@ fn main_output(
     coloured: bool,
 ) -> Box<dyn Output> {
     let messages = Sink::descriptor(io::stderr(), Destination::Terminal);
-    match (config.format, target) {
-        (Format::Json, Target::Stderr(sink)) => {
-            Box::new(Json::new(sink, Messages::InLines, origin))
-        }
-        (Format::Json, Target::File(sink)) => {
-            Box::new(Json::new(sink, Messages::To(messages), origin))
-        }
+    let summary = config.summary.as_ref();
+    let only = summary.is_some_and(|wish| wish.only);
+    let summary = summary.map(|wish| Summary::new(wish.late, wish.sort));
+    let (sink, messages) = match (config.format, target) {
+        (Format::Json, Target::Stderr(sink)) => (sink, Messages::InLines),
+        (Format::Json, Target::File(sink)) => (sink, Messages::To(messages)),
         (_, target) => {
             let options = TextOptions {
                 fates: origin.fates,
@@ -295,7 +295,16 @@ fn main_output(
             };
             let styles = styles(coloured && config.output == OutputTo::Stderr);
             let clock = Clock::new(origin.began);
-            Box::new(Text::new(options, styles, clock, target, messages))
+            let text = Text::new(options, styles, clock, target, messages);
+            return match summary {
+                Some(summary) => Box::new(text.counting(summary, only)),
+                None => Box::new(text),
+            };
         }
+    };
+    let json = Json::new(sink, messages, origin);
+    match summary {
+        Some(summary) => Box::new(json.counting(summary, only)),
+        None => Box::new(json),
     }
 }

@@ -9,6 +9,7 @@ mod calls;
 mod lives;
 mod read;
 mod stack;
+mod summary;
 mod words;
 mod write;
 
@@ -22,6 +23,7 @@ pub use lives::{
 };
 pub use read::can_read;
 pub use stack::{Frame, Function, Stack};
+pub use summary::{Ending, Latency, Summary, SummaryRow};
 pub use words::{Address, Int, Meaning, Named, Options, Status, Text};
 pub use write::{event, start};
 
@@ -105,6 +107,8 @@ pub enum Body {
     Message(Message),
     /// Something is wrong.
     Finding(Finding),
+    /// What was counted (`-c`, `-C`).
+    Summary(Summary),
     /// The last line.
     End(End),
     /// A kind that was added after this version; never written.

@@ -105,9 +105,12 @@ impl<T> About<T> {
 impl Body {
     fn into_kind(self) -> Told {
         match self {
-            Body::Start(_) | Body::Message(_) | Body::Finding(_) | Body::End(_) | Body::Unknown => {
-                Ok(None)
-            }
+            Body::Start(_)
+            | Body::Message(_)
+            | Body::Finding(_)
+            | Body::Summary(_)
+            | Body::End(_)
+            | Body::Unknown => Ok(None),
             Body::Found(about) => about.tell(|found| EventKind::Found(found.into())),
             Body::Attach(about) => about.tell(|attach| EventKind::Attached {
                 threads: usize::try_from(attach.threads).unwrap_or(usize::MAX),

@@ -1,0 +1,72 @@
+//! The summary on the wire (`-c`, `-C`).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::words::{Named, Text};
+
+/// What the processes of the trace did, counted.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Summary {
+    /// A row for each process that forked or waited.
+    pub processes: Vec<SummaryRow>,
+    /// All rows in one.
+    pub total: SummaryRow,
+    /// The times from the end of a child to its reap; null if there was none.
+    pub reap_latency: Option<Latency>,
+    /// How processes ended.
+    pub ends: Vec<Ending>,
+}
+
+/// What is counted of a process.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SummaryRow {
+    /// Null where the row is of several processes.
+    pub pid: Option<i32>,
+    /// Its name.
+    pub comm: Text,
+    /// Processes that it became the parent of by creating them.
+    pub forked: u64,
+    /// Children that its waits reaped.
+    pub reaped: u64,
+    /// Of these, those that were reaped late (`--threshold late=`).
+    pub late: u64,
+    /// Its dead children that nobody reaped.
+    pub left: u64,
+    /// Waits that ended.
+    pub waits: u64,
+    /// Of these, those with `WNOHANG`.
+    pub polls: u64,
+    /// Time in waits without `WNOHANG`, of all its threads.
+    pub blocked_ns: u64,
+    /// How long its oldest zombie was one.
+    pub longest_zombie_ns: u64,
+}
+
+/// Times from the end of a child to its reap, with three digits.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Latency {
+    /// How many.
+    pub count: u64,
+    /// Half of them took no longer.
+    pub p50_ns: u64,
+    /// Nine of ten took no longer.
+    pub p90_ns: u64,
+    /// 99 of 100 took no longer.
+    pub p99_ns: u64,
+    /// The longest.
+    pub max_ns: u64,
+}
+
+/// How so many processes ended: by a code, or by a signal.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Ending {
+    /// The exit code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u8>,
+    /// The signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<Named>,
+    /// How many.
+    pub count: u64,
+}
