@@ -20,7 +20,7 @@ use crate::command::CommandLine;
 use crate::event::one_line;
 use crate::exit::Exit;
 use crate::kernel::WaitCalls;
-use crate::output::{Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock};
+use crate::output::{Picture, Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock};
 use crate::run::{Colour, Config, Format, OutputTo, SnapshotFile, complain};
 use doctor::DoctorFlags;
 use judging::{JudgingFlags, seconds};
@@ -32,9 +32,8 @@ Examples:
   wait4-strace -- make -j4             what every wait of a build did
   wait4-strace -p \"$(pgrep -d, nginx)\" running servers; ^C detaches
   wait4-strace -o trace.log -- ./run   the lines to a file
-  wait4-strace --strace -- ./run       exactly strace's lines
+  wait4-strace -k --timeline t.html -- ./run  with source lines, and a picture
   wait4-strace --fail-on error -- ./ci exit with 120 if a status was lost
-  wait4-strace --snapshot f.snap -- ci exit with 121 if it does otherwise
   wait4-strace --explain stolen-child  what a finding means";
 
 /// See how a program waits for its children, and what is wrong with it: every
@@ -112,7 +111,7 @@ struct Flags {
     #[arg(
         long = "no-polls",
         hide_short_help = true,
-        conflicts_with_all = ["read", "record", "snapshot"],
+        conflicts_with_all = ["read", "record", "snapshot", "timeline"],
         help_heading = "What to trace"
     )]
     no_polls: bool,
@@ -250,6 +249,9 @@ struct Flags {
           help_heading = "How to show it")]
     colour: When,
 
+    /// Draw the run: FILE.html, FILE.svg, or FILE.json for Perfetto
+    #[arg(long, value_name = "FILE", help_heading = "What to show")]
+    timeline: Option<PathBuf>,
     #[command(flatten)]
     summary: SummaryFlags,
     #[command(flatten)]
@@ -433,6 +435,9 @@ impl Flags {
 
     /// What goes with a snapshot, and what does not.
     fn check_snapshot(&self) -> Result<(), String> {
+        if self.timeline.is_some() && self.strace {
+            return Err("--strace shows strace's lines alone, and --timeline draws more".into());
+        }
         let (flag, why) = match self.snapshot {
             Some(_) if self.strace => ("--strace", "has no findings"),
             Some(_) if self.no_follow => ("--no-follow", "sees one process alone"),
@@ -530,6 +535,7 @@ impl Flags {
             judging: unjudged.is_none().then_some(judging),
             duration,
             summary,
+            timeline: self.timeline.map(picture).transpose()?,
             record: self.record,
             snapshot: self.snapshot.map(|path| SnapshotFile {
                 path,
@@ -606,6 +612,18 @@ impl Flags {
             _ => Ok(OutputTo::File(PathBuf::from(output))),
         }
     }
+}
+
+/// The kind of picture that a file is to hold.
+fn picture(path: PathBuf) -> Result<(Picture, PathBuf), String> {
+    let picture = Picture::of(&path).ok_or_else(|| {
+        format!(
+            "--timeline {}: the name says what is drawn: FILE.html, FILE.svg, or FILE.json for \
+             Perfetto",
+            path.display()
+        )
+    })?;
+    Ok((picture, path))
 }
 
 #[cfg(test)]

@@ -21,6 +21,6 @@ pub use waits::{Brief, Busy, Outcome, Told, Waiting, Waits, Way};
 use crate::kernel::{Status, WaitStatus};
 
 /// Whether a wait status is that of an end, and not of a stop.
-fn is_end(status: WaitStatus) -> bool {
+pub(crate) fn is_end(status: WaitStatus) -> bool {
     matches!(status.decode(), Status::Exited(_) | Status::Signaled { .. })
 }

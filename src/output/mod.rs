@@ -16,6 +16,7 @@ mod stamps;
 mod styles;
 mod summary;
 mod text;
+mod timeline;
 mod words;
 
 pub use json::{Json, Messages};
@@ -29,6 +30,7 @@ pub use stamps::{Clock, Stamps, WallClock};
 pub use styles::Styles;
 pub use summary::{SortBy, Summary};
 pub use text::Text;
+pub use timeline::{Picture, Timeline};
 
 use crate::event::{Event, Moment};
 use crate::ledger::Ledger;

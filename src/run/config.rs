@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::command::CommandLine;
 use crate::doctor::Wish;
 use crate::kernel::WaitCalls;
-use crate::output::{ReportForm, SortBy, TextOptions};
+use crate::output::{Picture, ReportForm, SortBy, TextOptions};
 use crate::rules::{Expected, Policy, Thresholds};
 
 /// What to do.
@@ -51,6 +51,8 @@ pub struct Config {
     pub summary: Option<SummaryWish>,
     /// Where the events are written as JSON lines, beside the output.
     pub record: Option<PathBuf>,
+    /// The picture of the run, and where it goes.
+    pub timeline: Option<(Picture, PathBuf)>,
     /// The snapshot that the run is compared with.
     pub snapshot: Option<SnapshotFile>,
     /// How long the trace lasts at most.
@@ -136,7 +138,10 @@ pub enum Colour {
 impl Config {
     /// Whether what happens is told whole, and not just for lines of text.
     pub(super) fn is_whole(&self) -> bool {
-        self.format == Format::Json || self.record.is_some() || self.snapshot.is_some()
+        self.format == Format::Json
+            || self.record.is_some()
+            || self.snapshot.is_some()
+            || self.timeline.is_some()
     }
 }
 

@@ -69,6 +69,9 @@ fn places(config: &Config) -> Vec<Place> {
     if let Some(path) = &config.record {
         note("--record", path, true);
     }
+    if let Some((_, path)) = &config.timeline {
+        note("--timeline", path, true);
+    }
     if let Some(snapshot) = &config.snapshot {
         note("--snapshot", &snapshot.path, snapshot.update);
     }

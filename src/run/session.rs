@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::output::{
     Clock, Conclusion, Destination, Json, Messages, Output, Sink, Styles, Summary, Target, Text,
-    TextOptions,
+    TextOptions, Timeline,
 };
 use crate::pipe::PipeCommand;
 use crate::rules::RuleId;
@@ -51,6 +51,14 @@ impl Session {
                 .map(|sink| (name, sink))
         });
         let recording = recording.transpose()?;
+        let timeline = config.timeline.as_ref().map(|(picture, path)| {
+            let name = format!("to {} (--timeline)", path.display());
+            match file(path.to_owned()) {
+                Ok(sink) => Ok((name, Timeline::new(*picture, sink, title(origin)))),
+                Err(error) => Err(format!("cannot write {name}: {error}")),
+            }
+        });
+        let timeline = timeline.transpose()?;
         let golden = config.snapshot.as_ref().map(Golden::open).transpose()?;
         let mut pipe = None;
         let target = target(&config.output, &mut pipe)?;
@@ -62,6 +70,10 @@ impl Session {
         outputs.extend(recording.map(|(name, sink)| Outlet {
             name,
             output: Box::new(Json::new(sink, Messages::Elsewhere, origin)),
+        }));
+        outputs.extend(timeline.map(|(name, timeline)| Outlet {
+            name,
+            output: Box::new(timeline),
         }));
         let verdicts = config.judging.as_ref().map(|judging| {
             let mut judging = judging.clone();
@@ -271,6 +283,18 @@ fn styles(coloured: bool) -> Styles {
         Styles::coloured()
     } else {
         Styles::plain()
+    }
+}
+
+/// What a trace is of: the command, or the processes that were attached to.
+fn title(origin: &Origin) -> String {
+    let words = origin.command.iter();
+    let words: Vec<_> = words.map(|word| String::from_utf8_lossy(word)).collect();
+    let pids: Vec<String> = origin.attached.iter().map(i32::to_string).collect();
+    match (words.is_empty(), pids.is_empty()) {
+        (true, true) => "a record".to_owned(),
+        (true, false) => format!("-p {}", pids.join(",")),
+        (false, _) => words.join(" "),
     }
 }
 

@@ -11,8 +11,8 @@ use std::fmt::{self, Write};
 
 use super::frames::own_places;
 use super::styles::Styles;
-use crate::event::{Named, escape_controls};
-use crate::kernel::{IdType, Status, WaitStatus};
+use crate::event::{Named, WaitExit, escape_controls};
+use crate::kernel::{IdType, Status, WaitCall, WaitStatus};
 use crate::ledger::{Brief, Counts, Outcome, Waiting};
 use crate::rules::{Deed, Evidence, Finding, Party, Severity, Victim};
 
@@ -197,6 +197,35 @@ fn origin(to: &mut String, child: &Victim) -> fmt::Result {
         label = "";
     }
     Ok(())
+}
+
+/// The chain of evidence, a line each, with the places in the code.
+pub(super) fn evidence_lines(finding: &Finding) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in &finding.evidence {
+        let at = Offset(line.when.at.0);
+        let (who, did) = (line.tid, Did(&line.deed));
+        lines.push(format!("{at}  {who} {}  {did}  {}", line.comm, line.remark));
+        let places = line.stack().map(own_places).unwrap_or_default();
+        lines.extend(places.iter().map(|place| format!("  > {place}")));
+    }
+    lines
+}
+
+/// A wait call by whom it waits for: `wait4(-1)`.
+pub(super) fn call_words(call: WaitCall, named: Named) -> String {
+    format!("{}({})", call.name(), Whom(named))
+}
+
+/// What a wait gave, in a few words.
+pub(super) fn shortly(exit: &WaitExit) -> String {
+    match (exit.reported(), exit.result) {
+        (Some((pid, Some(status))), _) if crate::ledger::is_end(status) => {
+            format!("{pid}, which {}", how_it_ended(status))
+        }
+        (Some((pid, _)), _) | (None, Ok(pid)) => pid.to_string(),
+        (None, Err(errno)) => errno.name().unwrap_or("an error").to_owned(),
+    }
 }
 
 /// A warning while the trace goes on.

@@ -1,0 +1,61 @@
+//! The story as a page that needs nothing but itself.
+
+use std::fmt::Write;
+
+use super::story::Told;
+
+const PAGE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// The page.
+pub(super) fn page(told: &Told) -> String {
+    // Strings and numbers are all it holds: JSON has them all.
+    let data = serde_json::to_string(told).unwrap_or_default();
+    let mut page = String::with_capacity(PAGE.len() + data.len() + 32 * 1024);
+    let mut rest = PAGE;
+    let title = text(&told.title);
+    let data = script(&data);
+    let parts = [
+        ("{{title}}", title.as_str()),
+        ("{{style}}", STYLE),
+        ("{{data}}", data.as_str()),
+        ("{{script}}", SCRIPT),
+    ];
+    // Each stands once, in this order, so that nothing of what was put in is
+    // taken for a place of the page.
+    for (mark, part) in parts {
+        let Some((before, behind)) = rest.split_once(mark) else {
+            continue;
+        };
+        page.push_str(before);
+        page.push_str(part);
+        rest = behind;
+    }
+    page.push_str(rest);
+    page
+}
+
+/// JSON that can stand in a script: no tag ends it, whatever a process is
+/// called.
+fn script(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for char in json.chars() {
+        match char {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                // Writing to a String cannot fail.
+                let _ = write!(text, "\\u{:04x}", u32::from(char));
+            }
+            _ => text.push(char),
+        }
+    }
+    text
+}
+
+/// Text between tags.
+pub(super) fn text(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}

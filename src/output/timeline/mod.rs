@@ -1,0 +1,95 @@
+//! The timeline (`--timeline`): the lives of all processes as a picture. Pure:
+//! events and the ledger go in, a page, a still picture or a trace for Perfetto
+//! comes out.
+
+mod html;
+mod perfetto;
+mod story;
+mod svg;
+
+use std::io;
+
+use super::sink::Sink;
+use super::{Conclusion, Output};
+use crate::event::{Event, Moment};
+use crate::ledger::Ledger;
+use story::Story;
+
+/// What the file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Picture {
+    /// A page that can be zoomed (`.html`).
+    Page,
+    /// A still picture (`.svg`).
+    Still,
+    /// Chrome's trace events, which Perfetto opens (`.json`).
+    Trace,
+}
+
+impl Picture {
+    /// The kind that a file's name asks for.
+    #[must_use]
+    pub fn of(path: &std::path::Path) -> Option<Picture> {
+        match path.extension()?.to_str()? {
+            "html" | "htm" => Some(Picture::Page),
+            "svg" => Some(Picture::Still),
+            "json" => Some(Picture::Trace),
+            _ => None,
+        }
+    }
+}
+
+/// Draws the timeline of a trace.
+#[derive(Debug)]
+pub struct Timeline {
+    picture: Picture,
+    sink: Sink,
+    story: Story,
+    title: String,
+}
+
+impl Timeline {
+    /// Draws to `sink` when the trace is over; `title` heads the picture.
+    #[must_use]
+    pub fn new(picture: Picture, sink: Sink, title: String) -> Timeline {
+        Timeline {
+            picture,
+            sink,
+            story: Story::default(),
+            title,
+        }
+    }
+}
+
+impl Output for Timeline {
+    fn event(&mut self, event: &Event, ledger: &Ledger) {
+        self.story.event(event, ledger);
+    }
+
+    fn message(&mut self, _: &str) {}
+
+    fn tick(&mut self, _: Moment, _: &Ledger) {}
+
+    fn wants_tick(&self) -> bool {
+        false
+    }
+
+    fn is_watched(&self) -> bool {
+        false
+    }
+
+    fn finish(&mut self, end: &Conclusion<'_>) -> io::Result<()> {
+        let story = std::mem::take(&mut self.story);
+        let told = story.tell(&self.title, end);
+        let text = match self.picture {
+            Picture::Page => html::page(&told),
+            Picture::Still => svg::picture(&told),
+            Picture::Trace => perfetto::trace(&told),
+        };
+        self.sink.push(text.as_bytes());
+        self.sink.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;
