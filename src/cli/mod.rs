@@ -32,7 +32,7 @@ Examples:
   wait4-strace -- make -j4             what every wait of a build did
   wait4-strace -p \"$(pgrep -d, nginx)\" running servers; ^C detaches
   wait4-strace -o trace.log -- ./run   the lines to a file
-  wait4-strace -k --timeline t.html -- ./run  with source lines, and a picture
+  wait4-strace --timeline t.html -- ./run      a picture of all processes
   wait4-strace --fail-on error -- ./ci exit with 120 if a status was lost
   wait4-strace --explain stolen-child  what a finding means";
 
@@ -249,7 +249,7 @@ struct Flags {
           help_heading = "How to show it")]
     colour: When,
 
-    /// Draw the run: FILE.html, FILE.svg, or FILE.json for Perfetto
+    /// Draw the run: .html, .svg, or .json for Perfetto
     #[arg(long, value_name = "FILE", help_heading = "What to show")]
     timeline: Option<PathBuf>,
     #[command(flatten)]

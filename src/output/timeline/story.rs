@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::super::Conclusion;
 use super::super::report::{advice, call_words, sentence, shortly};
-use crate::event::{Comm, Created, Event, EventKind, How, WaitExit, one_line};
+use crate::event::{Comm, Created, Event, EventKind, How, Observation, WaitExit, one_line};
 use crate::kernel::{Status, Tgid, Tid, WaitOptions, WaitStatus};
 use crate::ledger::{Ledger, ProcessId};
 use crate::rules::Finding;
@@ -150,6 +150,7 @@ impl Story {
                     lane.moves.push((event.at.0, parent, event.tgid.raw()));
                 }
             }
+            EventKind::Observed(Observation::Corpse(corpse)) => self.moved(corpse.child, ledger),
             EventKind::Found(_) | EventKind::Kin(_) | EventKind::Attached { .. } => {
                 self.lane(event.tgid, ledger);
             }
@@ -167,6 +168,21 @@ impl Story {
             return;
         }
         self.lane(Tgid::new(created.child.raw()), ledger);
+    }
+
+    /// A dead process turned out to have another parent.
+    fn moved(&mut self, child: Tgid, ledger: &Ledger) {
+        let process = ledger.process(child);
+        let adopted = process.and_then(|child| Some((child.adopted?.0, child.parent?)));
+        let Some((when, parent)) = adopted else {
+            return;
+        };
+        let by = self.lane(parent, ledger);
+        if let Some(lane) = self.mark(child, ledger)
+            && lane.moves.is_empty()
+        {
+            lane.moves.push((when.at.0, by, parent.raw()));
+        }
     }
 
     fn ended(&mut self, event: &Event, status: WaitStatus, ledger: &Ledger) {
