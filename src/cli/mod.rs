@@ -4,6 +4,7 @@
 //! nowhere else.
 
 mod doctor;
+mod generate;
 mod judging;
 mod sets;
 mod summary;
@@ -23,6 +24,7 @@ use crate::kernel::WaitCalls;
 use crate::output::{Picture, Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock};
 use crate::run::{Colour, Config, Format, OutputTo, SnapshotFile, complain};
 use doctor::DoctorFlags;
+use generate::Generated;
 use judging::{JudgingFlags, seconds};
 use sets::{env_change, parse_calls, parse_signals, parse_statuses, pids};
 use summary::SummaryFlags;
@@ -252,6 +254,9 @@ struct Flags {
     /// Draw the run: .html, .svg, or .json for Perfetto
     #[arg(long, value_name = "FILE", help_heading = "What to show")]
     timeline: Option<PathBuf>,
+    /// Write the man page or a shell's completions to standard output
+    #[arg(long, value_name = "WHAT", hide = true, exclusive = true)]
+    generate: Option<Generated>,
     #[command(flatten)]
     summary: SummaryFlags,
     #[command(flatten)]
@@ -343,6 +348,17 @@ pub fn parse() -> Result<Config, Exit> {
         complain_of(error);
         Exit::Failed
     })?;
+    if let Some(what) = flags.generate {
+        use clap::CommandFactory;
+        let written = generate::generate(what, Flags::command());
+        return Err(match written {
+            Ok(()) => Exit::Code(0),
+            Err(error) => {
+                complain(&format!("cannot write to standard output: {error}"));
+                Exit::Failed
+            }
+        });
+    }
     let meant = match flags.judging.explain() {
         Some(Ok(())) => return Err(Exit::Code(0)),
         Some(Err(sentence)) => Err(sentence),

@@ -1,0 +1,70 @@
+//! What packages install is what the command says of itself.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod support;
+
+use std::fs;
+
+use support::{run, wait4_strace};
+
+/// What is kept in `dist`, by the word that makes it.
+const KEPT: [(&str, &str); 4] = [
+    ("man", "wait4-strace.1"),
+    ("bash", "wait4-strace.bash"),
+    ("zsh", "wait4-strace.zsh"),
+    ("fish", "wait4-strace.fish"),
+];
+
+fn generated(what: &str) -> String {
+    let outcome = run(wait4_strace().args(["--generate", what]));
+    assert_eq!(outcome.status, 0, "{}", outcome.stderr);
+    outcome.stdout
+}
+
+#[test]
+fn the_man_page_and_the_completions_are_those_of_the_command() {
+    for (what, file) in KEPT {
+        let path = format!("{}/dist/{file}", env!("CARGO_MANIFEST_DIR"));
+        let text = generated(what);
+        if std::env::var_os("WAIT4_STRACE_UPDATE").is_some() {
+            fs::write(&path, &text).unwrap();
+        }
+        assert!(
+            fs::read_to_string(&path).is_ok_and(|kept| kept == text),
+            "{file}: run `WAIT4_STRACE_UPDATE=1 cargo test --test generated`"
+        );
+    }
+}
+
+#[test]
+fn every_flag_is_in_the_man_page_with_its_help() {
+    let man = generated("man").replace("\\-", "-");
+    let help = run(wait4_strace().arg("--help")).stdout;
+    let flags = help
+        .split_whitespace()
+        .filter(|word| word.starts_with("--") && word.len() > 3);
+    for flag in flags {
+        let flag = flag.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        let flag = flag.split(['[', '=', ',', '.']).next().unwrap();
+        assert!(man.contains(flag), "{flag}");
+    }
+    for section in ["EXAMPLES", "EXIT STATUS", "LIMITS", "SEE ALSO"] {
+        assert!(
+            man.contains(&format!(".SH \"{section}\"")) || man.contains(section),
+            "{section}"
+        );
+    }
+    assert!(man.contains("Do not follow children"));
+}
+
+#[test]
+fn other_shells_are_served_too() {
+    for shell in ["elvish", "powershell"] {
+        assert!(generated(shell).contains("--timeline"), "{shell}");
+    }
+}
