@@ -61,21 +61,28 @@ pub(crate) struct Stopped {
     _this_thread: PhantomData<*const ()>,
 }
 
+/// How libc types the first argument of ptrace.
+#[cfg(target_env = "musl")]
+pub(super) type Request = libc::c_int;
+/// How libc types the first argument of ptrace.
+#[cfg(not(target_env = "musl"))]
+pub(super) type Request = libc::c_uint;
+
 /// One ptrace request.
 ///
 /// # Safety
 /// `data` must be what `request` expects: for the GET requests a pointer to
 /// writable memory of the size that the request fills.
 pub(super) unsafe fn request(
-    request: libc::c_uint,
+    request: Request,
     tid: Tid,
     addr: usize,
     data: *mut libc::c_void,
 ) -> Result<libc::c_long, Fault> {
-    // SAFETY: passed on to the caller. musl's request is signed, glibc's not.
+    // SAFETY: passed on to the caller.
     let answer = unsafe {
         libc::ptrace(
-            request as _,
+            request,
             tid.raw(),
             ptr::without_provenance_mut::<libc::c_void>(addr),
             data,

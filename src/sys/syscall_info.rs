@@ -4,7 +4,7 @@
 
 use super::ptrace::{Fault, Stopped, request};
 
-const PTRACE_GET_SYSCALL_INFO: libc::c_uint = 0x420e;
+const PTRACE_GET_SYSCALL_INFO: super::ptrace::Request = 0x420e;
 
 /// `struct ptrace_syscall_info` of `include/uapi/linux/ptrace.h`. Our own,
 /// since libc has it for glibc only. The union is its largest member, seccomp.

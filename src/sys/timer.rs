@@ -70,7 +70,7 @@ impl Drop for Timer {
 /// Set a timer by its id; one that is gone is not set. Async-signal-safe.
 pub(super) fn set(id: libc::c_int, first: Duration, again: Duration) {
     let time = |duration: Duration| libc::timespec {
-        tv_sec: libc::time_t::try_from(duration.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: duration.subsec_nanos().into(),
     };
     let setting = libc::itimerspec {
