@@ -35,7 +35,7 @@ const HOSTILE: [&[u8]; 9] = [
 ];
 
 /// The ways to show a trace.
-const FORMS: [&[&str]; 7] = [
+const FORMS: [&[&str]; 10] = [
     &[],
     &["-y", "-Y", "-v", "-tt"],
     &["--strace", "-Y"],
@@ -43,6 +43,9 @@ const FORMS: [&[&str]; 7] = [
     &["--report=gitlab"],
     &["--format=json"],
     &["--snapshot=kept"],
+    &["-c", "--timeline=run.html"],
+    &["-C", "-k", "--timeline=run.svg"],
+    &["-c", "--format=json", "--timeline=run.json"],
 ];
 
 /// A program that loses a status, which is found at once.
@@ -102,13 +105,13 @@ fn shown_in_all_forms(directory: &Path, record: &str) -> Vec<usize> {
         command.args(*form).arg("--read").arg(record);
         let (lines, text) = shown(&what, &run_in(directory, &mut command));
         assert!(lines > 1, "{what}: {text}");
-        for line in text.lines().filter(|_| form == &["--format=json"]) {
+        for line in text.lines().filter(|_| form.contains(&"--format=json")) {
             serde_json::from_str::<Value>(line).unwrap();
         }
         let form = form.iter().chain(&["-o", "trace", "--report-file=report"]);
         command.args(form).arg("--update");
         run_in(directory, &mut command);
-        for file in ["trace", "report", "kept"] {
+        for file in ["trace", "report", "kept", "run.html", "run.svg", "run.json"] {
             harmless(&what, &fs::read(directory.join(file)).unwrap_or_default());
         }
         lines
@@ -199,7 +202,7 @@ fn a_log_of_strace_forges_nothing_and_its_names_make_no_lines() {
 }
 
 /// Words in which NAME is what the user got from somewhere. All are refused.
-const REFUSED: [&str; 31] = [
+const REFUSED: [&str; 38] = [
     "NAME",
     "./NAME/NAME",
     "-p NAME",
@@ -231,6 +234,13 @@ const REFUSED: [&str; 31] = [
     "--expect-exit=NAME true",
     "--expect-signal=NAME true",
     "--explain=NAME",
+    "--timeline=NAME true",
+    "--timeline=NAME/NAME.svg true",
+    "-c -S NAME true",
+    "--zombies --watch=NAME",
+    "--zombies --pidns-of=NAME",
+    "--zombies -p NAME",
+    "--generate=NAME",
 ];
 
 /// What is said of those words with that name, and the status.

@@ -171,3 +171,88 @@ pub(super) fn own_places(stack: &Stack) -> Vec<Place<'_>> {
     let own = all.get(first.unwrap_or(0)..last).unwrap_or(&all);
     own.iter().copied().take(MOST_OF_OWN).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn function(name: &str, file: Option<&str>) -> Function {
+        Function {
+            name: Some(name.to_owned()),
+            offset: Some(0x13),
+            file: file.map(str::to_owned),
+            line: file.map(|_| 17),
+        }
+    }
+
+    fn frame(object: &str, functions: Vec<Function>) -> Arc<Frame> {
+        Arc::new(Frame::new(
+            Some(object.as_bytes().into()),
+            0xd3bd3,
+            functions,
+        ))
+    }
+
+    fn stack(frames: Vec<Arc<Frame>>) -> Stack {
+        Stack { frames, cut: None }
+    }
+
+    fn words(places: &[Place<'_>]) -> Vec<String> {
+        places.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_is_known_of_a_place_is_told() {
+        let inlined = vec![
+            function("inner", Some("a.c")),
+            function("outer", Some("b.c")),
+        ];
+        let stack = stack(vec![
+            frame("/lib/libc.so.6", vec![function("wait4", None)]),
+            frame("/bin/x", inlined),
+            frame("/bin/x", Vec::new()),
+            Arc::new(Frame::new(None, 0x7f00, Vec::new())),
+        ]);
+        let all: Vec<Place<'_>> = places(&stack).collect();
+        assert_eq!(
+            words(&all),
+            [
+                "wait4+0x13 in /lib/libc.so.6",
+                "inner at a.c:17 (inlined)",
+                "outer at b.c:17",
+                "0xd3bd3 in /bin/x",
+                "0x7f00 in code made at run time",
+            ]
+        );
+        let strace: Vec<String> = stack.frames.iter().map(|f| Strace(f).to_string()).collect();
+        assert_eq!(strace[0], " > /lib/libc.so.6(wait4+0x13) [0xd3bd3]");
+        assert_eq!(strace[2], " > /bin/x() [0xd3bd3]");
+    }
+
+    #[test]
+    fn a_finding_shows_the_programs_own_places() {
+        let c = |name| frame("/bin/x", vec![function(name, Some("a.c"))]);
+        let stack = stack(vec![
+            frame("/lib/libc.so.6", vec![function("wait4", None)]),
+            frame("/bin/x", vec![function("__GI___waitpid", None)]),
+            c("reap"),
+            c("main"),
+            frame("/lib/libc.so.6", vec![function("start", None)]),
+        ]);
+        let own = words(&own_places(&stack));
+        assert_eq!(own, ["reap at a.c:17", "main at a.c:17"]);
+    }
+
+    #[test]
+    fn names_that_a_program_chose_are_harmless() {
+        let hostile = "\u{1b}[2J\n";
+        let stack = stack(vec![frame(hostile, vec![function(hostile, Some(hostile))])]);
+        for place in places(&stack) {
+            assert_eq!(place.to_string(), r"\33[2J\n at \33[2J\n:17");
+        }
+        let strace = Strace(&stack.frames[0]).to_string();
+        assert_eq!(strace, r" > \33[2J\n(\33[2J\n+0x13) [0xd3bd3]");
+    }
+}

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::story::Told;
+use crate::event::harmless_json;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -15,7 +16,7 @@ pub(super) fn page(told: &Told) -> String {
     let mut page = String::with_capacity(PAGE.len() + data.len() + 32 * 1024);
     let mut rest = PAGE;
     let title = text(&told.title);
-    let data = script(&data);
+    let data = script(&harmless_json(&data));
     let parts = [
         ("{{title}}", title.as_str()),
         ("{{style}}", STYLE),

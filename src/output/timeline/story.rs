@@ -120,6 +120,8 @@ impl Story {
             EventKind::Created(created) => self.created(event, created, ledger),
             EventKind::Executed { image, .. } => {
                 if let Some(lane) = self.mark(event.tgid, ledger) {
+                    // The root is found by its exec, and had no name before.
+                    lane.names.retain(|(at, _)| *at != event.at.0);
                     lane.names.push((event.at.0, image.comm.to_string()));
                 }
             }
