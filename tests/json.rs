@@ -115,8 +115,28 @@ fn the_schema_in_docs_is_that_of_the_wire_types() {
     );
 }
 
-/// Kinds that an attach makes, or an output to standard error.
-const OTHERS: [&str; 4] = ["message", "detach", "attach", "kin"];
+/// Kinds that an attach makes, an output to standard error, or a flag.
+const OTHERS: [&str; 5] = ["message", "detach", "attach", "kin", "summary"];
+
+#[test]
+fn stacks_and_summaries_are_valid_too() {
+    let flags = ["-C", "-k", "--format=json", "-o", "/dev/stdout"];
+    let outcome = run(&mut traced_fixture(&flags, "fork_exit_wait"));
+    // The fixture prints a line of its own.
+    let lines = outcome.stdout.lines().filter(|line| line.starts_with('{'));
+    let lines: Vec<&str> = lines.collect();
+    let lines = parsed(&lines.join("\n"));
+    assert_eq!(complaints(&validator(), &lines), [""; 0]);
+    let [summary] = of("summary", &lines)[..] else {
+        panic!("{lines:?}");
+    };
+    assert_eq!(summary["total"]["reaped"], 100);
+    for kind in ["fork", "wait-entry", "wait"] {
+        let all = of(kind, &lines);
+        let stacks = all.iter().filter(|line| line["stack"]["frames"].is_array());
+        assert_eq!(stacks.count(), 100, "{kind}");
+    }
+}
 
 #[test]
 fn every_line_of_every_fixture_is_valid_and_reads_back_as_the_same_text() {

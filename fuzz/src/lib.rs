@@ -63,6 +63,7 @@ fn options(fates: bool, style: Style) -> TextOptions {
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
         fates,
+        stacks: true,
     }
 }
 
