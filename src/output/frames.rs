@@ -35,14 +35,14 @@ pub(super) struct Place<'a> {
     is_inlined: bool,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
     /// Whether the source line is known.
     pub(super) fn has_source(&self) -> bool {
         self.source().is_some()
     }
 
     /// The source file and line.
-    pub(super) fn source(&self) -> Option<(&str, u32)> {
+    pub(super) fn source(&self) -> Option<(&'a str, u32)> {
         let function = self.function?;
         Some((function.file.as_deref()?, function.line?))
     }

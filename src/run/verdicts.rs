@@ -209,6 +209,8 @@ impl Verdicts {
             unseen: &self.unseen(),
             styles,
             summary: !self.config.quiet,
+            root: std::env::current_dir()
+                .map_or_else(|_| String::new(), |root| root.display().to_string()),
         };
         report.formed(form)
     }

@@ -18,8 +18,13 @@ impl Report<'_> {
                 Severity::Info => "notice",
             };
             let message = format!("{}\n{}", words::sentence(finding), self.rest(finding));
+            let place = self.source(finding).map(|(file, line)| {
+                // Annotations with a place stand in the changes of a pull request.
+                format!("file={},line={line},", property(&file))
+            });
             format!(
-                "::{command} title={}::{}\n",
+                "::{command} {}title={}::{}\n",
+                place.unwrap_or_default(),
                 property(&title(finding)),
                 data(message.trim_end())
             )

@@ -4,7 +4,8 @@
 //! fingerprints, so they hold nothing that differs between two runs of the same
 //! program: no pids, no times. And it wants a file and a line for everything,
 //! where a trace knows processes: the file is the program's, or the script's
-//! that an interpreter runs, and the line is always the first.
+//! that an interpreter runs, and the line the first, unless call stacks tell
+//! where the call was made (`-k`).
 
 use std::collections::HashMap;
 
@@ -40,7 +41,8 @@ impl Report<'_> {
     pub fn gitlab(&self) -> String {
         let mut seen: HashMap<String, u64> = HashMap::new();
         let entries = self.sorted().into_iter().map(|finding| {
-            let path = path(finding);
+            let source = self.source(finding);
+            let (path, line) = source.unwrap_or_else(|| (path(finding), 1));
             let key = format!(
                 "{}\n{:?}\n{}\n{path}",
                 finding.rule.name(),
@@ -66,7 +68,7 @@ impl Report<'_> {
                 },
                 location: Location {
                     path,
-                    lines: Lines { begin: 1 },
+                    lines: Lines { begin: line },
                 },
             }
         });

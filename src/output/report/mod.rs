@@ -9,7 +9,7 @@ pub(super) use words::{advice, sentence};
 
 use std::fmt::{self, Write};
 
-use super::frames::own_places;
+use super::frames::{Place, own_places};
 use super::styles::Styles;
 use crate::event::{Named, WaitExit, escape_controls};
 use crate::kernel::{IdType, Status, WaitCall, WaitStatus};
@@ -46,6 +46,9 @@ pub struct Report<'a> {
     pub styles: Styles,
     /// The last line is wanted.
     pub summary: bool,
+    /// The folder that CIs count the paths of source files from; empty if it is
+    /// not known.
+    pub root: String,
 }
 
 impl Report<'_> {
@@ -76,6 +79,26 @@ impl Report<'_> {
         }
         self.end(&mut to);
         to
+    }
+
+    /// The source line of the first call in the evidence, or else of the first
+    /// child's creation: file, as CIs want it, and line.
+    fn source(&self, finding: &Finding) -> Option<(String, u32)> {
+        let calls = finding.evidence.iter().filter_map(Evidence::stack);
+        let births = finding.children.iter();
+        let births = births.filter_map(|child| child.created_at.as_deref());
+        let mut stacks = calls.chain(births);
+        stacks.find_map(|stack| {
+            let places = own_places(stack);
+            let (file, line) = places.iter().find_map(Place::source)?;
+            let below = file
+                .strip_prefix(&self.root)
+                .filter(|_| !self.root.is_empty());
+            let below = below.and_then(|below| below.strip_prefix('/'));
+            let file = below.unwrap_or(file);
+            let file = file.strip_prefix("./").unwrap_or(file);
+            Some((crate::event::one_line(file).into_owned(), line))
+        })
     }
 
     /// The findings, the most severe first.
@@ -457,6 +480,7 @@ mod tests {
             unseen: &[],
             styles: Styles::plain(),
             summary: true,
+            root: "/home/you".to_owned(),
         }
     }
 
@@ -478,6 +502,7 @@ mod tests {
             unseen: &[],
             styles: Styles::plain(),
             summary: true,
+            root: "/home/you".to_owned(),
         };
         assert_eq!(
             report(1, 0).summary(),
