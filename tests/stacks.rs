@@ -253,6 +253,22 @@ fn a_deep_stack_is_cut_and_a_deleted_program_has_one() {
     assert!(!Path::new(program).exists());
 }
 
+/// What lies on the other stack was not read, and that is said.
+#[test]
+fn a_stack_that_is_not_whole_says_so() {
+    let room = room();
+    let Some(program) = compiled(room.path(), "handler.c", "gcc", &["-g", "-O1"]) else {
+        return;
+    };
+    let (lines, _) = stacks(&[], &[program.to_str().unwrap()]);
+    for stack in waits(&lines) {
+        assert!(stack[1].starts_with("reap at "), "{stack:#?}");
+        assert_eq!(stack[2], "<signal handler called>");
+        let last = stack.last().unwrap();
+        assert_eq!(last, "… the way back from here is not known", "{stack:#?}");
+    }
+}
+
 #[test]
 fn a_record_keeps_the_stacks() {
     let room = room();

@@ -198,6 +198,9 @@ impl FrameInfo {
         caller.set(X86_64::RSP, Some(cfa));
         caller.set(X86_64::RA, None);
         for (register, rule) in row.registers() {
+            if *register == X86_64::RA && matches!(rule, RegisterRule::Undefined) {
+                return Some(Step::Over);
+            }
             let value = frame.value(rule, *register, cfa);
             caller.set(*register, value);
         }
@@ -208,7 +211,9 @@ impl FrameInfo {
 /// What a caller's registers mean.
 fn judged(caller: &Registers, callee: &Registers, was_interrupted: bool) -> Option<Step> {
     match caller.get(X86_64::RA) {
-        None | Some(0) => Some(Step::Over),
+        // It lay where the stack was not read.
+        None => None,
+        Some(0) => Some(Step::Over),
         // Its handler may run on a stack of its own.
         Some(_) if was_interrupted => Some(Step::Interrupted(*caller)),
         // A frame below its callee's would go on for ever.
