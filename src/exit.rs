@@ -36,6 +36,7 @@ impl Exit {
             "125",
         ),
         ("--zombies found some, or none", "1, or 0"),
+        ("--decode of a value that means nothing", "1"),
         ("--snapshot differs", "121"),
         ("--fail-on or --deny is met", "120"),
         ("COMMAND cannot be executed", "126"),

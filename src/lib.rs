@@ -45,7 +45,7 @@
 //! * [`output`]: what the user sees
 //! * `library`: [`Launch`], [`Attach`] and what they make
 //! * [`run`]: the command's own loop that joins them; `cli`: the flags; [`command`]: what is
-//!   launched; `doctor`: `--zombies`; [`exit`]: every exit status; `pipe`: `-o '|command'`; `proc`: `/proc`
+//!   launched; `doctor`: `--zombies`; `decode`: `--decode`; [`exit`]: every exit status; `pipe`: `-o '|command'`; `proc`: `/proc`
 
 // The command's own; public for `main` alone.
 #[cfg(feature = "cli")]
@@ -53,6 +53,7 @@
 pub mod cli;
 #[doc(hidden)]
 pub mod command;
+mod decode;
 mod doctor;
 pub mod event;
 #[doc(hidden)]

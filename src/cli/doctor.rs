@@ -63,16 +63,26 @@ pub(super) fn check(matches: &ArgMatches, command: &clap::Command) -> Result<(),
     if !matches.get_flag("zombies") {
         return Ok(());
     }
+    refuse_others(matches, command, "--zombies", &MEANINGFUL)
+}
+
+/// Refuse flags that mean nothing beside one that traces nobody.
+pub(super) fn refuse_others(
+    matches: &ArgMatches,
+    command: &clap::Command,
+    flag: &str,
+    meaningful: &[&str],
+) -> Result<(), clap::Error> {
     let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
     let ids = matches.ids().map(clap::Id::as_str);
-    let mut others = ids.filter(|id| !MEANINGFUL.contains(id) && given(id));
+    let mut others = ids.filter(|id| !meaningful.contains(id) && given(id));
     let Some(id) = others.find(|id| command.get_arguments().any(|arg| arg.get_id() == id)) else {
         return Ok(());
     };
     let argument = command.get_arguments().find(|arg| arg.get_id() == id);
     let long = argument.and_then(clap::Arg::get_long);
     let name = long.map_or_else(|| "a COMMAND".to_owned(), |long| format!("--{long}"));
-    let sentence = format!("{name} means nothing with --zombies, which traces nobody\n");
+    let sentence = format!("{name} means nothing with {flag}, which traces nobody\n");
     Err(clap::Error::raw(
         clap::error::ErrorKind::ArgumentConflict,
         sentence,

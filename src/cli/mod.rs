@@ -3,6 +3,7 @@
 //! What the user typed (`Flags`) becomes what is meant ([`Config`]) here and
 //! nowhere else.
 
+mod decode;
 mod doctor;
 mod generate;
 mod judging;
@@ -23,6 +24,7 @@ use crate::exit::Exit;
 use crate::kernel::WaitCalls;
 use crate::output::{Picture, Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock};
 use crate::run::{Colour, Config, Format, OutputTo, SnapshotFile, complain};
+use decode::DecodeFlags;
 use doctor::DoctorFlags;
 use generate::Generated;
 use judging::{JudgingFlags, seconds};
@@ -33,7 +35,6 @@ const EXAMPLES: &str = "\
 Examples:
   wait4-strace -- make -j4             what every wait of a build did
   wait4-strace -p \"$(pgrep -d, nginx)\" running servers; ^C detaches
-  wait4-strace -o trace.log -- ./run   the lines to a file
   wait4-strace --timeline t.html -- ./run      a picture of all processes
   wait4-strace --fail-on error -- ./ci exit with 120 if a status was lost
   wait4-strace --explain stolen-child  what a finding means";
@@ -47,7 +48,7 @@ Examples:
     override_usage = "wait4-strace [OPTIONS] [--] COMMAND [ARG]...\n       \
                       wait4-strace [OPTIONS] -p PID[,PID]...\n       \
                       wait4-strace [OPTIONS] --read FILE\n       \
-                      wait4-strace --zombies [-p PID]",
+                      wait4-strace --zombies [-p PID] | --decode VALUE...",
     after_help = EXAMPLES,
     max_term_width = 100
 )]
@@ -118,7 +119,7 @@ struct Flags {
     )]
     no_polls: bool,
 
-    /// Read a record: JSON lines, or a log of strace's
+    /// Read a record: ours, strace's, truss's, kdump's, Tracee's
     #[arg(long, value_name = "FILE", help_heading = "What to trace",
           conflicts_with_all = ["command", "attach", "env", "user", "kill_on_exit", "seccomp",
                                 "duration", "decode_fds"])]
@@ -261,6 +262,8 @@ struct Flags {
     summary: SummaryFlags,
     #[command(flatten)]
     doctor: DoctorFlags,
+    #[command(flatten)]
+    decode: DecodeFlags,
     #[command(flatten)]
     judging: JudgingFlags,
     /// Exit with 121 if the run is not as FILE has it
@@ -410,6 +413,7 @@ impl Flags {
         let command = Flags::command().after_long_help(long);
         let matches = command.clone().try_get_matches()?;
         doctor::check(&matches, &command)?;
+        decode::check(&matches, &command)?;
         Flags::from_arg_matches(&matches)
     }
 
@@ -467,8 +471,9 @@ impl Flags {
     /// What the flags mean.
     fn mean(self) -> Result<Config, String> {
         let attach = pids(&self.attach)?;
+        let decode = self.decode.mean(&self.command)?;
         let nobody = attach.is_empty() && self.command.is_empty() && self.read.is_none();
-        if nobody && !self.doctor.zombies {
+        if nobody && !self.doctor.zombies && !self.decode.decodes() {
             return Err(
                 "there is nothing to trace: name a COMMAND, or processes with -p; \
                         see wait4-strace --help"
@@ -533,6 +538,8 @@ impl Flags {
             .mean(&attach, json, colour.wanted_on(&io::stdout()))?;
         Ok(Config {
             zombies: self.doctor.zombies.then_some(wish),
+            decode,
+            system: self.decode.system()?,
             stacks: self.stacks,
             read: self.read,
             format: self.format.into(),

@@ -93,6 +93,7 @@ pub(super) fn parse_calls(set: &str) -> Result<WaitCalls, String> {
             "wait4" => calls.wait4 = true,
             "waitid" => calls.waitid = true,
             "waitpid" => calls.waitpid = true,
+            "wait6" => calls.wait6 = true,
             _ => {
                 return Err(format!(
                     "{word:?} is no call to trace (-e trace=){}; there are wait4, waitid, waitpid, \
@@ -107,6 +108,7 @@ pub(super) fn parse_calls(set: &str) -> Result<WaitCalls, String> {
             wait4: !calls.has(WaitCall::Wait4),
             waitid: !calls.has(WaitCall::Waitid),
             waitpid: !calls.has(WaitCall::Waitpid),
+            wait6: !calls.has(WaitCall::Wait6),
         };
     }
     Ok(calls)

@@ -79,6 +79,8 @@ pub struct WaitEntry {
     pub result_at: u64,
     /// The pointer to the rusage; 0 for waitpid, which has none.
     pub rusage_at: u64,
+    /// wait6's pointer to the siginfo; 0 for the others.
+    pub info_at: u64,
     /// Whether the kernel restarts a call that was interrupted.
     pub is_restart: bool,
     /// What stands behind the pid or file descriptor, if asked for.

@@ -24,6 +24,8 @@ pub enum WaitCall {
     Waitid,
     /// `waitpid(pid, wstatus, options)`: i386 has it as a call of its own.
     Waitpid,
+    /// `wait6(idtype, id, wstatus, options, wrusage, infop)`: the BSDs'.
+    Wait6,
 }
 
 impl WaitCall {
@@ -34,7 +36,22 @@ impl WaitCall {
             WaitCall::Wait4 => "wait4",
             WaitCall::Waitid => "waitid",
             WaitCall::Waitpid => "waitpid",
+            WaitCall::Wait6 => "wait6",
         }
+    }
+
+    /// All of them.
+    pub const ALL: [WaitCall; 4] = [
+        WaitCall::Wait4,
+        WaitCall::Waitid,
+        WaitCall::Waitpid,
+        WaitCall::Wait6,
+    ];
+
+    /// Whether it names whom it waits for by a type and an id.
+    #[must_use]
+    pub const fn names_by_id(self) -> bool {
+        matches!(self, WaitCall::Waitid | WaitCall::Wait6)
     }
 
     /// Which of its arguments, from 0 on, holds the options.
@@ -42,7 +59,7 @@ impl WaitCall {
     pub const fn options_index(self) -> usize {
         match self {
             WaitCall::Wait4 | WaitCall::Waitpid => 2,
-            WaitCall::Waitid => 3,
+            WaitCall::Waitid | WaitCall::Wait6 => 3,
         }
     }
 
@@ -61,6 +78,7 @@ pub struct WaitCalls {
     pub wait4: bool,
     pub waitid: bool,
     pub waitpid: bool,
+    pub wait6: bool,
 }
 
 impl WaitCalls {
@@ -69,6 +87,7 @@ impl WaitCalls {
         wait4: true,
         waitid: true,
         waitpid: true,
+        wait6: true,
     };
 
     /// Whether `call` is in the set.
@@ -78,6 +97,7 @@ impl WaitCalls {
             WaitCall::Wait4 => self.wait4,
             WaitCall::Waitid => self.waitid,
             WaitCall::Waitpid => self.waitpid,
+            WaitCall::Wait6 => self.wait6,
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-/// An errno; any number kept.
+use super::{System, bsd};
+
+/// An errno; any number kept. Numbers are those of Linux on most machines, also
+/// of what a BSD tells of the error of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Errno(i32);
 
@@ -27,6 +30,8 @@ impl Errno {
     pub const RESTARTNOINTR: Errno = Errno(513);
     pub const RESTARTNOHAND: Errno = Errno(514);
     pub const RESTART_RESTARTBLOCK: Errno = Errno(516);
+    /// The BSDs' ERESTART.
+    pub const BSD_RESTART: Errno = Errno(bsd::RESTARTED);
 }
 
 impl Errno {
@@ -42,28 +47,75 @@ impl Errno {
         self.0
     }
 
+    /// The error that has this number in a system.
+    #[must_use]
+    pub fn of(system: System, number: i32) -> Errno {
+        match system {
+            System::Linux => Errno(number),
+            // A number without a name keeps its own.
+            System::NetBsd | System::FreeBsd => {
+                bsd::errno_of(system, number).unwrap_or(Errno(number))
+            }
+        }
+    }
+
+    /// The number that it has in a system; `None` if it does not exist there.
+    #[must_use]
+    pub fn number_in(self, system: System) -> Option<i32> {
+        match system {
+            System::Linux => bsd::foreign_row(self.0).is_none().then_some(self.0),
+            System::NetBsd | System::FreeBsd => bsd::number_of_errno(system, self),
+        }
+    }
+
+    /// Linux's error of this name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Errno> {
+        let name = match name {
+            "EWOULDBLOCK" => "EAGAIN",
+            "EDEADLOCK" => "EDEADLK",
+            "ENOTSUP" => "EOPNOTSUPP",
+            name => name,
+        };
+        let row = TABLE.iter().find(|(_, known, _)| *known == name);
+        row.map(|(number, ..)| Errno(*number))
+    }
+
+    /// The error that a system calls so.
+    #[must_use]
+    pub fn from_name_in(system: System, name: &str) -> Option<Errno> {
+        if system == System::Linux {
+            return Errno::of_name(name);
+        }
+        let errno = bsd::named(name)?;
+        errno.number_in(system).map(|_| errno)
+    }
+
     /// The constant's name.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
-        self.row().map(|(_, name, _)| *name)
+        self.row().map(|(name, _)| name)
     }
 
     /// The text of glibc's `strerror`, or strace's for the kernel's own.
     #[must_use]
     pub fn message(self) -> Option<&'static str> {
-        self.row().map(|(_, _, message)| *message)
+        self.row().map(|(_, message)| message)
     }
 
     /// Whether a tracer sees it in place of a result because the kernel may
     /// restart the call (`include/linux/errno.h`). No program sees it.
     #[must_use]
     pub const fn is_restart(self) -> bool {
-        matches!(self.0, 512..=514 | 516)
+        matches!(self.0, 512..=514 | 516 | bsd::RESTARTED)
     }
 
-    fn row(self) -> Option<&'static (i32, &'static str, &'static str)> {
+    fn row(self) -> Option<(&'static str, &'static str)> {
         let index = TABLE.binary_search_by_key(&self.0, |(number, ..)| *number);
-        TABLE.get(index.ok()?)
+        let linux = index.ok().and_then(|index| TABLE.get(index));
+        linux
+            .map(|(_, name, message)| (*name, *message))
+            .or_else(|| bsd::foreign_row(self.0))
     }
 }
 
@@ -71,7 +123,7 @@ impl fmt::Display for Errno {
     /// As strace prints it: `ECHILD (No child processes)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.row() {
-            Some((_, name, message)) => write!(f, "{name} ({message})"),
+            Some((name, message)) => write!(f, "{name} ({message})"),
             None => write!(f, "(errno {})", self.0),
         }
     }

@@ -6,6 +6,7 @@
 
 mod abi;
 mod audit_arch;
+mod bsd;
 mod bytes;
 mod calls;
 mod clone;
@@ -21,8 +22,10 @@ mod siginfo_lines;
 mod signal;
 mod spelling;
 mod syscall_names;
+mod system;
 mod target;
 mod wait_status;
+mod words;
 
 pub use abi::{Abi, CloneCall, RusageLayout, SiginfoLayout, WaitCall, WaitCalls};
 pub use calls::{LAST_PLAIN_SIGNAL, PR_SET_PDEATHSIG, RuleCall, SigactionHead};
@@ -35,5 +38,6 @@ pub use rusage::{Rusage, TimeVal};
 pub use siginfo::{FaultDetail, Fields, SigInfo, Value};
 pub use signal::Signal;
 pub(crate) use syscall_names::name as syscall_name;
+pub use system::{ParseSystemError, System};
 pub use target::{IdType, ParseIdTypeError, WaitTarget};
 pub use wait_status::{Status, WaitStatus};

@@ -1,88 +1,157 @@
-//! The option bits of the wait family (`include/uapi/linux/wait.h`).
+//! The option bits of the wait family: Linux's (`include/uapi/linux/wait.h`),
+//! and the BSDs' with other numbers.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Wait options; bits without a name are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct WaitOptions(u32);
+use super::System;
+use super::words;
 
-/// In the order in which strace prints them.
-const NAMES: [(WaitOptions, &str); 8] = [
-    (WaitOptions::NOHANG, "WNOHANG"),
-    (WaitOptions::EXITED, "WEXITED"),
-    (WaitOptions::STOPPED, "WSTOPPED"),
-    (WaitOptions::CONTINUED, "WCONTINUED"),
-    (WaitOptions::NOWAIT, "WNOWAIT"),
-    (WaitOptions::CLONE, "__WCLONE"),
-    (WaitOptions::ALL, "__WALL"),
-    (WaitOptions::NOTHREAD, "__WNOTHREAD"),
+/// Wait options, in the bits of their system; bits without a name are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WaitOptions {
+    bits: u32,
+    system: System,
+}
+
+/// What the BSDs' names are in Linux's bits; the others have none there.
+const IN_LINUX: [(&str, WaitOptions); 9] = [
+    ("WNOHANG", WaitOptions::NOHANG),
+    ("WUNTRACED", WaitOptions::STOPPED),
+    ("WEXITED", WaitOptions::EXITED),
+    ("WCONTINUED", WaitOptions::CONTINUED),
+    ("WNOWAIT", WaitOptions::NOWAIT),
+    ("WALTSIG", WaitOptions::CLONE),
+    ("WLINUXCLONE", WaitOptions::CLONE),
+    ("WALLSIG", WaitOptions::ALL),
+    ("WSTOPPED", WaitOptions::STOPPED),
+];
+
+/// Other spellings of names.
+const ALIASES: [(System, &str, &str); 5] = [
+    (System::Linux, "WUNTRACED", "WSTOPPED"),
+    (System::NetBsd, "WSTOPPED", "WUNTRACED"),
+    (System::FreeBsd, "WSTOPPED", "WUNTRACED"),
+    (System::NetBsd, "__WCLONE", "WALTSIG"),
+    (System::NetBsd, "__WALL", "WALLSIG"),
 ];
 
 impl WaitOptions {
     /// Return at once if there is nothing to report.
-    pub const NOHANG: WaitOptions = WaitOptions(1);
+    pub const NOHANG: WaitOptions = WaitOptions::from_raw(1);
     /// Report stopped children; wait4 calls it `WUNTRACED`.
-    pub const STOPPED: WaitOptions = WaitOptions(2);
+    pub const STOPPED: WaitOptions = WaitOptions::from_raw(2);
     /// Report ended children; wait4 always does.
-    pub const EXITED: WaitOptions = WaitOptions(4);
+    pub const EXITED: WaitOptions = WaitOptions::from_raw(4);
     /// Report continued children.
-    pub const CONTINUED: WaitOptions = WaitOptions(8);
+    pub const CONTINUED: WaitOptions = WaitOptions::from_raw(8);
     /// Leave what is reported waitable.
-    pub const NOWAIT: WaitOptions = WaitOptions(0x0100_0000);
+    pub const NOWAIT: WaitOptions = WaitOptions::from_raw(0x0100_0000);
     /// Not the children of other threads.
-    pub const NOTHREAD: WaitOptions = WaitOptions(0x2000_0000);
+    pub const NOTHREAD: WaitOptions = WaitOptions::from_raw(0x2000_0000);
     /// Children of every exit signal.
-    pub const ALL: WaitOptions = WaitOptions(0x4000_0000);
+    pub const ALL: WaitOptions = WaitOptions::from_raw(0x4000_0000);
     /// Children of another exit signal than SIGCHLD only.
-    pub const CLONE: WaitOptions = WaitOptions(0x8000_0000);
+    pub const CLONE: WaitOptions = WaitOptions::from_raw(0x8000_0000);
 
-    /// The options with these bits.
+    /// Linux's options with these bits.
     #[must_use]
     pub const fn from_raw(bits: u32) -> WaitOptions {
-        WaitOptions(bits)
+        WaitOptions::of(System::Linux, bits)
+    }
+
+    /// The options of a system with these bits.
+    #[must_use]
+    pub const fn of(system: System, bits: u32) -> WaitOptions {
+        WaitOptions { bits, system }
     }
 
     /// The bits.
     #[must_use]
     pub const fn raw(self) -> u32 {
-        self.0
+        self.bits
+    }
+
+    /// Whose bits they are.
+    #[must_use]
+    pub const fn system(self) -> System {
+        self.system
     }
 
     /// The names of the bits that have one.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        let set = NAMES
-            .into_iter()
-            .filter(move |(option, _)| self.contains(*option));
-        set.map(|(_, name)| name)
+        let set = words::options(self.system)
+            .iter()
+            .filter(move |(_, bits)| self.bits & bits == *bits);
+        set.map(|(name, _)| *name)
     }
 
-    /// Whether all bits of `other` are set.
+    /// The bits that have no name.
     #[must_use]
-    pub const fn contains(self, other: WaitOptions) -> bool {
-        self.0 & other.0 == other.0
+    pub fn nameless(self) -> u32 {
+        let named = words::options(self.system).iter();
+        self.bits & !named.fold(0, |all, (_, bits)| all | bits)
+    }
+
+    /// Whether all of Linux's options `other` are set.
+    #[must_use]
+    pub fn contains(self, other: WaitOptions) -> bool {
+        let bits = match self.system {
+            System::Linux => self.bits,
+            System::NetBsd | System::FreeBsd => self.in_linux(),
+        };
+        bits & other.bits == other.bits
+    }
+
+    /// The same options in Linux's bits, as far as Linux has them.
+    fn in_linux(self) -> u32 {
+        let names = self.names();
+        let same = names.filter_map(|name| IN_LINUX.iter().find(|(known, _)| *known == name));
+        same.fold(0, |all, (_, options)| all | options.bits)
+    }
+
+    /// Parse what a system calls its options: names or hexadecimal numbers
+    /// between bars.
+    ///
+    /// # Errors
+    /// The first word that is no option.
+    pub fn parse(system: System, text: &str) -> Result<WaitOptions, ParseOptionsError> {
+        let text = text.strip_suffix(" /* W??? */").unwrap_or(text);
+        let mut all = 0;
+        for word in text.split('|') {
+            let alias = ALIASES
+                .iter()
+                .find(|(of, name, _)| *of == system && *name == word);
+            let name = alias.map_or(word, |(_, _, name)| name);
+            let mut known = words::options(system).iter();
+            let named = known.find(|(known, _)| *known == name);
+            let hex = || u32::from_str_radix(word.strip_prefix("0x")?, 16).ok();
+            let zero = (word == "0").then_some(0);
+            let bits = named.map(|(_, bits)| *bits).or(zero).or_else(hex);
+            all |= bits.ok_or_else(|| ParseOptionsError {
+                word: word.to_owned(),
+            })?;
+        }
+        Ok(WaitOptions::of(system, all))
     }
 }
 
 impl fmt::Display for WaitOptions {
-    /// As strace prints them; only unknown bits get a comment, and only alone.
+    /// As strace prints them, in the system's own names; only unknown bits get
+    /// a comment, and only alone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == 0 {
+        if self.bits == 0 {
             return f.write_str("0");
         }
-        let mut rest = self.0;
         let mut bar = "";
-        for (option, name) in NAMES {
-            if self.contains(option) {
-                write!(f, "{bar}{name}")?;
-                rest &= !option.0;
-                bar = "|";
-            }
+        for name in self.names() {
+            write!(f, "{bar}{name}")?;
+            bar = "|";
         }
-        match rest {
+        match self.nameless() {
             0 => Ok(()),
-            _ if rest == self.0 => write!(f, "{rest:#x} /* W??? */"),
-            _ => write!(f, "{bar}{rest:#x}"),
+            rest if rest == self.bits => write!(f, "{rest:#x} /* W??? */"),
+            rest => write!(f, "{bar}{rest:#x}"),
         }
     }
 }
@@ -98,23 +167,9 @@ pub struct ParseOptionsError {
 impl FromStr for WaitOptions {
     type Err = ParseOptionsError;
 
-    /// Parse what [`WaitOptions`] prints; `WUNTRACED` is taken too.
+    /// Parse what [`WaitOptions`] prints of Linux's; `WUNTRACED` is taken too.
     fn from_str(text: &str) -> Result<WaitOptions, ParseOptionsError> {
-        let text = text.strip_suffix(" /* W??? */").unwrap_or(text);
-        let mut bits = 0;
-        for word in text.split('|') {
-            let named = NAMES.iter().find(|(_, name)| *name == word);
-            let named = named.map(|(option, _)| option.0);
-            let hex = || u32::from_str_radix(word.strip_prefix("0x")?, 16).ok();
-            bits |= match word {
-                "0" => 0,
-                "WUNTRACED" => WaitOptions::STOPPED.0,
-                _ => named.or_else(hex).ok_or_else(|| ParseOptionsError {
-                    word: word.to_owned(),
-                })?,
-            };
-        }
-        Ok(WaitOptions(bits))
+        WaitOptions::parse(System::Linux, text)
     }
 }
 
@@ -136,16 +191,51 @@ mod tests {
         );
     }
 
+    #[test]
+    fn each_option_of_each_system_is_parsed_back() {
+        for system in System::ALL {
+            for (name, bits) in words::options(system) {
+                let options = WaitOptions::of(system, *bits);
+                assert_eq!(options.to_string(), *name);
+                assert_eq!(WaitOptions::parse(system, name), Ok(options));
+            }
+        }
+    }
+
+    #[test]
+    fn the_bsds_options_mean_what_linux_s_of_that_name_do() {
+        let netbsd = WaitOptions::of(System::NetBsd, 0x1_0033);
+        for option in [
+            WaitOptions::NOHANG,
+            WaitOptions::STOPPED,
+            WaitOptions::EXITED,
+            WaitOptions::CONTINUED,
+            WaitOptions::NOWAIT,
+        ] {
+            assert!(netbsd.contains(option), "{option}");
+        }
+        assert!(!netbsd.contains(WaitOptions::CLONE) && !netbsd.contains(WaitOptions::ALL));
+        assert!(WaitOptions::of(System::NetBsd, 4).contains(WaitOptions::CLONE));
+        assert!(WaitOptions::of(System::NetBsd, 8).contains(WaitOptions::ALL));
+        let freebsd = WaitOptions::of(System::FreeBsd, 0x8000_0018);
+        assert_eq!(freebsd.to_string(), "WNOWAIT|WEXITED|WLINUXCLONE");
+        assert!(freebsd.contains(WaitOptions::CLONE) && freebsd.contains(WaitOptions::NOWAIT));
+        assert!(!freebsd.contains(WaitOptions::CONTINUED));
+    }
+
     proptest! {
         #[test]
         fn whatever_is_printed_parses_back(bits: u32) {
-            let options = WaitOptions::from_raw(bits);
-            prop_assert_eq!(options.to_string().parse(), Ok(options));
+            for system in System::ALL {
+                let options = WaitOptions::of(system, bits);
+                prop_assert_eq!(WaitOptions::parse(system, &options.to_string()), Ok(options));
+            }
         }
 
         #[test]
         fn a_word_that_is_no_option_is_refused(word in "[A-Z]{1,8}") {
-            let known = NAMES.iter().any(|(_, name)| *name == word) || word == "WUNTRACED";
+            let known = words::options(System::Linux).iter().any(|(name, _)| *name == word);
+            let known = known || word == "WUNTRACED";
             prop_assert_eq!(word.parse::<WaitOptions>().is_ok(), known);
         }
     }

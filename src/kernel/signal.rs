@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-/// A signal number; any number kept. Numbers are those of x86, arm and riscv.
+use super::System;
+use super::bsd;
+
+/// A signal number; any number kept. Numbers are those of Linux on x86, arm and
+/// riscv, also of what a BSD tells of the signal of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Signal(i32);
 
@@ -80,6 +84,11 @@ impl Signal {
     pub const IO: Signal = Signal(29);
     pub const PWR: Signal = Signal(30);
     pub const SYS: Signal = Signal(31);
+    // These the BSDs alone have.
+    pub const EMT: Signal = Signal(bsd::FOREIGN);
+    pub const INFO: Signal = Signal(bsd::FOREIGN + 1);
+    pub const THR: Signal = Signal(bsd::FOREIGN + 2);
+    pub const LIBRT: Signal = Signal(bsd::FOREIGN + 3);
 }
 
 impl Signal {
@@ -95,11 +104,49 @@ impl Signal {
         self.0
     }
 
+    /// The signal that has this number in a system.
+    #[must_use]
+    pub fn of(system: System, number: i32) -> Signal {
+        match system {
+            System::Linux => Signal(number),
+            System::NetBsd | System::FreeBsd => bsd::signal_of(system, number),
+        }
+    }
+
+    /// The number that it has in a system; `None` if it does not exist there.
+    #[must_use]
+    pub fn number_in(self, system: System) -> Option<i32> {
+        match system {
+            System::Linux => (!bsd::is_foreign_signal(self)).then_some(self.0),
+            System::NetBsd | System::FreeBsd => bsd::number_of_signal(system, self),
+        }
+    }
+
     /// The constant's name; real-time signals above the first have none.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
         let index = usize::try_from(self.0.checked_sub(1)?).ok()?;
-        NAMES.get(index).copied()
+        NAMES
+            .get(index)
+            .copied()
+            .or_else(|| bsd::foreign_name(self))
+    }
+
+    /// The signal that a system calls so, with or without `SIG`, in either
+    /// case.
+    #[must_use]
+    pub fn from_name_in(system: System, name: &str) -> Option<Signal> {
+        if system == System::Linux {
+            return Signal::from_name(name);
+        }
+        let upper = name.to_ascii_uppercase();
+        let short = upper.strip_prefix("SIG").unwrap_or(&upper);
+        let signal = bsd::foreign_of_name(short).or_else(|| {
+            let is_number = short.starts_with(|first: char| first.is_ascii_digit());
+            let realtime = short.starts_with("RT_") || short == "RTMIN";
+            Signal::from_name(short).filter(|_| !is_number && !realtime)
+        })?;
+        signal.number_in(system).map(|_| signal)
     }
 
     /// The signal of a name: with or without `SIG`, in either case, `RT_5`,
@@ -157,7 +204,13 @@ impl fmt::Display for Signal {
             None if (FIRST_REALTIME..=LAST).contains(&self.0) => {
                 write!(f, "SIGRT_{}", self.0 - FIRST_REALTIME)
             }
-            None => write!(f, "{}", self.0),
+            None => match bsd::nameless(*self) {
+                // As kill(1) of the BSDs lists them.
+                Some(bsd::Nameless::Realtime(0)) => f.write_str("SIGRTMIN"),
+                Some(bsd::Nameless::Realtime(offset)) => write!(f, "SIGRTMIN+{offset}"),
+                Some(bsd::Nameless::Number(number)) => write!(f, "{number}"),
+                None => write!(f, "{}", self.0),
+            },
         }
     }
 }

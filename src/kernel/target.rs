@@ -4,11 +4,19 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::NsPid;
+use super::{NsPid, System, words};
 
 /// `idtype_t`, any number kept.
+///
+/// Those that the systems share have Linux's numbers here, the others what
+/// Linux's 32 bits cannot hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct IdType(u32);
+pub struct IdType(u64);
+
+/// Where the id types begin that Linux does not have.
+const FOREIGN: u64 = 1 << 32;
+/// Where the numbers begin that are no id types of a BSD.
+const NAMELESS: u64 = 1 << 33;
 
 impl IdType {
     /// Any child; the id is ignored.
@@ -20,36 +28,97 @@ impl IdType {
     /// The child that this pidfd refers to (Linux 5.4).
     pub const PIDFD: IdType = IdType(3);
 
-    /// The id type with this number.
+    /// Linux's id type with this number.
     #[must_use]
     pub const fn from_raw(number: u32) -> IdType {
-        IdType(number)
+        IdType(number as u64)
     }
 
-    /// The number.
+    /// A system's id type with this number.
     #[must_use]
-    pub const fn raw(self) -> u32 {
-        self.0
+    pub fn of(system: System, number: u32) -> IdType {
+        if system == System::Linux {
+            return IdType::from_raw(number);
+        }
+        let mut known = words::id_types(system).iter();
+        let name = known.find(|(_, known)| *known == number);
+        name.and_then(|(name, _)| IdType::named(name))
+            .unwrap_or(IdType(NAMELESS | u64::from(number)))
+    }
+
+    /// Its number in a system; `None` where it has none.
+    #[must_use]
+    pub fn number_in(self, system: System) -> Option<u32> {
+        match u32::try_from(self.0) {
+            Ok(number) if system == System::Linux => return Some(number),
+            _ if self.0 & NAMELESS != 0 && system != System::Linux => {
+                return u32::try_from(self.0 & !NAMELESS).ok();
+            }
+            _ => {}
+        }
+        let name = self.name()?;
+        let mut known = words::id_types(system).iter();
+        known
+            .find(|(known, _)| *known == name)
+            .map(|(_, number)| *number)
+    }
+
+    /// The id type of this name.
+    fn named(name: &str) -> Option<IdType> {
+        let mut linux = words::id_types(System::Linux).iter();
+        if let Some((_, number)) = linux.find(|(known, _)| *known == name) {
+            return Some(IdType::from_raw(*number));
+        }
+        let index = foreign().position(|known| known == name)?;
+        Some(IdType(FOREIGN | u64::try_from(index).ok()?))
     }
 
     /// The constant's name.
     #[must_use]
-    pub const fn name(self) -> Option<&'static str> {
-        Some(match self.0 {
-            0 => "P_ALL",
-            1 => "P_PID",
-            2 => "P_PGID",
-            3 => "P_PIDFD",
-            _ => return None,
-        })
+    pub fn name(self) -> Option<&'static str> {
+        if self.0 & NAMELESS != 0 {
+            return None;
+        }
+        if let Ok(number) = u32::try_from(self.0) {
+            let mut linux = words::id_types(System::Linux).iter();
+            return linux
+                .find(|(_, known)| *known == number)
+                .map(|(name, _)| *name);
+        }
+        foreign().nth(usize::try_from(self.0 & !FOREIGN).ok()?)
     }
+
+    /// Parse what a system calls its id types.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn parse(system: System, text: &str) -> Result<IdType, ParseIdTypeError> {
+        let word = text.strip_suffix(" /* P_??? */").unwrap_or(text);
+        let mut known = words::id_types(system).iter();
+        let named = known
+            .find(|(name, _)| *name == word)
+            .map(|(_, number)| *number);
+        let hex = || u32::from_str_radix(word.strip_prefix("0x")?, 16).ok();
+        let number = named.or_else(hex);
+        number
+            .map(|number| IdType::of(system, number))
+            .ok_or_else(|| ParseIdTypeError {
+                word: text.to_owned(),
+            })
+    }
+}
+
+/// The names that only BSDs have: NetBSD's, then FreeBSD's own.
+fn foreign() -> impl Iterator<Item = &'static str> {
+    let all = words::id_types(System::NetBsd).iter();
+    all.map(|(name, _)| *name).chain(["P_JAILID"])
 }
 
 impl fmt::Display for IdType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
             Some(name) => f.write_str(name),
-            None => write!(f, "{:#x} /* P_??? */", self.0),
+            None => write!(f, "{:#x} /* P_??? */", self.0 & !NAMELESS),
         }
     }
 }
@@ -65,18 +134,9 @@ pub struct ParseIdTypeError {
 impl FromStr for IdType {
     type Err = ParseIdTypeError;
 
-    /// Parse what [`IdType`] prints.
+    /// Parse what [`IdType`] prints of Linux's.
     fn from_str(text: &str) -> Result<IdType, ParseIdTypeError> {
-        let word = text.strip_suffix(" /* P_??? */").unwrap_or(text);
-        let named = (0..4).map(IdType).find(|kind| kind.name() == Some(word));
-        let hex = || {
-            u32::from_str_radix(word.strip_prefix("0x")?, 16)
-                .ok()
-                .map(IdType)
-        };
-        named.or_else(hex).ok_or_else(|| ParseIdTypeError {
-            word: text.to_owned(),
-        })
+        IdType::parse(System::Linux, text)
     }
 }
 
@@ -172,6 +232,30 @@ mod tests {
         assert_eq!(IdType::from_raw(0x63).to_string(), "0x63 /* P_??? */");
     }
 
+    #[test]
+    fn each_id_type_of_each_system_is_parsed_back() {
+        for system in System::ALL {
+            for (name, number) in words::id_types(system) {
+                let kind = IdType::of(system, *number);
+                assert_eq!(kind.to_string(), *name);
+                assert_eq!(IdType::parse(system, name), Ok(kind));
+                assert_eq!(kind.number_in(system), Some(*number));
+            }
+        }
+        assert_eq!(IdType::of(System::FreeBsd, 0), IdType::PID);
+        assert_eq!(IdType::of(System::NetBsd, 4), IdType::PGID);
+        assert_eq!(IdType::of(System::FreeBsd, 7), IdType::ALL);
+        assert_eq!(
+            IdType::of(System::FreeBsd, 5),
+            IdType::of(System::NetBsd, 7)
+        );
+        assert_eq!(IdType::PIDFD.number_in(System::FreeBsd), None);
+        assert_eq!(
+            IdType::of(System::FreeBsd, 5).number_in(System::Linux),
+            None
+        );
+    }
+
     proptest! {
         #[test]
         fn any_target_means_something(word: i32, number: u32) {
@@ -181,8 +265,11 @@ mod tests {
 
         #[test]
         fn whatever_is_printed_parses_back(number: u32) {
-            let kind = IdType::from_raw(number);
-            prop_assert_eq!(kind.to_string().parse(), Ok(kind));
+            for system in System::ALL {
+                let kind = IdType::of(system, number);
+                prop_assert_eq!(IdType::parse(system, &kind.to_string()), Ok(kind));
+                prop_assert_eq!(kind.number_in(system), Some(number));
+            }
         }
     }
 }

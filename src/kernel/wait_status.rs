@@ -1,12 +1,21 @@
-//! The status word of wait4 and waitpid (`man 2 wait`).
+//! The status word of wait4 and waitpid (`man 2 wait`), and of the BSDs'
+//! (`sys/wait.h`).
 
 use std::fmt;
 
-use super::{PtraceEvent, Signal};
+use super::{PtraceEvent, Signal, System};
 
-/// A wait status, kept as the raw word.
+/// A wait status, kept as the raw word of its system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct WaitStatus(i32);
+pub struct WaitStatus {
+    word: i32,
+    system: System,
+}
+
+/// A continued child on FreeBSD: its number of SIGCONT.
+const FREEBSD_CONTINUED: i32 = 0x13;
+/// A continued child on Linux and NetBSD.
+const CONTINUED: i32 = 0xffff;
 
 /// What a status word says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,23 +46,65 @@ pub enum Status {
 }
 
 impl WaitStatus {
-    /// The status with this word.
+    /// Linux's status with this word.
     #[must_use]
     pub const fn from_raw(word: i32) -> WaitStatus {
-        WaitStatus(word)
+        WaitStatus::of(System::Linux, word)
+    }
+
+    /// The status of a system with this word.
+    #[must_use]
+    pub const fn of(system: System, word: i32) -> WaitStatus {
+        WaitStatus { word, system }
     }
 
     /// The word.
     #[must_use]
     pub const fn raw(self) -> i32 {
-        self.0
+        self.word
     }
 
-    /// What the word says, by the macros of `<bits/waitstatus.h>`: bits that
-    /// they do not look at do not matter.
+    /// Whose word it is.
+    #[must_use]
+    pub const fn system(self) -> System {
+        self.system
+    }
+
+    /// What the word says, by its system's macros: bits that they do not look
+    /// at do not matter.
     #[must_use]
     pub fn decode(self) -> Status {
-        let [low, high, event_low, event_high] = self.0.to_le_bytes();
+        match self.system {
+            System::Linux => self.by_linux(),
+            System::NetBsd => self.by_bsd(CONTINUED),
+            System::FreeBsd => self.by_bsd(FREEBSD_CONTINUED),
+        }
+    }
+
+    /// `sys/wait.h` of the BSDs, which take every word with the low seven bits
+    /// set for a stop.
+    fn by_bsd(self, continued: i32) -> Status {
+        if self.word == continued {
+            return Status::Continued;
+        }
+        let [low, high, ..] = self.word.to_le_bytes();
+        match low & 0x7f {
+            0 => Status::Exited(high),
+            0x7f => Status::Stopped {
+                signal: Signal::of(self.system, high.into()),
+                syscall: false,
+                event: PtraceEvent::NONE,
+            },
+            signal => Status::Signaled {
+                signal: Signal::of(self.system, signal.into()),
+                core: low & 0x80 != 0,
+            },
+        }
+    }
+
+    /// `<bits/waitstatus.h>`.
+    fn by_linux(self) -> Status {
+        let [low, high, event_low, event_high] = self.word.to_le_bytes();
         match low & 0x7f {
             0 => Status::Exited(high),
             0x7f if low == 0x7f => Status::Stopped {
@@ -61,7 +112,7 @@ impl WaitStatus {
                 syscall: high & 0x80 != 0,
                 event: PtraceEvent::from_raw(u16::from_le_bytes([event_low, event_high])),
             },
-            0x7f if self.0 == 0xffff => Status::Continued,
+            0x7f if self.word == CONTINUED => Status::Continued,
             0x7f => Status::Unknown,
             signal => Status::Signaled {
                 signal: Signal::from_raw(i32::from(signal)),
@@ -75,10 +126,11 @@ impl WaitStatus {
         let accounted = match self.decode() {
             Status::Exited(_) => 0xff00,
             Status::Signaled { .. } => 0xff,
+            Status::Stopped { .. } if self.system != System::Linux => 0xff7f,
             Status::Stopped { .. } | Status::Continued => 0xffff,
             Status::Unknown => -1,
         };
-        self.0 & !accounted
+        self.word & !accounted
     }
 }
 
@@ -100,9 +152,16 @@ impl fmt::Display for WaitStatus {
                 write!(f, "{{WIFSTOPPED(s) && WSTOPSIG(s) == {signal}{bit}}}")?;
             }
             Status::Continued => f.write_str("{WIFCONTINUED(s)}")?,
-            Status::Unknown => write!(f, "{:#x}", self.0)?,
+            Status::Unknown => write!(f, "{:#x}", self.word)?,
         }
         let [low, high, event_low, event_high] = self.rest().to_le_bytes();
+        if self.system != System::Linux {
+            // No events there: the bits that are left are one number.
+            return match self.rest() {
+                0 => Ok(()),
+                rest => write!(f, "|{rest:#x}"),
+            };
+        }
         let event = PtraceEvent::from_raw(u16::from_le_bytes([event_low, event_high]));
         if event != PtraceEvent::NONE {
             write!(f, "|{event}<<16")?;

@@ -40,8 +40,9 @@ impl Way {
         match named {
             Named::Pid(-1) | Named::Id(IdType::ALL, _) => Way::Wildcard,
             Named::Pid(pid) if pid > 0 => Way::Specific,
-            Named::Pid(_) | Named::Id(IdType::PGID, _) => Way::Group,
-            Named::Id(..) => Way::Specific,
+            Named::Id(IdType::PID | IdType::PIDFD, _) => Way::Specific,
+            // A group, or on a BSD those of a user, of a session and so on.
+            Named::Pid(_) | Named::Id(..) => Way::Group,
         }
     }
 }

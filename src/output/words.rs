@@ -110,9 +110,20 @@ pub(super) fn tail(
         pointer(to, &exit.status, |to, status| write!(to, "[{status}]"))?;
     }
     write!(to, ", {}", exit.entry.options)?;
-    if exit.entry.call != WaitCall::Waitpid {
-        to.write_str(", ")?;
-        pointer(to, &exit.rusage, |to, usage| rusage(to, usage, verbose))?;
+    match exit.entry.call {
+        WaitCall::Waitpid => {}
+        WaitCall::Wait4 | WaitCall::Waitid => {
+            to.write_str(", ")?;
+            pointer(to, &exit.rusage, |to, usage| rusage(to, usage, verbose))?;
+        }
+        WaitCall::Wait6 => {
+            to.write_str(", ")?;
+            pointer(to, &exit.rusage, |to, usage| wrusage(to, usage, verbose))?;
+            match exit.entry.info_at {
+                0 => to.write_str(", NULL")?,
+                address => write!(to, ", {address:#x}")?,
+            }
+        }
     }
     to.write_char(')')
 }
@@ -150,6 +161,14 @@ fn pointer<T>(
         Fetched::Unread { addr } | Fetched::Unreadable { addr, .. } => write!(to, "{addr:#x}"),
         Fetched::Value { value, .. } => show(to, value),
     }
+}
+
+/// wait6's `struct __wrusage`: what the child used, and what the children did
+/// that it reaped. No record tells the second.
+fn wrusage(to: &mut String, own: &Rusage, verbose: bool) -> fmt::Result {
+    to.write_str("{wru_self=")?;
+    rusage(to, own, verbose)?;
+    to.write_str(", wru_children=?}")
 }
 
 fn rusage(to: &mut String, usage: &Rusage, verbose: bool) -> fmt::Result {

@@ -5,7 +5,7 @@ use super::finding::{Evidence, Facts, Finding, Party};
 use super::lost::brief_of;
 use super::table::RuleId;
 use crate::event::{Named, WaitExit};
-use crate::kernel::{Errno, IdType, WaitCall};
+use crate::kernel::{Errno, IdType, System, WaitCall, WaitOptions};
 use crate::ledger::Brief;
 
 /// A wait that failed with EINVAL, EBADF or ESRCH.
@@ -43,16 +43,24 @@ fn is_probe(exit: &WaitExit) -> bool {
 #[must_use]
 pub fn refused_part(brief: &Brief, errno: Errno) -> Refusal {
     let bits = brief.options.raw();
-    let legal = match brief.call {
+    let legal = match (brief.options.system(), brief.call) {
         // kernel/exit.c: kernel_wait4 and kernel_waitid_prepare.
-        WaitCall::Wait4 | WaitCall::Waitpid => 0xe000_0000 | 1 | 2 | 8,
-        WaitCall::Waitid => 0xe100_0000 | 1 | 2 | 4 | 8,
+        (System::Linux, WaitCall::Wait4 | WaitCall::Waitpid) => 0xe000_0000 | 1 | 2 | 8,
+        (System::Linux, _) => 0xe100_0000 | 1 | 2 | 4 | 8,
+        // sys/kern/kern_exit.c: each option that there is.
+        (System::NetBsd | System::FreeBsd, _) => !brief.options.nameless(),
     };
+    let kinds = [
+        WaitOptions::EXITED,
+        WaitOptions::STOPPED,
+        WaitOptions::CONTINUED,
+    ];
+    let asks = kinds.iter().any(|kind| brief.options.contains(*kind));
     match errno {
         Errno::BADF => Refusal::NoPidfd,
         Errno::SRCH => Refusal::NoSuchGroup,
         _ if bits & !legal != 0 => Refusal::Options(bits & !legal),
-        _ if brief.call == WaitCall::Waitid && bits & (2 | 4 | 8) == 0 => Refusal::NothingAsked,
+        _ if brief.call.names_by_id() && !asks => Refusal::NothingAsked,
         _ => Refusal::Id,
     }
 }
@@ -62,7 +70,7 @@ pub fn refused_part(brief: &Brief, errno: Errno) -> Refusal {
 pub enum Refusal {
     /// These bits are no options of the call.
     Options(u32),
-    /// waitid was not told what to wait for.
+    /// waitid or wait6 was not told what to wait for.
     NothingAsked,
     /// The type or id is not valid.
     Id,
@@ -75,7 +83,7 @@ pub enum Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Tid, WaitOptions};
+    use crate::kernel::Tid;
     use crate::ledger::Outcome;
     use crate::ledger::Stamp;
 

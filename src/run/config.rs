@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::command::CommandLine;
 use crate::doctor::Wish;
-use crate::kernel::WaitCalls;
+use crate::kernel::{System, WaitCalls};
 use crate::output::{Picture, ReportForm, SortBy, TextOptions};
 use crate::rules::{Expected, Policy, Thresholds};
 
@@ -33,8 +33,12 @@ pub struct Config {
     pub stats: bool,
     /// Look for zombies instead of tracing anybody (`--zombies`).
     pub zombies: Option<Wish>,
+    /// Values to tell the meaning of, instead of tracing anybody (`--decode`).
+    pub decode: Option<crate::decode::Wish>,
     /// A record to read instead of tracing anybody (`--read`).
     pub read: Option<PathBuf>,
+    /// The system whose words the record has, if it was said (`--abi`).
+    pub system: Option<System>,
     /// What the lines are.
     pub format: Format,
     /// Where the lines go.

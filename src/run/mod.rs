@@ -14,6 +14,7 @@ pub(crate) mod verdicts;
 
 use std::io::{self, Write};
 
+pub use crate::decode::Wish as DecodeWish;
 pub use crate::doctor::Wish;
 pub use config::{Colour, Config, Format, Judging, OutputTo, SnapshotFile, SummaryWish};
 
@@ -24,6 +25,9 @@ use crate::sys::startup::has_borrowed_rights;
 /// Do as `config` says, to the end.
 #[must_use]
 pub fn run(config: &Config) -> Exit {
+    if let Some(wish) = &config.decode {
+        return crate::decode::run(wish);
+    }
     if let Some(wish) = &config.zombies {
         return crate::doctor::run(wish);
     }

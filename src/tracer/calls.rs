@@ -338,7 +338,8 @@ impl WaitEntry {
         let (named, result_at, options, rusage_at) = match call {
             WaitCall::Wait4 => (Named::Pid(int(a).cast_signed()), b, c, d),
             WaitCall::Waitpid => (Named::Pid(int(a).cast_signed()), b, c, 0),
-            WaitCall::Waitid => {
+            // wait6 is no call of Linux's.
+            WaitCall::Waitid | WaitCall::Wait6 => {
                 let named = Named::Id(IdType::from_raw(int(a)), int(b));
                 (named, c, d, e)
             }
@@ -350,6 +351,7 @@ impl WaitEntry {
             options: WaitOptions::from_raw(int(options)),
             result_at,
             rusage_at,
+            info_at: 0,
             is_restart: false,
             target: None,
             pidfd: None,

@@ -9,9 +9,11 @@ use super::words::{Address, Int, Named, Options, Status, Text};
 /// A wait call that begins.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WaitEntry {
-    /// `wait4`, `waitid` or `waitpid`.
+    /// `wait4`, `waitid`, `waitpid` or, on a BSD, `wait6`.
     pub call: String,
-    /// The ABI of the call, which may differ from the machine's.
+    /// The ABI of the call, which may differ from the machine's; of a record
+    /// that a BSD made, `freebsd` or `netbsd`: the options and the id type are
+    /// that system's.
     pub abi: String,
     /// What it was given.
     pub args: Args,
@@ -44,10 +46,10 @@ pub struct Args {
     /// wait4 and waitpid: a pid, a negated process group, 0 or -1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<i32>,
-    /// waitid: what `id` is.
+    /// waitid and wait6: what `id` is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idtype: Option<Named>,
-    /// waitid: a pid, a process group or a pidfd.
+    /// waitid and wait6: a pid, a process group, a pidfd or what the type says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<u32>,
     /// Where the status, or for waitid the siginfo, is to be written; null for
@@ -57,6 +59,9 @@ pub struct Args {
     pub options: Options,
     /// Where the rusage is to be written; null for NULL.
     pub rusage: Option<Address>,
+    /// wait6: where the siginfo is to be written, if not NULL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub info: Option<Address>,
 }
 
 /// What stands behind the pid or descriptor that a wait names.

@@ -12,8 +12,8 @@ use crate::event::{
 };
 use crate::event::{Corpse, DeadLeader, PipeSide, StuckIn};
 use crate::kernel::{
-    self, Abi, Errno, FaultDetail, Fields, NsPid, SigInfo, Signal, Tgid, Tid, TimeVal, Value,
-    WaitCall, WaitOptions, WaitStatus,
+    self, Abi, Errno, FaultDetail, Fields, NsPid, SigInfo, Signal, System, Tgid, Tid, TimeVal,
+    Value, WaitCall, WaitOptions, WaitStatus,
 };
 
 impl Start {
@@ -325,14 +325,23 @@ impl TryFrom<WaitEntry> for event::WaitEntry {
     type Error = String;
 
     fn try_from(entry: WaitEntry) -> Result<event::WaitEntry, String> {
-        let calls = [WaitCall::Wait4, WaitCall::Waitid, WaitCall::Waitpid];
-        let call = calls.into_iter().find(|call| call.name() == entry.call);
-        let call =
-            call.ok_or_else(|| format!("call is wait4, waitid or waitpid, not {:?}", entry.call))?;
-        let abi = Abi::ALL.into_iter().find(|abi| abi.name() == entry.abi);
+        let mut calls = WaitCall::ALL.into_iter();
+        let call = calls.find(|call| call.name() == entry.call);
+        let call = call.ok_or_else(|| {
+            format!(
+                "call is wait4, waitid, waitpid or wait6, not {:?}",
+                entry.call
+            )
+        })?;
+        let system = entry.abi.parse().unwrap_or(System::Linux);
+        let abi = match system {
+            System::Linux => Abi::ALL.into_iter().find(|abi| abi.name() == entry.abi),
+            // It matters for layouts alone, and those were read.
+            System::NetBsd | System::FreeBsd => Some(Abi::X86_64),
+        };
         let named = match (entry.args.pid, &entry.args.idtype, entry.args.id) {
             (Some(pid), None, None) => event::Named::Pid(pid),
-            (None, Some(kind), Some(id)) => event::Named::Id(kind.into(), id),
+            (None, Some(kind), Some(id)) => event::Named::Id(kind.id_type(system), id),
             _ => return Err("the args of a wait have either pid or idtype and id".to_owned()),
         };
         let address = |pointer: Option<Address>| pointer.map_or(0, |Address(address)| address);
@@ -340,9 +349,10 @@ impl TryFrom<WaitEntry> for event::WaitEntry {
             call,
             abi: abi.ok_or_else(|| format!("{:?} is no ABI that is known here", entry.abi))?,
             named,
-            options: WaitOptions::from_raw(entry.args.options.raw),
+            options: WaitOptions::of(system, entry.args.options.raw),
             result_at: address(entry.args.wstatus),
             rusage_at: address(entry.args.rusage),
+            info_at: address(entry.args.info),
             is_restart: entry.restart,
             target: entry.target_name.map(event::TargetName::from),
             pidfd: entry.pidfd,

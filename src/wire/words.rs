@@ -9,7 +9,7 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::event::Comm;
-use crate::kernel::{self, IdType};
+use crate::kernel::{self, IdType, System};
 
 /// Bytes that a tracee chose: a string if they are UTF-8, else
 /// `{"hex": "ff00"}`.
@@ -208,7 +208,8 @@ pub(super) fn pointer(address: u64) -> Option<Address> {
     (address != 0).then_some(Address(address))
 }
 
-/// A number with its name, where it has one.
+/// A number with its name, where it has one. Signals and errors have Linux's
+/// numbers, whatever the system.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Named {
     /// The number.
@@ -257,18 +258,18 @@ impl From<&Named> for kernel::Errno {
     }
 }
 
-impl From<IdType> for Named {
-    fn from(kind: IdType) -> Named {
+impl Named {
+    /// A system's id type.
+    pub(super) fn of_id_type(kind: IdType, system: System) -> Named {
         Named {
-            raw: kind.raw().into(),
+            raw: kind.number_in(system).unwrap_or_default().into(),
             name: kind.name().map(Cow::from),
         }
     }
-}
 
-impl From<&Named> for IdType {
-    fn from(word: &Named) -> IdType {
-        IdType::from_raw(u32::try_from(word.raw).unwrap_or_default())
+    /// The id type that a system has under this number.
+    pub(super) fn id_type(&self, system: System) -> IdType {
+        IdType::of(system, u32::try_from(self.raw).unwrap_or_default())
     }
 }
 
@@ -277,9 +278,17 @@ impl From<&Named> for IdType {
 pub struct Status {
     /// The word as it lies in memory.
     pub raw: i32,
+    /// Whose word it is, if not Linux's: `netbsd` or `freebsd`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<Cow<'static, str>>,
     /// What it means.
     #[serde(flatten, skip_deserializing)]
     pub means: Meaning,
+}
+
+/// The name of a system, if it is not Linux's.
+pub(super) fn foreign(system: System) -> Option<Cow<'static, str>> {
+    (system != System::Linux).then(|| system.name().into())
 }
 
 /// What a wait status means.
@@ -336,6 +345,7 @@ impl From<kernel::WaitStatus> for Status {
         };
         Status {
             raw: status.raw(),
+            system: foreign(status.system()),
             means,
         }
     }
@@ -343,7 +353,8 @@ impl From<kernel::WaitStatus> for Status {
 
 impl From<&Status> for kernel::WaitStatus {
     fn from(status: &Status) -> kernel::WaitStatus {
-        kernel::WaitStatus::from_raw(status.raw)
+        let system = status.system.as_deref().and_then(|name| name.parse().ok());
+        kernel::WaitStatus::of(system.unwrap_or_default(), status.raw)
     }
 }
 

@@ -11,7 +11,7 @@ use super::{About, Body, Line, Nothing, Sees, Start, VERSION};
 use crate::event::{
     self, Event, EventKind, Fetched, How, Origin, ProcView, SigchldAction, StuckIn,
 };
-use crate::kernel::{self, FaultDetail, Fields, NsPid, Tgid, WaitCall};
+use crate::kernel::{self, FaultDetail, Fields, NsPid, System, Tgid, WaitCall};
 use crate::ledger::{Ledger, Process};
 
 /// The first line of a trace.
@@ -184,11 +184,18 @@ impl Writer<'_> {
     fn entry(&self, entry: &event::WaitEntry) -> WaitEntry {
         let (pid, idtype, id) = match entry.named {
             event::Named::Pid(pid) => (Some(pid), None, None),
-            event::Named::Id(kind, id) => (None, Some(kind.into()), Some(id)),
+            event::Named::Id(kind, id) => {
+                let kind = Named::of_id_type(kind, entry.options.system());
+                (None, Some(kind), Some(id))
+            }
         };
         WaitEntry {
             call: entry.call.name().to_owned(),
-            abi: entry.abi.name().to_owned(),
+            abi: match entry.options.system() {
+                System::Linux => entry.abi.name(),
+                system => system.name(),
+            }
+            .to_owned(),
             args: Args {
                 pid,
                 idtype,
@@ -196,6 +203,7 @@ impl Writer<'_> {
                 wstatus: pointer(entry.result_at),
                 options: entry.options.into(),
                 rusage: pointer(entry.rusage_at),
+                info: pointer(entry.info_at),
             },
             restart: entry.is_restart,
             target: entry.named.process().and_then(|pid| self.child(pid)),

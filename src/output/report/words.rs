@@ -256,10 +256,13 @@ fn refusal(facts: &Facts) -> String {
     };
     match refused_part(wait, errno) {
         Refusal::Options(bits) => {
-            let bits = crate::kernel::WaitOptions::from_raw(bits);
+            let bits = crate::kernel::WaitOptions::of(wait.options.system(), bits);
             format!("{bits} is no option of {}", wait.call.name())
         }
-        Refusal::NothingAsked => "waitid must be told WEXITED, WSTOPPED or WCONTINUED".into(),
+        Refusal::NothingAsked => {
+            let call = wait.call.name();
+            format!("{call} must be told WEXITED, WSTOPPED or WCONTINUED")
+        }
         Refusal::Id => "the id type or id is not valid".into(),
         Refusal::NoPidfd => "the descriptor is no pidfd".into(),
         Refusal::NoSuchGroup => "INT_MIN names no process group".into(),

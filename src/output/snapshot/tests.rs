@@ -92,6 +92,7 @@ impl Run {
             options: WaitOptions::from_raw(options),
             result_at: 8,
             rusage_at: 0,
+            info_at: 0,
             is_restart: false,
             target: None,
             pidfd: None,

@@ -123,7 +123,7 @@ impl Snapshot {
         among: WaitTarget,
         ledger: &Ledger,
     ) -> Among {
-        let by_id = entry.call == WaitCall::Waitid;
+        let by_id = entry.call.names_by_id();
         match among {
             WaitTarget::OwnGroup if by_id => Among::OwnGroupById,
             WaitTarget::OwnGroup => Among::OwnGroup,

@@ -73,6 +73,7 @@ impl Story {
             options: WaitOptions::from_raw(options),
             result_at: 8,
             rusage_at: 0,
+            info_at: 0,
             is_restart: false,
             target: None,
             pidfd: None,

@@ -44,6 +44,7 @@ pub(super) fn parse(
             .ok()?,
         result_at: address(place)?,
         rusage_at: rusage_arg.map_or(Some(0), address)?,
+        info_at: 0,
         is_restart: false,
         pidfd: match &target {
             Some(TargetName::PidFd(pid)) => Some(*pid),

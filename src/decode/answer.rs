@@ -1,0 +1,325 @@
+//! What a value means: its readings, a line each.
+
+use std::fmt::Write;
+
+use super::number::word;
+use crate::kernel::{Errno, IdType, Signal, Status, System, WaitOptions, WaitStatus, WaitTarget};
+
+/// What is said of a value, behind the value itself.
+pub(super) struct Answer {
+    pub(super) text: String,
+    pub(super) means_something: bool,
+}
+
+/// What a value is a value of.
+const KINDS: [&str; 6] = ["status", "options", "idtype", "errno", "signal", "pid"];
+
+impl Answer {
+    /// `0x137f`, `options=3`, `errno=ECHILD`
+    pub(super) fn of(value: &str, system: Option<System>) -> Answer {
+        let chosen = system.unwrap_or_default();
+        let Some((kind, text)) = value.split_once('=') else {
+            return match word(value) {
+                Some(number) => bare(value, number, system),
+                None => nothing(
+                    "is neither a 32-bit number nor a KIND=VALUE; kinds are status, options, \
+                     idtype, errno, signal and pid",
+                ),
+            };
+        };
+        match kind {
+            "status" => match word(text) {
+                Some(number) => readings(status_readings(number, system)),
+                None => no_number("a wait status"),
+            },
+            "options" => options(text, chosen),
+            "idtype" => id_type(text, chosen),
+            "errno" => errno(text, chosen),
+            "signal" => signal(text, chosen),
+            "pid" => match word(text) {
+                Some(number) => something(whom(number)),
+                None => no_number("a pid"),
+            },
+            _ => nothing(&format!(
+                "there is no kind {kind:?}: there are {}",
+                KINDS.join(", ")
+            )),
+        }
+    }
+}
+
+fn something(what: impl AsRef<str>) -> Answer {
+    Answer {
+        text: format!("  {}\n", what.as_ref()),
+        means_something: true,
+    }
+}
+
+fn nothing(why: &str) -> Answer {
+    Answer {
+        text: format!("  means nothing: {why}\n"),
+        means_something: false,
+    }
+}
+
+fn no_number(what: &str) -> Answer {
+    nothing(&format!("{what} is a 32-bit number"))
+}
+
+/// A reading, and what is read so.
+type Reading = (&'static str, Result<String, String>);
+
+/// Each reading on a line; the first one says whether there is any sense.
+fn readings(all: Vec<Reading>) -> Answer {
+    let mut text = "\n".to_owned();
+    let means_something = all.first().is_some_and(|(_, read)| read.is_ok());
+    for (reading, read) in all {
+        let what = match &read {
+            Ok(what) => what.clone(),
+            Err(why) => format!("means nothing: {why}"),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {reading:<22}{what}");
+    }
+    Answer {
+        text,
+        means_something,
+    }
+}
+
+/// A number that nobody said anything of: what `wait4` writes, and what else
+/// goes by that name.
+fn bare(typed: &str, number: i32, system: Option<System>) -> Answer {
+    let mut all = status_readings(number, system);
+    if let Some(shell) = by_shell(number, system.unwrap_or_default()) {
+        all.push(("as a shell's $?", Ok(shell)));
+    }
+    if let Some(signal) = number
+        .checked_neg()
+        .filter(|number| (1..=127).contains(number))
+    {
+        let signal = Signal::of(system.unwrap_or_default(), signal);
+        all.push((
+            "as a returncode",
+            Ok(format!("killed by {signal} (Python's subprocess)")),
+        ));
+        // No kernel writes a status like that.
+        all.rotate_right(1);
+    }
+    let mut answer = readings(all);
+    let bases = [format!("{number:#x}"), number.to_string()];
+    if let Some(other) = bases.iter().find(|base| *base != typed) {
+        answer.text.insert_str(0, &format!("  ({other})"));
+    }
+    answer
+}
+
+/// As a wait status of the system, or of each that reads it otherwise.
+fn status_readings(number: i32, system: Option<System>) -> Vec<Reading> {
+    let chosen = system.unwrap_or_default();
+    let mut all = vec![("as a wait status", status(number, chosen))];
+    if system.is_some() {
+        return all;
+    }
+    let first = in_words(WaitStatus::of(chosen, number));
+    let [netbsd, freebsd] =
+        [System::NetBsd, System::FreeBsd].map(|other| in_words(WaitStatus::of(other, number)));
+    let differs = |read: &Result<String, String>| read.is_ok() && *read != first;
+    if netbsd == freebsd && differs(&netbsd) {
+        all.push(("  on NetBSD, FreeBSD", netbsd));
+        return all;
+    }
+    for (label, read) in [("  on NetBSD", netbsd), ("  on FreeBSD", freebsd)] {
+        if differs(&read) {
+            all.push((label, read));
+        }
+    }
+    all
+}
+
+/// What a wait status says, in words and by the macros.
+fn status(number: i32, system: System) -> Result<String, String> {
+    let status = WaitStatus::of(system, number);
+    in_words(status).map(|words| format!("{words}   {status}"))
+}
+
+fn in_words(status: WaitStatus) -> Result<String, String> {
+    let system = status.system();
+    let words = match status.decode() {
+        Status::Signaled { signal, .. } | Status::Stopped { signal, .. }
+            if !signal.to_string().starts_with("SIG") =>
+        {
+            return Err(format!("{system} has no signal {signal}"));
+        }
+        Status::Exited(code) => format!("exited with {code}"),
+        Status::Signaled {
+            signal,
+            core: false,
+        } => format!("killed by {signal}"),
+        Status::Signaled { signal, core: true } => format!("killed by {signal}, core dumped"),
+        Status::Stopped {
+            signal,
+            syscall: true,
+            ..
+        } if signal == Signal::TRAP => "stopped at a system call, for its tracer".to_owned(),
+        Status::Stopped { signal, .. } => format!("stopped by {signal}"),
+        Status::Continued => "continued".to_owned(),
+        Status::Unknown => {
+            return Err(format!(
+                "{system}'s kernel gives no status whose low byte is {:#x}",
+                status.raw() & 0xff
+            ));
+        }
+    };
+    Ok(words)
+}
+
+/// What a shell means by `$?`.
+fn by_shell(number: i32, system: System) -> Option<String> {
+    let signal = number - 128;
+    match number {
+        129..=255 => {
+            let signal = Signal::of(system, signal);
+            Some(format!(
+                "killed by {signal} (128 + {}), or exited with {number}",
+                number - 128
+            ))
+        }
+        0..=128 => Some(format!("exited with {number}")),
+        _ => None,
+    }
+}
+
+fn options(text: &str, system: System) -> Answer {
+    let parsed = match word(text) {
+        Some(number) => Ok(WaitOptions::of(system, number.cast_unsigned())),
+        None => WaitOptions::parse(system, text),
+    };
+    let options = match parsed {
+        Ok(options) => options,
+        Err(error) => return nothing(&format!("{error} of {system}'s")),
+    };
+    let mut answer = something(format!("{options} ({:#x})", options.raw()));
+    for name in options.names() {
+        let _ = writeln!(answer.text, "  {name:<14}{}", meaning_of_option(name));
+    }
+    if options.nameless() != 0 {
+        answer.means_something = false;
+        let bits = options.nameless();
+        let _ = writeln!(
+            answer.text,
+            "  {:<14}means nothing: no option of {system}'s; a call with it fails with EINVAL",
+            format!("{bits:#x}")
+        );
+    }
+    answer
+}
+
+fn meaning_of_option(name: &str) -> &'static str {
+    match name {
+        "WNOHANG" => "return at once if there is nothing to tell",
+        "WEXITED" => "tell of children that have ended (wait4 always does)",
+        "WSTOPPED" | "WUNTRACED" => "tell of children that are stopped",
+        "WCONTINUED" => "tell of children that go on after a stop",
+        "WNOWAIT" => "leave the child as it is, to be waited for again",
+        "WTRAPPED" => "tell of traced children at a breakpoint or trap",
+        "WNOZOMBIE" => "pass over children that have ended",
+        "WALTSIG" | "__WCLONE" => "only children whose end sends another signal than SIGCHLD",
+        "WALLSIG" | "__WALL" => "children whatever signal their end sends",
+        "WLINUXCLONE" => "children that a Linux clone made",
+        "__WNOTHREAD" => "only children of this thread, not of the others of its process",
+        _ => "the kernel's own",
+    }
+}
+
+fn id_type(text: &str, system: System) -> Answer {
+    let parsed = match word(text) {
+        Some(number) => Ok(IdType::of(system, number.cast_unsigned())),
+        None => IdType::parse(system, text),
+    };
+    let known = parsed.ok().filter(|kind| kind.name().is_some());
+    let Some((kind, name)) = known.and_then(|kind| Some((kind, kind.name()?))) else {
+        return nothing(&format!("no id type of {system}'s"));
+    };
+    let number = kind.number_in(system).unwrap_or_default().cast_signed();
+    something(format!("{name} ({number}): {}", meaning_of_id_type(name)))
+}
+
+fn meaning_of_id_type(name: &str) -> &'static str {
+    match name {
+        "P_ALL" => "any child; the id is ignored",
+        "P_PID" => "the child with this pid",
+        "P_PGID" => "any child of this process group",
+        "P_PIDFD" => "the child that this pidfd refers to",
+        "P_UID" => "any child with this effective user",
+        "P_GID" => "any child with this effective group",
+        "P_SID" => "any child of this session",
+        "P_CID" => "any child of this scheduling class",
+        "P_JAILID" => "any child in this jail",
+        "P_PPID" => "by the parent's pid; wait6 does not take it",
+        "P_LWPID" => "by a thread; wait6 does not take it",
+        "P_MYID" => "the caller's own; wait6 does not take it",
+        "P_CPUID" | "P_PSETID" => "by processors; wait6 does not take it",
+        _ => "of the list that came from Solaris; wait6 does not take it",
+    }
+}
+
+fn errno(text: &str, system: System) -> Answer {
+    let errno = match word(text) {
+        // A kernel returns them negated; the BSDs' own are negative themselves.
+        Some(number) => {
+            let given = Errno::of(system, number);
+            let negated = number.checked_neg().map(|number| Errno::of(system, number));
+            Some(given)
+                .filter(|errno| errno.name().is_some())
+                .or(negated)
+        }
+        None => Errno::from_name_in(system, text),
+    };
+    let named = errno.filter(|errno| errno.name().is_some());
+    let Some(number) = named.and_then(|errno| errno.number_in(system)) else {
+        return nothing(&format!("no error of {system}'s"));
+    };
+    let errno = Errno::of(system, number);
+    let own = match system {
+        System::Linux => number >= 512,
+        System::NetBsd | System::FreeBsd => number < 0,
+    };
+    let note = if own {
+        "; the kernel's own: a tracer sees it, a program never does"
+    } else {
+        ""
+    };
+    something(format!(
+        "{} ({number}): {}{note}",
+        errno.name().unwrap_or(""),
+        errno.message().unwrap_or("")
+    ))
+}
+
+fn signal(text: &str, system: System) -> Answer {
+    let signal = match word(text) {
+        Some(number) => Some(Signal::of(system, number)),
+        None => Signal::from_name_in(system, text),
+    };
+    let name = signal.map(|signal| signal.to_string());
+    let named = name.filter(|name| name.starts_with("SIG"));
+    let number = signal.and_then(|signal| signal.number_in(system));
+    match named.zip(number) {
+        Some((name, number)) => something(format!("{name} ({number})")),
+        None => nothing(&format!("no signal of {system}'s")),
+    }
+}
+
+/// Whom wait4 waits for.
+fn whom(pid: i32) -> String {
+    match WaitTarget::of_pid(pid) {
+        WaitTarget::Any => "any child".to_owned(),
+        WaitTarget::Pid(pid) => format!("the child {pid}"),
+        WaitTarget::Group(group) => format!("any child of the process group {group}"),
+        WaitTarget::OwnGroup => "any child of the caller's own process group".to_owned(),
+        WaitTarget::PidFd(_) | WaitTarget::Invalid => {
+            "nobody: Linux and NetBSD fail with ESRCH, as INT_MIN has no positive".to_owned()
+        }
+    }
+}
