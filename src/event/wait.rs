@@ -34,6 +34,14 @@ pub enum Fetched<T> {
 }
 
 impl<T> Fetched<T> {
+    /// What a record does not have of this pointer.
+    pub(crate) fn unread(addr: u64) -> Fetched<T> {
+        match addr {
+            0 => Fetched::Null,
+            addr => Fetched::Unread { addr },
+        }
+    }
+
     /// The value, if it was read.
     pub fn value(&self) -> Option<&T> {
         match self {

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::bytes::{i32_at, i64_at, u32_at};
 use super::spelling::{Clock, Hex, Pointer, Uid};
-use super::{Errno, NsPid, SiginfoLayout, Signal, WaitStatus};
+use super::{Errno, NsPid, SiginfoLayout, Signal, Status, WaitStatus};
 use super::{audit_arch, si_code, syscall_names};
 
 /// A siginfo.
@@ -148,6 +148,32 @@ impl SigInfo {
             _ => return None,
         };
         Some((pid, WaitStatus::from_raw(word)))
+    }
+
+    /// What waitid tells of a child with this status. Whose user's it is and
+    /// what time it took is not known: they are -1 and 0.
+    #[must_use]
+    pub(crate) fn of_child(pid: NsPid, status: WaitStatus) -> SigInfo {
+        let (code, status) = match status.decode() {
+            Status::Exited(code) => (si_code::CLD_EXITED, i32::from(code)),
+            Status::Signaled { signal, core: true } => (si_code::CLD_DUMPED, signal.raw()),
+            Status::Signaled { signal, .. } => (si_code::CLD_KILLED, signal.raw()),
+            Status::Stopped { signal, .. } => (si_code::CLD_STOPPED, signal.raw()),
+            Status::Continued => (si_code::CLD_CONTINUED, Signal::CONT.raw()),
+            Status::Unknown => (0, status.raw()),
+        };
+        SigInfo {
+            signo: Signal::CHLD,
+            errno: 0,
+            code,
+            fields: Fields::Child {
+                pid,
+                uid: u32::MAX,
+                status,
+                utime: 0,
+                stime: 0,
+            },
+        }
     }
 
     /// The name of `si_code`, if it has one.

@@ -1,17 +1,26 @@
 //! Records of a trace, read back into events: one file or folder a format.
 
+mod family;
+mod gaps;
 mod json;
+mod json_lines;
+mod lines;
 mod strace;
+mod text;
+mod tracee;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::event::{Event, Origin};
+use crate::kernel::Tgid;
 use crate::rules::RuleId;
 
 pub use json::JsonLines;
+use json_lines::JsonObjects;
 pub use strace::{SplitLog, StraceLog};
+pub use tracee::TraceeEvents;
 
 /// What may stand before the first character of a file in UTF-8.
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -41,9 +50,10 @@ pub trait Source {
         Vec::new()
     }
 
-    /// Whether a child that is a zombie by the record so far was one in truth,
-    /// though the record has no look at `/proc`.
-    fn knows_zombies(&self) -> bool {
+    /// Whether a child of this parent that is a zombie by the record was one in
+    /// truth, though the record has no look at `/proc`.
+    fn knows_zombies(&self, parent: Tgid) -> bool {
+        let _ = parent;
         false
     }
 }
@@ -113,10 +123,19 @@ fn of(mut input: Box<dyn Read>, pid: Option<i32>) -> Result<Box<dyn Source>, Str
     let is_json = begin.first() == Some(&b'{');
     let input = io::Cursor::new(begin).chain(input);
     if is_json {
-        let lines = JsonLines::open(input).map_err(|broken| broken.to_string())?;
-        return Ok(Box::new(lines));
+        return json_record(input).map_err(|broken| broken.to_string());
     }
     Ok(Box::new(StraceLog::open(input, pid)?))
+}
+
+/// JSON lines of ours, or of Tracee's.
+fn json_record(input: impl Read + 'static) -> Result<Box<dyn Source>, Broken> {
+    let mut lines = JsonObjects::new(input);
+    lines.next()?;
+    if tracee::is_event(&lines.line) {
+        return Ok(Box::new(TraceeEvents::begun(lines)?));
+    }
+    Ok(Box::new(JsonLines::begun(lines)?))
 }
 
 /// A place where a record cannot be understood.

@@ -5,6 +5,7 @@
 use super::session::Session;
 use crate::event::{Corpse, Event, EventKind, Moment, Observation, Owner, Question};
 use crate::kernel::{Tgid, Tid};
+use crate::read::Source;
 
 /// Stops that were ready at the same time are told within this, in
 /// nanoseconds.
@@ -24,11 +25,11 @@ impl Inquest {
     pub(super) fn take(
         &mut self,
         events: &mut Vec<Event>,
-        knows_zombies: bool,
+        record: &dyn Source,
         session: &mut Session,
     ) {
         for event in events.drain(..) {
-            self.before(event.at, knows_zombies, session);
+            self.before(event.at, record, session);
             self.last = self.last.max(event.at);
             self.tell(event, session);
         }
@@ -42,7 +43,7 @@ impl Inquest {
     }
 
     /// What is due before an event.
-    fn before(&mut self, at: Moment, knows_zombies: bool, session: &mut Session) {
+    fn before(&mut self, at: Moment, record: &dyn Source, session: &mut Session) {
         if at.since(self.last) >= SETTLING && session.wants_quiet() {
             self.tell(anybody(self.last, EventKind::Quiet), session);
         }
@@ -50,7 +51,7 @@ impl Inquest {
             let asked = session.questions(due).map(|(questions, _)| questions);
             for question in asked.unwrap_or_default() {
                 if let Question::Corpse { child, parent } = question
-                    && knows_zombies
+                    && record.knows_zombies(parent)
                 {
                     self.tell(zombie(due, child, parent), session);
                 }

@@ -40,7 +40,7 @@ pub(super) fn read(config: &Config, path: &Path) -> Exit {
         last.note(&events);
         session.exclude(record.out_of_reach());
         match &mut inquest {
-            Some(inquest) => inquest.take(&mut events, record.knows_zombies(), &mut session),
+            Some(inquest) => inquest.take(&mut events, &*record, &mut session),
             None => session.take(&mut events),
         }
         // What the record has no answer to is not asked again.

@@ -2,8 +2,8 @@
 
 use memchr::memmem;
 
-use super::prefix::{number, seconds};
 use crate::kernel::Errno;
+use crate::read::text::{number, seconds, signed};
 
 /// What a call returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,54 +88,6 @@ fn errno(text: &[u8]) -> Option<Errno> {
         .find(|errno| errno.name() == Some(name))
 }
 
-/// A number with a sign perhaps, decimal or hexadecimal, and what follows.
-pub(super) fn signed(text: &[u8]) -> Option<(i64, &[u8])> {
-    if let Some(rest) = text.strip_prefix(b"-") {
-        let (value, rest) = number(rest)?;
-        return Some((0i64.checked_sub_unsigned(value)?, rest));
-    }
-    if let Some((value, rest)) = hexadecimal(text) {
-        return Some((value.cast_signed(), rest));
-    }
-    let (value, rest) = number(text)?;
-    Some((i64::try_from(value).ok()?, rest))
-}
-
-/// `0x7ffd01`, and what follows.
-pub(super) fn hexadecimal(text: &[u8]) -> Option<(u64, &[u8])> {
-    let digits = text.strip_prefix(b"0x")?;
-    let length = digits
-        .iter()
-        .take_while(|byte| byte.is_ascii_hexdigit())
-        .count();
-    let (digits, rest) = digits.split_at_checked(length)?;
-    let value = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    Some((value, rest))
-}
-
-/// The arguments, split at the commas that stand in no bracket or string.
-pub(super) fn arguments(args: &[u8]) -> Vec<&[u8]> {
-    let mut all = Vec::new();
-    let (mut depth, mut quoted, mut escaped, mut start) = (0u32, false, false, 0);
-    for (at, byte) in args.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            _ if quoted => {}
-            b'[' | b'{' | b'(' => depth += 1,
-            b']' | b'}' | b')' => depth = depth.saturating_sub(1),
-            b',' if depth == 0 => {
-                all.push(args.get(start..at).unwrap_or(&[]).trim_ascii());
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    all.push(args.get(start..).unwrap_or(&[]).trim_ascii());
-    all
-}
-
 /// The bytes of a string as strace quotes it, and whether it was cut short.
 pub(super) fn string(text: &[u8]) -> Option<(Vec<u8>, bool)> {
     let mut bytes = text.strip_prefix(b"\"")?.iter().copied().peekable();
@@ -205,13 +157,6 @@ mod tests {
         assert_eq!(returned(") = 5 /* 123 in strace's PID NS */"), inner);
         assert_eq!(returned(") = 5<name>"), Some(Returned::Number(5, None)));
         assert_eq!(returned("no result"), None);
-    }
-
-    #[test]
-    fn arguments_are_split_outside_of_brackets_and_strings() {
-        let args = arguments(br#"-1, [{a, b}], "x, \" y", NULL"#);
-        let expected: [&[u8]; 4] = [b"-1", b"[{a, b}]", br#""x, \" y""#, b"NULL"];
-        assert_eq!(args, expected);
     }
 
     #[test]

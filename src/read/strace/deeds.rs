@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use memchr::memmem;
 
-use super::call::{Call, Returned, arguments, signed};
+use super::call::{Call, Returned};
 use super::execs::image;
 use super::kind::Kind;
 use super::prefix::Time;
@@ -13,11 +13,12 @@ use super::waits;
 use super::words::{action, signal};
 use crate::event::{EventKind, Moment, WaitExit};
 use crate::kernel::{Errno, NsPid, Signal, Tid, WaitCall};
+use crate::read::text::{arguments, signed};
 
 impl Story {
     /// A line that begins with a call: whole, or its first part.
     pub(super) fn called(&mut self, tid: i32, kind: Kind, rest: &[u8]) {
-        self.seen.note(kind);
+        kind.note(&mut self.seen);
         let args = memchr::memchr(b'(', rest).and_then(|at| rest.get(at + 1..));
         let args = args.unwrap_or(&[]);
         let unfinished = memmem::rfind(args, b"<unfinished ...>");

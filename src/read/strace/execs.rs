@@ -1,7 +1,8 @@
 //! What an execve executes, as strace shows it.
 
-use super::call::{arguments, string};
+use super::call::string;
 use crate::event::{Comm, Image};
+use crate::read::text::arguments;
 
 /// The program of `"/bin/sh", ["sh", "-c", "exit 3"], 0x7ffe /* 39 vars */`,
 /// or of execveat's `AT_FDCWD, "/bin/sh", …`. A path that was cut short is no

@@ -1,7 +1,9 @@
 //! Which calls matter, and what their first words tell.
 
-use super::words::{after, signal};
+use super::words::signal;
 use crate::kernel::{Signal, WaitCall};
+use crate::read::gaps::Seen;
+use crate::read::text::after;
 
 /// The calls that matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,20 @@ impl Kind {
         match self {
             Kind::Sigaction => args().is_some_and(|args| args.starts_with(b"SIGCHLD")),
             _ => true,
+        }
+    }
+
+    /// Note that there are calls of this kind.
+    pub(super) fn note(self, seen: &mut Seen) {
+        match self {
+            Kind::Wait(_) => {}
+            Kind::Create | Kind::Vfork => seen.forks = true,
+            Kind::Exec => seen.execs = true,
+            Kind::Exit => seen.exits = true,
+            Kind::Sigaction => seen.sigactions = true,
+            Kind::Prctl => seen.prctls = true,
+            Kind::Kill => seen.kills = true,
+            Kind::Sigreturn => seen.sigreturns = true,
         }
     }
 

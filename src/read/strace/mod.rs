@@ -9,9 +9,7 @@ mod call;
 mod clock;
 mod deeds;
 mod execs;
-mod gaps;
 mod kind;
-mod lines;
 mod order;
 mod part;
 mod prefix;
@@ -25,10 +23,11 @@ use std::time::Duration;
 
 use memchr::memmem;
 
-use super::{Broken, Source};
+use super::lines::Lines;
+use super::{Broken, Source, gaps, text};
 use crate::event::{Event, Origin, ProcView};
+use crate::kernel::Tgid;
 use crate::rules::RuleId;
-use lines::Lines;
 use prefix::{Time, split as taken_apart};
 use story::Story;
 
@@ -129,11 +128,11 @@ impl<R: Read> Source for StraceLog<R> {
     }
 
     fn lacks(&self) -> Vec<String> {
-        vec![gaps::clause(&self.story.seen.gaps())]
+        vec![gaps::clause(&self.story.seen)]
     }
 
     fn passed_over(&self) -> Vec<String> {
-        gaps::passed_over(self.foreign, self.lines.overlong)
+        gaps::passed_over("strace's", self.foreign, self.lines.overlong)
     }
 
     fn out_of_reach(&self) -> Vec<RuleId> {
@@ -141,7 +140,7 @@ impl<R: Read> Source for StraceLog<R> {
         gaps.into_iter().flat_map(|(_, rules)| rules).collect()
     }
 
-    fn knows_zombies(&self) -> bool {
+    fn knows_zombies(&self, _: Tgid) -> bool {
         self.story.seen.knows_zombies()
     }
 }
@@ -189,7 +188,7 @@ fn first_pid(text: &[u8]) -> Option<i32> {
     for line in text.split(|byte| *byte == b'\n') {
         let announced = memmem::rfind(line, b"strace: Process ");
         let announced = announced.and_then(|at| line.get(at + 16..));
-        if let Some((child, _)) = announced.and_then(prefix::number) {
+        if let Some((child, _)) = announced.and_then(text::number) {
             children.insert(child);
             continue;
         }

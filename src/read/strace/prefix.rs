@@ -1,5 +1,7 @@
 //! What stands before a call: whose it is, and when.
 
+use crate::read::text::{number, seconds, spaces};
+
 /// A line, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Prefixed<'a> {
@@ -22,44 +24,6 @@ pub(super) enum Time {
     Epoch(u64),
     /// Since the line before (`-r`).
     Relative(u64),
-}
-
-/// A decimal number at the beginning, and what follows it.
-pub(super) fn number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value: u64 = 0;
-    let mut length = 0;
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        value = value.checked_mul(10)?.checked_add(digit.into())?;
-        length += 1;
-    }
-    let rest = text.get(length..)?;
-    (length > 0).then_some((value, rest))
-}
-
-fn spaces(text: &[u8]) -> &[u8] {
-    let count = text.iter().take_while(|byte| **byte == b' ').count();
-    text.get(count..).unwrap_or(&[])
-}
-
-/// `12.345678`, in nanoseconds, and what follows.
-pub(super) fn seconds(text: &[u8]) -> Option<(u64, &[u8])> {
-    let (whole, rest) = number(text)?;
-    let mut nanos = whole.checked_mul(1_000_000_000)?;
-    let Some((b'.', digits)) = rest.split_first() else {
-        return Some((nanos, rest));
-    };
-    let mut unit: u64 = 100_000_000;
-    let mut length = 0;
-    for byte in digits.iter().take_while(|byte| byte.is_ascii_digit()) {
-        nanos = nanos.checked_add(unit * u64::from(byte - b'0'))?;
-        unit /= 10;
-        length += 1;
-    }
-    Some((nanos, digits.get(length..)?))
 }
 
 /// A time and the space behind it.

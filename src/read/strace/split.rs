@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use super::gaps;
 use super::order::{ByKinship, ByTime, Order, Turn};
 use super::part::{Part, Wait, nanos};
 use super::prefix::{Time, split};
 use super::story::Story;
 use crate::event::{Event, Origin};
+use crate::kernel::Tgid;
+use crate::read::gaps;
 use crate::read::{Broken, Source};
 use crate::rules::RuleId;
 
@@ -127,11 +128,11 @@ impl Source for SplitLog {
     }
 
     fn lacks(&self) -> Vec<String> {
-        vec![gaps::clause(&self.story.seen.gaps())]
+        vec![gaps::clause(&self.story.seen)]
     }
 
     fn passed_over(&self) -> Vec<String> {
-        gaps::passed_over(self.foreign, 0)
+        gaps::passed_over("strace's", self.foreign, 0)
     }
 
     fn out_of_reach(&self) -> Vec<RuleId> {
@@ -139,7 +140,7 @@ impl Source for SplitLog {
         gaps.into_iter().flat_map(|(_, rules)| rules).collect()
     }
 
-    fn knows_zombies(&self) -> bool {
+    fn knows_zombies(&self, _: Tgid) -> bool {
         self.story.seen.knows_zombies()
     }
 }

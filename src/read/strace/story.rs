@@ -7,12 +7,13 @@ use std::sync::Arc;
 use memchr::memmem;
 
 use super::clock::Clock;
-use super::gaps::Seen;
 use super::kind::{Kind, exit_signal, name, resumed_kind};
-use super::prefix::{Prefixed, number};
-use super::words::{after, siginfo, signal};
+use super::prefix::Prefixed;
+use super::words::{siginfo, signal};
 use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Moment, Named, WaitExit};
 use crate::kernel::{Signal, Tgid, Tid, WaitStatus};
+use crate::read::gaps::Seen;
+use crate::read::text::{after, number};
 
 /// How many lines are kept of tasks whose creator is not known yet.
 const MOST_HELD: usize = 10_000;

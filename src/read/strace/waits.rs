@@ -2,11 +2,11 @@
 
 use memchr::memmem;
 
-use super::call::arguments;
-use super::call::{Returned, hexadecimal, signed};
-use super::words::{after, rusage, siginfo, status};
+use super::call::Returned;
+use super::words::{rusage, siginfo, status};
 use crate::event::{Comm, Fetched, Moment, Named, TargetName, WaitEntry, WaitExit};
 use crate::kernel::{Abi, IdType, NsPid, WaitCall, WaitOptions};
+use crate::read::text::{after, arguments, hexadecimal, signed};
 
 /// The address of what strace shows the value of.
 const NOT_SHOWN: u64 = u64::MAX;

@@ -2,16 +2,9 @@
 
 use memchr::memmem;
 
-use super::call::{hexadecimal, signed};
-use super::prefix::number;
 use crate::event::SigchldAction;
 use crate::kernel::{Fields, NsPid, Rusage, SigInfo, Signal, TimeVal, WaitStatus};
-
-/// What follows `key` in a text.
-pub(super) fn after<'a>(text: &'a [u8], key: &str) -> Option<&'a [u8]> {
-    let at = memmem::find(text, key.as_bytes())?;
-    text.get(at + key.len()..)
-}
+use crate::read::text::{after, hexadecimal, number, signed};
 
 /// A signal's name or number at the beginning of a text.
 pub(super) fn signal(text: &[u8]) -> Option<Signal> {

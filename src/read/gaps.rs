@@ -1,14 +1,50 @@
-//! What a log of strace's does not hold, and which rules that puts out of
-//! reach. A rule whose evidence cannot be there is silent anyhow; one that
+//! What the record of another tracer does not hold, and which rules that puts
+//! out of reach. A rule whose evidence cannot be there is silent anyhow; one that
 //! would take a thing for absent because it is not in the log must be silenced.
 
-use super::kind::Kind;
 use crate::rules::RuleId;
 use crate::rules::RuleId as R;
 
-/// What was seen in the log.
+/// Whose record it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Record {
+    #[default]
+    Strace,
+    Tracee,
+    Truss,
+    Kdump,
+}
+
+impl Record {
+    /// What the record is called in a sentence.
+    fn name(self) -> &'static str {
+        match self {
+            Record::Strace => "strace's log",
+            Record::Tracee => "Tracee's record",
+            Record::Truss => "truss's log",
+            Record::Kdump => "kdump's listing",
+        }
+    }
+
+    /// The flag that adds times.
+    fn time_flag(self) -> &'static str {
+        match self {
+            Record::Strace => " (-ttt)",
+            Record::Tracee => "",
+            Record::Truss => " (-d)",
+            Record::Kdump => " (-T)",
+        }
+    }
+}
+
+/// What was seen in a record.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
+    pub(super) record: Record,
+    /// What happens at SIGCHLD was changed to what is not told.
+    pub(super) untold_actions: bool,
+    /// waits whose child is told nowhere.
+    pub(super) untold_children: u64,
     pub(super) times: bool,
     pub(super) ends: bool,
     pub(super) signals: bool,
@@ -19,13 +55,13 @@ pub(super) struct Seen {
     pub(super) strangers: u64,
     /// Waits that were cut short.
     pub(super) unknown_waits: u64,
-    forks: bool,
-    execs: bool,
-    exits: bool,
-    sigactions: bool,
-    prctls: bool,
-    kills: bool,
-    sigreturns: bool,
+    pub(super) forks: bool,
+    pub(super) execs: bool,
+    pub(super) exits: bool,
+    pub(super) sigactions: bool,
+    pub(super) prctls: bool,
+    pub(super) kills: bool,
+    pub(super) sigreturns: bool,
     /// Calls that every program makes and no rule is about: memory, files,
     /// descriptors. Where all are there, the log is of all calls.
     others: [bool; 3],
@@ -61,16 +97,11 @@ const LOSSES: &[RuleId] = &[
 ];
 
 impl Seen {
-    pub(super) fn note(&mut self, kind: Kind) {
-        match kind {
-            Kind::Wait(_) => {}
-            Kind::Create | Kind::Vfork => self.forks = true,
-            Kind::Exec => self.execs = true,
-            Kind::Exit => self.exits = true,
-            Kind::Sigaction => self.sigactions = true,
-            Kind::Prctl => self.prctls = true,
-            Kind::Kill => self.kills = true,
-            Kind::Sigreturn => self.sigreturns = true,
+    /// Nothing yet, of a record.
+    pub(super) fn of(record: Record) -> Seen {
+        Seen {
+            record,
+            ..Seen::default()
         }
     }
 
@@ -120,16 +151,28 @@ impl Seen {
             ]],
         );
         gap(
-            !self.has(self.sigreturns),
+            self.record == Record::Strace && !self.has(self.sigreturns),
             "nothing on whether interrupted waits failed".to_owned(),
             &[&[R::EintrAbandoned]],
         );
+        // The others tell EINTR, and not which handler ran.
+        gap(
+            self.record != Record::Strace,
+            "no signal handlers".to_owned(),
+            &[&[R::EintrAbandoned]],
+        );
         let spins: &[RuleId] = &[R::WnohangSpin, R::EchildSpin];
-        gap(!self.times, "no times (-ttt)".to_owned(), &[LEAKS, spins]);
+        let no_times = format!("no times{}", self.record.time_flag());
+        gap(!self.times, no_times, &[LEAKS, spins]);
         let strangers = self.strangers > 0;
         gap(
             strangers && !self.has(self.forks),
-            "no clone and fork calls (threads count as processes)".to_owned(),
+            match self.record {
+                Record::Strace => "no clone and fork calls (threads count as processes)",
+                Record::Tracee => "no sched_process_fork events",
+                Record::Truss | Record::Kdump => "no fork calls",
+            }
+            .to_owned(),
             &[LEAKS, LOSSES],
         );
         gap(
@@ -141,7 +184,12 @@ impl Seen {
             ),
             &[LEAKS, LOSSES],
         );
-        gap(!self.ends, "no ends (+++)".to_owned(), &[LEAKS, LOSSES]);
+        let no_ends = match self.record {
+            Record::Strace => "no ends (+++)",
+            Record::Tracee => "no sched_process_exit events",
+            Record::Truss | Record::Kdump => "no ends of processes",
+        };
+        gap(!self.ends, no_ends.to_owned(), &[LEAKS, LOSSES]);
         gap(
             self.namespaces,
             "pids of several namespaces".to_owned(),
@@ -156,13 +204,27 @@ impl Seen {
             ),
             &[LEAKS, LOSSES, spins],
         );
+        let on_actions: &[RuleId] = &[R::AutoreapEchild, R::InheritedSigchldIgnore, R::DoubleWait];
+        let from_strace = self.record == Record::Strace;
         gap(
-            !self.has(self.sigactions),
+            from_strace && !self.has(self.sigactions),
             "no rt_sigaction calls".to_owned(),
-            &[
-                LEAKS,
-                &[R::AutoreapEchild, R::InheritedSigchldIgnore, R::DoubleWait],
-            ],
+            &[LEAKS, on_actions],
+        );
+        // Elsewhere a zombie is told of a parent alone that reaps others.
+        gap(
+            !from_strace && (self.untold_actions || !self.has(self.sigactions)),
+            "nothing on what happens at SIGCHLD".to_owned(),
+            &[on_actions, &[R::HandlerReplaced]],
+        );
+        gap(
+            self.untold_children > 0,
+            many(
+                self.untold_children,
+                "wait that does not tell its child",
+                "waits that do not tell their child",
+            ),
+            &[LOSSES],
         );
         gap(
             self.forks && !self.has(self.execs),
@@ -171,7 +233,7 @@ impl Seen {
         );
         gap(
             !self.signals,
-            "no signals (---)".to_owned(),
+            "no signals".to_owned(),
             &[&[R::CoalescedSigchld, R::PdeathsigThread, R::ParentStopped]],
         );
         gap(
@@ -210,23 +272,31 @@ pub(super) fn many(count: u64, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
 }
 
-/// Lines that were not understood.
-pub(super) fn passed_over(foreign: u64, overlong: u64) -> Vec<String> {
-    let count = |count, one, more| (count > 0).then(|| many(count, one, more));
-    let foreign = count(foreign, "line is not strace's", "lines are not strace's");
+/// Lines that were not understood: those of others, and those that were too
+/// long.
+pub(super) fn passed_over(whose: &str, foreign: u64, overlong: u64) -> Vec<String> {
+    let count = |count, one: &str, more: &str| (count > 0).then(|| many(count, one, more));
+    let foreign = count(
+        foreign,
+        &format!("line is not {whose}"),
+        &format!("lines are not {whose}"),
+    );
     let overlong = count(overlong, "line is too long", "lines are too long");
     foreign.into_iter().chain(overlong).collect()
 }
 
-/// All gaps in one clause, with the rules that they put out of reach.
-pub(super) fn clause(gaps: &[(String, Vec<RuleId>)]) -> String {
+/// All gaps of a record in one clause, with the rules that they put out of
+/// reach.
+pub(super) fn clause(seen: &Seen) -> String {
+    let gaps = seen.gaps();
     let what: Vec<&str> = gaps.iter().map(|(what, _)| what.as_str()).collect();
     let mut rules: Vec<RuleId> = gaps.iter().flat_map(|(_, rules)| rules.clone()).collect();
     rules.sort_unstable();
     rules.dedup();
     let names: Vec<&str> = rules.iter().map(|rule| rule.name()).collect();
     format!(
-        "strace's log has {}; out of reach: {}",
+        "{} has {}; out of reach: {}",
+        seen.record.name(),
         what.join(", "),
         names.join(", ")
     )

@@ -1,0 +1,517 @@
+//! From what another tracer tells of each task to events: who lives and whose
+//! child it is, and the statuses that its waits do not tell.
+//!
+//! A record that does not hold what lies behind a wait's pointers has the
+//! child's end itself. The two are joined here: by the pid that the wait
+//! returned, which is one of the caller's namespace. A wait is told behind the
+//! end of its child, in whichever order the record has them.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::gaps::Seen;
+use crate::event::{
+    Created, Event, EventKind, Fetched, Found, How, Image, Moment, NsPids, SigchldAction,
+    WaitEntry, WaitExit,
+};
+use crate::kernel::{NsPid, SigInfo, Signal, System, Tgid, Tid, WaitCall, WaitOptions, WaitStatus};
+
+/// How many of the dead are remembered.
+const MOST_DEAD: usize = 1 << 16;
+/// A stop, in the low byte of a status.
+const STOP: i32 = 0x7f;
+
+/// A task as a record names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Whose {
+    /// The thread.
+    pub(super) tid: i32,
+    /// Its process.
+    pub(super) tgid: i32,
+}
+
+/// A pid namespace that is not the tracer's, and a pid in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Inner {
+    pub(super) namespace: u64,
+    pub(super) pid: i32,
+}
+
+/// A thread that lives.
+#[derive(Debug)]
+struct Task {
+    tgid: i32,
+    /// A wait that is over, but for the end of its child, which is not told
+    /// yet.
+    held: Option<WaitExit>,
+}
+
+/// What is known of a process's ways with its children.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ways {
+    /// It reaped a child that had been dead before: the kernel keeps its
+    /// children for it.
+    reaps: bool,
+    /// A wait of its may have reaped a child, and does not tell which.
+    vague: bool,
+}
+
+#[derive(Debug, Default)]
+struct Process {
+    inner: Option<Inner>,
+    ways: Ways,
+    /// Those that live, the leader aside.
+    threads: Vec<i32>,
+    leader_ended: bool,
+    stopped: Option<Signal>,
+}
+
+/// A process that has ended.
+#[derive(Clone, Copy, Debug)]
+struct Dead {
+    status: WaitStatus,
+    ways: Ways,
+    inner: Option<Inner>,
+    /// Which of the dead it is, counted.
+    number: u64,
+}
+
+/// All that was told so far.
+#[derive(Debug, Default)]
+pub(super) struct Family {
+    system: System,
+    tasks: HashMap<i32, Task>,
+    processes: HashMap<i32, Process>,
+    /// The dead, with their statuses, until so many others are dead.
+    dead: HashMap<i32, Dead>,
+    order: VecDeque<(i32, u64)>,
+    deaths: u64,
+    /// Who has a pid in another namespace.
+    inner: HashMap<Inner, i32>,
+    /// Whose waits are held for the end of a child.
+    awaited: HashMap<i32, Vec<i32>>,
+    /// A call is told where it returned, and not where it began: what a wait
+    /// tells of has happened before.
+    pub(super) in_order: bool,
+    pub(super) seen: Seen,
+    pub(super) at: Moment,
+    seq: u64,
+    events: Vec<Event>,
+}
+
+impl Family {
+    pub(super) fn new(system: System, seen: Seen) -> Family {
+        Family {
+            system,
+            seen,
+            ..Family::default()
+        }
+    }
+
+    /// Take the events that were made so far.
+    pub(super) fn take(&mut self, events: &mut Vec<Event>) {
+        events.append(&mut self.events);
+    }
+
+    /// Whether there are events to take.
+    pub(super) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Whether a thread is known and lives.
+    pub(super) fn knows(&self, tid: i32) -> bool {
+        self.tasks.contains_key(&tid)
+    }
+
+    /// Whether a process is known and lives.
+    pub(super) fn knows_process(&self, tgid: i32) -> bool {
+        self.processes.contains_key(&tgid)
+    }
+
+    /// The only thread that lives, if there is just one.
+    pub(super) fn only(&self) -> Option<i32> {
+        let mut all = self.tasks.keys();
+        all.next().copied().filter(|_| all.next().is_none())
+    }
+
+    /// Time goes on, never back.
+    pub(super) fn now(&mut self, at: Moment) {
+        self.at = self.at.max(at).min(Moment::LAST);
+    }
+
+    /// A child that is a zombie by the record so far is one in truth: its
+    /// parent is no one whose children the kernel reaps itself.
+    pub(super) fn keeps_children(&self, parent: i32) -> bool {
+        let living = self.processes.get(&parent).map(|process| process.ways);
+        let ways = living.or_else(|| self.dead.get(&parent).map(|dead| dead.ways));
+        ways.is_some_and(|ways| ways.reaps && !ways.vague)
+    }
+
+    /// The record is over.
+    pub(super) fn end(&mut self) {
+        let mut held: Vec<i32> = self.awaited.drain().flat_map(|(_, tids)| tids).collect();
+        held.sort_unstable();
+        for tid in held {
+            self.let_go(tid);
+        }
+    }
+
+    // Births.
+
+    /// A task of which no birth was told.
+    pub(super) fn find(
+        &mut self,
+        whose: Whose,
+        parent: Option<i32>,
+        inner: Option<Inner>,
+        image: Option<Image>,
+    ) {
+        let Whose { tid, tgid } = whose;
+        if !self.processes.contains_key(&tgid) {
+            self.enter(tgid, tgid, inner);
+            let found = Found {
+                parent: parent.map(Tgid::new),
+                image: image.map(Arc::new),
+                ns: inner.map(|inner| Arc::new(pids(tgid, inner))),
+                comm: None,
+                sigchld: None,
+            };
+            self.push(tgid, EventKind::Found(found));
+        }
+        if tid != tgid && !self.tasks.contains_key(&tid) {
+            self.thread(tgid, tid);
+        }
+    }
+
+    /// A thread of a process.
+    fn thread(&mut self, creator: i32, tid: i32) {
+        let Some(tgid) = self.tasks.get(&creator).map(|task| task.tgid) else {
+            return;
+        };
+        self.enter(tid, tgid, None);
+        self.push(creator, created(tid, How::Thread, None, None));
+    }
+
+    /// A task that another created.
+    pub(super) fn create(
+        &mut self,
+        creator: i32,
+        child: Whose,
+        how: How,
+        parent: Option<i32>,
+        inner: Option<Inner>,
+    ) {
+        self.seen.forks = true;
+        if self.tasks.contains_key(&child.tid) {
+            // Its own word came first.
+            return;
+        }
+        if child.tid != child.tgid {
+            self.thread(creator, child.tid);
+            return;
+        }
+        self.enter(child.tid, child.tgid, inner);
+        let ns = inner.map(|inner| Arc::new(pids(child.tgid, inner)));
+        self.push(creator, created(child.tid, how, parent, ns));
+    }
+
+    fn enter(&mut self, tid: i32, tgid: i32, inner: Option<Inner>) {
+        self.dead.remove(&tgid);
+        let task = Task { tgid, held: None };
+        self.tasks.insert(tid, task);
+        let process = self.processes.entry(tgid).or_default();
+        if tid != tgid {
+            process.threads.push(tid);
+        }
+        if let Some(inner) = inner {
+            process.inner = Some(inner);
+            self.inner.insert(inner, tgid);
+        }
+    }
+
+    // Deeds.
+
+    pub(super) fn execute(&mut self, tid: i32, image: Image) {
+        self.seen.execs = true;
+        self.let_go(tid);
+        // The other threads are gone, and who called goes on as the leader.
+        let threads = self.process_of(tid).map(|process| {
+            process.leader_ended = false;
+            std::mem::take(&mut process.threads)
+        });
+        for thread in threads.unwrap_or_default() {
+            if thread != tid {
+                self.tasks.remove(&thread);
+            }
+        }
+        let kind = EventKind::Executed {
+            image: Arc::new(image),
+            former: None,
+        };
+        self.push(tid, kind);
+    }
+
+    pub(super) fn signal(&mut self, tid: i32, kind: EventKind) {
+        self.seen.signals = true;
+        self.push(tid, kind);
+    }
+
+    /// What happens at SIGCHLD; `None` if that is not told.
+    pub(super) fn set_action(&mut self, tid: i32, action: Option<SigchldAction>) {
+        self.seen.sigactions = true;
+        match action {
+            Some(action) => self.push(tid, EventKind::SigchldSet(action)),
+            None => self.seen.untold_actions = true,
+        }
+        if let Some(process) = self.process_of(tid) {
+            process.ways.reaps = action.is_some_and(|action| !action.reaps_for_us());
+        }
+    }
+
+    /// The process is stopped.
+    pub(super) fn stop(&mut self, tid: i32, signal: Signal) {
+        if let Some(process) = self.process_of(tid) {
+            process.stopped = Some(signal);
+            self.push(tid, EventKind::GroupStopped { signal });
+        }
+    }
+
+    /// It goes on.
+    pub(super) fn go_on(&mut self, tid: i32) {
+        let stopped = self.process_of(tid).and_then(|it| it.stopped.take());
+        if stopped.is_some() {
+            self.push(tid, EventKind::Resumed);
+        }
+    }
+
+    /// A wait begins.
+    pub(super) fn wait(&mut self, tid: i32, entered: Moment, entry: WaitEntry) {
+        self.let_go(tid);
+        self.push_at(entered, tid, EventKind::WaitEntered(entry));
+    }
+
+    /// A wait ends.
+    pub(super) fn waited(&mut self, tid: i32, mut exit: WaitExit) {
+        let Some(child) = self.child_of(tid, &exit) else {
+            self.note_vague(tid, &exit);
+            self.push(tid, EventKind::WaitEnded(exit));
+            return;
+        };
+        // A poll that named a living child gave nothing; only waitid hides that.
+        let polls =
+            exit.entry.call == WaitCall::Waitid && exit.entry.options.contains(WaitOptions::NOHANG);
+        if let Some(dead) = self.dead.get(&child) {
+            join(&mut exit, child, dead.status);
+            self.reaped(tid, &exit);
+            self.push(tid, EventKind::WaitEnded(exit));
+        } else if let Some(task) = self.tasks.get_mut(&tid) {
+            let stops = tells_stops(&exit) && self.in_order;
+            task.held = Some(exit);
+            if stops || polls {
+                self.let_go(tid);
+            } else {
+                self.awaited.entry(child).or_default().push(tid);
+            }
+        }
+    }
+
+    /// The child whose change a wait tells of.
+    fn child_of(&self, tid: i32, exit: &WaitExit) -> Option<i32> {
+        let mut pid = exit.result.ok()?.raw();
+        if exit.entry.call == WaitCall::Waitid {
+            pid = exit.entry.named.process()?.raw();
+        }
+        if pid <= 0 {
+            return None;
+        }
+        let tgid = self.tasks.get(&tid)?.tgid;
+        match self.processes.get(&tgid)?.inner {
+            None => Some(pid),
+            Some(Inner { namespace, .. }) => self.inner.get(&Inner { namespace, pid }).copied(),
+        }
+    }
+
+    fn reaped(&mut self, tid: i32, exit: &WaitExit) {
+        let looks = exit.entry.options.contains(WaitOptions::NOWAIT);
+        if let Some(process) = self.process_of(tid).filter(|_| !looks) {
+            process.ways.reaps = true;
+        }
+    }
+
+    /// waitid tells its child behind a pointer alone: if it named none, it may
+    /// have been any of the zombies.
+    fn note_vague(&mut self, tid: i32, exit: &WaitExit) {
+        let tells = exit.entry.call != WaitCall::Waitid
+            || exit.result.is_err()
+            || exit.info.value().is_some()
+            || exit.entry.options.contains(WaitOptions::NOWAIT);
+        if tells {
+            return;
+        }
+        self.seen.untold_children += 1;
+        if let Some(process) = self.process_of(tid) {
+            process.ways.vague = true;
+        }
+    }
+
+    /// The end of a wait's child will not be told: it lives on, or its end is
+    /// not in the record.
+    fn let_go(&mut self, tid: i32) {
+        let Some(task) = self.tasks.get_mut(&tid) else {
+            return;
+        };
+        let Some(mut exit) = task.held.take() else {
+            return;
+        };
+        if let Some(child) = self.child_of(tid, &exit) {
+            let waiters = self.awaited.get_mut(&child);
+            if let Some(waiters) = waiters {
+                waiters.retain(|waiter| *waiter != tid);
+            }
+            let stopped = self.processes.get(&child).and_then(|child| child.stopped);
+            let number = stopped.and_then(|signal| signal.number_in(self.system));
+            if let Some(number) = number {
+                join(
+                    &mut exit,
+                    child,
+                    WaitStatus::of(self.system, number << 8 | STOP),
+                );
+            }
+        }
+        self.push(tid, EventKind::WaitEnded(exit));
+    }
+
+    // Ends.
+
+    /// A thread has ended; with the last one the process, as this one did.
+    /// A leader's end is told as its process's.
+    pub(super) fn ended(&mut self, tid: i32, status: WaitStatus, is_last: bool) {
+        self.seen.ends = true;
+        self.let_go(tid);
+        let Some(tgid) = self.tasks.get(&tid).map(|task| task.tgid) else {
+            return;
+        };
+        let Some(process) = self.processes.get_mut(&tgid) else {
+            return;
+        };
+        process.threads.retain(|thread| *thread != tid);
+        process.leader_ended |= tid == tgid;
+        let is_over = is_last || (process.leader_ended && process.threads.is_empty());
+        if tid != tgid {
+            self.push(tid, EventKind::Ended { status });
+            self.tasks.remove(&tid);
+        }
+        if is_over {
+            self.over(tgid, status);
+        }
+    }
+
+    fn over(&mut self, tgid: i32, status: WaitStatus) {
+        let process = self.processes.remove(&tgid).unwrap_or_default();
+        for tid in process.threads {
+            self.push(tid, EventKind::Ended { status });
+            self.tasks.remove(&tid);
+        }
+        self.push(tgid, EventKind::Ended { status });
+        self.tasks.remove(&tgid);
+        self.deaths += 1;
+        let dead = Dead {
+            status,
+            ways: process.ways,
+            inner: process.inner,
+            number: self.deaths,
+        };
+        self.dead.insert(tgid, dead);
+        self.order.push_back((tgid, self.deaths));
+        if self.order.len() > MOST_DEAD {
+            self.forget();
+        }
+        for tid in self.awaited.remove(&tgid).unwrap_or_default() {
+            let task = self.tasks.get_mut(&tid);
+            if let Some(exit) = task.and_then(|task| task.held.take()) {
+                self.waited(tid, exit);
+            }
+        }
+    }
+
+    /// The one that has been dead for longest is forgotten.
+    fn forget(&mut self) {
+        let Some((tgid, number)) = self.order.pop_front() else {
+            return;
+        };
+        if self
+            .dead
+            .get(&tgid)
+            .is_none_or(|dead| dead.number != number)
+        {
+            // Another lived under its pid.
+            return;
+        }
+        let inner = self.dead.remove(&tgid).and_then(|dead| dead.inner);
+        if let Some(inner) = inner.filter(|inner| self.inner.get(inner) == Some(&tgid)) {
+            self.inner.remove(&inner);
+        }
+    }
+
+    fn process_of(&mut self, tid: i32) -> Option<&mut Process> {
+        let tgid = self.tasks.get(&tid)?.tgid;
+        self.processes.get_mut(&tgid)
+    }
+
+    pub(super) fn push(&mut self, tid: i32, kind: EventKind) {
+        self.push_at(self.at, tid, kind);
+    }
+
+    fn push_at(&mut self, at: Moment, tid: i32, kind: EventKind) {
+        let tgid = self.tasks.get(&tid).map_or(tid, |task| task.tgid);
+        self.seq += 1;
+        self.events.push(Event {
+            seq: self.seq,
+            at,
+            tid: Tid::new(tid),
+            tgid: Tgid::new(tgid),
+            kind,
+        });
+    }
+}
+
+/// Whether a wait may have told of a stop or a continuation.
+fn tells_stops(exit: &WaitExit) -> bool {
+    let options = exit.entry.options;
+    options.contains(WaitOptions::STOPPED) || options.contains(WaitOptions::CONTINUED)
+}
+
+/// What a wait was given, if it had a place for it.
+fn join(exit: &mut WaitExit, child: i32, status: WaitStatus) {
+    if let Fetched::Unread { addr } = exit.status {
+        exit.status = Fetched::Value {
+            addr,
+            value: status,
+        };
+    }
+    if let Fetched::Unread { addr } = exit.info {
+        let pid = exit.entry.named.process().unwrap_or(NsPid::new(child));
+        exit.info = Fetched::Value {
+            addr,
+            value: SigInfo::of_child(pid, status),
+        };
+    }
+}
+
+fn created(child: i32, how: How, parent: Option<i32>, ns: Option<Arc<NsPids>>) -> EventKind {
+    EventKind::Created(Created {
+        child: Tid::new(child),
+        how,
+        parent: parent.map(Tgid::new),
+        ns,
+        exit_signal: (how != How::Thread).then_some(Signal::CHLD),
+        stack: None,
+    })
+}
+
+fn pids(tgid: i32, inner: Inner) -> NsPids {
+    NsPids {
+        inode: inner.namespace,
+        chain: vec![NsPid::new(tgid), NsPid::new(inner.pid)],
+    }
+}
