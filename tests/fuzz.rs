@@ -183,7 +183,7 @@ fn with_other_number(line: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> 
 
 /// Read a record to its end, through everything.
 fn consume(record: Vec<u8>) {
-    let Ok(mut source) = read::from(Box::new(Cursor::new(record))) else {
+    let Ok(mut source) = read::from(Box::new(Cursor::new(record)), None) else {
         return;
     };
     let sink = || Sink::new(Box::new(std::io::sink()), Destination::File);

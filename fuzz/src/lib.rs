@@ -69,7 +69,7 @@ fn options(fates: bool, style: Style) -> TextOptions {
 
 /// Read a record to its end, through ledger, rules and every output.
 pub fn read(record: &[u8]) {
-    let mut source = match read::from(Box::new(Cursor::new(record.to_vec()))) {
+    let mut source = match read::from(Box::new(Cursor::new(record.to_vec())), None) {
         Ok(source) => source,
         Err(_) => return,
     };

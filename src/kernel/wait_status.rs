@@ -145,6 +145,10 @@ impl fmt::Display for WaitStatus {
                 let core = if core { " && WCOREDUMP(s)" } else { "" };
                 write!(f, "{{WIFSIGNALED(s) && WTERMSIG(s) == {signal}{core}}}")?;
             }
+            // truss does not tell by which signal.
+            Status::Stopped { signal, .. } if signal.raw() == 0 && self.system != System::Linux => {
+                f.write_str("{WIFSTOPPED(s)}")?;
+            }
             Status::Stopped {
                 signal, syscall, ..
             } => {

@@ -14,7 +14,9 @@ use crate::event::{
     Created, Event, EventKind, Fetched, Found, How, Image, Moment, NsPids, SigchldAction,
     WaitEntry, WaitExit,
 };
-use crate::kernel::{NsPid, SigInfo, Signal, System, Tgid, Tid, WaitCall, WaitOptions, WaitStatus};
+use crate::kernel::{
+    NsPid, SigInfo, Signal, Status, System, Tgid, Tid, WaitCall, WaitOptions, WaitStatus,
+};
 
 /// How many of the dead are remembered.
 const MOST_DEAD: usize = 1 << 16;
@@ -63,6 +65,8 @@ struct Process {
     /// Those that live, the leader aside.
     threads: Vec<i32>,
     leader_ended: bool,
+    /// The number that its record has for its first thread, if not its own.
+    leader: Option<i32>,
     stopped: Option<Signal>,
 }
 
@@ -128,10 +132,27 @@ impl Family {
         self.processes.contains_key(&tgid)
     }
 
-    /// The only thread that lives, if there is just one.
-    pub(super) fn only(&self) -> Option<i32> {
-        let mut all = self.tasks.keys();
-        all.next().copied().filter(|_| all.next().is_none())
+    /// Whether nobody was told of yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.processes.is_empty() && self.dead.is_empty()
+    }
+
+    /// Whether a process is known to have ended.
+    pub(super) fn is_dead(&self, tgid: i32) -> bool {
+        self.dead.contains_key(&tgid)
+    }
+
+    /// The number that a thread goes by whose record has numbers of another
+    /// kind for threads: the one that is seen first leads the process.
+    pub(super) fn leads(&mut self, tgid: i32, tid: i32) -> i32 {
+        let Some(process) = self.processes.get_mut(&tgid) else {
+            return tid;
+        };
+        if *process.leader.get_or_insert(tid) == tid {
+            tgid
+        } else {
+            tid
+        }
     }
 
     /// Time goes on, never back.
@@ -305,9 +326,14 @@ impl Family {
             self.reaped(tid, &exit);
             self.push(tid, EventKind::WaitEnded(exit));
         } else if let Some(task) = self.tasks.get_mut(&tid) {
-            let stops = tells_stops(&exit) && self.in_order;
+            let told = exit.status.value().map(|status| status.decode());
+            let lives_on = match told {
+                Some(Status::Stopped { .. } | Status::Continued) => true,
+                Some(_) => false,
+                None => tells_stops(&exit) && self.in_order,
+            };
             task.held = Some(exit);
-            if stops || polls {
+            if lives_on || polls {
                 self.let_go(tid);
             } else {
                 self.awaited.entry(child).or_default().push(tid);
@@ -483,7 +509,13 @@ fn tells_stops(exit: &WaitExit) -> bool {
 
 /// What a wait was given, if it had a place for it.
 fn join(exit: &mut WaitExit, child: i32, status: WaitStatus) {
-    if let Fetched::Unread { addr } = exit.status {
+    let addr = match exit.status {
+        Fetched::Unread { addr } => Some(addr),
+        // truss tells of stops, and not by which signal.
+        Fetched::Value { addr, value } if value.raw() == STOP => Some(addr),
+        _ => None,
+    };
+    if let Some(addr) = addr {
         exit.status = Fetched::Value {
             addr,
             value: status,

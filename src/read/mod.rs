@@ -1,5 +1,6 @@
 //! Records of a trace, read back into events: one file or folder a format.
 
+mod bsd;
 mod family;
 mod gaps;
 mod json;
@@ -14,11 +15,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::event::{Event, Origin};
-use crate::kernel::Tgid;
+use crate::kernel::{System, Tgid};
 use crate::rules::RuleId;
 
+pub use bsd::BsdLog;
 pub use json::JsonLines;
 use json_lines::JsonObjects;
+use lines::Lines;
 pub use strace::{SplitLog, StraceLog};
 pub use tracee::TraceeEvents;
 
@@ -63,9 +66,9 @@ pub trait Source {
 ///
 /// # Errors
 /// Why it cannot be read, as a clause.
-pub fn open(path: &Path) -> Result<Box<dyn Source>, String> {
+pub fn open(path: &Path, system: Option<System>) -> Result<Box<dyn Source>, String> {
     if path.as_os_str() == "-" {
-        return from(Box::new(io::stdin()));
+        return from(Box::new(io::stdin()), system);
     }
     if !path.exists()
         && let Some(log) = SplitLog::open(path)?
@@ -82,7 +85,7 @@ pub fn open(path: &Path) -> Result<Box<dyn Source>, String> {
     }
     // One of the files of -ff tells by its name alone whose it is.
     let pid = path.extension().and_then(|end| end.to_str()?.parse().ok());
-    of(Box::new(file), pid.filter(|pid| *pid > 0))
+    of(Box::new(file), pid.filter(|pid| *pid > 0), system)
 }
 
 /// The files that a record's name means: those of `strace -ff`, or the one of
@@ -102,12 +105,16 @@ pub(crate) fn files(path: &Path) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// Why it cannot be read, as a clause.
-pub fn from(input: Box<dyn Read>) -> Result<Box<dyn Source>, String> {
-    of(input, None)
+pub fn from(input: Box<dyn Read>, system: Option<System>) -> Result<Box<dyn Source>, String> {
+    of(input, None, system)
 }
 
 /// A record, of this task if it does not say of whom it is.
-fn of(mut input: Box<dyn Read>, pid: Option<i32>) -> Result<Box<dyn Source>, String> {
+fn of(
+    mut input: Box<dyn Read>,
+    pid: Option<i32>,
+    system: Option<System>,
+) -> Result<Box<dyn Source>, String> {
     let mut begin = Vec::new();
     let first = (&mut input).take(1).read_to_end(&mut begin);
     first.map_err(|error| error.to_string())?;
@@ -125,7 +132,11 @@ fn of(mut input: Box<dyn Read>, pid: Option<i32>) -> Result<Box<dyn Source>, Str
     if is_json {
         return json_record(input).map_err(|broken| broken.to_string());
     }
-    Ok(Box::new(StraceLog::open(input, pid)?))
+    let lines = Lines::new(input);
+    match BsdLog::open(lines, system).map_err(|error| error.to_string())? {
+        Ok(log) => Ok(Box::new(log)),
+        Err(lines) => Ok(Box::new(StraceLog::begun(lines, pid)?)),
+    }
 }
 
 /// JSON lines of ours, or of Tracee's.

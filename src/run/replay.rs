@@ -11,6 +11,7 @@ use crate::event::{Event, EventKind, Moment, ProcView};
 use crate::exit::Exit;
 use crate::kernel::{Tgid, Tid};
 use crate::read;
+use crate::sys::patience::outlive_first_interrupt;
 
 /// Read a record to its end.
 pub(super) fn read(config: &Config, path: &Path) -> Exit {
@@ -23,7 +24,10 @@ pub(super) fn read(config: &Config, path: &Path) -> Exit {
         complain(&why);
         Exit::Failed
     };
-    let mut record = match read::open(path) {
+    if path.as_os_str() == "-" {
+        outlive_first_interrupt();
+    }
+    let mut record = match read::open(path, config.system) {
         Ok(record) => record,
         Err(why) => return fail(format!("cannot read {name} (--read): {why}")),
     };
@@ -45,6 +49,9 @@ pub(super) fn read(config: &Config, path: &Path) -> Exit {
         }
         // What the record has no answer to is not asked again.
         session.questions(last.at);
+        // The next event of a record that is still written may be long in
+        // coming.
+        session.tick(last.at);
         match read {
             Ok(true) => {}
             Ok(false) => break None,

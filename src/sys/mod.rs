@@ -6,6 +6,7 @@
 pub(crate) mod die;
 pub(crate) mod doorbell;
 pub(crate) mod memory;
+pub(crate) mod patience;
 pub(crate) mod ptrace;
 pub(crate) mod registers;
 pub(crate) mod ring;

@@ -58,10 +58,18 @@ impl<R: Read> StraceLog<R> {
     /// # Errors
     /// Why it cannot be read, as a clause: it is no log of strace's, say.
     pub fn open(input: R, pid: Option<i32>) -> Result<StraceLog<R>, String> {
-        let mut lines = Lines::new(input);
+        StraceLog::begun(Lines::new(input), pid)
+    }
+
+    /// Nothing was handed out of the lines.
+    pub(super) fn begun(mut lines: Lines<R>, pid: Option<i32>) -> Result<StraceLog<R>, String> {
         let text = lines.ahead().map_err(|error| error.to_string())?;
         if !text.split(|byte| *byte == b'\n').any(is_strace_s) {
-            return Err("neither JSON lines of wait4-strace's nor a log of strace's".to_owned());
+            return Err(
+                "no record that is known here: JSON lines of wait4-strace's or Tracee's, a log of \
+                        strace's or truss's, or a listing of kdump's"
+                    .to_owned(),
+            );
         }
         let mut origin = origin();
         if let Some(Time::Epoch(nanos)) = first_time(text) {
