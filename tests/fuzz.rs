@@ -334,6 +334,27 @@ fn broken_json_lines_do_no_harm() {
     fuzz(&[&recorded[..], &logs].concat());
 }
 
+/// The records of others that are kept, of which the names begin so.
+fn records(begin: &str) -> Vec<Vec<u8>> {
+    let records = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records");
+    let entries = fs::read_dir(records).unwrap().flatten();
+    let fitting = entries.filter(|entry| entry.file_name().to_str().unwrap().starts_with(begin));
+    let mut paths: Vec<_> = fitting.map(|entry| entry.path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty());
+    paths.iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+#[test]
+fn broken_events_of_tracee_s_do_no_harm() {
+    fuzz(&records("tracee"));
+}
+
+#[test]
+fn broken_logs_of_the_bsds_do_no_harm() {
+    fuzz(&[records("truss"), records("kdump")].concat());
+}
+
 fn logs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/strace_logs")
 }

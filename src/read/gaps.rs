@@ -67,6 +67,20 @@ pub(super) struct Seen {
     others: [bool; 3],
 }
 
+/// Those that ask what processes do meanwhile.
+const PROC: &[RuleId] = &[
+    R::ReaperIdle,
+    R::PgrpMiss,
+    R::SigchldBlocked,
+    R::PipeFullDeadlock,
+    R::PipeEofDeadlock,
+    R::StoppedChildHang,
+    R::LeaderZombie,
+    R::EfaultLostStatus,
+    R::PidnsInitExit,
+];
+/// Loops of calls, which are judged by their times.
+const SPINS: &[RuleId] = &[R::WnohangSpin, R::EchildSpin];
 /// Leaks, which are judged by the age of a zombie.
 const LEAKS: &[RuleId] = &[
     R::ParentStopped,
@@ -95,6 +109,18 @@ const LOSSES: &[RuleId] = &[
     R::PdeathsigThread,
     R::KillAfterReap,
 ];
+
+/// Clauses, each with the rules that it puts out of reach.
+#[derive(Default)]
+struct Gaps(Vec<(String, Vec<RuleId>)>);
+
+impl Gaps {
+    fn add(&mut self, is_there: bool, what: impl Into<String>, rules: &[&[RuleId]]) {
+        if is_there {
+            self.0.push((what.into(), rules.concat()));
+        }
+    }
+}
 
 impl Seen {
     /// Nothing yet, of a record.
@@ -129,59 +155,52 @@ impl Seen {
 
     /// Each gap in a clause, with its rules.
     pub(super) fn gaps(&self) -> Vec<(String, Vec<RuleId>)> {
-        let mut gaps = Vec::new();
-        let mut gap = |is_there: bool, what: String, rules: &[&[RuleId]]| {
-            if is_there {
-                gaps.push((what, rules.concat()));
-            }
-        };
-        gap(
-            true,
-            "no looks at /proc".to_owned(),
-            &[&[
-                R::ReaperIdle,
-                R::PgrpMiss,
-                R::SigchldBlocked,
-                R::PipeFullDeadlock,
-                R::PipeEofDeadlock,
-                R::StoppedChildHang,
-                R::LeaderZombie,
-                R::EfaultLostStatus,
-                R::PidnsInitExit,
-            ]],
+        let mut gaps = Gaps::default();
+        gaps.add(true, "no looks at /proc", &[PROC]);
+        self.of_interruptions(&mut gaps);
+        let no_times = format!("no times{}", self.record.time_flag());
+        gaps.add(!self.times, no_times, &[LEAKS, SPINS]);
+        self.of_tasks(&mut gaps);
+        self.of_waits(&mut gaps);
+        self.of_actions(&mut gaps);
+        self.of_calls(&mut gaps);
+        let midst = &[R::NotMyChild, R::DoubleWait, R::InheritedSigchldIgnore];
+        gaps.add(
+            self.attached,
+            "a beginning in the midst of a program",
+            &[midst],
         );
-        gap(
-            self.record == Record::Strace && !self.has(self.sigreturns),
-            "nothing on whether interrupted waits failed".to_owned(),
-            &[&[R::EintrAbandoned]],
+        gaps.0
+    }
+
+    fn of_interruptions(&self, gaps: &mut Gaps) {
+        let is_strace_s = self.record == Record::Strace;
+        let rules: &[&[RuleId]] = &[&[R::EintrAbandoned]];
+        gaps.add(
+            is_strace_s && !self.has(self.sigreturns),
+            "nothing on whether interrupted waits failed",
+            rules,
         );
         // The others tell EINTR, and not which handler ran.
-        gap(
-            self.record != Record::Strace,
-            "no signal handlers".to_owned(),
-            &[&[R::EintrAbandoned]],
-        );
-        let spins: &[RuleId] = &[R::WnohangSpin, R::EchildSpin];
-        let no_times = format!("no times{}", self.record.time_flag());
-        gap(!self.times, no_times, &[LEAKS, spins]);
+        gaps.add(!is_strace_s, "no signal handlers", rules);
+    }
+
+    fn of_tasks(&self, gaps: &mut Gaps) {
         let strangers = self.strangers > 0;
-        gap(
+        let no_forks = match self.record {
+            Record::Strace => "no clone and fork calls (threads count as processes)",
+            Record::Tracee => "no sched_process_fork events",
+            Record::Truss | Record::Kdump => "no fork calls",
+        };
+        gaps.add(
             strangers && !self.has(self.forks),
-            match self.record {
-                Record::Strace => "no clone and fork calls (threads count as processes)",
-                Record::Tracee => "no sched_process_fork events",
-                Record::Truss | Record::Kdump => "no fork calls",
-            }
-            .to_owned(),
+            no_forks,
             &[LEAKS, LOSSES],
         );
-        gap(
+        let (one, more) = ("task without a creator", "tasks without a creator");
+        gaps.add(
             strangers && self.has(self.forks),
-            many(
-                self.strangers,
-                "task without a creator",
-                "tasks without a creator",
-            ),
+            many(self.strangers, one, more),
             &[LEAKS, LOSSES],
         );
         let no_ends = match self.record {
@@ -189,74 +208,64 @@ impl Seen {
             Record::Tracee => "no sched_process_exit events",
             Record::Truss | Record::Kdump => "no ends of processes",
         };
-        gap(!self.ends, no_ends.to_owned(), &[LEAKS, LOSSES]);
-        gap(
+        gaps.add(!self.ends, no_ends, &[LEAKS, LOSSES]);
+        gaps.add(
             self.namespaces,
-            "pids of several namespaces".to_owned(),
+            "pids of several namespaces",
             &[LEAKS, LOSSES],
         );
-        gap(
+        let no_execs = match self.record {
+            Record::Tracee => "no sched_process_exec events",
+            Record::Strace | Record::Truss | Record::Kdump => "no execve calls",
+        };
+        gaps.add(self.forks && !self.has(self.execs), no_execs, &[LEAKS]);
+    }
+
+    fn of_waits(&self, gaps: &mut Gaps) {
+        let (one, more) = ("wait that is cut short", "waits that are cut short");
+        gaps.add(
             self.unknown_waits > 0,
-            many(
-                self.unknown_waits,
-                "wait that is cut short",
-                "waits that are cut short",
-            ),
-            &[LEAKS, LOSSES, spins],
+            many(self.unknown_waits, one, more),
+            &[LEAKS, LOSSES, SPINS],
         );
-        let on_actions: &[RuleId] = &[R::AutoreapEchild, R::InheritedSigchldIgnore, R::DoubleWait];
-        let from_strace = self.record == Record::Strace;
-        gap(
-            from_strace && !self.has(self.sigactions),
-            "no rt_sigaction calls".to_owned(),
-            &[LEAKS, on_actions],
+        let (one, more) = (
+            "wait that does not tell its child",
+            "waits that do not tell their child",
         );
-        // Elsewhere a zombie is told of a parent alone that reaps others.
-        gap(
-            !from_strace && (self.untold_actions || !self.has(self.sigactions)),
-            "nothing on what happens at SIGCHLD".to_owned(),
-            &[on_actions, &[R::HandlerReplaced]],
-        );
-        gap(
+        gaps.add(
             self.untold_children > 0,
-            many(
-                self.untold_children,
-                "wait that does not tell its child",
-                "waits that do not tell their child",
-            ),
+            many(self.untold_children, one, more),
             &[LOSSES],
         );
-        gap(
-            self.forks && !self.has(self.execs),
-            "no execve calls".to_owned(),
-            &[LEAKS],
+    }
+
+    fn of_actions(&self, gaps: &mut Gaps) {
+        let rules: &[RuleId] = &[R::AutoreapEchild, R::InheritedSigchldIgnore, R::DoubleWait];
+        let is_strace_s = self.record == Record::Strace;
+        gaps.add(
+            is_strace_s && !self.has(self.sigactions),
+            "no rt_sigaction calls",
+            &[LEAKS, rules],
         );
-        gap(
-            !self.signals,
-            "no signals".to_owned(),
-            &[&[R::CoalescedSigchld, R::PdeathsigThread, R::ParentStopped]],
+        // Elsewhere a zombie is told of a parent alone that reaps others.
+        gaps.add(
+            !is_strace_s && (self.untold_actions || !self.has(self.sigactions)),
+            "nothing on what happens at SIGCHLD",
+            &[rules, &[R::HandlerReplaced]],
         );
-        gap(
-            !self.has(self.exits),
-            "no exit calls".to_owned(),
-            &[&[R::RawStatusExit]],
-        );
-        gap(
-            !self.has(self.prctls),
-            "no prctl calls".to_owned(),
-            &[&[R::PdeathsigThread]],
-        );
-        gap(
-            !self.has(self.kills),
-            "no kill calls".to_owned(),
-            &[&[R::KillAfterReap]],
-        );
-        gap(
-            self.attached,
-            "a beginning in the midst of a program".to_owned(),
-            &[&[R::NotMyChild, R::DoubleWait, R::InheritedSigchldIgnore]],
-        );
-        gaps
+    }
+
+    fn of_calls(&self, gaps: &mut Gaps) {
+        let of_signals = &[R::CoalescedSigchld, R::PdeathsigThread, R::ParentStopped];
+        gaps.add(!self.signals, "no signals", &[of_signals]);
+        let calls = [
+            (self.exits, "no exit calls", R::RawStatusExit),
+            (self.prctls, "no prctl calls", R::PdeathsigThread),
+            (self.kills, "no kill calls", R::KillAfterReap),
+        ];
+        for (some, what, rule) in calls {
+            gaps.add(!self.has(some), what, &[&[rule]]);
+        }
     }
 
     /// Whether a zombie of the log is one for sure.

@@ -171,6 +171,9 @@ const FOREIGN: [(&str, &str); 22] = [
     ("ENOTCAPABLE", "Capabilities insufficient"),
     ("ECAPMODE", "Not permitted in capability mode"),
 ];
+/// The least and the greatest number of an error.
+const FIRST: i32 = -6;
+const LAST: i32 = 98;
 /// One more of FreeBSD's.
 const INTEGRITY: (&str, &str) = ("EINTEGRITY", "Integrity check failed");
 
@@ -210,10 +213,7 @@ pub(in crate::kernel) fn named(name: &str) -> Option<Errno> {
 
 /// The number of an error; `None` where there is none.
 pub(in crate::kernel) fn number_of_errno(system: System, errno: Errno) -> Option<i32> {
-    let numbers = -6..=(SHARED.len() + NETBSD.len()) as i32;
-    numbers
-        .into_iter()
-        .find(|number| errno_of(system, *number) == Some(errno))
+    (FIRST..=LAST).find(|number| errno_of(system, *number) == Some(errno))
 }
 
 /// Name and text of an error that Linux does not have.

@@ -1,5 +1,7 @@
 //! Signals: 1 to 31 are the same on both (`sys/signal.h`), then they part.
 
+use std::ops::RangeInclusive;
+
 use crate::kernel::{Signal, System};
 
 /// Names of 1 to 31, in 4.4BSD's order.
@@ -56,8 +58,8 @@ const NETBSD_PWR: i32 = 32;
 const FREEBSD_THR: i32 = 32;
 const FREEBSD_LIBRT: i32 = 33;
 /// `SIGRTMIN` to `SIGRTMAX`.
-const NETBSD_REALTIME: std::ops::RangeInclusive<i32> = 33..=63;
-const FREEBSD_REALTIME: std::ops::RangeInclusive<i32> = 65..=126;
+const NETBSD_REALTIME: RangeInclusive<i32> = 33..=63;
+const FREEBSD_REALTIME: RangeInclusive<i32> = 65..=126;
 
 /// What is added to the index of a real-time signal.
 const FIRST_REALTIME: i32 = super::FOREIGN + 0x100;
@@ -67,11 +69,12 @@ const LAST_REALTIME: i32 = FIRST_REALTIME + 0xff;
 const NO_SIGNAL: i32 = FIRST_REALTIME + 0x100;
 const LAST_NO_SIGNAL: i32 = NO_SIGNAL + 0xff;
 
-fn realtime(system: System) -> std::ops::RangeInclusive<i32> {
+/// The real-time signals of a BSD.
+fn realtime(system: System) -> RangeInclusive<i32> {
     match system {
-        System::Linux => 1..=0,
         System::NetBsd => NETBSD_REALTIME,
-        System::FreeBsd => FREEBSD_REALTIME,
+        // Linux is never asked here.
+        System::FreeBsd | System::Linux => FREEBSD_REALTIME,
     }
 }
 

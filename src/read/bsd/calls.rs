@@ -245,24 +245,36 @@ pub(super) fn signal(system: System, text: &[u8]) -> Option<Signal> {
     Signal::from_name_in(system, text)
 }
 
-/// What a sigaction of SIGCHLD sets: `None` if it is of another signal or
-/// changes nothing, `Some(None)` if the log does not tell.
-pub(super) fn action(system: System, args: &[u8]) -> Option<Option<SigchldAction>> {
+/// What a sigaction sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Nothing, or what happens at another signal than SIGCHLD.
+    Other,
+    /// Something that the log does not tell.
+    Untold,
+    /// This.
+    Set(SigchldAction),
+}
+
+/// What a sigaction with these arguments sets.
+pub(super) fn action(system: System, args: &[u8]) -> Action {
     let args = arguments(args);
     let [name, new, ..] = args[..] else {
-        return None;
+        return Action::Other;
     };
-    if signal(system, name) != Some(Signal::CHLD) || address(new)? == 0 {
-        return None;
+    let changes = address(new).is_some_and(|at| at != 0);
+    if signal(system, name) != Some(Signal::CHLD) || !changes {
+        return Action::Other;
     }
     // `{ SIG_IGN SA_NOCLDWAIT ss_t }`
-    let Some(inner) = new.strip_prefix(b"{ ") else {
-        return Some(None);
+    let inner = new.strip_prefix(b"{ ");
+    let handler = inner.and_then(|inner| inner.split(|byte| *byte == b' ').next());
+    let (Some(inner), Some(handler)) = (inner, handler) else {
+        return Action::Untold;
     };
-    let handler = inner.split(|byte| *byte == b' ').next()?;
     let has = |flag: &[u8]| memmem::find(inner, flag).is_some();
     let no_wait = has(b"SA_NOCLDWAIT");
-    Some(Some(match handler {
+    Action::Set(match handler {
         b"SIG_DFL" if no_wait => SigchldAction::DefaultNoWait,
         b"SIG_DFL" => SigchldAction::Default,
         b"SIG_IGN" => SigchldAction::Ignore,
@@ -271,7 +283,7 @@ pub(super) fn action(system: System, args: &[u8]) -> Option<Option<SigchldAction
             no_wait,
             restarts: has(b"SA_RESTART"),
         },
-    }))
+    })
 }
 
 /// The path and the arguments of truss's

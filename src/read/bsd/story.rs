@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::calls::{self, Kind, Wait};
+use super::calls::{self, Action, Kind, Wait};
 use super::deeds::{Deed, Fate, Returned, Said, kills};
 use super::kdump;
 use crate::event::{Comm, EventKind, How, Image, Moment};
@@ -357,11 +357,11 @@ impl Story {
                 }
                 self.create(whose.tid, child);
             }
-            Kind::Sigaction if number == 0 => {
-                if let Some(action) = calls::action(self.system, args) {
-                    self.family.set_action(whose.tid, action);
-                }
-            }
+            Kind::Sigaction if number == 0 => match calls::action(self.system, args) {
+                Action::Other => self.family.seen.sigactions = true,
+                Action::Untold => self.family.set_action(whose.tid, None),
+                Action::Set(action) => self.family.set_action(whose.tid, Some(action)),
+            },
             _ => {}
         }
     }

@@ -101,7 +101,8 @@ impl<R: Read> TraceeEvents<R> {
             // It is an event of another kind, or it is broken.
             let whole: Result<serde::de::IgnoredAny, _> = serde_json::from_slice(line);
             return match whole {
-                Ok(_) => Ok(()),
+                Ok(_) if line.trim_ascii_start().starts_with(b"{") => Ok(()),
+                Ok(_) => Err(self.lines.broken("is no event: it is no object")),
                 Err(error) => Err(self.lines.broken(explain(&error))),
             };
         }

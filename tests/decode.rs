@@ -1,0 +1,164 @@
+//! `--decode`: values in words.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::io::Write;
+use std::process::Stdio;
+
+use support::{run, wait4_strace};
+
+/// What is said of some values, and the exit status.
+fn decoded(args: &[&str]) -> (String, i32) {
+    let outcome = run(wait4_strace().arg("--decode").args(args));
+    assert_eq!(outcome.stderr, "");
+    (outcome.stdout, outcome.status)
+}
+
+#[test]
+fn each_kind_of_value_is_told() {
+    let values = [
+        "0x137f",
+        "0x1057f",
+        "0x0300",
+        "137",
+        "0x8b",
+        "0xffff",
+        "-9",
+        "0",
+        "status=9",
+        "options=0x40000001",
+        "options=WNOHANG|WUNTRACED",
+        "idtype=2",
+        "idtype=P_PIDFD",
+        "errno=512",
+        "errno=-10",
+        "errno=ECHILD",
+        "signal=17",
+        "signal=SIGRT_5",
+        "pid=-1",
+        "pid=0",
+        "pid=-5",
+        "pid=7",
+    ];
+    let (told, status) = decoded(&values);
+    assert_eq!(status, 0, "{told}");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn a_bsd_s_values_have_its_own_names() {
+    for system in ["netbsd", "freebsd"] {
+        let values = [
+            "--abi",
+            system,
+            "0x137f",
+            "0xffff",
+            "0x13",
+            "0x1487",
+            "options=0x33",
+            "idtype=4",
+            "idtype=P_UID",
+            "errno=35",
+            "errno=-3",
+            "signal=20",
+            "signal=SIGINFO",
+        ];
+        let (told, _) = decoded(&values);
+        insta::assert_snapshot!(format!("values_of_{system}"), told);
+    }
+}
+
+#[test]
+fn a_value_that_means_nothing_says_so_and_exits_with_1() {
+    let nothing = [
+        "0x12ff",
+        "status=0x77",
+        "status=x",
+        "options=0x10",
+        "options=WNOHANG|0x10",
+        "options=WFOO",
+        "idtype=99",
+        "errno=41",
+        "errno=4095",
+        "errno=EFOO",
+        "signal=0",
+        "signal=65",
+        "signal=NOPE",
+        "pid=x",
+        "foo",
+        "foo=3",
+        "",
+        "=",
+        "0x100000000",
+        "1.5",
+    ];
+    for value in nothing {
+        let (told, status) = decoded(&[value]);
+        assert_eq!(status, 1, "{told}");
+        assert!(told.contains("means nothing"), "{told}");
+    }
+    // The others are told all the same.
+    let (told, status) = decoded(&["foo", "9"]);
+    assert_eq!(status, 1);
+    assert!(told.contains("killed by SIGKILL"), "{told}");
+}
+
+#[test]
+fn every_base_is_one_number() {
+    let of = |value| decoded(&[value]).0.lines().nth(1).unwrap().to_owned();
+    for value in ["4991", "011577", "0o11577", "0b1001101111111", "0X137F"] {
+        assert_eq!(of(value), of("0x137f"), "{value}");
+    }
+}
+
+#[test]
+fn values_come_from_standard_input_too() {
+    for args in [
+        &["--decode"][..],
+        &["--decode", "-"],
+        &["--decode", "--abi", "linux"],
+    ] {
+        let mut program = wait4_strace();
+        program
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = program.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin
+            .write_all(b"0x100 9\n\n  options=1\n\x1b[2J\xff")
+            .unwrap();
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "the last is none");
+        let told = String::from_utf8(output.stdout).unwrap();
+        for what in ["exited with 1", "killed by SIGKILL", "WNOHANG", "\\33[2J"] {
+            assert!(told.contains(what), "{told}");
+        }
+        assert!(!told.contains('\x1b'), "{told}");
+    }
+}
+
+#[test]
+fn flags_of_a_trace_are_refused_beside_it() {
+    for flags in [
+        &["-v"][..],
+        &["-p", "1"],
+        &["--zombies"],
+        &["--format", "json"],
+        &["-o", "x"],
+    ] {
+        let outcome = run(wait4_strace().args(["--decode", "1"]).args(flags));
+        assert_eq!(outcome.status, 125, "{outcome:?}");
+        assert!(outcome.stderr.contains("means nothing with --decode") || flags == ["--zombies"]);
+    }
+    let outcome = run(wait4_strace().args(["--abi", "plan9", "--decode", "1"]));
+    assert_eq!(outcome.status, 125);
+    assert!(
+        outcome.stderr.contains("linux, netbsd and freebsd"),
+        "{outcome:?}"
+    );
+    let outcome = run(wait4_strace().args(["--abi", "linux", "true"]));
+    assert_eq!(outcome.status, 125);
+}
