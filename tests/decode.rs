@@ -4,6 +4,7 @@
 mod support;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::Stdio;
 
 use support::{run, wait4_strace};
@@ -161,4 +162,23 @@ fn flags_of_a_trace_are_refused_beside_it() {
     );
     let outcome = run(wait4_strace().args(["--abi", "linux", "true"]));
     assert_eq!(outcome.status, 125);
+}
+
+#[test]
+fn the_page_on_wait_families_shows_what_is_printed() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/wait-families.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, block) = page.split_once("```console\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let mut count = 0;
+    for example in block
+        .split("$ wait4-strace ")
+        .filter(|text| !text.is_empty())
+    {
+        let (args, told) = example.split_once('\n').unwrap();
+        let outcome = run(wait4_strace().args(args.split(' ')));
+        assert_eq!(outcome.stdout, told);
+        count += 1;
+    }
+    assert_eq!(count, 2);
 }

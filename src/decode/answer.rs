@@ -319,7 +319,7 @@ fn whom(pid: i32) -> String {
         WaitTarget::Group(group) => format!("any child of the process group {group}"),
         WaitTarget::OwnGroup => "any child of the caller's own process group".to_owned(),
         WaitTarget::PidFd(_) | WaitTarget::Invalid => {
-            "nobody: Linux and NetBSD fail with ESRCH, as INT_MIN has no positive".to_owned()
+            "nobody: Linux fails with ESRCH, as INT_MIN has no positive".to_owned()
         }
     }
 }
