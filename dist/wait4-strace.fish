@@ -3,7 +3,7 @@ complete -c wait4-strace -s E -l env -d 'Set a variable (NAME=VALUE) or remove i
 complete -c wait4-strace -s u -l user -d 'Run the command as this user' -r
 complete -c wait4-strace -l seccomp-bpf -d 'Use a seccomp filter so that only the calls of interest stop' -r -f -a "auto\t'Wherever it can be installed'
 never\t'Stop at every system call instead'"
-complete -c wait4-strace -l read -d 'Read a record: ours, strace\'s, truss\'s, kdump\'s, Tracee\'s' -r -F
+complete -c wait4-strace -l read -d 'Read a record: ours, or another tracer\'s' -r -F
 complete -c wait4-strace -s e -d 'Choose what is shown: trace=…, signal=…, status=…' -r
 complete -c wait4-strace -l trace -d 'Calls to show: wait4, waitid, waitpid, wait (all three) or none' -r
 complete -c wait4-strace -l signal -d 'Signals to show: names or numbers, all or none; a ! in front excludes' -r
@@ -26,7 +26,7 @@ zsh\t'Completions of zsh'"
 complete -c wait4-strace -s S -l summary-sort-by -d 'Sort the table: longest, forked, reaped, left, late, polls, blocked, pid or command' -r
 complete -c wait4-strace -l watch -d 'Look for zombies again, each 2 seconds or as said' -r
 complete -c wait4-strace -l pidns-of -d 'Only the zombies in the pid namespace of this process: a container\'s' -r
-complete -c wait4-strace -l decode -d 'Say what values mean: 0x137f, options=3, errno=512' -r
+complete -c wait4-strace -l decode -d 'Say what values mean: 0x137f, errno=512' -r
 complete -c wait4-strace -l abi -d 'Whose words --decode and --read are given: linux, netbsd or freebsd' -r
 complete -c wait4-strace -l fail-on -d 'Exit with 120 on: info, warning, error, a rule' -r
 complete -c wait4-strace -l allow -d 'Do not tell of these rules' -r

@@ -23,7 +23,7 @@ _wait4-strace() {
 '--user=[Run the command as this user]:USER:_default' \
 '--seccomp-bpf=[Use a seccomp filter so that only the calls of interest stop]::WHEN:((auto\:"Wherever it can be installed"
 never\:"Stop at every system call instead"))' \
-'(-p --attach -E --env -u --user --kill-on-exit --seccomp-bpf --duration -y --decode-fds)--read=[Read a record\: ours, strace'\''s, truss'\''s, kdump'\''s, Tracee'\''s]:FILE:_files' \
+'(-p --attach -E --env -u --user --kill-on-exit --seccomp-bpf --duration -y --decode-fds)--read=[Read a record\: ours, or another tracer'\''s]:FILE:_files' \
 '*-e+[Choose what is shown\: trace=…, signal=…, status=…]:EXPR:_default' \
 '*--trace=[Calls to show\: wait4, waitid, waitpid, wait (all three) or none]:SET:_default' \
 '*--signal=[Signals to show\: names or numbers, all or none; a ! in front excludes]:SET:_default' \
@@ -49,7 +49,7 @@ zsh\:"Completions of zsh"))' \
 '--summary-sort-by=[Sort the table\: longest, forked, reaped, left, late, polls, blocked, pid or command]:COLUMN:_default' \
 '--watch=[Look for zombies again, each 2 seconds or as said]::SECONDS:_default' \
 '--pidns-of=[Only the zombies in the pid namespace of this process\: a container'\''s]:PID:_default' \
-'*--decode=[Say what values mean\: 0x137f, options=3, errno=512]::VALUE:_default' \
+'*--decode=[Say what values mean\: 0x137f, errno=512]::VALUE:_default' \
 '--abi=[Whose words --decode and --read are given\: linux, netbsd or freebsd]:SYSTEM:_default' \
 '*--fail-on=[Exit with 120 on\: info, warning, error, a rule]:WHAT:_default' \
 '*--allow=[Do not tell of these rules]:RULE,…:_default' \

@@ -14,7 +14,7 @@ const HEADING: &str = "What to show";
 /// Flags of `--decode`.
 #[derive(Debug, Default, Args)]
 pub(super) struct DecodeFlags {
-    /// Say what values mean: 0x137f, options=3, errno=512
+    /// Say what values mean: 0x137f, errno=512
     #[arg(long, value_name = "VALUE", num_args = 0.., allow_negative_numbers = true,
           help_heading = HEADING)]
     decode: Option<Vec<String>>,

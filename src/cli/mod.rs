@@ -119,7 +119,11 @@ struct Flags {
     )]
     no_polls: bool,
 
-    /// Read a record: ours, strace's, truss's, kdump's, Tracee's
+    /// Read a record: ours, or another tracer's
+    ///
+    /// JSON lines of wait4-strace's; a log of strace's, or the prefix of those of -ff; events of
+    /// Tracee's; a log of FreeBSD's truss; a listing of kdump's of FreeBSD or NetBSD. A - is
+    /// standard input.
     #[arg(long, value_name = "FILE", help_heading = "What to trace",
           conflicts_with_all = ["command", "attach", "env", "user", "kill_on_exit", "seccomp",
                                 "duration", "decode_fds"])]
