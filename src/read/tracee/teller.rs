@@ -1,0 +1,250 @@
+//! What one event tells a family.
+
+use super::event::TraceeEvent;
+use crate::event::{Comm, Fetched, How, Image, Moment, Named, SigchldAction, WaitEntry, WaitExit};
+use crate::kernel::{Abi, Errno, IdType, NsPid, Signal, WaitCall, WaitOptions, WaitStatus};
+use crate::read::family::{Family, Inner, Whose};
+
+/// What the pid namespace is known by where the event does not say it.
+const SOME_NAMESPACE: u64 = u64::MAX;
+
+/// Tells a family of one event.
+pub(super) struct Teller<'a> {
+    pub(super) family: &'a mut Family,
+    pub(super) event: &'a TraceeEvent<'a>,
+    /// When it was, or for a call when that began.
+    pub(super) at: Moment,
+}
+
+impl Teller<'_> {
+    pub(super) fn tell(mut self) {
+        let call = |call| (call, self.event.returned);
+        match &*self.event.name {
+            "wait4" => self.waited(call(WaitCall::Wait4)),
+            "waitid" => self.waited(call(WaitCall::Waitid)),
+            "waitpid" => self.waited(call(WaitCall::Waitpid)),
+            "sched_process_fork" => self.forked(),
+            "sched_process_exec" => self.executed(),
+            "sched_process_exit" => self.exited(),
+            "do_sigaction" => self.acted(),
+            "rt_sigaction" | "sigaction" => self.asked_to_act(),
+            _ => {}
+        }
+    }
+
+    /// Who the event is of, made known if need be.
+    fn whose(&mut self) -> Whose {
+        let event = self.event;
+        let whose = Whose {
+            tid: event.tid,
+            tgid: event.tgid,
+        };
+        if !self.family.knows(whose.tid) {
+            self.find(whose);
+        }
+        whose
+    }
+
+    fn find(&mut self, whose: Whose) {
+        let event = self.event;
+        let parent = event.parent.filter(|parent| *parent > 0);
+        if !self.family.knows_process(whose.tgid) {
+            // It may have children that no event tells of.
+            self.family.seen.attached = true;
+            self.family.seen.strangers += u64::from(parent.is_none());
+        }
+        let inner = self.inner(whose.tgid, event.ns_pid);
+        let image = (!event.comm.is_empty()).then(|| Image {
+            comm: Comm::new(event.comm.as_bytes()),
+            ..Image::default()
+        });
+        self.family.find(whose, parent, inner, image);
+    }
+
+    /// A process's pid in its own namespace, where that is not the host's.
+    fn inner(&self, tgid: i32, pid: i32) -> Option<Inner> {
+        let namespace = match self.event.namespace {
+            0 => SOME_NAMESPACE,
+            namespace => namespace,
+        };
+        (pid != tgid && pid > 0).then_some(Inner { namespace, pid })
+    }
+
+    fn forked(&mut self) {
+        self.family.now(self.at);
+        let event = self.event;
+        let tid = event.int32("child_tid");
+        let Some(tid) = tid.filter(|tid| *tid > 0) else {
+            return;
+        };
+        let tgid = event.int32("child_pid").unwrap_or(tid);
+        let creator = Whose {
+            tid: event.int32("parent_tid").unwrap_or(event.tid),
+            tgid: event.int32("parent_pid").unwrap_or(event.tgid),
+        };
+        if !self.family.knows(creator.tid) {
+            self.find(creator);
+        }
+        let parent = event.int32("parent_process_pid");
+        let parent = parent.filter(|parent| *parent > 0 && *parent != creator.tgid && tid == tgid);
+        let inner = event.int32("child_ns_pid");
+        let inner = inner.and_then(|pid| self.inner(tgid, pid));
+        let child = Whose { tid, tgid };
+        // With CLONE_VFORK or another exit signal it looks the same.
+        self.family
+            .create(creator.tid, child, How::Fork, parent, inner);
+    }
+
+    fn executed(&mut self) {
+        self.family.now(self.at);
+        let whose = self.whose();
+        let event = self.event;
+        let path = event.text("cmdpath").or_else(|| event.text("pathname"));
+        let argv = event.texts("argv");
+        let base = path.and_then(|path| path.rsplit('/').next());
+        let comm = if event.comm.is_empty() {
+            base.unwrap_or("")
+        } else {
+            &event.comm
+        };
+        let image = Image {
+            comm: Comm::new(comm.as_bytes()),
+            path: path.map(|path| path.as_bytes().to_vec()),
+            argv,
+        };
+        self.family.execute(whose.tid, image);
+    }
+
+    /// `exit_code` is the code where `signal_code` has the signal and the core
+    /// bit; where there is none it is the kernel's word of both.
+    fn exited(&mut self) {
+        self.family.now(self.at);
+        let whose = self.whose();
+        let event = self.event;
+        let code = event.int32("exit_code").unwrap_or(0);
+        let word = match event.int32("signal_code") {
+            Some(signal) => (code & 0xff) << 8 | signal & 0xff,
+            None => code & 0xffff,
+        };
+        let is_last = event.flag("process_group_exit") == Some(true);
+        self.family
+            .ended(whose.tid, WaitStatus::from_raw(word), is_last);
+    }
+
+    /// `do_sigaction`: the kernel's own function, with what it was given.
+    fn acted(&mut self) {
+        let event = self.event;
+        let signal = event
+            .int32("sig")
+            .map(Signal::from_raw)
+            .or_else(|| Signal::from_name(event.text("sig")?));
+        if signal != Some(Signal::CHLD) || event.flag("is_sa_initialized") == Some(false) {
+            return;
+        }
+        self.family.now(self.at);
+        let whose = self.whose();
+        let flags = event.pointer("sa_flags");
+        let no_wait = flags & 2 != 0;
+        let method = event.text("sa_handle_method").map(str::to_owned);
+        let method = method.or_else(|| Some(event.int("sa_handle_method")?.to_string()));
+        let action = match method.as_deref() {
+            Some("SIG_DFL" | "0") if no_wait => Some(SigchldAction::DefaultNoWait),
+            Some("SIG_DFL" | "0") => Some(SigchldAction::Default),
+            Some("SIG_IGN" | "1") => Some(SigchldAction::Ignore),
+            Some("SIG_HND" | "2") => Some(SigchldAction::Handler {
+                address: event.pointer("sa_handler"),
+                no_wait,
+                restarts: flags & 0x1000_0000 != 0,
+            }),
+            _ => None,
+        };
+        self.family.set_action(whose.tid, action);
+    }
+
+    /// The system call has a pointer alone.
+    fn asked_to_act(&mut self) {
+        let event = self.event;
+        let is_ours = event.int32("signum").or_else(|| event.int32("sig")) == Some(17);
+        let changes = event.pointer("act") != 0;
+        if is_ours && changes && event.returned == Some(0) {
+            self.family.now(self.at);
+            let whose = self.whose();
+            self.family.set_action(whose.tid, None);
+        }
+    }
+
+    fn waited(&mut self, (call, returned): (WaitCall, Option<i64>)) {
+        let whose = self.whose();
+        let Some(entry) = self.entry(call) else {
+            self.family.seen.unknown_waits += 1;
+            return;
+        };
+        // It returned now; when it began is what the event tells. In order of
+        // these times, events would never be behind others.
+        self.family.in_order |= self.at < self.family.at;
+        self.family.now(self.at);
+        self.family.wait(whose.tid, self.at, entry.clone());
+        let Some(returned) = returned.and_then(|number| i32::try_from(number).ok()) else {
+            self.family.seen.unknown_waits += 1;
+            return;
+        };
+        let result = match returned {
+            number if number < 0 => Err(Errno::from_raw(number.saturating_neg())),
+            number => Ok(NsPid::new(number)),
+        };
+        let exit = WaitExit {
+            entered: self.at,
+            result,
+            status: match call {
+                WaitCall::Waitid => Fetched::Null,
+                _ => Fetched::unread(entry.result_at),
+            },
+            info: match call {
+                WaitCall::Waitid => Fetched::unread(entry.result_at),
+                _ => Fetched::Null,
+            },
+            rusage: Fetched::unread(entry.rusage_at),
+            child: None,
+            remaining: None,
+            entry,
+        };
+        self.family.waited(whose.tid, exit);
+    }
+
+    fn entry(&self, call: WaitCall) -> Option<WaitEntry> {
+        let event = self.event;
+        let (named, result_at) = if call == WaitCall::Waitid {
+            let kind = match event.text("idtype") {
+                Some(name) if name.starts_with("P_") => name.parse().ok()?,
+                _ => IdType::from_raw(event.word("idtype")?),
+            };
+            // Called so, or as the call's own parameter.
+            let id = event.word("id").or_else(|| event.word("which"))?;
+            (Named::Id(kind, id), event.pointer("infop"))
+        } else {
+            let pid = event.word("pid").or_else(|| event.word("upid"))?;
+            (Named::Pid(pid.cast_signed()), event.pointer("wstatus"))
+        };
+        let options = match event.text("options") {
+            Some(names) if names.starts_with(['W', '_']) => names.parse().ok()?,
+            _ => WaitOptions::from_raw(event.word("options")?),
+        };
+        Some(WaitEntry {
+            call,
+            abi: if event.compat || call == WaitCall::Waitpid {
+                Abi::I386
+            } else {
+                Abi::X86_64
+            },
+            named,
+            options,
+            result_at,
+            rusage_at: event.pointer("rusage"),
+            info_at: 0,
+            is_restart: false,
+            target: None,
+            pidfd: None,
+            stack: None,
+        })
+    }
+}
