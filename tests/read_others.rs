@@ -344,3 +344,38 @@ fn a_record_of_nobody_s_is_refused_with_what_is_known() {
         assert!(outcome.stderr.contains(known), "{outcome:?}");
     }
 }
+
+#[test]
+fn a_pid_that_is_used_again_is_another_child() {
+    let listing = |child_first: bool| {
+        let mut text = "   800 ktrace   CALL  execve(0x1,0x2,0x3)\n".to_owned();
+        for _ in 0..3 {
+            text += "   800 sh       CALL  fork\n";
+            let child = "   801 sh       RET   fork 0\n   801 sh       CALL  exit(1)\n";
+            let parent = "   800 sh       RET   fork 801/0x321\n";
+            text += &if child_first {
+                [child, parent].concat()
+            } else {
+                [parent, child].concat()
+            };
+            text += "   800 sh       CALL  wait4(0xffffffff,0x7fff,0,0)\n";
+            text += "   800 sh       RET   wait4 801/0x321\n";
+        }
+        text
+    };
+    let events: String = (0..3)
+        .map(|round| {
+            let ms = round * 10;
+            tracee_fork(ms, 10, 11) + &tracee_exit(ms + 2, 11, 1, 0) + &tracee_wait(ms, 10, 0, 11)
+        })
+        .collect();
+    for record in [listing(true), listing(false), events] {
+        let (_directory, path) = written(&record);
+        let (trace, report) = read_again(&path);
+        assert_eq!(trace.matches("# reaped").count(), 3, "{trace}");
+        assert!(
+            report.contains("4 processes, 3 reaped, 0 zombies"),
+            "{report}"
+        );
+    }
+}

@@ -176,6 +176,19 @@ impl SigInfo {
         }
     }
 
+    /// The `si_code` of a name; `SI_LWP` is the BSDs' for `SI_TKILL`.
+    #[must_use]
+    pub(crate) fn code_of_name(signal: Signal, name: &str) -> Option<i32> {
+        let name = if name == "SI_LWP" { "SI_TKILL" } else { name };
+        (-64..=0x80).find(|code| si_code::name(signal, *code) == Some(name))
+    }
+
+    /// Whether a SIGCHLD's code says that its status is an exit's.
+    #[must_use]
+    pub(crate) fn tells_an_exit(code: i32) -> bool {
+        code == si_code::CLD_EXITED
+    }
+
     /// The name of `si_code`, if it has one.
     #[must_use]
     pub fn code_name(&self) -> Option<&'static str> {

@@ -5,7 +5,8 @@ use memchr::memmem;
 
 use crate::event::{Fetched, Moment, Named, SigchldAction, WaitEntry, WaitExit};
 use crate::kernel::{
-    Abi, IdType, NsPid, Rusage, Signal, System, TimeVal, WaitCall, WaitOptions, WaitStatus,
+    Abi, Fields, IdType, NsPid, Rusage, SigInfo, Signal, System, TimeVal, WaitCall, WaitOptions,
+    WaitStatus,
 };
 use crate::read::text::{after, arguments, hexadecimal, number, seconds, signed};
 
@@ -243,6 +244,40 @@ pub(super) fn signal(system: System, text: &[u8]) -> Option<Signal> {
     // kdump's own spelling.
     let text = if text == "SIGIOT" { "SIGABRT" } else { text };
     Signal::from_name_in(system, text)
+}
+
+/// ` code=CLD_EXITED pid=902 uid=0 status=3`, and NetBSD's
+/// `: code=CLD_EXITED child pid=5652, uid=1000,  status=2, utime=0, stime=0)`.
+/// `None` where no process is named.
+pub(super) fn siginfo(system: System, signal: Signal, cause: &[u8]) -> Option<SigInfo> {
+    let code = after(cause, "code=")?;
+    let is_end = |byte: &u8| matches!(byte, b' ' | b',' | b')');
+    let code = code.split(is_end).next()?;
+    let code = SigInfo::code_of_name(signal, std::str::from_utf8(code).ok()?)?;
+    let int = |key: &str| int(after(cause, key)?);
+    let pid = NsPid::new(int("pid=")?);
+    let uid = int("uid=")?.cast_unsigned();
+    let fields = match int("status=") {
+        Some(status) if signal == Signal::CHLD => Fields::Child {
+            pid,
+            uid,
+            // A death's is a signal, in the numbers of the system.
+            status: if SigInfo::tells_an_exit(code) {
+                status
+            } else {
+                Signal::of(system, status).raw()
+            },
+            utime: 0,
+            stime: 0,
+        },
+        _ => Fields::Kill { pid, uid },
+    };
+    Some(SigInfo {
+        signo: signal,
+        errno: 0,
+        code,
+        fields,
+    })
 }
 
 /// What a sigaction sets.

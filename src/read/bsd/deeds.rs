@@ -32,6 +32,8 @@ pub(super) enum Deed<'a> {
         /// Its name, or what stands for it.
         signal: &'a [u8],
         fate: Fate,
+        /// What is said of its cause.
+        cause: &'a [u8],
     },
     /// The process exited with a number.
     Exited(i32),

@@ -129,7 +129,11 @@ fn signalled(rest: &[u8]) -> Option<Deed<'_>> {
     } else {
         Fate::Unknown
     };
-    Some(Deed::Signalled { signal, fate })
+    Some(Deed::Signalled {
+        signal,
+        fate,
+        cause: what,
+    })
 }
 
 fn quoted(rest: &[u8]) -> Option<&[u8]> {

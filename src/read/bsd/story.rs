@@ -34,6 +34,8 @@ struct Pending {
     kind: Kind,
     args: Vec<u8>,
     entered: Moment,
+    /// The child of a fork whose own lines came first.
+    told: Option<i32>,
     /// What an exec executes.
     path: Option<Vec<u8>>,
     argv: Vec<Vec<u8>>,
@@ -176,6 +178,10 @@ impl Story {
             && !self.held.contains_key(&tgid)
         {
             self.create(creator, tgid);
+            self.creating.clear();
+            if let Some(pending) = self.pending.get_mut(&creator) {
+                pending.told = Some(tgid);
+            }
             return true;
         }
         self.hold(tgid, line);
@@ -223,7 +229,11 @@ impl Story {
             Deed::Called(name, args) => self.called(whose, name, args),
             Deed::Returned(name, returned) => self.returned(whose, name, returned),
             Deed::Did(name, args, returned) => self.did(whose, name, args, returned, took),
-            Deed::Signalled { signal, fate } => self.signalled(whose, signal, fate),
+            Deed::Signalled {
+                signal,
+                fate,
+                cause,
+            } => self.signalled(whose, signal, fate, cause),
             Deed::Exited(code) => self.exited(tgid, code),
             Deed::Killed { signal, core } => {
                 let core = if core { 0x80 } else { 0 };
@@ -269,6 +279,7 @@ impl Story {
             kind,
             args: args.to_vec(),
             entered: self.family.at,
+            told: None,
             path: None,
             argv: Vec::new(),
         };
@@ -298,6 +309,7 @@ impl Story {
                     self.execute(whose, pending.path, pending.argv);
                 }
             }
+            Kind::Fork | Kind::Vfork if pending.told.is_some() => {}
             _ => self.finish(whose, kind, &pending.args, returned),
         }
     }
@@ -348,14 +360,9 @@ impl Story {
             Kind::Fork | Kind::Vfork => {
                 self.family.seen.forks = true;
                 let child = i32::try_from(number).ok().filter(|child| *child > 0);
-                let Some(child) = child.filter(|child| !self.family.knows_process(*child)) else {
-                    return;
-                };
-                if self.family.is_dead(child) {
-                    // All of its lines came before this one.
-                    return;
+                if let Some(child) = child.filter(|child| !self.family.knows_process(*child)) {
+                    self.create(whose.tid, child);
                 }
-                self.create(whose.tid, child);
             }
             Kind::Sigaction if number == 0 => match calls::action(self.system, args) {
                 Action::Other => self.family.seen.sigactions = true,
@@ -420,7 +427,7 @@ impl Story {
         }
     }
 
-    fn signalled(&mut self, whose: Whose, name: &[u8], fate: Fate) {
+    fn signalled(&mut self, whose: Whose, name: &[u8], fate: Fate, cause: &[u8]) {
         let Some(signal) = calls::signal(self.system, name) else {
             return;
         };
@@ -429,7 +436,7 @@ impl Story {
         }
         let kind = EventKind::Signalled {
             signal,
-            info: None,
+            info: calls::siginfo(self.system, signal, cause),
             sender: None,
         };
         self.family.signal(whose.tid, kind);

@@ -67,6 +67,7 @@ fn deed(rest: &[u8]) -> Option<Deed<'_>> {
         return Some(Deed::Signalled {
             signal: if name == b"?" { number } else { name },
             fate: Fate::Unknown,
+            cause: text.get(end + 1..)?,
         });
     }
     if let Some(text) = rest.strip_prefix(b"process exit, rval = ") {

@@ -134,11 +134,6 @@ impl Family {
         self.processes.is_empty() && self.dead.is_empty()
     }
 
-    /// Whether a process is known to have ended.
-    pub(super) fn is_dead(&self, tgid: i32) -> bool {
-        self.dead.contains_key(&tgid)
-    }
-
     /// The number that a thread goes by whose record has numbers of another
     /// kind for threads: the one that is seen first leads the process.
     pub(super) fn leads(&mut self, tgid: i32, tid: i32) -> i32 {
