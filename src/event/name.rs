@@ -45,14 +45,15 @@ impl fmt::Debug for Comm {
 }
 
 /// Write bytes that a tracee chose, so that they cannot harm a terminal:
-/// control characters and what is no UTF-8 become `\n`, `\33` and their like.
+/// control characters and what is no UTF-8 become `\n`, `\33` and their like,
+/// as strace writes them: with three digits where another digit follows.
 ///
 /// # Errors
 /// Those of the writer.
 pub fn escape(bytes: &[u8], f: &mut dyn fmt::Write) -> fmt::Result {
-    each_char(bytes, f, |c, f| match c {
+    each_char(bytes, f, |c, next, f| match c {
         '\\' | '"' => write!(f, "\\{c}"),
-        c => write_harmless(c, f),
+        c => write_harmless(c, next, f),
     })
 }
 
@@ -99,11 +100,12 @@ pub fn harmless_json(json: &str) -> Cow<'_, str> {
     harmless.into()
 }
 
-/// Write each character by `write`, and what is no UTF-8 as octal numbers.
+/// Write each character by `write`, which is told the byte behind it, and what
+/// is no UTF-8 as octal numbers.
 fn each_char(
     bytes: &[u8],
     f: &mut dyn fmt::Write,
-    write: impl Fn(char, &mut dyn fmt::Write) -> fmt::Result,
+    write: impl Fn(char, Option<u8>, &mut dyn fmt::Write) -> fmt::Result,
 ) -> fmt::Result {
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'"');
     if let Some(text) = str::from_utf8(bytes)
@@ -113,15 +115,27 @@ fn each_char(
         // Nearly every name.
         return f.write_str(text);
     }
+    let mut at = 0;
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            write(c, f)?;
+            at += c.len_utf8();
+            write(c, bytes.get(at).copied(), f)?;
         }
         for byte in chunk.invalid() {
-            write!(f, "\\{byte:o}")?;
+            at += 1;
+            octal((*byte).into(), bytes.get(at).copied(), f)?;
         }
     }
     Ok(())
+}
+
+/// `\33`, or `\033` where a digit follows that would belong to it.
+fn octal(number: u32, next: Option<u8>, f: &mut dyn fmt::Write) -> fmt::Result {
+    if next.is_some_and(|byte| byte.is_ascii_digit()) {
+        write!(f, "\\{number:03o}")
+    } else {
+        write!(f, "\\{number:o}")
+    }
 }
 
 /// Whether a character controls a terminal, breaks the line for some reader,
@@ -134,12 +148,12 @@ fn is_harmful(c: char) -> bool {
 }
 
 /// A character, escaped if it does harm.
-fn write_harmless(c: char, f: &mut dyn fmt::Write) -> fmt::Result {
+fn write_harmless(c: char, next: Option<u8>, f: &mut dyn fmt::Write) -> fmt::Result {
     match c {
         '\n' => f.write_str("\\n"),
         '\t' => f.write_str("\\t"),
         '\r' => f.write_str("\\r"),
-        c if c.is_control() => write!(f, "\\{:o}", u32::from(c)),
+        c if c.is_control() => octal(c.into(), next, f),
         c if is_harmful(c) => write!(f, "\\u{{{:x}}}", u32::from(c)),
         c => f.write_char(c),
     }
@@ -153,6 +167,10 @@ mod tests {
     fn a_name_that_a_tracee_chose_cannot_move_the_cursor() {
         let comm = Comm::new(b"a\x1b[2Jb\n\xff and more than fifteen");
         assert_eq!(comm.to_string(), "a\\33[2Jb\\n\\377 and mo");
+        assert_eq!(
+            Comm::new(b"\x1b1\x1bx\xff7").to_string(),
+            "\\0331\\33x\\3777"
+        );
         assert_eq!(
             Comm::new(b"\"\\\xe2\x80\xae").to_string(),
             r#"\"\\\u{202e}"#
