@@ -379,3 +379,30 @@ fn a_pid_that_is_used_again_is_another_child() {
         );
     }
 }
+
+#[test]
+fn an_end_that_comes_late_is_no_zombie() {
+    // The buffer of the parent's CPU was read before that of the child's.
+    let exec = tracee(0, "sched_process_exec", 10, "");
+    let round = |ms: u64, pid: i32, options| {
+        let wait = tracee_wait(ms + 1, 10, options, pid.into());
+        let next = tracee_fork(ms + 6, 10, pid + 1);
+        let exit = tracee_exit(ms + 5, pid, 4, 0);
+        wait + &next + &exit
+    };
+    // Without stops, with them, and a stop that a shell asks about.
+    let first = exec + &tracee_fork(1, 10, 11) + &round(10, 11, 0) + &round(20, 12, 10);
+    let stop = tracee_wait(31, 10, 10, 13);
+    let last = round(40, 13, 10) + &tracee_exit(50, 14, 0, 0) + &tracee_wait(51, 10, 10, 14);
+    let later = tracee_fork(9000, 10, 15);
+    let (_directory, path) = written(&(first + &stop + &last + &later));
+    let (trace, report) = read_again(&path);
+    let count = |what| trace.matches(what).count();
+    assert_eq!(count("WEXITSTATUS(s) == 4}], "), 3, "{trace}");
+    assert_eq!(count("# 13 p10 lived on"), 1, "{trace}");
+    assert_eq!(count("# reaped"), 4, "{trace}");
+    assert!(
+        report.contains("6 processes, 4 reaped, 0 zombies left; no findings"),
+        "{report}"
+    );
+}

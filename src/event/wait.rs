@@ -129,7 +129,13 @@ pub struct WaitExit {
     pub child: Option<Comm>,
     /// After EFAULT: the children that the process still has, dead or alive.
     pub remaining: Option<Vec<Tgid>>,
+    /// The child was stopped or went on, and has not ended; the record does
+    /// not tell which.
+    pub lives_on: bool,
 }
+
+/// What is known of a child that lives on: a stop by no signal.
+const SOME_STOP: WaitStatus = WaitStatus::from_raw(0x7f);
 
 impl WaitExit {
     /// Whether the kernel interrupted the call and may restart it.
@@ -140,7 +146,8 @@ impl WaitExit {
 
     /// The child that the call reports and its status word, if it does.
     ///
-    /// waitid tells the status in two fields; the word is made from them.
+    /// waitid tells the status in two fields; the word is made from them. Of a
+    /// child that lives on ([`WaitExit::lives_on`]) it is a stop by no signal.
     #[must_use]
     pub fn reported(&self) -> Option<(NsPid, Option<WaitStatus>)> {
         let pid = self.result.ok()?;
@@ -148,7 +155,9 @@ impl WaitExit {
             let (pid, status) = self.info.value()?.child()?;
             return Some((pid, Some(status)));
         }
-        (pid.raw() > 0).then(|| (pid, self.status.value().copied()))
+        let told = self.status.value().copied();
+        let status = told.or_else(|| self.lives_on.then_some(SOME_STOP));
+        (pid.raw() > 0).then_some((pid, status))
     }
 
     /// Whether the call was a poll that found nothing.

@@ -58,6 +58,7 @@ fn what_it_did(to: &mut String, event: &Event, exit: &WaitExit, ledger: &Ledger)
     };
     let name = Named(child.tgid, &child.image);
     match status.map(WaitStatus::decode) {
+        _ if exit.lives_on => return write!(to, "{name} lived on: it was stopped or continued"),
         Some(Status::Stopped { .. }) => return write!(to, "{name} is stopped, not ended"),
         Some(Status::Continued) => return write!(to, "{name} runs again"),
         _ => {}

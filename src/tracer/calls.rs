@@ -285,6 +285,7 @@ impl Tracer {
             rusage,
             child,
             remaining,
+            lives_on: false,
         };
         events.push(self.event(at, tid, tgid, EventKind::WaitEnded(exit)));
     }

@@ -115,6 +115,10 @@ pub struct Wait {
     /// After EFAULT: the children that the process still has, dead or alive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remaining: Option<Vec<i32>>,
+    /// The child was stopped or went on; the record that was read does not
+    /// tell which.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub lives_on: bool,
 }
 
 /// A process that an event is about.

@@ -416,6 +416,7 @@ impl TryFrom<Wait> for event::WaitExit {
             remaining: wait
                 .remaining
                 .map(|pids| pids.into_iter().map(Tgid::new).collect()),
+            lives_on: wait.lives_on,
             entry,
         })
     }

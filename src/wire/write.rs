@@ -235,6 +235,7 @@ impl Writer<'_> {
             entered_ns: exit.entered.0,
             child_name: exit.child.map(Text::from),
             remaining: exit.remaining.as_deref().map(raw_pids),
+            lives_on: exit.lives_on,
         }
     }
 

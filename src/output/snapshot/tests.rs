@@ -115,6 +115,7 @@ impl Run {
             rusage: Fetched::Null,
             child: None,
             remaining: None,
+            lives_on: false,
         };
         self.add(tid, tgid, EventKind::WaitEnded(exit));
     }

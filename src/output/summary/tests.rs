@@ -98,6 +98,7 @@ impl Story {
             rusage: Fetched::Null,
             child: None,
             remaining: None,
+            lives_on: false,
         };
         self.add(pid, EventKind::WaitEnded(exit));
     }

@@ -144,6 +144,7 @@ impl Wait {
             },
             child: None,
             remaining: None,
+            lives_on: false,
             entry: self.entry,
         }
     }

@@ -61,11 +61,8 @@ pub(super) struct Story {
 
 impl Story {
     pub(super) fn new(system: System, record: Record, parse: Parse, times: Times) -> Story {
-        let mut family = Family::new(system, Seen::of(record));
-        // A call is told when it returns, and not where it began.
-        family.in_order = true;
         Story {
-            family,
+            family: Family::new(system, Seen::of(record)),
             system,
             parse,
             times,
@@ -467,7 +464,7 @@ impl Story {
     fn thread_gone(&mut self, whose: Whose) {
         self.pending.remove(&whose.tid);
         let status = WaitStatus::of(self.system, 0);
-        self.family.ended(whose.tid, status, false);
+        self.family.ended(whose.tid, self.family.at, status, false);
     }
 
     /// The process has died of a signal.
@@ -481,6 +478,6 @@ impl Story {
         self.pending.remove(&tgid);
         self.creating.retain(|creator| *creator != tgid);
         self.dying = None;
-        self.family.ended(tgid, status, true);
+        self.family.ended(tgid, self.family.at, status, true);
     }
 }

@@ -6,15 +6,17 @@
 //! returned, which is one of the caller's namespace. A wait is told behind the
 //! end of its child, in whichever order the record has them.
 
+mod late;
 mod waits;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use late::LateWaits;
+use waits::Child;
+
 use super::gaps::Seen;
-use crate::event::{
-    Created, Event, EventKind, Found, How, Image, Moment, NsPids, SigchldAction, WaitExit,
-};
+use crate::event::{Created, Event, EventKind, Found, How, Image, Moment, NsPids, SigchldAction};
 use crate::kernel::{NsPid, Signal, System, Tgid, Tid, WaitStatus};
 
 /// How many of the dead are remembered.
@@ -40,9 +42,6 @@ pub(super) struct Inner {
 #[derive(Debug)]
 struct Task {
     tgid: i32,
-    /// A wait that is over, but for the end of its child, which is not told
-    /// yet.
-    held: Option<WaitExit>,
 }
 
 /// What is known of a process's ways with its children.
@@ -73,6 +72,9 @@ struct Dead {
     status: WaitStatus,
     ways: Ways,
     inner: Option<Inner>,
+    /// When the record says that it ended.
+    at: Moment,
+    is_reaped: bool,
     /// Which of the dead it is, counted.
     number: u64,
 }
@@ -89,11 +91,7 @@ pub(super) struct Family {
     deaths: u64,
     /// Who has a pid in another namespace.
     inner: HashMap<Inner, i32>,
-    /// Whose waits are held for the end of a child.
-    awaited: HashMap<i32, Vec<i32>>,
-    /// A call is told where it returned, and not where it began: what a wait
-    /// tells of has happened before.
-    pub(super) in_order: bool,
+    late: LateWaits,
     pub(super) seen: Seen,
     pub(super) at: Moment,
     seq: u64,
@@ -162,11 +160,7 @@ impl Family {
 
     /// The record is over.
     pub(super) fn end(&mut self) {
-        let mut held: Vec<i32> = self.awaited.drain().flat_map(|(_, tids)| tids).collect();
-        held.sort_unstable();
-        for tid in held {
-            self.let_go(tid);
-        }
+        self.give_up_all();
     }
 
     // Births.
@@ -230,7 +224,7 @@ impl Family {
 
     fn enter(&mut self, tid: i32, tgid: i32, inner: Option<Inner>) {
         self.dead.remove(&tgid);
-        let task = Task { tgid, held: None };
+        let task = Task { tgid };
         self.tasks.insert(tid, task);
         let process = self.processes.entry(tgid).or_default();
         if tid != tgid {
@@ -246,7 +240,6 @@ impl Family {
 
     pub(super) fn execute(&mut self, tid: i32, image: Image) {
         self.seen.execs = true;
-        self.let_go(tid);
         // The other threads are gone, and who called goes on as the leader.
         let threads = self.process_of(tid).map(|process| {
             process.leader_ended = false;
@@ -301,9 +294,8 @@ impl Family {
 
     /// A thread has ended; with the last one the process, as this one did.
     /// A leader's end is told as its process's.
-    pub(super) fn ended(&mut self, tid: i32, status: WaitStatus, is_last: bool) {
+    pub(super) fn ended(&mut self, tid: i32, at: Moment, status: WaitStatus, is_last: bool) {
         self.seen.ends = true;
-        self.let_go(tid);
         let Some(tgid) = self.tasks.get(&tid).map(|task| task.tgid) else {
             return;
         };
@@ -318,11 +310,11 @@ impl Family {
             self.tasks.remove(&tid);
         }
         if is_over {
-            self.over(tgid, status);
+            self.over(tgid, at, status);
         }
     }
 
-    fn over(&mut self, tgid: i32, status: WaitStatus) {
+    fn over(&mut self, tgid: i32, at: Moment, status: WaitStatus) {
         let process = self.processes.remove(&tgid).unwrap_or_default();
         for tid in process.threads {
             self.push(tid, EventKind::Ended { status });
@@ -335,6 +327,8 @@ impl Family {
             status,
             ways: process.ways,
             inner: process.inner,
+            at,
+            is_reaped: false,
             number: self.deaths,
         };
         self.dead.insert(tgid, dead);
@@ -342,11 +336,9 @@ impl Family {
         if self.order.len() > MOST_DEAD {
             self.forget();
         }
-        for tid in self.awaited.remove(&tgid).unwrap_or_default() {
-            let task = self.tasks.get_mut(&tid);
-            if let Some(exit) = task.and_then(|task| task.held.take()) {
-                self.waited(tid, exit);
-            }
+        self.settle_waits_for(Child::Here(tgid));
+        if let Some(inner) = process.inner {
+            self.settle_waits_for(Child::There(inner));
         }
     }
 

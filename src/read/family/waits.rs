@@ -2,50 +2,40 @@
 
 use super::{Family, Inner};
 use crate::event::{EventKind, Fetched, Moment, WaitEntry, WaitExit};
-use crate::kernel::{NsPid, SigInfo, Status, WaitCall, WaitOptions, WaitStatus};
+use crate::kernel::{NsPid, SigInfo, WaitCall, WaitOptions, WaitStatus};
 
 /// A stop, in the low byte of a status.
 const STOP: i32 = 0x7f;
 
+/// A child, as its parent calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Child {
+    /// By its pid in the tracer's namespace.
+    Here(i32),
+    /// By one in another.
+    There(Inner),
+}
+
 impl Family {
     /// A wait begins.
     pub(in crate::read) fn wait(&mut self, tid: i32, entered: Moment, entry: WaitEntry) {
-        self.let_go(tid);
         self.push_at(entered, tid, EventKind::WaitEntered(entry));
     }
 
-    /// A wait ends.
+    /// A wait ends, and its child's end was told before if it tells of one.
     pub(in crate::read) fn waited(&mut self, tid: i32, mut exit: WaitExit) {
-        let Some(child) = self.child_of(tid, &exit) else {
-            self.note_vague(tid, &exit);
-            self.push(tid, EventKind::WaitEnded(exit));
-            return;
-        };
-        // A poll that named a living child gave nothing; only waitid hides that.
-        let polls =
-            exit.entry.call == WaitCall::Waitid && exit.entry.options.contains(WaitOptions::NOHANG);
-        if let Some(dead) = self.dead.get(&child) {
-            join(&mut exit, child, dead.status);
-            self.reaped(tid, &exit);
-            self.push(tid, EventKind::WaitEnded(exit));
-        } else if let Some(task) = self.tasks.get_mut(&tid) {
-            let told = exit.status.value().map(|status| status.decode());
-            let lives_on = match told {
-                Some(Status::Stopped { .. } | Status::Continued) => true,
-                Some(_) => false,
-                None => tells_stops(&exit) && self.in_order,
-            };
-            task.held = Some(exit);
-            if lives_on || polls {
-                self.let_go(tid);
-            } else {
-                self.awaited.entry(child).or_default().push(tid);
+        match self.child_of(tid, &exit) {
+            Some(child) if !self.join_end(tid, child, &mut exit) => {
+                self.join_stop(child, &mut exit);
             }
+            Some(_) => {}
+            None => self.note_vague(tid, &exit),
         }
+        self.push(tid, EventKind::WaitEnded(exit));
     }
 
     /// The child whose change a wait tells of.
-    fn child_of(&self, tid: i32, exit: &WaitExit) -> Option<i32> {
+    pub(super) fn child_of(&self, tid: i32, exit: &WaitExit) -> Option<Child> {
         let mut pid = exit.result.ok()?.raw();
         if exit.entry.call == WaitCall::Waitid {
             pid = exit.entry.named.process()?.raw();
@@ -54,22 +44,59 @@ impl Family {
             return None;
         }
         let tgid = self.tasks.get(&tid)?.tgid;
-        match self.processes.get(&tgid)?.inner {
-            None => Some(pid),
-            Some(Inner { namespace, .. }) => self.inner.get(&Inner { namespace, pid }).copied(),
+        Some(match self.processes.get(&tgid)?.inner {
+            None => Child::Here(pid),
+            Some(Inner { namespace, .. }) => Child::There(Inner { namespace, pid }),
+        })
+    }
+
+    /// Who a child is.
+    fn resolve(&self, child: Child) -> Option<i32> {
+        match child {
+            Child::Here(pid) => Some(pid),
+            Child::There(inner) => self.inner.get(&inner).copied(),
         }
     }
 
-    fn reaped(&mut self, tid: i32, exit: &WaitExit) {
+    /// When a child ended that nobody has reaped yet, as far as is known.
+    pub(super) fn ended_at(&self, child: Child) -> Option<Moment> {
+        let dead = self.dead.get(&self.resolve(child)?)?;
+        (!dead.is_reaped).then_some(dead.at)
+    }
+
+    /// Give a wait the status of its child, if that is dead.
+    pub(super) fn join_end(&mut self, tid: i32, child: Child, exit: &mut WaitExit) -> bool {
+        let Some(tgid) = self.resolve(child) else {
+            return false;
+        };
         let looks = exit.entry.options.contains(WaitOptions::NOWAIT);
+        let Some(dead) = self.dead.get_mut(&tgid).filter(|dead| !dead.is_reaped) else {
+            return false;
+        };
+        dead.is_reaped = !looks;
+        let status = dead.status;
         if let Some(process) = self.process_of(tid).filter(|_| !looks) {
             process.ways.reaps = true;
+        }
+        join(exit, tgid, status);
+        true
+    }
+
+    /// Give a wait the stop of its child, if that is stopped.
+    pub(super) fn join_stop(&self, child: Child, exit: &mut WaitExit) {
+        let tgid = self.resolve(child);
+        let process = tgid.and_then(|tgid| self.processes.get(&tgid));
+        let stopped = process.and_then(|process| process.stopped);
+        let number = stopped.and_then(|signal| signal.number_in(self.system));
+        if let (Some(number), Some(tgid)) = (number, tgid) {
+            let status = WaitStatus::of(self.system, number << 8 | STOP);
+            join(exit, tgid, status);
         }
     }
 
     /// waitid tells its child behind a pointer alone: if it named none, it may
     /// have been any of the zombies.
-    fn note_vague(&mut self, tid: i32, exit: &WaitExit) {
+    pub(super) fn note_vague(&mut self, tid: i32, exit: &WaitExit) {
         let tells = exit.entry.call != WaitCall::Waitid
             || exit.result.is_err()
             || exit.info.value().is_some()
@@ -78,41 +105,19 @@ impl Family {
             return;
         }
         self.seen.untold_children += 1;
+        self.is_vague(tid);
+    }
+
+    /// A process of which not all reaps are known.
+    pub(super) fn is_vague(&mut self, tid: i32) {
         if let Some(process) = self.process_of(tid) {
             process.ways.vague = true;
         }
     }
-
-    /// The end of a wait's child will not be told: it lives on, or its end is
-    /// not in the record.
-    pub(super) fn let_go(&mut self, tid: i32) {
-        let Some(task) = self.tasks.get_mut(&tid) else {
-            return;
-        };
-        let Some(mut exit) = task.held.take() else {
-            return;
-        };
-        if let Some(child) = self.child_of(tid, &exit) {
-            let waiters = self.awaited.get_mut(&child);
-            if let Some(waiters) = waiters {
-                waiters.retain(|waiter| *waiter != tid);
-            }
-            let stopped = self.processes.get(&child).and_then(|child| child.stopped);
-            let number = stopped.and_then(|signal| signal.number_in(self.system));
-            if let Some(number) = number {
-                join(
-                    &mut exit,
-                    child,
-                    WaitStatus::of(self.system, number << 8 | STOP),
-                );
-            }
-        }
-        self.push(tid, EventKind::WaitEnded(exit));
-    }
 }
 
 /// Whether a wait may have told of a stop or a continuation.
-fn tells_stops(exit: &WaitExit) -> bool {
+pub(super) fn tells_stops(exit: &WaitExit) -> bool {
     let options = exit.entry.options;
     options.contains(WaitOptions::STOPPED) || options.contains(WaitOptions::CONTINUED)
 }

@@ -72,6 +72,7 @@ pub(super) fn parse(
         rusage: usage,
         child: None,
         remaining: None,
+        lives_on: false,
     };
     Some((entry, Some(exit)))
 }

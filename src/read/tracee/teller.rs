@@ -18,6 +18,9 @@ pub(super) struct Teller<'a> {
 
 impl Teller<'_> {
     pub(super) fn tell(mut self) {
+        if !self.event.name.starts_with("wait") {
+            self.family.goes_on(self.event.tid, self.at, None);
+        }
         let call = |call| (call, self.event.returned);
         match &*self.event.name {
             "wait4" => self.waited(call(WaitCall::Wait4)),
@@ -128,7 +131,7 @@ impl Teller<'_> {
         };
         let is_last = event.flag("process_group_exit") == Some(true);
         self.family
-            .ended(whose.tid, WaitStatus::from_raw(word), is_last);
+            .ended(whose.tid, self.at, WaitStatus::from_raw(word), is_last);
     }
 
     /// `do_sigaction`: the kernel's own function, with what it was given.
@@ -179,11 +182,8 @@ impl Teller<'_> {
             self.family.seen.unknown_waits += 1;
             return;
         };
-        // It returned now; when it began is what the event tells. In order of
-        // these times, events would never be behind others.
-        self.family.in_order |= self.at < self.family.at;
+        // It returned now; when it began is what the event tells.
         self.family.now(self.at);
-        self.family.wait(whose.tid, self.at, entry.clone());
         let Some(returned) = returned.and_then(|number| i32::try_from(number).ok()) else {
             self.family.seen.unknown_waits += 1;
             return;
@@ -206,9 +206,11 @@ impl Teller<'_> {
             rusage: Fetched::unread(entry.rusage_at),
             child: None,
             remaining: None,
+            lives_on: false,
             entry,
         };
-        self.family.waited(whose.tid, exit);
+        self.family.goes_on(whose.tid, self.at, Some(&exit));
+        self.family.wait_in_any_order(whose.tid, exit);
     }
 
     fn entry(&self, call: WaitCall) -> Option<WaitEntry> {
