@@ -130,6 +130,7 @@ pub fn read(record: &[u8]) {
         unseen: &unseen,
         styles: Styles::plain(),
         summary: true,
+        root: String::new(),
     };
     for form in [ReportForm::Text, ReportForm::Github, ReportForm::Gitlab] {
         check(&report.formed(form));
