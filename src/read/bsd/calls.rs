@@ -182,6 +182,7 @@ fn options_of(system: System, text: &[u8]) -> Option<WaitOptions> {
 fn address(text: &[u8]) -> Option<u64> {
     match text.first()? {
         b'{' => Some(NOT_SHOWN),
+        b'C' if text == b"CONTINUED" => Some(NOT_SHOWN),
         _ => hexadecimal(text).or_else(|| number(text)).map(|(at, _)| at),
     }
 }
@@ -190,7 +191,8 @@ fn address(text: &[u8]) -> Option<u64> {
 /// `{ CONTINUED }`. For the signal of a stop truss takes the wrong bits, which
 /// are 127 always.
 fn status_of(text: &[u8]) -> Option<WaitStatus> {
-    let inner = text.strip_prefix(b"{ ")?.strip_suffix(b" }")?;
+    let inner = text.strip_prefix(b"{ ").unwrap_or(text);
+    let inner = inner.strip_suffix(b" }").unwrap_or(inner);
     let of = |word| WaitStatus::of(System::FreeBsd, word);
     if inner == b"CONTINUED" {
         return Some(of(0x13));

@@ -291,7 +291,10 @@ impl Story {
         self.creating.retain(|creator| *creator != whose.tid);
         let pending = self.pending.remove(&whose.tid);
         let Some(pending) = pending.filter(|pending| pending.kind == kind) else {
-            // The child's side of a fork has no call.
+            // The child's side of a fork has no call; of a wait the beginning
+            // of the log was lost.
+            let is_wait = matches!(kind, Kind::Wait(_));
+            self.family.seen.unknown_waits += u64::from(is_wait);
             return;
         };
         match kind {

@@ -71,6 +71,8 @@ struct Older<'a> {
     #[serde(default)]
     return_value: Value,
     #[serde(default)]
+    compat: bool,
+    #[serde(default)]
     args: Option<Vec<Map<String, Value>>>,
 }
 
@@ -82,6 +84,8 @@ struct Newer<'a> {
     timestamp: Value,
     #[serde(default)]
     workload: Workload<'a>,
+    #[serde(default)]
+    compat: bool,
     #[serde(default)]
     data: Option<Vec<Map<String, Value>>>,
 }
@@ -105,6 +109,7 @@ struct Process<'a> {
     thread: Thread<'a>,
     #[serde(borrow)]
     ancestors: Vec<Process<'a>>,
+    compat: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -221,7 +226,7 @@ impl<'a> Older<'a> {
             parent: self.host_parent_process_id.and_then(number),
             namespace: self.pid_namespace.unwrap_or(0),
             comm: self.process_name,
-            compat: false,
+            compat: self.compat,
             returned: int(&self.return_value),
             data: data.collect(),
         })
@@ -260,7 +265,7 @@ impl<'a> Newer<'a> {
             parent,
             namespace: hash(&container.id),
             comm: thread.name,
-            compat: thread.compat,
+            compat: self.compat || process.compat || thread.compat,
             data,
         })
     }
