@@ -55,7 +55,8 @@ pub fn refused_part(brief: &Brief, errno: Errno) -> Refusal {
         WaitOptions::STOPPED,
         WaitOptions::CONTINUED,
     ];
-    let asks = kinds.iter().any(|kind| brief.options.contains(*kind));
+    let asks = kinds.iter().any(|kind| brief.options.contains(*kind))
+        || brief.options.names().any(|name| name == "WTRAPPED");
     match errno {
         Errno::BADF => Refusal::NoPidfd,
         Errno::SRCH => Refusal::NoSuchGroup,
