@@ -24,12 +24,19 @@ static inline __attribute__((always_inline)) int wait_for(pid_t job)
 
 static int run_job(const char *command)
 {
+	/* The handler runs in sigsuspend, however busy the machine is. */
+	sigset_t block, before;
+	sigemptyset(&block);
+	sigaddset(&block, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &block, &before);
 	pid_t job = fork();
 	if (job == 0) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
 		execl("/bin/sh", "sh", "-c", command, NULL);
 		_exit(127);
 	}
-	usleep(100000);
+	sigsuspend(&before);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return wait_for(job);
 }
 
