@@ -91,7 +91,7 @@ impl Shown {
         let options = match wait.outcome {
             Outcome::Told(_) if !is_look => {
                 let polled = polled & !WaitOptions::NOWAIT.raw();
-                WaitOptions::from_raw(wait.options.raw() | polled)
+                WaitOptions::of(wait.options.system(), wait.options.raw() | polled)
             }
             _ => wait.options,
         };
