@@ -145,6 +145,13 @@ impl Family {
         }
     }
 
+    /// Whether a process had ended after this moment, which is told late: it is
+    /// of a life that is over.
+    pub(super) fn is_over(&self, tgid: i32, at: Moment) -> bool {
+        let dead = self.dead.get(&tgid);
+        dead.is_some_and(|dead| at <= dead.at) && !self.processes.contains_key(&tgid)
+    }
+
     /// Time goes on, never back.
     pub(super) fn now(&mut self, at: Moment) {
         self.at = self.at.max(at).min(Moment::LAST);

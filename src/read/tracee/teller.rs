@@ -18,6 +18,9 @@ pub(super) struct Teller<'a> {
 
 impl Teller<'_> {
     pub(super) fn tell(mut self) {
+        if self.family.is_over(self.event.tgid, self.at) {
+            return;
+        }
         if !self.event.name.starts_with("wait") {
             self.family.goes_on(self.event.tid, self.at, None);
         }
@@ -81,6 +84,9 @@ impl Teller<'_> {
             return;
         };
         let tgid = event.int32("child_pid").unwrap_or(tid);
+        if self.family.is_over(tgid, self.at) {
+            return;
+        }
         let creator = Whose {
             tid: event.int32("parent_tid").unwrap_or(event.tid),
             tgid: event.int32("parent_pid").unwrap_or(event.tgid),
