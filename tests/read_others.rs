@@ -4,6 +4,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::string_slice,
+    clippy::indexing_slicing,
     reason = "a test that cannot go on has failed"
 )]
 
@@ -17,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::{read_again, run, wait4_strace};
+use support::{fixture_path, heads, read_again, run, traced_fixture, wait4_strace};
 use tempfile::TempDir;
 
 /// Each record that is kept.
@@ -405,4 +407,164 @@ fn an_end_that_comes_late_is_no_zombie() {
         report.contains("6 processes, 4 reaped, 0 zombies left; no findings"),
         "{report}"
     );
+}
+
+/// What Tracee would have written of a recording, each event with its time: a
+/// call bears that of its begin, and comes when it returns.
+fn as_tracee(recording: &str) -> Vec<(u64, String)> {
+    let mut events = Vec::new();
+    for line in recording.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let number = |path: &str| line.pointer(path).and_then(serde_json::Value::as_i64);
+        let (Some(pid), Some(tid), Some(at)) = (number("/pid"), number("/tid"), number("/t_ns"))
+        else {
+            continue;
+        };
+        let word = |path: &str| {
+            let bits = number(path).unwrap_or(0);
+            i64::from(u32::try_from(bits & 0xffff_ffff).unwrap().cast_signed())
+        };
+        let pointer = |name: &str, path: &str| {
+            let address = line.pointer(path).and_then(serde_json::Value::as_str);
+            let address = address.map_or(0, |text| u64::from_str_radix(&text[2..], 16).unwrap());
+            format!("{{\"name\":\"{name}\",\"pointer\":\"{address}\"}},")
+        };
+        let fork = |child: i64, leader: i64| {
+            [
+                ("parent_tid", tid),
+                ("parent_pid", pid),
+                ("child_tid", child),
+                ("child_pid", leader),
+            ]
+            .map(|(name, number)| int(name, number))
+            .concat()
+        };
+        let kind = line["type"].as_str().unwrap();
+        let (name, data) = match kind {
+            "fork" => (
+                "sched_process_fork",
+                fork(number("/child/pid").unwrap(), number("/child/pid").unwrap()),
+            ),
+            "thread" => ("sched_process_fork", fork(number("/new_tid").unwrap(), pid)),
+            "exec" => ("sched_process_exec", String::new()),
+            "exit" => {
+                let word = number("/status/raw").unwrap();
+                let data = int("exit_code", word >> 8 & 0xff) + &int("signal_code", word & 0xff);
+                ("sched_process_exit", data)
+            }
+            "wait" => {
+                let returned = number("/errno/raw").map_or(number("/ret").unwrap(), |errno| -errno);
+                let call = line["call"].as_str().unwrap();
+                let whom = if call == "waitid" {
+                    int("idtype", word("/args/idtype/raw"))
+                        + &int("id", word("/args/id"))
+                        + &pointer("infop", "/args/wstatus")
+                } else {
+                    int("pid", word("/args/pid")) + &pointer("wstatus", "/args/wstatus")
+                };
+                let options = int("options", word("/args/options/raw"));
+                let usage = pointer("rusage", "/args/rusage");
+                let data = format!("{whom}{options}{usage}{}", int("returnValue", returned));
+                (if call == "waitid" { "waitid" } else { "wait4" }, data)
+            }
+            _ => continue,
+        };
+        let time = if kind == "wait" {
+            number("/entered_ns").unwrap()
+        } else {
+            at
+        };
+        let data = data.trim_end_matches(',');
+        let event = format!(
+            "{{\"timestamp\":{},\"name\":\"{name}\",\"workload\":{{\"process\":{{\"host_pid\":{pid},\
+             \"pid\":{pid},\"thread\":{{\"name\":\"x\",\"host_tid\":{tid}}},\
+             \"ancestors\":[{{\"host_pid\":1}}]}}}},\"data\":[{data}]}}\n",
+            1_000_000_000_000 + time
+        );
+        events.push((u64::try_from(time).unwrap(), event));
+    }
+    events
+}
+
+/// Events of each thread behind those of others by some places, as the buffers
+/// of the CPUs come.
+fn out_of_order(events: &[(u64, String)], round: u64) -> String {
+    let mut keyed: Vec<(u64, &String)> = Vec::new();
+    for (place, (_, event)) in events.iter().enumerate() {
+        let (_, tid) = event.split_once("\"host_tid\":").unwrap();
+        let tid: u64 = tid.split('}').next().unwrap().parse().unwrap();
+        let lag = (tid + round).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 59;
+        keyed.push((u64::try_from(place).unwrap() + lag, event));
+    }
+    keyed.sort_by_key(|(place, _)| *place);
+    keyed.into_iter().map(|(_, event)| event.as_str()).collect()
+}
+
+#[test]
+fn programs_are_judged_the_same_by_tracee_s_events_in_any_order() {
+    let names = [
+        "stolen_child_by_wildcard_wait",
+        "zombie_leak",
+        "not_late_reap_stopped",
+        "not_signal_death_hidden_killed_by_parent",
+        "not_status_discarded_sent_by_parent",
+        "not_stolen_child_threads_by_pid",
+        "stopped_and_continued",
+        "waitid_pid_nowait_then_reap",
+        "wait4_exit_codes",
+        "exec_from_nonleader_thread",
+    ];
+    let known = run(std::process::Command::new(fixture_path()).arg("list")).stdout
+        + &run(std::process::Command::new(fixture_path()).arg("bugs")).stdout;
+    let mut judged = 0;
+    for name in names {
+        if !known
+            .lines()
+            .any(|line| line.split(' ').next() == Some(name))
+        {
+            continue;
+        }
+        judged += 1;
+        let directory = TempDir::new().unwrap();
+        let path = |name| directory.path().join(name).display().to_string();
+        let (json, record) = (path("json"), path("record"));
+        let live = run(&mut traced_fixture(
+            &["--record", &json, "-o", "/dev/null"],
+            name,
+        ));
+        let mut events = as_tracee(&fs::read_to_string(&json).unwrap());
+        let plain: String = events.iter().map(|(_, event)| event.as_str()).collect();
+        let mixed = [1, 2, 3].map(|round| out_of_order(&events, round));
+        events.sort_by_key(|(time, _)| *time);
+        let sorted: String = events.iter().map(|(_, event)| event.as_str()).collect();
+        let [one, two, three] = mixed;
+        for (number, order) in [plain, sorted, one, two, three].iter().enumerate() {
+            fs::write(&record, order).unwrap();
+            let (_, report) = read_again(&record);
+            // Where the cause is out of reach a zombie is one all the same.
+            let told = heads(&report)
+                .into_iter()
+                .filter(|head| !head.contains("[zombie-leak]"));
+            for head in told {
+                assert!(
+                    heads(&live.stderr).contains(&head),
+                    "{name}: {report}\n{}",
+                    live.stderr
+                );
+            }
+            let counts = |text: &str| {
+                let last = text.lines().last().unwrap().to_owned();
+                let mut counts = last.split(", ");
+                [
+                    counts.next().unwrap().to_owned(),
+                    counts.next().unwrap().to_owned(),
+                ]
+            };
+            // Who ends before its child's end is told has reaped it untold.
+            if number < 2 {
+                assert_eq!(counts(&report), counts(&live.stderr), "{name}: {report}");
+            }
+        }
+    }
+    assert!(judged >= 6, "{judged}");
 }

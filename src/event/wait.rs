@@ -152,6 +152,9 @@ impl WaitExit {
     pub fn reported(&self) -> Option<(NsPid, Option<WaitStatus>)> {
         let pid = self.result.ok()?;
         if self.entry.call == WaitCall::Waitid {
+            if self.lives_on && self.info.value().is_none() {
+                return Some((self.entry.named.process()?, Some(SOME_STOP)));
+            }
             let (pid, status) = self.info.value()?.child()?;
             return Some((pid, Some(status)));
         }

@@ -256,15 +256,23 @@ impl Seen {
     }
 
     fn of_calls(&self, gaps: &mut Gaps) {
-        let of_signals = &[R::CoalescedSigchld, R::PdeathsigThread, R::ParentStopped];
-        gaps.add(!self.signals, "no signals", &[of_signals]);
-        let calls = [
-            (self.exits, "no exit calls", R::RawStatusExit),
-            (self.prctls, "no prctl calls", R::PdeathsigThread),
-            (self.kills, "no kill calls", R::KillAfterReap),
+        // Nor are there stops: who reaps late may have been stopped.
+        let of_signals: &[RuleId] = &[
+            R::CoalescedSigchld,
+            R::PdeathsigThread,
+            R::ParentStopped,
+            R::LateReap,
         ];
-        for (some, what, rule) in calls {
-            gaps.add(!self.has(some), what, &[&[rule]]);
+        gaps.add(!self.signals, "no signals", &[of_signals]);
+        // Who kills a child knows how it ended.
+        let of_kills: &[RuleId] = &[R::KillAfterReap, R::StatusDiscarded, R::SignalDeathHidden];
+        let calls: [(bool, &str, &[RuleId]); 3] = [
+            (self.exits, "no exit calls", &[R::RawStatusExit]),
+            (self.prctls, "no prctl calls", &[R::PdeathsigThread]),
+            (self.kills, "no kill calls", of_kills),
+        ];
+        for (some, what, rules) in calls {
+            gaps.add(!self.has(some), what, &[rules]);
         }
     }
 

@@ -50,8 +50,18 @@ impl Family {
         // A poll that named a living child gave nothing; only waitid hides that.
         let polls =
             exit.entry.call == WaitCall::Waitid && exit.entry.options.contains(WaitOptions::NOHANG);
+        let is_waitid = exit.entry.call == WaitCall::Waitid;
+        if is_waitid && !exit.entry.options.contains(WaitOptions::EXITED) {
+            // It was not asked about ends.
+            self.join_stop(child, &mut exit);
+            exit.lives_on = !polls;
+            self.tell_wait(tid, exit);
+            return;
+        }
         let is_ambiguous = tells_stops(&exit);
-        if polls || self.ended_at(child).is_some() {
+        let ended = self.ended_at(child);
+        // What began behind the end can have told of nothing else.
+        if polls || ended.is_some_and(|ended| !is_ambiguous || ended <= exit.entered) {
             self.join_end(tid, child, &mut exit);
             self.tell_wait(tid, exit);
             return;
@@ -129,10 +139,24 @@ impl Family {
             return;
         };
         if !self.join_end(late.tid, late.child, &mut late.exit) {
-            // Its end may have been lost, or come later than we wait.
-            self.is_vague(late.tid);
+            // Another wait told of its end; or that was lost, or comes later
+            // than we wait.
+            late.exit.lives_on = late.is_ambiguous && self.is_reaped(late.child);
+            if !late.exit.lives_on {
+                self.is_vague(late.tid);
+            }
         }
         self.tell_wait(late.tid, late.exit);
+    }
+
+    /// A thread has ended, and its waits before.
+    pub(super) fn give_up_waits_of(&mut self, tid: i32) {
+        let waits = self.late.waits.iter();
+        let of_thread = waits.filter(|(_, late)| late.tid == tid);
+        let numbers: Vec<u64> = of_thread.map(|(number, _)| *number).collect();
+        for number in numbers {
+            self.give_up(number);
+        }
     }
 
     /// The record is over.

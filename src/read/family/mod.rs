@@ -303,6 +303,7 @@ impl Family {
     /// A leader's end is told as its process's.
     pub(super) fn ended(&mut self, tid: i32, at: Moment, status: WaitStatus, is_last: bool) {
         self.seen.ends = true;
+        self.give_up_waits_of(tid);
         let Some(tgid) = self.tasks.get(&tid).map(|task| task.tgid) else {
             return;
         };

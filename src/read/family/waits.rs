@@ -64,6 +64,12 @@ impl Family {
         (!dead.is_reaped).then_some(dead.at)
     }
 
+    /// Whether a wait told of a child's end.
+    pub(super) fn is_reaped(&self, child: Child) -> bool {
+        let dead = self.resolve(child).and_then(|tgid| self.dead.get(&tgid));
+        dead.is_some_and(|dead| dead.is_reaped)
+    }
+
     /// Give a wait the status of its child, if that is dead.
     pub(super) fn join_end(&mut self, tid: i32, child: Child, exit: &mut WaitExit) -> bool {
         let Some(tgid) = self.resolve(child) else {

@@ -28,7 +28,7 @@ use teller::Teller;
 const AT_ONCE: usize = 256;
 /// What a line holds that may matter: most events are of other kinds, and need
 /// not be taken apart.
-const KINDS: [&[u8]; 7] = [
+const KINDS: [&[u8]; 8] = [
     b"\"wait4\"",
     b"\"waitid\"",
     b"\"waitpid\"",
@@ -36,6 +36,7 @@ const KINDS: [&[u8]; 7] = [
     b"\"sched_process_exec\"",
     b"\"sched_process_exit\"",
     b"sigaction\"",
+    b"kill\"",
 ];
 
 /// Events of Tracee's.

@@ -1,7 +1,9 @@
 //! What one event tells a family.
 
 use super::event::TraceeEvent;
-use crate::event::{Comm, Fetched, How, Image, Moment, Named, SigchldAction, WaitEntry, WaitExit};
+use crate::event::{
+    Comm, EventKind, Fetched, How, Image, Moment, Named, SigchldAction, WaitEntry, WaitExit,
+};
 use crate::kernel::{Abi, Errno, IdType, NsPid, Signal, WaitCall, WaitOptions, WaitStatus};
 use crate::read::family::{Family, Inner, Whose};
 
@@ -34,6 +36,7 @@ impl Teller<'_> {
             "sched_process_exit" => self.exited(),
             "do_sigaction" => self.acted(),
             "rt_sigaction" | "sigaction" => self.asked_to_act(),
+            "kill" | "tkill" | "tgkill" => self.killed(),
             _ => {}
         }
     }
@@ -179,6 +182,25 @@ impl Teller<'_> {
             self.family.now(self.at);
             let whose = self.whose();
             self.family.set_action(whose.tid, None);
+        }
+    }
+
+    /// A signal that the task sends: to a pid as it calls it.
+    fn killed(&mut self) {
+        let event = self.event;
+        let signal = event.int32("sig").map(Signal::from_raw);
+        let signal = signal.or_else(|| Signal::from_name(event.text("sig")?));
+        let target = ["pid", "tgid", "tid"]
+            .iter()
+            .find_map(|name| event.int32(name));
+        let signal = signal.filter(|signal| signal.raw() != 0);
+        if let (Some(signal), Some(target)) = (signal, target) {
+            self.family.now(self.at);
+            let whose = self.whose();
+            self.family.seen.kills = true;
+            let target = NsPid::new(target);
+            self.family
+                .push(whose.tid, EventKind::Kills { target, signal });
         }
     }
 
