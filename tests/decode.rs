@@ -37,10 +37,16 @@ fn each_kind_of_value_is_told() {
         "errno=ECHILD",
         "signal=17",
         "signal=SIGRT_5",
+        "signal=SIGRTMIN+3",
+        "signal=33",
+        "255",
+        "-64",
+        "options=WNOHANG | 4",
         "pid=-1",
         "pid=0",
         "pid=-5",
         "pid=7",
+        "pid=-2147483648",
     ];
     let (told, status) = decoded(&values);
     assert_eq!(status, 0, "{told}");
@@ -64,6 +70,7 @@ fn a_bsd_s_values_have_its_own_names() {
             "errno=-3",
             "signal=20",
             "signal=SIGINFO",
+            "pid=0x80000000",
         ];
         let (told, _) = decoded(&values);
         insta::assert_snapshot!(format!("values_of_{system}"), told);
@@ -86,6 +93,13 @@ fn a_value_that_means_nothing_says_so_and_exits_with_1() {
         "signal=0",
         "signal=65",
         "signal=NOPE",
+        "signal=SIGRTMIN+31",
+        "signal=SIGRTMIN+2147483647",
+        "signal=SIGRTMAX--1",
+        "2147483647",
+        "-65",
+        "-2147483648",
+        "0x80000000",
         "pid=x",
         "foo",
         "foo=3",

@@ -37,7 +37,7 @@ impl Answer {
             "errno" => errno(text, chosen),
             "signal" => signal(text, chosen),
             "pid" => match word(text) {
-                Some(number) => something(whom(number)),
+                Some(number) => whom(number, chosen),
                 None => no_number("a pid"),
             },
             _ => nothing(&format!(
@@ -69,10 +69,13 @@ fn no_number(what: &str) -> Answer {
 /// A reading, and what is read so.
 type Reading = (&'static str, Result<String, String>);
 
-/// Each reading on a line; the first one says whether there is any sense.
+/// Each reading on a line; one that makes sense is enough, but for those of
+/// other systems, which are indented.
 fn readings(all: Vec<Reading>) -> Answer {
     let mut text = "\n".to_owned();
-    let means_something = all.first().is_some_and(|(_, read)| read.is_ok());
+    let means_something = all
+        .iter()
+        .any(|(label, read)| read.is_ok() && !label.starts_with(' '));
     for (reading, read) in all {
         let what = match &read {
             Ok(what) => what.clone(),
@@ -94,11 +97,8 @@ fn bare(typed: &str, number: i32, system: Option<System>) -> Answer {
     if let Some(shell) = by_shell(number, system.unwrap_or_default()) {
         all.push(("as a shell's $?", Ok(shell)));
     }
-    if let Some(signal) = number
-        .checked_neg()
-        .filter(|number| (1..=127).contains(number))
-    {
-        let signal = Signal::of(system.unwrap_or_default(), signal);
+    let negated = number.checked_neg();
+    if let Some(signal) = negated.and_then(|number| existing(system.unwrap_or_default(), number)) {
         all.push((
             "as a returncode",
             Ok(format!("killed by {signal} (Python's subprocess)")),
@@ -118,7 +118,8 @@ fn bare(typed: &str, number: i32, system: Option<System>) -> Answer {
 fn status_readings(number: i32, system: Option<System>) -> Vec<Reading> {
     let chosen = system.unwrap_or_default();
     let mut all = vec![("as a wait status", status(number, chosen))];
-    if system.is_some() {
+    let has_16_bits = u16::try_from(number).is_ok();
+    if system.is_some() || !has_16_bits {
         return all;
     }
     let first = in_words(WaitStatus::of(chosen, number));
@@ -145,10 +146,15 @@ fn status(number: i32, system: System) -> Result<String, String> {
 
 fn in_words(status: WaitStatus) -> Result<String, String> {
     let system = status.system();
+    let upper = status.raw() >> 16;
     let words = match status.decode() {
-        Status::Signaled { signal, .. } | Status::Stopped { signal, .. }
-            if !signal.to_string().starts_with("SIG") =>
+        // A stop for a tracer has its event there.
+        Status::Exited(_) | Status::Signaled { .. } | Status::Continued
+            if system == System::Linux && upper != 0 =>
         {
+            return Err("Linux's kernel gives an end 16 bits".to_owned());
+        }
+        Status::Signaled { signal, .. } | Status::Stopped { signal, .. } if !exists(signal) => {
             return Err(format!("{system} has no signal {signal}"));
         }
         Status::Exited(code) => format!("exited with {code}"),
@@ -176,18 +182,23 @@ fn in_words(status: WaitStatus) -> Result<String, String> {
 
 /// What a shell means by `$?`.
 fn by_shell(number: i32, system: System) -> Option<String> {
-    let signal = number - 128;
-    match number {
-        129..=255 => {
-            let signal = Signal::of(system, signal);
-            Some(format!(
-                "killed by {signal} (128 + {}), or exited with {number}",
-                number - 128
-            ))
-        }
-        0..=128 => Some(format!("exited with {number}")),
-        _ => None,
+    if !(0..=255).contains(&number) {
+        return None;
     }
+    let above = number - 128;
+    Some(match existing(system, above) {
+        Some(signal) => format!("killed by {signal} (128 + {above}), or exited with {number}"),
+        None => format!("exited with {number}"),
+    })
+}
+
+/// The signal with a number in a system, if there is one.
+fn existing(system: System, number: i32) -> Option<Signal> {
+    Some(Signal::of(system, number)).filter(|signal| number > 0 && exists(*signal))
+}
+
+fn exists(signal: Signal) -> bool {
+    signal.to_string().starts_with("SIG")
 }
 
 fn options(text: &str, system: System) -> Answer {
@@ -299,27 +310,64 @@ fn errno(text: &str, system: System) -> Answer {
 
 fn signal(text: &str, system: System) -> Answer {
     let signal = match word(text) {
-        Some(number) => Some(Signal::of(system, number)),
-        None => Signal::from_name_in(system, text),
+        Some(number) => existing(system, number),
+        None => Signal::from_name_in(system, text).or_else(|| realtime(system, text)),
     };
-    let name = signal.map(|signal| signal.to_string());
-    let named = name.filter(|name| name.starts_with("SIG"));
     let number = signal.and_then(|signal| signal.number_in(system));
-    match named.zip(number) {
-        Some((name, number)) => something(format!("{name} ({number})")),
+    match signal.zip(number) {
+        Some((signal, number)) => {
+            something(format!("{signal} ({number}){}", glibc_s(system, number)))
+        }
         None => nothing(&format!("no signal of {system}'s")),
     }
 }
 
+/// The real-time signals that the C library leaves to programs (signal(7)): it
+/// keeps the kernel's first two.
+const REALTIME: std::ops::RangeInclusive<i32> = 34..=64;
+
+/// `SIGRTMIN+3`, `RTMAX-1`: as the C library and `kill -l` count them.
+fn realtime(system: System, text: &str) -> Option<Signal> {
+    let upper = text.to_ascii_uppercase();
+    let short = upper.strip_prefix("SIG").unwrap_or(&upper);
+    let (first, last) = (*REALTIME.start(), *REALTIME.end());
+    let number = match short.strip_prefix("RTMIN+") {
+        Some(offset) => first.checked_add(word(offset)?)?,
+        None => match short.strip_prefix("RTMAX")? {
+            "" => last,
+            offset => last.checked_sub(word(offset.strip_prefix('-')?)?)?,
+        },
+    };
+    let is_linux_s = system == System::Linux && REALTIME.contains(&number);
+    is_linux_s.then(|| Signal::from_raw(number))
+}
+
+/// What the C library calls a real-time signal.
+fn glibc_s(system: System, number: i32) -> String {
+    match (system, number) {
+        (System::Linux, 32 | 33) => "; the C library keeps it for itself".to_owned(),
+        (System::Linux, 34) => "; the C library's SIGRTMIN".to_owned(),
+        (System::Linux, 64) => "; the C library's SIGRTMAX".to_owned(),
+        (System::Linux, number) if REALTIME.contains(&number) => {
+            format!("; the C library's SIGRTMIN+{}", number - REALTIME.start())
+        }
+        _ => String::new(),
+    }
+}
+
 /// Whom wait4 waits for.
-fn whom(pid: i32) -> String {
-    match WaitTarget::of_pid(pid) {
+fn whom(pid: i32, system: System) -> Answer {
+    something(match WaitTarget::of_pid(pid) {
         WaitTarget::Any => "any child".to_owned(),
         WaitTarget::Pid(pid) => format!("the child {pid}"),
         WaitTarget::Group(group) => format!("any child of the process group {group}"),
         WaitTarget::OwnGroup => "any child of the caller's own process group".to_owned(),
         WaitTarget::PidFd(_) | WaitTarget::Invalid => {
-            "nobody: Linux fails with ESRCH, as INT_MIN has no positive".to_owned()
+            let what = match system {
+                System::Linux => "Linux fails with ESRCH",
+                System::NetBsd | System::FreeBsd => "no group has that number",
+            };
+            format!("nobody: INT_MIN has no positive, and {what}")
         }
-    }
+    })
 }

@@ -74,14 +74,24 @@ impl<W: Write> Teller<W> {
     fn tell_input(&mut self) -> io::Result<()> {
         let mut input = io::stdin().lock();
         let mut line = Vec::new();
+        let mut has_word = false;
         loop {
             line.clear();
             if input.read_until(b'\n', &mut line)? == 0 {
-                return Ok(());
+                break;
             }
-            for word in String::from_utf8_lossy(&line).split_whitespace() {
+            let line = String::from_utf8_lossy(&line);
+            // Bars join options, whatever stands around them.
+            let parts: Vec<&str> = line.split('|').map(str::trim).collect();
+            for word in parts.join("|").split_whitespace() {
+                has_word = true;
                 self.tell(word)?;
             }
         }
+        if !has_word {
+            self.mean_nothing = true;
+            complain("standard input had no value to decode: give some there, or behind --decode");
+        }
+        Ok(())
     }
 }

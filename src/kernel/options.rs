@@ -110,15 +110,14 @@ impl WaitOptions {
         same.fold(0, |all, (_, options)| all | options.bits)
     }
 
-    /// Parse what a system calls its options: names or hexadecimal numbers
-    /// between bars.
+    /// Parse what a system calls its options: names or numbers between bars.
     ///
     /// # Errors
     /// The first word that is no option.
     pub fn parse(system: System, text: &str) -> Result<WaitOptions, ParseOptionsError> {
         let text = text.strip_suffix(" /* W??? */").unwrap_or(text);
         let mut all = 0;
-        for word in text.split('|') {
+        for word in text.split('|').map(str::trim) {
             let alias = ALIASES
                 .iter()
                 .find(|(of, name, _)| *of == system && *name == word);
@@ -126,8 +125,8 @@ impl WaitOptions {
             let mut known = words::options(system).iter();
             let named = known.find(|(known, _)| *known == name);
             let hex = || u32::from_str_radix(word.strip_prefix("0x")?, 16).ok();
-            let zero = (word == "0").then_some(0);
-            let bits = named.map(|(_, bits)| *bits).or(zero).or_else(hex);
+            let decimal = || word.parse().ok();
+            let bits = named.map(|(_, bits)| *bits).or_else(hex).or_else(decimal);
             all |= bits.ok_or_else(|| ParseOptionsError {
                 word: word.to_owned(),
             })?;

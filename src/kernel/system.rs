@@ -58,7 +58,7 @@ impl FromStr for System {
 
     fn from_str(word: &str) -> Result<System, ParseSystemError> {
         let mut all = System::ALL.into_iter();
-        all.find(|system| system.name() == word)
+        all.find(|system| system.name().eq_ignore_ascii_case(word))
             .ok_or_else(|| ParseSystemError {
                 word: word.to_owned(),
             })
@@ -73,6 +73,7 @@ mod tests {
     fn each_system_is_found_by_its_name() {
         for system in System::ALL {
             assert_eq!(system.name().parse(), Ok(system));
+            assert_eq!(system.to_string().parse(), Ok(system));
         }
         assert!("plan9".parse::<System>().is_err());
     }
