@@ -89,7 +89,7 @@ impl Stamper {
             let _ = if wall == WallClock::Epoch {
                 write!(to, "{}.{micros:06} ", now.as_second())
             } else {
-                let time = now.to_zoned(self.clock.zone()).time();
+                let time = now.to_zoned_datetime(self.clock.zone()).time();
                 let (h, m, s) = (time.hour(), time.minute(), time.second());
                 let _ = write!(to, "{h:02}:{m:02}:{s:02}");
                 if wall == WallClock::Microseconds {

@@ -21,7 +21,7 @@ pub(crate) fn outlive_first_interrupt() {
     let Ok(before) = (unsafe { sigaction(Signal::SIGINT, &action) }) else {
         return;
     };
-    if before.handler() == SigHandler::SigIgn {
+    if matches!(before.handler(), SigHandler::SigIgn) {
         // Who started us wants it ignored.
         // SAFETY: it is what was there before.
         let _ = unsafe { sigaction(Signal::SIGINT, &before) };

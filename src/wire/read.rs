@@ -26,7 +26,7 @@ impl Start {
             "" => SystemTime::UNIX_EPOCH,
             began => began
                 .parse::<jiff::Timestamp>()
-                .map(SystemTime::from)
+                .and_then(SystemTime::try_from)
                 .map_err(|_| format!("{began:?} is no time as RFC 3339 has it (began)"))?,
         };
         Ok(Origin {
