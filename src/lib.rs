@@ -45,7 +45,7 @@
 //! * [`output`]: what the user sees
 //! * `library`: [`Launch`], [`Attach`] and what they make
 //! * [`run`]: the command's own loop that joins them; `cli`: the flags; [`command`]: what is
-//!   launched; `doctor`: `--zombies`; `decode`: `--decode`; [`exit`]: every exit status; `pipe`: `-o '|command'`; `proc`: `/proc`
+//!   launched; `zombies`: `--zombies`; `decode`: `--decode`; [`exit`]: every exit status; `pipe`: `-o '|command'`; `proc`: `/proc`
 
 // The command's own; public for `main` alone.
 #[cfg(feature = "cli")]
@@ -54,7 +54,6 @@ pub mod cli;
 #[doc(hidden)]
 pub mod command;
 mod decode;
-mod doctor;
 pub mod event;
 #[doc(hidden)]
 pub mod exit;
@@ -72,6 +71,7 @@ mod stack;
 mod sys;
 mod tracer;
 pub mod wire;
+mod zombies;
 
 pub use event::Event;
 pub use ledger::Ledger;

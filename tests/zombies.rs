@@ -1,4 +1,4 @@
-//! The zombie doctor: `--zombies`, without a trace.
+//! `--zombies`: the zombies of the machine, without a trace.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Args, parser::ValueSource};
 
-use super::doctor::refuse_others;
+use super::zombies::refuse_others;
 use crate::decode::Wish;
 use crate::kernel::System;
 

@@ -4,11 +4,11 @@
 //! nowhere else.
 
 mod decode;
-mod doctor;
 mod generate;
 mod judging;
 mod sets;
 mod summary;
+mod zombies;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -25,11 +25,11 @@ use crate::kernel::WaitCalls;
 use crate::output::{Picture, Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock};
 use crate::run::{Colour, Config, Format, OutputTo, SnapshotFile, complain};
 use decode::DecodeFlags;
-use doctor::DoctorFlags;
 use generate::Generated;
 use judging::{JudgingFlags, seconds};
 use sets::{env_change, parse_calls, parse_signals, parse_statuses, pids};
 use summary::SummaryFlags;
+use zombies::ZombieFlags;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -265,7 +265,7 @@ struct Flags {
     #[command(flatten)]
     summary: SummaryFlags,
     #[command(flatten)]
-    doctor: DoctorFlags,
+    zombies: ZombieFlags,
     #[command(flatten)]
     decode: DecodeFlags,
     #[command(flatten)]
@@ -416,7 +416,7 @@ impl Flags {
         let long = format!("{EXAMPLES}\n\nExit status:\n{}", exit_statuses());
         let command = Flags::command().after_long_help(long);
         let matches = command.clone().try_get_matches()?;
-        doctor::check(&matches, &command)?;
+        zombies::check(&matches, &command)?;
         decode::check(&matches, &command)?;
         Flags::from_arg_matches(&matches)
     }
@@ -477,7 +477,7 @@ impl Flags {
         let attach = pids(&self.attach)?;
         let decode = self.decode.mean(&self.command)?;
         let nobody = attach.is_empty() && self.command.is_empty() && self.read.is_none();
-        if nobody && !self.doctor.zombies && !self.decode.decodes() {
+        if nobody && !self.zombies.zombies && !self.decode.decodes() {
             return Err(
                 "there is nothing to trace: name a COMMAND, or processes with -p; \
                         see wait4-strace --help"
@@ -537,11 +537,11 @@ impl Flags {
         });
         let colour = Colour::from(self.colour);
         let json = self.format == Lines::Json;
-        let wish = self
-            .doctor
-            .mean(&attach, json, colour.wanted_on(&io::stdout()))?;
+        let zombies = self
+            .zombies
+            .resolve(&attach, json, colour.wanted_on(&io::stdout()))?;
         Ok(Config {
-            zombies: self.doctor.zombies.then_some(wish),
+            zombies: self.zombies.zombies.then_some(zombies),
             decode,
             system: self.decode.system()?,
             stacks: self.stacks,

@@ -5,6 +5,7 @@
 mod pipes;
 mod stat;
 mod status;
+mod syscall;
 
 use std::fs;
 use std::io::{self, Read};
@@ -17,6 +18,7 @@ use crate::kernel::{NsPid, Tgid, Tid};
 pub(crate) use pipes::{Blocked, blocked_on};
 pub(crate) use stat::Stat;
 pub(crate) use status::{Status, has};
+pub(crate) use syscall::{Syscall, is_64_bit, wchan};
 
 /// A file's bytes. Files of `/proc` give all that they have to a read that has
 /// room for it, so one that is not filled is the last: `fs::read` asks twice,
@@ -88,8 +90,21 @@ pub(crate) fn ns_pids(tgid: Tgid) -> Option<NsPids> {
     if chain.len() < 2 {
         return None;
     }
-    let inode = fs::metadata(format!("/proc/{tgid}/ns/pid")).map_or(0, |meta| meta.ino());
+    let inode = pid_namespace(tgid).unwrap_or(0);
     Some(NsPids { inode, chain })
+}
+
+/// The inode of a process's pid namespace; `None` if we may not know.
+pub(crate) fn pid_namespace(tgid: Tgid) -> Option<u64> {
+    let meta = fs::metadata(format!("/proc/{tgid}/ns/pid")).ok()?;
+    Some(meta.ino())
+}
+
+/// Whether we may see the wait status of this zombie. The kernel prints 0 where
+/// not, and asks for the same right before it follows a link in `ns`.
+pub(crate) fn shows_status(tgid: Tgid) -> bool {
+    let link = fs::read_link(format!("/proc/{tgid}/ns/pid"));
+    link.is_ok_and(|link| !link.as_os_str().is_empty())
 }
 
 /// Whether a task's children will live in another pid namespace than itself:

@@ -31,16 +31,13 @@ pub(crate) struct Blocked {
 
 /// The pipe that a process with one thread is blocked on.
 pub(crate) fn blocked_on(tgid: Tgid) -> Option<Blocked> {
-    // "nr arg0 arg1 … sp pc", or "running".
-    let text = fs::read_to_string(format!("/proc/{tgid}/syscall")).ok()?;
-    let mut words = text.split_ascii_whitespace();
-    let nr: u64 = words.next()?.parse().ok()?;
-    let writes = WRITES.contains(&nr);
-    if !writes && !READS.contains(&nr) {
+    let call = super::Syscall::read(tgid, tgid.leader())?;
+    let writes = WRITES.contains(&call.number);
+    if !writes && !READS.contains(&call.number) {
         return None;
     }
-    let fd = words.next()?.strip_prefix("0x")?;
-    let fd = i32::try_from(u64::from_str_radix(fd, 16).ok()?).ok()?;
+    let [fd, _] = call.args;
+    let fd = i32::try_from(fd).ok()?;
     let inode = pipe_inode(&Path::new("/proc").join(format!("{tgid}/fd/{fd}")))?;
     let alone = super::threads(tgid.leader()).len() == 1;
     alone.then_some(Blocked { writes, fd, inode })

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::command::CommandLine;
-use crate::doctor::Wish;
 use crate::kernel::{System, WaitCalls};
 use crate::output::{Picture, ReportForm, SortBy, TextOptions};
 use crate::rules::{Expected, Policy, Thresholds};
@@ -32,7 +31,7 @@ pub struct Config {
     /// Say how many stops there were.
     pub stats: bool,
     /// Look for zombies instead of tracing anybody (`--zombies`).
-    pub zombies: Option<Wish>,
+    pub zombies: Option<crate::zombies::Options>,
     /// Values to tell the meaning of, instead of tracing anybody (`--decode`).
     pub decode: Option<crate::decode::Wish>,
     /// A record to read instead of tracing anybody (`--read`).

@@ -15,7 +15,7 @@ pub(crate) mod verdicts;
 use std::io::{self, Write};
 
 pub use crate::decode::Wish as DecodeWish;
-pub use crate::doctor::Wish;
+pub use crate::zombies::Options as ZombieOptions;
 pub use config::{Colour, Config, Format, Judging, OutputTo, SnapshotFile, SummaryWish};
 
 use crate::event::one_line;
@@ -29,7 +29,7 @@ pub fn run(config: &Config) -> Exit {
         return crate::decode::run(wish);
     }
     if let Some(wish) = &config.zombies {
-        return crate::doctor::run(wish);
+        return crate::zombies::run(wish);
     }
     if let Err(sentence) = places::check(config) {
         complain(&sentence);

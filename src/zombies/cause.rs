@@ -5,7 +5,8 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::parent::{Parent, Sigchld, Thread};
-use super::survey::Row;
+use crate::kernel::Tid;
+use crate::proc::Stat;
 
 /// Calls in which a process waits for children.
 const WAITS: [&str; 2] = ["wait4", "waitid"];
@@ -22,19 +23,19 @@ pub(super) enum Cause {
     /// No zombie: its main thread is dead, others live on.
     Headless(u32),
     /// A tracer that is not its parent has to let it go first.
-    Traced(i32),
+    Traced(Tid),
     /// Its parent is gone, or became another one, while we looked.
     Gone,
     /// Its parent is stopped by a signal.
     Stopped,
     /// Its parent is held by a tracer.
-    Held(Option<i32>),
+    Held(Option<Tid>),
     /// Its parent's cgroup is frozen.
     Frozen,
     /// A thread of its parent is suspended by a vforked child.
-    Vfork(i32),
-    /// Its parent waits, but for another: a thread, and whom it waits for.
-    WaitsForOther(i32, Whom),
+    Vfork(Tid),
+    /// A thread of its parent waits, but for another child.
+    WaitsForOther(Tid, Target),
     /// Its parent adopted it: it is of another session.
     Adopted,
     /// Its parent is the first process of a pid namespace, which all orphans
@@ -50,9 +51,9 @@ pub(super) enum Cause {
     Hidden,
 }
 
-/// Whom a wait is for.
+/// Target a wait is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Whom {
+pub(super) enum Target {
     /// One process.
     Process(i32),
     /// A process group.
@@ -76,12 +77,12 @@ pub(super) enum Busy {
     Dead,
 }
 
-/// Find the cause for a zombie of `parent`, which `tracer` holds if not nobody.
-pub(super) fn cause(zombie: &Row, tracer: Option<i32>, parent: Option<&Parent>) -> Cause {
+/// Find the cause for a zombie of `parent`, which `tracer` holds, if there is one.
+pub(super) fn cause(zombie: &Stat, tracer: Option<Tid>, parent: Option<&Parent>) -> Cause {
     if zombie.is_headless() {
         return Cause::Headless(zombie.threads - 1);
     }
-    if let Some(tracer) = tracer.filter(|tracer| *tracer != zombie.parent) {
+    if let Some(tracer) = tracer.filter(|tracer| *tracer != zombie.parent.leader()) {
         return Cause::Traced(tracer);
     }
     let Some((parent, sigchld)) = parent.and_then(|parent| Some((parent, parent.sigchld?))) else {
@@ -99,10 +100,10 @@ pub(super) fn cause(zombie: &Row, tracer: Option<i32>, parent: Option<&Parent>) 
 
 /// The parent cannot run.
 fn at_rest(parent: &Parent) -> Option<Cause> {
-    if parent.row.state == b'T' {
+    if parent.stat.state == b'T' {
         return Some(Cause::Stopped);
     }
-    if parent.row.state == b't' {
+    if parent.stat.state == b't' {
         return Some(Cause::Held(parent.tracer));
     }
     let sleeps_in = |thread: &Thread, what: &str| {
@@ -118,36 +119,36 @@ fn at_rest(parent: &Parent) -> Option<Cause> {
     Some(Cause::Vfork(suspended.tid))
 }
 
-/// The parent is in a wait, for somebody else.
-fn waiting(zombie: &Row, parent: &Parent) -> Option<Cause> {
+/// The parent is in a wait for another child.
+fn waiting(zombie: &Stat, parent: &Parent) -> Option<Cause> {
     let waits = parent.threads.iter().filter(|thread| thread.is_in(&WAITS));
     let others = waits.filter_map(|thread| {
-        let whom = whom(thread, parent)?;
-        let is_it = match whom {
-            Whom::Process(pid) => pid == zombie.pid,
-            Whom::Group(group) => group == zombie.group,
-            Whom::Descriptor(_) => false,
+        let target = target(thread, parent)?;
+        let is_it = match target {
+            Target::Process(pid) => pid == zombie.pid.raw(),
+            Target::Group(group) => group == zombie.group,
+            Target::Descriptor(_) => false,
         };
-        (!is_it).then_some(Cause::WaitsForOther(thread.tid, whom))
+        (!is_it).then_some(Cause::WaitsForOther(thread.tid, target))
     });
     others.into_iter().next()
 }
 
-/// Whom a thread waits for by its arguments; `None` for any child.
+/// Target a thread waits for by its arguments; `None` for any child.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the arguments are ints, whatever lies above"
 )]
-fn whom(thread: &Thread, parent: &Parent) -> Option<Whom> {
+fn target(thread: &Thread, parent: &Parent) -> Option<Target> {
     let call = thread.call.as_ref()?;
     let [first, second] = call.args.map(|word| word as i32);
-    let own = parent.row.group;
+    let own = parent.stat.group;
     match (call.name.as_str(), first, second) {
-        ("wait4", 0, _) | ("waitid", 2, 0) => Some(Whom::Group(own)),
-        ("wait4", pid @ 1.., _) | ("waitid", 1, pid) => Some(Whom::Process(pid)),
-        ("wait4", group @ ..=-2, _) => Some(Whom::Group(group.checked_neg()?)),
-        ("waitid", 2, group) => Some(Whom::Group(group)),
-        ("waitid", 3, fd) => Some(Whom::Descriptor(fd)),
+        ("wait4", 0, _) | ("waitid", 2, 0) => Some(Target::Group(own)),
+        ("wait4", pid @ 1.., _) | ("waitid", 1, pid) => Some(Target::Process(pid)),
+        ("wait4", group @ ..=-2, _) => Some(Target::Group(group.checked_neg()?)),
+        ("waitid", 2, group) => Some(Target::Group(group)),
+        ("waitid", 3, fd) => Some(Target::Descriptor(fd)),
         _ => None,
     }
 }
@@ -163,12 +164,12 @@ fn trouble(sigchld: Sigchld, parent: &Parent) -> Option<Cause> {
 }
 
 /// The parent did not make it.
-fn adopted(zombie: &Row, parent: &Parent) -> Option<Cause> {
+fn adopted(zombie: &Stat, parent: &Parent) -> Option<Cause> {
     // A child has its parent's session, unless one of the two began another,
     // and leads it then.
-    let is_strange = zombie.session != parent.row.session
-        && zombie.session != zombie.pid
-        && parent.row.session != parent.row.pid;
+    let is_strange = zombie.session != parent.stat.session
+        && zombie.session != zombie.pid.raw()
+        && parent.stat.session != parent.stat.pid.raw();
     if is_strange {
         return Some(Cause::Adopted);
     }
@@ -200,7 +201,7 @@ impl Cause {
             Cause::Held(_) => "parent-traced",
             Cause::Frozen => "parent-frozen",
             Cause::Vfork(_) => "vfork-stall",
-            Cause::WaitsForOther(_, Whom::Group(_)) => "pgrp-miss",
+            Cause::WaitsForOther(_, Target::Group(_)) => "pgrp-miss",
             Cause::WaitsForOther(..) => "waits-for-another",
             Cause::Adopted | Cause::Init => "reaper-idle",
             Cause::Blocked => "sigchld-blocked",
@@ -233,8 +234,8 @@ impl Cause {
             Cause::Vfork(tid) => format!(
                 "thread {tid} of its parent sleeps in vfork until the child of that execs or ends"
             ),
-            Cause::WaitsForOther(tid, whom) => {
-                format!("thread {tid} of its parent waits for {whom} alone")
+            Cause::WaitsForOther(tid, target) => {
+                format!("thread {tid} of its parent waits for {target} alone")
             }
             Cause::Adopted => {
                 "its parent adopted it and does not reap what it did not start".into()
@@ -259,7 +260,7 @@ impl Cause {
     }
 
     /// What would free it.
-    pub(super) fn cure(&self, zombie: &Row) -> String {
+    pub(super) fn remedy(&self, zombie: &Stat) -> String {
         let pid = zombie.parent;
         match self {
             Cause::Headless(_) => "nothing is to be done: it ends with its last thread".into(),
@@ -269,12 +270,12 @@ impl Cause {
             Cause::Held(Some(tracer)) => format!("let the tracer {tracer} go on, or end it"),
             Cause::Held(None) => "let its tracer go on".into(),
             Cause::Frozen => "thaw the cgroup: write 0 to its cgroup.freeze".into(),
-            _ => self.mend().into(),
+            _ => self.fix().into(),
         }
     }
 
-    /// The way out where the parent cannot be mended, if that would help.
-    pub(super) fn way_out(&self, zombie: &Row, parent: Option<&Parent>) -> Option<String> {
+    /// What frees it where the parent cannot be fixed.
+    pub(super) fn fallback(&self, zombie: &Stat, parent: Option<&Parent>) -> Option<String> {
         let pid = zombie.parent;
         match self {
             Cause::Headless(_) | Cause::Traced(_) | Cause::Gone => None,
@@ -286,7 +287,7 @@ impl Cause {
     }
 
     /// What its parent would have to do.
-    fn mend(&self) -> &'static str {
+    fn fix(&self) -> &'static str {
         match self {
             Cause::Vfork(_) => "the exec or the end of the vforked child",
             Cause::WaitsForOther(..) => {
@@ -317,12 +318,12 @@ fn handler(sigchld: Sigchld) -> &'static str {
     }
 }
 
-impl fmt::Display for Whom {
+impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Whom::Process(pid) => write!(f, "{pid}"),
-            Whom::Group(group) => write!(f, "process group {group}"),
-            Whom::Descriptor(fd) => write!(f, "the process of descriptor {fd}"),
+            Target::Process(pid) => write!(f, "{pid}"),
+            Target::Group(group) => write!(f, "process group {group}"),
+            Target::Descriptor(fd) => write!(f, "the process of descriptor {fd}"),
         }
     }
 }
@@ -361,7 +362,7 @@ impl fmt::Display for Age {
 }
 
 /// What a thread does, in a few words: `4711 sleeps in read(0, …) for 3.2 s`.
-pub(super) fn deed(thread: &Thread) -> String {
+pub(super) fn activity(thread: &Thread) -> String {
     let mut text = format!("{} {} ", thread.tid, thread.comm);
     let does = match thread.state {
         b'R' => "runs",
@@ -393,10 +394,11 @@ mod tests {
     use super::super::parent::Call;
     use super::*;
     use crate::event::Comm;
+    use crate::kernel::NsPid;
 
     fn thread(state: u8, name: &str, args: [u64; 2]) -> Thread {
         Thread {
-            tid: 7,
+            tid: Tid::new(7),
             comm: Comm::new(b"main"),
             state,
             idle: None,
@@ -408,30 +410,26 @@ mod tests {
         }
     }
 
-    fn zombie() -> Row {
-        Row {
-            pid: 42,
-            parent: 7,
+    fn zombie() -> Stat {
+        Stat {
             state: b'Z',
-            threads: 1,
             started: 200,
             group: 7,
             session: 7,
-            ..Row::default()
+            ..Stat::of_pids(42, 7)
         }
     }
 
     fn parent(thread: Thread) -> Parent {
         Parent {
-            row: Row {
-                pid: 7,
+            stat: Stat {
                 state: thread.state,
                 started: 100,
                 group: 7,
                 session: 7,
-                ..Row::default()
+                ..Stat::of_pids(7, 1)
             },
-            ns_pid: Some(7),
+            ns_pid: Some(NsPid::new(7)),
             sigchld: Some(Sigchld::default()),
             threads: vec![thread],
             thread_count: 1,
@@ -448,7 +446,7 @@ mod tests {
         let in_call = |state, name: &str, args| of(&parent(thread(state, name, args)));
         assert_eq!(in_call(b'T', "", [0; 2]), Cause::Stopped);
         assert_eq!(in_call(b't', "", [0; 2]), Cause::Held(None));
-        assert_eq!(in_call(b'D', "vfork", [0; 2]), Cause::Vfork(7));
+        assert_eq!(in_call(b'D', "vfork", [0; 2]), Cause::Vfork(Tid::new(7)));
         assert_eq!(in_call(b'R', "", [0; 2]), Cause::Neglected(Busy::Running));
         assert_eq!(
             in_call(b'S', "futex", [0; 2]),
@@ -467,15 +465,15 @@ mod tests {
     #[test]
     fn a_wait_for_another_is_told_from_one_for_it() {
         let waits = |name: &str, args| of(&parent(thread(b'S', name, args)));
-        let other = |whom| Cause::WaitsForOther(7, whom);
-        assert_eq!(waits("wait4", [41, 0]), other(Whom::Process(41)));
-        assert_eq!(waits("waitid", [1, 41]), other(Whom::Process(41)));
+        let other = |target| Cause::WaitsForOther(Tid::new(7), target);
+        assert_eq!(waits("wait4", [41, 0]), other(Target::Process(41)));
+        assert_eq!(waits("waitid", [1, 41]), other(Target::Process(41)));
         assert_eq!(
             waits("wait4", [0xffff_ffff_ffff_fff7, 0]),
-            other(Whom::Group(9))
+            other(Target::Group(9))
         );
-        assert_eq!(waits("waitid", [2, 9]), other(Whom::Group(9)));
-        assert_eq!(waits("waitid", [3, 4]), other(Whom::Descriptor(4)));
+        assert_eq!(waits("waitid", [2, 9]), other(Target::Group(9)));
+        assert_eq!(waits("waitid", [3, 4]), other(Target::Descriptor(4)));
         let own = Cause::Neglected(Busy::Asleep("wait4".into()));
         for args in [[42, 0], [0, 0], [0xffff_ffff, 0]] {
             assert_eq!(waits("wait4", args), own, "{args:?}");
@@ -507,16 +505,16 @@ mod tests {
         assert_eq!(of(&asleep), Cause::IgnoredLate);
 
         let mut asleep = parent(thread(b'S', "read", [0; 2]));
-        asleep.row.session = 3;
+        asleep.stat.session = 3;
         assert_eq!(of(&asleep), Cause::Adopted);
-        asleep.row.session = 7;
-        asleep.ns_pid = Some(1);
+        asleep.stat.session = 7;
+        asleep.ns_pid = Some(NsPid::new(1));
         assert_eq!(of(&asleep), Cause::Init);
-        assert!(of(&asleep).cure(&zombie()).contains("tini"));
+        assert!(of(&asleep).remedy(&zombie()).contains("tini"));
         asleep.sigchld = None;
         assert_eq!(of(&asleep), Cause::Gone);
-        let traced = cause(&zombie(), Some(9), Some(&asleep));
-        assert_eq!(traced, Cause::Traced(9));
+        let traced = cause(&zombie(), Some(Tid::new(9)), Some(&asleep));
+        assert_eq!(traced, Cause::Traced(Tid::new(9)));
     }
 
     #[test]

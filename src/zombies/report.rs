@@ -1,21 +1,22 @@
-//! What a look at the machine found: the zombies, each with its cause.
+//! The zombies of the machine, each with its cause.
 
 use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::Wish;
+use super::Options;
 use super::cause::{Cause, cause};
 use super::clock::Clock;
 use super::parent::Parent;
-use super::survey::{self, Row, Survey};
+use super::survey::{self, Survey};
 use super::text::MOST_ZOMBIES;
-use crate::kernel::WaitStatus;
+use crate::kernel::{Tgid, WaitStatus};
+use crate::proc::{self, Stat};
 
 /// A process that is dead and not reaped.
 #[derive(Clone, Debug)]
 pub(super) struct Zombie {
-    pub(super) row: Row,
+    pub(super) stat: Stat,
     /// How it ended, if we may know.
     pub(super) status: Option<WaitStatus>,
     /// How long it has been dead, where the kernel tells.
@@ -27,45 +28,45 @@ pub(super) struct Zombie {
 
 /// All of it.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(super) struct Report {
     /// In the order of their parents.
     pub(super) zombies: Vec<Zombie>,
-    pub(super) parents: FxHashMap<i32, Parent>,
+    pub(super) parents: FxHashMap<Tgid, Parent>,
     pub(super) survey: Survey,
     /// What could not be seen, a clause each.
     pub(super) unseen: Vec<String>,
 }
 
-impl Findings {
+impl Report {
     /// Look at the machine, or the part of it that was asked for.
     ///
     /// # Errors
     /// A sentence on what is not there.
-    pub(super) fn take(wish: &Wish) -> Result<Findings, String> {
+    pub(super) fn take(options: &Options) -> Result<Report, String> {
         let survey = Survey::take().map_err(|error| format!("cannot read /proc: {error}"))?;
         let mut unseen = Vec::new();
         let mut dead = survey.dead();
-        if !wish.roots.is_empty() {
+        if !options.roots.is_empty() {
             let mut trees = FxHashSet::default();
-            for root in &wish.roots {
-                if !survey.rows.contains_key(root) {
+            for root in &options.roots {
+                if !survey.stats.contains_key(root) {
                     return Err(format!("there is no process {root}"));
                 }
                 trees.extend(survey.tree(*root));
             }
-            dead.retain(|row| trees.contains(&row.pid));
+            dead.retain(|stat| trees.contains(&stat.pid));
         }
-        if let Some(member) = wish.namespace_of {
+        if let Some(member) = options.namespace_of {
             retain_namespace(&mut dead, member, &mut unseen)?;
         }
         let mut clock = Clock::new();
         let mut parents = FxHashMap::default();
-        for row in &dead {
-            let parent = survey.rows.get(&row.parent);
-            if let Some(parent) = parent.filter(|_| !parents.contains_key(&row.parent))
+        for stat in &dead {
+            let parent = survey.stats.get(&stat.parent);
+            if let Some(parent) = parent.filter(|_| !parents.contains_key(&stat.parent))
                 && let Some(read) = Parent::read(*parent, &mut clock)
             {
-                parents.insert(row.parent, read);
+                parents.insert(stat.parent, read);
             }
         }
         let mut examiner = Examiner {
@@ -73,21 +74,21 @@ impl Findings {
             clock: &mut clock,
             may_see: FxHashMap::default(),
         };
-        let mut siblings: FxHashMap<i32, usize> = FxHashMap::default();
-        let zombies = dead.into_iter().map(|row| {
-            let before = siblings.entry(row.parent).or_default();
+        let mut siblings: FxHashMap<Tgid, usize> = FxHashMap::default();
+        let zombies = dead.into_iter().map(|stat| {
+            let before = siblings.entry(stat.parent).or_default();
             *before += 1;
-            examiner.examine(row, wish.json || *before <= MOST_ZOMBIES)
+            examiner.examine(stat, options.json || *before <= MOST_ZOMBIES)
         });
         let zombies: Vec<Zombie> = zombies.collect();
         let hidden = zombies.iter().filter(|zombie| zombie.status.is_none());
-        let hidden = hidden.filter(|zombie| zombie.row.is_zombie()).count();
+        let hidden = hidden.filter(|zombie| zombie.stat.is_zombie()).count();
         if hidden > 0 {
             unseen.push(format!(
                 "the exit status of {hidden} of them, which their user or root may see"
             ));
         }
-        Ok(Findings {
+        Ok(Report {
             zombies,
             parents,
             survey,
@@ -98,25 +99,25 @@ impl Findings {
     /// How many zombies there are; a process that lives on is none.
     pub(super) fn count(&self) -> usize {
         let zombies = self.zombies.iter();
-        zombies.filter(|zombie| zombie.row.is_zombie()).count()
+        zombies.filter(|zombie| zombie.stat.is_zombie()).count()
     }
 }
 
 /// Keep those of the pid namespace that a process lives in.
 fn retain_namespace(
-    dead: &mut Vec<Row>,
-    member: i32,
+    dead: &mut Vec<Stat>,
+    member: Tgid,
     unseen: &mut Vec<String>,
 ) -> Result<(), String> {
-    let wanted = survey::namespace(member).ok_or_else(|| {
+    let wanted = proc::pid_namespace(member).ok_or_else(|| {
         format!(
             "the pid namespace of {member} cannot be read: there is no such process, or it is \
              another user's (use sudo)"
         )
     })?;
     let mut unknown = 0;
-    dead.retain(|row| {
-        let namespace = survey::namespace(row.pid);
+    dead.retain(|stat| {
+        let namespace = proc::pid_namespace(stat.pid);
         unknown += usize::from(namespace.is_none());
         namespace == Some(wanted)
     });
@@ -130,7 +131,7 @@ fn retain_namespace(
 
 /// What zombies are examined with.
 struct Examiner<'a> {
-    parents: &'a FxHashMap<i32, Parent>,
+    parents: &'a FxHashMap<Tgid, Parent>,
     clock: &'a mut Clock,
     /// Whether we may see the status of zombies of these users.
     may_see: FxHashMap<Vec<u32>, bool>,
@@ -138,18 +139,19 @@ struct Examiner<'a> {
 
 impl Examiner<'_> {
     /// Find out about one; its times only if they are shown.
-    fn examine(&mut self, row: Row, with_times: bool) -> Zombie {
-        let (tracer, user) = survey::tracer_and_user(row.pid);
+    fn examine(&mut self, stat: Stat, with_times: bool) -> Zombie {
+        let (tracer, user) = survey::tracer_and_user(stat.pid);
         let may_see = self.may_see.entry(user);
-        let may_see = *may_see.or_insert_with(|| survey::may_see(row.pid));
-        let status = (row.exit_code != 0 || may_see).then(|| WaitStatus::from_raw(row.exit_code));
-        let dead_for = with_times.then(|| self.clock.since_run(row.pid, row.pid, row.cpu));
+        let may_see = *may_see.or_insert_with(|| proc::shows_status(stat.pid));
+        let status = (stat.exit_code != 0 || may_see).then(|| WaitStatus::from_raw(stat.exit_code));
+        let dead_for =
+            with_times.then(|| self.clock.since_run(stat.pid, stat.pid.leader(), stat.cpu));
         Zombie {
-            cause: cause(&row, tracer, self.parents.get(&row.parent)),
-            status: status.filter(|_| row.is_zombie()),
+            cause: cause(&stat, tracer, self.parents.get(&stat.parent)),
+            status: status.filter(|_| stat.is_zombie()),
             dead_for: dead_for.flatten(),
-            age: self.clock.since_start(row.started),
-            row,
+            age: self.clock.since_start(stat.started),
+            stat,
         }
     }
 }

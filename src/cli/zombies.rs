@@ -1,11 +1,12 @@
-//! The flags of the zombie doctor.
+//! The flags of `--zombies`.
 
 use std::time::Duration;
 
 use clap::{ArgMatches, Args, parser::ValueSource};
 
 use super::judging::seconds;
-use crate::run::Wish;
+use crate::kernel::Tgid;
+use crate::run::ZombieOptions;
 
 /// The heading of these flags in `--help`.
 const HEADING: &str = "What is wrong";
@@ -15,7 +16,7 @@ const DEFAULT_EVERY: &str = "2";
 
 /// Flags of `--zombies`.
 #[derive(Debug, Default, Args)]
-pub(super) struct DoctorFlags {
+pub(super) struct ZombieFlags {
     /// The zombies that there are now, and why
     #[arg(long, help_heading = HEADING)]
     pub(super) zombies: bool,
@@ -37,20 +38,25 @@ const MEANINGFUL: [&str; 7] = [
     "attach",
     "format",
     "colour",
-    "DoctorFlags",
+    "ZombieFlags",
 ];
 
-impl DoctorFlags {
-    /// What they mean.
-    pub(super) fn mean(&self, roots: &[i32], json: bool, coloured: bool) -> Result<Wish, String> {
+impl ZombieFlags {
+    /// The options that they give.
+    pub(super) fn resolve(
+        &self,
+        roots: &[i32],
+        json: bool,
+        coloured: bool,
+    ) -> Result<ZombieOptions, String> {
         let every = self.watch.as_deref().map(seconds).transpose();
         let every = every.map_err(|why| format!("--watch: {why}"))?;
         if every == Some(Duration::ZERO) {
             return Err("--watch 0 would never rest: give a time, 0.5 for example".into());
         }
-        Ok(Wish {
-            roots: roots.to_vec(),
-            namespace_of: self.namespace_of,
+        Ok(ZombieOptions {
+            roots: roots.iter().copied().map(Tgid::new).collect(),
+            namespace_of: self.namespace_of.map(Tgid::new),
             every,
             json,
             coloured,

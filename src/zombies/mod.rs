@@ -1,11 +1,11 @@
-//! The zombie doctor (`--zombies`): who is a zombie now, why, and what would
-//! free it. Nobody is traced; all is read from `/proc`.
+//! `--zombies`: which processes are zombies now, why, and what would free
+//! them. Nothing is traced; all is read from `/proc`.
 
 mod cause;
 mod clock;
-mod findings;
 mod json;
 mod parent;
+mod report;
 mod survey;
 mod text;
 
@@ -14,62 +14,63 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::exit::Exit;
+use crate::kernel::Tgid;
 use crate::output::Styles;
 use crate::run::complain;
-use findings::Findings;
+use report::Report;
 
-/// What to look at, and how to tell it.
+/// What to look at, and how to show it.
 #[derive(Clone, Debug, Default)]
-pub struct Wish {
+pub struct Options {
     /// The roots of the trees that are looked at; empty for the machine.
-    pub roots: Vec<i32>,
+    pub roots: Vec<Tgid>,
     /// A process in the pid namespace that is looked at, if it is one.
-    pub namespace_of: Option<i32>,
+    pub namespace_of: Option<Tgid>,
     /// Look again after this time, until the end.
     pub every: Option<Duration>,
-    /// Tell it as JSON.
+    /// As JSON.
     pub json: bool,
     /// Colours are wanted.
     pub coloured: bool,
 }
 
-/// Look, and tell what is seen.
+/// Look, and show what is found.
 #[must_use]
-pub(crate) fn run(wish: &Wish) -> Exit {
+pub(crate) fn run(options: &Options) -> Exit {
     loop {
-        let findings = match Findings::take(wish) {
-            Ok(findings) => findings,
+        let report = match Report::take(options) {
+            Ok(report) => report,
             Err(sentence) => {
                 complain(&sentence);
                 return Exit::Failed;
             }
         };
-        if let Err(error) = tell(wish, &findings) {
+        if let Err(error) = show(options, &report) {
             if error.kind() != io::ErrorKind::BrokenPipe {
                 complain(&format!("cannot write the zombies: {error}"));
             }
             return Exit::Failed;
         }
-        match wish.every {
+        match options.every {
             Some(every) => sleep(every),
-            None => return Exit::Code(u8::from(findings.count() > 0)),
+            None => return Exit::Code(u8::from(report.count() > 0)),
         }
     }
 }
 
-fn tell(wish: &Wish, findings: &Findings) -> io::Result<()> {
-    let styles = if wish.coloured {
+fn show(options: &Options, report: &Report) -> io::Result<()> {
+    let styles = if options.coloured {
         Styles::coloured()
     } else {
         Styles::plain()
     };
     let mut to = io::stdout().lock();
-    let text = if wish.json {
-        json::json(findings)
+    let text = if options.json {
+        json::json(report)
     } else {
-        text::text(findings, &styles)
+        text::text(report, &styles)
     };
-    if wish.every.is_some() && !wish.json {
+    if options.every.is_some() && !options.json {
         // Home, and all below is wiped; elsewhere a blank line between looks.
         let before: &[u8] = if to.is_terminal() {
             b"\x1b[H\x1b[J"

@@ -1,10 +1,10 @@
-//! The findings for programs: an object a look.
+//! The report for programs: an object a look.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::cause::deed;
-use super::findings::{Findings, Zombie};
+use super::cause::activity;
+use super::report::{Report, Zombie};
 use super::text::ended;
 use crate::event::harmless_json;
 
@@ -68,17 +68,17 @@ struct Sigchld {
 }
 
 /// The object, on a line of its own.
-pub(super) fn json(findings: &Findings) -> String {
+pub(super) fn json(report: &Report) -> String {
     let look = Look {
         v: 1,
-        count: findings.count(),
-        processes: findings.survey.rows.len(),
-        zombies: findings
+        count: report.count(),
+        processes: report.survey.stats.len(),
+        zombies: report
             .zombies
             .iter()
-            .map(|zombie| entry(zombie, findings))
+            .map(|zombie| entry(zombie, report))
             .collect(),
-        unseen: findings.unseen.clone(),
+        unseen: report.unseen.clone(),
     };
     // Strings and numbers are all it holds: JSON has them all.
     let text = serde_json::to_string(&look).unwrap_or_default();
@@ -87,20 +87,20 @@ pub(super) fn json(findings: &Findings) -> String {
     text
 }
 
-fn entry(zombie: &Zombie, findings: &Findings) -> Entry {
-    let parent = findings.parents.get(&zombie.row.parent);
+fn entry(zombie: &Zombie, report: &Report) -> Entry {
+    let parent = report.parents.get(&zombie.stat.parent);
     let seconds = |time: Option<std::time::Duration>| time.map(|time| time.as_secs_f64());
     Entry {
-        pid: zombie.row.pid,
-        comm: zombie.row.comm.to_string(),
+        pid: zombie.stat.pid.raw(),
+        comm: zombie.stat.comm.to_string(),
         status: zombie.status.map(crate::kernel::WaitStatus::raw),
         ended: zombie.status.map(ended),
         dead_for_seconds: seconds(zombie.dead_for),
         age_seconds: seconds(zombie.age),
-        is_zombie: zombie.row.is_zombie(),
+        is_zombie: zombie.stat.is_zombie(),
         parent: Parent {
-            pid: zombie.row.parent,
-            comm: parent.map(|parent| parent.row.comm.to_string()),
+            pid: zombie.stat.parent.raw(),
+            comm: parent.map(|parent| parent.stat.comm.to_string()),
             sigchld: parent
                 .and_then(|parent| parent.sigchld)
                 .map(|sigchld| Sigchld {
@@ -112,12 +112,12 @@ fn entry(zombie: &Zombie, findings: &Findings) -> Entry {
             threads: parent
                 .iter()
                 .flat_map(|parent| &parent.threads)
-                .map(deed)
+                .map(activity)
                 .collect(),
         },
         cause: zombie.cause.name(),
         why: zombie.cause.why(parent),
-        help: zombie.cause.cure(&zombie.row),
-        way_out: zombie.cause.way_out(&zombie.row, parent),
+        help: zombie.cause.remedy(&zombie.stat),
+        way_out: zombie.cause.fallback(&zombie.stat, parent),
     }
 }

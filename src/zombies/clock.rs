@@ -8,6 +8,8 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 use rustc_hash::FxHashMap;
 
+use crate::kernel::{Tgid, Tid};
+
 /// When things happened, as seen from now.
 pub(super) struct Clock {
     /// Clock ticks since the boot, and how many make a second.
@@ -44,7 +46,7 @@ impl Clock {
     /// How long ago a task that does not run ran last: `se.exec_start` in
     /// `/proc/PID/task/TID/sched`, which kernels without `CONFIG_SCHED_DEBUG` lack
     /// before Linux 6.15.
-    pub(super) fn since_run(&mut self, pid: i32, tid: i32, cpu: u32) -> Option<Duration> {
+    pub(super) fn since_run(&mut self, pid: Tgid, tid: Tid, cpu: u32) -> Option<Duration> {
         let then = exec_start(&format!("/proc/{pid}/task/{tid}/sched"))?;
         // Each CPU has a clock of its own, less what was stolen from it.
         let now = *self.cpus.entry(cpu).or_insert_with(|| clock_of(cpu));

@@ -1,13 +1,13 @@
-//! The findings for people: a tree with a table in it, and the causes.
+//! The report for people: a tree with a table in it, and the causes.
 
 use std::fmt::{self, Write};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::cause::{Age, deed};
-use super::findings::{Findings, Zombie};
+use super::cause::{Age, activity};
+use super::report::{Report, Zombie};
 use crate::event::Comm;
-use crate::kernel::{Status, WaitStatus};
+use crate::kernel::{Status, Tgid, WaitStatus};
 use crate::output::{Styles, plural};
 
 /// How many zombies of a parent are shown, and how many of its threads.
@@ -15,32 +15,32 @@ pub(super) const MOST_ZOMBIES: usize = 10;
 const MOST_THREADS: usize = 4;
 
 /// The whole text.
-pub(super) fn text(findings: &Findings, styles: &Styles) -> String {
+pub(super) fn text(report: &Report, styles: &Styles) -> String {
     let mut to = String::new();
     // Writing to a String cannot fail.
-    let _ = write_text(&mut to, findings, styles);
+    let _ = write_text(&mut to, report, styles);
     to
 }
 
-fn write_text(to: &mut String, findings: &Findings, styles: &Styles) -> fmt::Result {
-    if !findings.zombies.is_empty() {
-        tree(to, findings, styles)?;
-        causes(to, findings, styles)?;
+fn write_text(to: &mut String, report: &Report, styles: &Styles) -> fmt::Result {
+    if !report.zombies.is_empty() {
+        tree(to, report, styles)?;
+        causes(to, report, styles)?;
     }
-    if !findings.unseen.is_empty() {
-        writeln!(to, "wait4-strace: not seen: {}", findings.unseen.join("; "))?;
+    if !report.unseen.is_empty() {
+        writeln!(to, "wait4-strace: not seen: {}", report.unseen.join("; "))?;
     }
-    let parents = findings
+    let parents = report
         .zombies
         .iter()
-        .filter(|zombie| zombie.row.is_zombie());
-    let parents: FxHashSet<i32> = parents.map(|zombie| zombie.row.parent).collect();
-    let zombies = plural(findings.count() as u64, "zombie", "zombies");
+        .filter(|zombie| zombie.stat.is_zombie());
+    let parents: FxHashSet<Tgid> = parents.map(|zombie| zombie.stat.parent).collect();
+    let zombies = plural(report.count() as u64, "zombie", "zombies");
     let of = match parents.len() {
         0 => String::new(),
         many => format!(" of {}", plural(many as u64, "parent", "parents")),
     };
-    let all = plural(findings.survey.rows.len() as u64, "process", "processes");
+    let all = plural(report.survey.stats.len() as u64, "process", "processes");
     writeln!(to, "wait4-strace: {zombies}{of} among {all}")
 }
 
@@ -56,9 +56,9 @@ struct Line {
     is_zombie: bool,
 }
 
-fn tree(to: &mut String, findings: &Findings, styles: &Styles) -> fmt::Result {
+fn tree(to: &mut String, report: &Report, styles: &Styles) -> fmt::Result {
     let mut lines = Lines::default();
-    lines.gather(findings);
+    lines.gather(report);
     let lines = lines.lines;
     let width = |cell: fn(&Line) -> &String| {
         let widths = lines.iter().map(|line| cell(line).chars().count());
@@ -95,29 +95,31 @@ struct Lines {
 
 impl Lines {
     /// All zombies, and those above them.
-    fn gather(&mut self, findings: &Findings) {
-        let mut children: FxHashMap<i32, Vec<i32>> = FxHashMap::default();
+    fn gather(&mut self, report: &Report) {
+        let mut children: FxHashMap<Tgid, Vec<Tgid>> = FxHashMap::default();
         let mut known = FxHashSet::default();
         let mut roots = Vec::new();
-        for zombie in &findings.zombies {
-            let mut below = zombie.row.pid;
-            for row in findings.survey.ancestors(below) {
+        for zombie in &report.zombies {
+            let mut below = zombie.stat.pid;
+            // The line from its root is there already.
+            let mut joins = false;
+            for row in report.survey.ancestors(below) {
                 children.entry(row.pid).or_default().push(below);
                 below = row.pid;
                 if !known.insert(row.pid) {
-                    below = 0;
+                    joins = true;
                     break;
                 }
             }
-            if below != 0 {
+            if !joins {
                 roots.push(below);
             }
         }
-        let zombies = findings.zombies.iter();
-        let zombies: FxHashMap<i32, &Zombie> =
-            zombies.map(|zombie| (zombie.row.pid, zombie)).collect();
+        let zombies = report.zombies.iter();
+        let zombies: FxHashMap<Tgid, &Zombie> =
+            zombies.map(|zombie| (zombie.stat.pid, zombie)).collect();
         let family = Family {
-            findings,
+            report,
             children,
             zombies,
         };
@@ -126,13 +128,13 @@ impl Lines {
         }
     }
 
-    fn enter(&mut self, pid: i32, branch: &str, indent: &str, family: &Family<'_>) {
+    fn enter(&mut self, pid: Tgid, branch: &str, indent: &str, family: &Family<'_>) {
         let children = family.children.get(&pid);
         let children = children.map(Vec::as_slice).unwrap_or_default();
         self.lines.push(family.line(pid, branch));
-        let is_dead = |pid: &i32| family.zombies.contains_key(pid);
+        let is_dead = |pid: &Tgid| family.zombies.contains_key(pid);
         let mut dead = 0;
-        let mut shown: Vec<i32> = children.to_vec();
+        let mut shown: Vec<Tgid> = children.to_vec();
         shown.retain(|pid| {
             dead += usize::from(is_dead(pid));
             !is_dead(pid) || dead <= MOST_ZOMBIES
@@ -163,20 +165,20 @@ impl Lines {
 
 /// Who is whose child, as far as it is shown.
 struct Family<'a> {
-    findings: &'a Findings,
-    children: FxHashMap<i32, Vec<i32>>,
-    zombies: FxHashMap<i32, &'a Zombie>,
+    report: &'a Report,
+    children: FxHashMap<Tgid, Vec<Tgid>>,
+    zombies: FxHashMap<Tgid, &'a Zombie>,
 }
 
 impl Family<'_> {
-    fn line(&self, pid: i32, branch: &str) -> Line {
-        let comm = self.findings.survey.rows.get(&pid).map(|row| row.comm);
+    fn line(&self, pid: Tgid, branch: &str) -> Line {
+        let comm = self.report.survey.stats.get(&pid).map(|row| row.comm);
         let name = format!("{branch}{}", comm.unwrap_or(Comm::new(b"?")));
         let Some(zombie) = self.zombies.get(&pid) else {
             let dead = self.children.get(&pid).into_iter().flatten();
             let dead = dead.filter(|pid| {
                 let zombie = self.zombies.get(pid);
-                zombie.is_some_and(|zombie| zombie.row.is_zombie())
+                zombie.is_some_and(|zombie| zombie.stat.is_zombie())
             });
             let dead = dead.count();
             let status = (dead > 0).then(|| plural(dead as u64, "zombie", "zombies"));
@@ -194,13 +196,13 @@ impl Family<'_> {
             pid: pid.to_string(),
             name,
             status: match zombie.status {
-                _ if zombie.row.is_headless() => "lives on".to_owned(),
+                _ if zombie.stat.is_headless() => "lives on".to_owned(),
                 Some(status) => ended(status),
                 None => "not readable".to_owned(),
             },
             dead_for: age(zombie.dead_for).unwrap_or_else(|| "?".to_owned()),
             started: age(zombie.age).map_or_else(String::new, |age| format!("{age} ago")),
-            is_zombie: zombie.row.is_zombie(),
+            is_zombie: zombie.stat.is_zombie(),
         }
     }
 }
@@ -216,46 +218,47 @@ pub(super) fn ended(status: WaitStatus) -> String {
 }
 
 /// Why, and what frees them: a paragraph for each parent and cause.
-fn causes(to: &mut String, findings: &Findings, styles: &Styles) -> fmt::Result {
+fn causes(to: &mut String, report: &Report, styles: &Styles) -> fmt::Result {
     let mut told: Vec<&Zombie> = Vec::new();
-    for zombie in &findings.zombies {
-        let same =
-            |other: &&Zombie| other.row.parent == zombie.row.parent && other.cause == zombie.cause;
+    for zombie in &report.zombies {
+        let same = |other: &&Zombie| {
+            other.stat.parent == zombie.stat.parent && other.cause == zombie.cause
+        };
         // They stand in the order of their parents.
         let mut before = told.iter().rev();
         if before
             .by_ref()
-            .take_while(|other| other.row.parent == zombie.row.parent)
+            .take_while(|other| other.stat.parent == zombie.stat.parent)
             .any(&same)
         {
             continue;
         }
-        let count = findings.zombies.iter().filter(|other| same(other)).count();
+        let count = report.zombies.iter().filter(|other| same(other)).count();
         told.push(zombie);
-        paragraph(to, findings, zombie, count, styles)?;
+        paragraph(to, report, zombie, count, styles)?;
     }
     Ok(())
 }
 
 fn paragraph(
     to: &mut String,
-    findings: &Findings,
+    report: &Report,
     zombie: &Zombie,
     count: usize,
     styles: &Styles,
 ) -> fmt::Result {
-    let parent = findings.parents.get(&zombie.row.parent);
+    let parent = report.parents.get(&zombie.stat.parent);
     let head = match count {
-        1 => format!("{} {}", zombie.row.pid, zombie.row.comm),
+        1 => format!("{} {}", zombie.stat.pid, zombie.stat.comm),
         many => format!(
             "{} {} and {} more",
-            zombie.row.pid,
-            zombie.row.comm,
+            zombie.stat.pid,
+            zombie.stat.comm,
             many - 1
         ),
     };
-    let comm = parent.map(|parent| format!(" {}", parent.row.comm));
-    let style = if zombie.row.is_zombie() {
+    let comm = parent.map(|parent| format!(" {}", parent.stat.comm));
+    let style = if zombie.stat.is_zombie() {
         styles.warned
     } else {
         styles.dim
@@ -269,12 +272,12 @@ fn paragraph(
     writeln!(
         to,
         "  parent  {}{}",
-        zombie.row.parent,
+        zombie.stat.parent,
         comm.unwrap_or_default()
     )?;
     if let Some(parent) = parent {
         for thread in parent.threads.iter().take(MOST_THREADS) {
-            writeln!(to, "  thread  {}", deed(thread))?;
+            writeln!(to, "  thread  {}", activity(thread))?;
         }
         if parent.thread_count > MOST_THREADS {
             writeln!(
@@ -284,8 +287,8 @@ fn paragraph(
             )?;
         }
     }
-    writeln!(to, "  = help: {}", zombie.cause.cure(&zombie.row))?;
-    if let Some(way) = zombie.cause.way_out(&zombie.row, parent) {
+    writeln!(to, "  = help: {}", zombie.cause.remedy(&zombie.stat))?;
+    if let Some(way) = zombie.cause.fallback(&zombie.stat, parent) {
         writeln!(to, "  = or: {way}")?;
     }
     writeln!(to)

@@ -1,0 +1,131 @@
+//! One pass over `/proc`: all processes, their parents, and which are zombies.
+
+use std::fs;
+use std::io::Read;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::kernel::{Tgid, Tid};
+use crate::proc::{self, Stat};
+
+/// All processes, by pid.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    pub(super) stats: FxHashMap<Tgid, Stat>,
+}
+
+impl Survey {
+    /// Look at all processes. A process that comes or goes meanwhile may be missed.
+    ///
+    /// # Errors
+    /// If there is no `/proc`.
+    pub(super) fn take() -> std::io::Result<Survey> {
+        let mut stats = FxHashMap::default();
+        let mut path = String::from("/proc/");
+        // A name of 15 bytes and 51 numbers take less.
+        let mut buffer = [0; 2048];
+        for entry in fs::read_dir("/proc")? {
+            let Ok(entry) = entry else {
+                continue;
+            };
+            let name = entry.file_name();
+            let Some(name) = name.to_str().filter(|name| is_number(name)) else {
+                continue;
+            };
+            path.truncate("/proc/".len());
+            path.push_str(name);
+            path.push_str("/stat");
+            let Ok(mut file) = fs::File::open(&path) else {
+                continue;
+            };
+            let Ok(length) = file.read(&mut buffer) else {
+                continue;
+            };
+            if let Some(stat) = buffer.get(..length).and_then(Stat::parse) {
+                stats.insert(stat.pid, stat);
+            }
+        }
+        Ok(Survey { stats })
+    }
+
+    /// Zombies, and processes that look so, in the order of their parents.
+    pub(super) fn dead(&self) -> Vec<Stat> {
+        let stats = self.stats.values().copied();
+        let mut dead: Vec<Stat> = stats.filter(|stat| stat.state == b'Z').collect();
+        dead.sort_by_key(|stat| (stat.parent, stat.pid));
+        dead
+    }
+
+    /// A process and all below it.
+    pub(super) fn tree(&self, root: Tgid) -> FxHashSet<Tgid> {
+        let mut children: FxHashMap<Tgid, Vec<Tgid>> = FxHashMap::default();
+        for stat in self.stats.values() {
+            children.entry(stat.parent).or_default().push(stat.pid);
+        }
+        let mut tree = FxHashSet::default();
+        let mut rest = vec![root];
+        while let Some(pid) = rest.pop() {
+            if tree.insert(pid) {
+                rest.extend(children.get(&pid).into_iter().flatten());
+            }
+        }
+        tree
+    }
+
+    /// The ancestors of a process, the nearest first.
+    pub(super) fn ancestors(&self, pid: Tgid) -> Vec<Stat> {
+        let mut above = Vec::new();
+        let mut next = self.stats.get(&pid).map(|stat| stat.parent);
+        while let Some(stat) = next.and_then(|pid| self.stats.get(&pid)) {
+            // A pid that was used again meanwhile could make a circle.
+            if above.len() == self.stats.len() || above.contains(stat) {
+                break;
+            }
+            above.push(*stat);
+            next = Some(stat.parent);
+        }
+        above
+    }
+}
+
+fn is_number(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The tracer of a process, if it has one, and the uids of the process.
+pub(super) fn tracer_and_user(pid: Tgid) -> (Option<Tid>, Vec<u32>) {
+    let Some(status) = proc::status(pid.leader()) else {
+        return (None, Vec::new());
+    };
+    let tracer = status.tracer.filter(|tracer| tracer.raw() != 0);
+    (tracer, status.uids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn survey(pids: &[(i32, i32)]) -> Survey {
+        let stats = pids
+            .iter()
+            .map(|(pid, parent)| Stat::of_pids(*pid, *parent));
+        Survey {
+            stats: stats.map(|stat| (stat.pid, stat)).collect(),
+        }
+    }
+
+    #[test]
+    fn a_circle_of_parents_has_an_end() {
+        let survey = survey(&[(1, 0), (2, 3), (3, 2), (4, 1), (5, 4)]);
+        let pid = Tgid::new;
+        assert_eq!(survey.ancestors(pid(2)).len(), 2);
+        let above: Vec<Tgid> = survey
+            .ancestors(pid(5))
+            .iter()
+            .map(|stat| stat.pid)
+            .collect();
+        assert_eq!(above, [pid(4), pid(1)]);
+        assert_eq!(survey.tree(pid(2)).len(), 2);
+        assert_eq!(survey.tree(pid(1)).len(), 3);
+    }
+}
