@@ -894,3 +894,91 @@ fn words_of_the_target_reach_the_lines() {
     let log = tracer.end(0);
     assert!(log.lines().all(|line| line.contains(&name)), "{log}");
 }
+
+#[test]
+fn threads_from_before_the_attach_were_created_by_nobody_that_is_known() {
+    let mut target = Target::fixture(&["threads_blocked_in_wait4", "5"]);
+    for _ in 0..5 {
+        target.read_child();
+    }
+    let tracer = Tracer::attached(&[], &[target.pid()]);
+    tracer.settled(target.pid());
+    assert_eq!(target.finish(), Some(0));
+    let errors = tracer.errors();
+    let log = tracer.end(0);
+    assert!(!log.contains("created under"), "{log}");
+    assert!(errors.contains("attached with 6 threads"), "{errors}");
+}
+
+#[test]
+fn children_that_are_attached_too_are_no_gap_in_the_view() {
+    for parent_first in [true, false] {
+        let (target, child) = Target::blocked("3");
+        let pids = if parent_first {
+            [target.pid(), child]
+        } else {
+            [child, target.pid()]
+        };
+        let mut tracer = Tracer::attached(&[], &pids);
+        tracer.settled(target.pid());
+        assert_eq!(target.finish(), Some(3));
+        assert_eq!(tracer.status(), Some(0));
+        let errors = tracer.errors();
+        assert!(!errors.contains("partial view"), "{errors}");
+    }
+    let (target, _) = Target::blocked("3");
+    let mut tracer = Tracer::attached(&[], &[target.pid()]);
+    tracer.settled(target.pid());
+    assert_eq!(target.finish(), Some(3));
+    assert_eq!(tracer.status(), Some(0));
+    let errors = tracer.errors();
+    assert!(
+        errors.contains("1 child from before the attach not traced"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn a_child_that_was_dead_before_the_attach_has_no_time_of_death() {
+    let directory = tempfile::tempdir().unwrap();
+    let recording = directory.path().join("recording");
+    // The zombie of a program that does not know it.
+    let mut target = Target::start(Command::new("sh").args([
+        "-c",
+        "sh -c 'exit 3' & echo $!; exec sh -c 'read line; sleep 0; :'",
+    ]));
+    let child = target.read_child();
+    until("the child is a zombie", || state(child) == "Z");
+    let record = recording.to_str().unwrap().to_owned();
+    let flags = ["--threshold", "zombie=0.1", "--record", &record];
+    let mut tracer = Tracer::attached(&flags, &[target.pid()]);
+    tracer.settled(target.pid());
+    // A look at the zombie.
+    until("it is old enough", || {
+        fs::read_to_string(&recording).is_ok_and(|text| text.contains("\"observation\""))
+    });
+    tracer.send(Signal::SIGINT);
+    assert_eq!(tracer.status(), Some(130));
+    let errors = tracer.errors();
+    assert!(
+        errors.contains(&format!("child   {child} sh"))
+            && errors.contains("exited with 3 before the attach"),
+        "{errors}"
+    );
+    assert!(errors.contains("|  before the attach  "), "{errors}");
+    assert!(!errors.contains("+0.000 s"), "{errors}");
+    drop(target);
+}
+
+#[test]
+fn kill_on_exit_kills_a_target_whose_leader_was_dead_at_the_attach() {
+    for (signal, status) in ENDINGS {
+        let mut target = Target::fixture(&["leader_has_left"]);
+        target.read_line();
+        let tracer = Tracer::start(&["--kill-on-exit"], &[target.pid()], &[]);
+        until("it is attached to", || tracer.errors().contains("attached"));
+        tracer.send(signal);
+        tracer.end(status);
+        assert_eq!(wait(&mut target.child), Some(137), "{signal}");
+    }
+}

@@ -1,6 +1,6 @@
 //! How processes end, and what becomes of the dead.
 
-use super::process::{End, Reap};
+use super::process::{End, Reap, Stamp};
 use super::processes::Ledger;
 use super::waits::{Busy, Way};
 use crate::event::{Corpse, Event};
@@ -68,13 +68,12 @@ impl Ledger {
         });
         let child = child.map(|child| child.tgid);
         if let Some(child) = child.filter(|_| super::is_end(status)) {
-            self.kin_ended(parent, child, status);
+            self.kin_ended(parent, child, status, self.now);
         }
     }
 
     /// A child that is not traced is a zombie.
-    pub(super) fn kin_ended(&mut self, parent: Tgid, child: Tgid, status: WaitStatus) {
-        let when = self.now;
+    pub(super) fn kin_ended(&mut self, parent: Tgid, child: Tgid, status: WaitStatus, when: Stamp) {
         let mut parent_busy = Busy::default();
         if let Some(parent) = self.processes.get_mut(&parent) {
             parent.zombies.insert(child);

@@ -84,6 +84,9 @@ pub struct Stamp {
     pub seq: u64,
     /// Its time.
     pub at: Moment,
+    /// It happened earlier, before an attach, and no event tells when: number
+    /// and time are those of the attach.
+    pub is_before_attach: bool,
 }
 
 /// The end of a process.

@@ -56,8 +56,8 @@ pub struct Ledger {
     pub(super) counts: Counts,
     /// Reaped processes were forgotten.
     pub(super) forgot: bool,
-    /// Processes lived before the trace.
-    pub(super) attached: bool,
+    /// The process that was attached to last: it lived before the trace.
+    pub(super) attached: Option<Tgid>,
 }
 
 impl Ledger {
@@ -76,11 +76,12 @@ impl Ledger {
         self.now = Stamp {
             seq: event.seq,
             at: event.at,
+            is_before_attach: false,
         };
         let tgid = event.tgid;
         match &event.kind {
             EventKind::Found(found) => self.found(event, found),
-            EventKind::Attached { .. } => self.attached = true,
+            EventKind::Attached { .. } => self.attached = Some(tgid),
             EventKind::Created(created) => self.created(event, created),
             EventKind::Executed { image, former } => self.executed(event, image, *former),
             EventKind::Ended { status } => self.ended(event, *status),
@@ -158,8 +159,10 @@ impl Ledger {
                 ns: found.ns.clone(),
                 is_traced: true,
             };
+            let is_before_attach = self.attached == Some(event.tgid);
             let process = self.enter(birth);
             process.sigchld = Sigchld::found(found.sigchld);
+            process.born.is_before_attach = is_before_attach;
         }
         let comm = found.comm.filter(|comm| *comm != image.comm);
         self.threads
@@ -232,15 +235,20 @@ impl Ledger {
         if self.existing_or_none(kin.child).is_some() {
             return;
         }
-        self.enter(Birth {
+        let child = self.enter(Birth {
             tgid: kin.child,
             parent: Some(parent),
             image: Arc::clone(&kin.image),
             ns: kin.ns.clone(),
             is_traced: false,
         });
+        child.born.is_before_attach = true;
         if let Some(status) = kin.zombie {
-            self.kin_ended(parent, kin.child, status);
+            let when = Stamp {
+                is_before_attach: true,
+                ..self.now
+            };
+            self.kin_ended(parent, kin.child, status, when);
         }
     }
 

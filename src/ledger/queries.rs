@@ -140,6 +140,6 @@ impl Ledger {
     /// process: nobody was forgotten, and nobody lived before the trace.
     #[must_use]
     pub fn knows_all(&self) -> bool {
-        !self.forgot && !self.attached
+        !self.forgot && self.attached.is_none()
     }
 }

@@ -29,9 +29,6 @@ use crate::sys::spawn::Program;
 use crate::sys::syscall_info::kernel_is_new_enough;
 use crate::tracer::{Capture, FdNames, RootEnd, Settings, Step, Tracer};
 
-/// How often those that shall end are looked after.
-const GLANCE: Duration = Duration::from_millis(50);
-
 /// What is to be traced.
 pub(super) struct Plan {
     pub(super) target: Target,
@@ -252,13 +249,12 @@ impl Run {
         self.take(each);
     }
 
-    /// Kill what was launched, let go what was attached to; again and again, as
-    /// a process may have had a child at that moment.
+    /// Kill what was launched, let go what was attached to.
     fn end(&mut self) {
         self.is_ending = true;
         self.tracer.kill_all(false);
         self.tracer.detach_all();
-        self.until = Some(Instant::now() + GLANCE);
+        self.until = None;
     }
 
     /// End all, with nobody to tell.
@@ -266,7 +262,6 @@ impl Run {
         loop {
             self.end();
             self.tracer.doorbell.take_call();
-            self.tracer.doorbell.ring_after(GLANCE);
             self.events.clear();
             if self.tracer.step(&mut self.events) == Step::Over {
                 return;

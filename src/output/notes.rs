@@ -74,6 +74,9 @@ fn what_it_did(to: &mut String, event: &Event, exit: &WaitExit, ledger: &Ledger)
         Status::Signaled { .. } => "was killed",
         _ => "exited",
     };
+    if end.when.is_before_attach {
+        return write!(to, "reaped {name}, which {ending} before the attach");
+    }
     let after = event.at.since(end.when.at);
     if after == 0 {
         // No clock is that coarse: a record has no times, or not this one.

@@ -100,7 +100,7 @@ impl Ends {
             .map(|(brief, parent)| Evidence::waited(brief, case.ledger, parent.tgid, "was told"));
         let when = Stamp {
             seq: case.event.seq,
-            at: end.when.at,
+            ..end.when
         };
         let finding = Finding::new(RuleId::UnexpectedExit, party, when)
             .about(child)

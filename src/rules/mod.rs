@@ -68,6 +68,7 @@ impl Case<'_> {
         Stamp {
             seq: self.event.seq,
             at: self.event.at,
+            is_before_attach: false,
         }
     }
 

@@ -6,7 +6,10 @@ use std::path::Path;
 
 use super::config::Judging;
 use super::open::file;
+use rustc_hash::FxHashSet;
+
 use crate::event::{Event, EventKind, Fetched, Moment, Origin, ProcView, Question};
+use crate::kernel::Tgid;
 use crate::ledger::Ledger;
 use crate::output::{Destination, Report, ReportForm, Sink, Styles, plural, warning};
 use crate::rules::{Finding, Judge, RuleId};
@@ -25,9 +28,9 @@ pub(crate) struct Verdicts {
     file: Option<Sink>,
     /// What was out of sight from the start, a clause each.
     unseen: Vec<String>,
-    /// Children that lived before the attach, and statuses that could not be
-    /// read.
-    kin: u64,
+    /// Children from before the attach that are not traced themselves.
+    untraced: FxHashSet<Tgid>,
+    /// How many statuses could not be read.
     unread: u64,
     /// Rules that cannot judge.
     excluded: Vec<RuleId>,
@@ -62,7 +65,7 @@ impl Verdicts {
             config: config.clone(),
             styles,
             unseen,
-            kin: 0,
+            untraced: FxHashSet::default(),
             unread: 0,
             excluded: Vec::new(),
             is_closed: false,
@@ -82,7 +85,12 @@ impl Verdicts {
     /// Take an event in, after the ledger has.
     pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
         match &event.kind {
-            EventKind::Kin(_) => self.kin += 1,
+            EventKind::Kin(kin) => {
+                self.untraced.insert(kin.child);
+            }
+            EventKind::Found(_) => {
+                self.untraced.remove(&event.tgid);
+            }
             EventKind::WaitEnded(exit)
                 if matches!(exit.status, Fetched::Unreadable { .. })
                     || matches!(exit.info, Fetched::Unreadable { .. }) =>
@@ -147,8 +155,8 @@ impl Verdicts {
     /// What was out of sight, and which rules that puts out of reach.
     pub(crate) fn unseen(&self) -> Vec<String> {
         let mut unseen = self.unseen.clone();
-        if self.kin > 0 {
-            let many = plural(self.kin, "child", "children");
+        if !self.untraced.is_empty() {
+            let many = plural(self.untraced.len() as u64, "child", "children");
             unseen.push(format!(
                 "{many} from before the attach not traced, not-my-child is out of reach"
             ));

@@ -151,7 +151,8 @@ impl Tracer {
         let rules = is_new && self.capture.rules;
         let status = rules.then(|| proc::status(tgid.leader())).flatten();
         let found = Found {
-            parent,
+            // The process's, which its first thread tells.
+            parent: parent.filter(|_| is_new),
             image,
             ns,
             comm: (self.capture.images && self.sees_proc())

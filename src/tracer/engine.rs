@@ -113,6 +113,9 @@ pub(crate) struct Tracer {
     pub(super) attaches: bool,
     /// We stop when the root is stopped as a job.
     stops_as_job: bool,
+    /// Launched processes are killed, or with `true` attached ones too, until
+    /// none is left.
+    pub(super) killing: Option<bool>,
     /// Attached tasks are let go at their next stop.
     pub(super) leaving: Option<Instant>,
     /// The time to leave is over; those that are left were told detached.
@@ -177,6 +180,7 @@ impl Tracer {
             kill_on_exit: settings.kill_on_exit,
             attaches: false,
             stops_as_job: settings.stops_as_job,
+            killing: None,
             leaving: None,
             gave_up: false,
             lonely: None,
@@ -334,6 +338,9 @@ impl Tracer {
                 Some(until) if Instant::now() >= until => self.give_up_leaving(events),
                 Some(_) => self.doorbell.ring_after(super::leave::GLANCE),
                 None => {}
+            }
+            if let Some(everyone) = self.killing {
+                self.kill_all(everyone);
             }
             if self.job_has_stopped() {
                 return Step::JobStopped;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustc_hash::FxHashSet;
+
 use super::engine::Tracer;
 use super::stop::Stop;
 use super::tasks::Task;
@@ -34,16 +36,21 @@ impl Tracer {
     }
 
     /// Kill every process that is launched, or with `everyone` every one under
-    /// trace. Their deaths are reported by later steps.
+    /// trace. Their deaths are reported by later steps. It is repeated until
+    /// none is left, as a process may have had a child at that moment.
+    /// Returns how many processes were killed now.
     pub(crate) fn kill_all(&mut self, everyone: bool) -> usize {
-        let mut killed = 0;
-        for (tid, task) in &self.tasks.by_tid {
-            if task.tgid.leader() == *tid && (everyone || task.kind.launched) {
-                ptrace::kill(tid.raw(), Signal::KILL);
-                killed += 1;
-            }
+        let everyone = everyone || self.killing == Some(true);
+        self.killing = Some(everyone);
+        self.doorbell.ring_after(GLANCE);
+        // By any of its threads: the leader may have been dead at the attach.
+        let tasks = self.tasks.by_tid.values();
+        let condemned = tasks.filter(|task| everyone || task.kind.launched);
+        let condemned: FxHashSet<Tgid> = condemned.map(|task| task.tgid).collect();
+        for tgid in &condemned {
+            ptrace::kill(tgid.raw(), Signal::KILL);
         }
-        killed
+        condemned.len()
     }
 
     /// Pass a signal on to the root.

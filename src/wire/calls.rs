@@ -102,7 +102,8 @@ pub struct Wait {
     pub rusage_unreadable: Option<Named>,
     /// The child that it tells of.
     pub child: Option<Child>,
-    /// How long the child had been dead when it was reaped, in seconds.
+    /// How long the child had been dead when it was reaped, in seconds; null
+    /// where that is not known, as for one that ended before an attach.
     pub zombie_s: Option<f64>,
     /// How long the call took, in seconds; of a restarted call, the last time.
     pub duration_s: f64,

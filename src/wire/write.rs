@@ -242,6 +242,9 @@ impl Writer<'_> {
     /// How long the child that the event at hand reaped had been dead.
     fn zombie_seconds(&self) -> Option<f64> {
         let ended = self.ledger.just_reaped()?.ended?;
+        if ended.when.is_before_attach {
+            return None;
+        }
         Some(seconds(self.event.at.since(ended.when.at)))
     }
 }

@@ -13,7 +13,7 @@ use super::frames::{Place, own_places};
 use super::styles::Styles;
 use crate::event::{Named, WaitExit, escape_controls};
 use crate::kernel::{IdType, Status, WaitCall, WaitStatus};
-use crate::ledger::{Brief, Counts, Outcome, Waiting};
+use crate::ledger::{Brief, Counts, Outcome, Stamp, Waiting};
 use crate::rules::{Deed, Evidence, Finding, Party, Severity, Victim};
 
 /// How much of a command line is shown.
@@ -178,7 +178,7 @@ impl Report<'_> {
     /// The chain of evidence, in columns.
     fn evidence(&self, to: &mut String, lines: &[Evidence]) -> fmt::Result {
         let rows = lines.iter().map(|line| {
-            let at = Offset(line.when.at.0).to_string();
+            let at = When(line.when).to_string();
             let who = if line.tid == line.tgid.leader() {
                 line.tgid.to_string()
             } else {
@@ -226,7 +226,7 @@ fn origin(to: &mut String, child: &Victim) -> fmt::Result {
 pub(super) fn evidence_lines(finding: &Finding) -> Vec<String> {
     let mut lines = Vec::new();
     for line in &finding.evidence {
-        let at = Offset(line.when.at.0);
+        let at = When(line.when);
         let (who, did) = (line.tid, Did(&line.deed));
         lines.push(format!("{at}  {who} {}  {did}  {}", line.comm, line.remark));
         let places = line.stack().map(own_places).unwrap_or_default();
@@ -335,17 +335,20 @@ impl fmt::Display for Life<'_> {
         let Some((when, status)) = child.ended else {
             return f.write_str(", alive");
         };
-        let at = Offset(when.at.0);
-        write!(f, ", {} at {at}", how_it_ended(status))
+        let at = if when.is_before_attach { "" } else { "at " };
+        write!(f, ", {} {at}{}", how_it_ended(status), When(when))
     }
 }
 
-/// Seconds since the trace began.
-struct Offset(u64);
+/// Seconds since the trace began, as far as that is known.
+struct When(Stamp);
 
-impl fmt::Display for Offset {
+impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = self.0 / 1000;
+        if self.0.is_before_attach {
+            return f.write_str("before the attach");
+        }
+        let micros = self.0.at.0 / 1000;
         write!(f, "+{}.{:03} s", micros / 1_000_000, micros / 1000 % 1000)
     }
 }

@@ -74,11 +74,16 @@ pub(in crate::output) fn sentence(finding: &Finding) -> String {
             format!("{parent} reaped one child for one SIGCHLD, and {child} {is} left")
         }
         RuleId::ZombieLeak => format!(
-            "{parent} has not reaped {child}, {} for {}",
+            "{parent} has not reaped {child}, {} for {}{}",
             if finding.count > 1 {
                 "zombies"
             } else {
                 "a zombie"
+            },
+            if died_before_attach(finding) {
+                "at least "
+            } else {
+                ""
             },
             Seconds(facts.nanos.unwrap_or(0))
         ),
@@ -222,6 +227,12 @@ fn hang(finding: &Finding, parent: &Parent, child: &Children) -> String {
         // All others are told above.
         rule => rule.rule().summary.to_owned(),
     }
+}
+
+/// Whether it is not known when the first child ended.
+fn died_before_attach(finding: &Finding) -> bool {
+    let ended = finding.children.first().and_then(|child| child.ended);
+    ended.is_some_and(|(when, _)| when.is_before_attach)
 }
 
 /// How the first child ended.
