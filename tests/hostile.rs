@@ -303,6 +303,7 @@ fn filters_of_the_program_s_own_work_as_without_a_trace() {
         "seccomp_own_filter_kill",
         "seccomp_own_filter_trace",
         "seccomp_own_filter_trace_wait4",
+        "seccomp_listener",
     ] {
         fixture_is_unharmed(&[name]);
     }
@@ -810,4 +811,22 @@ fn everything_that_is_checked_of_a_log_can_fail() {
     let trace = Trace::new();
     let outcome = run(&mut trace.command(&[], ["sh", "-c", "(exit 3); exit 6"]));
     trace.check(&outcome, 6);
+}
+
+#[test]
+fn waits_that_a_supervisor_may_let_run_unseen_are_a_gap_in_the_view() {
+    let fixture = fixture_path();
+    let words = [fixture.as_os_str(), OsStr::new("seccomp_listener")];
+    let gap = "partial view: fixture[";
+    let hidden = run(&mut traced(&["-o", "/dev/null"], words));
+    assert!(hidden.stderr.contains(gap), "{hidden:?}");
+    let log = ["-o", "/dev/null", "--seccomp-bpf=never"];
+    let seen = run(&mut traced(&log, words));
+    assert!(
+        seen.stderr.contains("1 reaped") && !seen.stderr.contains("partial view"),
+        "{seen:?}"
+    );
+    let other = [fixture.as_os_str(), OsStr::new("seccomp_own_filter_errno")];
+    let other = run(&mut traced(&["-o", "/dev/null"], other));
+    assert!(!other.stderr.contains("partial view"), "{other:?}");
 }

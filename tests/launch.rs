@@ -608,3 +608,31 @@ fn children_that_a_shell_left_to_its_exec_are_no_hindrance() {
     assert_eq!(outcome.status, 6, "{outcome:?}");
     assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
 }
+
+#[test]
+fn as_pid_1_an_orphan_that_is_reaped_is_not_the_next_process_of_its_pid() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("passed over: needs root");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    let fixture = fixture_path();
+    let words = [fixture.to_str().unwrap(), "orphan_zombie_s_pid_used_again"];
+    let Some(outcome) = as_pid_1(&["-o", log.to_str().unwrap()], &words) else {
+        return;
+    };
+    assert_eq!(outcome.stdout, "each pid was used twice\n", "{outcome:?}");
+    let log = fs::read_to_string(log).unwrap();
+    let count = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+    let (births, ends) = (
+        count(" +++ forked ") + count(" +++ cloned "),
+        count(" +++ exited "),
+    );
+    // The first program was created by nobody who is traced.
+    assert_eq!((births, ends), (20, 21), "{log}");
+    assert!(
+        outcome.stderr.contains("21 processes, 15 reaped"),
+        "{outcome:?}"
+    );
+}

@@ -144,6 +144,9 @@ pub enum EventKind {
     /// The process exits with a number that does not fit the 8 bits that its
     /// parent will get (256 to 65535).
     ExitsWith(i32),
+    /// The task asks for a seccomp filter with a listener: calls that the
+    /// filter hands to its supervisor run without a stop for us.
+    ListenerWanted,
     /// The task sends a signal (kill, tkill, tgkill).
     Kills {
         /// Whom, as the task calls it: a pid, a negated group, 0 or -1.

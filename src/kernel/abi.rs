@@ -309,6 +309,18 @@ impl Abi {
         }
     }
 
+    /// The number of seccomp.
+    #[must_use]
+    pub const fn seccomp(self) -> u32 {
+        match self {
+            Abi::X86_64 => 317,
+            Abi::X32 => x32(317),
+            Abi::I386 => 354,
+            Abi::Arm => 383,
+            Abi::Aarch64 | Abi::Riscv64 => 277,
+        }
+    }
+
     /// How its rusages lie in memory.
     #[must_use]
     pub const fn rusage_layout(self) -> RusageLayout {

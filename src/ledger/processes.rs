@@ -133,6 +133,7 @@ impl Ledger {
                 }
             }
             EventKind::DeathSignalSet(_)
+            | EventKind::ListenerWanted
             | EventKind::ExitsWith(_)
             | EventKind::Observed(_)
             | EventKind::Quiet

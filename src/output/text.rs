@@ -215,6 +215,7 @@ impl Text {
             | EventKind::Kin(_)
             | EventKind::SigchldSet(_)
             | EventKind::DeathSignalSet(_)
+            | EventKind::ListenerWanted
             | EventKind::ExitsWith(_)
             | EventKind::Kills { .. }
             | EventKind::Observed(_)

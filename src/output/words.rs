@@ -66,7 +66,7 @@ pub(super) fn head(to: &mut String, entry: &WaitEntry, names: &Names<'_>) -> fmt
             write!(to, "P_PIDFD, {}", fd.cast_signed())?;
             descriptor(to, entry.target.as_ref())
         }
-        Named::Id(kind, id) => write!(to, "{kind}, {id}"),
+        Named::Id(kind, id) => write!(to, "{kind}, {}", id.cast_signed()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the rules find in a run: when they are asked, what is told at once,
 //! and the report at the end.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use super::config::Judging;
 use super::open::file;
 use rustc_hash::FxHashSet;
 
-use crate::event::{Event, EventKind, Fetched, Moment, Origin, ProcView, Question};
+use crate::event::{Comm, Event, EventKind, Fetched, Moment, Origin, ProcView, Question};
 use crate::kernel::Tgid;
 use crate::ledger::Ledger;
 use crate::output::{Destination, Report, ReportForm, Sink, Styles, plural, warning};
@@ -30,6 +31,8 @@ pub(crate) struct Verdicts {
     unseen: Vec<String>,
     /// Children from before the attach that are not traced themselves.
     untraced: FxHashSet<Tgid>,
+    /// Processes that asked for a seccomp filter with a listener.
+    listeners: BTreeMap<Tgid, Comm>,
     /// How many statuses could not be read.
     unread: u64,
     /// Rules that cannot judge.
@@ -66,6 +69,7 @@ impl Verdicts {
             styles,
             unseen,
             untraced: FxHashSet::default(),
+            listeners: BTreeMap::new(),
             unread: 0,
             excluded: Vec::new(),
             is_closed: false,
@@ -87,6 +91,9 @@ impl Verdicts {
         match &event.kind {
             EventKind::Kin(kin) => {
                 self.untraced.insert(kin.child);
+            }
+            EventKind::ListenerWanted => {
+                self.listeners.insert(event.tgid, ledger.comm(event.tid));
             }
             EventKind::Found(_) => {
                 self.untraced.remove(&event.tgid);
@@ -159,6 +166,16 @@ impl Verdicts {
             let many = plural(self.untraced.len() as u64, "child", "children");
             unseen.push(format!(
                 "{many} from before the attach not traced, not-my-child is out of reach"
+            ));
+        }
+        if let Some((tgid, comm)) = self.listeners.first_key_value() {
+            let more = match self.listeners.len() - 1 {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            unseen.push(format!(
+                "{comm}[{tgid}]{more} asked for a seccomp filter with a listener; waits that it \
+                 hands to its supervisor run without a stop"
             ));
         }
         if self.unread > 0 {

@@ -117,6 +117,14 @@ pub(crate) fn interrupt(tid: Tid) {
     let _ = unsafe { request(libc::PTRACE_INTERRUPT, tid, 0, word(0)) };
 }
 
+/// Whether a task that is dead and not yet waited for is a tracee of this
+/// thread. Another child of ours is none: of an orphan that was given to us, it
+/// may be the second end, after that of the tracee that it was.
+pub(crate) fn is_dead_tracee(tid: Tid) -> bool {
+    // SAFETY: INTERRUPT takes no data, and does nothing to the dead.
+    unsafe { request(libc::PTRACE_INTERRUPT, tid, 0, word(0)) }.is_ok()
+}
+
 /// Send `signal` to the process `pid`. Errors (it is gone) need no answer.
 pub(crate) fn kill(pid: i32, signal: Signal) {
     // SAFETY: kill takes two numbers.

@@ -15,6 +15,10 @@ use crate::kernel::{
 /// tracee's own filter asked for a tracer.
 pub(crate) const OURS: u16 = 0x5734;
 
+/// A flag of seccomp(2): the filter's `SECCOMP_RET_USER_NOTIF` outranks our
+/// stops, and a supervisor answers it.
+pub(crate) const NEW_LISTENER: u32 = 1 << 3;
+
 /// The last number that is not x32's (`__X32_SYSCALL_BIT`).
 const BELOW_X32: u32 = 0x3fff_ffff;
 
@@ -78,6 +82,44 @@ impl Filter {
         }
         program.push(statement(RETURN, libc::SECCOMP_RET_ALLOW));
         Filter(program)
+    }
+
+    /// Whether a call stops for us by this filter. Another filter, of the
+    /// tracee's own, may have asked for a tracer with the same data.
+    pub(crate) fn stops(&self, arch: u32, nr: u64, args: [u64; 6]) -> bool {
+        let low = |word: u64| (word & 0xffff_ffff) as u32;
+        let [first, second, third, fourth, ..] = args.map(low);
+        let load = |offset: u32| match offset {
+            NR => low(nr),
+            ARCH => arch,
+            FIRST_ARGUMENT_LOW => first,
+            SECOND_ARGUMENT_LOW => second,
+            THIRD_ARGUMENT_LOW => third,
+            _ => fourth,
+        };
+        self.answer(load) == STOP
+    }
+
+    /// Run the program, of which `load` gives the words of `seccomp_data`.
+    fn answer(&self, load: impl Fn(u32) -> u32) -> u32 {
+        let mut value = 0;
+        let mut rest = self.0.as_slice();
+        while let Some((step, following)) = rest.split_first() {
+            let holds = match step.code {
+                RETURN => return step.k,
+                LOAD => {
+                    value = load(step.k);
+                    rest = following;
+                    continue;
+                }
+                JUMP_EQUAL => value == step.k,
+                JUMP_ANY_BIT => value & step.k != 0,
+                _ => value > step.k,
+            };
+            let over = usize::from(if holds { step.jt } else { step.jf });
+            rest = following.get(over..).unwrap_or(&[]);
+        }
+        ALLOW
     }
 
     /// Put the calling thread, and all that it will create, under the filter.
@@ -178,6 +220,11 @@ fn push_own_calls(body: &mut Vec<libc::sock_filter>, abi: Abi) {
         body.push(statement(RETURN, STOP));
         body.push(statement(RETURN, ALLOW));
     }
+    body.push(jump(JUMP_EQUAL, abi.seccomp(), 0, 4));
+    body.push(statement(LOAD, SECOND_ARGUMENT_LOW));
+    body.push(jump(JUMP_ANY_BIT, NEW_LISTENER, 0, 1));
+    body.push(statement(RETURN, STOP));
+    body.push(statement(RETURN, ALLOW));
 }
 
 /// Calls that only rules need, with the arguments that matter: all others
@@ -253,33 +300,17 @@ fn jump(code: u16, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
 mod tests {
     use super::*;
 
-    /// What the filter answers, by an interpreter of the instructions used.
+    /// What the filter answers.
     fn answer(filter: &Filter, arch: u32, nr: u32, arguments: [u32; 4]) -> u32 {
-        let mut at = 0;
-        let mut value = 0;
-        loop {
-            let step = filter.0[at];
-            at += 1;
-            match step.code {
-                LOAD => {
-                    value = match step.k {
-                        NR => nr,
-                        ARCH => arch,
-                        FIRST_ARGUMENT_LOW => arguments[0],
-                        SECOND_ARGUMENT_LOW => arguments[1],
-                        THIRD_ARGUMENT_LOW => arguments[2],
-                        FOURTH_ARGUMENT_LOW => arguments[3],
-                        other => panic!("loads offset {other}"),
-                    }
-                }
-                JUMP_EQUAL if value == step.k => at += usize::from(step.jt),
-                JUMP_ANY_BIT if value & step.k != 0 => at += usize::from(step.jt),
-                JUMP_ABOVE if value > step.k => at += usize::from(step.jt),
-                JUMP_EQUAL | JUMP_ANY_BIT | JUMP_ABOVE => at += usize::from(step.jf),
-                RETURN => return step.k,
-                other => panic!("unknown instruction {other}"),
-            }
-        }
+        filter.answer(|offset| match offset {
+            NR => nr,
+            ARCH => arch,
+            FIRST_ARGUMENT_LOW => arguments[0],
+            SECOND_ARGUMENT_LOW => arguments[1],
+            THIRD_ARGUMENT_LOW => arguments[2],
+            FOURTH_ARGUMENT_LOW => arguments[3],
+            other => panic!("loads offset {other}"),
+        })
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -311,6 +342,15 @@ mod tests {
         assert!(stops(56, CLONE_UNTRACED | 0x11));
         assert!(!stops(56, 17));
         assert!(!stops(61, 0));
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn a_filter_with_a_listener_stops() {
+        let filter = Filter::new(WaitCalls::default(), true, false);
+        let stops = |nr, flags| filter.stops(0xc000_003e, nr, [1, flags, 0, 0, 0, 0]);
+        assert!(stops(317, 8) && stops(317, 9));
+        assert!(!stops(317, 0) && !stops(317, 4) && !stops(110, 8));
     }
 
     #[cfg(target_arch = "x86_64")]

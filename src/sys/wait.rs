@@ -16,7 +16,7 @@ pub(crate) enum Waited {
     Ended(Tid, WaitStatus),
     /// Nothing is ready; only without `block`.
     Nothing,
-    /// A signal handler ran.
+    /// A signal handler ran, or what came is not told.
     Interrupted,
     /// There is nobody left to wait for.
     NoChildren,
@@ -42,14 +42,22 @@ pub(crate) fn wait_any(block: Block) -> Waited {
     take(-1, block)
 }
 
-/// As [`wait_any`], but a signal of a tracee that `is_ours` stays with it.
+/// What is done with a wait's answer, as a look at it shows it.
+pub(crate) trait Handling {
+    /// The signal that this tracee is about to be given stays with it.
+    fn leaves_signal(&self, tid: Tid) -> bool;
+    /// This child is dead; its end is no tracee's, and not told.
+    fn passes_over(&self, dead: Tid) -> bool;
+}
+
+/// As [`wait_any`], with a look at each answer before it is taken.
 ///
 /// The kernel keeps the signal that a tracee is about to be given in the word
 /// that a wait takes: if we are killed between that wait and the resumption,
 /// the tracee runs on without its signal. So the stop is looked at and not
 /// taken; it is over when the tracee is resumed, which must be the next thing
 /// that happens to it, as any wait would find it again.
-pub(crate) fn wait_any_leaving_signals(block: Block, is_ours: impl Fn(Tid) -> bool) -> Waited {
+pub(crate) fn wait_any_after_look(block: Block, handling: &impl Handling) -> Waited {
     let Some((pid, code, word)) = look(libc::P_ALL, 0, options(block)) else {
         return failed();
     };
@@ -60,10 +68,12 @@ pub(crate) fn wait_any_leaving_signals(block: Block, is_ours: impl Fn(Tid) -> bo
     // Neither an event nor a stop of a call; and a trap may be of our making,
     // which is better lost than delivered.
     let is_signal = code == libc::CLD_TRAPPED && word & !0x7f == 0 && word != libc::SIGTRAP;
-    if is_signal && is_ours(tid) {
+    if is_signal && handling.leaves_signal(tid) {
         return Waited::Stopped(Stopped::new(tid), WaitStatus::from_raw(word << 8 | 0x7f));
     }
+    let is_told = !(is_death(code) && handling.passes_over(tid));
     match take(pid, Block::No) {
+        Waited::Ended(..) if !is_told => Waited::Interrupted,
         // It was killed, or went on under another tid, meanwhile.
         Waited::Nothing | Waited::NoChildren => Waited::Interrupted,
         waited => waited,
@@ -75,7 +85,7 @@ pub(crate) fn wait_any_leaving_signals(block: Block, is_ours: impl Fn(Tid) -> bo
 pub(crate) fn reap_dead(tid: Tid) -> Option<WaitStatus> {
     let pid = libc::id_t::try_from(tid.raw()).ok()?;
     let (_, code, _) = look(libc::P_PID, pid, libc::__WALL | libc::WNOHANG)?;
-    if ![libc::CLD_EXITED, libc::CLD_KILLED, libc::CLD_DUMPED].contains(&code) {
+    if !is_death(code) {
         return None;
     }
     let mut status: libc::c_int = 0;
@@ -83,6 +93,11 @@ pub(crate) fn reap_dead(tid: Tid) -> Option<WaitStatus> {
     // SAFETY: `status` outlives the call; no rusage is asked for.
     let reaped = unsafe { libc::wait4(tid.raw(), &raw mut status, options, ptr::null_mut()) };
     (reaped == tid.raw()).then_some(WaitStatus::from_raw(status))
+}
+
+/// Whether a `si_code` is that of an end.
+fn is_death(code: libc::c_int) -> bool {
+    [libc::CLD_EXITED, libc::CLD_KILLED, libc::CLD_DUMPED].contains(&code)
 }
 
 /// The pid, code and status of who is ready, and stays so; the pid is 0 if

@@ -16,7 +16,7 @@ use crate::kernel::{
 use crate::proc;
 use crate::stack::Taken;
 use crate::sys::ptrace::{How, Stopped};
-use crate::sys::seccomp::OURS;
+use crate::sys::seccomp::{NEW_LISTENER, OURS};
 use crate::sys::syscall_info::{Phase, SyscallInfo};
 
 /// The largest rusage of any ABI; a siginfo and a status are the same in all.
@@ -49,7 +49,9 @@ impl Tracer {
             return;
         };
         match info.phase {
-            Phase::Seccomp { nr, args, data } if data == u32::from(OURS) => {
+            Phase::Seccomp { nr, args, data }
+                if data == u32::from(OURS) && self.is_of_our_filter(info.arch, nr, args) =>
+            {
                 self.entry(stopped, info, nr, args, at, events);
             }
             // Untraced, its RET_TRACE would make the call fail with ENOSYS.
@@ -58,6 +60,14 @@ impl Tracer {
                 self.go_on(stopped);
             }
         }
+    }
+
+    /// Whether our filter stopped a call: the tracee's own may use our mark.
+    /// For a wait there is nothing to ask, since ours stops it in any case.
+    fn is_of_our_filter(&self, arch: u32, nr: u64, args: [u64; 6]) -> bool {
+        let is_wait = Abi::from_audit(arch, nr).is_some_and(|abi| abi.wait_call(nr).is_some());
+        let filter = self.filter.as_ref();
+        is_wait || filter.is_none_or(|filter| filter.stops(arch, nr, args))
     }
 
     /// Resume a task as its state wants it.
@@ -84,7 +94,7 @@ impl Tracer {
         let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
             return;
         };
-        let tgid = task.tgid;
+        let (tgid, is_filtered) = (task.tgid, task.kind.filtered);
         let abi = Abi::from_audit(info.arch, nr);
         let wait = abi.and_then(|abi| Some((abi, abi.wait_call(nr)?)));
         let wanted = |(_, call): &(Abi, WaitCall)| {
@@ -94,7 +104,9 @@ impl Tracer {
             if let Some(abi) = abi {
                 self.other_entry(&stopped, abi, nr, args);
             }
+            let listens = is_filtered && abi.is_some_and(|abi| wants_listener(abi, nr, args));
             let kind = abi.and_then(|abi| self.rule_entry(&stopped, abi, nr, args));
+            let kind = kind.or(listens.then_some(EventKind::ListenerWanted));
             self.go_on(stopped);
             events.extend(kind.map(|kind| self.event(at, tid, tgid, kind)));
             return;
@@ -461,4 +473,10 @@ fn map<T, U>(fetched: &Fetched<T>, decode: impl Fn(&T) -> Option<U>) -> Fetched<
             },
         },
     }
+}
+
+/// Whether a call asks for a seccomp filter that hands calls to a supervisor.
+fn wants_listener(abi: Abi, nr: u64, args: [u64; 6]) -> bool {
+    let [_, flags, ..] = args;
+    nr == u64::from(abi.seccomp()) && flags & u64::from(NEW_LISTENER) != 0
 }

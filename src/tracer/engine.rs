@@ -11,10 +11,11 @@ use crate::kernel::{SigInfo, Signal, Tgid, Tid, WaitCalls, WaitStatus};
 use crate::proc;
 use crate::stack::Stacks;
 use crate::sys::doorbell::Doorbell;
-use crate::sys::ptrace::{How, Stopped, options};
+use crate::sys::ptrace::{How, Stopped, is_dead_tracee, options};
+use crate::sys::seccomp::Filter;
 use crate::sys::spawn::Spawned;
 use crate::sys::streams;
-use crate::sys::wait::{Block, Waited, wait_any, wait_any_leaving_signals};
+use crate::sys::wait::{Block, Handling, Waited, wait_any, wait_any_after_look};
 
 /// How long a family whose root was stopped as a job must have been quiet
 /// before we stop as well, and how long it gets for that.
@@ -107,6 +108,8 @@ pub(crate) struct Tracer {
     pub(super) wanted: WaitCalls,
     /// Waits with `WNOHANG` are wanted too.
     pub(super) polls: bool,
+    /// What launched tasks run under.
+    pub(super) filter: Option<Filter>,
     /// Attached targets end with us instead of being detached.
     pub(super) kill_on_exit: bool,
     /// There are tasks that outlive us, or were.
@@ -153,6 +156,19 @@ pub(crate) struct Settings {
     pub(crate) stops_as_job: bool,
 }
 
+impl Handling for Tracer {
+    fn leaves_signal(&self, tid: Tid) -> bool {
+        self.attaches && self.tasks.by_tid.contains_key(&tid)
+    }
+
+    /// As PID 1 or subreaper we reap orphans, which may have been tracees of
+    /// ours: their deaths were told when the tracer took them. By their pids
+    /// they would be taken for the next process that has it.
+    fn passes_over(&self, dead: Tid) -> bool {
+        self.strangers && !self.tasks.by_tid.contains_key(&dead) && !is_dead_tracee(dead)
+    }
+}
+
 impl Tracer {
     /// A tracer that traces nobody yet. All of its life happens on the thread
     /// that calls this.
@@ -177,6 +193,7 @@ impl Tracer {
             follow: settings.follow,
             wanted: settings.wanted,
             polls: settings.polls,
+            filter: None,
             kill_on_exit: settings.kill_on_exit,
             attaches: false,
             stops_as_job: settings.stops_as_job,
@@ -292,8 +309,8 @@ impl Tracer {
 
     /// Launched tasks end with us; attached ones go on, with their signals.
     fn wait(&self, block: Block) -> Waited {
-        if self.attaches {
-            wait_any_leaving_signals(block, |tid| self.tasks.by_tid.contains_key(&tid))
+        if self.attaches || self.strangers {
+            wait_any_after_look(block, self)
         } else {
             wait_any(block)
         }

@@ -29,6 +29,7 @@ impl Tracer {
                 return Ok(());
             }
         };
+        self.filter.clone_from(&program.filter);
         let tgid = Tgid::new(spawned.tid.raw());
         let own = i32::try_from(std::process::id()).unwrap_or(0);
         let ns = self.ns_pids(tgid).map(std::sync::Arc::new);

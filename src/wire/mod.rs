@@ -92,6 +92,9 @@ pub enum Body {
     Sigchld(About<Handler>),
     /// A signal for the parent's death was asked for (`PR_SET_PDEATHSIG`).
     DeathSignal(About<DeathSignal>),
+    /// A seccomp filter with a listener was asked for: calls that its
+    /// supervisor answers are not seen.
+    SeccompListener(About<Nothing>),
     /// The process exits with a number that its parent will not get whole.
     ExitsWith(About<ExitsWith>),
     /// The task sends a signal.

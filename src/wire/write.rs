@@ -125,6 +125,7 @@ impl Writer<'_> {
                 let signal = signal.map(Named::from);
                 Body::DeathSignal(self.about(DeathSignal { signal }))
             }
+            EventKind::ListenerWanted => Body::SeccompListener(self.about(Nothing {})),
             EventKind::ExitsWith(code) => Body::ExitsWith(self.about(ExitsWith { code: *code })),
             EventKind::Kills { target, signal } => Body::Kill(self.about(Kill {
                 whom: target.raw(),
