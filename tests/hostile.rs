@@ -830,3 +830,20 @@ fn waits_that_a_supervisor_may_let_run_unseen_are_a_gap_in_the_view() {
     let other = run(&mut traced(&["-o", "/dev/null"], other));
     assert!(!other.stderr.contains("partial view"), "{other:?}");
 }
+
+#[test]
+fn an_argument_that_the_program_must_fill_itself_is_read_when_it_is_filled() {
+    fixture_is_unharmed(&["filled_sigaction"]);
+    let fixture = fixture_path();
+    let directory = tempfile::tempdir().unwrap();
+    let recording = directory.path().join("recording");
+    let flags = ["-o", "/dev/null", "--record", recording.to_str().unwrap()];
+    let words = [fixture.as_os_str(), OsStr::new("filled_sigaction")];
+    let outcome = run(&mut traced(&flags, words));
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    let recording = fs::read_to_string(recording).unwrap();
+    let has_read = recording
+        .lines()
+        .any(|line| line.contains(r#""type":"sigchld""#) && line.contains("ignore"));
+    assert!(has_read, "{recording}");
+}

@@ -2,6 +2,7 @@
 //!
 //! Everything may vanish while it is read: `None` then, never an error.
 
+mod pages;
 mod pipes;
 mod stat;
 mod status;
@@ -15,6 +16,7 @@ use std::os::unix::fs::MetadataExt;
 use crate::event::{Comm, Image, NsPids};
 use crate::kernel::{NsPid, Tgid, Tid};
 
+pub(crate) use pages::are_filled;
 pub(crate) use pipes::{Blocked, blocked_on};
 pub(crate) use stat::Stat;
 pub(crate) use status::{Status, has};
@@ -71,7 +73,7 @@ pub(crate) fn comm(tid: Tid) -> Option<Comm> {
 /// What a process executes. Parts that cannot be read are left out.
 pub(crate) fn image(tgid: Tgid) -> Image {
     let path = fs::read_link(format!("/proc/{tgid}/exe")).ok();
-    let cmdline = read(&format!("/proc/{tgid}/cmdline")).unwrap_or_default();
+    let cmdline = cmdline(tgid).unwrap_or_default();
     let argv = cmdline.strip_suffix(b"\0").unwrap_or(&cmdline);
     Image {
         comm: comm(tgid.leader()).unwrap_or_default(),
@@ -82,6 +84,17 @@ pub(crate) fn image(tgid: Tgid) -> Image {
             argv.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
         },
     }
+}
+
+/// The arguments of a process, from its own memory: not where a page of them is
+/// missing, as the kernel would wait for it.
+fn cmdline(tgid: Tgid) -> Option<Vec<u8>> {
+    let (begin, end) = Stat::read(tgid)?.arguments;
+    let length = end.checked_sub(begin).filter(|length| *length > 0)?;
+    if !are_filled(tgid, begin, length) {
+        return None;
+    }
+    read(&format!("/proc/{tgid}/cmdline")).ok()
 }
 
 /// The pids of a process in namespaces inside ours; `None` if it has none.

@@ -21,6 +21,9 @@ pub(crate) struct Stat {
     pub(crate) started: u64,
     /// The CPU that it ran on last.
     pub(crate) cpu: u32,
+    /// Where its arguments lie in its memory, begin and end; zeroes where we
+    /// may not see it.
+    pub(crate) arguments: (u64, u64),
     /// The raw wait status of a zombie; 0 where we may not see it.
     pub(crate) exit_code: i32,
 }
@@ -60,6 +63,7 @@ impl Stat {
             threads: field(20)?.parse().ok()?,
             started: field(22)?.parse().ok()?,
             cpu: field(39)?.parse().ok()?,
+            arguments: (field(48)?.parse().ok()?, field(49)?.parse().ok()?),
             exit_code: field(52)?.parse().ok()?,
         })
     }
@@ -90,6 +94,7 @@ impl Stat {
             threads: 1,
             started: 0,
             cpu: 0,
+            arguments: (0, 0),
             exit_code: 0,
         }
     }
@@ -102,7 +107,7 @@ mod tests {
     #[test]
     fn a_name_may_look_like_fields() {
         let text = b"42 (a) Z 1 (\n) Z 7 42 40 0 -1 4227148 217 0 0 0 0 0 0 0 20 0 1 0 6398899 0 \
-            0 18446744073709551615 0 0 0 0 0 0 0 16781312 2 1 0 0 17 3 0 0 0 0 0 0 0 0 0 0 0 0 \
+            0 18446744073709551615 0 0 0 0 0 0 0 16781312 2 1 0 0 17 3 0 0 0 0 0 0 0 0 4096 4112 0 0 \
             1792\n";
         let stat = Stat::parse(text).unwrap();
         let expected = Stat {
@@ -115,6 +120,7 @@ mod tests {
             threads: 1,
             started: 6_398_899,
             cpu: 3,
+            arguments: (0x1000, 0x1010),
             exit_code: 1792,
         };
         assert_eq!(stat, expected);

@@ -71,7 +71,7 @@ impl Tracer {
     }
 
     /// Resume a task as its state wants it.
-    fn go_on(&self, stopped: Stopped) {
+    pub(super) fn go_on(&self, stopped: Stopped) {
         let how = self
             .tasks
             .by_tid
@@ -101,11 +101,16 @@ impl Tracer {
             self.wanted.has(*call) && (self.polls || !call.polls(args))
         };
         let Some((abi, call)) = wait.filter(wanted) else {
+            let rule_call = abi.and_then(|abi| Some((abi, abi.rule_call(nr)?)));
+            if let Some((abi, RuleCall::Sigaction)) = rule_call {
+                self.sigaction_entry(stopped, abi, args, at, events);
+                return;
+            }
             if let Some(abi) = abi {
                 self.other_entry(&stopped, abi, nr, args);
             }
             let listens = is_filtered && abi.is_some_and(|abi| wants_listener(abi, nr, args));
-            let kind = abi.and_then(|abi| self.rule_entry(&stopped, abi, nr, args));
+            let kind = rule_call.and_then(|(abi, call)| self.rule_entry(abi, call, args));
             let kind = kind.or(listens.then_some(EventKind::ListenerWanted));
             self.go_on(stopped);
             events.extend(kind.map(|kind| self.event(at, tid, tgid, kind)));
@@ -174,25 +179,15 @@ impl Tracer {
     }
 
     /// A call that a rule needs to see.
-    fn rule_entry(
-        &self,
-        stopped: &Stopped,
-        abi: Abi,
-        nr: u64,
-        args: [u64; 6],
-    ) -> Option<EventKind> {
-        let call = abi.rule_call(nr).filter(|_| self.capture.rules)?;
+    fn rule_entry(&self, abi: Abi, call: RuleCall, args: [u64; 6]) -> Option<EventKind> {
+        if !self.capture.rules {
+            return None;
+        }
         let [first, second, third, ..] = args.map(|word| abi.argument(word));
         let int = |word: u64| (word & 0xffff_ffff) as u32;
         match call {
-            RuleCall::Sigaction => {
-                let sigchld = int(first).cast_signed() == Signal::CHLD.raw();
-                let mut bytes = [0; 16];
-                if !sigchld || second == 0 || stopped.read(second, &mut bytes).is_err() {
-                    return None;
-                }
-                Some(EventKind::SigchldSet(abi.sigaction_head(bytes).into()))
-            }
+            // Its argument lies in memory.
+            RuleCall::Sigaction => None,
             RuleCall::ExitGroup => {
                 let code = int(first).cast_signed();
                 (0x100..=0xffff)
@@ -262,6 +257,11 @@ impl Tracer {
         events: &mut Vec<Event>,
     ) {
         let tid = stopped.tid();
+        let task = self.tasks.by_tid.get_mut(&tid);
+        if let Some(deferred) = task.and_then(|task| task.sigaction.take()) {
+            self.sigaction_exit(stopped, deferred, result.is_ok(), at, events);
+            return;
+        }
         let Some(call) = self.take_call(tid) else {
             self.go_on(stopped);
             return;
@@ -417,7 +417,28 @@ impl RawResult {
         let (result_got, usage_got) = match (result_at, rusage_at) {
             (0, 0) => (Ok(()), Ok(())),
             (at, 0) => (stopped.read(at, word), Ok(())),
+            // A poll may have had no child, and nothing says so.
+            (0, at) if is_waitid && entry.options.contains(WaitOptions::NOHANG) => {
+                return RawResult {
+                    result: Fetched::Null,
+                    rusage: unread(at),
+                };
+            }
             (0, at) => (Ok(()), stopped.read(at, usage)),
+            // Of an rusage waitid writes nothing where it has no child to tell of,
+            // and what is not written may have to be filled by a tracee.
+            (one, two) if is_waitid => {
+                let got = stopped.read(one, word);
+                let has_child = got.is_ok() && word.iter().any(|byte| *byte != 0);
+                if has_child {
+                    (got, stopped.read(two, usage))
+                } else {
+                    return RawResult {
+                        result: fetched(result_at, got, result),
+                        rusage: unread(rusage_at),
+                    };
+                }
+            }
             (one, two) => stopped.read_two((one, word), (two, usage)),
         };
         RawResult {

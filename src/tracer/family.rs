@@ -123,6 +123,7 @@ impl Tracer {
         if let Some(task) = self.tasks.by_tid.get_mut(&tid) {
             task.call = None;
             task.suspended.clear();
+            task.sigaction = None;
             task.interrupted = false;
             task.stepping = None;
             tgid = task.tgid;

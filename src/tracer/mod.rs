@@ -30,6 +30,7 @@ mod leave;
 mod observe;
 mod own;
 pub(crate) mod refusal;
+mod sigaction;
 mod stop;
 mod tally;
 mod tasks;

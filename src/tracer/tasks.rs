@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::sigaction::Deferred;
 use crate::event::{Moment, NsPids, WaitEntry};
 use crate::kernel::{Signal, Tgid, Tid};
 use crate::sys::ptrace::How;
@@ -33,6 +34,8 @@ pub(super) struct Task {
     pub(super) call: Option<Call>,
     /// Wait calls that were interrupted and may be restarted, innermost last.
     pub(super) suspended: Vec<Call>,
+    /// It is in an rt_sigaction whose argument is read at the exit.
+    pub(super) sigaction: Option<Deferred>,
     /// Its last wait was interrupted, and neither a handler nor a restart has
     /// followed yet.
     pub(super) interrupted: bool,
@@ -69,6 +72,7 @@ impl Task {
             kind,
             call: None,
             suspended: Vec::new(),
+            sigaction: None,
             interrupted: false,
             stepping: None,
             group_stopped: false,

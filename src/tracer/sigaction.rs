@@ -1,0 +1,110 @@
+//! `rt_sigaction` of SIGCHLD: what the program will do at a child's end.
+//!
+//! Its argument may lie on a page that a tracee has yet to fill, which waits
+//! for us: to read it before the kernel has would wait for ever.
+
+use super::engine::Tracer;
+use crate::event::{Event, EventKind, Moment, SigchldAction};
+use crate::kernel::{Abi, Signal, Tgid};
+use crate::proc;
+use crate::sys::ptrace::{How, Stopped};
+
+/// What is read of a `struct sigaction`, and all of it.
+const HEAD: usize = 16;
+const WHOLE: u64 = 32;
+
+/// A call whose argument is read at its exit, when the kernel has read it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deferred {
+    abi: Abi,
+    act: u64,
+    /// The kernel writes the old action over the new one.
+    is_overwritten: bool,
+}
+
+impl Tracer {
+    /// A call begins.
+    pub(super) fn sigaction_entry(
+        &mut self,
+        stopped: Stopped,
+        abi: Abi,
+        args: [u64; 6],
+        at: Moment,
+        events: &mut Vec<Event>,
+    ) {
+        let tid = stopped.tid();
+        let [signal, act, old, ..] = args.map(|word| abi.argument(word));
+        let is_sigchld = signal & 0xffff_ffff == u64::from(Signal::CHLD.raw().unsigned_abs());
+        let task = self.tasks.by_tid.get_mut(&tid);
+        let Some(task) = task.filter(|_| self.capture.rules && is_sigchld && act != 0) else {
+            self.go_on(stopped);
+            return;
+        };
+        let tgid = task.tgid;
+        if self.sees_proc() && proc::are_filled(tgid, act, HEAD as u64) {
+            let action = read(&stopped, abi, act);
+            self.go_on(stopped);
+            self.sigchld_set(tid, tgid, action, at, events);
+            return;
+        }
+        if let Some(task) = self.tasks.by_tid.get_mut(&tid) {
+            task.sigaction = Some(Deferred {
+                abi,
+                act,
+                is_overwritten: old != 0 && old.abs_diff(act) < WHOLE,
+            });
+        }
+        // ESRCH: it was killed in its stop, its death follows.
+        let _ = stopped.resume(How::Syscall, None);
+    }
+
+    /// A call that was deferred ends.
+    pub(super) fn sigaction_exit(
+        &mut self,
+        stopped: Stopped,
+        deferred: Deferred,
+        has_succeeded: bool,
+        at: Moment,
+        events: &mut Vec<Event>,
+    ) {
+        let tid = stopped.tid();
+        let tgid = self.tasks.by_tid.get(&tid).map(|task| task.tgid);
+        let action = match (has_succeeded, deferred.is_overwritten) {
+            (false, _) => None,
+            (true, false) => read(&stopped, deferred.abi, deferred.act),
+            (true, true) => tgid.and_then(by_proc),
+        };
+        self.go_on(stopped);
+        if let Some(tgid) = tgid {
+            self.sigchld_set(tid, tgid, action, at, events);
+        }
+    }
+
+    fn sigchld_set(
+        &mut self,
+        tid: crate::kernel::Tid,
+        tgid: Tgid,
+        action: Option<SigchldAction>,
+        at: Moment,
+        events: &mut Vec<Event>,
+    ) {
+        let kind = action.map(EventKind::SigchldSet);
+        events.extend(kind.map(|kind| self.event(at, tid, tgid, kind)));
+    }
+}
+
+fn read(stopped: &Stopped, abi: Abi, act: u64) -> Option<SigchldAction> {
+    let mut bytes = [0; HEAD];
+    stopped.read(act, &mut bytes).ok()?;
+    Some(abi.sigaction_head(bytes).into())
+}
+
+/// As far as `/proc` tells: neither a handler's address nor its flags.
+fn by_proc(tgid: Tgid) -> Option<SigchldAction> {
+    let status = proc::status(tgid.leader())?;
+    Some(status.sigchld().unwrap_or(SigchldAction::Handler {
+        address: 0,
+        no_wait: false,
+        restarts: false,
+    }))
+}
