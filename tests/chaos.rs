@@ -225,7 +225,7 @@ fn agree(ledger: &Ledger, root: Tgid) {
         assert_eq!(process.is_zombie(), is_zombie, "{tgid} is a zombie");
         if tgid != root {
             assert_eq!(
-                process.parent,
+                process.parent_pid(),
                 Some(Tgid::new(parent)),
                 "the parent of {tgid}"
             );

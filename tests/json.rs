@@ -243,7 +243,7 @@ fn a_finding_is_a_line_whose_evidence_are_the_lines_before_it() {
         assert!(lines.iter().any(|line| line["seq"] == *seq));
     }
     let end = lines.last().unwrap();
-    assert_eq!((&end["errors"], &end["reaped"]), (&json!(1), &json!(1)));
+    assert_eq!((&end["errors"], &end["reaped"]), (&json!(1), &json!(2)));
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn lines_of_others_are_passed_over_and_what_is_no_log_is_refused() {
     let mixed_up = |log: &str| log.replace('\n', "\nhello from the program\n= 3 )(\n\n");
     fs::write(&path, mixed_up(&log)).unwrap();
     let (_, report) = read_again(path.to_str().unwrap());
-    assert_eq!(heads(&report), ["error[stolen-child]"], "{report}");
+    assert!(report.contains("2 processes, 1 reaped"), "{report}");
     assert!(report.contains("lines are not strace's"), "{report}");
     for silent in ["--report=none", "--strace", "-q"] {
         let flags = [silent, "-o", "/dev/null", "--read", path.to_str().unwrap()];

@@ -1,6 +1,6 @@
 //! How processes end, and what becomes of the dead.
 
-use super::process::{End, Reap, Stamp};
+use super::process::{End, ParentId, Reap, Stamp};
 use super::processes::Ledger;
 use super::waits::{Busy, Way};
 use crate::event::{Corpse, Event};
@@ -24,11 +24,11 @@ impl Ledger {
         let Some(process) = self.processes.get_mut(&tgid) else {
             return;
         };
-        process.stopped = None;
-        let mut orphans: Vec<Tgid> = process.zombies.drain().collect();
-        let (parent, exit_signal) = (process.parent, process.exit_signal);
+        let has_children = process.children > 0;
+        let (as_parent, parent, exit_signal) =
+            (process.as_parent(), process.parent, process.exit_signal);
         self.end_vfork(parent, tgid);
-        let living = parent.and_then(|parent| self.processes.get_mut(&parent));
+        let living = parent.and_then(|parent| self.parent_mut(parent));
         let living = living.filter(|parent| parent.ended.is_none());
         let parent_busy = living.as_ref().map(|parent| parent.busy_until(now.at));
         let by_kernel = living.as_ref().is_some_and(|parent| {
@@ -50,22 +50,39 @@ impl Ledger {
         } else if !is_watched {
             self.bury(tgid, Way::Unseen);
         }
-        orphans.sort_unstable_by_key(|tgid| self.processes.get(tgid).map(|orphan| orphan.id));
-        for orphan in &orphans {
-            if let Some(orphan) = self.processes.get_mut(orphan) {
-                // Whoever has it now is looked up, if it stays.
-                orphan.parent = None;
-                orphan.orphaned = Some((now, tgid));
-            }
+        if has_children {
+            self.orphan_children(as_parent);
         }
-        self.orphaned.extend(orphans);
+    }
+
+    /// The children of a dead process have another parent from now on, which
+    /// events or a look tell, if anything does. Its pid is soon another's.
+    fn orphan_children(&mut self, parent: ParentId) {
+        let now = self.now;
+        let mut zombies = Vec::new();
+        for child in self.processes.values_mut() {
+            if child.parent != Some(parent) || child.reaped.is_some() {
+                continue;
+            }
+            child.parent = None;
+            child.orphaned = Some((now, parent));
+            zombies.extend(child.is_zombie().then_some((child.id, child.tgid)));
+        }
+        zombies.sort_unstable();
+        let zombies = zombies.into_iter().map(|(_, tgid)| tgid);
+        self.orphaned.extend(zombies);
+        if let Some(dead) = self.parent_mut(parent) {
+            dead.zombies.clear();
+            dead.children = 0;
+        }
     }
 
     /// SIGCHLD tells of the end of a child that is not traced.
     pub(super) fn kin_died(&mut self, parent: Tgid, pid: NsPid, status: WaitStatus) {
-        let child = self.recall(parent, pid).filter(|child| {
-            !child.is_traced && child.ended.is_none() && child.parent == Some(parent)
-        });
+        let by = self.parent_id(parent);
+        let child = self
+            .recall(parent, pid)
+            .filter(|child| !child.is_traced && child.ended.is_none() && child.parent == Some(by));
         let child = child.map(|child| child.tgid);
         if let Some(child) = child.filter(|_| super::is_end(status)) {
             self.kin_ended(parent, child, status, self.now);
@@ -104,16 +121,14 @@ impl Ledger {
                 process.group = Some(group);
             }
         }
-        if known == Some(owner.parent) {
+        let now = self.parent_id(owner.parent);
+        if known == Some(now) {
             return;
         }
-        let is_traced = self
-            .processes
-            .get(&owner.parent)
-            .is_some_and(|parent| parent.ended.is_none());
-        if is_traced {
+        if now.id.is_some() {
             // It was orphaned when its parent died, not when we looked.
-            self.adopted(tgid, known.unwrap_or(tgid), owner.parent);
+            let from = orphaned.map(|(_, from)| from).or(known);
+            self.adopted(tgid, from.map_or(tgid, |from| from.tgid), owner.parent);
             if let Some(child) = self.processes.get_mut(&tgid) {
                 child.adopted = orphaned.or(child.adopted);
             }
@@ -124,8 +139,10 @@ impl Ledger {
 
     /// A process is gone by other means than a wait that was seen.
     pub(super) fn bury(&mut self, tgid: Tgid, way: Way) {
-        let by = self.processes.get(&tgid).and_then(|process| process.parent);
-        let by = by.unwrap_or(tgid);
+        let process = self.processes.get(&tgid);
+        let by = process
+            .and_then(|process| process.parent_pid())
+            .unwrap_or(tgid);
         self.reap(
             tgid,
             Reap {
@@ -134,6 +151,7 @@ impl Ledger {
                 by_process: by,
                 way,
                 took_status: false,
+                was_only_child: false,
             },
         );
     }
@@ -148,10 +166,7 @@ impl Ledger {
         if was_known {
             return;
         }
-        if let Some(parent) = parent.and_then(|parent| self.processes.get_mut(&parent)) {
-            parent.zombies.remove(&tgid);
-            parent.children = parent.children.saturating_sub(1);
-        }
+        self.leave_parent(tgid, parent);
         self.remembered.push_back((tgid, id));
         if self.remembered.len() > MOST_REMEMBERED
             && let Some((oldest, id)) = self.remembered.pop_front()
@@ -162,8 +177,18 @@ impl Ledger {
         }
     }
 
+    fn leave_parent(&mut self, child: Tgid, parent: Option<ParentId>) {
+        if let Some(parent) = parent.and_then(|parent| self.parent_mut(parent)) {
+            parent.zombies.remove(&child);
+            parent.children = parent.children.saturating_sub(1);
+        }
+    }
+
     pub(super) fn forget(&mut self, tgid: Tgid) {
         if let Some(process) = self.processes.remove(&tgid) {
+            if process.reaped.is_none() {
+                self.leave_parent(tgid, process.parent);
+            }
             if let Some(ns) = &process.ns {
                 self.namespaces.leave(tgid, ns, &process.levels);
             }

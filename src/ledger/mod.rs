@@ -13,7 +13,7 @@ mod reaping;
 mod sigchld;
 mod waits;
 
-pub use process::{End, Process, ProcessId, Reap, Stamp};
+pub use process::{End, ParentId, Process, ProcessId, Reap, Stamp};
 pub use processes::{Counts, Ledger};
 pub use sigchld::Sigchld;
 pub use waits::{Brief, Busy, Outcome, Told, Waiting, Waits, Way};

@@ -22,6 +22,15 @@ impl ProcessId {
     }
 }
 
+/// A parent. Its pid may be another process's by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ParentId {
+    /// Its pid in the tracer's namespace.
+    pub tgid: Tgid,
+    /// Which process that is; `None` for one that is not traced.
+    pub id: Option<ProcessId>,
+}
+
 /// A process: alive, a zombie, or reaped a while ago.
 #[derive(Clone, Debug)]
 pub struct Process {
@@ -29,8 +38,9 @@ pub struct Process {
     pub id: ProcessId,
     /// Its pid in the tracer's namespace.
     pub tgid: Tgid,
-    /// Its real parent, as far as it is known.
-    pub parent: Option<Tgid>,
+    /// Its real parent, as far as it is known; `None` once that is dead, until
+    /// it is known which process adopted it.
+    pub parent: Option<ParentId>,
     /// When it came into being, or under trace.
     pub born: Stamp,
     /// The thread that created it, and by which kind of call, if that was seen.
@@ -52,10 +62,10 @@ pub struct Process {
     pub ended: Option<End>,
     /// When and by whom it was reaped.
     pub reaped: Option<Reap>,
-    /// From whom it was adopted by its present parent, and when.
-    pub adopted: Option<(Stamp, Tgid)>,
-    /// Its last parent, which is dead; who has it now is not known.
-    pub(super) orphaned: Option<(Stamp, Tgid)>,
+    /// When its present parent adopted it, and the parent before.
+    pub adopted: Option<(Stamp, ParentId)>,
+    /// When its last parent died; its present one is not known.
+    pub(super) orphaned: Option<(Stamp, ParentId)>,
     /// What happens to it at SIGCHLD.
     pub sigchld: Sigchld,
     /// In a group-stop: since when, and by which signal.
@@ -113,12 +123,35 @@ pub struct Reap {
     pub way: Way,
     /// The call passed a place for the status.
     pub took_status: bool,
+    /// The process had no other child, alive or dead.
+    pub was_only_child: bool,
 }
 
 /// How many execs of a process are remembered.
 const MOST_EXECS: usize = 8;
 
 impl Process {
+    /// This process as the parent of another.
+    #[must_use]
+    pub fn as_parent(&self) -> ParentId {
+        ParentId {
+            tgid: self.tgid,
+            id: Some(self.id),
+        }
+    }
+
+    /// Whether it is a child of this process.
+    #[must_use]
+    pub fn is_child_of(&self, parent: &Process) -> bool {
+        self.parent == Some(parent.as_parent())
+    }
+
+    /// Its parent's pid.
+    #[must_use]
+    pub fn parent_pid(&self) -> Option<Tgid> {
+        self.parent.map(|parent| parent.tgid)
+    }
+
     /// It executes another program.
     pub(super) fn execute(&mut self, when: Stamp, image: &Arc<Image>) {
         let before = std::mem::replace(&mut self.image, Arc::clone(image));
@@ -194,9 +227,11 @@ impl Process {
         self.busy_until(now).since(end.parent_busy)
     }
 
-    /// What it has been busy with, up to `now`.
+    /// What it has been busy with, up to `now` or its end: a process that is
+    /// killed while it is stopped was stopped to its end.
     #[must_use]
     pub(super) fn busy_until(&self, now: Moment) -> Busy {
+        let now = self.ended.map_or(now, |end| now.min(end.when.at));
         let mut busy = self.busy;
         if let Some((since, _)) = self.stopped {
             busy.stopped = busy.stopped.saturating_add(now.since(since.at));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::namespaces::{Levels, Namespaces};
-use super::process::{Process, ProcessId, Stamp};
+use super::process::{ParentId, Process, ProcessId, Stamp};
 use super::sigchld::Sigchld;
 use super::waits::{Brief, Busy, Told, Waiting, Way};
 use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Kin, NsPids, Observation};
@@ -123,11 +123,11 @@ impl Ledger {
                 }
             }
             EventKind::Kills { target, .. } => {
-                let now = self.now;
+                let (now, sender) = (self.now, self.parent_id(tgid));
                 let target = self.recall(tgid, *target).map(|child| child.tgid);
                 if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid)) {
                     child.told.signalled = Some(now);
-                    if child.parent == Some(tgid) {
+                    if child.parent == Some(sender) {
                         child.told.killed = Some(now);
                     }
                 }
@@ -155,7 +155,7 @@ impl Ledger {
         } else if self.existing_or_none(event.tgid).is_none() {
             let birth = Birth {
                 tgid: event.tgid,
-                parent: found.parent,
+                parent: found.parent.map(|parent| self.parent_id(parent)),
                 image: image.clone(),
                 ns: found.ns.clone(),
                 is_traced: true,
@@ -164,6 +164,7 @@ impl Ledger {
             let process = self.enter(birth);
             process.sigchld = Sigchld::found(found.sigchld);
             process.born.is_before_attach = is_before_attach;
+            self.claim_children(event.tgid);
         }
         let comm = found.comm.filter(|comm| *comm != image.comm);
         self.threads
@@ -187,7 +188,7 @@ impl Ledger {
             .unwrap_or_default();
         let birth = Birth {
             tgid,
-            parent: Some(created.parent.unwrap_or(event.tgid)),
+            parent: Some(self.parent_id(created.parent.unwrap_or(event.tgid))),
             // A process that a named thread forks starts with its name.
             image: match comm {
                 Some(comm) => Arc::new(Image {
@@ -238,7 +239,7 @@ impl Ledger {
         }
         let child = self.enter(Birth {
             tgid: kin.child,
-            parent: Some(parent),
+            parent: Some(self.parent_id(parent)),
             image: Arc::clone(&kin.image),
             ns: kin.ns.clone(),
             is_traced: false,
@@ -259,7 +260,7 @@ impl Ledger {
         self.forget(tgid);
         let levels = match &birth.ns {
             Some(ns) => {
-                let parent = birth.parent.and_then(|tgid| self.processes.get(&tgid));
+                let parent = birth.parent.and_then(|parent| self.parent(parent));
                 let parent = parent
                     .map(|parent| parent.levels.clone())
                     .unwrap_or_default();
@@ -267,7 +268,7 @@ impl Ledger {
             }
             None => Levels::new(),
         };
-        if let Some(parent) = birth.parent.and_then(|tgid| self.processes.get_mut(&tgid)) {
+        if let Some(parent) = birth.parent.and_then(|parent| self.parent_mut(parent)) {
             parent.children += 1;
         }
         self.last_id += 1;
@@ -326,9 +327,9 @@ impl Ledger {
     }
 
     /// The child of a vfork lets its creator go on.
-    pub(super) fn end_vfork(&mut self, parent: Option<Tgid>, child: Tgid) {
+    pub(super) fn end_vfork(&mut self, parent: Option<ParentId>, child: Tgid) {
         let at = self.now.at;
-        let parent = parent.and_then(|tgid| self.processes.get_mut(&tgid));
+        let parent = parent.and_then(|parent| self.parent_mut(parent));
         if let Some(parent) = parent
             && let Some((since, _)) = parent.vforking.take_if(|(_, tgid)| *tgid == child)
         {
@@ -337,15 +338,44 @@ impl Ledger {
         }
     }
 
+    /// A process is attached to, of which we knew children already.
+    fn claim_children(&mut self, tgid: Tgid) {
+        let parent = self.parent_id(tgid);
+        let unclaimed = ParentId { id: None, ..parent };
+        let mut zombies = Vec::new();
+        let mut children = 0;
+        for child in self.processes.values_mut() {
+            if child.parent == Some(unclaimed) && child.reaped.is_none() {
+                child.parent = Some(parent);
+                children += 1;
+                zombies.extend(child.is_zombie().then_some(child.tgid));
+            }
+        }
+        if let Some(parent) = self.parent_mut(parent) {
+            parent.children += children;
+            parent.zombies.extend(zombies);
+        }
+    }
+
     pub(super) fn adopted(&mut self, child: Tgid, from: Tgid, parent: Tgid) {
-        let now = self.now;
+        let (now, new) = (self.now, self.parent_id(parent));
+        let before = self.processes.get(&child).and_then(|child| {
+            let orphaned = child.orphaned.map(|(_, before)| before);
+            orphaned
+                .or(child.parent)
+                .filter(|before| before.tgid == from)
+        });
+        let from = before.unwrap_or(ParentId {
+            tgid: from,
+            id: None,
+        });
         let Some(process) = self.processes.get_mut(&child) else {
             return;
         };
-        process.parent = Some(parent);
+        process.parent = Some(new);
         process.adopted = Some((now, from));
         let is_zombie = process.is_zombie();
-        let Some(parent) = self.processes.get_mut(&parent) else {
+        let Some(parent) = self.parent_mut(new) else {
             return;
         };
         parent.children += 1;
@@ -364,7 +394,7 @@ impl Ledger {
 /// Who comes into the ledger.
 struct Birth {
     tgid: Tgid,
-    parent: Option<Tgid>,
+    parent: Option<ParentId>,
     image: Arc<Image>,
     ns: Option<Arc<NsPids>>,
     is_traced: bool,

@@ -1,6 +1,6 @@
 //! What can be asked of the ledger.
 
-use super::process::Process;
+use super::process::{ParentId, Process};
 use super::processes::{Counts, Ledger};
 use super::waits::Waiting;
 use crate::event::Comm;
@@ -12,6 +12,34 @@ impl Ledger {
     #[must_use]
     pub fn process(&self, tgid: Tgid) -> Option<&Process> {
         self.processes.get(&tgid).map(Box::as_ref)
+    }
+
+    /// A process, unless it is forgotten and its pid another's.
+    #[must_use]
+    pub fn parent(&self, parent: ParentId) -> Option<&Process> {
+        self.process(parent.tgid)
+            .filter(|process| Some(process.id) == parent.id)
+    }
+
+    /// The parent of a process, if it is known.
+    #[must_use]
+    pub fn parent_of(&self, child: &Process) -> Option<&Process> {
+        self.parent(child.parent?)
+    }
+
+    /// The process that has this pid now, as a parent.
+    pub(super) fn parent_id(&self, tgid: Tgid) -> ParentId {
+        let process = self.existing_or_none(tgid);
+        let process = process.filter(|process| process.ended.is_none());
+        ParentId {
+            tgid,
+            id: process.map(|process| process.id),
+        }
+    }
+
+    pub(super) fn parent_mut(&mut self, parent: ParentId) -> Option<&mut Process> {
+        let process = self.processes.get_mut(&parent.tgid)?;
+        (Some(process.id) == parent.id).then_some(process)
     }
 
     pub(super) fn existing_or_none(&self, tgid: Tgid) -> Option<&Process> {

@@ -109,7 +109,9 @@ impl Ledger {
             });
         }
         self.counts.reaped += u64::from(process.is_traced);
+        let mut was_only_child = false;
         if let Some(parent) = self.processes.get_mut(&caller) {
+            was_only_child = parent.children == 1;
             let waits = parent.waits.get_or_insert_default();
             let before = waits.last_reaped.map_or(0, |(_, count)| count);
             waits.last_reaped = Some((child, before + 1));
@@ -120,6 +122,7 @@ impl Ledger {
             by_process: caller,
             way: brief.way(),
             took_status: brief.takes_status,
+            was_only_child,
         };
         self.reap(child, reap);
     }

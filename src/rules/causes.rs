@@ -155,7 +155,7 @@ fn orphan(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cause> {
     };
     let facts = Facts {
         form,
-        other: Some(Party::find(from, ledger)),
+        other: Some(Party::of_parent(from, ledger)),
         ..Facts::default()
     };
     let line = Evidence::of(

@@ -8,7 +8,7 @@ use super::finding::{Deed, Evidence, Facts, Finding, Party};
 use super::table::RuleId;
 use crate::event::EventKind;
 use crate::kernel::{Signal, Status, Tgid, Tid};
-use crate::ledger::{ProcessId, Stamp};
+use crate::ledger::{ParentId, ProcessId, Stamp};
 
 /// How soon after a thread's end its death signal arrives, in nanoseconds.
 const SOON: u64 = 50_000_000;
@@ -26,7 +26,7 @@ pub(super) struct DeathSignals {
 struct Bound {
     child: ProcessId,
     creator: Tid,
-    parent: Tgid,
+    parent: ParentId,
     signal: Signal,
     /// When the thread that created it ended.
     thread_ended: Option<Stamp>,
@@ -124,7 +124,7 @@ impl DeathSignals {
 fn death_signal(tgid: Tgid, bound: &Bound, case: &mut Case) {
     let ledger = case.ledger;
     let child = ledger.process(tgid).filter(|child| child.id == bound.child);
-    let (Some(child), Some(parent)) = (child, ledger.process(bound.parent)) else {
+    let (Some(child), Some(parent)) = (child, ledger.parent(bound.parent)) else {
         return;
     };
     let (Some(ended), Some(hit)) = (bound.thread_ended, bound.hit) else {

@@ -87,8 +87,10 @@ impl Ends {
         };
         let told = child.reaped.filter(|reap| reap.way.is_wait());
         let wait = told.and(child.told.last.as_ref());
-        let parent = told.map(|reap| reap.by_process).or(child.parent);
-        let parent = parent.and_then(|parent| case.ledger.process(parent));
+        let parent = match told {
+            Some(reap) => case.ledger.process(reap.by_process),
+            None => case.ledger.parent_of(child),
+        };
         let party = Party::new(parent.unwrap_or(child));
         let form = if parent.is_some() {
             Form::Usual

@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::table::{RuleId, Severity};
 use crate::event::{Comm, Image, Stack};
 use crate::kernel::{Signal, Tgid, Tid, WaitStatus};
-use crate::ledger::{Brief, Ledger, Process, ProcessId, Stamp, Waiting};
+use crate::ledger::{Brief, Ledger, ParentId, Process, ProcessId, Stamp, Waiting};
 
 /// How many children a finding lists.
 const MOST_LISTED: usize = 8;
@@ -53,6 +53,19 @@ impl Party {
             tgid: process.tgid,
             image: Arc::clone(&process.image),
         }
+    }
+
+    /// A parent, which may be forgotten or unknown.
+    #[must_use]
+    pub fn of_parent(parent: ParentId, ledger: &Ledger) -> Party {
+        ledger.parent(parent).map_or_else(
+            || Party {
+                id: parent.id,
+                tgid: parent.tgid,
+                image: Arc::default(),
+            },
+            Party::new,
+        )
     }
 
     /// A process that may not be known.

@@ -210,7 +210,7 @@ impl Hangs {
         if now.at.since(since.at) < self.thresholds.zombie || known {
             return;
         }
-        let parent = process.parent.and_then(|parent| ledger.process(parent));
+        let parent = ledger.parent_of(process);
         let waits = parent.and_then(|parent| {
             let mut waits = ledger.waits_of(parent.tgid);
             let blocks = |waiting: &Waiting| {

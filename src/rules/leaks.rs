@@ -73,7 +73,7 @@ impl Leaks {
         let owner = corpse
             .zombie
             .filter(|owner| !owner.traced && child.is_zombie());
-        let parent = child.parent.and_then(|parent| ledger.process(parent));
+        let parent = ledger.parent_of(child);
         let (Some(owner), Some(parent)) = (owner, parent) else {
             self.suspects.remove(&child.id);
             return;
@@ -139,7 +139,7 @@ impl Leaks {
             let Some(child) = child.filter(|child| child.is_zombie()) else {
                 continue;
             };
-            let parent = child.parent.and_then(|parent| case.ledger.process(parent));
+            let parent = case.ledger.parent_of(child);
             if let Some(parent) = parent {
                 self.tell(&suspect, child, parent, case);
             }

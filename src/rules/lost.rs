@@ -9,7 +9,7 @@ use super::finding::{Deed, Evidence, Facts, Finding, Form, Party};
 use super::table::{RuleId, Severity};
 use crate::event::{EventKind, Named, SigchldAction, WaitExit};
 use crate::kernel::{Errno, IdType, Signal, Tgid, Tid, WaitOptions};
-use crate::ledger::{Brief, Ledger, Process, ProcessId, Reap, Way};
+use crate::ledger::{Brief, Ledger, ParentId, Process, ProcessId, Reap, Way};
 
 /// A process that exits so soon after a reap has had no time to do more.
 const AT_ONCE: u64 = 200_000_000;
@@ -35,7 +35,7 @@ struct Refused {
 struct Awaited {
     id: ProcessId,
     tgid: Tgid,
-    parent: Option<Tgid>,
+    parent: Option<ParentId>,
     /// The thread that created it, if that lived.
     creator: Option<Tid>,
 }
@@ -134,6 +134,9 @@ fn judge(refused: &Refused, case: &mut Case) {
         .reaped
         .filter(|reap| !hidden && reap.by_process == caller.tgid && before(reap));
     match reaped_before.map(|reap| (reap.way, reap)) {
+        Some((Way::Wildcard | Way::Group, reap)) if is_stale(refused, &reap, caller) => {
+            waited_twice(refused, child, &reap, caller, case);
+        }
         Some((Way::Wildcard | Way::Group, reap)) => stolen(refused, child, &reap, caller, case),
         Some((Way::Specific, reap)) => waited_twice(refused, child, &reap, caller, case),
         Some((Way::Kernel, _)) => reaped_by_kernel(refused, child, caller, case),
@@ -150,6 +153,17 @@ fn other_thread(refused: &Refused) -> Option<Tid> {
     let brief = &refused.brief;
     let hides = brief.options.contains(WaitOptions::NOTHREAD) && creator != brief.tid;
     hides.then_some(creator)
+}
+
+/// Whether a thread waits for what it has reaped itself: a wait for any child
+/// was one for this child, as there was no other. In a handler of SIGCHLD it
+/// would have been a theft.
+fn is_stale(refused: &Refused, reap: &Reap, caller: &Process) -> bool {
+    let handles = matches!(caller.sigchld.action, Some(SigchldAction::Handler { .. }));
+    reap.was_only_child
+        && !handles
+        && reap.by == refused.brief.tid
+        && reap.when.at <= refused.brief.entered
 }
 
 /// The evidence of a wait that found nothing.
@@ -249,14 +263,14 @@ fn is_inherited_poll(child: &Process, caller: &Process, brief: &Brief) -> bool {
 fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut Case) {
     let parent = refused.child.and_then(|awaited| awaited.parent);
     let brief = &refused.brief;
-    if parent != Some(caller.tgid) {
+    if parent != Some(caller.as_parent()) {
         let by_itself = child.cloned_by == Some(caller.tgid);
         // A parent that is not known was lost, or is out of the trace.
         let Some(parent) = parent.filter(|_| !by_itself && child.is_traced) else {
             return;
         };
         let facts = Facts {
-            other: Some(Party::find(parent, case.ledger)),
+            other: Some(Party::of_parent(parent, case.ledger)),
             ..Facts::default()
         };
         let severity = if is_inherited_poll(child, caller, brief) {

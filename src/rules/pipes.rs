@@ -106,7 +106,7 @@ fn is_ancestor(tgid: Tgid, waiter: &Process, ledger: &Ledger) -> bool {
     for _ in 0..64 {
         match at {
             Some(process) if process.tgid == tgid => return true,
-            Some(process) => at = process.parent.and_then(|parent| ledger.process(parent)),
+            Some(process) => at = ledger.parent_of(process),
             None => return false,
         }
     }

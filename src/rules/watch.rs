@@ -12,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::thresholds::Thresholds;
 use crate::event::{Event, EventKind, How, Moment, Question};
 use crate::kernel::{Tgid, Tid, WaitOptions};
-use crate::ledger::{Ledger, ProcessId};
+use crate::ledger::{Ledger, Process, ProcessId};
 
 /// How many processes are asked for their leaders at once.
 const MOST_LEADERS: usize = 64;
@@ -154,7 +154,7 @@ impl Watch {
                     continue;
                 }
                 let child = ledger.process(tgid);
-                let parent = child.and_then(|child| child.parent);
+                let parent = child.and_then(Process::parent_pid);
                 questions.push(Question::Corpse {
                     child: tgid,
                     parent: parent.unwrap_or(tgid),
@@ -212,7 +212,7 @@ fn still_waits(tid: Tid, seq: u64, ledger: &Ledger) -> Option<Tgid> {
 fn living_children(ledger: &Ledger) -> FxHashMap<Tgid, Vec<Tgid>> {
     let living = ledger.processes().filter(|child| child.ended.is_none());
     let mut living: Vec<_> = living
-        .filter_map(|child| Some((child.id, child.parent?, child.tgid)))
+        .filter_map(|child| Some((child.id, child.parent_pid()?, child.tgid)))
         .collect();
     living.sort_unstable();
     let mut families: FxHashMap<Tgid, Vec<Tgid>> = FxHashMap::default();

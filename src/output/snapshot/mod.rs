@@ -152,7 +152,7 @@ impl Snapshot {
             self.is_cut = true;
             return None;
         }
-        let parent = process.parent;
+        let parent = process.parent_pid();
         let parent = parent.filter(|parent| *parent != tgid);
         let parent = parent.and_then(|parent| self.by_pid.get(&parent).copied());
         let id = self.lanes.len();

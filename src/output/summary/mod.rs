@@ -164,7 +164,7 @@ impl Summary {
             }
             EventKind::Adopted { child, .. } => {
                 let zombie = ledger.process(*child).filter(|child| child.is_zombie());
-                if let Some(parent) = zombie.and_then(|zombie| zombie.parent) {
+                if let Some(parent) = zombie.and_then(Process::parent_pid) {
                     self.row(parent, ledger, |row| row.left += 1);
                 }
             }
@@ -183,7 +183,7 @@ impl Summary {
         }
         for zombie in ledger.processes().filter(|process| process.is_zombie()) {
             let age = zombie.dead_for(self.now).unwrap_or(0);
-            if let Some(parent) = zombie.parent {
+            if let Some(parent) = zombie.parent_pid() {
                 self.row(parent, ledger, |row| row.longest = row.longest.max(age));
             }
         }
@@ -261,7 +261,7 @@ impl Summary {
             self.row(tgid, ledger, |row| row.longest = row.longest.max(age));
         }
         let zombie = ledger.process(tgid).filter(|process| process.is_zombie());
-        if let Some(parent) = zombie.and_then(|zombie| zombie.parent) {
+        if let Some(parent) = zombie.and_then(Process::parent_pid) {
             self.row(parent, ledger, |row| row.left += 1);
         }
     }

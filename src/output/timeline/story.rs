@@ -175,7 +175,7 @@ impl Story {
     /// A dead process turned out to have another parent.
     fn moved(&mut self, child: Tgid, ledger: &Ledger) {
         let process = ledger.process(child);
-        let adopted = process.and_then(|child| Some((child.adopted?.0, child.parent?)));
+        let adopted = process.and_then(|child| Some((child.adopted?.0, child.parent_pid()?)));
         let Some((when, parent)) = adopted else {
             return;
         };
@@ -312,12 +312,10 @@ impl Story {
             return None;
         }
         let (id, comm, born) = (process.id, process.image.comm, process.born.at.0);
-        let parent = process.parent.filter(|parent| *parent != tgid);
         // A parent that is not traced has no lane of its own.
-        let parent = parent.and_then(|parent| {
-            let parent = ledger.process(parent)?;
-            self.by_id.get(&parent.id).copied()
-        });
+        let parent = process.parent.and_then(|parent| parent.id);
+        let parent = parent.filter(|parent| *parent != id);
+        let parent = parent.and_then(|parent| self.by_id.get(&parent).copied());
         let place = self.lanes.len();
         self.by_id.insert(id, place);
         self.lanes.push(Lane {
