@@ -131,6 +131,15 @@ impl SigInfo {
         }
     }
 
+    /// The process that sent it, for one that a call sent: kill(2) and its like.
+    #[must_use]
+    pub fn sender(&self) -> Option<NsPid> {
+        match self.fields {
+            Fields::Kill { pid, .. } | Fields::Queue { pid, .. } if self.code <= 0 => Some(pid),
+            _ => None,
+        }
+    }
+
     /// The child and the status word that wait4 would give for it, if this is
     /// a child's change of state.
     #[must_use]

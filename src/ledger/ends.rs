@@ -1,6 +1,6 @@
 //! How processes end, and what becomes of the dead.
 
-use super::process::{End, ParentId, Reap, Stamp};
+use super::process::{End, ParentId, Process, Reap, Stamp};
 use super::processes::Ledger;
 use super::waits::{Busy, Way};
 use crate::event::{Corpse, Event};
@@ -74,6 +74,14 @@ impl Ledger {
         if let Some(dead) = self.parent_mut(parent) {
             dead.zombies.clear();
             dead.children = 0;
+        }
+    }
+
+    /// A process is told to crash. Its parent that sends the signal knows.
+    pub(super) fn crash_sent(&mut self, tgid: Tgid, sender: NsPid) {
+        let sender = self.existing(tgid, sender).map(Process::as_parent);
+        if let Some(process) = self.processes.get_mut(&tgid) {
+            process.told.crash_was_sent |= sender.is_some() && process.parent == sender;
         }
     }
 

@@ -117,7 +117,11 @@ impl Ledger {
                     self.bury(tgid, Way::Unseen);
                 }
             }
-            EventKind::Signalled { info, .. } => {
+            EventKind::Signalled { signal, info, .. } => {
+                let sender = info.as_ref().and_then(SigInfo::sender);
+                if let Some(sender) = sender.filter(|_| signal.is_crash()) {
+                    self.crash_sent(tgid, sender);
+                }
                 if let Some((pid, status)) = info.as_ref().and_then(SigInfo::child) {
                     self.kin_died(tgid, pid, status);
                 }

@@ -246,6 +246,8 @@ pub struct Told {
     pub killed: Option<Stamp>,
     /// When anybody did.
     pub signalled: Option<Stamp>,
+    /// Its parent sent it the signal of a crash, by whatever call.
+    pub crash_was_sent: bool,
 }
 
 /// How long a process has been unable to reap, in nanoseconds.

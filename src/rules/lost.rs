@@ -361,7 +361,8 @@ fn lost_by_fault(exit: &WaitExit, case: &mut Case) {
 /// The crash that ended a child, unless its parent sent the signal.
 fn crash(child: &Process) -> Option<Signal> {
     let signal = child.killed_by().filter(|signal| signal.is_crash())?;
-    child.told.killed.is_none().then_some(signal)
+    let was_sent = child.told.killed.is_some() || child.told.crash_was_sent;
+    (!was_sent).then_some(signal)
 }
 
 /// A crash whose status was not asked for.

@@ -5,9 +5,10 @@
 //! dropped from its front. Nothing is looked up for a child that is reaped in
 //! time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::thresholds::Thresholds;
 use crate::event::{Event, EventKind, How, Moment, Question};
@@ -26,8 +27,10 @@ pub(super) struct Watch {
     zombies: [VecDeque<(Moment, Tgid, ProcessId)>; 3],
     /// Blocked waits, by their first look and their second.
     blocked: [VecDeque<(Moment, Tid, u64)>; 2],
-    /// Processes with more than one thread, and when they are looked at next.
-    threaded: FxHashSet<Tgid>,
+    /// Processes with more than one thread; the last one that was looked at, and
+    /// when others are looked at next.
+    threaded: BTreeSet<Tgid>,
+    looked_at: Option<Tgid>,
     leaders_due: Option<Moment>,
     /// A judgement waits until every stop that is ready has been taken.
     unsettled: bool,
@@ -41,7 +44,8 @@ impl Watch {
             thresholds,
             zombies: Default::default(),
             blocked: Default::default(),
-            threaded: FxHashSet::default(),
+            threaded: BTreeSet::new(),
+            looked_at: None,
             leaders_due: None,
             unsettled: false,
         }
@@ -178,12 +182,27 @@ impl Watch {
         if self.leaders_due.is_some_and(|due| due <= now) {
             self.threaded
                 .retain(|tgid| ledger.process(*tgid).is_some_and(|p| p.ended.is_none()));
-            let threaded = self.threaded.iter().take(MOST_LEADERS);
-            questions.extend(threaded.map(|tgid| Question::Leader(*tgid)));
+            questions.extend(self.next_leaders().map(Question::Leader));
             let any = !self.threaded.is_empty();
             self.leaders_due = any.then_some(now.after(self.thresholds.zombie));
         }
         questions
+    }
+}
+
+impl Watch {
+    /// The next processes whose leaders are looked at: each gets its turn.
+    fn next_leaders(&mut self) -> impl Iterator<Item = Tgid> + use<> {
+        let after = match self.looked_at {
+            Some(last) => (Bound::Excluded(last), Bound::Unbounded),
+            None => (Bound::Unbounded, Bound::Unbounded),
+        };
+        let rest = self.threaded.range(after);
+        let all = rest.chain(self.threaded.iter()).copied();
+        let count = self.threaded.len().min(MOST_LEADERS);
+        let next: Vec<Tgid> = all.take(count).collect();
+        self.looked_at = next.last().copied();
+        next.into_iter()
     }
 }
 
@@ -220,4 +239,26 @@ fn living_children(ledger: &Ledger) -> FxHashMap<Tgid, Vec<Tgid>> {
         families.entry(parent).or_default().push(child);
     }
     families
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_process_with_threads_gets_its_turn() {
+        let mut watch = Watch::new(Thresholds::default());
+        watch.threaded = (1..=150).map(Tgid::new).collect();
+        let mut seen = BTreeSet::new();
+        for _ in 0..3 {
+            let looked_at: Vec<Tgid> = watch.next_leaders().collect();
+            assert_eq!(looked_at.len(), MOST_LEADERS);
+            seen.extend(looked_at);
+        }
+        assert_eq!(seen.len(), 150);
+        watch.threaded = [Tgid::new(7)].into();
+        for _ in 0..2 {
+            assert_eq!(watch.next_leaders().collect::<Vec<_>>(), [Tgid::new(7)]);
+        }
+    }
 }

@@ -345,7 +345,7 @@ fn settings(config: &Config) -> Settings {
     let annotated = whole || config.text.style == Style::Annotated;
     Settings {
         capture: Capture {
-            siginfo: whole || config.text.signals.0 != 0,
+            siginfo: whole || config.judging.is_some() || config.text.signals.0 != 0,
             images: annotated || config.text.pids == Pids::Names,
             peers: config.text.pids == Pids::Names,
             fds: match config.decode_fds {
