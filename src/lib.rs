@@ -71,6 +71,7 @@ pub mod run;
 mod stack;
 mod sys;
 mod tracer;
+mod urgency;
 pub mod wire;
 
 pub use event::Event;

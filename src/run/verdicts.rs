@@ -1,11 +1,12 @@
 //! What the rules find in a run: when they are asked, what is told at once,
 //! and the report at the end.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use super::config::Judging;
 use super::open::file;
+use super::told;
 use crate::event::{Event, EventKind, Fetched, Moment, Origin, ProcView, Question};
 use crate::ledger::Ledger;
 use crate::output::{Destination, Report, ReportForm, Sink, Styles, plural, warning};
@@ -240,7 +241,7 @@ impl Verdicts {
                 Styles::plain()
             };
             let text = self.formed(form, findings, left, ledger, styles);
-            io::stderr().write_all(text.as_bytes())?;
+            told(&text)?;
         }
         Ok(fails)
     }
