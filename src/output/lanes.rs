@@ -199,6 +199,15 @@ impl Lanes {
         self.sinks().for_each(Sink::write_out);
     }
 
+    /// Wait a moment for what is written.
+    pub(super) fn pause(&mut self) {
+        let shared = self.shared.iter_mut();
+        shared
+            .chain([&mut self.messages])
+            .for_each(|lane| lane.sink.pause());
+        self.files.iter().for_each(Files::pause);
+    }
+
     /// Write all there is; the first error that any write met.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         let mut written = Ok(());

@@ -52,6 +52,9 @@ pub trait Output {
     /// Whether something is kept back or buffered, so that a tick is wanted.
     fn wants_tick(&self) -> bool;
 
+    /// The tracer is about to be stopped: wait a moment for what is written.
+    fn pause(&mut self);
+
     /// Whether somebody sits before it: a terminal shows things as they happen.
     fn is_watched(&self) -> bool;
 

@@ -346,6 +346,16 @@ impl Outbox {
         state.outcome()
     }
 
+    /// Wait a moment for what is queued.
+    pub(super) fn pause(&self) {
+        let begun = Instant::now();
+        let mut state = self.shared.lock();
+        while state.queued > 0 && begun.elapsed() < BRIEF {
+            let waited = self.shared.done.wait_timeout(state, GLANCE);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     /// Have a thread write, where signals do not end a write that blocks.
     fn start(&self) -> MutexGuard<'_, State> {
         let mut state = self.shared.lock();

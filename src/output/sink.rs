@@ -159,6 +159,13 @@ impl Sink {
         self.write_first(ready);
     }
 
+    /// Wait a moment for what is written.
+    pub fn pause(&mut self) {
+        if let Way::Outbox(outbox, _) = &self.way {
+            outbox.pause();
+        }
+    }
+
     /// Write all there is, and wait for nothing.
     pub fn finish_later(&mut self) {
         self.write_first(self.buffer.len());
@@ -216,6 +223,11 @@ impl Files {
         let open = (self.open)(tid);
         let open = || Ok(Writer::File(open()?));
         Sink::of(Rc::clone(&self.outbox), Box::new(open), Destination::File)
+    }
+
+    /// Wait a moment for what is written.
+    pub(super) fn pause(&self) {
+        self.outbox.pause();
     }
 
     /// Wait until all is written.

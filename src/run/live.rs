@@ -202,6 +202,7 @@ impl<'a> Run<'a> {
                 }
                 Step::JobStopped => {
                     self.session.tick(self.tracer.now());
+                    self.session.pause();
                     streams::stop_myself();
                     self.tracer.continue_root();
                 }

@@ -211,6 +211,13 @@ impl Session {
         }
     }
 
+    /// The tracer is about to be stopped: wait a moment for what is written.
+    pub(super) fn pause(&mut self) {
+        for Outlet { output, .. } in &mut self.outputs {
+            output.pause();
+        }
+    }
+
     /// Whether somebody sits before an output, and sees things as they happen.
     pub(super) fn is_watched(&self) -> bool {
         self.outputs.iter().any(|outlet| outlet.output.is_watched())
