@@ -58,6 +58,7 @@ mod doctor;
 pub mod event;
 #[doc(hidden)]
 pub mod exit;
+mod input;
 pub mod kernel;
 pub mod ledger;
 mod library;

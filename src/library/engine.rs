@@ -153,7 +153,10 @@ impl Run {
             command: None,
             pid: 0,
             has_begun: false,
-            until: plan.limit.map(|limit| Instant::now() + limit),
+            // A limit beyond all time is none.
+            until: plan
+                .limit
+                .and_then(|limit| Instant::now().checked_add(limit)),
             is_ending: false,
             timed_out: false,
         };

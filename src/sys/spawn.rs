@@ -162,9 +162,13 @@ pub(crate) fn spawn(program: &Program, options: libc::c_int) -> Result<Spawned, 
 /// Reap our own, untraced child.
 fn reap(pid: i32, options: libc::c_int) -> Option<WaitStatus> {
     let mut status = 0;
-    // SAFETY: writes one int.
-    let reaped = unsafe { libc::waitpid(pid, &raw mut status, options) };
-    (reaped == pid).then(|| WaitStatus::from_raw(status))
+    loop {
+        // SAFETY: writes one int.
+        let reaped = unsafe { libc::waitpid(pid, &raw mut status, options) };
+        if reaped >= 0 || super::last_errno() != Errno::INTR {
+            return (reaped == pid).then(|| WaitStatus::from_raw(status));
+        }
+    }
 }
 
 fn cannot(operation: &'static str, errno: nix::errno::Errno) -> Failure {
