@@ -183,7 +183,7 @@ impl Run {
         let service = streams.serve();
         let service = service.map_err(|error| Error::system("start a thread", &error))?;
         let launched = self.tracer.launch(&program);
-        launched.map_err(|(operation, errno)| Error::system(operation, &errno))?;
+        launched.map_err(|(operation, reason)| Error::system(operation, &reason))?;
         self.pid = self.tracer.root_pid();
         self.command = Some(Launched {
             line,

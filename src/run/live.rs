@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
         if let Some(program) = program {
             run.tracer
                 .launch(&program)
-                .map_err(|(operation, errno)| format!("cannot {operation}: {errno}"))?;
+                .map_err(|(operation, reason)| format!("cannot {operation}: {reason}"))?;
         }
         // Before this, the child would start without what we let go of.
         let judging = config.judging.as_ref();
