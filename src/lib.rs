@@ -57,6 +57,7 @@ mod decode;
 pub mod event;
 #[doc(hidden)]
 pub mod exit;
+mod input;
 pub mod kernel;
 pub mod ledger;
 mod library;
@@ -70,6 +71,7 @@ pub mod run;
 mod stack;
 mod sys;
 mod tracer;
+mod urgency;
 pub mod wire;
 mod zombies;
 

@@ -526,7 +526,7 @@ fn a_tracer_under_the_trace_is_refused_honestly() {
     assert_eq!(outcome.status, 125, "{outcome:?}");
     assert!(outcome.stderr.contains("cannot trace"), "{outcome:?}");
     assert!(
-        outcome.stderr.to_lowercase().contains("not permitted"),
+        outcome.stderr.contains("is traced by") && outcome.stderr.contains("outside of that trace"),
         "{outcome:?}"
     );
     trace.nobody_is_left();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::sets::{nearest, parse_signals};
+use crate::input::{open_file_or_device, read_text};
 use crate::kernel::Signal;
 use crate::output::ReportForm;
 use crate::rules::{Expected, FailOn, Policy, RULES, RuleId, Severity, Suppressions, Thresholds};
@@ -154,7 +155,9 @@ impl JudgingFlags {
     fn suppressions(&self) -> Result<Suppressions, String> {
         let mut text = String::new();
         for path in &self.suppress {
-            let read = std::fs::read_to_string(path)
+            let file = open_file_or_device(path);
+            let read = file
+                .and_then(|file| read_text(file, MOST_SUPPRESSIONS))
                 .map_err(|error| format!("cannot read {} (--suppress): {error}", path.display()))?;
             Suppressions::parse(&read)
                 .map_err(|sentence| format!("{} (--suppress): {sentence}", path.display()))?;
@@ -226,6 +229,9 @@ fn thresholds(words: &[String]) -> Result<Thresholds, String> {
     }
     Ok(thresholds)
 }
+
+/// MiB, more than any list of known findings has.
+const MOST_SUPPRESSIONS: u64 = 16;
 
 /// A year; a time that is longer is a slip.
 const MOST: Duration = Duration::from_secs(366 * 86_400);

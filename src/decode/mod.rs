@@ -3,13 +3,16 @@
 mod answer;
 mod number;
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use crate::event::one_line;
 use crate::exit::Exit;
 use crate::kernel::System;
 use crate::run::complain;
 use answer::Answer;
+
+/// A longer line of standard input holds no value.
+const LONGEST_LINE: u64 = 64 * 1024;
 
 /// Stands for standard input.
 const STDIN: &str = "-";
@@ -77,8 +80,15 @@ impl<W: Write> Teller<W> {
         let mut has_word = false;
         loop {
             line.clear();
-            if input.read_until(b'\n', &mut line)? == 0 {
+            let mut limited = (&mut input).take(LONGEST_LINE + 1);
+            if limited.read_until(b'\n', &mut line)? == 0 {
                 break;
+            }
+            if line.len() as u64 > LONGEST_LINE {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a line of standard input is longer than 64 KiB, which no value is",
+                ));
             }
             let line = String::from_utf8_lossy(&line);
             // Bars join options, whatever stands around them.

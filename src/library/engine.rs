@@ -150,7 +150,10 @@ impl Run {
             command: None,
             pid: 0,
             has_begun: false,
-            until: plan.limit.map(|limit| Instant::now() + limit),
+            // A limit beyond all time is none.
+            until: plan
+                .limit
+                .and_then(|limit| Instant::now().checked_add(limit)),
             is_ending: false,
             timed_out: false,
         };
@@ -177,7 +180,7 @@ impl Run {
         let service = streams.serve();
         let service = service.map_err(|error| Error::system("start a thread", &error))?;
         let launched = self.tracer.launch(&program);
-        launched.map_err(|(operation, errno)| Error::system(operation, &errno))?;
+        launched.map_err(|(operation, reason)| Error::system(operation, &reason))?;
         self.pid = self.tracer.root_pid();
         self.command = Some(Launched {
             line,

@@ -111,6 +111,13 @@ impl Output for Json {
         self.sink.write_out();
     }
 
+    fn pause(&mut self) {
+        if let Messages::To(sink) = &mut self.messages {
+            sink.pause();
+        }
+        self.sink.pause();
+    }
+
     fn is_watched(&self) -> bool {
         self.sink.is_watched()
     }

@@ -8,11 +8,8 @@ use std::io;
 use rustc_hash::FxHashMap;
 
 use super::line::Line;
-use super::sink::Sink;
+use super::sink::{Files, Sink};
 use crate::kernel::Tid;
-
-/// Makes the sink for the lines of one task (`-ff`).
-pub type Opener = Box<dyn FnMut(Tid) -> io::Result<Sink>>;
 
 /// Where the lines go.
 pub enum Target {
@@ -21,7 +18,7 @@ pub enum Target {
     /// To a file (`-o`); messages go to standard error.
     File(Sink),
     /// To a file for each task (`-ff -o`).
-    Each(Opener),
+    Each(Files),
 }
 
 impl std::fmt::Debug for Target {
@@ -61,27 +58,25 @@ impl Lane {
 pub(super) struct Lanes {
     shared: Option<Lane>,
     each: FxHashMap<Tid, Lane>,
-    opener: Option<Opener>,
+    files: Option<Files>,
     is_stderr: bool,
     /// For messages, where the lines go elsewhere.
     messages: Lane,
-    failed: Option<io::Error>,
 }
 
 impl Lanes {
     pub(super) fn new(target: Target, messages: Sink) -> Lanes {
         let is_stderr = matches!(target, Target::Stderr(_));
-        let (shared, opener) = match target {
+        let (shared, files) = match target {
             Target::Stderr(sink) | Target::File(sink) => (Some(Lane::new(sink)), None),
-            Target::Each(opener) => (None, Some(opener)),
+            Target::Each(files) => (None, Some(files)),
         };
         Lanes {
             shared,
             each: FxHashMap::default(),
-            opener,
+            files,
             is_stderr,
             messages: Lane::new(messages),
-            failed: None,
         }
     }
 
@@ -92,7 +87,7 @@ impl Lanes {
 
     /// Whether each task has a file of its own.
     pub(super) fn is_split(&self) -> bool {
-        self.opener.is_some()
+        self.files.is_some()
     }
 
     /// Whether the open line is this task's.
@@ -161,7 +156,7 @@ impl Lanes {
     /// A task is gone: its file is done.
     pub(super) fn retire(&mut self, tid: Tid) {
         if let Some(mut lane) = self.each.remove(&tid) {
-            self.failed = self.failed.take().or(lane.sink.finish().err());
+            lane.sink.finish_later();
         }
     }
 
@@ -169,15 +164,9 @@ impl Lanes {
         if self.shared.is_some() {
             return self.shared.as_mut();
         }
-        if !self.each.contains_key(&tid) && self.failed.is_none() {
-            match self.opener.as_mut()?(tid) {
-                Ok(sink) => {
-                    self.each.insert(tid, Lane::new(sink));
-                }
-                Err(error) => self.failed = Some(error),
-            }
-        }
-        self.each.get_mut(&tid)
+        let files = self.files.as_ref()?;
+        let lane = self.each.entry(tid);
+        Some(lane.or_insert_with(|| Lane::new(files.open(tid))))
     }
 
     fn sinks(&mut self) -> impl Iterator<Item = &mut Sink> {
@@ -210,12 +199,22 @@ impl Lanes {
         self.sinks().for_each(Sink::write_out);
     }
 
+    /// Wait a moment for what is written.
+    pub(super) fn pause(&mut self) {
+        let shared = self.shared.iter_mut();
+        shared
+            .chain([&mut self.messages])
+            .for_each(|lane| lane.sink.pause());
+        self.files.iter().for_each(Files::pause);
+    }
+
     /// Write all there is; the first error that any write met.
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        let mut failed = self.failed.take();
+        let mut written = Ok(());
+        self.sinks().for_each(Sink::finish_later);
         for sink in self.sinks() {
-            failed = failed.or(sink.finish().err());
+            written = written.and(sink.finish());
         }
-        failed.map_or(Ok(()), Err)
+        written.and(self.files.as_ref().map_or(Ok(()), Files::finish))
     }
 }

@@ -7,6 +7,7 @@ mod line;
 mod lives;
 mod notes;
 mod options;
+mod outbox;
 mod polls;
 mod prefix;
 mod report;
@@ -20,11 +21,11 @@ mod timeline;
 mod words;
 
 pub use json::{Json, Messages};
-pub use lanes::{Opener, Target};
+pub use lanes::Target;
 pub use options::{Pids, Shown, SignalSet, Style, TextOptions};
 pub(crate) use report::plural;
 pub use report::{Report, ReportForm, warning};
-pub use sink::{Destination, Sink};
+pub use sink::{Destination, Files, OpenFile, Sink};
 pub use snapshot::{Snapshot, diff};
 pub use stamps::{Clock, Stamps, WallClock};
 pub use styles::Styles;
@@ -50,6 +51,9 @@ pub trait Output {
 
     /// Whether something is kept back or buffered, so that a tick is wanted.
     fn wants_tick(&self) -> bool;
+
+    /// The tracer is about to be stopped: wait a moment for what is written.
+    fn pause(&mut self);
 
     /// Whether somebody sits before it: a terminal shows things as they happen.
     fn is_watched(&self) -> bool;

@@ -1,11 +1,12 @@
 //! Where bytes go: buffered, whole lines to files, at once to terminals.
 
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::rc::Rc;
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use super::outbox::{Opening, Outbox, Writer};
+use crate::kernel::Tid;
 
 /// How much is buffered at most before it is written.
 const FULL: usize = 32 * 1024;
@@ -24,7 +25,7 @@ pub enum Destination {
 /// A buffered writer that fails once and for all: after an error it takes
 /// everything and writes nothing, since tracees must be served to their end.
 pub struct Sink {
-    writer: Writer,
+    way: Way,
     destination: Destination,
     buffer: Vec<u8>,
     /// How much of the buffer is whole lines.
@@ -32,73 +33,33 @@ pub struct Sink {
     failed: Option<io::Error>,
 }
 
-/// What a sink writes to.
-enum Writer {
-    Any(Box<dyn Write>),
-    /// Can be waited for, if a program that shares it made it non-blocking.
-    Descriptor(Box<dyn Descriptor>),
-    /// Can be cut back to its last whole line.
-    File(File),
+/// How a sink writes.
+enum Way {
+    Itself(Box<dyn Write>),
+    /// As this sink of an outbox.
+    Outbox(Rc<Outbox>, u64),
 }
 
-/// Something that is written to by its file descriptor.
-trait Descriptor: Write + AsFd {}
-
-impl<T: Write + AsFd> Descriptor for T {}
-
-impl Writer {
-    fn get(&mut self) -> &mut dyn Write {
+impl Way {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Writer::Any(writer) => writer,
-            Writer::Descriptor(writer) => writer,
-            Writer::File(file) => file,
+            Way::Itself(writer) => writer.write_all(bytes),
+            Way::Outbox(outbox, number) => outbox.write(*number, bytes),
         }
     }
 
-    /// Sleep until there is room; `error` if that cannot be known.
-    fn wait_for_room(&self, error: io::Error) -> io::Result<()> {
-        let fd = match self {
-            Writer::Any(_) => return Err(error),
-            Writer::Descriptor(writer) => writer.as_fd(),
-            Writer::File(file) => file.as_fd(),
-        };
-        let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
-        match poll(&mut fds, PollTimeout::NONE) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(errno) => Err(errno.into()),
+    fn finish(&mut self) -> io::Result<()> {
+        match self {
+            Way::Itself(writer) => writer.flush(),
+            Way::Outbox(outbox, _) => outbox.finish(),
         }
     }
+}
 
-    /// Write all of `bytes`, whole lines if a file fails amid one.
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            match self.get().write(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => rest = rest.get(count..).unwrap_or(&[]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.wait_for_room(error)?;
-                }
-                Err(error) => {
-                    let written = bytes.len() - rest.len();
-                    let half_line = bytes.iter().take(written).rev();
-                    let half_line = half_line.take_while(|byte| **byte != b'\n').count();
-                    self.cut_back(half_line);
-                    return Err(error);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn cut_back(&mut self, count: usize) {
-        if let Writer::File(file) = self
-            && let Ok(end) = file.stream_position()
-        {
-            // What cannot be cut (a pipe, a device) stays as it is.
-            let count = u64::try_from(count).unwrap_or(0);
-            let _ = file.set_len(end.saturating_sub(count));
+impl Drop for Sink {
+    fn drop(&mut self) {
+        if let Way::Outbox(outbox, number) = &self.way {
+            outbox.close(*number);
         }
     }
 }
@@ -114,27 +75,41 @@ impl std::fmt::Debug for Sink {
 }
 
 impl Sink {
-    /// A sink that writes to `writer`.
+    /// A sink that writes to `writer`, which must not block.
     #[must_use]
     pub fn new(writer: Box<dyn Write>, destination: Destination) -> Sink {
-        Sink::with(Writer::Any(writer), destination)
+        Sink::with(Way::Itself(writer), destination)
     }
 
-    /// A sink that writes to a descriptor, which may be non-blocking.
+    /// A sink that writes to a descriptor.
     #[must_use]
-    pub fn descriptor(writer: impl Write + AsFd + 'static, destination: Destination) -> Sink {
-        Sink::with(Writer::Descriptor(Box::new(writer)), destination)
+    pub fn descriptor(writer: impl AsFd + Send + 'static, destination: Destination) -> Sink {
+        let writer = Writer::Descriptor(Box::new(writer));
+        Sink::of(Rc::new(Outbox::new()), Box::new(|| Ok(writer)), destination)
+    }
+
+    /// A sink that writes to standard error; all of them write in turn.
+    #[must_use]
+    pub fn stderr(destination: Destination) -> Sink {
+        let open = || Ok(Writer::Descriptor(Box::new(io::stderr())));
+        Sink::of(Outbox::stderr(), Box::new(open), destination)
     }
 
     /// A sink that writes to a file, and leaves whole lines if that fails.
     #[must_use]
     pub fn file(file: File, destination: Destination) -> Sink {
-        Sink::with(Writer::File(file), destination)
+        let open = || Ok(Writer::File(file));
+        Sink::of(Rc::new(Outbox::new()), Box::new(open), destination)
     }
 
-    fn with(writer: Writer, destination: Destination) -> Sink {
+    fn of(outbox: Rc<Outbox>, opening: Opening, destination: Destination) -> Sink {
+        let number = outbox.open(opening);
+        Sink::with(Way::Outbox(outbox, number), destination)
+    }
+
+    fn with(way: Way, destination: Destination) -> Sink {
         Sink {
-            writer,
+            way,
             destination,
             buffer: Vec::new(),
             whole: 0,
@@ -184,14 +159,26 @@ impl Sink {
         self.write_first(ready);
     }
 
+    /// Wait a moment for what is written.
+    pub fn pause(&mut self) {
+        if let Way::Outbox(outbox, _) = &self.way {
+            outbox.pause();
+        }
+    }
+
+    /// Write all there is, and wait for nothing.
+    pub fn finish_later(&mut self) {
+        self.write_first(self.buffer.len());
+    }
+
     /// Write all there is, and say what went wrong in all this time.
     ///
     /// # Errors
     /// The first error that any write met.
     pub fn finish(&mut self) -> io::Result<()> {
-        self.write_first(self.buffer.len());
+        self.finish_later();
         if self.failed.is_none() {
-            self.failed = self.writer.get().flush().err();
+            self.failed = self.way.finish().err();
         }
         self.failed.take().map_or(Ok(()), Err)
     }
@@ -201,7 +188,7 @@ impl Sink {
         if ready.is_empty() || self.failed.is_some() {
             return;
         }
-        if let Err(error) = self.writer.write_all(ready) {
+        if let Err(error) = self.way.write(ready) {
             self.failed = Some(error);
             self.buffer = Vec::new();
             self.whole = 0;
@@ -209,6 +196,46 @@ impl Sink {
         }
         self.buffer.drain(..count);
         self.whole = self.whole.saturating_sub(count);
+    }
+}
+
+/// Files that are opened one by one, and written in one order.
+pub struct Files {
+    outbox: Rc<Outbox>,
+    open: Box<dyn Fn(Tid) -> OpenFile>,
+}
+
+/// Opens a file; may block.
+pub type OpenFile = Box<dyn FnOnce() -> io::Result<File> + Send>;
+
+impl Files {
+    /// Files that `open` knows how to open, one for each task.
+    #[must_use]
+    pub fn new(open: Box<dyn Fn(Tid) -> OpenFile>) -> Files {
+        Files {
+            outbox: Rc::new(Outbox::new()),
+            open,
+        }
+    }
+
+    /// The file of a task. It has failed if it cannot be opened.
+    pub(super) fn open(&self, tid: Tid) -> Sink {
+        let open = (self.open)(tid);
+        let open = || Ok(Writer::File(open()?));
+        Sink::of(Rc::clone(&self.outbox), Box::new(open), Destination::File)
+    }
+
+    /// Wait a moment for what is written.
+    pub(super) fn pause(&self) {
+        self.outbox.pause();
+    }
+
+    /// Wait until all is written.
+    ///
+    /// # Errors
+    /// The first error that any of the files met.
+    pub(super) fn finish(&self) -> io::Result<()> {
+        self.outbox.finish()
     }
 }
 

@@ -91,6 +91,10 @@ impl Output for Text {
         self.lanes.write_out();
     }
 
+    fn pause(&mut self) {
+        self.lanes.pause();
+    }
+
     fn is_watched(&self) -> bool {
         self.lanes.is_watched()
     }

@@ -1,51 +1,26 @@
 //! The file of a snapshot: read with care, since the name may be that of
 //! anything, and written whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 
 use super::open::check_place;
+use crate::input::{open_regular, read_text};
 use crate::output::Snapshot;
 
-/// More than any snapshot has: a run of a hundred thousand processes has less.
-const LARGEST: u64 = 64 << 20;
+/// MiB, more than any snapshot has: a run of a hundred thousand processes has less.
+const LARGEST: u64 = 64;
 
 /// What is in the file; `None` if there is none.
 pub(super) fn read(path: &Path) -> io::Result<Option<String>> {
-    let file = match open(path) {
+    let file = match open_regular(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(invalid("it is larger than any snapshot, 64 MiB"));
-    }
-    let text = String::from_utf8(bytes);
-    text.map(Some)
-        .map_err(|_| invalid("it is no snapshot: it is no text in UTF-8"))
-}
-
-/// A regular file. What else there is may never end, or never begin.
-fn open(path: &Path) -> io::Result<File> {
-    // Of a pipe, the open itself would wait for a writer.
-    let mut options = OpenOptions::new();
-    let file = options
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(invalid("it is no regular file, which a snapshot is"))
-    }
-}
-
-fn invalid(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, why)
+    read_text(file, LARGEST).map(Some)
 }
 
 /// Whether a text is a snapshot that can be compared with, or written over: an
@@ -77,9 +52,24 @@ pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
     // Nobody's link: a file that is new, or none.
-    File::create_new(&beside)?.write_all(text.as_bytes())?;
-    fs::rename(&beside, &path).inspect_err(|_| {
+    let file = File::create_new(&beside)?;
+    let written = fill(file, &path, text).and_then(|()| fs::rename(&beside, &path));
+    written.inspect_err(|_| {
         // It is worth nothing alone.
         let _ = fs::remove_file(&beside);
     })
+}
+
+/// Write a file that takes the place of `old`, with the rights of that.
+fn fill(mut file: File, old: &Path, text: &str) -> io::Result<()> {
+    match fs::metadata(old) {
+        Ok(old) => {
+            // Root alone may give a file away; it stays ours then.
+            let _ = fchown(&file, Some(old.uid()), Some(old.gid()));
+            file.set_permissions(Permissions::from_mode(old.mode() & 0o777))?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    file.write_all(text.as_bytes())
 }

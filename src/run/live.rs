@@ -16,13 +16,14 @@ use crate::event::{Event, Moment, Origin, ProcView};
 use crate::exit::Exit;
 use crate::kernel::{Signal, Status, Tid, WaitCalls};
 use crate::output::{Pids, Style};
-use crate::sys::doorbell::{Arrived, Doorbell};
+use crate::sys::doorbell::{Arrived, Doorbell, ending_signal};
 use crate::sys::ring::Ring;
 use crate::sys::seccomp::Filter;
 use crate::sys::startup::Inherited;
 use crate::sys::streams;
 use crate::sys::syscall_info::kernel_is_new_enough;
 use crate::tracer::{Capture, FdNames, RootEnd, Settings, Step, Tracer};
+use crate::urgency;
 
 /// What happened is written after so many nanoseconds at the latest.
 const FLUSH: u64 = 50_000_000;
@@ -53,6 +54,10 @@ pub(super) fn trace(config: &Config) -> Exit {
     match Run::start(config) {
         Ok(run) => run.trace(),
         Err(failure) => {
+            if let Some(signal) = ending_signal() {
+                // It ended a wait for a pipe's reader, for example.
+                return Exit::Signal(signal);
+            }
             if let Failure::Sentence(sentence) = failure {
                 complain(&sentence);
             }
@@ -102,9 +107,11 @@ impl<'a> Run<'a> {
         if stderr_is_closed && config.output == OutputTo::Stderr {
             return Err("standard error is closed; name a file with -o".into());
         }
+        // As nohup wants it. A script's background jobs ignore SIGINT and
+        // SIGQUIT too, but there the user means us with a signal.
         let answered: Vec<Sig> = ANSWERED
             .into_iter()
-            .filter(|signal| !inherited.ignores(*signal as i32))
+            .filter(|signal| *signal != Sig::SIGHUP || !inherited.ignores(*signal as i32))
             .collect();
         let blocked: SigSet = BLOCKED.into_iter().collect();
         blocked
@@ -130,6 +137,7 @@ impl<'a> Run<'a> {
             Some(command) => Some(command.program(filter)?),
             None => None,
         };
+        urgency::trace_begins();
         let session = Session::open(config, &origin(config, &tracer))?;
         let mut run = Run {
             config,
@@ -142,6 +150,9 @@ impl<'a> Run<'a> {
             flush: None,
             time_is_up: false,
         };
+        if let Some(until) = run.until {
+            urgency::begins_at(until);
+        }
         run.attach();
         if run.refused && run.session.ledger.tasks() == 0 {
             return Err(Failure::Refused);
@@ -149,7 +160,7 @@ impl<'a> Run<'a> {
         if let Some(program) = program {
             run.tracer
                 .launch(&program)
-                .map_err(|(operation, errno)| format!("cannot {operation}: {errno}"))?;
+                .map_err(|(operation, reason)| format!("cannot {operation}: {reason}"))?;
         }
         // Before this, the child would start without what we let go of.
         let judging = config.judging.as_ref();
@@ -191,6 +202,7 @@ impl<'a> Run<'a> {
                 }
                 Step::JobStopped => {
                     self.session.tick(self.tracer.now());
+                    self.session.pause();
                     streams::stop_myself();
                     self.tracer.continue_root();
                 }
@@ -253,14 +265,25 @@ impl<'a> Run<'a> {
 
     /// Signals to us.
     fn answer(&mut self, signals: Arrived) {
-        if signals.has(Sig::SIGUSR1) {
+        let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
+        if let Some(signal) = ending.into_iter().find(|signal| signals.has(*signal)) {
+            self.end_by(signal);
+        } else if signals.has(Sig::SIGUSR1) {
+            // Nobody may read it, and an end would wait for it: the trace that
+            // ends is reported anyhow.
             self.session.report_so_far(self.tracer.now());
         }
-        let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
-        let Some(signal) = ending.into_iter().find(|signal| signals.has(*signal)) else {
-            return;
-        };
+    }
+
+    /// A signal that ends the trace, or asks the command to.
+    fn end_by(&mut self, signal: Sig) {
         let by_key = matches!(signal, Sig::SIGINT | Sig::SIGQUIT);
+        // The command may go on after a key.
+        if by_key && self.tracer.root_lives() {
+            urgency::briefly();
+        } else {
+            urgency::begins();
+        }
         match (&self.config.command, self.tracer.root_lives()) {
             (None, _) => {
                 self.ended_by = Some(signal);
@@ -311,6 +334,7 @@ impl<'a> Run<'a> {
         }
         let end = self.tracer.root_end();
         drop(self.tracer);
+        urgency::trace_is_over();
         let never_ran = matches!(end, Some(RootEnd::NeverRan(_)));
         let fails = match self.session.finish(!never_ran) {
             Ok(fails) => fails,

@@ -12,7 +12,7 @@ mod replay;
 pub(crate) mod session;
 pub(crate) mod verdicts;
 
-use std::io::{self, Write};
+use std::io;
 
 pub use crate::decode::Wish as DecodeWish;
 pub use crate::zombies::Options as ZombieOptions;
@@ -20,6 +20,7 @@ pub use config::{Colour, Config, Format, Judging, OutputTo, SnapshotFile, Summar
 
 use crate::event::one_line;
 use crate::exit::Exit;
+use crate::output::{Destination, Sink};
 use crate::sys::startup::has_borrowed_rights;
 
 /// Do as `config` says, to the end.
@@ -60,5 +61,22 @@ pub fn refuse_borrowed_rights() -> Result<(), Exit> {
 /// Say what went wrong. If standard error is closed or broken, the exit status
 /// is all there is.
 pub(crate) fn complain(message: &str) {
-    let _ = writeln!(io::stderr(), "wait4-strace: {}", one_line(message));
+    let _ = told(&format!("wait4-strace: {}\n", one_line(message)));
+}
+
+/// Write lines to standard error behind all that went there, sooner or later.
+fn say(lines: &str) {
+    let mut stderr = Sink::stderr(Destination::Terminal);
+    stderr.push(lines.as_bytes());
+    stderr.finish_later();
+}
+
+/// Write lines to standard error, and wait until they are there.
+///
+/// # Errors
+/// The first error that any write to standard error met.
+fn told(lines: &str) -> io::Result<()> {
+    let mut stderr = Sink::stderr(Destination::Terminal);
+    stderr.push(lines.as_bytes());
+    stderr.finish()
 }

@@ -14,8 +14,9 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::geteuid;
 
 use super::config::OutputTo;
-use crate::output::{Destination, Sink, Target};
+use crate::output::{Destination, Files, Sink, Target};
 use crate::pipe::PipeCommand;
+use crate::sys::doorbell::an_ending_signal_waits;
 
 /// Open where the lines go, before anybody is traced.
 pub(super) fn target(to: &OutputTo, pipe: &mut Option<PipeCommand>) -> Result<Target, String> {
@@ -26,7 +27,7 @@ pub(super) fn target(to: &OutputTo, pipe: &mut Option<PipeCommand>) -> Result<Ta
             } else {
                 Destination::File
             };
-            Target::Stderr(Sink::descriptor(io::stderr(), destination))
+            Target::Stderr(Sink::stderr(destination))
         }
         OutputTo::File(path) if path == "-" => {
             Target::File(Sink::descriptor(io::stdout(), Destination::File))
@@ -55,35 +56,55 @@ pub(super) fn target(to: &OutputTo, pipe: &mut Option<PipeCommand>) -> Result<Ta
                     directory.display()
                 ));
             }
-            Target::Each(Box::new(move |tid| {
+            Target::Each(Files::new(Box::new(move |tid| {
                 let mut name = prefix.clone().into_os_string();
                 name.push(format!(".{tid}"));
-                file(name.into())
-            }))
+                Box::new(|| create(name.into()))
+            })))
         }
     })
 }
 
 /// Open a file to write it anew.
 pub(super) fn file(path: PathBuf) -> io::Result<Sink> {
-    if path.as_os_str().as_bytes().is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the name is empty",
-        ));
-    }
-    let file: File = if geteuid().is_root() {
-        create_as_root(path)?
-    } else {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).open(path)?
-    };
+    let file = create(path)?;
     let destination = if file.is_terminal() {
         Destination::Terminal
     } else {
         Destination::File
     };
     Ok(Sink::file(file, destination))
+}
+
+/// Open a file to write it anew; of a pipe, when it has a reader.
+fn create(path: PathBuf) -> io::Result<File> {
+    if path.as_os_str().as_bytes().is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the name is empty",
+        ));
+    }
+    if geteuid().is_root() {
+        return create_as_root(path);
+    }
+    let flags = CREATE | OFlag::O_TRUNC;
+    Ok(unless_a_signal_waits(|| open(&path, flags, PERMISSIONS))?.into())
+}
+
+/// How a file is opened.
+const CREATE: OFlag = OFlag::O_WRONLY
+    .union(OFlag::O_CREAT)
+    .union(OFlag::O_CLOEXEC);
+
+/// Open something that may block, a pipe without a reader for example: a signal
+/// that ends the trace ends that too.
+fn unless_a_signal_waits(open: impl Fn() -> nix::Result<OwnedFd>) -> nix::Result<OwnedFd> {
+    loop {
+        match open() {
+            Err(Errno::EINTR) if !an_ending_signal_waits() => {}
+            opened => return opened,
+        }
+    }
 }
 
 /// How many links may lead to a file: as many as the kernel follows.
@@ -96,7 +117,6 @@ const MOST_LINKS: usize = 40;
 /// Each link is followed here, in directories that are held open, so that none
 /// can be put in its place after it was looked at.
 fn create_as_root(mut path: PathBuf) -> io::Result<File> {
-    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_CLOEXEC;
     for _ in 0..MOST_LINKS {
         let Some((parent, name)) = split(&path) else {
             // A directory, which is refused as such.
@@ -110,14 +130,16 @@ fn create_as_root(mut path: PathBuf) -> io::Result<File> {
         };
         found.map_or(Ok(()), |found| check(&directory, &found))?;
         if found.is_none_or(|found| kind(&found) != libc::S_IFLNK) {
-            let file = openat(&directory, name, flags | OFlag::O_NOFOLLOW, PERMISSIONS)?;
+            let flags = CREATE | OFlag::O_NOFOLLOW;
+            let file = unless_a_signal_waits(|| openat(&directory, name, flags, PERMISSIONS))?;
             // It may be another than the one that was found.
             check(&directory, &fstat(&file)?)?;
             return emptied(file.into());
         }
         if fstatfs(&directory)?.filesystem_type() == PROC_SUPER_MAGIC {
             // A link to a file that is open; its text is no path.
-            return emptied(openat(&directory, name, flags, PERMISSIONS)?.into());
+            let file = unless_a_signal_waits(|| openat(&directory, name, CREATE, PERMISSIONS))?;
+            return emptied(file.into());
         }
         path = parent.join(readlinkat(&directory, name)?);
     }

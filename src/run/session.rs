@@ -1,11 +1,10 @@
 //! What follows from events, wherever they come from: the ledger, the rules,
 //! the outputs, and at the end the report.
 
-use std::io::{self, Write};
-
 use super::config::{Config, Format, OutputTo};
 use super::golden::Golden;
 use super::open::{file, target};
+use super::say;
 use super::verdicts::Verdicts;
 use crate::event::{Event, EventKind, Moment, Origin, Question};
 use crate::exit::Exit;
@@ -194,8 +193,7 @@ impl Session {
             if self.speaks_json {
                 self.message(report.trim_end());
             } else {
-                // Lost lines are no reason to end.
-                let _ = io::stderr().write_all(report.as_bytes());
+                say(&report);
             }
         }
     }
@@ -210,6 +208,13 @@ impl Session {
     pub(super) fn tick(&mut self, now: Moment) {
         for Outlet { output, .. } in &mut self.outputs {
             output.tick(now, &self.ledger);
+        }
+    }
+
+    /// The tracer is about to be stopped: wait a moment for what is written.
+    pub(super) fn pause(&mut self) {
+        for Outlet { output, .. } in &mut self.outputs {
+            output.pause();
         }
     }
 
@@ -255,17 +260,21 @@ impl Session {
         // The pipe's end is closed with its output.
         self.outputs.clear();
         let piped = self.pipe.map_or(Ok(()), PipeCommand::finish);
-        written.and(piped.map_err(|error| format!("cannot write the output: {error}")))?;
+        let written =
+            written.and(piped.map_err(|error| format!("cannot write the output: {error}")));
+        // The report is told whatever became of the lines.
         let told = verdicts.map(|verdicts| verdicts.report(&findings, &self.ledger));
         let fails = told
             .transpose()
-            .map_err(|error| format!("cannot write the report: {error}"))?;
+            .map_err(|error| format!("cannot write the report: {error}"));
+        written?;
+        let fails = fails?;
         let golden = self.golden.filter(|_| has_run);
         let differs = golden.map(|golden| golden.finish(&findings, &self.styles));
         let differs = differs.transpose()?.unwrap_or_default();
         if !differs.is_empty() {
-            // Lost lines are no reason to end; the status tells.
-            let _ = io::stderr().write_all(differs.as_bytes());
+            // If that is lost, the status tells.
+            let _ = super::told(&differs);
             return Ok(Some(Exit::Differs));
         }
         Ok(fails.unwrap_or_default().then_some(Exit::Findings))
@@ -305,7 +314,7 @@ fn main_output(
     target: Target,
     coloured: bool,
 ) -> Box<dyn Output> {
-    let messages = Sink::descriptor(io::stderr(), Destination::Terminal);
+    let messages = Sink::stderr(Destination::Terminal);
     let summary = config.summary.as_ref();
     let only = summary.is_some_and(|wish| wish.only);
     let summary = summary.map(|wish| Summary::new(wish.late, wish.sort));

@@ -2,11 +2,12 @@
 //! and the report at the end.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use super::config::Judging;
 use super::open::file;
+use super::told;
 use rustc_hash::FxHashSet;
 
 use crate::event::{Comm, Event, EventKind, Fetched, Moment, Origin, ProcView, Question};
@@ -265,7 +266,7 @@ impl Verdicts {
                 Styles::plain()
             };
             let text = self.formed(form, findings, left, ledger, styles);
-            io::stderr().write_all(text.as_bytes())?;
+            told(&text)?;
         }
         Ok(fails)
     }

@@ -73,6 +73,22 @@ fn bit(signal: i32) -> u64 {
     1u64 << (signal & 63)
 }
 
+/// The signals that have arrived and end a trace, if they were not taken yet.
+fn ending() -> u64 {
+    ARRIVED.load(SeqCst) & !bit(libc::SIGUSR1)
+}
+
+/// Whether a signal that ends a trace has arrived and was not taken yet.
+pub(crate) fn an_ending_signal_waits() -> bool {
+    ending() != 0
+}
+
+/// A signal that ends a trace, has arrived and was not taken yet.
+pub(crate) fn ending_signal() -> Option<i32> {
+    let ending = ending();
+    (1..=64).find(|signal| ending & bit(*signal) != 0)
+}
+
 /// Notes a signal, and rings until it is taken. Async-signal-safe.
 extern "C" fn note(signal: i32) {
     // SAFETY: the address of this thread's errno, which the interrupted code

@@ -98,6 +98,8 @@ const DIRECTORY: i32 = 4;
 pub(crate) enum Failure {
     /// The operation that failed, and its errno. The child is gone.
     Cannot(&'static str, Errno),
+    /// The child cannot be traced. It is gone.
+    Refused(Errno),
     /// Somebody killed the child before it was traced.
     Killed(WaitStatus),
 }
@@ -146,10 +148,7 @@ pub(crate) fn spawn(program: &Program, options: libc::c_int) -> Result<Spawned, 
             ptrace::kill(pid, Signal::KILL);
             reap(pid, 0);
         }
-        return Err(dead.map_or(
-            Failure::Cannot("trace the new process", errno),
-            Failure::Killed,
-        ));
+        return Err(dead.map_or(Failure::Refused(errno), Failure::Killed));
     }
     // A child that was killed meanwhile has closed its end: its death comes.
     let _ = File::from(go_write).write_all(&[1]);
@@ -162,9 +161,13 @@ pub(crate) fn spawn(program: &Program, options: libc::c_int) -> Result<Spawned, 
 /// Reap our own, untraced child.
 fn reap(pid: i32, options: libc::c_int) -> Option<WaitStatus> {
     let mut status = 0;
-    // SAFETY: writes one int.
-    let reaped = unsafe { libc::waitpid(pid, &raw mut status, options) };
-    (reaped == pid).then(|| WaitStatus::from_raw(status))
+    loop {
+        // SAFETY: writes one int.
+        let reaped = unsafe { libc::waitpid(pid, &raw mut status, options) };
+        if reaped >= 0 || super::last_errno() != Errno::INTR {
+            return (reaped == pid).then(|| WaitStatus::from_raw(status));
+        }
+    }
 }
 
 fn cannot(operation: &'static str, errno: nix::errno::Errno) -> Failure {

@@ -22,6 +22,10 @@ use crate::sys::syscall_info::{Phase, SyscallInfo};
 /// The largest rusage of any ABI; a siginfo and a status are the same in all.
 const MOST_RUSAGE: usize = RusageLayout::Bits64.size();
 const SIGINFO: usize = SiginfoLayout::Bits64.size();
+/// What waitid writes of it: up to the status (`waitid` in the kernel's
+/// `kernel/exit.c`).
+const WRITTEN: usize = 28;
+const PAGE: u64 = 4096;
 const STATUS: usize = 4;
 
 impl Tracer {
@@ -63,11 +67,9 @@ impl Tracer {
     }
 
     /// Whether our filter stopped a call: the tracee's own may use our mark.
-    /// For a wait there is nothing to ask, since ours stops it in any case.
     fn is_of_our_filter(&self, arch: u32, nr: u64, args: [u64; 6]) -> bool {
-        let is_wait = Abi::from_audit(arch, nr).is_some_and(|abi| abi.wait_call(nr).is_some());
         let filter = self.filter.as_ref();
-        is_wait || filter.is_none_or(|filter| filter.stops(arch, nr, args))
+        filter.is_some_and(|filter| filter.stops(arch, nr, args))
     }
 
     /// Resume a task as its state wants it.
@@ -397,6 +399,13 @@ fn unread<T>(addr: u64) -> Fetched<T> {
     }
 }
 
+/// How much of a siginfo is read: what waitid has written, and what else lies on
+/// the same page. Another page may be one that a tracee has yet to fill.
+fn siginfo_size(at: u64) -> usize {
+    let rest = usize::try_from(PAGE - at % PAGE).unwrap_or(0);
+    rest.clamp(WRITTEN, SIGINFO)
+}
+
 impl RawResult {
     /// wait4 writes only when it reports a child; waitid whenever it succeeds.
     fn read(stopped: &Stopped, entry: &WaitEntry, result: Result<NsPid, Errno>) -> RawResult {
@@ -410,7 +419,11 @@ impl RawResult {
         }
         let (mut result, mut rusage) = ([0; SIGINFO], [0; MOST_RUSAGE]);
         // Exact sizes: a byte more may lie on a page that is not there.
-        let size = if is_waitid { SIGINFO } else { STATUS };
+        let size = if is_waitid {
+            siginfo_size(result_at)
+        } else {
+            STATUS
+        };
         let word = result.get_mut(..size).unwrap_or_default();
         let usage = rusage.get_mut(..entry.abi.rusage_layout().size());
         let usage = usage.unwrap_or_default();
@@ -429,7 +442,8 @@ impl RawResult {
             // and what is not written may have to be filled by a tracee.
             (one, two) if is_waitid => {
                 let got = stopped.read(one, word);
-                let has_child = got.is_ok() && word.iter().any(|byte| *byte != 0);
+                // si_signo; what lies behind may be the caller's.
+                let has_child = got.is_ok() && word.iter().take(4).any(|byte| *byte != 0);
                 if has_child {
                     (got, stopped.read(two, usage))
                 } else {
@@ -500,4 +514,17 @@ fn map<T, U>(fetched: &Fetched<T>, decode: impl Fn(&T) -> Option<U>) -> Fetched<
 fn wants_listener(abi: Abi, nr: u64, args: [u64; 6]) -> bool {
     let [_, flags, ..] = args;
     nr == u64::from(abi.seccomp()) && flags & u64::from(NEW_LISTENER) != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_siginfo_is_read_no_further_than_its_page_but_for_what_is_written() {
+        assert_eq!(siginfo_size(0x1000), SIGINFO);
+        assert_eq!(siginfo_size(0x2000 - SIGINFO as u64), SIGINFO);
+        assert_eq!(siginfo_size(0x2000 - 32), 32);
+        assert_eq!(siginfo_size(0x2000 - 8), WRITTEN);
+    }
 }

@@ -1,8 +1,9 @@
 //! Starting the root.
 
 use super::engine::{Root, RootEnd, Tracer};
+use super::refusal;
 use super::tasks::{Kind, Task};
-use crate::kernel::{Errno, Signal, Tgid};
+use crate::kernel::{Signal, Tgid};
 use crate::sys::spawn::{Failure, Program, spawn};
 
 impl Tracer {
@@ -11,14 +12,17 @@ impl Tracer {
     ///
     /// # Errors
     /// The operation that failed, and its errno.
-    pub(crate) fn launch(&mut self, program: &Program) -> Result<(), (&'static str, Errno)> {
+    pub(crate) fn launch(&mut self, program: &Program) -> Result<(), (&'static str, String)> {
         let kind = Kind {
             launched: true,
             filtered: program.filter.is_some(),
         };
         let spawned = match spawn(program, self.options(kind)) {
             Ok(spawned) => spawned,
-            Err(Failure::Cannot(operation, errno)) => return Err((operation, errno)),
+            Err(Failure::Cannot(operation, errno)) => return Err((operation, errno.to_string())),
+            Err(Failure::Refused(errno)) => {
+                return Err(("trace the new process", refusal::of_launch(errno)));
+            }
             Err(Failure::Killed(status)) => {
                 self.root = Some(Root {
                     tgid: Tgid::new(0),
@@ -54,6 +58,7 @@ impl Tracer {
         if launching.report().is_none() {
             return FirstExec::Yes;
         }
+        self.filter = None;
         if let Some(task) = self.tasks.by_tid.get_mut(&tgid.leader()) {
             task.kind.filtered = false;
         }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nix::unistd::geteuid;
+use nix::unistd::{geteuid, gettid};
 
 use crate::kernel::{Errno, Tgid, Tid};
 use crate::proc::{self, Status};
@@ -13,6 +13,8 @@ struct Facts {
     status: Option<Status>,
     /// Name of the target's tracer, if it has one.
     tracer_name: String,
+    /// Who traces us, if somebody does.
+    own_tracer: Option<Tid>,
     parent_name: String,
     own_uid: u32,
     /// We have `CAP_SYS_PTRACE` in our own user namespace.
@@ -57,14 +59,23 @@ impl Facts {
                     .map(Tgid::leader),
             ),
             status,
+            own_tracer: own_tracer(),
             own_uid: geteuid().as_raw(),
             capable: has_cap_sys_ptrace(),
             same_user_namespace: theirs.is_none() || theirs == namespace("self"),
-            yama: fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope")
-                .ok()
-                .and_then(|text| text.trim().parse().ok()),
+            yama: yama(),
         }
     }
+}
+
+fn yama() -> Option<u32> {
+    let text = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok()?;
+    text.trim().parse().ok()
+}
+
+fn own_tracer() -> Option<Tid> {
+    let own = proc::status(Tid::new(gettid().as_raw()))?;
+    own.tracer.filter(|tracer| tracer.raw() != 0)
 }
 
 fn has_cap_sys_ptrace() -> bool {
@@ -75,6 +86,37 @@ fn has_cap_sys_ptrace() -> bool {
     line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .is_some_and(|mask| mask & (1 << CAP_SYS_PTRACE) != 0)
 }
+
+/// The way out where a tracer has us too.
+const OUTSIDE: &str = "it traces us too: run this outside of that trace, or let that tracer not \
+                       follow forks (strace without -f, wait4-strace --no-follow)";
+
+/// Why a process that we have just made cannot be traced, and the way out.
+pub(crate) fn of_launch(errno: Errno) -> String {
+    let tracer = own_tracer();
+    let name = tracer.and_then(proc::comm);
+    let name = name.map_or_else(|| "?".to_owned(), |comm| comm.to_string());
+    reason_of_launch(tracer.map(|tracer| (tracer, name)), yama(), errno)
+}
+
+fn reason_of_launch(tracer: Option<(Tid, String)>, yama: Option<u32>, errno: Errno) -> String {
+    match tracer {
+        Some((tracer, name)) => format!(
+            "it is traced by {tracer} ({name}) already, and a process has one tracer at most; \
+             {OUTSIDE}"
+        ),
+        None if errno != Errno::PERM && errno != Errno::ACCES => errno.to_string(),
+        None if yama == Some(3) => YAMA_FORBIDS.to_owned(),
+        None => format!(
+            "{errno}; a security module or a seccomp profile forbids ptrace here (in a \
+             container --cap-add SYS_PTRACE may give it), or a tracer outside of this pid \
+             namespace has it already"
+        ),
+    }
+}
+
+const YAMA_FORBIDS: &str = "Yama forbids all tracing (kernel.yama.ptrace_scope is 3), for root \
+                            too, until the next boot";
 
 /// The likeliest cause first: what holds of the target whoever asks, then what
 /// holds of us, then what a security module may say.
@@ -91,9 +133,14 @@ fn reason(facts: &Facts, errno: Errno) -> String {
         );
     }
     if let Some(tracer) = status.tracer.filter(|tracer| tracer.raw() != 0) {
+        let way_out = if facts.own_tracer == Some(tracer) {
+            OUTSIDE
+        } else {
+            "end that one first"
+        };
         return format!(
             "it is traced by {tracer} ({}) already, and a process has one tracer at most; \
-             end that one first",
+             {way_out}",
             facts.tracer_name
         );
     }
@@ -104,9 +151,7 @@ fn reason(facts: &Facts, errno: Errno) -> String {
         return format!("{errno}");
     }
     if facts.yama == Some(3) {
-        return "Yama forbids all tracing (kernel.yama.ptrace_scope is 3), for root too, \
-                until the next boot"
-            .into();
+        return YAMA_FORBIDS.into();
     }
     if facts.capable {
         if facts.same_user_namespace {
@@ -215,6 +260,27 @@ mod tests {
         );
         says(|f, _| f.own_uid = 0, perm, "--cap-add SYS_PTRACE");
         says(|f, _| f.capable = true, perm, "security module");
+    }
+
+    #[test]
+    fn a_tracer_that_has_us_too_is_named_with_the_way_out() {
+        let tracer = Some((Tid::new(5), "strace".to_owned()));
+        let said = reason_of_launch(tracer, None, Errno::PERM);
+        assert!(said.contains("traced by 5 (strace) already"), "{said}");
+        assert!(said.contains("strace without -f"), "{said}");
+        let said = reason_of_launch(None, Some(3), Errno::PERM);
+        assert!(said.contains("until the next boot"), "{said}");
+        let said = reason_of_launch(None, Some(1), Errno::PERM);
+        assert!(said.contains("--cap-add SYS_PTRACE"), "{said}");
+        let perm = Errno::PERM;
+        says(|_, s| s.tracer = Some(Tid::new(5)), perm, "end that one");
+        says(
+            |f, s| {
+                (f.own_tracer, s.tracer) = (Some(Tid::new(5)), Some(Tid::new(5)));
+            },
+            perm,
+            "outside of that trace",
+        );
     }
 
     #[test]

@@ -153,12 +153,6 @@ impl Body {
             Body::Detach(about) => about.tell(|_| EventKind::Detached),
             Body::Deadline(about) => about.tell(|_| EventKind::Quiet),
             Body::Over(about) => about.tell(|_| EventKind::Over),
-            other => other.into_rarer(),
-        }
-    }
-
-    fn into_rarer(self) -> Told {
-        match self {
             Body::Adopt(about) => about.tell(|adopt| EventKind::Adopted {
                 child: Tgid::new(adopt.child.pid),
                 from: Tgid::new(adopt.from),
@@ -176,8 +170,6 @@ impl Body {
                 signal: (&kill.signal).into(),
             }),
             Body::Observation(about) => about.tell(|seen| EventKind::Observed(seen.into())),
-            // The others were told by the caller.
-            _ => Ok(None),
         }
     }
 }

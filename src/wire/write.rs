@@ -108,12 +108,6 @@ impl Writer<'_> {
             EventKind::Detached => Body::Detach(self.about(Nothing {})),
             EventKind::Quiet => Body::Deadline(self.about(Nothing {})),
             EventKind::Over => Body::Over(self.about(Nothing {})),
-            other => self.rarer(other),
-        }
-    }
-
-    fn rarer(&self, kind: &EventKind) -> Body {
-        match kind {
             EventKind::Adopted { child, from, comm } => Body::Adopt(self.about(Adopt {
                 child: self.known(*child),
                 from: from.raw(),
@@ -132,8 +126,6 @@ impl Writer<'_> {
                 signal: (*signal).into(),
             })),
             EventKind::Observed(seen) => Body::Observation(self.about(seen.into())),
-            // The others were told by the caller.
-            _ => Body::Deadline(self.about(Nothing {})),
         }
     }
 

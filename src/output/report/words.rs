@@ -224,8 +224,33 @@ fn hang(finding: &Finding, parent: &Parent, child: &Children) -> String {
                 ending(finding)
             ),
         },
-        // All others are told above.
-        rule => rule.rule().summary.to_owned(),
+        // Told by the functions above.
+        RuleId::ParentStopped
+        | RuleId::VforkStall
+        | RuleId::ReaperIdle
+        | RuleId::ExecInheritedChild
+        | RuleId::CloneChildInvisible
+        | RuleId::WnowaitOnly
+        | RuleId::StopMistakenForExit
+        | RuleId::EintrAbandoned
+        | RuleId::SpawnFailedZombie
+        | RuleId::PgrpMiss
+        | RuleId::SigchldBlocked
+        | RuleId::HandlerReplaced
+        | RuleId::CoalescedSigchld
+        | RuleId::ZombieLeak
+        | RuleId::LateReap
+        | RuleId::StolenChild
+        | RuleId::DoubleWait
+        | RuleId::NotMyChild
+        | RuleId::AutoreapEchild
+        | RuleId::InheritedSigchldIgnore
+        | RuleId::EfaultLostStatus
+        | RuleId::StatusDiscarded
+        | RuleId::SignalDeathHidden
+        | RuleId::RawStatusExit
+        | RuleId::WrongThreadWait
+        | RuleId::BadWaitArgs => finding.rule.rule().summary.to_owned(),
     }
 }
 

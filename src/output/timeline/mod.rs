@@ -74,6 +74,8 @@ impl Output for Timeline {
         false
     }
 
+    fn pause(&mut self) {}
+
     fn is_watched(&self) -> bool {
         false
     }

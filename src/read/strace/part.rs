@@ -11,6 +11,7 @@ use super::call::{Call, Returned};
 use super::kind::{Kind, name};
 use super::prefix::{Time, split};
 use crate::event::WaitExit;
+use crate::input::open_regular;
 use crate::kernel::{Errno, NsPid, Status, WaitCall, WaitOptions};
 
 /// A line that is longer is taken for several, of which none is understood.
@@ -46,7 +47,7 @@ impl Part {
     /// A file at its first line.
     pub(super) fn open(path: PathBuf) -> io::Result<Part> {
         let mut part = Part {
-            input: Some(BufReader::new(File::open(&path)?)),
+            input: Some(BufReader::new(open_regular(&path)?)),
             path,
             offset: 0,
             next: None,
@@ -80,7 +81,7 @@ impl Part {
     /// A file that cannot be read on is over.
     fn read(&mut self) -> Option<Vec<u8>> {
         if self.input.is_none() {
-            let mut file = File::open(&self.path).ok()?;
+            let mut file = open_regular(&self.path).ok()?;
             file.seek(SeekFrom::Start(self.offset)).ok()?;
             self.input = Some(BufReader::new(file));
         }
