@@ -188,7 +188,7 @@ fn shell(name: &str, needed: &[&str]) {
     launched(&["sh"], &format!("{name}.sh"), needed);
 }
 
-/// Debuggers: what they say inside is what they say inside of strace.
+/// Debuggers: their output inside a trace is that inside of strace.
 fn debugger(name: &str) {
     if have(name) && have("strace") && have("gcc") {
         let script = format!("{name}.sh");
@@ -236,7 +236,7 @@ fn tree(pid: Pid) -> Vec<Pid> {
         .collect()
 }
 
-/// The same once it is at rest: who has ended since cannot be attached to.
+/// The same once it is at rest: a process that has ended cannot be attached to.
 fn settled_tree(pid: Pid) -> Vec<Pid> {
     let mut before = Vec::new();
     loop {

@@ -262,7 +262,7 @@ impl Hangs {
         if self.swept.is_some_and(|at| now.since(at) < CLEARING) {
             return;
         }
-        // Killing PID 1 is how a sandbox is ended from outside.
+        // SIGKILL to PID 1 is how a sandbox is ended from outside.
         let signal = init.killed_by();
         let severity = if signal == Some(Signal::KILL) {
             Severity::Info

@@ -12,7 +12,7 @@ until_ok() {
   done
 }
 not() { ! "$@"; }
-# Whether a process has ended; who has not been reaped has.
+# Whether a process has ended, reaped or not.
 gone() { test ! -e "/proc/$1" || grep -q '^State:.[ZX]' "/proc/$1/status"; }
 # The children of $1 by name $2, sorted.
 children() { pgrep -P "$1" "${2:-.}" | sort -n; }

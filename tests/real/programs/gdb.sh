@@ -1,4 +1,4 @@
-# As under strace: who is traced already cannot be traced by gdb.
+# As under strace: a process has one tracer, so gdb is refused.
 echo 'int f(int n) { return n; } int main(void) { return f(3); }' >main.c
 gcc -g -o main main.c
 gdb -nx -batch -ex 'break f' -ex run -ex bt -ex kill ./main </dev/null >out 2>&1

@@ -1,4 +1,4 @@
-# As under strace: who is traced already cannot be traced by another.
+# As under strace: a process has one tracer, so another is refused.
 strace -e trace=none sh -c 'exit 3' 2>&1 | sed 's/[0-9][0-9][0-9]*/N/g'
 sleep 100 &
 strace -p $! 2>&1 | sed 's/[0-9][0-9][0-9]*/N/g'
