@@ -428,6 +428,12 @@ real! {
     cron_launched: daemon_launched("cron", &["cron", "unshare"]);
     cron_attached: daemon_attached("cron", &["cron", "unshare"]);
     rsyslog_launched: daemon_launched("rsyslog", &["rsyslogd", "logger"]);
+    chromium_debugged_launched: daemon_launched("chromium", &["chromium"]);
+    chromium_debugged_attached: daemon_attached("chromium", &["chromium"]);
+    erlang_serves_launched: daemon_launched("erlang", &["erl", "erlc"]);
+    erlang_serves_attached: daemon_attached("erlang", &["erl", "erlc"]);
+    node_cluster_launched: daemon_launched("node", &["node"]);
+    node_cluster_attached: daemon_attached("node", &["node"]);
     postgres_attached: attach_to_postgres();
     supervisord_attached: daemon_attached("supervisord", &["supervisord", "supervisorctl"]);
     rsyslog_attached: daemon_attached("rsyslog", &["rsyslogd", "logger"]);

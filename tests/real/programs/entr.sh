@@ -3,8 +3,11 @@ echo 1 >watched
 echo watched | entr -n -r sh -c 'cat watched; exec sleep 100' >out 2>/dev/null &
 entr=$!
 until grep -qs 1 out; do sleep 0.1; done
-echo 2 >watched
-until grep -qs 2 out; do sleep 0.1; done
+# Again where entr saw the file while it was empty.
+until grep -qs 2 out; do
+  echo 2 >watched
+  sleep 0.3
+done
 sleep 0.3
 kill -TERM $entr
 wait $entr
