@@ -1,4 +1,4 @@
-ask() { curl -s --unix-socket socket http://x/; }
+ask() { curl -s -m 20 --unix-socket socket http://x/; }
 start() {
   cat >server.js <<'C'
 const cluster = require('cluster'), { execFile, spawnSync } = require('child_process');

@@ -21,9 +21,11 @@ work() {
   client=$!
   backend() { sql "select pid from pg_stat_activity where query = 'select pg_sleep(100)'" | grep .; }
   until_ok backend
+  ready=$(grep -c 'ready to accept' log)
   kill -KILL "$(backend)"
   wait $client
-  until_ok sql 'select 1'
+  until_ok recovered
   sql 'select count(*) from t'
 }
+recovered() { test "$(grep -c 'ready to accept' log)" -gt "$ready" && sql 'select 1'; }
 stop() { kill -INT "$master"; until_ok gone "$master"; }

@@ -25,6 +25,8 @@ C
   until_ok test -S socket
 }
 work() {
+  until_ok child_count "$master" 1 sleep
+  until_ok exited
   ctl start brief
   old=$(first_child "$master" sleep)
   kill -KILL "$old"
@@ -34,4 +36,5 @@ work() {
   ctl stop steady
   ctl start steady
 }
+exited() { ctl status brief | grep -q EXITED; }
 stop() { kill -TERM "$master"; until_ok gone "$master"; }
