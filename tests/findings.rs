@@ -45,6 +45,19 @@ fn a_report_names_parent_child_evidence_and_advice() {
 }
 
 #[test]
+fn a_namespace_whose_init_was_killed_is_an_info_with_the_signal() {
+    let report = judged(&[], "pidns_init_exit_killed").stderr;
+    let namespaces = judged(&[], "pidns_init_exit").stderr.contains("warning[");
+    let head = report.lines().find(|line| line.contains("pidns-init-exit"));
+    assert!(
+        !namespaces
+            || head.is_some_and(|head| head.starts_with("info[")
+                && head.contains("and died of SIGKILL: the kernel killed")),
+        "{report}"
+    );
+}
+
+#[test]
 fn a_clean_run_is_one_line_and_q_drops_it() {
     let clean = judged(&[], "not_stolen_child_loop_to_the_end");
     assert_eq!(

@@ -262,6 +262,13 @@ impl Hangs {
         if self.swept.is_some_and(|at| now.since(at) < CLEARING) {
             return;
         }
+        // SIGKILL to PID 1 is how a sandbox is ended from outside.
+        let signal = init.killed_by();
+        let severity = if signal == Some(Signal::KILL) {
+            Severity::Info
+        } else {
+            Severity::Warning
+        };
         for (id, tgid, at) in members {
             let member = case
                 .ledger
@@ -275,7 +282,12 @@ impl Hangs {
                 continue;
             };
             let finding = Finding::new(RuleId::PidnsInitExit, Party::new(init), case.stamp())
+                .severity(severity)
                 .about(member)
+                .facts(Facts {
+                    signal,
+                    ..Facts::default()
+                })
                 .evidence(
                     [
                         Evidence::ended(member, "killed by the kernel"),
@@ -365,7 +377,7 @@ fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut Case) {
         .facts(facts)
         .evidence([
             line(&polls.first, "the first of a row"),
-            line(&last, "the thousandth, without a pause"),
+            line(&last, "the thousandth that found nothing"),
         ]);
     case.warn(finding);
 }

@@ -202,6 +202,10 @@ fn hang(finding: &Finding, parent: &Parent, child: &Children) -> String {
             Number(facts.tid),
             Sig(facts.signal)
         ),
+        RuleId::PidnsInitExit if facts.signal.is_some() => format!(
+            "{parent} was PID 1 of its pid namespace and died of {}: the kernel killed {child}",
+            Sig(facts.signal)
+        ),
         RuleId::PidnsInitExit => {
             format!("{parent} was PID 1 of its pid namespace and exited: the kernel killed {child}")
         }
@@ -370,6 +374,9 @@ pub(in crate::output) fn advice(finding: &Finding) -> &'static str {
         RuleId::PdeathsigThread => {
             "PR_SET_PDEATHSIG follows the thread that forked, not the process: fork in a thread \
              that stays"
+        }
+        RuleId::PidnsInitExit if finding.facts.signal == Some(Signal::KILL) => {
+            "SIGKILL to PID 1 ends its whole namespace; if that is not meant, find its sender"
         }
         RuleId::PidnsInitExit => "PID 1 must outlive its namespace: wait for all, or use an init",
         RuleId::KillAfterReap => "the pid may be somebody else's by now; use a pidfd",
