@@ -170,6 +170,26 @@ fn every_build_of_a_program_has_its_stacks_as_deep_as_straces() {
 }
 
 #[test]
+fn the_innermost_frame_may_be_as_deep_as_its_caller() {
+    for flags in [["-g", "-O2"], ["-g", "-O0"]] {
+        let room = room();
+        let Some(program) = compiled(room.path(), "children.c", "gcc", &flags) else {
+            return;
+        };
+        let (lines, _) = stacks(&[], &[program.to_str().unwrap()]);
+        let whole = |stacks: &[Vec<String>], function: &str| {
+            let has = |stack: &Vec<String>, start: &str| {
+                stack.iter().any(|place| place.starts_with(start))
+            };
+            let of_main = |stack: &Vec<String>| has(stack, function) && has(stack, "main at ");
+            assert!(stacks.iter().any(of_main), "{flags:?}: {lines:#?}");
+        };
+        whole(&below(&lines, "vforked "), "by_vfork at ");
+        whole(&waits(&lines), "leaf at ");
+    }
+}
+
+#[test]
 fn names_are_those_of_the_source() {
     let room = room();
     if let Some(program) = compiled(room.path(), "jobs.cpp", "g++", &["-g", "-O0"]) {

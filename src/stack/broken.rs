@@ -11,7 +11,7 @@ use object::ReadCache;
 use super::maps::Source;
 use super::names::Names;
 use super::object::Objects;
-use super::unwind::Registers;
+use super::unwind::{Callee, Registers};
 
 /// A generator of numbers that look random (Knuth's constants).
 struct Dice(u64);
@@ -90,7 +90,12 @@ fn broken_files_are_read_without_harm() {
             object.address_at(address & !0xfff);
             let registers = Registers::new([(); 17].map(|()| dice.roll()));
             let word = dice.roll();
-            object.info.step(address, &registers, &|_| Some(word));
+            let callee = Callee {
+                registers: &registers,
+                memory: &|_| Some(word),
+                has_called: dice.below(2) == 0,
+            };
+            object.info.step(address, &callee);
         }
         read += 1;
     }

@@ -26,7 +26,7 @@ use crate::kernel::Tgid;
 use crate::sys::ptrace::Stopped;
 use object::Objects;
 use space::{Held, Space};
-use unwind::{FrameInfo, Registers, Step};
+use unwind::{Callee, FrameInfo, Registers, Step};
 
 /// How much of a stack is read.
 const MOST_BYTES: usize = 512 << 10;
@@ -100,10 +100,15 @@ impl Stacks {
                 // No code is there.
                 break Some(Cut::Lost);
             };
+            let callee = Callee {
+                registers: &registers,
+                memory: &memory,
+                has_called: is_return,
+            };
             let step = match held {
                 Held::Object(object, bias) => {
                     let [address, within] = [address, within].map(|at| at.wrapping_sub(*bias));
-                    let step = object.info.step(within, &registers, &memory);
+                    let step = object.info.step(within, &callee);
                     let is_signal = matches!(step, Some(Step::Interrupted(_)));
                     frames.push(self.objects.frame(object, address, within, is_signal));
                     step
@@ -111,7 +116,7 @@ impl Stacks {
                 Held::Unknown => None,
                 Held::Nameless(path) => {
                     frames.push(Arc::new(Frame::new(path.clone(), address, Vec::new())));
-                    FrameInfo::default().step(within, &registers, &memory)
+                    FrameInfo::default().step(within, &callee)
                 }
             };
             match step {

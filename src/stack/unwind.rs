@@ -124,24 +124,19 @@ impl FrameInfo {
 
     /// The step out of the function that holds `address`, as the file numbers
     /// its code. `None` if the way back is not known.
-    pub(super) fn step(
-        &self,
-        address: u64,
-        registers: &Registers,
-        memory: &Memory<'_>,
-    ) -> Option<Step> {
+    pub(super) fn step(&self, address: u64, callee: &Callee<'_>) -> Option<Step> {
         if let Some(section) = &self.eh_frame {
             let eh_frame = eh_frame(section);
             let offset = self.offset_by_table(address);
             if let Some(offset) = offset.or_else(|| self.offset_by_index(address)) {
-                return self.by_entry(&eh_frame, offset, address, registers, memory);
+                return self.by_entry(&eh_frame, offset, address, callee);
             }
         } else if let Some(bytes) = &self.debug_frame
             && let Some(offset) = self.offset_by_index(address)
         {
-            return self.by_entry(&debug_frame(bytes), offset, address, registers, memory);
+            return self.by_entry(&debug_frame(bytes), offset, address, callee);
         }
-        by_frame_pointer(registers, memory)
+        callee.by_frame_pointer()
     }
 
     fn offset_by_table(&self, address: u64) -> Option<usize> {
@@ -167,8 +162,7 @@ impl FrameInfo {
         section: &S,
         offset: usize,
         address: u64,
-        registers: &Registers,
-        memory: &Memory<'_>,
+        callee: &Callee<'_>,
     ) -> Option<Step>
     where
         S: UnwindSection<Bytes<'a>>,
@@ -179,7 +173,7 @@ impl FrameInfo {
         let entry = entry.ok().filter(|entry| entry.contains(address));
         let Some(entry) = entry else {
             // A gap between two functions that have information.
-            return by_frame_pointer(registers, memory);
+            return callee.by_frame_pointer();
         };
         let mut context = UnwindContext::new();
         let row = entry
@@ -188,13 +182,12 @@ impl FrameInfo {
         let frame = Frame {
             section,
             encoding: entry.cie().encoding(),
-            registers,
-            memory,
+            callee,
         };
         let cfa = frame.canonical_address(row.cfa())?;
         // What is not told stays as it is; the stack pointer is the address by
         // definition.
-        let mut caller = *registers;
+        let mut caller = *callee.registers;
         caller.set(X86_64::RSP, Some(cfa));
         caller.set(X86_64::RA, None);
         for (register, rule) in row.registers() {
@@ -204,44 +197,56 @@ impl FrameInfo {
             let value = frame.value(rule, *register, cfa);
             caller.set(*register, value);
         }
-        judged(&caller, registers, entry.is_signal_trampoline())
+        callee.judged(&caller, entry.is_signal_trampoline())
     }
 }
 
-/// What a caller's registers mean.
-fn judged(caller: &Registers, callee: &Registers, was_interrupted: bool) -> Option<Step> {
-    match caller.get(X86_64::RA) {
-        // It lay where the stack was not read.
-        None => None,
-        Some(0) => Some(Step::Over),
-        // Its handler may run on a stack of its own.
-        Some(_) if was_interrupted => Some(Step::Interrupted(*caller)),
-        // A frame below its callee's would go on for ever.
-        Some(_) if caller.get(X86_64::RSP) <= callee.get(X86_64::RSP) => None,
-        Some(_) => Some(Step::Caller(*caller)),
-    }
+/// The frame that a step leads out of.
+pub(super) struct Callee<'a> {
+    pub(super) registers: &'a Registers,
+    pub(super) memory: &'a Memory<'a>,
+    /// It has called another function, and so its return address is in memory.
+    /// The innermost frame, or one that a signal interrupted, may have it in a
+    /// register: glibc's vfork takes it off the stack.
+    pub(super) has_called: bool,
 }
 
-/// The step where nothing tells: the frame pointer leads to the caller's, and
-/// behind that lies where it goes on.
-fn by_frame_pointer(registers: &Registers, memory: &Memory<'_>) -> Option<Step> {
-    let frame = registers.get(X86_64::RBP)?;
-    if frame == 0 {
-        return Some(Step::Over);
+impl Callee<'_> {
+    /// What a caller's registers mean.
+    fn judged(&self, caller: &Registers, was_interrupted: bool) -> Option<Step> {
+        let [above, below] = [caller, self.registers].map(|frame| frame.get(X86_64::RSP));
+        match caller.get(X86_64::RA) {
+            // It lay where the stack was not read.
+            None => None,
+            Some(0) => Some(Step::Over),
+            // Its handler may run on a stack of its own.
+            Some(_) if was_interrupted => Some(Step::Interrupted(*caller)),
+            // A frame below its callee's would go on for ever.
+            Some(_) if above < below || (self.has_called && above == below) => None,
+            Some(_) => Some(Step::Caller(*caller)),
+        }
     }
-    let mut caller = *registers;
-    caller.set(X86_64::RBP, Some(memory(frame)?));
-    caller.set(X86_64::RA, Some(memory(frame.checked_add(8)?)?));
-    caller.set(X86_64::RSP, Some(frame.checked_add(16)?));
-    judged(&caller, registers, false)
+
+    /// The step where nothing tells: the frame pointer leads to the caller's,
+    /// and behind that lies where it goes on.
+    fn by_frame_pointer(&self) -> Option<Step> {
+        let frame = self.registers.get(X86_64::RBP)?;
+        if frame == 0 {
+            return Some(Step::Over);
+        }
+        let mut caller = *self.registers;
+        caller.set(X86_64::RBP, Some((self.memory)(frame)?));
+        caller.set(X86_64::RA, Some((self.memory)(frame.checked_add(8)?)?));
+        caller.set(X86_64::RSP, Some(frame.checked_add(16)?));
+        self.judged(&caller, false)
+    }
 }
 
 /// A frame whose entry was found.
 struct Frame<'f, S> {
     section: &'f S,
     encoding: Encoding,
-    registers: &'f Registers,
-    memory: &'f Memory<'f>,
+    callee: &'f Callee<'f>,
 }
 
 impl<'a, S: UnwindSection<Bytes<'a>>> Frame<'_, S> {
@@ -249,7 +254,7 @@ impl<'a, S: UnwindSection<Bytes<'a>>> Frame<'_, S> {
     fn canonical_address(&self, rule: &CfaRule<usize>) -> Option<u64> {
         match rule {
             CfaRule::RegisterAndOffset { register, offset } => {
-                let base = self.registers.get(*register)?;
+                let base = self.callee.registers.get(*register)?;
                 base.checked_add_signed(*offset)
             }
             CfaRule::Expression(expression) => self.evaluate(expression, None),
@@ -259,12 +264,12 @@ impl<'a, S: UnwindSection<Bytes<'a>>> Frame<'_, S> {
     /// The value that the caller had in a register.
     fn value(&self, rule: &RegisterRule<usize>, register: Register, cfa: u64) -> Option<u64> {
         match *rule {
-            RegisterRule::SameValue => self.registers.get(register),
-            RegisterRule::Offset(offset) => (self.memory)(cfa.checked_add_signed(offset)?),
+            RegisterRule::SameValue => self.callee.registers.get(register),
+            RegisterRule::Offset(offset) => (self.callee.memory)(cfa.checked_add_signed(offset)?),
             RegisterRule::ValOffset(offset) => cfa.checked_add_signed(offset),
-            RegisterRule::Register(other) => self.registers.get(other),
+            RegisterRule::Register(other) => self.callee.registers.get(other),
             RegisterRule::Expression(expression) => {
-                (self.memory)(self.evaluate(&expression, Some(cfa))?)
+                (self.callee.memory)(self.evaluate(&expression, Some(cfa))?)
             }
             RegisterRule::ValExpression(expression) => self.evaluate(&expression, Some(cfa)),
             RegisterRule::Constant(value) => Some(value),
@@ -287,13 +292,13 @@ impl<'a, S: UnwindSection<Bytes<'a>>> Frame<'_, S> {
             state = match state {
                 EvaluationResult::Complete => break,
                 EvaluationResult::RequiresRegister { register, .. } => {
-                    let value = Value::Generic(self.registers.get(register)?);
+                    let value = Value::Generic(self.callee.registers.get(register)?);
                     evaluation.resume_with_register(value).ok()?
                 }
                 EvaluationResult::RequiresMemory {
                     address, size: 8, ..
                 } => {
-                    let value = Value::Generic((self.memory)(address)?);
+                    let value = Value::Generic((self.callee.memory)(address)?);
                     evaluation.resume_with_memory(value).ok()?
                 }
                 _ => return None,
