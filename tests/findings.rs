@@ -343,3 +343,31 @@ fn a_parent_that_joins_its_children_in_order_is_not_warned_of() {
     let cut = judged(&flags, "not_zombie_leak_joined_in_order");
     assert!(cut.stderr.ends_with("; no findings\n"), "{cut:?}");
 }
+
+#[test]
+fn text_json_table_and_picture_count_the_same_zombies() {
+    // Three that are young when their parent ends, two that are old, one that
+    // is reaped.
+    let script = "sh -c 'true & true & true & exec sleep 0.3'; \
+                  sh -c 'true & true & exec sleep 1.3'; true & wait";
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (log, json, page) = (path("log"), path("json"), path("page.html"));
+    let flags = ["-C", "-o", &log, "--record", &json, "--timeline", &page];
+    let outcome = run(&mut traced(&flags, ["sh", "-c", script]));
+    assert!(outcome.stderr.contains(" 2 zombies left"), "{outcome:?}");
+    let json = fs::read_to_string(json).unwrap();
+    let end = json.lines().last().unwrap();
+    assert!(end.contains(r#""zombies":2"#), "{end}");
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains(r#""zombies":2"#), "the picture");
+    let log = fs::read_to_string(log).unwrap();
+    let head = log
+        .lines()
+        .position(|line| line.contains("forked") && line.contains("left"));
+    let table: Vec<&str> = log.lines().skip(head.unwrap()).collect();
+    let column = table[0].split_whitespace().position(|word| word == "left");
+    let dashes = table.iter().position(|line| line.starts_with("---"));
+    let words: Vec<&str> = table[dashes.unwrap() + 1].split_whitespace().collect();
+    assert_eq!(words[column.unwrap()], "2", "{table:#?}");
+}

@@ -298,7 +298,9 @@ impl Run {
         let [stdout, stderr] = written;
         let verdicts = self.session.verdicts.as_ref();
         let findings = verdicts.map(Verdicts::findings).unwrap_or_default();
-        let left = verdicts.and_then(Verdicts::left).unwrap_or(0);
+        let left = verdicts
+            .and_then(Verdicts::left)
+            .map_or(0, crate::rules::ZombiesLeft::total);
         let ledger = self.session.ledger;
         let report = verdicts.map(|verdicts| {
             let (form, styles) = (ReportForm::Text, Styles::plain());

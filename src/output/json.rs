@@ -9,7 +9,7 @@ use super::sink::Sink;
 use super::{Conclusion, Output, Summary};
 use crate::event::{Event, Moment, Origin, harmless_json, one_line};
 use crate::ledger::Ledger;
-use crate::rules::{self, Severity};
+use crate::rules::{self, Severity, ZombiesLeft};
 use crate::wire::{self, Body, End, Finding, Line, Message};
 
 /// Where messages to the user go.
@@ -131,7 +131,7 @@ impl Output for Json {
             self.tell(Body::Finding(finding.into()));
         }
         if let Some(mut summary) = self.summary.take() {
-            summary.end(end.ledger);
+            summary.end(end.ledger, end.left);
             self.tell(Body::Summary(summary.wire()));
         }
         self.tell(Body::End(end.into()));
@@ -167,7 +167,7 @@ impl From<&Conclusion<'_>> for End {
         End {
             processes: counts.processes,
             reaped: counts.reaped,
-            zombies: end.left,
+            zombies: end.left.map(ZombiesLeft::total),
             errors: count(Severity::Error),
             warnings: count(Severity::Warning),
             infos: count(Severity::Info),

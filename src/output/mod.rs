@@ -35,7 +35,7 @@ pub use timeline::{Picture, Timeline};
 
 use crate::event::{Event, Moment};
 use crate::ledger::Ledger;
-use crate::rules::Finding;
+use crate::rules::{Finding, ZombiesLeft};
 
 /// Something that events are shown by.
 pub trait Output {
@@ -72,9 +72,9 @@ pub struct Conclusion<'a> {
     pub ledger: &'a Ledger,
     /// What was found.
     pub findings: &'a [Finding],
-    /// How many zombies nobody reaped while their parent lived on, if that was
+    /// The zombies that nobody reaped while their parent lived on, if that was
     /// judged.
-    pub left: Option<u64>,
+    pub left: Option<&'a ZombiesLeft>,
     /// What was out of sight, a clause each.
     pub unseen: &'a [String],
 }

@@ -108,7 +108,7 @@ impl Output for Text {
             self.end_polls(tid, end.ledger);
         }
         if let Some(mut summary) = self.summary.take() {
-            summary.end(end.ledger);
+            summary.end(end.ledger, end.left);
             self.lanes.text(&summary.text());
         }
         self.lanes.finish()

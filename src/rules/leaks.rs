@@ -29,13 +29,35 @@ pub(super) struct Suspect {
     told: bool,
 }
 
+/// How many children each process left as zombies while it lived: old enough
+/// for a verdict and not reaped. What every output counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ZombiesLeft(FxHashMap<ProcessId, u64>);
+
+impl ZombiesLeft {
+    /// How many in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// How many a process left.
+    #[must_use]
+    pub fn of(&self, parent: ProcessId) -> u64 {
+        self.0.get(&parent).copied().unwrap_or(0)
+    }
+}
+
 /// The family's memory.
 #[derive(Clone, Debug)]
 pub(super) struct Leaks {
     thresholds: Thresholds,
     suspects: FxHashMap<ProcessId, Suspect>,
-    /// Zombies that nobody reaped while their parent lived.
-    pub(super) left: u64,
+    /// The longest time after which a parent has reaped a child, where that is
+    /// longer than a zombie may be old.
+    delays: FxHashMap<ProcessId, u64>,
+    /// Zombies that nobody reaped while their parent lived, by their parents.
+    left: ZombiesLeft,
 }
 
 impl Leaks {
@@ -43,8 +65,21 @@ impl Leaks {
         Leaks {
             thresholds,
             suspects: FxHashMap::default(),
-            left: 0,
+            delays: FxHashMap::default(),
+            left: ZombiesLeft::default(),
         }
+    }
+
+    /// How many zombies each process left unreaped while it lived.
+    pub(super) fn left(&self) -> &ZombiesLeft {
+        &self.left
+    }
+
+    /// Whether a parent may reap a zombie of this age yet: it has reaped others
+    /// as late, once in each turn of its work say.
+    fn may_come(&self, parent: &Process, age: u64) -> bool {
+        let delay = self.delays.get(&parent.id);
+        parent.ended.is_none() && delay.is_some_and(|delay| age <= *delay)
     }
 
     pub(super) fn event(&mut self, case: &mut Case) {
@@ -58,6 +93,9 @@ impl Leaks {
             }
             EventKind::Ended { .. } if case.event.tgid.leader() == case.event.tid => {
                 self.parent_ended(case);
+                if let Some(parent) = case.ledger.process(case.event.tgid) {
+                    self.delays.remove(&parent.id);
+                }
             }
             EventKind::Over => self.over(case),
             _ => {}
@@ -104,7 +142,8 @@ impl Leaks {
                 suspect.told = true;
             }
         }
-        if case.event.at.since(since(child)) >= self.thresholds.live {
+        let age = case.event.at.since(since(child));
+        if age >= self.thresholds.live && !self.may_come(parent, age) {
             // It may be reaped yet: only told, not found.
             case.warnings.push(finding);
         }
@@ -140,7 +179,8 @@ impl Leaks {
                 continue;
             };
             let parent = case.ledger.parent_of(child);
-            if let Some(parent) = parent {
+            let age = case.event.at.since(since(child));
+            if let Some(parent) = parent.filter(|parent| !self.may_come(parent, age)) {
                 self.tell(&suspect, child, parent, case);
             }
         }
@@ -155,7 +195,7 @@ impl Leaks {
             return;
         }
         if let Some(finding) = self.verdict(suspect, child, parent, case.event.at, case.ledger) {
-            self.left += 1;
+            *self.left.0.entry(parent.id).or_default() += 1;
             if !suspect.told {
                 case.findings.add(finding);
             }
@@ -191,17 +231,22 @@ impl Leaks {
     }
 
     /// A reap that came late, though nothing kept the parent from it.
-    fn judge_reap(&self, child: &Process, case: &mut Case) {
+    fn judge_reap(&mut self, child: &Process, case: &mut Case) {
         let Some(reap) = child.reaped else {
             return;
         };
         let age = reap.when.at.since(since(child));
-        if age < self.thresholds.late || !child.is_traced {
+        if age < self.thresholds.zombie.min(self.thresholds.late) {
             return;
         }
         let Some(parent) = case.ledger.process(reap.by_process) else {
             return;
         };
+        let delay = self.delays.entry(parent.id).or_default();
+        *delay = age.max(*delay);
+        if age < self.thresholds.late || !child.is_traced {
+            return;
+        }
         if kept(child, parent, reap.when.at).at_all() {
             return;
         }

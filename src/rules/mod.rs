@@ -25,6 +25,7 @@ mod watch;
 pub use arguments::{Refusal, refused_part};
 pub use ends::Expected;
 pub use finding::{Deed, Evidence, Facts, Finding, Findings, Form, Party, Victim};
+pub use leaks::ZombiesLeft;
 pub use policy::{FailOn, Policy, Suppressions};
 pub use table::{RULES, Rule, RuleId, Severity};
 pub use thresholds::Thresholds;
@@ -159,8 +160,8 @@ impl Judge {
 
     /// How many zombies nobody reaped while their parent lived on.
     #[must_use]
-    pub fn zombies_left(&self) -> u64 {
-        self.leaks.left
+    pub fn zombies_left(&self) -> &ZombiesLeft {
+        self.leaks.left()
     }
 
     /// The state in which the rules would be if the trace were over now.

@@ -14,7 +14,7 @@ use crate::event::{Comm, Event, EventKind, Fetched, Moment, Origin, ProcView, Qu
 use crate::kernel::Tgid;
 use crate::ledger::Ledger;
 use crate::output::{Destination, Report, ReportForm, Sink, Styles, plural, warning};
-use crate::rules::{Finding, Judge, RuleId};
+use crate::rules::{Finding, Judge, RuleId, ZombiesLeft};
 
 /// How long a judgement waits that needs every stop that is ready, in
 /// nanoseconds.
@@ -195,7 +195,7 @@ impl Verdicts {
     }
 
     /// How many zombies were left, if that was judged.
-    pub(crate) fn left(&self) -> Option<u64> {
+    pub(crate) fn left(&self) -> Option<&ZombiesLeft> {
         self.judge.as_ref().map(Judge::zombies_left)
     }
 
@@ -212,7 +212,9 @@ impl Verdicts {
         let judge = self.judge.as_ref();
         let judge = judge.map(|judge| judge.so_far(now, ledger));
         let findings = judge.as_ref().map_or(&[][..], Judge::findings);
-        let left = judge.as_ref().map_or(0, Judge::zombies_left);
+        let left = judge
+            .as_ref()
+            .map_or(0, |judge| judge.zombies_left().total());
         let styles = self.styles.clone();
         // Whoever asks for it is at a terminal, whatever reads the last one.
         let form = ReportForm::Text;
@@ -246,7 +248,7 @@ impl Verdicts {
     /// # Errors
     /// Those of the report's file or of standard error.
     pub(super) fn report(mut self, findings: &[Finding], ledger: &Ledger) -> io::Result<bool> {
-        let left = self.left().unwrap_or(0);
+        let left = self.left().map_or(0, ZombiesLeft::total);
         let fails = findings
             .iter()
             .any(|finding| self.config.policy.fails(finding));

@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use crate::event::{Comm, Event, EventKind, How, Moment};
 use crate::kernel::{Status, Tgid, Tid, WaitOptions, WaitStatus};
 use crate::ledger::{Ledger, Process, ProcessId, Way};
+use crate::rules::ZombiesLeft;
 
 /// How many processes have a row of their own; the others share one.
 const MOST_ROWS: usize = 10_000;
@@ -177,7 +178,16 @@ impl Summary {
 
     /// The trace is over: what goes on is counted up to now, and zombies that
     /// are left are as old as they are.
-    pub(super) fn end(&mut self, ledger: &Ledger) {
+    /// Which of them count as left is for the rules to say, where they judge.
+    pub(super) fn end(&mut self, ledger: &Ledger, left: Option<&ZombiesLeft>) {
+        if let Some(left) = left {
+            let mut others = left.total();
+            for (id, row) in &mut self.rows {
+                row.left = left.of(*id);
+                others = others.saturating_sub(row.left);
+            }
+            self.others.left = others;
+        }
         for tid in self.open.keys().copied().collect::<Vec<Tid>>() {
             self.close(tid);
         }

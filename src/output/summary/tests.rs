@@ -119,7 +119,7 @@ fn what_a_process_does_is_counted() {
     story.end(4, 0);
     story.now += 100 * MILLISECOND;
     story.add(1, EventKind::Over);
-    story.summary.end(&story.ledger);
+    story.summary.end(&story.ledger, None);
     let row = story.summary.total();
     let expected = Row {
         pid: None,

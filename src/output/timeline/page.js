@@ -482,7 +482,7 @@
   new ResizeObserver(resize).observe(stage);
 
   $("title").textContent = data.title;
-  const zombies = lanes.filter((life) => life.ended != null && !life.reaped).length;
+  const zombies = data.zombies ?? lanes.filter((life) => life.ended != null && !life.reaped).length;
   $("counts").textContent = `${lanes.length} processes, ${span(data.end)}, ${zombies} left as zombies`
     + (data.is_cut ? "; more than a picture can show was left out" : "");
   paint();

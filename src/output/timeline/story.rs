@@ -8,7 +8,7 @@ use super::super::report::{advice, call_words, sentence, shortly};
 use crate::event::{Comm, Created, Event, EventKind, How, Observation, WaitExit, one_line};
 use crate::kernel::{Status, Tgid, Tid, WaitOptions, WaitStatus};
 use crate::ledger::{Ledger, ProcessId};
-use crate::rules::Finding;
+use crate::rules::{Finding, ZombiesLeft};
 
 /// How many marks are kept; a picture of more shows nothing.
 const MOST_MARKS: usize = 500_000;
@@ -27,6 +27,8 @@ pub(super) struct Told {
     /// Children right behind their parents and elder siblings.
     pub(super) lanes: Vec<Lane>,
     pub(super) findings: Vec<Found>,
+    /// How many zombies were left, if that was judged.
+    pub(super) zombies: Option<u64>,
     /// There was more than is kept.
     pub(super) is_cut: bool,
 }
@@ -394,6 +396,7 @@ impl Story {
             end: now,
             findings: findings.map(|finding| found(finding, lane_of)).collect(),
             lanes,
+            zombies: end.left.map(ZombiesLeft::total),
             is_cut: self.is_cut,
         }
     }

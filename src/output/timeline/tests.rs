@@ -55,6 +55,7 @@ fn told(name: &str) -> Told {
             to: 7_000_000,
             evidence: vec![name.to_owned()],
         }],
+        zombies: None,
         is_cut: false,
     }
 }
