@@ -265,20 +265,21 @@ impl<'a> Run<'a> {
 
     /// Signals to us.
     fn answer(&mut self, signals: Arrived) {
+        let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
+        let ending = ending.into_iter().find(|signal| signals.has(*signal));
+        let by_key = matches!(ending, Some(Sig::SIGINT | Sig::SIGQUIT));
+        // Before anything is written. The command may go on after a key.
+        match ending {
+            Some(_) if by_key && self.tracer.root_lives() => urgency::briefly(),
+            Some(_) => urgency::begins(),
+            None => {}
+        }
         if signals.has(Sig::SIGUSR1) {
             self.session.report_so_far(self.tracer.now());
         }
-        let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
-        let Some(signal) = ending.into_iter().find(|signal| signals.has(*signal)) else {
+        let Some(signal) = ending else {
             return;
         };
-        let by_key = matches!(signal, Sig::SIGINT | Sig::SIGQUIT);
-        // The command may go on after a key.
-        if by_key && self.tracer.root_lives() {
-            urgency::briefly();
-        } else {
-            urgency::begins();
-        }
         match (&self.config.command, self.tracer.root_lives()) {
             (None, _) => {
                 self.ended_by = Some(signal);
