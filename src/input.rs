@@ -34,7 +34,7 @@ fn open(path: &Path, accepts: impl Fn(FileType) -> bool) -> io::Result<File> {
         return Ok(file);
     }
     Err(invalid(if kind.is_dir() {
-        "it is a directory: name a file in it"
+        "it is a directory and no regular file: name a file in it"
     } else {
         "it is no regular file: write what it gives to a file, and name that"
     }))

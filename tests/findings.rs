@@ -190,12 +190,26 @@ fn words_that_mean_nothing_get_the_nearest_right_one() {
             "is no signal (--expect-signal)",
         ),
         (["--suppress", "/nowhere"], "cannot read /nowhere"),
+        (["--suppress", "/"], "it is a directory"),
+        // No file without an end is read to its end, and none is waited for.
+        (["--suppress", "/dev/zero"], "longer than 16 MiB"),
         (["--explain", "stolen"], "do you mean stolen-child?"),
     ] {
         let outcome = judged(&flags, STOLEN);
         assert_eq!(outcome.status, 125, "{flags:?}: {outcome:?}");
         assert!(outcome.stderr.contains(answer), "{flags:?}: {outcome:?}");
     }
+}
+
+#[test]
+fn a_pipe_is_no_list_of_known_findings_and_is_not_waited_for() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let fifo = directory.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let outcome = judged(&["--suppress", fifo.to_str().unwrap()], STOLEN);
+    assert_eq!(outcome.status, 125, "{outcome:?}");
+    let answer = "write what it gives to a file";
+    assert!(outcome.stderr.contains(answer), "{outcome:?}");
 }
 
 #[test]

@@ -5,7 +5,8 @@
 mod support;
 
 use std::fs;
-use std::process::Stdio;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 use support::{Outcome, run, traced, wait4_strace};
 use tempfile::TempDir;
@@ -195,6 +196,36 @@ fn an_update_goes_where_a_link_leads() {
     );
     let kept = fs::read_to_string(place.path("kept")).unwrap();
     assert!(kept.contains("exited 3"), "{kept}");
+}
+
+#[test]
+fn an_update_keeps_the_rights_of_the_file() {
+    let place = Place::keep("exit 1");
+    let snap = place.path("snap");
+    fs::set_permissions(&snap, fs::Permissions::from_mode(0o640)).unwrap();
+    place.run(&["--update"], "(exit 3); exit 1");
+    assert!(place.kept().unwrap().contains('3'));
+    let mode = fs::metadata(&snap).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+}
+
+#[test]
+fn a_write_that_fails_leaves_the_file_as_it_was_and_nothing_beside_it() {
+    let place = Place::keep("exit 1");
+    let before = place.kept();
+    let snap = place.path("snap");
+    let tracer = wait4_strace();
+    // A limit of no bytes: every write to a file fails.
+    let script = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(tracer.get_program());
+    command.args(["-o", "/dev/null", "--snapshot", &snap, "--update", "--"]);
+    command.args(["sh", "-c", "(exit 3); exit 1"]).env("CI", "");
+    let outcome = run(&mut command);
+    assert_eq!(outcome.status, 125, "{outcome:?}");
+    assert!(outcome.stderr.contains("cannot write"), "{outcome:?}");
+    assert_eq!(place.kept(), before);
+    assert_eq!(fs::read_dir(place.0.path()).unwrap().count(), 1);
 }
 
 #[test]

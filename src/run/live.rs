@@ -266,24 +266,20 @@ impl<'a> Run<'a> {
     /// Signals to us.
     fn answer(&mut self, signals: Arrived) {
         let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
-        if let Some(signal) = ending.into_iter().find(|signal| signals.has(*signal)) {
-            self.end_by(signal);
-        } else if signals.has(Sig::SIGUSR1) {
-            // Nobody may read it, and an end would wait for it: the trace that
-            // ends is reported anyhow.
+        let ending = ending.into_iter().find(|signal| signals.has(*signal));
+        let by_key = matches!(ending, Some(Sig::SIGINT | Sig::SIGQUIT));
+        // Before anything is written. The command may go on after a key.
+        match ending {
+            Some(_) if by_key && self.tracer.root_lives() => urgency::briefly(),
+            Some(_) => urgency::begins(),
+            None => {}
+        }
+        if signals.has(Sig::SIGUSR1) {
             self.session.report_so_far(self.tracer.now());
         }
-    }
-
-    /// A signal that ends the trace, or asks the command to.
-    fn end_by(&mut self, signal: Sig) {
-        let by_key = matches!(signal, Sig::SIGINT | Sig::SIGQUIT);
-        // The command may go on after a key.
-        if by_key && self.tracer.root_lives() {
-            urgency::briefly();
-        } else {
-            urgency::begins();
-        }
+        let Some(signal) = ending else {
+            return;
+        };
         match (&self.config.command, self.tracer.root_lives()) {
             (None, _) => {
                 self.ended_by = Some(signal);
