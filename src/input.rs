@@ -40,11 +40,12 @@ fn open(path: &Path, accepts: impl Fn(FileType) -> bool) -> io::Result<File> {
     }))
 }
 
-/// All of a text, if it is no longer than so many MiB.
+/// All of a text, if it is no longer than so many MiB; `what` is what it
+/// should be.
 ///
 /// # Errors
 /// If it is longer, cannot be read or is no text.
-pub(crate) fn read_text(file: File, mebibytes: u64) -> io::Result<String> {
+pub(crate) fn read_text(file: File, mebibytes: u64, what: &str) -> io::Result<String> {
     let largest = mebibytes << 20;
     let mut bytes = Vec::new();
     file.take(largest + 1).read_to_end(&mut bytes)?;
@@ -53,7 +54,8 @@ pub(crate) fn read_text(file: File, mebibytes: u64) -> io::Result<String> {
             "it is longer than {mebibytes} MiB, the most that is read"
         )));
     }
-    String::from_utf8(bytes).map_err(|_| invalid("it is no text in UTF-8"))
+    String::from_utf8(bytes)
+        .map_err(|_| invalid(&format!("it is no {what}: it is no text in UTF-8")))
 }
 
 fn invalid(why: &str) -> io::Error {

@@ -196,3 +196,14 @@ fn the_page_on_wait_families_shows_what_is_printed() {
     }
     assert_eq!(count, 2);
 }
+
+#[test]
+fn input_without_an_end_of_line_is_not_read_for_ever() {
+    let mut command = wait4_strace();
+    let zeros = std::fs::File::open("/dev/zero").unwrap();
+    command.arg("--decode").stdin(zeros);
+    let outcome = command.output().unwrap();
+    assert_eq!(outcome.status.code(), Some(125));
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    assert!(said.contains("longer than 64 KiB"), "{said}");
+}

@@ -157,7 +157,7 @@ impl JudgingFlags {
         for path in &self.suppress {
             let file = open_file_or_device(path);
             let read = file
-                .and_then(|file| read_text(file, MOST_SUPPRESSIONS))
+                .and_then(|file| read_text(file, MOST_SUPPRESSIONS, "list of known findings"))
                 .map_err(|error| format!("cannot read {} (--suppress): {error}", path.display()))?;
             Suppressions::parse(&read)
                 .map_err(|sentence| format!("{} (--suppress): {sentence}", path.display()))?;

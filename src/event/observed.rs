@@ -115,6 +115,9 @@ pub struct Owner {
     /// SIGCHLD is blocked in every thread of the parent, has a handler, and is
     /// pending.
     pub blocked_and_pending: bool,
+    /// The number of the system call, x86-64's, that the parent's main thread
+    /// is in; `None` for none, or where it is not known.
+    pub parent_call: Option<u32>,
 }
 
 /// A child that a blocked wait waits for, and what it does.

@@ -3,7 +3,7 @@
 use super::process::{ParentId, Process};
 use super::processes::{Counts, Ledger};
 use super::waits::Waiting;
-use crate::event::Comm;
+use crate::event::{Comm, Moment};
 use crate::kernel::{NsPid, Tgid, Tid};
 
 impl Ledger {
@@ -156,6 +156,12 @@ impl Ledger {
     /// Every process that is remembered.
     pub fn processes(&self) -> impl Iterator<Item = &Process> {
         self.processes.values().map(Box::as_ref)
+    }
+
+    /// The moment of the event at hand.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.now.at
     }
 
     /// How many there were.

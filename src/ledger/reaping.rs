@@ -78,6 +78,8 @@ impl Ledger {
         if let Some(process) = self.processes.get_mut(&caller) {
             let waits = process.waits.get_or_insert_default();
             waits.record(brief, process.children);
+            process.busy.waits += 1;
+            process.busy.polls += u64::from(brief.polls());
         }
         if let Some(child) = target.and_then(|target| self.processes.get_mut(&target)) {
             child.told.named = Some(brief.clone());

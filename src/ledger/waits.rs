@@ -173,6 +173,8 @@ pub struct Waits {
     pub drained: Option<Stamp>,
     /// The last child that was reaped, and how many were.
     pub last_reaped: Option<(Tgid, u64)>,
+    /// The last one of all.
+    pub last: Option<Brief>,
     /// The last few waits that brought the status of an end.
     statuses: Vec<Brief>,
 }
@@ -188,6 +190,7 @@ pub(super) static NO_WAITS: Waits = Waits {
     stopped_early: false,
     drained: None,
     last_reaped: None,
+    last: None,
     statuses: Vec::new(),
 };
 
@@ -202,6 +205,7 @@ impl Waits {
 
     /// Record a wait of a process that has so many children.
     pub(super) fn record(&mut self, brief: &Brief, children: u32) {
+        self.last = Some(brief.clone());
         if let Outcome::Child(_, Some(status)) = brief.outcome
             && status.raw() > 0xff
             && super::is_end(status)
@@ -259,6 +263,10 @@ pub struct Busy {
     pub stopped: u64,
     /// A thread of it was suspended in vfork.
     pub suspended: u64,
+    /// Waits of it that ended, and how many of them were polls.
+    pub waits: u64,
+    /// See there.
+    pub polls: u64,
     pub(super) blocked_threads: u32,
     pub(super) blocked_since: Moment,
 }
@@ -271,6 +279,8 @@ impl Busy {
             waiting: self.waiting.saturating_sub(earlier.waiting),
             stopped: self.stopped.saturating_sub(earlier.stopped),
             suspended: self.suspended.saturating_sub(earlier.suspended),
+            waits: self.waits.saturating_sub(earlier.waits),
+            polls: self.polls.saturating_sub(earlier.polls),
             ..Busy::default()
         }
     }

@@ -208,6 +208,11 @@ pub enum Deed {
     Vforked(Tgid),
     /// It is blocked on a pipe: writing, descriptor.
     OnPipe(bool, i32),
+    /// It has made no wait since; the system call that it is in, if that is
+    /// known.
+    NoWait(Option<&'static str>),
+    /// It has made waits since: how many, how many of them polls, and the last.
+    OtherWaits(u64, u64, Brief),
 }
 
 impl Evidence {
@@ -241,7 +246,7 @@ impl Evidence {
     #[must_use]
     pub fn stack(&self) -> Option<&Stack> {
         match &self.deed {
-            Deed::Waited(brief) => brief.stack.as_deref(),
+            Deed::Waited(brief) | Deed::OtherWaits(_, _, brief) => brief.stack.as_deref(),
             Deed::Waits(waiting) => waiting.stack.as_deref(),
             _ => None,
         }

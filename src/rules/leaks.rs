@@ -8,11 +8,11 @@ use rustc_hash::FxHashMap;
 
 use super::Case;
 use super::causes::{cause, kept, since};
-use super::finding::{Evidence, Facts, Finding, Form, Party};
+use super::finding::{Deed, Evidence, Facts, Finding, Form, Party};
 use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
 use crate::event::{Corpse, EventKind, Moment, Observation, Owner, SigchldAction};
-use crate::kernel::Tgid;
+use crate::kernel::{Tgid, syscall_name};
 use crate::ledger::{Ledger, Process, ProcessId, Stamp};
 
 /// A zombie that was looked at.
@@ -218,6 +218,14 @@ impl Leaks {
         let mut facts = cause.facts;
         facts.nanos = Some(age);
         let ended = Evidence::ended(child, "a zombie from here on");
+        let could_not_run = matches!(cause.rule, RuleId::ParentStopped | RuleId::VforkStall);
+        let instead = (!could_not_run)
+            .then(|| instead(suspect, child, parent, ledger))
+            .flatten();
+        let instead = instead.filter(|line| {
+            let mut told = cause.evidence.iter();
+            !told.any(|other| other.when.seq == line.when.seq)
+        });
         let when = Stamp {
             at: now,
             ..Stamp::default()
@@ -226,7 +234,7 @@ impl Leaks {
             Finding::new(cause.rule, Party::new(parent), when)
                 .about(child)
                 .facts(facts)
-                .evidence(ended.into_iter().chain(cause.evidence)),
+                .evidence(ended.into_iter().chain(cause.evidence).chain(instead)),
         )
     }
 
@@ -296,5 +304,49 @@ impl Leaks {
             .facts(facts)
             .evidence(lines);
         case.findings.add(finding);
+    }
+}
+
+/// What a parent did instead of reaping a child, from the child's end on.
+fn instead(
+    suspect: &Suspect,
+    child: &Process,
+    parent: &Process,
+    ledger: &Ledger,
+) -> Option<Evidence> {
+    let end = child.ended?;
+    let mut waits = ledger.waits_of(parent.tgid);
+    if let Some((tid, waiting)) = waits.find(|(_, waiting)| waiting.blocks()) {
+        let line = Evidence::of(
+            parent,
+            waiting.when,
+            Deed::Waits(waiting.clone()),
+            "is in this wait since then",
+        );
+        return Some(Evidence { tid, ..line });
+    }
+    let since = parent.busy_between(&end, ledger.now());
+    match &parent.waits().last {
+        Some(last) if since.waits > 0 => {
+            let deed = Deed::OtherWaits(since.waits, since.polls, last.clone());
+            let line = Evidence::of(parent, last.when, deed, "did not reap it");
+            Some(Evidence {
+                tid: last.tid,
+                ..line
+            })
+        }
+        _ => {
+            let call = suspect
+                .owner
+                .parent_call
+                .and_then(|nr| i32::try_from(nr).ok());
+            let deed = Deed::NoWait(call.and_then(syscall_name));
+            // Of what was before the attach nothing is known.
+            let from = Stamp {
+                is_before_attach: false,
+                ..end.when
+            };
+            Some(Evidence::of(parent, from, deed, ""))
+        }
     }
 }

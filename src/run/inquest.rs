@@ -84,6 +84,7 @@ fn zombie(at: Moment, child: Tgid, parent: Tgid) -> Event {
         group: 0,
         traced: false,
         blocked_and_pending: false,
+        parent_call: None,
     };
     let corpse = Corpse {
         child,

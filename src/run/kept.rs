@@ -20,7 +20,7 @@ pub(super) fn read(path: &Path) -> io::Result<Option<String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    read_text(file, LARGEST).map(Some)
+    read_text(file, LARGEST, "snapshot").map(Some)
 }
 
 /// Whether a text is a snapshot that can be compared with, or written over: an

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::sys::signal::{SigSet, Signal as Sig};
 use nix::sys::utsname::{UtsName, uname};
 
-use super::complain;
 use super::config::{Config, OutputTo};
 use super::inquiry;
 use super::session::Session;
+use super::{complain, told};
 use crate::event::{Event, Moment, Origin, ProcView};
 use crate::exit::Exit;
 use crate::kernel::{Signal, Status, Tid, WaitCalls};
@@ -58,8 +58,10 @@ pub(super) fn trace(config: &Config) -> Exit {
                 // It ended a wait for a pipe's reader, for example.
                 return Exit::Signal(signal);
             }
-            if let Failure::Sentence(sentence) = failure {
-                complain(&sentence);
+            match failure {
+                Failure::Sentence(sentence) => complain(&sentence),
+                // The refusals are on their way.
+                Failure::Refused => drop(told("")),
             }
             Exit::Failed
         }

@@ -145,7 +145,17 @@ fn owner_of(child: Tgid) -> Option<Owner> {
         group: Stat::read(stat.parent).map_or(0, |parent| parent.group),
         traced: tracer.is_some_and(|tracer| tracer.raw() != 0),
         blocked_and_pending: is_blocked_and_pending(stat.parent),
+        parent_call: call_of(stat.parent),
     })
+}
+
+/// The call that a process's main thread is in, where its numbers are known.
+fn call_of(tgid: Tgid) -> Option<u32> {
+    if !cfg!(target_arch = "x86_64") || !proc::is_64_bit(tgid) {
+        return None;
+    }
+    let call = proc::Syscall::read(tgid, tgid.leader())?;
+    u32::try_from(call.number).ok()
 }
 
 /// Whether SIGCHLD is caught, pending, and blocked in every thread.

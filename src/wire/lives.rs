@@ -227,6 +227,10 @@ pub struct Owner {
     /// SIGCHLD is blocked in every thread of the parent, has a handler, and is
     /// pending.
     pub blocked_and_pending: bool,
+    /// The number of the system call, x86-64's, that the parent's main thread is
+    /// in; absent for none, or where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_call: Option<u32>,
 }
 
 /// A child of a blocked process.

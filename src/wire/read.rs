@@ -286,6 +286,7 @@ impl From<Owner> for event::Owner {
             group: owner.group,
             traced: owner.traced,
             blocked_and_pending: owner.blocked_and_pending,
+            parent_call: owner.parent_call,
         }
     }
 }

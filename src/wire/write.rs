@@ -351,6 +351,7 @@ impl From<&event::Owner> for Owner {
             child_group: owner.child_group,
             traced: owner.traced,
             blocked_and_pending: owner.blocked_and_pending,
+            parent_call: owner.parent_call,
         }
     }
 }

@@ -388,27 +388,45 @@ impl fmt::Display for Whom {
     }
 }
 
+/// A wait that ended: `wait4(2415, …) = ECHILD`.
+struct Waited<'a>(&'a Brief);
+
+impl fmt::Display for Waited<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Waited(brief) = self;
+        write!(f, "{}({}, …", brief.call.name(), Whom(brief.named))?;
+        if brief.options.raw() != 0 {
+            write!(f, ", {}", brief.options)?;
+        }
+        f.write_str(") = ")?;
+        match brief.outcome {
+            Outcome::Child(pid, _) => write!(f, "{pid}"),
+            Outcome::Nothing => f.write_str("0"),
+            Outcome::Eintr(by) => write!(f, "EINTR by {by}"),
+            Outcome::Error(errno) => match errno.name() {
+                Some(name) => f.write_str(name),
+                None => write!(f, "-{}", errno.raw()),
+            },
+        }
+    }
+}
+
 /// A deed in a few words.
 struct Did<'a>(&'a Deed);
 
 impl fmt::Display for Did<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Deed::Waited(brief) => {
-                write!(f, "{}({}, …", brief.call.name(), Whom(brief.named))?;
-                if brief.options.raw() != 0 {
-                    write!(f, ", {}", brief.options)?;
-                }
-                f.write_str(") = ")?;
-                match brief.outcome {
-                    Outcome::Child(pid, _) => write!(f, "{pid}"),
-                    Outcome::Nothing => f.write_str("0"),
-                    Outcome::Eintr(by) => write!(f, "EINTR by {by}"),
-                    Outcome::Error(errno) => match errno.name() {
-                        Some(name) => f.write_str(name),
-                        None => write!(f, "-{}", errno.raw()),
-                    },
-                }
+            Deed::Waited(brief) => Waited(brief).fmt(f),
+            Deed::NoWait(None) => f.write_str("made no wait from here on"),
+            Deed::NoWait(Some(call)) => write!(f, "made no wait from here on, is in {call}"),
+            Deed::OtherWaits(waits, polls, last) => {
+                let waits = plural(*waits, "wait", "waits");
+                write!(
+                    f,
+                    "{waits} since then ({polls} WNOHANG), the last {}",
+                    Waited(last)
+                )
             }
             Deed::Waits(waiting) => Waits(waiting).fmt(f),
             Deed::Ended(status) => f.write_str(&how_it_ended(*status)),
