@@ -13,6 +13,9 @@ mod reaping;
 mod sigchld;
 mod waits;
 
+#[cfg(test)]
+mod tests;
+
 pub use process::{End, ParentId, Process, ProcessId, Reap, Stamp};
 pub use processes::{Counts, Ledger};
 pub use sigchld::Sigchld;
