@@ -981,3 +981,82 @@ fn kill_on_exit_kills_a_target_whose_leader_was_dead_at_the_attach() {
         assert_eq!(wait(&mut target.child), Some(137), "{signal}");
     }
 }
+
+/// The lines of a recording that tell of an untraced child that is a zombie.
+fn dead_kin(recording: &Path) -> usize {
+    let text = fs::read_to_string(recording).unwrap_or_default();
+    let kin = text.lines().filter(|line| line.contains(r#""type":"kin""#));
+    kin.filter(|line| !line.contains(r#""zombie":null"#))
+        .count()
+}
+
+#[test]
+fn children_from_before_the_attach_that_die_at_once_are_all_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    let recording = directory.path().join("recording");
+    let mut target = Target::start(Command::new("sh").args([
+        "-c",
+        "for i in 1 2 3; do sh -c 'sleep 1; exit 3' & done; echo go; exec cat",
+    ]));
+    target.read_line();
+    let record = recording.to_str().unwrap().to_owned();
+    let flags = ["--threshold", "zombie=0.1", "--record", &record];
+    let mut tracer = Tracer::attached(&flags, &[target.pid()]);
+    until("all three are known to be dead", || {
+        let looks = fs::read_to_string(&recording).unwrap_or_default();
+        dead_kin(&recording) == 3 && looks.matches(r#""about":"corpse""#).count() >= 3
+    });
+    tracer.send(Signal::SIGINT);
+    assert_eq!(tracer.status(), Some(130));
+    let errors = tracer.errors();
+    assert!(errors.contains("3 zombies left"), "{errors}");
+    drop(target);
+}
+
+#[test]
+fn an_orphan_from_outside_the_trace_is_seen_when_it_dies() {
+    let namespace = ["-pf", "--mount-proc", "--kill-child"];
+    let can_be = have("unshare")
+        && have("nsenter")
+        && Command::new("unshare")
+            .args(namespace)
+            .arg("true")
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success());
+    if !can_be {
+        eprintln!("passed over: no new pid namespace");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let recording = directory.path().join("recording");
+    let mut command = Command::new("unshare");
+    let mut target = Target::start(
+        command
+            .args(namespace)
+            .args(["sh", "-c", "echo go; exec cat"]),
+    );
+    target.read_line();
+    let init = children(target.pid())[0];
+    let record = recording.to_str().unwrap().to_owned();
+    let flags = ["--threshold", "zombie=0.1", "--record", &record];
+    let mut tracer = Tracer::attached(&flags, &[init]);
+    let probe = "sh -c 'sleep 0.3 &'";
+    let init = init.to_string();
+    let probed = Command::new("nsenter")
+        .args(["-t", &init, "-p", "-m", "sh", "-c", probe])
+        .status();
+    assert!(probed.unwrap().success());
+    until("it is known to be dead, and looked at", || {
+        let looks = fs::read_to_string(&recording).unwrap_or_default();
+        dead_kin(&recording) == 1 && looks.contains(r#""about":"corpse""#)
+    });
+    tracer.send(Signal::SIGINT);
+    assert_eq!(tracer.status(), Some(130));
+    let errors = tracer.errors();
+    assert!(
+        errors.contains("warning[reaper-idle]") && errors.contains("1 zombie left"),
+        "{errors}"
+    );
+    drop(target);
+}

@@ -133,8 +133,9 @@ pub enum EventKind {
     },
     /// The task is no longer traced and runs on.
     Detached,
-    /// A child of the process that lived, or was a zombie, before `-p` came:
-    /// it is not traced.
+    /// A child of an attached process that is not traced: it lived, or was a
+    /// zombie, before the attach, or was adopted from outside the trace. Told
+    /// again when it is found to be a zombie.
     Kin(Kin),
     /// The process changes what happens at SIGCHLD (`rt_sigaction`).
     SigchldSet(SigchldAction),
@@ -162,7 +163,7 @@ pub enum EventKind {
     Over,
 }
 
-/// A child that its parent had before the attach.
+/// A child of an attached process that is not traced itself.
 #[derive(Clone, Debug)]
 pub struct Kin {
     /// Its pid.
@@ -171,6 +172,8 @@ pub struct Kin {
     pub image: Arc<Image>,
     /// Its wait status, if it is a zombie.
     pub zombie: Option<WaitStatus>,
+    /// It came after the attach: an orphan from outside the trace.
+    pub is_adopted: bool,
     /// Its pids in other namespaces than the tracer's, if it has any.
     pub ns: Option<Arc<NsPids>>,
 }

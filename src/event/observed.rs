@@ -88,6 +88,17 @@ pub enum Question {
         /// The children.
         children: Vec<Tgid>,
     },
+    /// Which children has this attached process that are not known, or that are
+    /// zombies by now?
+    Children {
+        /// The process.
+        parent: Tgid,
+        /// Its children of which nothing new can be said: those that are traced
+        /// or known to be dead.
+        settled: Vec<Tgid>,
+        /// Those that lived when they were last looked at, and are not traced.
+        alive: Vec<Tgid>,
+    },
     /// Has the leading thread left this process?
     Leader(Tgid),
 }

@@ -236,24 +236,36 @@ impl Ledger {
         self.threads.insert(created.child, Thread::new(tgid, None));
     }
 
-    /// A child that was there before the attach.
+    /// A child of an attached process that is not traced.
     fn kin(&mut self, parent: Tgid, kin: &Kin) {
-        if self.existing_or_none(kin.child).is_some() {
+        let by = self.parent_id(parent);
+        if let Some(known) = self.existing_or_none(kin.child) {
+            let dies = !known.is_traced && known.ended.is_none() && known.parent == Some(by);
+            if let Some(status) = kin.zombie.filter(|_| dies) {
+                self.kin_ended(parent, kin.child, status, self.now);
+            }
             return;
         }
+        let when = Stamp {
+            is_before_attach: !kin.is_adopted,
+            ..self.now
+        };
         let child = self.enter(Birth {
             tgid: kin.child,
-            parent: Some(self.parent_id(parent)),
+            parent: Some(by),
             image: Arc::clone(&kin.image),
             ns: kin.ns.clone(),
             is_traced: false,
         });
         child.born.is_before_attach = true;
-        if let Some(status) = kin.zombie {
-            let when = Stamp {
-                is_before_attach: true,
-                ..self.now
+        if kin.is_adopted {
+            let unknown = ParentId {
+                tgid: Tgid::new(0),
+                id: None,
             };
+            child.adopted = Some((when, unknown));
+        }
+        if let Some(status) = kin.zombie {
             self.kin_ended(parent, kin.child, status, when);
         }
     }

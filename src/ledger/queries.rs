@@ -158,6 +158,22 @@ impl Ledger {
         self.processes.values().map(Box::as_ref)
     }
 
+    /// Whether a process was attached to.
+    #[must_use]
+    pub fn was_attached(&self, tgid: Tgid) -> bool {
+        self.attached.is_some()
+            && self
+                .process(tgid)
+                .is_some_and(|process| process.is_traced && process.born.is_before_attach)
+    }
+
+    /// The children of a process that no wait has reaped.
+    pub fn children(&self, parent: Tgid) -> impl Iterator<Item = &Process> {
+        let by = self.parent_id(parent);
+        let all = self.processes();
+        all.filter(move |child| child.parent == Some(by) && child.reaped.is_none())
+    }
+
     /// The moment of the event at hand.
     #[must_use]
     pub fn now(&self) -> Moment {

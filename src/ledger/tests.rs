@@ -127,6 +127,7 @@ fn a_child_from_before_the_attach_has_no_time_of_birth_or_death() {
         child: Tgid::new(20),
         image: Arc::default(),
         zombie: Some(WaitStatus::from_raw(0x300)),
+        is_adopted: false,
         ns: None,
     };
     trace.event(10, EventKind::Kin(kin));

@@ -5,15 +5,19 @@
 //! dropped from its front. Nothing is looked up for a child that is reaped in
 //! time.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 
 use rustc_hash::FxHashMap;
 
 use super::thresholds::Thresholds;
 use crate::event::{Event, EventKind, How, Moment, Question};
-use crate::kernel::{Tgid, Tid, WaitOptions};
+use crate::kernel::{Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::{Ledger, Process, ProcessId};
+
+/// How long after a SIGCHLD, in nanoseconds: others that come meanwhile are
+/// answered with it.
+const LISTED_AFTER: u64 = 100_000_000;
 
 /// How many processes are asked for their leaders at once.
 const MOST_LEADERS: usize = 64;
@@ -32,6 +36,9 @@ pub(super) struct Watch {
     threaded: BTreeSet<Tgid>,
     looked_at: Option<Tgid>,
     leaders_due: Option<Moment>,
+    /// Attached processes that got a SIGCHLD, whose children are listed again:
+    /// signals coalesce, and orphans come from outside the trace.
+    listed: BTreeMap<Tgid, Moment>,
     /// A judgement waits until every stop that is ready has been taken.
     unsettled: bool,
 }
@@ -47,6 +54,7 @@ impl Watch {
             threaded: BTreeSet::new(),
             looked_at: None,
             leaders_due: None,
+            listed: BTreeMap::new(),
             unsettled: false,
         }
     }
@@ -63,8 +71,17 @@ impl Watch {
             }
             EventKind::Kin(kin) => self.watch_zombie(event.at, kin.child, ledger),
             EventKind::Signalled {
-                info: Some(info), ..
+                signal: Signal::CHLD,
+                info,
+                ..
             } => {
+                if ledger.was_attached(event.tgid) {
+                    let due = event.at.after(LISTED_AFTER);
+                    self.listed.entry(event.tgid).or_insert(due);
+                }
+                let Some(info) = info else {
+                    return;
+                };
                 if let Some((pid, _)) = info.child()
                     && let Some(child) = ledger.recall(event.tgid, pid)
                     && !child.is_traced
@@ -135,7 +152,13 @@ impl Watch {
     /// When something is due next.
     #[must_use]
     pub(super) fn next(&self) -> Option<Moment> {
-        self.next_once().into_iter().chain(self.leaders_due).min()
+        let listed = self.listed.values().copied();
+        let leaders = self.leaders_due.into_iter();
+        self.next_once()
+            .into_iter()
+            .chain(leaders)
+            .chain(listed)
+            .min()
     }
 
     /// When something is due next that is looked at once or twice. Leaders are
@@ -179,6 +202,13 @@ impl Watch {
                 children: families.get(&tgid).cloned().unwrap_or_default(),
             }));
         }
+        self.listed.retain(|parent, due| {
+            let is_due = *due <= now;
+            if is_due {
+                questions.push(children_of(*parent, ledger));
+            }
+            !is_due
+        });
         if self.leaders_due.is_some_and(|due| due <= now) {
             self.threaded
                 .retain(|tgid| ledger.process(*tgid).is_some_and(|p| p.ended.is_none()));
@@ -203,6 +233,23 @@ impl Watch {
         let next: Vec<Tgid> = all.take(count).collect();
         self.looked_at = next.last().copied();
         next.into_iter()
+    }
+}
+
+/// What is asked of an attached process's children.
+fn children_of(parent: Tgid, ledger: &Ledger) -> Question {
+    let (mut settled, mut alive) = (Vec::new(), Vec::new());
+    for child in ledger.children(parent) {
+        if child.is_traced || child.ended.is_some() {
+            settled.push(child.tgid);
+        } else {
+            alive.push(child.tgid);
+        }
+    }
+    Question::Children {
+        parent,
+        settled,
+        alive,
     }
 }
 

@@ -90,7 +90,7 @@ impl Verdicts {
     /// Take an event in, after the ledger has.
     pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
         match &event.kind {
-            EventKind::Kin(kin) => {
+            EventKind::Kin(kin) if !kin.is_adopted => {
                 self.untraced.insert(kin.child);
             }
             EventKind::ListenerWanted => {

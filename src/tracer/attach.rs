@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustc_hash::FxHashSet;
+
 use super::engine::Tracer;
 use super::own;
 use super::refusal;
@@ -12,6 +14,13 @@ use crate::kernel::{Errno, Tgid, Tid, WaitStatus};
 use crate::proc;
 use crate::sys::ptrace::{interrupt, seize};
 use crate::sys::seize::seize_beside_others;
+
+/// Whether we trace a process of which its creator has not told yet.
+fn is_ours(tgid: Tgid) -> bool {
+    let own = i32::try_from(std::process::id()).ok();
+    let tracer = proc::status(tgid.leader()).and_then(|status| status.tracer);
+    tracer.is_none_or(|tracer| Some(tracer.raw()) == own)
+}
 
 /// What a process that is attached to is: not launched, so never under our
 /// filter, which would outlive us.
@@ -111,24 +120,59 @@ impl Tracer {
         }
     }
 
-    /// Tell of the children that a process had before we came. They are not
-    /// traced, and some of them may be zombies.
+    /// The children that a process had before the attach. They are not traced,
+    /// and some of them may be zombies.
     fn list_kin(&mut self, parent: Tgid, at: Moment, events: &mut Vec<Event>) {
         for child in proc::children(parent).unwrap_or_default() {
             if self.tasks.by_tid.contains_key(&child.leader()) {
                 continue;
             }
-            let Some(stat) = proc::Stat::read(child) else {
-                continue;
-            };
-            let kin = Kin {
-                child,
-                image: Arc::new(proc::image(child)),
-                zombie: (stat.state == b'Z').then(|| WaitStatus::from_raw(stat.exit_code)),
-                ns: self.ns_pids(child).map(Arc::new),
-            };
-            events.push(self.event(at, parent.leader(), parent, EventKind::Kin(kin)));
+            if let Some(stat) = proc::Stat::read(child) {
+                events.push(self.kin(parent, &stat, false, at));
+            }
         }
+    }
+
+    /// What is new of an attached process's children that are not traced: one
+    /// that was `alive` is a zombie, or one came that nothing is known of.
+    pub(super) fn list_again(
+        &mut self,
+        parent: Tgid,
+        settled: &[Tgid],
+        alive: &[Tgid],
+        events: &mut Vec<Event>,
+    ) {
+        let at = self.now();
+        let settled: FxHashSet<Tgid> = settled.iter().copied().collect();
+        for child in proc::children(parent).unwrap_or_default() {
+            if settled.contains(&child) || self.tasks.by_tid.contains_key(&child.leader()) {
+                continue;
+            }
+            // It may be gone, and its pid another's.
+            let stat = proc::Stat::read(child).filter(|stat| stat.parent == parent);
+            let is_known = alive.contains(&child);
+            let is_new = |stat: &proc::Stat| {
+                let has_changed = !is_known || stat.is_zombie();
+                has_changed && !is_ours(child)
+            };
+            if let Some(stat) = stat.filter(is_new) {
+                events.push(self.kin(parent, &stat, !is_known, at));
+            }
+        }
+    }
+
+    fn kin(&mut self, parent: Tgid, stat: &proc::Stat, is_adopted: bool, at: Moment) -> Event {
+        let child = stat.pid;
+        let kin = Kin {
+            child,
+            image: Arc::new(proc::image(child)),
+            zombie: stat
+                .is_zombie()
+                .then(|| WaitStatus::from_raw(stat.exit_code)),
+            is_adopted,
+            ns: self.ns_pids(child).map(Arc::new),
+        };
+        self.event(at, parent.leader(), parent, EventKind::Kin(kin))
     }
 
     /// Enter a seized thread, and with its first thread the process.

@@ -43,6 +43,14 @@ impl Tracer {
                     };
                     (tid, tgid, stuck)
                 }
+                Question::Children {
+                    parent,
+                    settled,
+                    alive,
+                } => {
+                    self.list_again(parent, &settled, &alive, events);
+                    continue;
+                }
                 Question::Leader(tgid) => match dead_leader(tgid) {
                     Some(leader) => (tgid.leader(), tgid, Observation::Leader(leader)),
                     None => continue,

@@ -128,7 +128,7 @@ pub struct Adopt {
     pub parent_comm: Text,
 }
 
-/// A child from before an attach.
+/// A child of an attached process that is not traced itself.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Kin {
     /// Who it is.
@@ -137,6 +137,9 @@ pub struct Kin {
     pub image: Image,
     /// How it ended, if it is a zombie.
     pub zombie: Option<Status>,
+    /// It came after the attach: an orphan from outside the trace.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_adopted: bool,
     /// Its pids in other namespaces than the tracer's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<Namespaces>,

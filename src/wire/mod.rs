@@ -85,8 +85,8 @@ pub enum Body {
     Adopt(About<Adopt>),
     /// The task is no longer traced, and runs on.
     Detach(About<Nothing>),
-    /// A child that the process had before it was attached to; it is not
-    /// traced.
+    /// A child of an attached process that is not traced itself: one from
+    /// before the attach, or an orphan from outside the trace.
     Kin(About<Kin>),
     /// What happens at SIGCHLD was changed (`rt_sigaction`).
     Sigchld(About<Handler>),

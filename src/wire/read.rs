@@ -235,6 +235,7 @@ impl From<Kin> for event::Kin {
             child: Tgid::new(kin.child.pid),
             image: Arc::new(kin.image.into()),
             zombie: kin.zombie.as_ref().map(WaitStatus::from),
+            is_adopted: kin.is_adopted,
             ns: kin.namespaces.map(|ns| Arc::new(ns.into())),
         }
     }

@@ -170,6 +170,7 @@ impl Writer<'_> {
             child: self.known(kin.child),
             image: (&*kin.image).into(),
             zombie: kin.zombie.map(Into::into),
+            is_adopted: kin.is_adopted,
             namespaces: kin.ns.as_deref().map(Namespaces::from),
         }
     }
