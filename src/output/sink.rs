@@ -332,4 +332,57 @@ mod tests {
         );
         assert!(file.0.borrow().is_empty());
     }
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl crate::event::Resolver for Nobody {
+        fn check(&self) {}
+        fn hurry(&self) {}
+    }
+
+    fn cut(stack: &Stack) -> Vec<u8> {
+        format!("{:?}\n", stack.cut()).into_bytes()
+    }
+
+    #[test]
+    fn lines_of_a_stack_wait_for_it_and_all_behind_them_too() {
+        let file = Shared::default();
+        let mut sink = Sink::new(Box::new(file.clone()), Destination::Terminal);
+        let [first, second] = [(); 2].map(|()| Arc::new(Stack::pending(Arc::new(Nobody))));
+        sink.push(b"one\n");
+        sink.push_stack(&first, Box::new(cut));
+        sink.push(b"two\n");
+        sink.push_stack(&second, Box::new(cut));
+        sink.push(b"three\n");
+        sink.settle();
+        assert_eq!(*file.0.borrow(), b"one\n");
+        second.resolve(crate::event::Frames::default());
+        sink.settle();
+        assert_eq!(*file.0.borrow(), b"one\n");
+        assert!(sink.is_dirty(), "a tick is wanted");
+        let cut = Some(crate::event::Cut::Deep);
+        first.resolve(crate::event::Frames {
+            frames: Vec::new(),
+            cut,
+        });
+        sink.write_out();
+        let told = b"one\nSome(Deep)\ntwo\nNone\nthree\n";
+        assert_eq!(file.0.borrow().as_slice(), told);
+        assert!(!sink.is_dirty());
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let file = Shared::default();
+        let mut sink = Sink::new(Box::new(file.clone()), Destination::File);
+        let never = Arc::new(Stack::pending(Arc::new(Nobody)));
+        sink.push_stack(&never, Box::new(cut));
+        let line = [&[b'x'; 4095][..], b"\n"].concat();
+        for _ in 0..2000 {
+            sink.push(&line);
+            sink.write_out();
+        }
+        assert!(file.0.borrow().starts_with(b"Some(Lost)\nxxx"));
+    }
 }

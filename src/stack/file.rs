@@ -33,6 +33,11 @@ pub(super) struct Identity {
 }
 
 impl Identity {
+    #[cfg(test)]
+    pub(super) fn inode(&self) -> u64 {
+        self.inode
+    }
+
     fn of(meta: &Metadata) -> Identity {
         Identity {
             device: meta.dev(),

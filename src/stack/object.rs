@@ -237,3 +237,37 @@ impl Object {
         self.is_nameless.load(Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_nobody_has_mapped_are_dropped() {
+        let room = tempfile::tempdir().unwrap();
+        let mut objects = Objects::default();
+        let handles = Handles::default();
+        let mut load = |number: usize| {
+            let path = room.path().join(number.to_string());
+            std::fs::copy("/proc/self/exe", &path).unwrap();
+            let (_, identity) = file::open_regular(&path).unwrap();
+            let source = Source {
+                path: Arc::from(path.as_os_str().as_encoded_bytes()),
+                inode: identity.inode(),
+            };
+            let mapping = Mapping {
+                memory: 0..1,
+                file: Some((Arc::new(source), 0)),
+            };
+            let object = objects.load(&mapping, &handles).unwrap();
+            std::fs::remove_file(&path).unwrap();
+            let bytes: u64 = objects.known.values().map(Known::bytes).sum();
+            (object, bytes)
+        };
+        let (mapped, own) = load(0);
+        let most = (0..12).map(|number| load(number + 1).1).max().unwrap();
+        assert!(own > 0);
+        assert!(most <= MOST_OF_IDLE + 2 * own, "{most} bytes, each {own}");
+        assert_eq!(Arc::strong_count(&mapped), 2, "it is still mapped");
+    }
+}
