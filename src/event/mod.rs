@@ -19,8 +19,8 @@ pub use observed::{
     Corpse, DeadLeader, Observation, Owner, PipeSide, Question, SigchldAction, Stuck, StuckIn,
 };
 pub use origin::{Origin, ProcView};
-pub(crate) use stack::Naming;
 pub use stack::{Cut, Frame, Function, Stack};
+pub(crate) use stack::{Frames, Resolver};
 pub use wait::{Fetched, Named, TargetName, WaitEntry, WaitExit};
 
 /// Nanoseconds of the monotonic clock since the trace began.
@@ -191,6 +191,18 @@ pub struct Found {
     pub comm: Option<Comm>,
     /// What happens at SIGCHLD, if it was looked up.
     pub sigchld: Option<SigchldAction>,
+}
+
+impl EventKind {
+    /// The call stack that was taken at it.
+    pub(crate) fn stack(&self) -> Option<&Arc<Stack>> {
+        match self {
+            EventKind::Created(created) => created.stack.as_ref(),
+            EventKind::WaitEntered(entry) => entry.stack.as_ref(),
+            EventKind::WaitEnded(exit) => exit.entry.stack.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// A new process or thread.

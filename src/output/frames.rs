@@ -2,10 +2,13 @@
 
 use std::fmt::{self, Write};
 
+use owo_colors::Style;
+
+use super::line::Line;
 use crate::event::{Cut, Frame, Function, Stack, escape_controls};
 
 /// A frame as strace writes it: ` > /usr/bin/dash(main+0x2c) [0x4a1c]`.
-pub(super) struct Strace<'a>(pub(super) &'a Frame);
+struct Strace<'a>(&'a Frame);
 
 impl fmt::Display for Strace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,7 +40,7 @@ pub(super) struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// Whether the source line is known.
-    pub(super) fn has_source(&self) -> bool {
+    fn has_source(&self) -> bool {
         self.source().is_some()
     }
 
@@ -48,7 +51,7 @@ impl<'a> Place<'a> {
     }
 
     /// Whether this is the function that the program's own code begins with.
-    pub(super) fn is_main(&self) -> bool {
+    fn is_main(&self) -> bool {
         let name = self.function.and_then(|function| function.name.as_deref());
         name.is_some_and(|name| name == "main" || name.ends_with("::main"))
     }
@@ -131,8 +134,8 @@ impl fmt::Display for Place<'_> {
 
 /// All places of a stack, inlined functions as places of their own, the
 /// innermost first.
-pub(super) fn places(stack: &Stack) -> impl Iterator<Item = Place<'_>> {
-    stack.frames.iter().flat_map(|frame| {
+fn places(stack: &Stack) -> impl Iterator<Item = Place<'_>> {
+    stack.frames().iter().flat_map(|frame| {
         let count = frame.functions().len();
         let functions = frame.functions().iter().enumerate();
         let named = functions.map(move |(index, function)| Place {
@@ -149,9 +152,41 @@ pub(super) fn places(stack: &Stack) -> impl Iterator<Item = Place<'_>> {
     })
 }
 
+/// The lines of a stack as strace writes them.
+pub(super) fn strace_lines(stack: &Stack) -> Vec<u8> {
+    let mut text = String::new();
+    for frame in stack.frames() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}", Strace(frame));
+    }
+    text.into_bytes()
+}
+
+/// The lines of a stack, a place each.
+pub(super) fn lines(stack: &Stack, prefix: &str, dim: Style) -> Vec<u8> {
+    let mut line = Line::default();
+    let mut add = |text: fmt::Arguments<'_>, style| {
+        line.plain(prefix);
+        line.write(text, style);
+        line.plain("\n");
+    };
+    for place in places(stack) {
+        let style = if place.has_source() {
+            Style::new()
+        } else {
+            dim
+        };
+        add(format_args!("  > {place}"), style);
+    }
+    if let Some(end) = end(stack) {
+        add(format_args!("  > {end}"), dim);
+    }
+    line.text.into_bytes()
+}
+
 /// What a stack's end says, where it is not the outermost frame.
-pub(super) fn end(stack: &Stack) -> Option<&'static str> {
-    Some(match stack.cut? {
+fn end(stack: &Stack) -> Option<&'static str> {
+    Some(match stack.cut()? {
         Cut::Deep => "… more",
         Cut::Lost => "… the way back from here is not known",
     })
@@ -196,7 +231,7 @@ mod tests {
     }
 
     fn stack(frames: Vec<Arc<Frame>>) -> Stack {
-        Stack { frames, cut: None }
+        Stack::new(frames, None)
     }
 
     fn words(places: &[Place<'_>]) -> Vec<String> {
@@ -226,7 +261,11 @@ mod tests {
                 "0x7f00 in code made at run time",
             ]
         );
-        let strace: Vec<String> = stack.frames.iter().map(|f| Strace(f).to_string()).collect();
+        let strace: Vec<String> = stack
+            .frames()
+            .iter()
+            .map(|f| Strace(f).to_string())
+            .collect();
         assert_eq!(strace[0], " > /lib/libc.so.6(wait4+0x13) [0xd3bd3]");
         assert_eq!(strace[2], " > /bin/x() [0xd3bd3]");
     }
@@ -252,7 +291,7 @@ mod tests {
         for place in places(&stack) {
             assert_eq!(place.to_string(), r"\33[2J\n at \33[2J\n:17");
         }
-        let strace = Strace(&stack.frames[0]).to_string();
+        let strace = Strace(&stack.frames()[0]).to_string();
         assert_eq!(strace, r" > \33[2J\n(\33[2J\n+0x13) [0xd3bd3]");
     }
 }

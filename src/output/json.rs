@@ -1,5 +1,6 @@
 //! Events as JSON lines (`--format json`, `--record`).
 
+use std::borrow::Cow;
 use std::io;
 
 use serde::Serialize;
@@ -7,7 +8,7 @@ use serde::Serialize;
 use super::report::{advice, sentence};
 use super::sink::Sink;
 use super::{Conclusion, Output, Summary};
-use crate::event::{Event, Moment, Origin, harmless_json, one_line};
+use crate::event::{Event, Moment, Origin, Stack, harmless_json, one_line};
 use crate::ledger::Ledger;
 use crate::rules::{self, Severity, ZombiesLeft};
 use crate::wire::{self, Body, End, Finding, Line, Message};
@@ -61,14 +62,7 @@ impl Json {
     }
 
     fn line(&mut self, line: &impl Serialize) {
-        self.buffer.clear();
-        // Wire types hold nothing that JSON cannot, and a Vec takes all.
-        if serde_json::to_writer(&mut self.buffer, line).is_ok() {
-            self.buffer.push(b'\n');
-            // It wrote no bytes but UTF-8.
-            let text = str::from_utf8(&self.buffer).unwrap_or_default();
-            self.sink.push(harmless_json(text).as_bytes());
-        }
+        self.sink.push(&text(line, &mut self.buffer));
     }
 
     fn tell(&mut self, body: Body) {
@@ -80,6 +74,21 @@ impl Json {
     }
 }
 
+/// A line as text; `buffer` is for use.
+fn text<'a>(line: &impl Serialize, buffer: &'a mut Vec<u8>) -> Cow<'a, [u8]> {
+    buffer.clear();
+    // Wire types hold nothing that JSON cannot, and a Vec takes all.
+    if serde_json::to_writer(&mut *buffer, line).is_err() {
+        return Cow::Borrowed(&[]);
+    }
+    buffer.push(b'\n');
+    // It wrote no bytes but UTF-8.
+    match harmless_json(str::from_utf8(buffer).unwrap_or_default()) {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    }
+}
+
 impl Output for Json {
     fn event(&mut self, event: &Event, ledger: &Ledger) {
         if let Some(summary) = &mut self.summary {
@@ -88,7 +97,18 @@ impl Output for Json {
         if self.counts_only {
             return;
         }
-        self.line(&wire::event(event, ledger));
+        let line = wire::event(event, ledger);
+        match event.kind.stack().filter(|stack| !stack.is_known()) {
+            None => self.line(&line),
+            Some(stack) => {
+                let mut line = line;
+                let text = move |stack: &Stack| {
+                    line.body.set_stack(stack);
+                    text(&line, &mut Vec::new()).into_owned()
+                };
+                self.sink.push_stack(stack, Box::new(text));
+            }
+        }
         self.sink.settle();
     }
 

@@ -4,11 +4,14 @@
 //! the same place, the open line is ended with ` <unfinished ...>`.
 
 use std::io;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::held::Lines;
 use super::line::Line;
 use super::sink::{Files, Sink};
+use crate::event::Stack;
 use crate::kernel::Tid;
 
 /// Where the lines go.
@@ -58,6 +61,8 @@ impl Lane {
 pub(super) struct Lanes {
     shared: Option<Lane>,
     each: FxHashMap<Tid, Lane>,
+    /// Files of tasks that are gone, whose last lines wait for call stacks.
+    retired: Vec<Lane>,
     files: Option<Files>,
     is_stderr: bool,
     /// For messages, where the lines go elsewhere.
@@ -74,6 +79,7 @@ impl Lanes {
         Lanes {
             shared,
             each: FxHashMap::default(),
+            retired: Vec::new(),
             files,
             is_stderr,
             messages: Lane::new(messages),
@@ -120,6 +126,14 @@ impl Lanes {
         line.text.clear();
     }
 
+    /// Write the lines of a call stack, as soon as it is known.
+    pub(super) fn write_stack(&mut self, tid: Tid, stack: &Arc<Stack>, lines: Lines) {
+        if let Some(lane) = self.lane(tid) {
+            lane.end_open_line(" <unfinished ...>\n");
+            lane.sink.push_stack(stack, lines);
+        }
+    }
+
     /// End the open line, whoever's it is, before a new one of this task.
     pub(super) fn interrupt(&mut self, tid: Tid) {
         if let Some(lane) = self.lane(tid) {
@@ -156,7 +170,11 @@ impl Lanes {
     /// A task is gone: its file is done.
     pub(super) fn retire(&mut self, tid: Tid) {
         if let Some(mut lane) = self.each.remove(&tid) {
-            lane.sink.finish_later();
+            if lane.sink.is_held() {
+                self.retired.push(lane);
+            } else {
+                lane.sink.finish_later();
+            }
         }
     }
 
@@ -171,6 +189,7 @@ impl Lanes {
 
     fn sinks(&mut self) -> impl Iterator<Item = &mut Sink> {
         let lanes = self.shared.iter_mut().chain(self.each.values_mut());
+        let lanes = lanes.chain(&mut self.retired);
         lanes.chain([&mut self.messages]).map(|lane| &mut lane.sink)
     }
 
@@ -192,11 +211,18 @@ impl Lanes {
 
     pub(super) fn is_dirty(&self) -> bool {
         let mut lanes = self.shared.iter().chain(self.each.values());
-        lanes.any(|lane| lane.sink.is_dirty())
+        !self.retired.is_empty() || lanes.any(|lane| lane.sink.is_dirty())
     }
 
     pub(super) fn write_out(&mut self) {
         self.sinks().for_each(Sink::write_out);
+        self.retired.retain_mut(|lane| {
+            let is_held = lane.sink.is_held();
+            if !is_held {
+                lane.sink.finish_later();
+            }
+            is_held
+        });
     }
 
     /// Wait a moment for what is written.

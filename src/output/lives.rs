@@ -57,7 +57,7 @@ impl Text {
         } else {
             self.notice(event, format_args!("+++ {did} {child} +++"), false, ledger);
         }
-        self.stack(event, created.stack.as_deref(), ledger);
+        self.stack(event, created.stack.as_ref(), ledger);
     }
 
     pub(super) fn executed(

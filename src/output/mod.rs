@@ -1,6 +1,7 @@
 //! What the user sees, made from events and the ledger alone.
 
 mod frames;
+mod held;
 mod json;
 mod lanes;
 mod line;

@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use super::held::{Held, Lines};
 use super::outbox::{Opening, Outbox, Writer};
+use crate::event::Stack;
 use crate::kernel::Tid;
 
 /// How much is buffered at most before it is written.
@@ -30,6 +33,7 @@ pub struct Sink {
     buffer: Vec<u8>,
     /// How much of the buffer is whole lines.
     whole: usize,
+    held: Held,
     failed: Option<io::Error>,
 }
 
@@ -113,15 +117,36 @@ impl Sink {
             destination,
             buffer: Vec::new(),
             whole: 0,
+            held: Held::default(),
             failed: None,
         }
     }
 
     /// Add text; a newline makes all before it a whole line.
     pub fn push(&mut self, text: &[u8]) {
+        if self.failed.is_none() && !self.held.push(text) {
+            self.add(text);
+        }
+    }
+
+    /// Add the lines of a stack, as soon as it is known. All that comes later
+    /// stands behind them.
+    pub(super) fn push_stack(&mut self, stack: &Arc<Stack>, lines: Lines) {
         if self.failed.is_some() {
             return;
         }
+        self.held.push_stack(stack, lines);
+        self.release();
+    }
+
+    /// Add what need not wait any more.
+    fn release(&mut self) {
+        while let Some(text) = self.held.next() {
+            self.add(&text);
+        }
+    }
+
+    fn add(&mut self, text: &[u8]) {
         self.buffer.extend_from_slice(text);
         if let Some(newline) = text.iter().rposition(|byte| *byte == b'\n') {
             self.whole = self.buffer.len() - text.len() + newline + 1;
@@ -144,14 +169,20 @@ impl Sink {
         self.destination == Destination::Terminal
     }
 
-    /// Whether a call of [`Sink::write_out`] would write something.
+    /// Whether [`Sink::write_out`] would write something, now or later.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        self.whole > 0
+        self.whole > 0 || self.is_held()
+    }
+
+    /// Whether lines wait for call stacks.
+    pub(super) fn is_held(&self) -> bool {
+        !self.held.is_empty()
     }
 
     /// Write what may be written now.
     pub fn write_out(&mut self) {
+        self.release();
         let ready = match self.destination {
             Destination::Terminal => self.buffer.len(),
             Destination::File => self.whole,
@@ -166,8 +197,10 @@ impl Sink {
         }
     }
 
-    /// Write all there is, and wait for nothing.
+    /// Write all there is, and wait for no reader.
     pub fn finish_later(&mut self) {
+        self.held.wait();
+        self.release();
         self.write_first(self.buffer.len());
     }
 
@@ -191,6 +224,7 @@ impl Sink {
         if let Err(error) = self.way.write(ready) {
             self.failed = Some(error);
             self.buffer = Vec::new();
+            self.held = Held::default();
             self.whole = 0;
             return;
         }
@@ -297,5 +331,58 @@ mod tests {
             io::ErrorKind::StorageFull
         );
         assert!(file.0.borrow().is_empty());
+    }
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl crate::event::Resolver for Nobody {
+        fn check(&self) {}
+        fn hurry(&self) {}
+    }
+
+    fn cut(stack: &Stack) -> Vec<u8> {
+        format!("{:?}\n", stack.cut()).into_bytes()
+    }
+
+    #[test]
+    fn lines_of_a_stack_wait_for_it_and_all_behind_them_too() {
+        let file = Shared::default();
+        let mut sink = Sink::new(Box::new(file.clone()), Destination::Terminal);
+        let [first, second] = [(); 2].map(|()| Arc::new(Stack::pending(Arc::new(Nobody))));
+        sink.push(b"one\n");
+        sink.push_stack(&first, Box::new(cut));
+        sink.push(b"two\n");
+        sink.push_stack(&second, Box::new(cut));
+        sink.push(b"three\n");
+        sink.settle();
+        assert_eq!(*file.0.borrow(), b"one\n");
+        second.resolve(crate::event::Frames::default());
+        sink.settle();
+        assert_eq!(*file.0.borrow(), b"one\n");
+        assert!(sink.is_dirty(), "a tick is wanted");
+        let cut = Some(crate::event::Cut::Deep);
+        first.resolve(crate::event::Frames {
+            frames: Vec::new(),
+            cut,
+        });
+        sink.write_out();
+        let told = b"one\nSome(Deep)\ntwo\nNone\nthree\n";
+        assert_eq!(file.0.borrow().as_slice(), told);
+        assert!(!sink.is_dirty());
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let file = Shared::default();
+        let mut sink = Sink::new(Box::new(file.clone()), Destination::File);
+        let never = Arc::new(Stack::pending(Arc::new(Nobody)));
+        sink.push_stack(&never, Box::new(cut));
+        let line = [&[b'x'; 4095][..], b"\n"].concat();
+        for _ in 0..2000 {
+            sink.push(&line);
+            sink.write_out();
+        }
+        assert!(file.0.borrow().starts_with(b"Some(Lost)\nxxx"));
     }
 }

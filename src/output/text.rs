@@ -1,5 +1,6 @@
 //! Call lines as text: strace's grammar, plain or annotated.
 
+use std::sync::Arc;
 use std::{fmt, io};
 
 use owo_colors::Style;
@@ -341,34 +342,25 @@ impl Text {
             }
         }
         self.lanes.write(tid, &mut self.line, None);
-        self.stack(event, exit.entry.stack.as_deref(), ledger);
+        self.stack(event, exit.entry.stack.as_ref(), ledger);
     }
 
     /// The lines of a call stack, below that of the call.
-    pub(super) fn stack(&mut self, event: &Event, stack: Option<&Stack>, ledger: &Ledger) {
+    pub(super) fn stack(&mut self, event: &Event, stack: Option<&Arc<Stack>>, ledger: &Ledger) {
         let Some(stack) = stack.filter(|_| self.options.stacks) else {
             return;
         };
         if !self.annotates() {
-            for frame in &stack.frames {
-                self.line.text.clear();
-                self.line
-                    .write(format_args!("{}", frames::Strace(frame)), Style::new());
-                self.lanes.write(event.tid, &mut self.line, None);
-            }
+            let lines = Box::new(|stack: &Stack| frames::strace_lines(stack));
+            self.lanes.write_stack(event.tid, stack, lines);
             return;
         }
-        for place in frames::places(stack) {
-            let style = if place.has_source() {
-                Style::new()
-            } else {
-                self.styles.dim
-            };
-            self.whole(event, format_args!("  > {place}"), style, ledger);
-        }
-        if let Some(end) = frames::end(stack) {
-            self.whole(event, format_args!("  > {end}"), self.styles.dim, ledger);
-        }
+        let comm = ledger.comm(event.tid);
+        self.begin(event.tid, event.tgid, comm, event.at, ledger.tasks());
+        let prefix = std::mem::take(&mut self.line.text);
+        let dim = self.styles.dim;
+        let lines = Box::new(move |stack: &Stack| frames::lines(stack, &prefix, dim));
+        self.lanes.write_stack(event.tid, stack, lines);
     }
 
     /// The words of a call's exit and its result, from `column` on.
@@ -422,7 +414,7 @@ impl Text {
             self.pad_to_result(column);
             self.line.plain("= ?");
             self.lanes.write(event.tid, &mut self.line, None);
-            self.stack(event, open.entry.stack.as_deref(), ledger);
+            self.stack(event, open.entry.stack.as_ref(), ledger);
         }
     }
 

@@ -16,7 +16,7 @@ use std::os::unix::fs::MetadataExt;
 use crate::event::{Comm, Image, NsPids};
 use crate::kernel::{NsPid, Tgid, Tid};
 
-pub(crate) use pages::are_filled;
+pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
 pub(crate) use stat::Stat;
 pub(crate) use status::{Status, has};

@@ -5,6 +5,7 @@
 //! us.
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use nix::unistd::{SysconfVar, sysconf};
@@ -14,6 +15,7 @@ use crate::kernel::Tgid;
 /// An entry's bits (`Documentation/admin-guide/mm/pagemap.rst`).
 const PRESENT: u64 = 1 << 63;
 const SWAPPED: u64 = 1 << 62;
+const MARKED: u64 = 1 << 57;
 /// The bytes of an entry.
 const ENTRY: u64 = 8;
 /// More pages than any array of arguments has that is shown.
@@ -44,7 +46,77 @@ pub(crate) fn are_filled(tgid: Tgid, addr: u64, length: u64) -> bool {
     }
     let (entries, _) = entries.as_chunks();
     let mut entries = entries.iter().map(|entry| u64::from_ne_bytes(*entry));
-    entries.all(|entry| entry & (PRESENT | SWAPPED) != 0)
+    entries.all(is_filled)
+}
+
+/// Whether a page can be read without waiting for a process. What has a mark of
+/// a userfaultfd and is not there may be no more than the mark.
+fn is_filled(entry: u64) -> bool {
+    entry & PRESENT != 0 || entry & (SWAPPED | MARKED) == SWAPPED
+}
+
+/// The page map of a process, held open: it is read at many stops. It shows the
+/// memory that the process had when it was opened, so not that of a program
+/// that it executes later.
+#[derive(Debug)]
+pub(crate) struct PageMap(File);
+
+impl PageMap {
+    /// The pages of the architecture whose stacks are read.
+    const PAGE: u64 = 4096;
+    /// How many pages are looked at.
+    const MOST: usize = 129;
+
+    /// Whether the kernel has page maps.
+    pub(crate) fn exist() -> bool {
+        File::open("/proc/self/pagemap").is_ok()
+    }
+
+    pub(crate) fn open(tgid: Tgid) -> Option<PageMap> {
+        let file = File::open(format!("/proc/{tgid}/pagemap"));
+        file.ok().map(PageMap)
+    }
+
+    /// Whether the memory at this address can be read so.
+    pub(crate) fn has(&self, addr: u64) -> bool {
+        let mut entry = [0; 8];
+        let read = self
+            .0
+            .read_exact_at(&mut entry, addr / PageMap::PAGE * ENTRY);
+        read.is_ok() && is_filled(u64::from_ne_bytes(entry))
+    }
+
+    /// The parts of this memory that can be read without waiting for a process
+    /// to fill them, as offsets from `addr`; as many as there is room for.
+    pub(crate) fn filled(&self, addr: u64, length: usize, parts: &mut [Range<usize>]) {
+        let mut bytes = [0; PageMap::MOST * 8];
+        let first = addr / PageMap::PAGE;
+        let skip = usize::try_from(addr % PageMap::PAGE).unwrap_or(0);
+        let pages = (skip + length).div_ceil(4096).min(PageMap::MOST);
+        let bytes = bytes.get_mut(..pages * 8).unwrap_or_default();
+        let got = self.0.read_at(bytes, first * ENTRY).unwrap_or(0);
+        let (entries, _) = bytes.get(..got).unwrap_or_default().as_chunks();
+        let mut parts = parts.iter_mut();
+        let mut part: Option<&mut Range<usize>> = None;
+        for (index, entry) in entries.iter().enumerate() {
+            if !is_filled(u64::from_ne_bytes(*entry)) {
+                part = None;
+                continue;
+            }
+            let start = (index * 4096).saturating_sub(skip);
+            let end = ((index + 1) * 4096 - skip).min(length);
+            match &mut part {
+                Some(part) => part.end = end,
+                None => match parts.next() {
+                    Some(next) => {
+                        *next = start..end;
+                        part = Some(next);
+                    }
+                    None => return,
+                },
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -60,5 +132,29 @@ mod tests {
         assert!(!are_filled(own, 0, 1));
         assert!(!are_filled(own, at, u64::MAX));
         assert!(!are_filled(own, u64::MAX, 8));
+    }
+
+    #[test]
+    fn parts_of_memory_are_those_that_were_written() {
+        const PAGE: usize = 4096;
+        let own = Tgid::new(i32::try_from(std::process::id()).unwrap());
+        // As large as to be mapped for this alone.
+        let mut memory: Vec<u8> = Vec::with_capacity(1 << 26);
+        let at = memory.as_mut_ptr().expose_provenance();
+        let skip = at.next_multiple_of(PAGE) - at;
+        memory.resize(skip + 2 * PAGE, 1);
+        let start = (at + skip) as u64;
+        let map = PageMap::open(own).unwrap();
+        let filled = |addr, length, room| {
+            let mut parts = vec![0..0; room];
+            map.filled(addr, length, &mut parts);
+            parts
+        };
+        assert_eq!(filled(start + 100, 4 * PAGE, 2), [0..2 * PAGE - 100, 0..0]);
+        assert_eq!(filled(start + 100, 50, 1)[0], 0..50);
+        assert_eq!(filled(start + 3 * PAGE as u64, PAGE, 1)[0], 0..0);
+        assert!(filled(start, PAGE, 0).is_empty());
+        assert_eq!(filled(u64::MAX, PAGE, 1)[0], 0..0);
+        assert_eq!(filled(start, 1 << 40, 1)[0], 0..2 * PAGE);
     }
 }

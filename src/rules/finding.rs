@@ -271,6 +271,14 @@ fn name(ledger: &Ledger, tid: Tid, tgid: Tgid) -> Comm {
 }
 
 impl Finding {
+    /// The call stacks that are told with it, in order: those of the evidence,
+    /// then those of the children's creation.
+    pub(crate) fn stacks(&self) -> impl Iterator<Item = &Stack> {
+        let calls = self.evidence.iter().filter_map(Evidence::stack);
+        let births = self.children.iter();
+        calls.chain(births.filter_map(|child| child.created_at.as_deref()))
+    }
+
     /// A finding without facts yet, of its rule's usual severity.
     #[must_use]
     pub fn new(rule: RuleId, parent: Party, when: Stamp) -> Finding {

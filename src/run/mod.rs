@@ -13,6 +13,10 @@ pub(crate) mod session;
 pub(crate) mod verdicts;
 
 use std::io;
+use std::process::ExitCode;
+use std::thread;
+
+use nix::sys::resource::{Resource, getrlimit};
 
 pub use crate::decode::Wish as DecodeWish;
 pub use crate::zombies::Options as ZombieOptions;
@@ -21,6 +25,7 @@ pub use config::{Colour, Config, Format, Judging, OutputTo, SnapshotFile, Summar
 use crate::event::one_line;
 use crate::exit::Exit;
 use crate::output::{Destination, Sink};
+use crate::sys::ring::keep_signals_out;
 use crate::sys::startup::has_borrowed_rights;
 
 /// Do as `config` says, to the end.
@@ -39,6 +44,24 @@ pub fn run(config: &Config) -> Exit {
     match &config.read {
         Some(record) => replay::read(config, record),
         None => live::trace(config),
+    }
+}
+
+/// Run a command on a stack that is large enough, however small the user's limit
+/// is: tracees inherit that, and so it stays as it is.
+#[must_use]
+pub fn on_large_stack(command: fn() -> ExitCode) -> ExitCode {
+    const ENOUGH: u64 = 2 << 20;
+    const LARGE: usize = 8 << 20;
+    if getrlimit(Resource::RLIMIT_STACK).is_ok_and(|(soft, _)| soft >= ENOUGH) {
+        return command();
+    }
+    match thread::Builder::new().stack_size(LARGE).spawn(command) {
+        Ok(thread) => {
+            keep_signals_out();
+            thread.join().unwrap_or(ExitCode::FAILURE)
+        }
+        Err(_) => command(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::golden::Golden;
 use super::open::{file, target};
 use super::say;
 use super::verdicts::Verdicts;
-use crate::event::{Event, EventKind, Moment, Origin, Question};
+use crate::event::{Event, EventKind, Moment, Origin, Question, Stack};
 use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::output::{
@@ -244,6 +244,9 @@ impl Session {
         let verdicts = self.verdicts.take().filter(|_| has_run);
         let findings = verdicts.as_ref().map(Verdicts::findings);
         let findings = findings.unwrap_or_default();
+        for finding in &findings {
+            finding.stacks().for_each(Stack::wait);
+        }
         let unseen = verdicts.as_ref().map(Verdicts::unseen).unwrap_or_default();
         let end = Conclusion {
             ledger: &self.ledger,

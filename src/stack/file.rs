@@ -1,15 +1,22 @@
-//! The files that code is mapped from, and those that tell more of it.
+//! The files that code is mapped from, and those that tell more of it. To look
+//! at any of them may take for ever: see `lane`.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
+use std::ops::Range;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
-use std::sync::Arc;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
 
 use super::maps::Source;
+use super::watch;
 use crate::kernel::Tgid;
 
 /// Where Debian, Fedora and others keep what was stripped.
@@ -26,6 +33,11 @@ pub(super) struct Identity {
 }
 
 impl Identity {
+    #[cfg(test)]
+    pub(super) fn inode(&self) -> u64 {
+        self.inode
+    }
+
     fn of(meta: &Metadata) -> Identity {
         Identity {
             device: meta.dev(),
@@ -36,69 +48,105 @@ impl Identity {
     }
 }
 
-/// Reads a file from a place of its own, whoever else reads it.
-pub(super) struct Reader {
-    file: Arc<File>,
-    at: u64,
+/// How many files are held at once, for all processes: descriptors are few.
+const MOST_HELD: usize = 128;
+
+/// How many are.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// The files that a process has mapped, held so that they are found when it is
+/// gone. To get hold of one asks nothing of the file itself: `O_PATH` behind a
+/// link of `/proc`.
+#[derive(Default)]
+pub(super) struct Handles {
+    /// By the mapping; this needs privilege, and finds what was deleted.
+    mapped: Vec<(Range<u64>, HeldFile)>,
+    /// The root directory, from which the process sees the rest.
+    root: Option<HeldFile>,
 }
 
-impl Reader {
-    pub(super) fn new(file: Arc<File>) -> Reader {
-        Reader { file, at: 0 }
-    }
-}
-
-impl Read for Reader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, self.at)?;
-        self.at += count as u64;
-        Ok(count)
-    }
-}
-
-impl Seek for Reader {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let (base, offset) = match to {
-            SeekFrom::Start(at) => (at, 0),
-            SeekFrom::Current(offset) => (self.at, offset),
-            SeekFrom::End(offset) => (self.file.metadata()?.len(), offset),
+impl Handles {
+    /// Get hold of what a process has mapped in these places.
+    pub(super) fn hold<'a>(tgid: Tgid, places: impl Iterator<Item = &'a Range<u64>>) -> Handles {
+        let mut handles = Handles {
+            root: hold(&format!("/proc/{tgid}/root")),
+            mapped: Vec::new(),
         };
-        let at = base.checked_add_signed(offset);
-        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.at)
+        for memory in places {
+            let Range { start, end } = memory;
+            let Some(file) = hold(&format!("/proc/{tgid}/map_files/{start:x}-{end:x}")) else {
+                // Nor the others, most likely.
+                break;
+            };
+            handles.mapped.push((memory.clone(), file));
+        }
+        handles
+    }
+
+    /// Open the file that is mapped there: by its mapping, by its path as the
+    /// process sees it, or as we do.
+    pub(super) fn open(&self, memory: &Range<u64>, source: &Source) -> Option<(File, Identity)> {
+        let mut mapped = self.mapped.iter();
+        if let Some((_, file)) = mapped.find(|(range, _)| range == memory)
+            && let Ok(opened) = open_regular(&file.link())
+        {
+            return Some(opened);
+        }
+        let path = Path::new(OsStr::from_bytes(&source.path));
+        let below = path.strip_prefix("/").unwrap_or(path);
+        let by_root = self.root.as_ref().map(|root| root.link().join(below));
+        let paths = by_root.into_iter().chain([path.to_owned()]);
+        let mut files = paths.filter_map(|path| open_regular(&path).ok());
+        files.find(|(_, identity)| identity.inode == source.inode)
     }
 }
 
-/// Open the file that a process has mapped: by its path as the process sees
-/// it, or as we do if the process is gone; in the last place by the mapping
-/// itself, which needs privilege but finds what was deleted.
-pub(super) fn open_mapped(source: &Source, tgid: Tgid) -> Option<(File, Identity)> {
-    let path = Path::new(OsStr::from_bytes(&source.path));
-    let seen = Path::new("/proc").join(tgid.to_string()).join("root");
-    let seen = seen.join(path.strip_prefix("/").unwrap_or(path));
-    let by_path = [seen, path.to_owned()];
-    let mut files = by_path.iter().filter_map(|path| open_regular(path).ok());
-    files
-        .find(|(_, identity)| identity.inode == source.inode)
-        .or_else(|| open_by_mapping(source, tgid))
+/// A file that is held.
+struct HeldFile(OwnedFd);
+
+/// Get hold of what a link leads to, if not too many are held.
+fn hold(link: &str) -> Option<HeldFile> {
+    if HELD.fetch_add(1, Relaxed) < MOST_HELD {
+        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+        if let Ok(file) = open(link, flags, Mode::empty()) {
+            return Some(HeldFile(file));
+        }
+    }
+    HELD.fetch_sub(1, Relaxed);
+    None
 }
 
-fn open_by_mapping(source: &Source, tgid: Tgid) -> Option<(File, Identity)> {
-    let entries = std::fs::read_dir(format!("/proc/{tgid}/map_files")).ok()?;
-    let mut files = entries.filter_map(|entry| open_regular(&entry.ok()?.path()).ok());
-    files.find(|(_, identity)| identity.inode == source.inode)
+impl HeldFile {
+    /// A link to it.
+    fn link(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
+    }
+}
+
+impl Drop for HeldFile {
+    fn drop(&mut self) {
+        HELD.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Open a file once more by its path, if that is still it.
+pub(super) fn open_again(path: &[u8], identity: Identity) -> Option<File> {
+    let (file, now) = open_regular(Path::new(OsStr::from_bytes(path))).ok()?;
+    (now == identity).then_some(file)
 }
 
 /// Open a file if it is a regular one: a pipe that a tracee put in its place
 /// must not hold us.
-fn open_regular(path: &Path) -> io::Result<(File, Identity)> {
+pub(super) fn open_regular(path: &Path) -> io::Result<(File, Identity)> {
     // Even to open some devices does something to them.
-    if !std::fs::metadata(path)?.is_file() {
+    if !watch::during(|| std::fs::metadata(path))?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    let file = File::options().read(true).custom_flags(flags).open(path)?;
-    let meta = file.metadata()?;
+    let mut options = File::options();
+    let options = options.read(true).custom_flags(flags);
+    let file = watch::during(|| options.open(path))?;
+    let meta = watch::during(|| file.metadata())?;
     if meta.is_file() {
         Ok((file, Identity::of(&meta)))
     } else {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Executable memory.
+/// Memory of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mapping {
     /// Where it is.
@@ -23,16 +23,37 @@ pub(super) struct Source {
     pub(super) inode: u64,
 }
 
-/// The executable mappings, in the order of their addresses.
-pub(super) fn parse(text: &[u8]) -> Vec<Mapping> {
-    let lines = text.split(|byte| *byte == b'\n');
-    let mut mappings: Vec<Mapping> = lines.filter_map(mapping).collect();
-    mappings.sort_by_key(|mapping| mapping.memory.start);
-    mappings
+/// What is mapped, in the order of the addresses.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Maps {
+    /// The executable mappings.
+    pub(super) code: Vec<Mapping>,
+    /// The memory that may be written, and may hold stacks.
+    pub(super) data: Vec<Range<u64>>,
+}
+
+impl Maps {
+    pub(super) fn parse(text: &[u8]) -> Maps {
+        let mut maps = Maps::default();
+        for line in text.split(|byte| *byte == b'\n') {
+            let Some((mapping, [_, write, execute, _])) = mapping(line) else {
+                continue;
+            };
+            if write == b'w' {
+                maps.data.push(mapping.memory.clone());
+            }
+            if execute == b'x' {
+                maps.code.push(mapping);
+            }
+        }
+        maps.code.sort_by_key(|mapping| mapping.memory.start);
+        maps.data.sort_by_key(|memory| memory.start);
+        maps
+    }
 }
 
 /// `55d8f3a00000-55d8f3a21000 r-xp 00004000 fe:00 1234      /usr/bin/dash`
-fn mapping(line: &[u8]) -> Option<Mapping> {
+fn mapping(line: &[u8]) -> Option<(Mapping, [u8; 4])> {
     let mut fields = line.splitn(6, |byte| *byte == b' ');
     let mut next = || {
         fields
@@ -41,7 +62,8 @@ fn mapping(line: &[u8]) -> Option<Mapping> {
     };
     let (from, to) = next()?.split_once('-')?;
     let memory = u64::from_str_radix(from, 16).ok()?..u64::from_str_radix(to, 16).ok()?;
-    if next()?.as_bytes().get(2) != Some(&b'x') || memory.is_empty() {
+    let rights = *next()?.as_bytes().first_chunk()?;
+    if memory.is_empty() {
         return None;
     }
     let offset = u64::from_str_radix(next()?, 16).ok()?;
@@ -53,7 +75,7 @@ fn mapping(line: &[u8]) -> Option<Mapping> {
         let path = unescaped(path).into();
         (Arc::new(Source { path, inode }), offset)
     });
-    Some(Mapping { memory, file })
+    Some((Mapping { memory, file }, rights))
 }
 
 /// The kernel writes a newline in a path as `\012`, and nothing else so.
@@ -77,17 +99,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn executable_mappings_are_taken() {
+    fn executable_and_writable_mappings_are_taken() {
         let text = b"\
 55d8f3a00000-55d8f3a04000 r--p 00000000 fe:00 1234                       /usr/bin/da sh
 55d8f3a04000-55d8f3a21000 r-xp 00004000 fe:00 1234                       /usr/bin/da sh
 7f0000000000-7f0000001000 rwxp 00000000 00:00 0
 7f0000002000-7f0000003000 r-xp 00000000 00:05 77                         /tmp/a\\012b (deleted)
+7f0000004000-7f0000003000 rw-p 00000000 00:00 0
+7f0000005000-7f0000006000 rw-p 00000000 00:00 0
+7f0000006000-7f0000007000 ---p 00000000 00:00 0
 7ffd00000000-7ffd00002000 r-xp 00000000 00:00 0                          [vdso]
 nonsense
 ";
-        let mappings = parse(text);
-        let told: Vec<_> = mappings
+        let maps = Maps::parse(text);
+        let data = [
+            0x7f00_0000_0000..0x7f00_0000_1000,
+            0x7f00_0000_5000..0x7f00_0000_6000,
+        ];
+        assert_eq!(maps.data, data);
+        let told: Vec<_> = maps
+            .code
             .iter()
             .map(|mapping| {
                 let file = mapping.file.as_ref();

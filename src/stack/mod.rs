@@ -3,163 +3,176 @@
 //!
 //! At the stop the registers and the bytes of the stack are copied, no more;
 //! the list of what is mapped where is read once a program, and its children
-//! share it. gimli reads how to unwind, addr2line what it is called.
+//! share it. Files of tracees are opened and read beside the trace, by threads
+//! of their own: a stack that needs one that was not read yet is unwound there.
+//! gimli reads how to unwind, addr2line what it is called.
 
 #[cfg(test)]
 mod broken;
+mod budget;
+mod copy;
+mod demangle;
+mod elf;
 mod file;
+mod lane;
 mod maps;
 mod namer;
 mod names;
 mod object;
+mod resolver;
 mod space;
+mod symbols;
 mod unwind;
+mod walk;
+mod watch;
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{Cut, Frame, Stack};
+use crate::event::Stack;
 use crate::kernel::Tgid;
+use crate::proc::PageMap;
 use crate::sys::ptrace::Stopped;
-use object::Objects;
-use space::{Held, Space};
-use unwind::{Callee, FrameInfo, Registers, Step};
+use copy::{Copy, MOST_BYTES};
+use resolver::{Resolver, Unwinding};
+use space::Space;
+use unwind::Registers;
+pub(crate) use walk::RawStack;
+use walk::Walker;
 
-/// How much of a stack is read.
-const MOST_BYTES: usize = 512 << 10;
-/// How many frames of it are told; strace tells as many.
-const MOST_FRAMES: usize = 256;
+/// How many page maps are held open.
+const MOST_OPEN: usize = 64;
 
 /// What a stack is unwound with, for all tracees.
 pub(crate) struct Stacks {
-    spaces: FxHashMap<Tgid, Rc<RefCell<Space>>>,
-    objects: Objects,
+    processes: FxHashMap<Tgid, Process>,
+    /// How many page maps are open.
+    open: usize,
+    /// The kernel has none.
+    is_without_pages: bool,
+    resolver: Arc<Resolver>,
+    /// Those of the stack that was copied last.
     bytes: Vec<u8>,
 }
 
-/// A stack as it was copied at a stop; its bytes are in [`Stacks`], until the
-/// next one is taken.
-#[must_use]
-pub(crate) struct Taken {
-    tgid: Tgid,
-    registers: Registers,
-    /// Where the bytes lay, and how many there are.
-    stack: u64,
-    length: usize,
-    space: Rc<RefCell<Space>>,
+/// The memory of a process.
+#[derive(Default)]
+struct Process {
+    space: Option<Arc<Space>>,
+    pages: Option<PageMap>,
 }
 
 impl Stacks {
     pub(crate) fn new() -> Stacks {
         Stacks {
-            spaces: FxHashMap::default(),
-            objects: Objects::default(),
+            processes: FxHashMap::default(),
+            open: 0,
+            is_without_pages: !PageMap::exist(),
+            resolver: Arc::new(Resolver::new()),
             bytes: vec![0; MOST_BYTES],
         }
     }
 
     /// Copy what is needed, while the task is stopped. `None` if its registers
     /// cannot be read, or are those of an ABI that is not unwound.
-    pub(crate) fn take(&mut self, stopped: &Stopped, tgid: Tgid) -> Option<Taken> {
+    pub(crate) fn take(&mut self, stopped: &Stopped, tgid: Tgid) -> Option<RawStack> {
         let values = stopped.registers().ok()?.by_dwarf_number()?;
         let registers = Registers::new(values);
-        let stack = registers.sp();
-        let length = stopped.read_some(stack, &mut self.bytes).unwrap_or(0);
-        let space = self.spaces.entry(tgid).or_insert_with(|| {
-            let space = Space::read(tgid);
-            Rc::new(RefCell::new(space))
-        });
-        Some(Taken {
+        let base = registers.sp();
+        self.open_pages(tgid);
+        let process = self.processes.entry(tgid).or_default();
+        let pages = process.pages.as_ref();
+        let space = process
+            .space
+            .get_or_insert_with(|| Arc::new(Space::read(tgid, None)));
+        let is_there = || pages.is_none_or(|pages| pages.has(base));
+        if space.end_of_stack(base).is_none() && is_there() {
+            // A thread's, mapped since.
+            *space = Arc::new(Space::read(tgid, Some(space)));
+        }
+        let end = match space.end_of_stack(base) {
+            Some(_) if pages.is_none() && !self.is_without_pages => base,
+            end => end.unwrap_or(base),
+        };
+        let copy = Copy::take(stopped, base, end, pages, &mut self.bytes);
+        Some(RawStack {
             tgid,
             registers,
-            stack,
-            length,
-            space: Rc::clone(space),
+            copy,
+            space: Arc::clone(space),
         })
     }
 
-    /// Unwind and name it, while the task runs on.
-    pub(crate) fn unwind(&mut self, taken: &Taken) -> Arc<Stack> {
-        let bytes = self.bytes.get(..taken.length).unwrap_or_default();
-        let memory = |address: u64| word(bytes, taken.stack, address);
-        let mut registers = taken.registers;
-        let mut is_return = false;
-        let mut space = taken.space.borrow_mut();
-        let mut frames = Vec::new();
-        let cut = loop {
-            if frames.len() == MOST_FRAMES {
-                break Some(Cut::Deep);
+    /// Open the page map of a process; those that were opened before make room.
+    fn open_pages(&mut self, tgid: Tgid) {
+        let process = self.processes.get(&tgid);
+        if self.is_without_pages || process.is_some_and(|process| process.pages.is_some()) {
+            return;
+        }
+        if self.open >= MOST_OPEN {
+            self.open = 0;
+            for process in self.processes.values_mut() {
+                process.pages = None;
             }
-            let address = registers.ip();
-            // A call that never returns may be the last of its function.
-            let within = address.wrapping_sub(u64::from(is_return));
-            let Some(held) = space.at(within, taken.tgid, &mut self.objects) else {
-                // No code is there.
-                break Some(Cut::Lost);
-            };
-            let callee = Callee {
-                registers: &registers,
-                memory: &memory,
-                has_called: is_return,
-            };
-            let step = match held {
-                Held::Object(object, bias) => {
-                    let [address, within] = [address, within].map(|at| at.wrapping_sub(*bias));
-                    let step = object.info.step(within, &callee);
-                    let is_signal = matches!(step, Some(Step::Interrupted(_)));
-                    frames.push(self.objects.frame(object, address, within, is_signal));
-                    step
+        }
+        let pages = PageMap::open(tgid);
+        self.open += usize::from(pages.is_some());
+        self.processes.entry(tgid).or_default().pages = pages;
+    }
+
+    /// Unwind it, while the task runs on: here if all files that it needs were
+    /// read, else beside the trace.
+    pub(crate) fn unwind(&mut self, mut raw: RawStack) -> Arc<Stack> {
+        let bytes = self.bytes.get(..raw.copy.span()).unwrap_or_default();
+        let stack = Arc::new(Stack::pending(Arc::clone(&self.resolver) as _));
+        let frames = Walker {
+            stack: &mut raw,
+            bytes,
+            namer: &self.resolver.namer,
+            is_final: false,
+        }
+        .frames();
+        match frames {
+            Ok(frames) => {
+                stack.resolve(frames);
+                // It may have found that more is mapped.
+                if let Some(process) = self.processes.get_mut(&raw.tgid) {
+                    process.space = Some(raw.space);
                 }
-                Held::Unknown => None,
-                Held::Nameless(path) => {
-                    frames.push(Arc::new(Frame::new(path.clone(), address, Vec::new())));
-                    FrameInfo::default().step(within, &callee)
-                }
-            };
-            match step {
-                Some(Step::Caller(caller)) => (registers, is_return) = (caller, true),
-                Some(Step::Interrupted(caller)) => (registers, is_return) = (caller, false),
-                Some(Step::Over) => break None,
-                None => break Some(Cut::Lost),
             }
-        };
-        Arc::new(Stack { frames, cut })
+            Err(_) => self.resolver.unwinder.send(Unwinding::new(
+                raw,
+                bytes,
+                Arc::clone(&stack),
+                Arc::clone(&self.resolver),
+            )),
+        }
+        stack
     }
 
     /// A child has what its parent has.
     pub(crate) fn fork(&mut self, parent: Tgid, child: Tgid) {
-        if let Some(space) = self.spaces.get(&parent).cloned() {
-            self.spaces.insert(child, space);
+        let space = self.processes.get(&parent);
+        if let Some(space) = space.and_then(|parent| parent.space.clone()) {
+            let process = Process {
+                space: Some(space),
+                pages: None,
+            };
+            self.processes.insert(child, process);
         }
     }
 
     /// The process executes another program, or is gone.
     pub(crate) fn forget(&mut self, tgid: Tgid) {
-        self.spaces.remove(&tgid);
+        let process = self.processes.remove(&tgid);
+        let had_pages = process.is_some_and(|process| process.pages.is_some());
+        self.open -= usize::from(had_pages);
     }
 }
 
-/// The word at `address` of the bytes that lay at `base`.
-fn word(bytes: &[u8], base: u64, address: u64) -> Option<u64> {
-    let at = usize::try_from(address.checked_sub(base)?).ok()?;
-    let word = bytes.get(at..)?.first_chunk()?;
-    Some(u64::from_le_bytes(*word))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_read_within_the_bytes_alone() {
-        let bytes: Vec<u8> = (0..16).collect();
-        assert_eq!(word(&bytes, 100, 100), Some(0x0706_0504_0302_0100));
-        assert_eq!(word(&bytes, 100, 108), Some(0x0f0e_0d0c_0b0a_0908));
-        for address in [0, 99, 109, 116, u64::MAX] {
-            assert_eq!(word(&bytes, 100, address), None, "{address}");
-        }
+impl Drop for Stacks {
+    fn drop(&mut self) {
+        self.resolver.close();
     }
 }

@@ -1,79 +1,94 @@
-//! Reading the names of files beside the trace: debug information takes longer
-//! than any tracee should wait.
+//! Naming frames beside the trace: debug information takes longer than any
+//! tracee should wait.
 
-use std::fs::File;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread;
+use std::sync::{Arc, Weak};
 
-use nix::sys::signal::SigSet;
-use object::ReadCache;
-
-use super::file::Reader;
+use super::lane::Job;
 use super::names::Names;
-use crate::event::{Function, Naming};
+use super::object::Object;
+use crate::event::{Frame, Function};
 
-/// The names of a file, which are read when they are asked for first: by the
-/// namer, or by an output that does not want to wait for it.
-pub(super) struct LazyNames {
-    path: Arc<[u8]>,
-    file: Mutex<Option<Arc<File>>>,
-    names: OnceLock<Mutex<Names>>,
+/// A frame that is to be named.
+pub(super) struct Naming {
+    pub(super) frame: Arc<Frame>,
+    pub(super) object: Arc<Object>,
+    /// What it is looked up by.
+    pub(super) within: u64,
 }
 
-impl LazyNames {
-    pub(super) fn new(file: Arc<File>, path: Arc<[u8]>) -> LazyNames {
-        LazyNames {
-            path,
-            file: Mutex::new(Some(file)),
-            names: OnceLock::new(),
+/// The names that were read last.
+#[derive(Default)]
+pub(super) struct Library(Vec<Entry>);
+
+struct Entry {
+    object: Weak<Object>,
+    number: u64,
+    names: Names,
+}
+
+impl Library {
+    /// What a frame of a file is called.
+    fn functions(&mut self, naming: &Naming) -> Vec<Function> {
+        let Naming { object, within, .. } = naming;
+        // Of files that nobody has mapped any more the frames that are known
+        // are all that is kept.
+        self.0.retain(Entry::is_mapped);
+        let found = self
+            .0
+            .iter()
+            .position(|entry| entry.number == object.number);
+        let mut entry = match found {
+            Some(index) => self.0.remove(index),
+            None => Entry {
+                object: Arc::downgrade(object),
+                number: object.number,
+                names: self.read(object),
+            },
+        };
+        let functions = entry.names.at(*within, naming.frame.address);
+        // The one that was used last is the last.
+        self.0.push(entry);
+        functions
+    }
+
+    /// Read the names of a file. Those that were not used for the longest make
+    /// room.
+    fn read(&mut self, object: &Object) -> Names {
+        let Some(file) = object.open() else {
+            return Names::default();
+        };
+        loop {
+            let names = Names::read(&file, &object.path);
+            if !names.are_cut() || self.0.is_empty() {
+                return names;
+            }
+            drop(names);
+            self.0.drain(..self.0.len().div_ceil(2));
         }
     }
+}
 
-    fn get(&self) -> &Mutex<Names> {
-        self.names.get_or_init(|| {
-            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-            let file = file.take();
-            let names = file.and_then(|file| {
-                let data = ReadCache::new(Reader::new(file));
-                let file = object::File::parse(&data).ok()?;
-                Some(Names::read(&file, &self.path))
-            });
-            Mutex::new(names.unwrap_or_default())
-        })
+impl Entry {
+    /// Whether a process has the file mapped: more than the files that are kept
+    /// for later know it.
+    fn is_mapped(&self) -> bool {
+        self.object.strong_count() > 1
     }
 }
 
-impl Naming for LazyNames {
-    fn functions(&self, within: u64, address: u64) -> Vec<Function> {
-        let names = self.get().lock();
-        let names = names.unwrap_or_else(PoisonError::into_inner);
-        names.at(within, address)
+impl Job for Naming {
+    type State = Library;
+
+    fn run(&self, library: &mut Library) {
+        if self.object.is_nameless() {
+            self.give_up();
+            return;
+        }
+        self.frame.name(library.functions(self));
     }
-}
 
-/// A thread that reads names ahead. It ends with the last sender.
-#[derive(Default)]
-pub(super) struct Namer(Option<Sender<Arc<LazyNames>>>);
-
-impl Namer {
-    /// Read these, sooner or later.
-    pub(super) fn read(&mut self, names: &Arc<LazyNames>) {
-        let Namer(sender) = self;
-        let sender = sender.get_or_insert_with(|| {
-            let (sender, receiver) = channel();
-            // Without it, whoever wants the names reads them.
-            let _ = thread::Builder::new().spawn(|| read_all(receiver));
-            sender
-        });
-        let _ = sender.send(Arc::clone(names));
-    }
-}
-
-fn read_all(receiver: Receiver<Arc<LazyNames>>) {
-    // Signals are for the thread that traces.
-    let _ = SigSet::all().thread_block();
-    for names in receiver {
-        let _ = names.get();
+    fn give_up(&self) {
+        self.object.make_nameless();
+        self.frame.name(Vec::new());
     }
 }

@@ -2,55 +2,104 @@
 //! and lines, from its debug information and its symbols, or those that were
 //! stripped from it into another file.
 
-use std::borrow::Cow;
+use std::convert::Infallible;
+use std::fs::File;
 use std::sync::Arc;
 
-use addr2line::{Context, demangle_auto};
+use addr2line::Context;
 use gimli::{Dwarf, EndianReader, RunTimeEndian, SectionId};
-use object::{Object as _, ObjectSegment, ObjectSymbol, ReadCache, ReadRef, SymbolKind};
+use object::Object as _;
+use rustc_hash::FxHashSet;
 
+use super::budget::{NAMES, Reserved};
+use super::demangle::demangled;
+use super::elf::{Bytes as FileBytes, Elf};
 use super::file;
-use super::object::bytes;
+use super::symbols::Symbols;
 use crate::event::Function;
 
 type Bytes = EndianReader<RunTimeEndian, Arc<[u8]>>;
 
-/// Longer names are cut: those of templates can fill pages.
-const MOST_OF_A_NAME: usize = 256;
+/// The most that the line program of one source file may have: what is made of
+/// it takes many times as much.
+const MOST_OF_LINES: usize = 4 << 20;
+/// What a byte of a line program and one of a unit's other information come to,
+/// and what is kept of each unit.
+const LINE: u64 = 24;
+const ENTRY: u64 = 2;
+const UNIT: u64 = 512;
+/// The most source files that a program may be made of.
+const MOST_UNITS: u64 = 100_000;
 
 /// The names in one file.
-#[derive(Default)]
 pub(super) struct Names {
     symbols: Symbols,
-    lines: Option<Context<Bytes>>,
+    lines: Option<Lines>,
+    reserved: Reserved,
+}
+
+/// Its debug information.
+struct Lines {
+    context: Context<Bytes>,
+    /// The units whose lines were read.
+    read: FxHashSet<usize>,
+}
+
+impl Default for Names {
+    fn default() -> Names {
+        Names {
+            symbols: Symbols::default(),
+            lines: None,
+            reserved: NAMES.nothing(),
+        }
+    }
 }
 
 impl Names {
-    /// Read the names of the file of this path.
-    pub(super) fn read<'data, R: ReadRef<'data>>(
-        file: &object::File<'data, R>,
-        path: &[u8],
-    ) -> Names {
-        let mut symbols = Symbols::default();
-        symbols.add(file);
-        let mut lines = lines(file, path);
-        let stripped = lines.is_none();
-        if stripped && let Some(other) = debug_file(file, path) {
-            let cache = ReadCache::new(other);
-            if let Ok(other) = object::File::parse(&cache) {
-                symbols.add(&other);
-                lines = self::lines(&other, path);
+    /// Read the names of the file of this path, as far as they fit the budget.
+    pub(super) fn read(file: &Arc<File>, path: &[u8]) -> Names {
+        let mut names = Names::default();
+        let bytes = FileBytes::new(Arc::clone(file));
+        if let Some(elf) = Elf::parse(&bytes, file) {
+            names.add(&elf, path);
+            if names.lines.is_none()
+                && let Some(other) = debug_file(&elf, path).map(Arc::new)
+            {
+                let bytes = FileBytes::new(Arc::clone(&other));
+                if let Some(other) = Elf::parse(&bytes, &other) {
+                    names.add(&other, path);
+                }
             }
         }
-        symbols.sort();
-        Names { symbols, lines }
+        names.symbols.sort();
+        names
+    }
+
+    fn add(&mut self, elf: &Elf<'_>, path: &[u8]) {
+        self.symbols.add(elf, &mut self.reserved);
+        let context = lines(elf, path, &mut self.reserved);
+        self.lines = context.map(|context| Lines {
+            context,
+            read: FxHashSet::default(),
+        });
+    }
+
+    /// Whether there are more of them than fitted the budget.
+    pub(super) fn are_cut(&self) -> bool {
+        self.reserved.was_refused()
     }
 
     /// The functions at an address, the innermost first. It is looked up
     /// `within` the call; what is told is `address`.
-    pub(super) fn at(&self, within: u64, address: u64) -> Vec<Function> {
-        let lines = self.lines.as_ref();
-        let mut functions = lines.map_or_else(Vec::new, |lines| frames(lines, within));
+    pub(super) fn at(&mut self, within: u64, address: u64) -> Vec<Function> {
+        let mut functions = Vec::new();
+        if let Some(lines) = &mut self.lines {
+            functions = frames(&lines.context, within);
+            if lines.count(within, &mut self.reserved).is_none() {
+                // The rest would take too much.
+                self.lines = None;
+            }
+        }
         let Some((name, start)) = self.symbols.find(within) else {
             return functions;
         };
@@ -62,10 +111,29 @@ impl Names {
             // glibc's aliases for its own use hide what everybody calls.
             let is_alias = |name: &String| name.starts_with("__GI_");
             if last.name.as_ref().is_none_or(is_alias) {
-                last.name = Some(cut(&demangle_auto(Cow::Borrowed(name), None)));
+                last.name = Some(demangled(name));
             }
         }
         functions
+    }
+}
+
+impl Lines {
+    /// Count what was made of the lines around this address; `None` if that is
+    /// more than is left.
+    fn count(&mut self, address: u64, reserved: &mut Reserved) -> Option<()> {
+        let unit = self.context.find_dwarf_and_unit(address).skip_all_loads();
+        let Some(unit) = unit else {
+            return Some(());
+        };
+        let offset = unit.header.debug_info_offset().map_or(0, |offset| offset.0);
+        if !self.read.insert(offset) {
+            return Some(());
+        }
+        let lines = unit.line_program.as_ref();
+        let lines = lines.map_or(0, |lines| lines.header().raw_program_buf().len());
+        let entries = unit.header.length_including_self();
+        reserved.add(lines as u64 * LINE + entries as u64 * ENTRY)
     }
 }
 
@@ -77,7 +145,7 @@ fn frames(lines: &Context<Bytes>, address: u64) -> Vec<Function> {
     };
     while let Ok(Some(frame)) = frames.next() {
         let name = frame.function.as_ref();
-        let name = name.and_then(|name| Some(cut(&name.demangle().ok()?)));
+        let name = name.and_then(|name| Some(demangled(&name.raw_name().ok()?)));
         let place = frame.location.as_ref();
         told.push(Function {
             name,
@@ -89,119 +157,120 @@ fn frames(lines: &Context<Bytes>, address: u64) -> Vec<Function> {
     told
 }
 
-fn cut(name: &str) -> String {
-    match name.char_indices().nth(MOST_OF_A_NAME) {
-        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
-        None => name.to_owned(),
-    }
-}
-
-/// The debug information of a file, if it has any.
-fn lines<'data, R: ReadRef<'data>>(
-    file: &object::File<'data, R>,
-    path: &[u8],
-) -> Option<Context<Bytes>> {
-    file.section_by_name(".debug_info")
-        .or_else(|| file.section_by_name(".zdebug_info"))?;
-    let mut dwarf = dwarf(file);
+/// The debug information of a file, if it has any that fits.
+fn lines(elf: &Elf<'_>, path: &[u8], reserved: &mut Reserved) -> Option<Context<Bytes>> {
+    elf.file.section_by_name(".debug_info")?;
+    let mut dwarf = dwarf(elf, reserved)?;
     // What several files have in common, dwz moves into one of its own.
-    if let Ok(Some((link, _))) = file.gnu_debugaltlink()
-        && let Some(common) = file::open_common(path, link)
+    if let Ok(Some((link, _))) = elf.file.gnu_debugaltlink()
+        && let Some(common) = file::open_common(path, link).map(Arc::new)
     {
-        let cache = ReadCache::new(common);
-        if let Ok(common) = object::File::parse(&cache) {
-            dwarf.set_sup(self::dwarf(&common));
+        let bytes = FileBytes::new(Arc::clone(&common));
+        if let Some(common) = Elf::parse(&bytes, &common) {
+            dwarf.set_sup(self::dwarf(&common, reserved)?);
         }
     }
     Context::from_dwarf(dwarf).ok()
 }
 
-fn dwarf<'data, R: ReadRef<'data>>(file: &object::File<'data, R>) -> Dwarf<Bytes> {
-    let endian = if file.is_little_endian() {
+/// What of a file's debug information is needed for names; `None` if it does not
+/// fit the budget, or is made to take more than it seems.
+fn dwarf(elf: &Elf<'_>, reserved: &mut Reserved) -> Option<Dwarf<Bytes>> {
+    let endian = if elf.file.is_little_endian() {
         RunTimeEndian::Little
     } else {
         RunTimeEndian::Big
     };
-    let load = |section: SectionId| {
-        let bytes = bytes(file, section.name());
-        let bytes = bytes.unwrap_or_else(|| Arc::from([].as_slice()));
-        Ok::<_, std::convert::Infallible>(EndianReader::new(bytes, endian))
+    let mut load = |section: SectionId| {
+        let bytes = is_needed(section).then(|| elf.section(section.name(), reserved));
+        let bytes = bytes.flatten().unwrap_or_else(|| Arc::from([].as_slice()));
+        let is_large = section == SectionId::DebugLine && longest_program(&bytes) > MOST_OF_LINES;
+        let bytes = if is_large {
+            Arc::from([].as_slice())
+        } else {
+            bytes
+        };
+        Ok::<_, Infallible>(EndianReader::new(bytes, endian))
     };
-    match Dwarf::load(load) {
-        Ok(dwarf) => dwarf,
-        Err(never) => match never {},
+    let Ok(dwarf) = Dwarf::load(&mut load);
+    let mut units = dwarf.units();
+    let mut count = 0;
+    while let Ok(Some(_)) = units.next() {
+        count += 1;
     }
+    if count > MOST_UNITS {
+        return None;
+    }
+    reserved.add(count * UNIT)?;
+    Some(dwarf)
+}
+
+/// Variables and macros have no part in it.
+fn is_needed(section: SectionId) -> bool {
+    matches!(
+        section,
+        SectionId::DebugAbbrev
+            | SectionId::DebugAddr
+            | SectionId::DebugAranges
+            | SectionId::DebugInfo
+            | SectionId::DebugLine
+            | SectionId::DebugLineStr
+            | SectionId::DebugStr
+            | SectionId::DebugStrOffsets
+            | SectionId::DebugTypes
+            | SectionId::DebugRanges
+            | SectionId::DebugRngLists
+    )
+}
+
+/// The length of the longest line program, by the lengths that each begins with.
+fn longest_program(lines: &[u8]) -> usize {
+    const WIDE: u32 = u32::MAX;
+    let mut rest = lines;
+    let mut longest = 0;
+    while let Some((head, behind)) = rest.split_first_chunk() {
+        let (length, behind) = match u32::from_le_bytes(*head) {
+            WIDE => match behind.split_first_chunk() {
+                Some((length, behind)) => (u64::from_le_bytes(*length), behind),
+                None => break,
+            },
+            length => (u64::from(length), behind),
+        };
+        let length = usize::try_from(length)
+            .unwrap_or(usize::MAX)
+            .min(behind.len());
+        longest = longest.max(length);
+        rest = behind.get(length..).unwrap_or_default();
+    }
+    longest
 }
 
 /// The file that holds what was stripped from this one.
-fn debug_file<'data, R: ReadRef<'data>>(
-    file: &object::File<'data, R>,
-    path: &[u8],
-) -> Option<std::fs::File> {
-    let by_id = file.build_id().ok().flatten();
+fn debug_file(elf: &Elf<'_>, path: &[u8]) -> Option<File> {
+    let by_id = elf.file.build_id().ok().flatten();
     by_id.and_then(file::open_debug_by_id).or_else(|| {
-        let (link, _) = file.gnu_debuglink().ok().flatten()?;
+        let (link, _) = elf.file.gnu_debuglink().ok().flatten()?;
         file::open_debug_by_link(path, link)
     })
 }
 
-/// The symbols of functions, by address.
-#[derive(Default)]
-struct Symbols {
-    /// Address, size, and where the name is in `names`.
-    sorted: Vec<(u64, u64, std::ops::Range<usize>)>,
-    names: String,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Symbols {
-    fn add<'data, R: ReadRef<'data>>(&mut self, file: &object::File<'data, R>) {
-        let code = file.segments();
-        let code = code.filter(|segment| segment.permissions().executable());
-        let code: Vec<_> = code
-            .map(|code| code.address()..code.address().saturating_add(code.size()))
-            .collect();
-        for symbol in file.symbols().chain(file.dynamic_symbols()) {
-            // Hand-written code has no type, and no size.
-            let kind = symbol.kind();
-            let address = symbol.address();
-            let is_code = matches!(kind, SymbolKind::Text | SymbolKind::Unknown)
-                && code.iter().any(|code| code.contains(&address));
-            if !is_code || symbol.is_undefined() {
-                continue;
-            }
-            let Ok(name) = symbol.name() else {
-                continue;
-            };
-            if name.is_empty() || name.starts_with('$') {
-                continue;
-            }
-            let start = self.names.len();
-            self.names.push_str(name);
-            let name = start..self.names.len();
-            self.sorted.push((address, symbol.size(), name));
-        }
-    }
-
-    fn sort(&mut self) {
-        // Of those at one address the one that says its size, and of these the
-        // one with the fewest underscores before its name: wait4, not __wait4.
-        let names = &self.names;
-        let inner = |name: &std::ops::Range<usize>| {
-            let name = names.get(name.clone()).unwrap_or_default();
-            name.len() - name.trim_start_matches('_').len()
+    #[test]
+    fn the_longest_line_program_is_found() {
+        let program = |length: u32| {
+            let body = vec![0; length as usize];
+            [&length.to_le_bytes()[..], &body].concat()
         };
-        self.sorted
-            .sort_by_key(|(address, size, name)| (*address, *size == 0, inner(name), name.start));
-        self.sorted.dedup_by_key(|(address, ..)| *address);
-    }
-
-    /// The symbol that an address belongs to, and where it starts.
-    fn find(&self, address: u64) -> Option<(&str, u64)> {
-        let after = self.sorted.partition_point(|(start, ..)| *start <= address);
-        let (start, size, name) = self.sorted.get(after.checked_sub(1)?)?;
-        if *size > 0 && address - start >= *size {
-            return None;
-        }
-        Some((self.names.get(name.clone())?, *start))
+        let wide = [&u32::MAX.to_le_bytes()[..], &7u64.to_le_bytes(), &[0; 7]].concat();
+        let all = [program(3), wide, program(5)].concat();
+        assert_eq!(longest_program(&all), 7);
+        assert_eq!(longest_program(&all[..25]), 6);
+        assert_eq!(longest_program(&all[..20]), 3);
+        assert_eq!(longest_program(&program(3)[..6]), 2);
+        assert_eq!(longest_program(&[0xff; 8]), 0);
+        assert_eq!(longest_program(&[]), 0);
     }
 }

@@ -1,155 +1,184 @@
-//! ELF files: how to unwind from their code, and what it is called. Each is
-//! read once, whoever runs it.
+//! ELF files: how to unwind from their code. Each is read once, whoever runs
+//! it, and kept for a while when nobody does.
 
+use std::fs::File;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use object::{Object as _, ObjectSection, ObjectSegment, ReadCache, ReadRef};
+use object::{Object as _, ObjectSegment};
 use rustc_hash::FxHashMap;
 
-use super::file::{self, Identity, Reader};
-use super::maps::Source;
-use super::namer::{LazyNames, Namer};
+use super::budget::{Reserved, UNWINDING};
+use super::elf::{Bytes, Elf};
+use super::file::{self, Handles, Identity};
+use super::maps::{Mapping, Source};
 use super::unwind::{FrameInfo, Section};
 use crate::event::{Frame, Function};
-use crate::kernel::Tgid;
 
-/// The largest section that is read; a larger one is as good as none.
-const MOST_OF_A_SECTION: u64 = 1 << 30;
+/// How many files that nobody has mapped are kept, for whoever runs them next,
+/// and how much of the budget they may take.
+const MOST_IDLE: usize = 128;
+const MOST_OF_IDLE: u64 = 16 << 20;
+/// How many frames of a file are kept.
+const MOST_FRAMES: usize = 1 << 16;
 
 type Path = Arc<[u8]>;
 
-/// All files that were met.
+/// The files that were met.
 #[derive(Default)]
 pub(super) struct Objects {
-    known: FxHashMap<(Identity, Path), Option<Arc<Object>>>,
+    known: FxHashMap<(Identity, Path), Known>,
     /// The same file once more, as in another container's image.
-    by_build_id: FxHashMap<(Vec<u8>, Path), Arc<Object>>,
-    /// Frames that were met: by the number of their object, their address, and
-    /// the address that they are looked up by.
-    frames: FxHashMap<(usize, u64, u64), Arc<Frame>>,
-    namer: Namer,
+    by_build_id: FxHashMap<(Vec<u8>, Path), Weak<Object>>,
+    /// Counts uses.
+    clock: u64,
+}
+
+/// A file; `None` if it is no ELF file.
+struct Known {
+    object: Option<Arc<Object>>,
+    /// When it was asked for last.
+    used: u64,
+}
+
+impl Known {
+    /// Whether only this cache has it.
+    fn is_idle(&self) -> bool {
+        let object = self.object.as_ref();
+        object.is_none_or(|object| Arc::strong_count(object) == 1)
+    }
+
+    fn bytes(&self) -> u64 {
+        let object = self.object.as_ref();
+        object.map_or(0, |object| object.reserved.bytes())
+    }
 }
 
 /// One file.
 pub(super) struct Object {
-    number: usize,
-    path: Arc<[u8]>,
+    /// No other has it.
+    pub(super) number: u64,
+    pub(super) path: Path,
+    identity: Identity,
     /// The code that is loaded: offsets in the file, and the address of the
     /// first.
     code: Vec<(Range<u64>, u64)>,
     /// How to unwind from its code.
     pub(super) info: FrameInfo,
-    names: Arc<LazyNames>,
+    /// Frames that were met: by their address, and the address that they are
+    /// looked up by.
+    frames: Mutex<FxHashMap<(u64, u64), Arc<Frame>>>,
+    /// The file, until its names are read.
+    file: Mutex<Option<Arc<File>>>,
+    /// It did not answer.
+    is_nameless: AtomicBool,
+    reserved: Reserved,
 }
 
 impl Objects {
     /// What is known of a file that a process has mapped. `None` if it is gone
     /// or is no ELF file.
-    pub(super) fn load(&mut self, source: &Source, tgid: Tgid) -> Option<Arc<Object>> {
-        let (file, identity) = file::open_mapped(source, tgid)?;
+    pub(super) fn load(&mut self, mapping: &Mapping, handles: &Handles) -> Option<Arc<Object>> {
+        let (source, _) = mapping.file.as_ref()?;
+        let (file, identity) = handles.open(&mapping.memory, source)?;
         let key = (identity, Arc::clone(&source.path));
-        if let Some(known) = self.known.get(&key) {
-            return known.clone();
+        self.clock += 1;
+        if let Some(known) = self.known.get_mut(&key) {
+            known.used = self.clock;
+            return known.object.clone();
         }
-        let file = Arc::new(file);
-        let names = LazyNames::new(Arc::clone(&file), Arc::clone(&source.path));
-        let object = self.read(&ReadCache::new(Reader::new(file)), source, names);
-        self.known.insert(key, object.clone());
+        let object = self.read(&Arc::new(file), source, identity);
+        let known = Known {
+            object: object.clone(),
+            used: self.clock,
+        };
+        self.known.insert(key, known);
+        self.forget_idle(MOST_OF_IDLE);
         object
     }
 
-    fn read<'data>(
+    pub(super) fn read(
         &mut self,
-        data: impl ReadRef<'data>,
+        file: &Arc<File>,
         source: &Source,
-        names: LazyNames,
+        identity: Identity,
     ) -> Option<Arc<Object>> {
-        let file = object::File::parse(data).ok()?;
-        let id = file.build_id().ok().flatten();
+        let bytes = Bytes::new(Arc::clone(file));
+        let elf = Elf::parse(&bytes, file)?;
+        let id = elf.file.build_id().ok().flatten();
         let id = id.map(|id| (id.to_vec(), Arc::clone(&source.path)));
-        if let Some(known) = id.as_ref().and_then(|id| self.by_build_id.get(id)) {
-            return Some(Arc::clone(known));
+        let same = id.as_ref().and_then(|id| self.by_build_id.get(id));
+        if let Some(same) = same.and_then(Weak::upgrade) {
+            return Some(same);
         }
-        let number = self.known.len();
-        let names = Arc::new(names);
-        self.namer.read(&names);
-        let object = Arc::new(Object::new(&file, number, source, names));
+        let mut object = Object::new(&elf, file, source, identity);
+        if object.reserved.was_refused() {
+            self.forget_idle(0);
+            object = Object::new(&elf, file, source, identity);
+        }
+        let object = Arc::new(object);
         if let Some(id) = id {
-            self.by_build_id.insert(id, Arc::clone(&object));
+            self.by_build_id.insert(id, Arc::downgrade(&object));
         }
         Some(object)
     }
 
-    /// A file without its names.
-    #[cfg(test)]
-    pub(super) fn read_only<'data>(
-        &mut self,
-        data: impl ReadRef<'data>,
-        source: &Source,
-    ) -> Option<Arc<Object>> {
-        let null = Arc::new(std::fs::File::open("/dev/null").ok()?);
-        let names = LazyNames::new(null, Arc::clone(&source.path));
-        self.read(data, source, names)
-    }
-
-    /// The frame at an address of a file's own; it is looked up by `within`.
-    pub(super) fn frame(
-        &mut self,
-        object: &Arc<Object>,
-        address: u64,
-        within: u64,
-        is_signal: bool,
-    ) -> Arc<Frame> {
-        let frame = self.frames.entry((object.number, address, within));
-        let frame = frame.or_insert_with(|| {
-            let path = Arc::clone(&object.path);
-            Arc::new(if is_signal {
-                // What the kernel lets a handler return to.
-                let function = Function {
-                    name: Some(Function::SIGNAL.to_owned()),
-                    ..Function::default()
-                };
-                Frame::new(Some(path), address, vec![function])
-            } else {
-                Frame::unnamed(path, address, within, Arc::clone(&object.names) as _)
-            })
-        });
-        Arc::clone(frame)
+    /// Forget files that nobody has mapped, those first that were not asked for
+    /// the longest, until the rest takes no more than that.
+    fn forget_idle(&mut self, most: u64) {
+        let idle = self.known.iter().filter(|(_, known)| known.is_idle());
+        let mut idle: Vec<_> = idle
+            .map(|(key, known)| (known.used, known.bytes(), key.clone()))
+            .collect();
+        idle.sort_by_key(|(used, ..)| *used);
+        let mut bytes: u64 = idle.iter().map(|(_, bytes, _)| *bytes).sum();
+        let mut count = idle.len();
+        for (_, own, key) in idle {
+            if bytes <= most && count <= MOST_IDLE {
+                break;
+            }
+            self.known.remove(&key);
+            bytes -= own;
+            count -= 1;
+        }
+        self.by_build_id
+            .retain(|_, object| object.strong_count() > 0);
     }
 }
 
 impl Object {
-    fn new<'data, R: ReadRef<'data>>(
-        file: &object::File<'data, R>,
-        number: usize,
-        source: &Source,
-        names: Arc<LazyNames>,
-    ) -> Object {
-        let section = |name| {
-            let addresses = addresses(file, name)?;
-            let bytes = bytes(file, name)?;
+    fn new(elf: &Elf<'_>, from: &Arc<File>, source: &Source, identity: Identity) -> Object {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let mut reserved = UNWINDING.nothing();
+        let mut bytes = |name| elf.section(name, &mut reserved);
+        let mut section = |name| {
+            let addresses = elf.addresses(name)?;
+            let bytes = bytes(name)?;
             Some(Section { addresses, bytes })
         };
-        let start = |name| Some(addresses(file, name)?.start);
+        let [eh_frame, eh_frame_hdr] = [".eh_frame", ".eh_frame_hdr"].map(&mut section);
+        let debug_frame = bytes(".debug_frame");
+        let start = |name| Some(elf.addresses(name)?.start);
+        let bases = [start(".text"), start(".got")];
+        let info = FrameInfo::new(eh_frame, eh_frame_hdr, debug_frame, bases, &mut reserved);
         // Others may have bytes on the same pages.
-        let code = file.segments();
+        let code = elf.file.segments();
         let code = code.filter(|segment| segment.permissions().executable());
         let segments = code.map(|segment| {
             let (offset, length) = segment.file_range();
             (offset..offset.saturating_add(length), segment.address())
         });
         Object {
-            number,
+            number: NEXT.fetch_add(1, Relaxed),
             path: Arc::clone(&source.path),
+            identity,
             code: segments.collect(),
-            info: FrameInfo::new(
-                section(".eh_frame"),
-                section(".eh_frame_hdr"),
-                bytes(file, ".debug_frame"),
-                [start(".text"), start(".got")],
-            ),
-            names,
+            info,
+            frames: Mutex::default(),
+            file: Mutex::new(Some(Arc::clone(from))),
+            is_nameless: AtomicBool::new(false),
+            reserved,
         }
     }
 
@@ -164,28 +193,81 @@ impl Object {
         })?;
         Some(address.wrapping_sub(range.start).wrapping_add(offset))
     }
-}
 
-/// Where a section is loaded.
-fn addresses<'data, R: ReadRef<'data>>(
-    file: &object::File<'data, R>,
-    name: &str,
-) -> Option<Range<u64>> {
-    let section = file.section_by_name(name)?;
-    let start = section.address();
-    Some(start..start.checked_add(section.size())?)
-}
-
-/// The bytes of a section, unpacked.
-pub(super) fn bytes<'data, R: ReadRef<'data>>(
-    file: &object::File<'data, R>,
-    name: &str,
-) -> Option<Arc<[u8]>> {
-    let section = file.section_by_name(name)?;
-    let packed = section.compressed_file_range().ok()?;
-    if packed.uncompressed_size.max(packed.compressed_size) > MOST_OF_A_SECTION {
-        return None;
+    /// The frame at an address of the file's own; it is looked up by `within`.
+    /// Whoever gets a new one first is to have it named.
+    pub(super) fn frame(&self, address: u64, within: u64, is_signal: bool) -> (Arc<Frame>, bool) {
+        let frames = self.frames.lock();
+        let mut frames = frames.unwrap_or_else(PoisonError::into_inner);
+        if let Some(frame) = frames.get(&(address, within)) {
+            return (Arc::clone(frame), false);
+        }
+        let path = Arc::clone(&self.path);
+        let frame = Arc::new(if is_signal {
+            // What the kernel lets a handler return to.
+            let function = Function {
+                name: Some(Function::SIGNAL.to_owned()),
+                ..Function::default()
+            };
+            Frame::new(Some(path), address, vec![function])
+        } else {
+            Frame::unnamed(path, address)
+        });
+        if frames.len() == MOST_FRAMES {
+            frames.clear();
+        }
+        frames.insert((address, within), Arc::clone(&frame));
+        (frame, !is_signal)
     }
-    let bytes = section.uncompressed_data().ok()?;
-    (!bytes.is_empty()).then(|| bytes.into())
+
+    /// The file, to read its names. It is held open until it is asked for
+    /// first; later it is opened once more, if it is still there.
+    pub(super) fn open(&self) -> Option<Arc<File>> {
+        let held = self.file.lock();
+        let held = held.unwrap_or_else(PoisonError::into_inner).take();
+        held.or_else(|| file::open_again(&self.path, self.identity).map(Arc::new))
+    }
+
+    /// Its names are not asked for any more.
+    pub(super) fn make_nameless(&self) {
+        self.is_nameless.store(true, Relaxed);
+    }
+
+    pub(super) fn is_nameless(&self) -> bool {
+        self.is_nameless.load(Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_nobody_has_mapped_are_dropped() {
+        let room = tempfile::tempdir().unwrap();
+        let mut objects = Objects::default();
+        let handles = Handles::default();
+        let mut load = |number: usize| {
+            let path = room.path().join(number.to_string());
+            std::fs::copy("/proc/self/exe", &path).unwrap();
+            let (_, identity) = file::open_regular(&path).unwrap();
+            let source = Source {
+                path: Arc::from(path.as_os_str().as_encoded_bytes()),
+                inode: identity.inode(),
+            };
+            let mapping = Mapping {
+                memory: 0..1,
+                file: Some((Arc::new(source), 0)),
+            };
+            let object = objects.load(&mapping, &handles).unwrap();
+            std::fs::remove_file(&path).unwrap();
+            let bytes: u64 = objects.known.values().map(Known::bytes).sum();
+            (object, bytes)
+        };
+        let (mapped, own) = load(0);
+        let most = (0..12).map(|number| load(number + 1).1).max().unwrap();
+        assert!(own > 0);
+        assert!(most <= MOST_OF_IDLE + 2 * own, "{most} bytes, each {own}");
+        assert_eq!(Arc::strong_count(&mapped), 2, "it is still mapped");
+    }
 }

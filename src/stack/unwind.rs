@@ -13,6 +13,8 @@ use gimli::{
     UnwindExpression, UnwindOffset, UnwindSection, Value, X86_64,
 };
 
+use super::budget::Reserved;
+
 type Bytes<'a> = EndianSlice<'a, LittleEndian>;
 
 /// How many registers of x86-64 have a part in unwinding: the general ones and
@@ -37,6 +39,15 @@ impl Registers {
         if let Some(place) = self.0.get_mut(usize::from(register.0)) {
             *place = value;
         }
+    }
+
+    /// The registers of the caller, if the return address is all that the frame
+    /// has on the stack.
+    pub(super) fn popped(&self, memory: &Memory<'_>) -> Option<Registers> {
+        let mut caller = *self;
+        caller.set(X86_64::RA, Some(memory(self.sp())?));
+        caller.set(X86_64::RSP, Some(self.sp().checked_add(8)?));
+        Some(caller)
     }
 
     /// The top of the frame's stack.
@@ -84,12 +95,14 @@ pub(super) struct FrameInfo {
 
 impl FrameInfo {
     /// The information of these sections; where `.text` and `.got` are loaded
-    /// matters for some encodings.
+    /// matters for some encodings. A list that does not fit the budget is left
+    /// out.
     pub(super) fn new(
         eh_frame: Option<Section>,
         eh_frame_hdr: Option<Section>,
         debug_frame: Option<Arc<[u8]>>,
         [text, got]: [Option<u64>; 2],
+        reserved: &mut Reserved,
     ) -> FrameInfo {
         let start = |section: &Option<Section>| section.as_ref().map_or(0, |s| s.addresses.start);
         let bases = BaseAddresses::default()
@@ -106,8 +119,8 @@ impl FrameInfo {
         };
         info.index = match (&info.eh_frame, &info.debug_frame) {
             _ if info.has_table() => Vec::new(),
-            (Some(section), _) => index(&self::eh_frame(section), &info.bases),
-            (None, Some(bytes)) => index(&self::debug_frame(bytes), &info.bases),
+            (Some(section), _) => index(&self::eh_frame(section), &info.bases, reserved),
+            (None, Some(bytes)) => index(&self::debug_frame(bytes), &info.bases, reserved),
             (None, None) => Vec::new(),
         };
         info
@@ -137,6 +150,31 @@ impl FrameInfo {
             return self.by_entry(&debug_frame(bytes), offset, address, callee);
         }
         callee.by_frame_pointer()
+    }
+
+    /// Whether it is told how to step out of the function at this address.
+    pub(super) fn knows(&self, address: u64) -> bool {
+        if let Some(section) = &self.eh_frame {
+            let eh_frame = eh_frame(section);
+            let offset = self.offset_by_table(address);
+            let offset = offset.or_else(|| self.offset_by_index(address));
+            offset.is_some_and(|offset| self.is_entry_of(&eh_frame, offset, address))
+        } else if let Some(bytes) = &self.debug_frame {
+            let offset = self.offset_by_index(address);
+            offset.is_some_and(|offset| self.is_entry_of(&debug_frame(bytes), offset, address))
+        } else {
+            false
+        }
+    }
+
+    fn is_entry_of<'a, S>(&self, section: &S, offset: usize, address: u64) -> bool
+    where
+        S: UnwindSection<Bytes<'a>>,
+        S::Offset: UnwindOffset<usize>,
+    {
+        let offset = S::Offset::from(offset);
+        let entry = section.fde_from_offset(&self.bases, offset, S::cie_from_offset);
+        entry.is_ok_and(|entry| entry.contains(address))
     }
 
     fn offset_by_table(&self, address: u64) -> Option<usize> {
@@ -324,18 +362,26 @@ fn debug_frame(bytes: &[u8]) -> DebugFrame<Bytes<'_>> {
 }
 
 /// Which code each entry is about, by its address.
-fn index<'a, S>(section: &S, bases: &BaseAddresses) -> Vec<(Range<u64>, usize)>
+fn index<'a, S>(
+    section: &S,
+    bases: &BaseAddresses,
+    reserved: &mut Reserved,
+) -> Vec<(Range<u64>, usize)>
 where
     S: UnwindSection<Bytes<'a>>,
     S::Offset: UnwindOffset<usize>,
 {
     let mut index = Vec::new();
+    let size = size_of::<(Range<u64>, usize)>() as u64;
     let mut entries = section.entries(bases);
     while let Ok(Some(entry)) = entries.next() {
         let CieOrFde::Fde(entry) = entry else {
             continue;
         };
         if let Ok(entry) = entry.parse(S::cie_from_offset) {
+            if reserved.add(size).is_none() {
+                break;
+            }
             let start = entry.initial_address();
             index.push((start..start.saturating_add(entry.len()), entry.offset()));
         }

@@ -1,10 +1,14 @@
 //! Reading a stopped tracee's memory.
 #![expect(unsafe_code, reason = "process_vm_readv(2) and PTRACE_PEEKDATA")]
 
-use std::ptr;
+use std::ops::Range;
+use std::{mem, ptr};
 
 use super::ptrace::Stopped;
 use crate::kernel::Errno;
+
+/// How many parts of memory one call reads at most.
+pub(crate) const PARTS: usize = 16;
 
 /// The word size of `PTRACE_PEEKDATA`.
 const WORD: usize = size_of::<libc::c_long>();
@@ -35,6 +39,33 @@ impl Stopped {
         self.readv(&mut [(addr, buffer)])
     }
 
+    /// Fill these parts of `buffer`, whose first byte is at `addr`, with one
+    /// call; says how many of their bytes were there.
+    ///
+    /// # Errors
+    /// Those of `process_vm_readv(2)`.
+    pub(crate) fn read_parts(
+        &self,
+        addr: u64,
+        buffer: &mut [u8],
+        parts: &[Range<usize>; PARTS],
+    ) -> Result<usize, Errno> {
+        let mut rest = buffer;
+        let mut taken = 0;
+        let mut part = |part: &Range<usize>| {
+            let start = part.start.checked_sub(taken)?;
+            let (now, later) = mem::take(&mut rest).split_at_mut_checked(part.end - taken)?;
+            (rest, taken) = (later, part.end);
+            Some((addr.wrapping_add(part.start as u64), now.get_mut(start..)?))
+        };
+        // Those that are none are empty.
+        let parts = parts.each_ref().map(|range| {
+            let wanted = (!range.is_empty()).then(|| part(range));
+            wanted.flatten().unwrap_or((addr, &mut []))
+        });
+        self.readv(&mut { parts })
+    }
+
     /// Fill two buffers with one call where it works, else one by one.
     pub(crate) fn read_two(
         &self,
@@ -50,12 +81,11 @@ impl Stopped {
     }
 
     fn readv(&self, parts: &mut [(u64, &mut [u8])]) -> Result<usize, Errno> {
-        const MOST: usize = 2;
         let empty = libc::iovec {
             iov_base: ptr::null_mut(),
             iov_len: 0,
         };
-        let (mut local, mut remote) = ([empty; MOST], [empty; MOST]);
+        let (mut local, mut remote) = ([empty; PARTS], [empty; PARTS]);
         let slots = local.iter_mut().zip(remote.iter_mut());
         let mut count = 0;
         for ((here, there), (addr, buffer)) in slots.zip(parts.iter_mut()) {

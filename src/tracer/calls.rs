@@ -14,7 +14,7 @@ use crate::kernel::{
     WaitCall, WaitOptions, WaitStatus,
 };
 use crate::proc;
-use crate::stack::Taken;
+use crate::stack::RawStack;
 use crate::sys::ptrace::{How, Stopped};
 use crate::sys::seccomp::{NEW_LISTENER, OURS};
 use crate::sys::syscall_info::{Phase, SyscallInfo};
@@ -138,7 +138,7 @@ impl Tracer {
         let stack = self.take_stack(&stopped, tgid);
         let _ = stopped.resume(How::Syscall, None);
 
-        entry.stack = stack.and_then(|stack| self.unwind(&stack));
+        entry.stack = stack.and_then(|stack| self.unwind(stack));
         if let Some(task) = self.tasks.by_tid.get_mut(&tid) {
             task.call = Some(Call {
                 entry: entry.clone(),
@@ -150,12 +150,12 @@ impl Tracer {
     }
 
     /// Copy the call stack of a stopped task, if that is wanted.
-    pub(super) fn take_stack(&mut self, stopped: &Stopped, tgid: Tgid) -> Option<Taken> {
+    pub(super) fn take_stack(&mut self, stopped: &Stopped, tgid: Tgid) -> Option<RawStack> {
         self.stacks.as_mut()?.take(stopped, tgid)
     }
 
     /// Make a call stack of what was copied, once the task runs on.
-    pub(super) fn unwind(&mut self, taken: &Taken) -> Option<Arc<Stack>> {
+    pub(super) fn unwind(&mut self, taken: RawStack) -> Option<Arc<Stack>> {
         Some(self.stacks.as_mut()?.unwind(taken))
     }
 

@@ -62,7 +62,7 @@ impl Tracer {
             .map(Arc::new);
         let stack = (!is_thread).then(|| self.take_stack(&stopped, tgid));
         let _ = stopped.resume(resume, None);
-        let stack = stack.flatten().and_then(|stack| self.unwind(&stack));
+        let stack = stack.flatten().and_then(|stack| self.unwind(stack));
         if let (false, Some(stacks)) = (is_thread, &mut self.stacks) {
             stacks.fork(tgid, child_tgid);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Body;
 use super::words::{Address, Int, Text};
 use crate::event::{self, Cut};
 
@@ -51,14 +52,31 @@ pub struct Function {
 
 impl From<&event::Stack> for Stack {
     fn from(stack: &event::Stack) -> Stack {
-        let cut = stack.cut.map(|cut| match cut {
+        let cut = stack.cut().map(|cut| match cut {
             Cut::Deep => "deep".to_owned(),
             Cut::Lost => "lost".to_owned(),
         });
         Stack {
-            frames: stack.frames.iter().map(|frame| (&**frame).into()).collect(),
+            frames: stack
+                .frames()
+                .iter()
+                .map(|frame| (&**frame).into())
+                .collect(),
             cut,
         }
+    }
+}
+
+impl Body {
+    /// Tell the call stack, which is known better by now.
+    pub(crate) fn set_stack(&mut self, stack: &event::Stack) {
+        let told = match self {
+            Body::Fork(about) => &mut about.what.stack,
+            Body::WaitEntry(about) => &mut about.what.stack,
+            Body::Wait(about) => &mut about.what.entry.stack,
+            _ => return,
+        };
+        *told = Some(stack.into());
     }
 }
 
@@ -81,13 +99,12 @@ impl From<&event::Frame> for Frame {
 impl From<Stack> for event::Stack {
     fn from(stack: Stack) -> event::Stack {
         let frames = stack.frames.into_iter();
-        event::Stack {
-            frames: frames.map(|frame| Arc::new(frame.into())).collect(),
-            cut: stack.cut.map(|why| match why.as_str() {
-                "deep" => Cut::Deep,
-                _ => Cut::Lost,
-            }),
-        }
+        let frames = frames.map(|frame| Arc::new(frame.into())).collect();
+        let cut = stack.cut.map(|why| match why.as_str() {
+            "deep" => Cut::Deep,
+            _ => Cut::Lost,
+        });
+        event::Stack::new(frames, cut)
     }
 }
 

@@ -10,6 +10,7 @@
     reason = "each test uses a part of it, and one that cannot go on has failed"
 )]
 
+pub mod call_stacks;
 pub mod torture;
 
 use std::ffi::{OsStr, OsString};

@@ -84,11 +84,7 @@ impl Report<'_> {
     /// The source line of the first call in the evidence, or else of the first
     /// child's creation: file, as CIs want it, and line.
     fn source(&self, finding: &Finding) -> Option<(String, u32)> {
-        let calls = finding.evidence.iter().filter_map(Evidence::stack);
-        let births = finding.children.iter();
-        let births = births.filter_map(|child| child.created_at.as_deref());
-        let mut stacks = calls.chain(births);
-        stacks.find_map(|stack| {
+        finding.stacks().find_map(|stack| {
             let places = own_places(stack);
             let (file, line) = places.iter().find_map(Place::source)?;
             let below = file

@@ -1,0 +1,297 @@
+//! Work beside the trace that may take long, or for ever: to open and read
+//! files of tracees.
+//!
+//! A file may be served by a tracee (FUSE), which answers only while the tracer
+//! goes on, or by nobody: whoever reads it then sleeps where no signal reaches
+//! it. So a thread that a file does not answer is left behind, and another goes
+//! on; after a few of those there is none any more. What they are to find is
+//! unknown then.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::watch::{self, Watch};
+use crate::sys::ring::keep_signals_out;
+
+/// How long a file may take to answer.
+const ANSWER: Duration = Duration::from_secs(3);
+/// How many threads may wait for files that do not answer.
+const MOST_STUCK: usize = 4;
+/// How many jobs may wait; more of them take memory for nothing.
+const MOST_JOBS: usize = 1 << 16;
+/// The stack of a thread, whatever limit the user has set: demanglers recurse.
+const STACK: usize = 4 << 20;
+
+/// Something to be done.
+pub(super) trait Job: Send + Sync + UnwindSafe + RefUnwindSafe + 'static {
+    /// What a thread keeps from one job to the next.
+    type State: Default;
+
+    /// Do it.
+    fn run(&self, state: &mut Self::State);
+
+    /// It is not done, or not to its end: go on without.
+    fn give_up(&self);
+}
+
+/// Jobs that are done one after the other.
+pub(super) struct Lane<J> {
+    shared: Arc<Mutex<State<J>>>,
+    work: Arc<std::sync::Condvar>,
+}
+
+struct State<J> {
+    jobs: VecDeque<Arc<J>>,
+    /// The thread that works; `None` if there is none.
+    worker: Option<Worker<J>>,
+    /// The number of the next thread.
+    next: u64,
+    /// How many threads were left behind and have not come back.
+    stuck: usize,
+    /// No job will come but from other jobs: threads need not stay.
+    closed: bool,
+    /// When all that is not done is given up.
+    until: Option<Instant>,
+}
+
+struct Worker<J> {
+    number: u64,
+    job: Option<Arc<J>>,
+    watch: Arc<Watch>,
+}
+
+impl<J: Job> Lane<J> {
+    pub(super) fn new() -> Lane<J> {
+        let state = State {
+            jobs: VecDeque::new(),
+            worker: None,
+            next: 0,
+            stuck: 0,
+            closed: false,
+            until: None,
+        };
+        Lane {
+            shared: Arc::new(Mutex::new(state)),
+            work: Arc::default(),
+        }
+    }
+
+    /// Do this, sooner or later.
+    pub(super) fn send(&self, job: J) {
+        let mut state = lock(&self.shared);
+        let is_late = state.until.is_some_and(|until| until <= Instant::now());
+        if is_late || state.jobs.len() >= MOST_JOBS || !self.start(&mut state) {
+            drop(state);
+            job.give_up();
+            return;
+        }
+        state.jobs.push_back(Arc::new(job));
+        self.work.notify_one();
+    }
+
+    /// Have a thread work; whether there is one.
+    fn start(&self, state: &mut State<J>) -> bool {
+        if state.worker.is_some() {
+            return true;
+        }
+        if state.stuck >= MOST_STUCK {
+            return false;
+        }
+        let (number, watch) = (state.next, Arc::<Watch>::default());
+        state.next += 1;
+        let lane = Lane {
+            shared: Arc::clone(&self.shared),
+            work: Arc::clone(&self.work),
+        };
+        let watched = Arc::clone(&watch);
+        let thread = thread::Builder::new().name("stacks".to_owned());
+        let started = thread.stack_size(STACK).spawn(move || {
+            keep_signals_out();
+            watch::begin(watched);
+            lane.work(number);
+        });
+        state.worker = started.is_ok().then_some(Worker {
+            number,
+            job: None,
+            watch,
+        });
+        state.worker.is_some()
+    }
+
+    /// The thread of this number.
+    fn work(&self, number: u64) {
+        let mut kept = J::State::default();
+        let mut state = lock(&self.shared);
+        loop {
+            let is_left = |state: &State<J>| {
+                let worker = state.worker.as_ref();
+                worker.is_none_or(|worker| worker.number != number)
+            };
+            if is_left(&state) {
+                state.stuck -= 1;
+                return;
+            }
+            let job = state.jobs.pop_front();
+            if let Some(worker) = &mut state.worker {
+                worker.job.clone_from(&job);
+            }
+            let Some(job) = job else {
+                if state.closed {
+                    state.worker = None;
+                    return;
+                }
+                let waited = self.work.wait(state);
+                state = waited.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            drop(state);
+            let done = catch_unwind(AssertUnwindSafe(|| job.run(&mut kept)));
+            if done.is_err() {
+                // A fault in what reads files must not hold up the rest.
+                kept = J::State::default();
+                job.give_up();
+            }
+            state = lock(&self.shared);
+        }
+    }
+
+    /// Leave a thread behind that a file does not answer; give up what takes
+    /// too long.
+    pub(super) fn check(&self) {
+        let mut state = lock(&self.shared);
+        let worker = state.worker.as_ref();
+        let is_stuck = worker.is_some_and(|worker| worker.watch.waits_longer_than(ANSWER));
+        let is_late = state.until.is_some_and(|until| until <= Instant::now());
+        if !is_stuck && !is_late {
+            return;
+        }
+        let mut given_up = Vec::new();
+        if let Some(worker) = state.worker.take_if(|worker| worker.job.is_some()) {
+            given_up.extend(worker.job);
+            state.stuck += 1;
+        }
+        if is_late || (!state.jobs.is_empty() && !self.start(&mut state)) {
+            given_up.extend(state.jobs.drain(..));
+        }
+        drop(state);
+        for job in given_up {
+            job.give_up();
+        }
+    }
+
+    /// Somebody waits for what is still to be done, and no longer than that.
+    pub(super) fn hurry(&self, limit: Duration) {
+        let until = Instant::now() + limit;
+        let mut state = lock(&self.shared);
+        state.until = Some(state.until.map_or(until, |before| before.min(until)));
+    }
+
+    /// The threads are to end when nothing is left to do.
+    pub(super) fn close(&self) {
+        lock(&self.shared).closed = true;
+        self.work.notify_all();
+    }
+}
+
+fn lock<J>(state: &Mutex<State<J>>) -> MutexGuard<'_, State<J>> {
+    // What it guards is whole whenever it is unlocked.
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count {
+        done: AtomicUsize,
+        given_up: AtomicUsize,
+    }
+
+    /// Sleeps where a file would not answer, until it is told to go on.
+    struct Nap(Arc<Count>, Option<Mutex<Receiver<()>>>);
+
+    impl Job for Nap {
+        type State = ();
+
+        fn run(&self, (): &mut ()) {
+            if let Some(end) = &self.1 {
+                watch::during(|| end.lock().unwrap().recv().ok());
+            }
+            self.0.done.fetch_add(1, SeqCst);
+        }
+
+        fn give_up(&self) {
+            self.0.given_up.fetch_add(1, SeqCst);
+        }
+    }
+
+    fn eventually(lane: &Lane<Nap>, what: impl Fn() -> bool) {
+        for _ in 0..6000 {
+            lane.check();
+            if what() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        panic!("it never came");
+    }
+
+    #[test]
+    fn a_thread_that_is_not_answered_is_left_behind() {
+        let (count, lane) = (Arc::<Count>::default(), Lane::new());
+        let given_up = || count.given_up.load(SeqCst);
+        let mut ends = Vec::new();
+        for stuck in 1..=MOST_STUCK {
+            let (end, wait) = channel();
+            ends.push(end);
+            lane.send(Nap(Arc::clone(&count), Some(Mutex::new(wait))));
+            eventually(&lane, || given_up() == stuck);
+        }
+        // No further thread begins; but those that come back count.
+        lane.send(Nap(Arc::clone(&count), None));
+        assert_eq!(given_up(), MOST_STUCK + 1);
+        assert_eq!(count.done.load(SeqCst), 0);
+        drop(ends);
+        eventually(&lane, || lock(&lane.shared).stuck == 0);
+        lane.send(Nap(Arc::clone(&count), None));
+        eventually(&lane, || count.done.load(SeqCst) == MOST_STUCK + 1);
+    }
+
+    #[test]
+    fn what_takes_too_long_is_given_up() {
+        let (count, lane) = (Arc::<Count>::default(), Lane::new());
+        let (end, wait) = channel();
+        lane.send(Nap(Arc::clone(&count), Some(Mutex::new(wait))));
+        lane.send(Nap(Arc::clone(&count), None));
+        lane.hurry(Duration::from_millis(20));
+        lane.hurry(Duration::from_hours(1));
+        eventually(&lane, || count.given_up.load(SeqCst) == 2);
+        // And so is what comes later.
+        lane.send(Nap(Arc::clone(&count), None));
+        assert_eq!(count.given_up.load(SeqCst), 3);
+        drop(end);
+    }
+
+    #[test]
+    fn the_rest_is_done_by_another_thread_and_a_closed_lane_ends() {
+        let (count, lane) = (Arc::<Count>::default(), Lane::new());
+        let (end, wait) = channel();
+        lane.send(Nap(Arc::clone(&count), Some(Mutex::new(wait))));
+        lane.send(Nap(Arc::clone(&count), None));
+        lane.close();
+        eventually(&lane, || count.done.load(SeqCst) == 1);
+        assert_eq!(count.given_up.load(SeqCst), 1);
+        drop(end);
+        eventually(&lane, || lock(&lane.shared).worker.is_none());
+        // Jobs of jobs are still done.
+        lane.send(Nap(Arc::clone(&count), None));
+        eventually(&lane, || count.done.load(SeqCst) == 3);
+    }
+}

@@ -1,0 +1,136 @@
+//! What finds frames and names beside the trace.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::file::Handles;
+use super::lane::{Job, Lane};
+use super::namer::Naming;
+use super::object::Objects;
+use super::space::Place;
+use super::walk::{Missing, RawStack, Walker};
+use crate::event::{self, Stack};
+use crate::urgency::{self, Urgency};
+
+/// How long the work may take when somebody waits for it, and how long if that
+/// is urgent.
+const LONGEST: Duration = Duration::from_secs(30);
+const URGENT: Duration = Duration::from_secs(1);
+
+/// Files are opened and unwound by one thread, which is quick, while their
+/// processes live, and named by another.
+pub(super) struct Resolver {
+    pub(super) unwinder: Lane<Unwinding>,
+    pub(super) namer: Lane<Naming>,
+}
+
+impl Resolver {
+    pub(super) fn new() -> Resolver {
+        Resolver {
+            unwinder: Lane::new(),
+            namer: Lane::new(),
+        }
+    }
+
+    /// The trace is over: finish what there is.
+    pub(super) fn close(&self) {
+        self.unwinder.close();
+        self.namer.close();
+    }
+}
+
+impl event::Resolver for Resolver {
+    fn check(&self) {
+        self.unwinder.check();
+        self.namer.check();
+    }
+
+    fn hurry(&self) {
+        let limit = match urgency::now() {
+            Urgency::None => LONGEST,
+            Urgency::Tracees | Urgency::User => URGENT,
+        };
+        self.unwinder.hurry(limit);
+        self.namer.hurry(limit);
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver").finish_non_exhaustive()
+    }
+}
+
+/// A stack that needs a file which was not read yet.
+pub(super) struct Unwinding {
+    raw: RawStack,
+    bytes: Vec<u8>,
+    /// The files that it may need.
+    handles: Handles,
+    stack: Arc<Stack>,
+    resolver: Arc<Resolver>,
+    /// Where the file that is being read is mapped.
+    reads: Mutex<Option<Arc<Place>>>,
+}
+
+impl Unwinding {
+    pub(super) fn new(
+        raw: RawStack,
+        bytes: &[u8],
+        stack: Arc<Stack>,
+        resolver: Arc<Resolver>,
+    ) -> Unwinding {
+        Unwinding {
+            handles: Handles::hold(raw.tgid, raw.space.unread()),
+            raw,
+            bytes: bytes.to_vec(),
+            stack,
+            resolver,
+            reads: Mutex::default(),
+        }
+    }
+
+    fn walk(&self, mut raw: RawStack, is_final: bool) -> Result<event::Frames, Missing> {
+        Walker {
+            stack: &mut raw,
+            bytes: &self.bytes,
+            namer: &self.resolver.namer,
+            is_final,
+        }
+        .frames()
+    }
+
+    fn reads(&self, place: Option<Arc<Place>>) {
+        *self.reads.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }
+}
+
+impl Job for Unwinding {
+    type State = Objects;
+
+    fn run(&self, objects: &mut Objects) {
+        let frames = loop {
+            match self.walk(self.raw.clone(), false) {
+                Ok(frames) => break frames,
+                Err(Missing(place)) => {
+                    self.reads(Some(Arc::clone(&place)));
+                    place.hold(objects.load(&place.mapping, &self.handles));
+                    self.reads(None);
+                }
+            }
+        };
+        self.stack.resolve(frames);
+    }
+
+    fn give_up(&self) {
+        let place = self.reads.lock();
+        if let Some(place) = place.unwrap_or_else(PoisonError::into_inner).take() {
+            // The file did not answer.
+            place.hold(None);
+        }
+        if let Ok(frames) = self.walk(self.raw.clone(), true) {
+            self.stack.resolve(frames);
+        }
+    }
+}
