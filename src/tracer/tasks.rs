@@ -34,7 +34,7 @@ pub(super) struct Task {
     pub(super) call: Option<Call>,
     /// Wait calls that were interrupted and may be restarted, innermost last.
     pub(super) suspended: Vec<Call>,
-    /// It is in an rt_sigaction whose argument is read at the exit.
+    /// It is in a `rt_sigaction` whose argument is read at the exit.
     pub(super) sigaction: Option<Deferred>,
     /// Its last wait was interrupted, and neither a handler nor a restart has
     /// followed yet.
