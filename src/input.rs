@@ -18,6 +18,7 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// If it cannot be opened or is neither.
+#[cfg(feature = "cli")]
 pub(crate) fn open_file_or_device(path: &Path) -> io::Result<File> {
     open(path, |kind| kind.is_file() || kind.is_char_device())
 }

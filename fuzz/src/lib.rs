@@ -125,7 +125,7 @@ pub fn read(record: &[u8]) {
     check(&snapshot.text(judge.findings()));
     let report = Report {
         findings: judge.findings(),
-        left: judge.zombies_left(),
+        left: judge.zombies_left().total(),
         counts: ledger.counts(),
         unseen: &unseen,
         styles: Styles::plain(),
