@@ -274,7 +274,8 @@ impl Tracer {
         let result = result
             .map(|pid| NsPid::new(low_word(pid)))
             .map_err(|errno| Errno::from_raw(low_word(-errno)));
-        let raw = RawResult::read(&stopped, &call.entry, result);
+        let seen = self.sees_proc().then_some(tgid);
+        let raw = RawResult::read(&stopped, &call.entry, result, seen);
         let faulted = result == Err(Errno::FAULT) && self.capture.kinship;
         let remaining = faulted.then(|| proc::children(tgid)).flatten();
         let child = self
@@ -400,15 +401,26 @@ fn unread<T>(addr: u64) -> Fetched<T> {
 }
 
 /// How much of a siginfo is read: what waitid has written, and what else lies on
-/// the same page. Another page may be one that a tracee has yet to fill.
-fn siginfo_size(at: u64) -> usize {
+/// the same page. Another page may be one that a tracee has yet to fill; it is
+/// read if `/proc` shows that this process has it.
+fn siginfo_size(at: u64, seen: Option<Tgid>) -> usize {
     let rest = usize::try_from(PAGE - at % PAGE).unwrap_or(0);
+    let is_filled = |tgid| proc::are_filled(tgid, at, SIGINFO as u64);
+    if rest < SIGINFO && seen.is_some_and(is_filled) {
+        return SIGINFO;
+    }
     rest.clamp(WRITTEN, SIGINFO)
 }
 
 impl RawResult {
     /// wait4 writes only when it reports a child; waitid whenever it succeeds.
-    fn read(stopped: &Stopped, entry: &WaitEntry, result: Result<NsPid, Errno>) -> RawResult {
+    /// `seen` is the caller's process, if /proc shows it.
+    fn read(
+        stopped: &Stopped,
+        entry: &WaitEntry,
+        result: Result<NsPid, Errno>,
+        seen: Option<Tgid>,
+    ) -> RawResult {
         let is_waitid = entry.call == WaitCall::Waitid;
         let (result_at, rusage_at) = (entry.result_at, entry.rusage_at);
         if !result.is_ok_and(|pid| is_waitid || pid.raw() > 0) {
@@ -420,7 +432,7 @@ impl RawResult {
         let (mut result, mut rusage) = ([0; SIGINFO], [0; MOST_RUSAGE]);
         // Exact sizes: a byte more may lie on a page that is not there.
         let size = if is_waitid {
-            siginfo_size(result_at)
+            siginfo_size(result_at, seen)
         } else {
             STATUS
         };
@@ -522,9 +534,15 @@ mod tests {
 
     #[test]
     fn a_siginfo_is_read_no_further_than_its_page_but_for_what_is_written() {
-        assert_eq!(siginfo_size(0x1000), SIGINFO);
-        assert_eq!(siginfo_size(0x2000 - SIGINFO as u64), SIGINFO);
-        assert_eq!(siginfo_size(0x2000 - 32), 32);
-        assert_eq!(siginfo_size(0x2000 - 8), WRITTEN);
+        assert_eq!(siginfo_size(0x1000, None), SIGINFO);
+        assert_eq!(siginfo_size(0x2000 - SIGINFO as u64, None), SIGINFO);
+        assert_eq!(siginfo_size(0x2000 - 32, None), 32);
+        assert_eq!(siginfo_size(0x2000 - 8, None), WRITTEN);
+        // Both pages are there.
+        let own = Tgid::new(i32::try_from(std::process::id()).unwrap());
+        let pages = vec![1u8; 8192];
+        let at = pages.as_ptr().expose_provenance() as u64;
+        let end = at.next_multiple_of(PAGE);
+        assert_eq!(siginfo_size(end + PAGE - 32, Some(own)), SIGINFO);
     }
 }
