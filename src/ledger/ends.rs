@@ -77,7 +77,8 @@ impl Ledger {
         }
     }
 
-    /// A process is told to crash. Its parent that sends the signal knows.
+    /// A process gets the signal of a crash from another process. If that is its
+    /// parent, the crash is no surprise to it.
     pub(super) fn crash_sent(&mut self, tgid: Tgid, sender: NsPid) {
         let sender = self.existing(tgid, sender).map(Process::as_parent);
         if let Some(process) = self.processes.get_mut(&tgid) {

@@ -161,10 +161,8 @@ impl Ledger {
     /// Whether a process was attached to.
     #[must_use]
     pub fn was_attached(&self, tgid: Tgid) -> bool {
-        self.attached.is_some()
-            && self
-                .process(tgid)
-                .is_some_and(|process| process.is_traced && process.born.is_before_attach)
+        let process = self.process(tgid);
+        process.is_some_and(|process| process.is_traced && process.born.is_before_attach)
     }
 
     /// The children of a process that no wait has reaped.

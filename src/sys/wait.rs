@@ -16,7 +16,7 @@ pub(crate) enum Waited {
     Ended(Tid, WaitStatus),
     /// Nothing is ready; only without `block`.
     Nothing,
-    /// A signal handler ran, or what came is not told.
+    /// A signal handler ran, or what came is not reported.
     Interrupted,
     /// There is nobody left to wait for.
     NoChildren,
@@ -46,7 +46,7 @@ pub(crate) fn wait_any(block: Block) -> Waited {
 pub(crate) trait Handling {
     /// The signal that this tracee is about to be given stays with it.
     fn leaves_signal(&self, tid: Tid) -> bool;
-    /// This child is dead; its end is no tracee's, and not told.
+    /// This child is dead; its end is no tracee's, and not reported.
     fn passes_over(&self, dead: Tid) -> bool;
 }
 
@@ -71,9 +71,9 @@ pub(crate) fn wait_any_after_look(block: Block, handling: &impl Handling) -> Wai
     if is_signal && handling.leaves_signal(tid) {
         return Waited::Stopped(Stopped::new(tid), WaitStatus::from_raw(word << 8 | 0x7f));
     }
-    let is_told = !(is_death(code) && handling.passes_over(tid));
+    let is_reported = !(is_death(code) && handling.passes_over(tid));
     match take(pid, Block::No) {
-        Waited::Ended(..) if !is_told => Waited::Interrupted,
+        Waited::Ended(..) if !is_reported => Waited::Interrupted,
         // It was killed, or went on under another tid, meanwhile.
         Waited::Nothing | Waited::NoChildren => Waited::Interrupted,
         waited => waited,

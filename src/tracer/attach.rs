@@ -15,7 +15,7 @@ use crate::proc;
 use crate::sys::ptrace::{interrupt, seize};
 use crate::sys::seize::seize_beside_others;
 
-/// Whether we trace a process of which its creator has not told yet.
+/// Whether this tracer traces a process whose creation has not been reported yet.
 fn is_ours(tgid: Tgid) -> bool {
     let own = i32::try_from(std::process::id()).ok();
     let tracer = proc::status(tgid.leader()).and_then(|status| status.tracer);
