@@ -94,6 +94,8 @@ pub(super) struct Root {
     /// It was given SIGCHLD ignored.
     pub(super) ignores_sigchld: bool,
     pub(super) end: Option<RootEnd>,
+    /// Its standard output and error, where they are pipes or sockets.
+    pub(super) output: [Option<Vec<u8>>; 2],
 }
 
 /// The tracer: who is traced, and the one turn of the loop.
