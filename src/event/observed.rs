@@ -67,6 +67,10 @@ pub enum Observation {
     },
     /// Of a process whose leading thread may have left it.
     Leader(DeadLeader),
+    /// Of a process that polled for its children: its only thread sleeps until
+    /// a signal comes, and it handles none but SIGCHLD and those that ask it to
+    /// end.
+    AwaitsSignal,
 }
 
 /// What a rule would like to know of `/proc`.
@@ -101,6 +105,8 @@ pub enum Question {
     },
     /// Has the leading thread left this process?
     Leader(Tgid),
+    /// Does this process do nothing but wait for a signal of its children?
+    AwaitsSignal(Tgid),
 }
 
 /// A dead child, as `/proc` shows it.

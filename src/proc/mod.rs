@@ -4,6 +4,7 @@
 
 mod pages;
 mod pipes;
+mod sleep;
 mod stat;
 mod status;
 mod syscall;
@@ -18,6 +19,7 @@ use crate::kernel::{NsPid, Tgid, Tid};
 
 pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
+pub(crate) use sleep::awaits_child_signal;
 pub(crate) use stat::Stat;
 pub(crate) use status::{Status, has};
 pub(crate) use syscall::{Syscall, is_64_bit, wchan};

@@ -55,6 +55,10 @@ impl Tracer {
                     Some(leader) => (tgid.leader(), tgid, Observation::Leader(leader)),
                     None => continue,
                 },
+                Question::AwaitsSignal(tgid) if proc::awaits_child_signal(tgid) => {
+                    (tgid.leader(), tgid, Observation::AwaitsSignal)
+                }
+                Question::AwaitsSignal(_) => continue,
             };
             events.push(self.event(at, tid, tgid, EventKind::Observed(observation)));
         }

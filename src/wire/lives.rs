@@ -214,6 +214,10 @@ pub enum Observation {
         /// How many live.
         threads: u64,
     },
+    /// Of a process that polled for its children: its only thread sleeps until a
+    /// signal comes, and it handles none but SIGCHLD and those that ask it to
+    /// end.
+    AwaitsSignal,
 }
 
 /// The parent of a zombie.

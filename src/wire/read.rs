@@ -275,6 +275,7 @@ impl From<Observation> for event::Observation {
                 living: Tid::new(living),
                 threads: usize::try_from(threads).unwrap_or(usize::MAX),
             }),
+            Observation::AwaitsSignal => event::Observation::AwaitsSignal,
         }
     }
 }

@@ -340,6 +340,7 @@ impl From<&event::Observation> for Observation {
                 living: leader.living.raw(),
                 threads: leader.threads as u64,
             },
+            event::Observation::AwaitsSignal => Observation::AwaitsSignal,
         }
     }
 }
