@@ -18,7 +18,7 @@ enum Sleep {
 
 use Sleep::{Poll, Suspend, Timed};
 
-/// rt_sigsuspend, pause, poll, ppoll, select, pselect6.
+/// `rt_sigsuspend`, pause, poll, ppoll, select, pselect6.
 const X86_64: &[(u64, Sleep)] = &[
     (130, Suspend),
     (34, Suspend),
@@ -28,7 +28,7 @@ const X86_64: &[(u64, Sleep)] = &[
     (270, Timed(0, 4)),
 ];
 
-/// sigsuspend, rt_sigsuspend, pause, poll, ppoll, _newselect, pselect6, and the
+/// sigsuspend, `rt_sigsuspend`, pause, poll, ppoll, `_newselect`, pselect6, and the
 /// last three with 64-bit times: i386's, and but for ppoll and pselect6 arm's.
 const X86_32: &[(u64, Sleep)] = &[
     (72, Suspend),
@@ -42,7 +42,7 @@ const X86_32: &[(u64, Sleep)] = &[
     (413, Timed(0, 4)),
 ];
 
-/// rt_sigsuspend, ppoll, pselect6: aarch64's, riscv64's.
+/// `rt_sigsuspend`, ppoll, pselect6: aarch64's, riscv64's.
 const GENERIC: &[(u64, Sleep)] = &[(133, Suspend), (73, Timed(1, 2)), (72, Timed(0, 4))];
 
 /// Whether the only thread of a process sleeps until a signal comes: no time
@@ -83,7 +83,7 @@ fn ends_by_signal(call: &Syscall, calls: &[(u64, Sleep)]) -> bool {
 /// Whether a process handles no signal but those of children, of its end, and
 /// of its own faults.
 fn only_for_children(status: &Status) -> bool {
-    /// glibc's own, for pthread_cancel and setuid.
+    /// glibc's own, for `pthread_cancel` and setuid.
     const OF_THE_LIBRARY: [i32; 2] = [32, 33];
     let usual = [
         Signal::CHLD,

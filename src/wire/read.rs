@@ -413,6 +413,7 @@ impl TryFrom<Wait> for event::WaitExit {
                 .remaining
                 .map(|pids| pids.into_iter().map(Tgid::new).collect()),
             lives_on: wait.lives_on,
+            in_handler: wait.in_handler,
             entry,
         })
     }

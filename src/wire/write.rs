@@ -230,6 +230,7 @@ impl Writer<'_> {
             child_name: exit.child.map(Text::from),
             remaining: exit.remaining.as_deref().map(raw_pids),
             lives_on: exit.lives_on,
+            in_handler: exit.in_handler,
         }
     }
 

@@ -116,6 +116,7 @@ impl Run {
             child: None,
             remaining: None,
             lives_on: false,
+            in_handler: None,
         };
         self.add(tid, tgid, EventKind::WaitEnded(exit));
     }

@@ -99,6 +99,7 @@ impl Story {
             child: None,
             remaining: None,
             lives_on: false,
+            in_handler: None,
         };
         self.add(pid, EventKind::WaitEnded(exit));
     }

@@ -98,6 +98,7 @@ impl Trace {
             child: None,
             remaining: None,
             lives_on: false,
+            in_handler: None,
         };
         self.event(PARENT, EventKind::WaitEnded(exit));
     }
