@@ -73,6 +73,10 @@ pub enum Observation {
     /// Of the launched command, some time after its end: its descendants that
     /// are alive.
     Survivors(Vec<Survivor>),
+    /// Of a process that polled for its children: its only thread sleeps until
+    /// a signal comes, and it handles none but SIGCHLD and those that ask it to
+    /// end.
+    AwaitsSignal,
 }
 
 /// What a rule would like to know of `/proc`.
@@ -122,6 +126,8 @@ pub enum Question {
         /// Its descendants that are alive.
         members: Vec<Tgid>,
     },
+    /// Does this process do nothing but wait for a signal of its children?
+    AwaitsSignal(Tgid),
 }
 
 /// A dead child, as `/proc` shows it.

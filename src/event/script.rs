@@ -216,6 +216,7 @@ impl Script {
             child: None,
             remaining: None,
             lives_on: false,
+            in_handler: None,
         };
         self.event((tid.raw(), tgid.raw()), EventKind::WaitEnded(exit))
     }

@@ -2,6 +2,7 @@
 //!
 //! Everything may vanish while it is read: `None` then, never an error.
 
+mod awaited;
 mod pages;
 mod pipes;
 mod sleep;
@@ -19,9 +20,10 @@ use std::os::unix::fs::MetadataExt;
 use crate::event::{Comm, Image, NsPids};
 use crate::kernel::{NsPid, Tgid, Tid};
 
+pub(crate) use awaited::{Blocking, awaited_signals, blocking_call};
 pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
-pub(crate) use sleep::{Blocking, awaited_signals, blocking_call};
+pub(crate) use sleep::awaits_child_signal;
 pub(crate) use stat::Stat;
 pub(crate) use status::{Status, has};
 pub(crate) use streams::{blocked_reader, held_outputs, output_of, takes_sigchld_by_descriptor};

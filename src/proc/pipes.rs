@@ -26,7 +26,7 @@ pub(crate) fn blocked_on(tgid: Tgid) -> Option<Blocked> {
         super::Blocking::Read => false,
         _ => return None,
     };
-    let [fd, _] = call.args;
+    let [fd, ..] = call.args;
     let fd = i32::try_from(fd).ok()?;
     let inode = pipe_inode(&Path::new("/proc").join(format!("{tgid}/fd/{fd}")))?;
     let alone = super::threads(tgid.leader()).len() == 1;

@@ -1,186 +1,141 @@
-//! What a thread is blocked in: the kind of system call, and the descriptors
-//! that it waits for.
+//! Whether a process sleeps until a signal comes, whatever else happens.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use super::{Status, Syscall};
+use crate::kernel::{Signal, Tgid};
 
-use super::{Syscall, are_filled, is_64_bit, wchan};
-use crate::kernel::{Tgid, Tid};
-
-/// A system call that blocks, as far as we tell them apart.
+/// What ends a call that sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Blocking {
-    Read,
-    Write,
+enum Sleep {
+    /// A signal alone.
+    Suspend,
+    /// Descriptors (none if the second argument is 0), or a time: in
+    /// milliseconds, as the third argument.
     Poll,
-    Select,
-    Epoll,
-    Sigtimedwait,
-    Other,
+    /// Descriptors (none if this argument is 0), or a time: its address is that
+    /// argument, 0 for none.
+    Timed(usize, usize),
 }
 
-impl Blocking {
-    /// Whether it ends when a descriptor has something to read.
-    pub(crate) fn awaits_input(self) -> bool {
-        matches!(
-            self,
-            Blocking::Read | Blocking::Poll | Blocking::Select | Blocking::Epoll
-        )
-    }
-}
+use Sleep::{Poll, Suspend, Timed};
 
-/// The numbers of `asm/unistd_64.h`.
-#[cfg(target_arch = "x86_64")]
-const NUMBERS: &[(u64, Blocking)] = &[
-    (0, Blocking::Read),
-    (19, Blocking::Read),
-    (1, Blocking::Write),
-    (20, Blocking::Write),
-    (7, Blocking::Poll),
-    (271, Blocking::Poll),
-    (23, Blocking::Select),
-    (270, Blocking::Select),
-    (232, Blocking::Epoll),
-    (281, Blocking::Epoll),
-    (441, Blocking::Epoll),
-    (128, Blocking::Sigtimedwait),
-];
-/// The numbers of `asm-generic/unistd.h`.
-#[cfg(not(target_arch = "x86_64"))]
-const NUMBERS: &[(u64, Blocking)] = &[
-    (63, Blocking::Read),
-    (65, Blocking::Read),
-    (64, Blocking::Write),
-    (66, Blocking::Write),
-    (73, Blocking::Poll),
-    (72, Blocking::Select),
-    (22, Blocking::Epoll),
-    (441, Blocking::Epoll),
-    (137, Blocking::Sigtimedwait),
-];
-/// read, readv, write and writev of the 32-bit programs that x86-64 runs too.
-const NUMBERS_32: &[(u64, Blocking)] = &[
-    (3, Blocking::Read),
-    (145, Blocking::Read),
-    (4, Blocking::Write),
-    (146, Blocking::Write),
+/// `rt_sigsuspend`, pause, poll, ppoll, select, pselect6.
+const X86_64: &[(u64, Sleep)] = &[
+    (130, Suspend),
+    (34, Suspend),
+    (7, Poll),
+    (271, Timed(1, 2)),
+    (23, Timed(0, 4)),
+    (270, Timed(0, 4)),
 ];
 
-/// The number of `restart_syscall(2)`, which stands for one of several calls.
-#[cfg(target_arch = "x86_64")]
-const RESTART: u64 = 219;
-#[cfg(not(target_arch = "x86_64"))]
-const RESTART: u64 = 128;
+/// sigsuspend, `rt_sigsuspend`, pause, poll, ppoll, `_newselect`, pselect6, and the
+/// last three with 64-bit times: i386's, and but for ppoll and pselect6 arm's.
+const X86_32: &[(u64, Sleep)] = &[
+    (72, Suspend),
+    (179, Suspend),
+    (29, Suspend),
+    (168, Poll),
+    (309, Timed(1, 2)),
+    (142, Timed(0, 4)),
+    (308, Timed(0, 4)),
+    (414, Timed(1, 2)),
+    (413, Timed(0, 4)),
+];
 
-/// No `poll` or `select` with more descriptors is looked at.
-const MOST_POLLED: u64 = 64;
-const MOST_SELECTED: u64 = 1024;
-/// The size of a `struct pollfd`.
-const POLLFD: u64 = 8;
+/// `rt_sigsuspend`, ppoll, pselect6: aarch64's, riscv64's.
+const GENERIC: &[(u64, Sleep)] = &[(133, Suspend), (73, Timed(1, 2)), (72, Timed(0, 4))];
 
-/// The call that a thread is blocked in, with its kind; `None` if it runs or may
-/// not be looked at.
-pub(crate) fn blocking_call(tgid: Tgid, tid: Tid) -> Option<(Syscall, Blocking)> {
-    let call = Syscall::read(tgid, tid)?;
-    let numbers = if is_64_bit(tgid) { NUMBERS } else { NUMBERS_32 };
-    let known = numbers.iter().find(|(number, _)| *number == call.number);
-    let kind = match known {
-        Some((_, kind)) => *kind,
-        // A poll that a signal interrupted; its arguments stay what they were.
-        None if call.number == RESTART && sleeps_in_poll(tgid, tid) => Blocking::Poll,
-        None => Blocking::Other,
+/// Whether the only thread of a process sleeps until a signal comes: no time
+/// ends that, and no descriptor. And whether that can only be SIGCHLD, or one
+/// that asks it to end: a process that handles others has more to do.
+pub(crate) fn awaits_child_signal(tgid: Tgid) -> bool {
+    let is_64_bit = super::is_64_bit(tgid);
+    let calls = match (
+        cfg!(any(target_arch = "x86_64", target_arch = "x86")),
+        is_64_bit,
+    ) {
+        (true, true) => X86_64,
+        (true, false) => X86_32,
+        (false, true) => GENERIC,
+        (false, false) => return false,
     };
-    Some((call, kind))
+    let alone = || super::threads(tgid.leader()).len() == 1;
+    let call = Syscall::read(tgid, tgid.leader());
+    call.is_some_and(|call| ends_by_signal(&call, calls))
+        && alone()
+        && super::status(tgid.leader()).is_some_and(|status| only_for_children(&status))
 }
 
-fn sleeps_in_poll(tgid: Tgid, tid: Tid) -> bool {
-    is_64_bit(tgid) && wchan(tgid, tid).is_some_and(|name| name.contains("poll"))
-}
-
-/// The descriptors that a thread waits for, to read from them; `None` if it is
-/// in no such call, or they cannot be known.
-pub(crate) fn awaited_descriptors(tgid: Tgid, tid: Tid) -> Option<Vec<i32>> {
-    let (call, kind) = blocking_call(tgid, tid)?;
-    let [first, second] = call.args;
-    match kind {
-        Blocking::Read => Some(vec![i32::try_from(first).ok()?]),
-        Blocking::Poll => {
-            let length = second.checked_mul(POLLFD)?;
-            let array = memory(tgid, first, length, MOST_POLLED * POLLFD)?;
-            Some(polled(&array))
+fn ends_by_signal(call: &Syscall, calls: &[(u64, Sleep)]) -> bool {
+    let found = calls.iter().find(|(number, _)| *number == call.number);
+    let argument = |index: usize| call.args.get(index).copied();
+    match found.map(|(_, sleep)| *sleep) {
+        Some(Suspend) => true,
+        // The time is an int: what lies above is garbage.
+        Some(Poll) => {
+            argument(1) == Some(0) && argument(2).is_some_and(|time| time & 0x8000_0000 != 0)
         }
-        Blocking::Select => {
-            let count = first.min(MOST_SELECTED);
-            let set = memory(tgid, second, count.div_ceil(64) * 8, MOST_SELECTED / 8)?;
-            Some(selected(&set, count))
-        }
-        Blocking::Epoll => {
-            let info = std::fs::read_to_string(format!("/proc/{tgid}/fdinfo/{first}")).ok()?;
-            Some(registered(&info))
-        }
-        Blocking::Write | Blocking::Sigtimedwait | Blocking::Other => None,
+        Some(Timed(count, time)) => argument(count) == Some(0) && argument(time) == Some(0),
+        None => false,
     }
 }
 
-/// The set of signals that a thread in `sigwait` or its kin waits for.
-pub(crate) fn awaited_signals(tgid: Tgid, call: Syscall) -> Option<u64> {
-    let bytes = memory(tgid, call.args[0], 8, 8)?;
-    Some(u64::from_ne_bytes(bytes.try_into().ok()?))
-}
-
-/// Memory of a process, if it is there: nothing that it would have to fill.
-fn memory(tgid: Tgid, addr: u64, length: u64, most: u64) -> Option<Vec<u8>> {
-    if length == 0 || length > most || !are_filled(tgid, addr, length) {
-        return None;
-    }
-    let mut bytes = vec![0; usize::try_from(length).ok()?];
-    let file = File::open(format!("/proc/{tgid}/mem")).ok()?;
-    file.read_exact_at(&mut bytes, addr).ok()?;
-    Some(bytes)
-}
-
-/// The descriptors of an array of `struct pollfd`, those that are negative left
-/// out.
-fn polled(array: &[u8]) -> Vec<i32> {
-    let (entries, _) = array.as_chunks::<8>();
-    let fds = entries
-        .iter()
-        .map(|[a, b, c, d, ..]| i32::from_ne_bytes([*a, *b, *c, *d]));
-    fds.filter(|fd| *fd >= 0).collect()
-}
-
-/// The descriptors of an `fd_set`.
-fn selected(set: &[u8], count: u64) -> Vec<i32> {
-    let (words, _) = set.as_chunks::<8>();
-    let words = words.iter().map(|word| u64::from_ne_bytes(*word));
-    let fds = words.enumerate().flat_map(|(index, word)| {
-        let bits = (0..64_usize).filter(move |bit| word >> bit & 1 != 0);
-        bits.map(move |bit| index * 64 + bit)
-    });
-    let fds = fds.filter(|fd| (*fd as u64) < count);
-    fds.filter_map(|fd| i32::try_from(fd).ok()).collect()
-}
-
-/// The descriptors that an epoll instance watches, by its `fdinfo`.
-fn registered(info: &str) -> Vec<i32> {
-    let lines = info.lines().filter_map(|line| line.strip_prefix("tfd:"));
-    let numbers = lines.filter_map(|line| line.split_ascii_whitespace().next());
-    numbers.filter_map(|number| number.parse().ok()).collect()
+/// Whether a process handles no signal but those of children, of its end, and
+/// of its own faults.
+fn only_for_children(status: &Status) -> bool {
+    /// glibc's own, for `pthread_cancel` and setuid.
+    const OF_THE_LIBRARY: [i32; 2] = [32, 33];
+    let usual = [
+        Signal::CHLD,
+        Signal::INT,
+        Signal::QUIT,
+        Signal::TERM,
+        Signal::PIPE,
+        Signal::CONT,
+    ];
+    (1..=64)
+        .map(Signal::from_raw)
+        .filter(|signal| status.catches(*signal))
+        .all(|signal| {
+            usual.contains(&signal) || signal.is_crash() || OF_THE_LIBRARY.contains(&signal.raw())
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn call(number: u64, args: [u64; 6]) -> Syscall {
+        Syscall { number, args }
+    }
+
     #[test]
-    fn descriptors_are_found_in_each_kind_of_set() {
-        let pollfd = |fd: i32| [fd.to_ne_bytes(), [1, 0, 0, 0]].concat();
-        let array = [pollfd(3), pollfd(-1), pollfd(70)].concat();
-        assert_eq!(polled(&array), [3, 70]);
-        let set = [(1_u64 << 5).to_ne_bytes(), 3_u64.to_ne_bytes()].concat();
-        assert_eq!(selected(&set, 65), [5, 64]);
-        let info = "pos:\t0\nflags:\t02\ntfd:        8 events:       19 data: 8  pos:0 ino:1\n\
-            tfd:       11 events:       19 data: b\n";
-        assert_eq!(registered(info), [8, 11]);
+    fn a_sleep_that_a_time_or_a_descriptor_ends_is_none() {
+        let sleeps = |number, args| ends_by_signal(&call(number, args), X86_64);
+        assert!(sleeps(130, [0x7ffc_0000, 8, 0, 0, 0, 0]));
+        assert!(sleeps(34, [7; 6]));
+        assert!(sleeps(7, [0x7ffc_0000, 0, 0xffff_ffff, 0, 0, 0]));
+        assert!(!sleeps(7, [0x7ffc_0000, 1, 0xffff_ffff, 0, 0, 0]));
+        assert!(!sleeps(7, [0, 0, 1000, 0, 0, 0]));
+        assert!(sleeps(271, [0; 6]));
+        assert!(!sleeps(271, [0, 0, 0x7ffc_0000, 0, 0, 0]));
+        assert!(!sleeps(270, [4, 0, 0, 0, 0, 0]));
+        assert!(sleeps(23, [0; 6]));
+        // clock_nanosleep, wait4.
+        assert!(!sleeps(230, [0; 6]));
+        assert!(!sleeps(61, [0; 6]));
+    }
+
+    #[test]
+    fn a_process_that_handles_other_signals_has_more_to_do() {
+        let handles = |signals: &[i32]| Status {
+            caught: signals.iter().map(|signal| 1 << (signal - 1)).sum(),
+            ..Status::default()
+        };
+        assert!(only_for_children(&handles(&[])));
+        assert!(only_for_children(&handles(&[2, 3, 11, 15, 17, 32, 33])));
+        for signal in [1, 10, 14, 28, 29, 34, 64] {
+            assert!(!only_for_children(&handles(&[17, signal])), "{signal}");
+        }
     }
 }

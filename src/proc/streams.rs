@@ -4,8 +4,8 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
+use super::awaited::awaited_descriptors;
 use super::pipes::is_open_for;
-use super::sleep::awaited_descriptors;
 use super::unix_sockets::peers;
 use super::{comm, fd_link, has};
 use crate::event::{BlockedReader, PipeSide, Stream, Survivor};

@@ -68,6 +68,10 @@ impl Tracer {
                     let survivors = members.into_iter().map(held).collect();
                     (command.leader(), command, Observation::Survivors(survivors))
                 }
+                Question::AwaitsSignal(tgid) if proc::awaits_child_signal(tgid) => {
+                    (tgid.leader(), tgid, Observation::AwaitsSignal)
+                }
+                Question::AwaitsSignal(_) => continue,
             };
             events.push(self.event(at, tid, tgid, EventKind::Observed(observation)));
         }

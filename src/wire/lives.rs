@@ -228,6 +228,10 @@ pub enum Observation {
         /// Its descendants that are alive.
         survivors: Vec<Survivor>,
     },
+    /// Of a process that polled for its children: its only thread sleeps until a
+    /// signal comes, and it handles none but SIGCHLD and those that ask it to
+    /// end.
+    AwaitsSignal,
 }
 
 /// A pipe or an end of a socket pair that a thread waits for.

@@ -289,6 +289,7 @@ impl From<Observation> for event::Observation {
             Observation::Survivors { survivors } => event::Observation::Survivors(
                 survivors.into_iter().map(event::Survivor::from).collect(),
             ),
+            Observation::AwaitsSignal => event::Observation::AwaitsSignal,
         }
     }
 }
@@ -453,6 +454,7 @@ impl TryFrom<Wait> for event::WaitExit {
                 .remaining
                 .map(|pids| pids.into_iter().map(Tgid::new).collect()),
             lives_on: wait.lives_on,
+            in_handler: wait.in_handler,
             entry,
         })
     }

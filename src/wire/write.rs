@@ -231,6 +231,7 @@ impl Writer<'_> {
             child_name: exit.child.map(Text::from),
             remaining: exit.remaining.as_deref().map(raw_pids),
             lives_on: exit.lives_on,
+            in_handler: exit.in_handler,
         }
     }
 
@@ -349,6 +350,7 @@ impl From<&event::Observation> for Observation {
             event::Observation::Survivors(survivors) => Observation::Survivors {
                 survivors: survivors.iter().map(Survivor::from).collect(),
             },
+            event::Observation::AwaitsSignal => Observation::AwaitsSignal,
         }
     }
 }
