@@ -5,7 +5,8 @@
 use rustc_hash::FxHashMap;
 
 use super::Case;
-use super::finding::{Evidence, Facts, Finding, Form, Party};
+use super::diagnosis::Loss;
+use super::finding::{Evidence, Finding, Party};
 use super::hangs::blocked;
 use super::table::{RuleId, Severity};
 use crate::event::{EventKind, WaitExit};
@@ -81,13 +82,13 @@ fn beside(caller: &Process, exit: &WaitExit, case: &Case) -> Option<Finding> {
     };
     if let Some((other, waiting)) = ledger.waits_of(caller.tgid).find(waits) {
         let thief = blocked(other, caller, waiting, ledger);
-        return Some(finding(caller, child, &brief, other, thief, case));
+        return Some(finding(caller, child, &brief, thief, case));
     }
     let last = caller.waits().last_wildcard.as_ref().filter(|last| {
         last.tid != tid && last.when.seq > child.born.seq && takes(last.options, child)
     })?;
     let thief = Evidence::waited(last, ledger, caller.tgid, "would have taken it");
-    Some(finding(caller, child, &brief, last.tid, thief, case))
+    Some(finding(caller, child, &brief, thief, case))
 }
 
 /// A handler waits for any child in the midst of a wait for one.
@@ -102,27 +103,23 @@ fn within_handler(caller: &Process, exit: &WaitExit, case: &Case) -> Option<Find
     let brief = Brief::new(tid, case.stamp(), exit);
     let remark = "in a handler: would have taken it";
     let thief = Evidence::waited(&brief, ledger, caller.tgid, remark);
-    Some(finding(caller, child, interrupted, tid, thief, case))
+    Some(finding(caller, child, interrupted, thief, case))
 }
 
 fn finding(
     caller: &Process,
     child: &Process,
     wait: &Brief,
-    by: Tid,
     thief: Evidence,
     case: &Case,
 ) -> Finding {
-    let facts = Facts {
-        tid: Some(by),
-        wait: Some(wait.clone()),
-        form: Form::Latent,
-        ..Facts::default()
+    let diagnosis = Loss::StolenChild {
+        wait: Some(wait.into()),
+        is_latent: true,
     };
     let own = Evidence::waited(wait, case.ledger, caller.tgid, "is for this child alone");
-    Finding::new(RuleId::StolenChild, Party::new(caller), case.stamp())
+    Finding::new(diagnosis, Party::new(caller), case.stamp())
         .about(child)
         .severity(Severity::Info)
-        .facts(facts)
         .evidence([thief, own])
 }

@@ -8,7 +8,8 @@ use rustc_hash::FxHashMap;
 
 use super::Case;
 use super::causes::{cause, kept, since};
-use super::finding::{Deed, Evidence, Facts, Finding, Form, Party};
+use super::diagnosis::Leak;
+use super::finding::{Deed, Evidence, Finding, Party};
 use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
 use crate::event::{Corpse, EventKind, Moment, Observation, Owner, SigchldAction};
@@ -219,10 +220,11 @@ impl Leaks {
             return None;
         }
         let cause = cause(suspect, child, parent, now, ledger)?;
-        let mut facts = cause.facts;
-        facts.nanos = Some(age);
         let ended = Evidence::ended(child, "a zombie from here on");
-        let could_not_run = matches!(cause.rule, RuleId::ParentStopped | RuleId::VforkStall);
+        let could_not_run = matches!(
+            cause.leak,
+            Leak::ParentStopped { .. } | Leak::VforkStall { .. }
+        );
         let instead = (!could_not_run)
             .then(|| instead(suspect, child, parent, ledger))
             .flatten();
@@ -235,9 +237,8 @@ impl Leaks {
             ..Stamp::default()
         };
         Some(
-            Finding::new(cause.rule, Party::new(parent), when)
+            Finding::new(cause.leak, Party::new(parent), when)
                 .about(child)
-                .facts(facts)
                 .evidence(ended.into_iter().chain(cause.evidence).chain(instead)),
         )
     }
@@ -262,12 +263,8 @@ impl Leaks {
         if kept(child, parent, reap.when.at).at_all() {
             return;
         }
-        let finding = Finding::new(RuleId::LateReap, Party::new(parent), reap.when)
-            .about(child)
-            .facts(Facts {
-                nanos: Some(age),
-                ..Facts::default()
-            });
+        let finding =
+            Finding::new(Leak::LateReap { age }, Party::new(parent), reap.when).about(child);
         let reaped =
             child.told.last.as_ref().map(|brief| {
                 Evidence::waited(brief, case.ledger, parent.tgid, "reaped it at last")
@@ -297,15 +294,12 @@ impl Leaks {
                 "took one, and did not ask again",
             )
         });
-        let finding = Finding::new(RuleId::CoalescedSigchld, Party::new(parent), case.stamp());
-        let facts = Facts {
-            count: Some(*count),
-            form: Form::Latent,
-            ..Facts::default()
+        let diagnosis = Leak::CoalescedSigchld {
+            singles: *count,
+            is_latent: true,
         };
-        let finding = finding
+        let finding = Finding::new(diagnosis, Party::new(parent), case.stamp())
             .severity(Severity::Info)
-            .facts(facts)
             .evidence(lines);
         case.findings.add(finding);
     }

@@ -11,6 +11,7 @@
 mod arguments;
 mod causes;
 mod death_signals;
+mod diagnosis;
 mod ends;
 mod finding;
 mod hangs;
@@ -28,8 +29,9 @@ mod thresholds;
 mod watch;
 
 pub use arguments::{Refusal, refused_part};
+pub use diagnosis::{CallName, Diagnosis, End, Hang, Leak, Loss, Stranger};
 pub use ends::Expected;
-pub use finding::{Deed, Evidence, Facts, Finding, Findings, Form, Party, Victim};
+pub use finding::{Deed, Evidence, Finding, Findings, Party, Victim};
 pub use leaks::ZombiesLeft;
 pub use policy::{FailOn, Policy, Suppressions};
 pub use table::{RULES, Rule, RuleId, Severity};

@@ -4,8 +4,8 @@
 use rustc_hash::FxHashMap;
 
 use super::Case;
-use super::finding::{Deed, Evidence, Facts, Finding, Party};
-use super::table::RuleId;
+use super::diagnosis::Hang;
+use super::finding::{Deed, Evidence, Finding, Party};
 use crate::event::{BlockedReader, EventKind, Observation, PipeSide, Stream};
 use crate::kernel::Tid;
 use crate::ledger::{Ledger, Process, ProcessId};
@@ -74,13 +74,9 @@ fn finding(
     case: &Case,
 ) -> Finding {
     let (when, ledger) = (case.stamp(), case.ledger);
-    let since = child.ended.map(|end| when.at.since(end.when.at));
-    let facts = Facts {
-        fd: Some(stream.fd),
-        code: Some(holder.fd),
-        other: Some(Party::find(holder.tgid, ledger)),
-        nanos: since,
-        ..Facts::default()
+    let diagnosis = Hang::PipeHeldByDescendant {
+        fd: stream.fd,
+        holder: Party::find(holder.tgid, ledger),
     };
     let blocked = Evidence {
         when,
@@ -94,9 +90,8 @@ fn finding(
         let remark = "inherited the other end of the pipe";
         Evidence::of(process, process.born, Deed::Born, remark)
     });
-    Finding::new(RuleId::PipeHeldByDescendant, Party::new(parent), when)
+    Finding::new(diagnosis, Party::new(parent), when)
         .about(child)
-        .facts(facts)
         .evidence(born)
         .evidence(Evidence::ended(child, ""))
         .evidence([blocked])

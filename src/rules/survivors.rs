@@ -2,8 +2,8 @@
 //! background jobs that nobody waits for.
 
 use super::Case;
-use super::finding::{Deed, Evidence, Facts, Finding, Party};
-use super::table::RuleId;
+use super::diagnosis::End;
+use super::finding::{Deed, Evidence, Finding, Party};
 use crate::event::{EventKind, Observation, Survivor};
 use crate::ledger::{Ledger, Process};
 
@@ -62,11 +62,6 @@ fn report(survivors: &[Survivor], case: &mut Case) {
     let Some(command) = command else {
         return;
     };
-    let holders = survivors
-        .iter()
-        .filter(|survivor| survivor.holds_output || survivor.holds_error);
-    let holders = holders.count() as u64;
-    let mut ended = Evidence::ended(command, "the command has ended").into_iter();
     for survivor in survivors {
         let process = ledger.process(survivor.tgid);
         let Some(process) = process.filter(|process| process.ended.is_none()) else {
@@ -76,13 +71,12 @@ fn report(survivors: &[Survivor], case: &mut Case) {
             output: survivor.holds_output,
             error: survivor.holds_error,
         };
-        let finding = Finding::new(RuleId::OutlivesCommand, Party::new(command), case.stamp())
+        let diagnosis = End::OutlivesCommand {
+            holds_output: survivor.holds_output || survivor.holds_error,
+        };
+        let finding = Finding::new(diagnosis, Party::new(command), case.stamp())
             .about(process)
-            .facts(Facts {
-                count: Some(holders),
-                ..Facts::default()
-            })
-            .evidence(ended.next())
+            .evidence(Evidence::ended(command, "the command has ended"))
             .evidence([Evidence::of(process, case.stamp(), deed, "")]);
         case.findings.add(finding);
     }
