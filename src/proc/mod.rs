@@ -4,6 +4,7 @@
 
 mod pages;
 mod pipes;
+mod rights;
 mod stat;
 mod status;
 mod syscall;
@@ -18,6 +19,7 @@ use crate::kernel::{NsPid, Tgid, Tid};
 
 pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
+pub(crate) use rights::{can_ptrace, own_user_namespace, user_namespace, yama_scope};
 pub(crate) use stat::Stat;
 pub(crate) use status::{Status, has};
 pub(crate) use syscall::{Syscall, is_64_bit, wchan};
@@ -140,6 +142,11 @@ pub(crate) fn pidfd_target(tgid: Tgid, fd: i32) -> Option<i32> {
     let text = fs::read_to_string(format!("/proc/{tgid}/fdinfo/{fd}")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pid:"))?;
     line.trim().parse().ok()
+}
+
+/// Whether a task exists, be it dead and not yet reaped.
+pub(crate) fn is_there(tid: Tid) -> bool {
+    fs::exists(format!("/proc/{tid}")).unwrap_or(false)
 }
 
 /// The threads of a process, by any of its tids. Empty if it is gone.

@@ -2,6 +2,7 @@
 //! stop.
 
 use super::engine::{READY_AT_MOST, Tracer};
+use super::scheduler::Scheduler;
 use crate::event::{
     Corpse, DeadLeader, Event, EventKind, Observation, Owner, PipeSide, Question, Stuck, StuckIn,
 };
@@ -14,7 +15,7 @@ const MOST_CHILDREN: usize = 16;
 /// How many of a parent's ancestors are.
 const MOST_ANCESTORS: usize = 16;
 
-impl Tracer {
+impl<S: Scheduler> Tracer<S> {
     /// Answer `questions`.
     pub(crate) fn look(&mut self, questions: Vec<Question>, events: &mut Vec<Event>) {
         let questions = questions.into_iter().filter(|_| self.sees_proc());
@@ -95,8 +96,8 @@ impl Tracer {
     pub(crate) fn drain(&mut self, events: &mut Vec<Event>) {
         self.serve(READY_AT_MOST, events);
         let at = self.now();
-        let nobody = (Tid::new(0), Tgid::new(0));
-        events.push(self.event(at, nobody.0, nobody.1, EventKind::Quiet));
+        let (tid, tgid) = (Tid::new(0), Tgid::new(0));
+        events.push(self.event(at, tid, tgid, EventKind::Quiet));
     }
 
     /// The trace is over.
