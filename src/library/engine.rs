@@ -23,10 +23,10 @@ use crate::run::Judging;
 use crate::run::inquiry;
 use crate::run::session::Session;
 use crate::run::verdicts::Verdicts;
-use crate::sys::doorbell::{Caller, Doorbell};
-use crate::sys::ring::{Ring, keep_signals_out};
 use crate::sys::spawn::Program;
 use crate::sys::syscall_info::kernel_is_new_enough;
+use crate::sys::wake_signal::{WakeSignal, keep_signals_out};
+use crate::sys::waker::{WakeHandle, Waker};
 use crate::tracer::{Capture, FdNames, RootEnd, Settings, Step, Tracer};
 
 /// What is to be traced.
@@ -60,7 +60,7 @@ pub(super) struct Begun {
     /// The process that it is about.
     pub(super) pid: i32,
     /// Ends the trace.
-    pub(super) caller: Caller,
+    pub(super) wake: WakeHandle,
 }
 
 /// Something that takes every event, with the ledger after it.
@@ -131,9 +131,9 @@ struct Launched {
 impl Run {
     fn begin(plan: Plan) -> Result<Run, Error> {
         kernel_is_new_enough().map_err(Error::OldKernel)?;
-        let doorbell = Ring::borrowed().and_then(|ring| Doorbell::new(&[], ring));
-        let doorbell = doorbell.map_err(|error| Error::system("start a timer", &error))?;
-        let tracer = Tracer::new(settings(), doorbell);
+        let waker = WakeSignal::borrowed().and_then(|signal| Waker::new(&[], signal));
+        let waker = waker.map_err(|error| Error::system("start a timer", &error))?;
+        let tracer = Tracer::new(settings(), waker);
         let origin = Origin {
             began: SystemTime::now(),
             fates: tracer.knows_fates(),
@@ -198,12 +198,12 @@ impl Run {
                 tell(self.begun());
             }
             if let Some(until) = self.until {
-                self.tracer.doorbell.ring_at(until);
+                self.tracer.waker.wake_at(until);
             }
             inquiry::arm(&self.tracer, &mut self.session);
             match self.tracer.step(&mut self.events) {
                 Step::Went | Step::JobStopped => {}
-                Step::Rang => self.answer(each),
+                Step::Woken => self.answer(each),
                 Step::Over => break,
             }
         }
@@ -219,7 +219,7 @@ impl Run {
     fn begun(&self) -> Begun {
         Begun {
             pid: self.pid,
-            caller: self.tracer.doorbell.caller(),
+            wake: self.tracer.waker.handle(),
         }
     }
 
@@ -232,12 +232,12 @@ impl Run {
         });
     }
 
-    /// The bell has rung.
+    /// The tracer was woken.
     fn answer(&mut self, each: &mut Each<'_>) {
         // What happened before comes before.
         self.take(each);
         let is_late = self.until.is_some_and(|until| Instant::now() >= until);
-        if self.tracer.doorbell.take_call() || is_late {
+        if self.tracer.waker.take_call() || is_late {
             self.timed_out |= is_late && !self.is_ending;
             self.close(each);
             self.end();
@@ -264,7 +264,7 @@ impl Run {
     fn abandon(&mut self) {
         loop {
             self.end();
-            self.tracer.doorbell.take_call();
+            self.tracer.waker.take_call();
             self.events.clear();
             if self.tracer.step(&mut self.events) == Step::Over {
                 return;

@@ -5,6 +5,7 @@
 mod awaited;
 mod pages;
 mod pipes;
+mod rights;
 mod sleep;
 mod stat;
 mod status;
@@ -23,6 +24,7 @@ use crate::kernel::{NsPid, Tgid, Tid};
 pub(crate) use awaited::{Blocking, awaited_signals, blocking_call};
 pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
+pub(crate) use rights::{can_ptrace, own_user_namespace, user_namespace, yama_scope};
 pub(crate) use sleep::awaits_child_signal;
 pub(crate) use stat::Stat;
 pub(crate) use status::{Status, has};
@@ -147,6 +149,11 @@ pub(crate) fn pidfd_target(tgid: Tgid, fd: i32) -> Option<i32> {
     let text = fs::read_to_string(format!("/proc/{tgid}/fdinfo/{fd}")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pid:"))?;
     line.trim().parse().ok()
+}
+
+/// Whether a task exists, be it dead and not yet reaped.
+pub(crate) fn is_there(tid: Tid) -> bool {
+    fs::exists(format!("/proc/{tid}")).unwrap_or(false)
 }
 
 /// The threads of a process, by any of its tids. Empty if it is gone.

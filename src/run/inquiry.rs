@@ -8,7 +8,7 @@ use crate::tracer::Tracer;
 pub(crate) fn arm(tracer: &Tracer, session: &mut Session) {
     let now = tracer.latest();
     if let Some(due) = session.judging().and_then(|judge| judge.due_at(now)) {
-        tracer.ring_at(due);
+        tracer.wake_at(due);
     }
 }
 

@@ -16,12 +16,12 @@ use crate::event::{Event, Moment, Origin, ProcView};
 use crate::exit::Exit;
 use crate::kernel::{Signal, Status, Tid, WaitCalls};
 use crate::output::{Pids, Style};
-use crate::sys::doorbell::{Arrived, Doorbell, ending_signal};
-use crate::sys::ring::Ring;
 use crate::sys::seccomp::Filter;
 use crate::sys::startup::Inherited;
 use crate::sys::streams;
 use crate::sys::syscall_info::kernel_is_new_enough;
+use crate::sys::wake_signal::WakeSignal;
+use crate::sys::waker::{Arrived, Waker, ending_signal};
 use crate::tracer::{Capture, FdNames, RootEnd, Settings, Step, Tracer};
 use crate::urgency;
 
@@ -119,8 +119,8 @@ impl<'a> Run<'a> {
         blocked
             .thread_block()
             .map_err(|error| format!("cannot start: {error}"))?;
-        let doorbell = Ring::own().and_then(|ring| Doorbell::new(&answered, ring));
-        let doorbell = doorbell.map_err(|error| {
+        let waker = WakeSignal::own().and_then(|signal| Waker::new(&answered, signal));
+        let waker = waker.map_err(|error| {
             let hint = match error.kind() {
                 io::ErrorKind::WouldBlock => {
                     "; the limit of pending signals (ulimit -i) is too low"
@@ -129,7 +129,7 @@ impl<'a> Run<'a> {
             };
             format!("cannot make a timer: {error}{hint}")
         })?;
-        let tracer = Tracer::new(settings(config), doorbell);
+        let tracer = Tracer::new(settings(config), waker);
         // Words that are wrong are told before anybody is traced. A child that
         // is not followed would be under the filter with nobody to answer it.
         let filtered = config.seccomp && config.follow;
@@ -195,9 +195,9 @@ impl<'a> Run<'a> {
             }
             match step {
                 Step::Went => {}
-                Step::Rang => {
+                Step::Woken => {
                     self.flush = None;
-                    let signals = self.tracer.doorbell.take_signals();
+                    let signals = self.tracer.waker.take_signals();
                     self.answer(signals);
                     self.consult(&mut events);
                     self.session.tick(self.tracer.now());
@@ -224,10 +224,10 @@ impl<'a> Run<'a> {
             self.flush = Some(self.tracer.latest().after(FLUSH));
         }
         if let Some(flush) = self.flush {
-            self.tracer.ring_at(flush);
+            self.tracer.wake_at(flush);
         }
         if let Some(until) = self.until {
-            self.tracer.doorbell.ring_at(until);
+            self.tracer.waker.wake_at(until);
         }
         inquiry::arm(&self.tracer, &mut self.session);
     }
@@ -328,7 +328,7 @@ impl<'a> Run<'a> {
 
     fn finish(mut self) -> Exit {
         if self.config.stats {
-            self.session.message(&self.tracer.tally().to_string());
+            self.session.message(&self.tracer.stats().to_string());
         }
         let end = self.tracer.root_end();
         drop(self.tracer);

@@ -25,8 +25,8 @@ pub use config::{Colour, Config, Format, Judging, OutputTo, SnapshotFile, Summar
 use crate::event::one_line;
 use crate::exit::Exit;
 use crate::output::{Destination, Sink};
-use crate::sys::ring::keep_signals_out;
 use crate::sys::startup::has_borrowed_rights;
+use crate::sys::wake_signal::keep_signals_out;
 
 /// Do as `config` says, to the end.
 #[must_use]

@@ -11,7 +11,7 @@ use crate::event::{Event, EventKind, Moment, ProcView};
 use crate::exit::Exit;
 use crate::kernel::{Tgid, Tid};
 use crate::read;
-use crate::sys::patience::outlive_first_interrupt;
+use crate::sys::first_sigint::outlive_first_interrupt;
 
 /// Read a record to its end.
 pub(super) fn read(config: &Config, path: &Path) -> Exit {

@@ -2,6 +2,7 @@
 //! stop.
 
 use super::engine::{READY_AT_MOST, Tracer};
+use super::scheduler::Scheduler;
 use crate::event::{
     Corpse, DeadLeader, Event, EventKind, Observation, Owner, PipeSide, Question, SigchldListener,
     Stuck, StuckIn,
@@ -17,7 +18,7 @@ const MOST_ANCESTORS: usize = 16;
 /// No process with more threads is asked which of them takes SIGCHLD.
 const MOST_LISTENERS: usize = 64;
 
-impl Tracer {
+impl<S: Scheduler> Tracer<S> {
     /// Answer `questions`.
     pub(crate) fn look(&mut self, questions: Vec<Question>, events: &mut Vec<Event>) {
         let questions = questions.into_iter().filter(|_| self.sees_proc());
@@ -112,8 +113,8 @@ impl Tracer {
     pub(crate) fn drain(&mut self, events: &mut Vec<Event>) {
         self.serve(READY_AT_MOST, events);
         let at = self.now();
-        let nobody = (Tid::new(0), Tgid::new(0));
-        events.push(self.event(at, nobody.0, nobody.1, EventKind::Quiet));
+        let (tid, tgid) = (Tid::new(0), Tgid::new(0));
+        events.push(self.event(at, tid, tgid, EventKind::Quiet));
     }
 
     /// The trace is over.

@@ -6,9 +6,8 @@ use std::io;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::stat::{SFlag, fstat};
 
-/// Where standard input is a pipe, outlive the first ^C: who writes to the
-/// pipe gets it too, says its last words and closes the pipe. A second one
-/// ends us.
+/// Where standard input is a pipe, survive the first ^C: the program that writes
+/// to the pipe gets it too, flushes and exits. A second one ends us.
 pub(crate) fn outlive_first_interrupt() {
     let kind =
         fstat(io::stdin()).map(|file| SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT);
@@ -22,7 +21,7 @@ pub(crate) fn outlive_first_interrupt() {
         return;
     };
     if matches!(before.handler(), SigHandler::SigIgn) {
-        // Who started us wants it ignored.
+        // We were started with it ignored.
         // SAFETY: it is what was there before.
         let _ = unsafe { sigaction(Signal::SIGINT, &before) };
     }
