@@ -13,16 +13,15 @@ use std::time::{Duration, Instant, SystemTime};
 use super::error::Error;
 use super::streams::{Service, Streams};
 use super::trace::Trace;
-use crate::command::CommandLine;
+use crate::command::Judging;
+use crate::command::findings_policy::FindingsPolicy;
+use crate::command::inquiry;
+use crate::command::session::Session;
 use crate::event::{Event, EventKind, Origin, ProcView};
-use crate::exit::Exit;
 use crate::kernel::{Tid, WaitCalls};
 use crate::ledger::Ledger;
 use crate::output::{ReportForm, Snapshot, Styles};
-use crate::run::Judging;
-use crate::run::inquiry;
-use crate::run::session::Session;
-use crate::run::verdicts::Verdicts;
+use crate::program::{CommandLine, NeverRan};
 use crate::sys::doorbell::{Caller, Doorbell};
 use crate::sys::ring::{Ring, keep_signals_out};
 use crate::sys::spawn::Program;
@@ -140,11 +139,11 @@ impl Run {
             proc: ProcView::of(tracer.sees_proc()),
             ..Origin::default()
         };
-        let verdicts = Verdicts::new(&plan.judging, Styles::plain(), &origin);
-        let verdicts = verdicts.map_err(Error::Invalid)?;
+        let policy = FindingsPolicy::new(&plan.judging, Styles::plain(), &origin);
+        let policy = policy.map_err(Error::Invalid)?;
         let mut run = Run {
             tracer,
-            session: Session::silent(verdicts),
+            session: Session::silent(policy),
             snapshot: Snapshot::new(),
             events: Vec::new(),
             command: None,
@@ -286,25 +285,26 @@ impl Run {
             match end {
                 Some(RootEnd::Ended(_)) => {}
                 Some(RootEnd::NeverRan(report)) => {
-                    let (sentence, exit) = line.explain_in(base, report);
-                    return Err(match exit {
-                        Exit::NotFound => Error::NotFound(sentence),
-                        _ => Error::NotExecutable(sentence),
+                    return Err(match line.explain_in(base, report) {
+                        NeverRan::NotFound(sentence) => Error::NotFound(sentence),
+                        NeverRan::NotExecutable(sentence) | NeverRan::NotTried(sentence) => {
+                            Error::NotExecutable(sentence)
+                        }
                     });
                 }
                 None => return Err(Error::Stolen),
             }
         }
         let [stdout, stderr] = written;
-        let verdicts = self.session.verdicts.as_ref();
-        let findings = verdicts.map(Verdicts::findings).unwrap_or_default();
-        let left = verdicts
-            .and_then(Verdicts::left)
+        let policy = self.session.policy.as_ref();
+        let findings = policy.map(FindingsPolicy::findings).unwrap_or_default();
+        let left = policy
+            .and_then(FindingsPolicy::left)
             .map_or(0, crate::rules::ZombiesLeft::total);
         let ledger = self.session.ledger;
-        let report = verdicts.map(|verdicts| {
+        let report = policy.map(|policy| {
             let (form, styles) = (ReportForm::Text, Styles::plain());
-            verdicts.formed(form, &findings, left, &ledger, styles)
+            policy.formed(form, &findings, left, &ledger, styles)
         });
         let mut snapshot = self.snapshot;
         let snapshot = snapshot.text(&findings);

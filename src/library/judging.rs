@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::error::Error;
+use crate::command::Judging;
 use crate::rules::{Expected, Policy, RuleId, Thresholds};
-use crate::run::Judging;
 
 /// The judgement that was asked for so far.
 #[derive(Clone, Debug, Default)]

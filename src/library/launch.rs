@@ -11,10 +11,10 @@ use super::judging::{Wishes, judging_methods};
 use super::streams::{Input, Stream, Streams};
 use super::trace::Trace;
 use super::tracing::Tracing;
-use crate::command::{CommandLine, EnvChange};
 use crate::event::Event;
 use crate::kernel::WaitCalls;
 use crate::ledger::Ledger;
+use crate::program::{CommandLine, EnvChange};
 use crate::sys::seccomp::Filter;
 use crate::sys::startup::Inherited;
 

@@ -5,8 +5,8 @@
 
 pub(crate) mod die;
 pub(crate) mod doorbell;
+pub(crate) mod first_sigint;
 pub(crate) mod memory;
-pub(crate) mod patience;
 pub(crate) mod ptrace;
 pub(crate) mod registers;
 pub(crate) mod ring;

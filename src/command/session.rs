@@ -1,26 +1,26 @@
 //! What follows from events, wherever they come from: the ledger, the rules,
 //! the outputs, and at the end the report.
 
-use super::config::{Config, Format, OutputTo};
-use super::golden::Golden;
-use super::open::{file, target};
+use super::findings_policy::FindingsPolicy;
+use super::mode::{Config, Format, OutputTo};
+use super::output_target::{file, target};
 use super::say;
-use super::verdicts::Verdicts;
+use super::snapshot_check::SnapshotCheck;
+use crate::command::exit::Exit;
+use crate::command::pipe::PipeCommand;
 use crate::event::{Event, EventKind, Moment, Origin, Question, Stack};
-use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::output::{
     Clock, Conclusion, Destination, Json, Messages, Output, Sink, Styles, Summary, Target, Text,
     TextOptions, Timeline,
 };
-use crate::pipe::PipeCommand;
 use crate::rules::RuleId;
 
 /// A trace, as far as it is known.
 pub(crate) struct Session {
     pub(crate) ledger: Ledger,
-    pub(crate) verdicts: Option<Verdicts>,
-    golden: Option<Golden>,
+    pub(crate) policy: Option<FindingsPolicy>,
+    snapshot_check: Option<SnapshotCheck>,
     outputs: Vec<Outlet>,
     /// The command that the lines are piped to.
     pipe: Option<PipeCommand>,
@@ -58,7 +58,11 @@ impl Session {
             }
         });
         let timeline = timeline.transpose()?;
-        let golden = config.snapshot.as_ref().map(Golden::open).transpose()?;
+        let snapshot_check = config
+            .snapshot
+            .as_ref()
+            .map(SnapshotCheck::open)
+            .transpose()?;
         let mut pipe = None;
         let target = target(&config.output, &mut pipe)?;
         let coloured = config.colour.wanted();
@@ -74,15 +78,15 @@ impl Session {
             name,
             output: Box::new(timeline),
         }));
-        let verdicts = config.judging.as_ref().map(|judging| {
+        let policy = config.judging.as_ref().map(|judging| {
             let mut judging = judging.clone();
             judging.silent |= speaks_json(config) && judging.file.is_none();
-            Verdicts::new(&judging, styles(coloured), origin)
+            FindingsPolicy::new(&judging, styles(coloured), origin)
         });
         Ok(Session {
             ledger: Ledger::new(),
-            verdicts: verdicts.transpose()?,
-            golden,
+            policy: policy.transpose()?,
+            snapshot_check,
             outputs,
             pipe,
             styles: styles(coloured),
@@ -91,12 +95,12 @@ impl Session {
     }
 
     /// A trace that is judged and shown by nobody.
-    pub(crate) fn silent(verdicts: Verdicts) -> Session {
+    pub(crate) fn silent(policy: FindingsPolicy) -> Session {
         Session {
             ledger: Ledger::new(),
-            verdicts: Some(verdicts),
+            policy: Some(policy),
             outputs: Vec::new(),
-            golden: None,
+            snapshot_check: None,
             pipe: None,
             styles: Styles::plain(),
             speaks_json: false,
@@ -116,18 +120,18 @@ impl Session {
     ) {
         for event in events.drain(..) {
             self.ledger.apply(&event);
-            let verdicts = self.verdicts.as_mut();
-            if let Some(verdicts) = verdicts.filter(|verdicts| verdicts.is_open()) {
-                verdicts.event(&event, &self.ledger);
+            let policy = self.policy.as_mut();
+            if let Some(policy) = policy.filter(|policy| policy.is_open()) {
+                policy.event(&event, &self.ledger);
             }
             for Outlet { output, .. } in &mut self.outputs {
                 output.event(&event, &self.ledger);
             }
-            if let Some(golden) = &mut self.golden {
-                golden.event(&event, &self.ledger);
+            if let Some(snapshot_check) = &mut self.snapshot_check {
+                snapshot_check.event(&event, &self.ledger);
             }
-            if let (EventKind::Over, Some(verdicts)) = (&event.kind, &mut self.verdicts) {
-                verdicts.close();
+            if let (EventKind::Over, Some(policy)) = (&event.kind, &mut self.policy) {
+                policy.close();
             }
             self.warn();
             then(event, &self.ledger);
@@ -137,20 +141,15 @@ impl Session {
     /// What the rules want to know now, and whether they wait for a moment
     /// without stops.
     pub(super) fn questions(&mut self, now: Moment) -> Option<(Vec<Question>, bool)> {
-        let verdicts = self.verdicts.as_mut()?;
-        let open = verdicts.is_open();
-        open.then(|| {
-            (
-                verdicts.questions(now, &self.ledger),
-                verdicts.wants_quiet(),
-            )
-        })
+        let policy = self.policy.as_mut()?;
+        let open = policy.is_open();
+        open.then(|| (policy.questions(now, &self.ledger), policy.wants_quiet()))
     }
 
     /// Tell what cannot wait for the report: behind the event that shows it, so
     /// that a recording tells the same.
     fn warn(&mut self) {
-        let warnings = self.judging().map(Verdicts::warnings);
+        let warnings = self.judging().map(FindingsPolicy::warnings);
         for warning in warnings.unwrap_or_default() {
             self.message(&warning);
         }
@@ -168,28 +167,28 @@ impl Session {
 
     /// These rules cannot judge, as far as is known now.
     pub(super) fn exclude(&mut self, rules: Vec<RuleId>) {
-        if let Some(verdicts) = &mut self.verdicts {
-            verdicts.exclude(rules);
+        if let Some(policy) = &mut self.policy {
+            policy.exclude(rules);
         }
     }
 
     /// Note that something was out of sight, in a clause.
     pub(super) fn miss(&mut self, clause: &str) {
-        if let Some(verdicts) = &mut self.verdicts {
-            verdicts.miss(clause);
+        if let Some(policy) = &mut self.policy {
+            policy.miss(clause);
         }
     }
 
     /// Whether a report will tell what was out of sight.
     pub(super) fn reports(&self) -> bool {
-        self.verdicts.as_ref().is_some_and(Verdicts::reports)
+        self.policy.as_ref().is_some_and(FindingsPolicy::reports)
     }
 
     /// The report as it would be if the trace were over now, to standard
     /// error.
     pub(super) fn report_so_far(&mut self, now: Moment) {
-        if let Some(verdicts) = &self.verdicts {
-            let report = verdicts.so_far(now, &self.ledger);
+        if let Some(policy) = &self.policy {
+            let report = policy.so_far(now, &self.ledger);
             if self.speaks_json {
                 self.message(report.trim_end());
             } else {
@@ -199,9 +198,9 @@ impl Session {
     }
 
     /// The rules, while they judge.
-    pub(crate) fn judging(&mut self) -> Option<&mut Verdicts> {
-        let verdicts = self.verdicts.as_mut();
-        verdicts.filter(|verdicts| verdicts.is_open())
+    pub(crate) fn judging(&mut self) -> Option<&mut FindingsPolicy> {
+        let policy = self.policy.as_mut();
+        policy.filter(|policy| policy.is_open())
     }
 
     /// Time has passed.
@@ -241,17 +240,20 @@ impl Session {
     /// # Errors
     /// A sentence on what could not be written.
     pub(super) fn finish(mut self, has_run: bool) -> Result<Option<Exit>, String> {
-        let verdicts = self.verdicts.take().filter(|_| has_run);
-        let findings = verdicts.as_ref().map(Verdicts::findings);
+        let policy = self.policy.take().filter(|_| has_run);
+        let findings = policy.as_ref().map(FindingsPolicy::findings);
         let findings = findings.unwrap_or_default();
         for finding in &findings {
             finding.stacks().for_each(Stack::wait);
         }
-        let unseen = verdicts.as_ref().map(Verdicts::unseen).unwrap_or_default();
+        let unseen = policy
+            .as_ref()
+            .map(FindingsPolicy::unseen)
+            .unwrap_or_default();
         let end = Conclusion {
             ledger: &self.ledger,
             findings: &findings,
-            left: verdicts.as_ref().and_then(Verdicts::left),
+            left: policy.as_ref().and_then(FindingsPolicy::left),
             unseen: &unseen,
         };
         let mut written = Ok(());
@@ -266,14 +268,15 @@ impl Session {
         let written =
             written.and(piped.map_err(|error| format!("cannot write the output: {error}")));
         // The report is told whatever became of the lines.
-        let told = verdicts.map(|verdicts| verdicts.report(&findings, &self.ledger));
+        let told = policy.map(|policy| policy.report(&findings, &self.ledger));
         let fails = told
             .transpose()
             .map_err(|error| format!("cannot write the report: {error}"));
         written?;
         let fails = fails?;
-        let golden = self.golden.filter(|_| has_run);
-        let differs = golden.map(|golden| golden.finish(&findings, &self.styles));
+        let snapshot_check = self.snapshot_check.filter(|_| has_run);
+        let differs =
+            snapshot_check.map(|snapshot_check| snapshot_check.finish(&findings, &self.styles));
         let differs = differs.transpose()?.unwrap_or_default();
         if !differs.is_empty() {
             // If that is lost, the status tells.

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::sets::nearest;
+use crate::command::SummaryWish;
 use crate::output::SortBy;
-use crate::run::SummaryWish;
 
 /// The heading of these flags in `--help`.
 const HEADING: &str = "What to show";

@@ -1,16 +1,20 @@
-//! The run: joins what makes events, the ledger, the rules and the outputs.
+//! The command: its flags, where output goes, and every exit status.
 
-mod config;
-mod golden;
-mod inquest;
+pub(crate) mod exit;
+pub(crate) mod findings_policy;
+#[cfg(feature = "cli")]
+mod flags;
 pub(crate) mod inquiry;
-mod kept;
-mod live;
-mod open;
-mod places;
+mod mode;
+mod output_target;
+mod path_conflicts;
+mod pipe;
 mod replay;
+mod replay_probe;
 pub(crate) mod session;
-pub(crate) mod verdicts;
+mod snapshot_check;
+mod snapshot_file;
+mod trace;
 
 use std::io;
 use std::process::ExitCode;
@@ -18,12 +22,14 @@ use std::thread;
 
 use nix::sys::resource::{Resource, getrlimit};
 
-pub use crate::decode::Wish as DecodeWish;
+pub use crate::decode::Options as DecodeOptions;
 pub use crate::zombies::Options as ZombieOptions;
-pub use config::{Colour, Config, Format, Judging, OutputTo, SnapshotFile, SummaryWish};
+pub use exit::Exit;
+#[cfg(feature = "cli")]
+pub use flags::parse;
+pub use mode::{Colour, Config, Format, Judging, OutputTo, SnapshotFile, SummaryWish};
 
 use crate::event::one_line;
-use crate::exit::Exit;
 use crate::output::{Destination, Sink};
 use crate::sys::ring::keep_signals_out;
 use crate::sys::startup::has_borrowed_rights;
@@ -32,18 +38,18 @@ use crate::sys::startup::has_borrowed_rights;
 #[must_use]
 pub fn run(config: &Config) -> Exit {
     if let Some(wish) = &config.decode {
-        return crate::decode::run(wish);
+        return decode(wish);
     }
     if let Some(wish) = &config.zombies {
-        return crate::zombies::run(wish);
+        return zombies(wish);
     }
-    if let Err(sentence) = places::check(config) {
+    if let Err(sentence) = path_conflicts::check(config) {
         complain(&sentence);
         return Exit::Failed;
     }
     match &config.read {
         Some(record) => replay::read(config, record),
-        None => live::trace(config),
+        None => trace::trace(config),
     }
 }
 
@@ -102,4 +108,36 @@ fn told(lines: &str) -> io::Result<()> {
     let mut stderr = Sink::stderr(Destination::Terminal);
     stderr.push(lines.as_bytes());
     stderr.finish()
+}
+
+/// `--zombies`
+fn zombies(options: &crate::zombies::Options) -> Exit {
+    match crate::zombies::run(options) {
+        Ok(any) => Exit::Code(u8::from(any)),
+        Err(error) => fail(&error),
+    }
+}
+
+/// `--decode`
+fn decode(options: &crate::decode::Options) -> Exit {
+    match crate::decode::run(options) {
+        Ok(outcome) => {
+            if outcome.was_empty {
+                complain(
+                    "standard input had no value to decode: give some there, or behind --decode",
+                );
+            }
+            Exit::Code(u8::from(outcome.has_unknown))
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+/// Say what failed, unless the reader of standard output is gone: `| head` is
+/// satisfied.
+fn fail(error: &io::Error) -> Exit {
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        complain(&error.to_string());
+    }
+    Exit::Failed
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{FileStat, SFlag, fstat};
 
-use super::config::{Config, OutputTo};
+use super::mode::{Config, OutputTo};
 use crate::read;
 
 /// How many links lead to a file at most.

@@ -1,27 +1,27 @@
 //! `--snapshot FILE`: the normal form of this run beside the one that is kept.
 
 use super::complain;
-use super::config::SnapshotFile;
-use super::kept;
+use super::mode::SnapshotFile;
+use super::snapshot_file;
 use crate::event::Event;
 use crate::ledger::Ledger;
 use crate::output::{Snapshot, Styles, diff};
 use crate::rules::Finding;
 
 /// A snapshot that is made, and the one that it should be.
-pub(super) struct Golden {
+pub(super) struct SnapshotCheck {
     file: SnapshotFile,
     /// What is in the file.
     kept: Option<String>,
     snapshot: Snapshot,
 }
 
-impl Golden {
+impl SnapshotCheck {
     /// Reads the file: better now than when the run is over.
     ///
     /// # Errors
     /// A sentence on why there is nothing to compare with.
-    pub(super) fn open(file: &SnapshotFile) -> Result<Golden, String> {
+    pub(super) fn open(file: &SnapshotFile) -> Result<SnapshotCheck, String> {
         let mut file = file.clone();
         let path = file.path.display().to_string();
         if file.update && is_ci() {
@@ -30,7 +30,7 @@ impl Golden {
             ));
             file.update = false;
         }
-        let kept = match kept::read(&file.path) {
+        let kept = match snapshot_file::read(&file.path) {
             Ok(text) => text,
             Err(error) => return Err(format!("cannot read {path} (--snapshot): {error}")),
         };
@@ -48,9 +48,10 @@ impl Golden {
             kept => kept,
         };
         if let Some(text) = &kept {
-            kept::check(text, file.update).map_err(|why| format!("{path} (--snapshot): {why}"))?;
+            snapshot_file::check(text, file.update)
+                .map_err(|why| format!("{path} (--snapshot): {why}"))?;
         }
-        Ok(Golden {
+        Ok(SnapshotCheck {
             file,
             kept,
             snapshot: Snapshot::new(),
@@ -79,7 +80,7 @@ impl Golden {
             return Ok(diff(&kept, &new, &path, styles));
         }
         if kept != new {
-            kept::write(&self.file.path, &new)
+            snapshot_file::write(&self.file.path, &new)
                 .map_err(|error| format!("cannot write {path} (--snapshot --update): {error}"))?;
         }
         Ok(String::new())

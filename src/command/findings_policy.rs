@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use super::config::Judging;
-use super::open::file;
+use super::mode::Judging;
+use super::output_target::file;
 use super::told;
 use rustc_hash::FxHashSet;
 
@@ -21,7 +21,7 @@ use crate::rules::{Finding, Judge, RuleId, ZombiesLeft};
 const SETTLING: u64 = 20_000_000;
 
 /// The rules of a run, and what the user thinks of them.
-pub(crate) struct Verdicts {
+pub(crate) struct FindingsPolicy {
     config: Judging,
     /// None where nothing can be judged.
     judge: Option<Judge>,
@@ -42,13 +42,13 @@ pub(crate) struct Verdicts {
     is_closed: bool,
 }
 
-impl Verdicts {
+impl FindingsPolicy {
     /// Opens the report's file: better now than when there is a report.
     pub(crate) fn new(
         config: &Judging,
         styles: Styles,
         origin: &Origin,
-    ) -> Result<Verdicts, String> {
+    ) -> Result<FindingsPolicy, String> {
         let file = config.file.as_deref().map(report_file).transpose()?;
         let follows = origin.follows;
         let mut unseen = Vec::new();
@@ -63,7 +63,7 @@ impl Verdicts {
             );
         }
         let judge = Judge::new(config.thresholds, config.expected.clone());
-        Ok(Verdicts {
+        Ok(FindingsPolicy {
             file,
             judge: follows.then_some(judge),
             config: config.clone(),

@@ -4,9 +4,9 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::command::CommandLine;
 use crate::kernel::{System, WaitCalls};
 use crate::output::{Picture, ReportForm, SortBy, TextOptions};
+use crate::program::CommandLine;
 use crate::rules::{Expected, Policy, Thresholds};
 
 /// What to do.
@@ -33,7 +33,7 @@ pub struct Config {
     /// Look for zombies instead of tracing anybody (`--zombies`).
     pub zombies: Option<crate::zombies::Options>,
     /// Values to tell the meaning of, instead of tracing anybody (`--decode`).
-    pub decode: Option<crate::decode::Wish>,
+    pub decode: Option<crate::decode::Options>,
     /// A record to read instead of tracing anybody (`--read`).
     pub read: Option<PathBuf>,
     /// The system whose words the record has, if it was said (`--abi`).

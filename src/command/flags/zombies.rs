@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::{ArgMatches, Args, parser::ValueSource};
 
 use super::judging::seconds;
+use crate::command::ZombieOptions;
 use crate::kernel::Tgid;
-use crate::run::ZombieOptions;
 
 /// The heading of these flags in `--help`.
 const HEADING: &str = "What is wrong";

@@ -4,14 +4,14 @@
 use std::path::Path;
 
 use super::complain;
-use super::config::Config;
-use super::inquest::Inquest;
+use super::mode::Config;
+use super::replay_probe::ReplayProbe;
 use super::session::Session;
+use crate::command::exit::Exit;
 use crate::event::{Event, EventKind, Moment, ProcView};
-use crate::exit::Exit;
 use crate::kernel::{Tgid, Tid};
 use crate::read;
-use crate::sys::patience::outlive_first_interrupt;
+use crate::sys::first_sigint::survive_first_sigint;
 
 /// Read a record to its end.
 pub(super) fn read(config: &Config, path: &Path) -> Exit {
@@ -25,7 +25,7 @@ pub(super) fn read(config: &Config, path: &Path) -> Exit {
         Exit::Failed
     };
     if path.as_os_str() == "-" {
-        outlive_first_interrupt();
+        survive_first_sigint();
     }
     let mut record = match read::open(path, config.system) {
         Ok(record) => record,
@@ -37,14 +37,14 @@ pub(super) fn read(config: &Config, path: &Path) -> Exit {
     };
     let mut last = Last::default();
     let unseen = record.origin().proc == ProcView::Unseen;
-    let mut inquest = unseen.then(Inquest::default);
+    let mut probe = unseen.then(ReplayProbe::default);
     let mut events = Vec::new();
     let broken = loop {
         let read = record.read(&mut events);
         last.note(&events);
         session.exclude(record.out_of_reach());
-        match &mut inquest {
-            Some(inquest) => inquest.take(&mut events, &*record, &mut session),
+        match &mut probe {
+            Some(probe) => probe.take(&mut events, &*record, &mut session),
             None => session.take(&mut events),
         }
         // What the record has no answer to is not asked again.
@@ -58,8 +58,8 @@ pub(super) fn read(config: &Config, path: &Path) -> Exit {
             Err(broken) => break Some(broken),
         }
     };
-    if let Some(inquest) = &mut inquest {
-        inquest.end(&mut session);
+    if let Some(probe) = &mut probe {
+        probe.end(&mut session);
     }
     if session.judging().is_some() {
         session.take(&mut vec![last.over()]);

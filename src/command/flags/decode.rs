@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{ArgMatches, Args, parser::ValueSource};
 
 use super::zombies::refuse_others;
-use crate::decode::Wish;
+use crate::decode::Options;
 use crate::kernel::System;
 
 /// The heading of these flags in `--help`.
@@ -39,12 +39,12 @@ impl DecodeFlags {
     }
 
     /// What they mean; `more` values stood behind another flag.
-    pub(super) fn mean(&self, more: &[OsString]) -> Result<Option<Wish>, String> {
+    pub(super) fn mean(&self, more: &[OsString]) -> Result<Option<Options>, String> {
         let system = self.system()?;
         let more = more
             .iter()
             .map(|value| value.to_string_lossy().into_owned());
-        Ok(self.decode.as_ref().map(|values| Wish {
+        Ok(self.decode.as_ref().map(|values| Options {
             values: values.iter().cloned().chain(more).collect(),
             system,
         }))

@@ -8,14 +8,15 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::sys::signal::{SigSet, Signal as Sig};
 use nix::sys::utsname::{UtsName, uname};
 
-use super::config::{Config, OutputTo};
 use super::inquiry;
+use super::mode::{Config, OutputTo};
 use super::session::Session;
 use super::{complain, told};
+use crate::command::exit::Exit;
 use crate::event::{Event, Moment, Origin, ProcView};
-use crate::exit::Exit;
 use crate::kernel::{Signal, Status, Tid, WaitCalls};
 use crate::output::{Pids, Style};
+use crate::program::NeverRan;
 use crate::sys::doorbell::{Arrived, Doorbell, ending_signal};
 use crate::sys::ring::Ring;
 use crate::sys::seccomp::Filter;
@@ -343,7 +344,11 @@ impl<'a> Run<'a> {
         };
         match (end, &self.config.command, fails) {
             (Some(RootEnd::NeverRan(report)), Some(command), _) => {
-                let (sentence, exit) = command.explain(report);
+                let (sentence, exit) = match command.explain(report) {
+                    NeverRan::NotFound(sentence) => (sentence, Exit::NotFound),
+                    NeverRan::NotExecutable(sentence) => (sentence, Exit::NotExecutable),
+                    NeverRan::NotTried(sentence) => (sentence, Exit::Failed),
+                };
                 complain(&sentence);
                 exit
             }

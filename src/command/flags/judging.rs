@@ -8,11 +8,11 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::sets::{nearest, parse_signals};
+use crate::command::Judging;
 use crate::input::{open_file_or_device, read_text};
 use crate::kernel::Signal;
 use crate::output::ReportForm;
 use crate::rules::{Expected, FailOn, Policy, RULES, RuleId, Severity, Suppressions, Thresholds};
-use crate::run::Judging;
 
 /// The heading of these flags in `--help`.
 const HEADING: &str = "What is wrong";

@@ -18,12 +18,12 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, Parser, ValueEnum};
 
-use crate::command::CommandLine;
+use crate::command::exit::Exit;
+use crate::command::{Colour, Config, Format, OutputTo, SnapshotFile, complain};
 use crate::event::one_line;
-use crate::exit::Exit;
 use crate::kernel::WaitCalls;
 use crate::output::{Picture, Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock};
-use crate::run::{Colour, Config, Format, OutputTo, SnapshotFile, complain};
+use crate::program::CommandLine;
 use decode::DecodeFlags;
 use generate::Generated;
 use judging::{JudgingFlags, seconds};
@@ -656,8 +656,8 @@ fn picture(path: PathBuf) -> Result<(Picture, PathBuf), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::EnvChange;
     use crate::kernel::Signal;
+    use crate::program::EnvChange;
     use clap::CommandFactory;
 
     fn config(words: &[&str]) -> Result<Config, String> {

@@ -13,13 +13,13 @@ const SETTLING: u64 = 20_000_000;
 
 /// Feeds a session with events, and with answers in between.
 #[derive(Debug, Default)]
-pub(super) struct Inquest {
+pub(super) struct ReplayProbe {
     /// Events count anew, with the answers.
     seq: u64,
     last: Moment,
 }
 
-impl Inquest {
+impl ReplayProbe {
     /// Take events in. A zombie is one only if the record tells all that a
     /// zombie is known by.
     pub(super) fn take(
