@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use super::mode::Judging;
+use super::mode::ReportOptions;
 use super::output_target::file;
 use super::told;
 use rustc_hash::FxHashSet;
@@ -22,7 +22,7 @@ const SETTLING: u64 = 20_000_000;
 
 /// The rules of a run, and what the user thinks of them.
 pub(crate) struct FindingsPolicy {
-    config: Judging,
+    config: ReportOptions,
     /// None where nothing can be judged.
     judge: Option<Judge>,
     styles: Styles,
@@ -45,7 +45,7 @@ pub(crate) struct FindingsPolicy {
 impl FindingsPolicy {
     /// Opens the report's file: better now than when there is a report.
     pub(crate) fn new(
-        config: &Judging,
+        config: &ReportOptions,
         styles: Styles,
         origin: &Origin,
     ) -> Result<FindingsPolicy, String> {

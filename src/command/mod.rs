@@ -22,34 +22,36 @@ use std::thread;
 
 use nix::sys::resource::{Resource, getrlimit};
 
-pub use crate::decode::Options as DecodeOptions;
-pub use crate::zombies::Options as ZombieOptions;
 pub use exit::Exit;
 #[cfg(feature = "cli")]
 pub use flags::parse;
-pub use mode::{Colour, Config, Format, Judging, OutputTo, SnapshotFile, SummaryWish};
+pub use mode::{
+    Colour, Format, Mode, OutputOptions, OutputTo, ReplayOptions, ReportOptions, SnapshotFile,
+    SummaryOptions, TraceOptions,
+};
 
 use crate::event::one_line;
 use crate::output::{Destination, Sink};
 use crate::sys::ring::keep_signals_out;
 use crate::sys::startup::has_borrowed_rights;
 
-/// Do as `config` says, to the end.
+/// Do what the flags ask for, to the end.
 #[must_use]
-pub fn run(config: &Config) -> Exit {
-    if let Some(wish) = &config.decode {
-        return decode(wish);
-    }
-    if let Some(wish) = &config.zombies {
-        return zombies(wish);
-    }
-    if let Err(sentence) = path_conflicts::check(config) {
+pub fn run(mode: &Mode) -> Exit {
+    let conflict = match mode {
+        Mode::Trace(options) => path_conflicts::check(None, &options.outputs),
+        Mode::Replay(options) => path_conflicts::check(Some(&options.record), &options.outputs),
+        Mode::Zombies(_) | Mode::Decode(_) => Ok(()),
+    };
+    if let Err(sentence) = conflict {
         complain(&sentence);
         return Exit::Failed;
     }
-    match &config.read {
-        Some(record) => replay::read(config, record),
-        None => trace::trace(config),
+    match mode {
+        Mode::Trace(options) => trace::trace(options),
+        Mode::Replay(options) => replay::read(options),
+        Mode::Zombies(options) => zombies(options),
+        Mode::Decode(options) => decode(options),
     }
 }
 

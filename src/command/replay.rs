@@ -1,10 +1,8 @@
 //! A run without a tracer: a record of a trace goes through ledger, rules and
 //! outputs as if it happened now.
 
-use std::path::Path;
-
 use super::complain;
-use super::mode::Config;
+use super::mode::ReplayOptions;
 use super::replay_probe::ReplayProbe;
 use super::session::Session;
 use crate::command::exit::Exit;
@@ -14,7 +12,8 @@ use crate::read;
 use crate::sys::first_sigint::survive_first_sigint;
 
 /// Read a record to its end.
-pub(super) fn read(config: &Config, path: &Path) -> Exit {
+pub(super) fn read(options: &ReplayOptions) -> Exit {
+    let path = options.record.as_path();
     let name = if path.as_os_str() == "-" {
         "standard input".to_owned()
     } else {
@@ -27,11 +26,11 @@ pub(super) fn read(config: &Config, path: &Path) -> Exit {
     if path.as_os_str() == "-" {
         survive_first_sigint();
     }
-    let mut record = match read::open(path, config.system) {
+    let mut record = match read::open(path, options.system) {
         Ok(record) => record,
         Err(why) => return fail(format!("cannot read {name} (--read): {why}")),
     };
-    let mut session = match Session::open(config, record.origin()) {
+    let mut session = match Session::open(&options.outputs, record.origin()) {
         Ok(session) => session,
         Err(why) => return fail(why),
     };

@@ -2,7 +2,7 @@
 //! the outputs, and at the end the report.
 
 use super::findings_policy::FindingsPolicy;
-use super::mode::{Config, Format, OutputTo};
+use super::mode::{Format, OutputOptions, OutputTo};
 use super::output_target::{file, target};
 use super::say;
 use super::snapshot_check::SnapshotCheck;
@@ -41,8 +41,8 @@ impl Session {
     ///
     /// # Errors
     /// A sentence on what cannot be opened.
-    pub(super) fn open(config: &Config, origin: &Origin) -> Result<Session, String> {
-        let recording = config.record.as_deref();
+    pub(super) fn open(options: &OutputOptions, origin: &Origin) -> Result<Session, String> {
+        let recording = options.record.as_deref();
         let recording = recording.map(|path| {
             let name = format!("to {} (--record)", path.display());
             let sink = file(path.to_owned());
@@ -50,7 +50,7 @@ impl Session {
                 .map(|sink| (name, sink))
         });
         let recording = recording.transpose()?;
-        let timeline = config.timeline.as_ref().map(|(picture, path)| {
+        let timeline = options.timeline.as_ref().map(|(picture, path)| {
             let name = format!("to {} (--timeline)", path.display());
             match file(path.to_owned()) {
                 Ok(sink) => Ok((name, Timeline::new(*picture, sink, title(origin)))),
@@ -58,17 +58,17 @@ impl Session {
             }
         });
         let timeline = timeline.transpose()?;
-        let snapshot_check = config
+        let snapshot_check = options
             .snapshot
             .as_ref()
             .map(SnapshotCheck::open)
             .transpose()?;
         let mut pipe = None;
-        let target = target(&config.output, &mut pipe)?;
-        let coloured = config.colour.wanted();
+        let target = target(&options.output, &mut pipe)?;
+        let coloured = options.colour.wanted();
         let mut outputs = vec![Outlet {
             name: "the output".to_owned(),
-            output: main_output(config, origin, target, coloured),
+            output: main_output(options, origin, target, coloured),
         }];
         outputs.extend(recording.map(|(name, sink)| Outlet {
             name,
@@ -78,10 +78,10 @@ impl Session {
             name,
             output: Box::new(timeline),
         }));
-        let policy = config.judging.as_ref().map(|judging| {
-            let mut judging = judging.clone();
-            judging.silent |= speaks_json(config) && judging.file.is_none();
-            FindingsPolicy::new(&judging, styles(coloured), origin)
+        let policy = options.report.as_ref().map(|report| {
+            let mut report = report.clone();
+            report.silent |= speaks_json(options) && report.file.is_none();
+            FindingsPolicy::new(&report, styles(coloured), origin)
         });
         Ok(Session {
             ledger: Ledger::new(),
@@ -90,7 +90,7 @@ impl Session {
             outputs,
             pipe,
             styles: styles(coloured),
-            speaks_json: speaks_json(config),
+            speaks_json: speaks_json(options),
         })
     }
 
@@ -289,8 +289,8 @@ impl Session {
 
 /// Whether standard error is a stream of JSON lines, which hold the findings
 /// and messages.
-fn speaks_json(config: &Config) -> bool {
-    config.format == Format::Json && config.output == OutputTo::Stderr
+fn speaks_json(options: &OutputOptions) -> bool {
+    options.format == Format::Json && options.output == OutputTo::Stderr
 }
 
 fn styles(coloured: bool) -> Styles {
@@ -315,26 +315,26 @@ fn title(origin: &Origin) -> String {
 
 /// The output that the user asked for, which also tells the messages.
 fn main_output(
-    config: &Config,
+    options: &OutputOptions,
     origin: &Origin,
     target: Target,
     coloured: bool,
 ) -> Box<dyn Output> {
     let messages = Sink::stderr(Destination::Terminal);
-    let summary = config.summary.as_ref();
-    let only = summary.is_some_and(|wish| wish.only);
-    let summary = summary.map(|wish| Summary::new(wish.late, wish.sort));
-    let (sink, messages) = match (config.format, target) {
+    let summary = options.summary.as_ref();
+    let only = summary.is_some_and(|summary| summary.only);
+    let summary = summary.map(|summary| Summary::new(summary.late, summary.sort));
+    let (sink, messages) = match (options.format, target) {
         (Format::Json, Target::Stderr(sink)) => (sink, Messages::InLines),
         (Format::Json, Target::File(sink)) => (sink, Messages::To(messages)),
         (_, target) => {
-            let options = TextOptions {
+            let text = TextOptions {
                 fates: origin.fates,
-                ..config.text.clone()
+                ..options.text.clone()
             };
-            let styles = styles(coloured && config.output == OutputTo::Stderr);
+            let styles = styles(coloured && options.output == OutputTo::Stderr);
             let clock = Clock::new(origin.began);
-            let text = Text::new(options, styles, clock, target, messages);
+            let text = Text::new(text, styles, clock, target, messages);
             return match summary {
                 Some(summary) => Box::new(text.counting(summary, only)),
                 None => Box::new(text),

@@ -9,7 +9,7 @@ use nix::sys::signal::{SigSet, Signal as Sig};
 use nix::sys::utsname::{UtsName, uname};
 
 use super::inquiry;
-use super::mode::{Config, OutputTo};
+use super::mode::{OutputTo, TraceOptions};
 use super::session::Session;
 use super::{complain, told};
 use crate::command::exit::Exit;
@@ -50,9 +50,9 @@ const ANSWERED: [Sig; 5] = [
 /// us, and whoever blocks SIGTTOU may write to it from the background.
 const BLOCKED: [Sig; 4] = [Sig::SIGXFSZ, Sig::SIGTSTP, Sig::SIGTTIN, Sig::SIGTTOU];
 
-/// Trace as `config` says, to the end.
-pub(super) fn trace(config: &Config) -> Exit {
-    match Run::start(config) {
+/// Trace as `options` say, to the end.
+pub(super) fn trace(options: &TraceOptions) -> Exit {
+    match Run::start(options) {
         Ok(run) => run.trace(),
         Err(failure) => {
             if let Some(signal) = ending_signal() {
@@ -70,7 +70,7 @@ pub(super) fn trace(config: &Config) -> Exit {
 }
 
 struct Run<'a> {
-    config: &'a Config,
+    options: &'a TraceOptions,
     tracer: Tracer,
     session: Session,
     /// A target was refused.
@@ -101,13 +101,13 @@ impl<T: Into<String>> From<T> for Failure {
 }
 
 impl<'a> Run<'a> {
-    fn start(config: &'a Config) -> Result<Run<'a>, Failure> {
+    fn start(options: &'a TraceOptions) -> Result<Run<'a>, Failure> {
         kernel_is_new_enough().map_err(|release| {
             format!("Linux 5.3 or later is needed (PTRACE_GET_SYSCALL_INFO), this is {release}")
         })?;
         let inherited = Inherited::get();
         let [_, _, stderr_is_closed] = inherited.closed;
-        if stderr_is_closed && config.output == OutputTo::Stderr {
+        if stderr_is_closed && options.outputs.output == OutputTo::Stderr {
             return Err("standard error is closed; name a file with -o".into());
         }
         // As nohup wants it. A script's background jobs ignore SIGINT and
@@ -130,26 +130,26 @@ impl<'a> Run<'a> {
             };
             format!("cannot make a timer: {error}{hint}")
         })?;
-        let tracer = Tracer::new(settings(config), doorbell);
+        let tracer = Tracer::new(settings(options), doorbell);
         // Words that are wrong are told before anybody is traced. A child that
         // is not followed would be under the filter with nobody to answer it.
-        let filtered = config.seccomp && config.follow;
-        let judged = config.judging.is_some() || config.is_whole();
-        let filter = filtered.then(|| Filter::new(wanted(config), config.polls, judged));
-        let program = match &config.command {
+        let filtered = options.seccomp && options.follow;
+        let judged = options.outputs.report.is_some() || options.outputs.hold_everything();
+        let filter = filtered.then(|| Filter::new(wanted(options), options.polls, judged));
+        let program = match &options.command {
             Some(command) => Some(command.program(filter)?),
             None => None,
         };
         urgency::trace_begins();
-        let session = Session::open(config, &origin(config, &tracer))?;
+        let session = Session::open(&options.outputs, &origin(options, &tracer))?;
         let mut run = Run {
-            config,
+            options,
             tracer,
             session,
             refused: false,
             ended_by: None,
             killing: false,
-            until: config.duration.map(|duration| Instant::now() + duration),
+            until: options.duration.map(|duration| Instant::now() + duration),
             flush: None,
             time_is_up: false,
         };
@@ -166,9 +166,9 @@ impl<'a> Run<'a> {
                 .map_err(|(operation, reason)| format!("cannot {operation}: {reason}"))?;
         }
         // Before this, the child would start without what we let go of.
-        let judging = config.judging.as_ref();
-        let report = judging.and_then(|judging| judging.file.as_deref());
-        let stdout_is_ours = matches!(&config.output, OutputTo::File(path) if path == "-")
+        let report = options.outputs.report.as_ref();
+        let report = report.and_then(|report| report.file.as_deref());
+        let stdout_is_ours = matches!(&options.outputs.output, OutputTo::File(path) if path == "-")
             || report.is_some_and(|path| path.as_os_str() == "-");
         streams::release(!stdout_is_ours);
         Ok(run)
@@ -176,7 +176,7 @@ impl<'a> Run<'a> {
 
     fn attach(&mut self) {
         let mut events = Vec::new();
-        for pid in &self.config.attach {
+        for pid in &self.options.attach {
             if let Err(sentence) = self.tracer.attach(Tid::new(*pid), &mut events) {
                 self.refused = true;
                 self.session.message(&sentence);
@@ -258,7 +258,7 @@ impl<'a> Run<'a> {
             return;
         }
         self.let_go();
-        if self.config.command.is_some() {
+        if self.options.command.is_some() {
             self.session
                 .message("the time is up (--duration); ending the command");
             self.tracer.forward(Signal::TERM);
@@ -283,7 +283,7 @@ impl<'a> Run<'a> {
         let Some(signal) = ending else {
             return;
         };
-        match (&self.config.command, self.tracer.root_lives()) {
+        match (&self.options.command, self.tracer.root_lives()) {
             (None, _) => {
                 self.ended_by = Some(signal);
                 self.close();
@@ -304,7 +304,7 @@ impl<'a> Run<'a> {
 
     /// End the trace of the processes that were attached to.
     fn let_go(&mut self) {
-        if self.config.kill_on_exit {
+        if self.options.kill_on_exit {
             self.tracer.kill_all(true);
         } else {
             self.tracer.detach_all();
@@ -328,7 +328,7 @@ impl<'a> Run<'a> {
     }
 
     fn finish(mut self) -> Exit {
-        if self.config.stats {
+        if self.options.stats {
             self.session.message(&self.tracer.tally().to_string());
         }
         let end = self.tracer.root_end();
@@ -342,7 +342,7 @@ impl<'a> Run<'a> {
                 return Exit::Failed;
             }
         };
-        match (end, &self.config.command, fails) {
+        match (end, &self.options.command, fails) {
             (Some(RootEnd::NeverRan(report)), Some(command), _) => {
                 let (sentence, exit) = match command.explain(report) {
                     NeverRan::NotFound(sentence) => (sentence, Exit::NotFound),
@@ -367,58 +367,60 @@ impl<'a> Run<'a> {
 }
 
 /// What the tracer must read for the lines that are wanted.
-fn settings(config: &Config) -> Settings {
-    let whole = config.is_whole();
-    let annotated = whole || config.text.style == Style::Annotated;
+fn settings(options: &TraceOptions) -> Settings {
+    let whole = options.outputs.hold_everything();
+    let annotated = whole || options.outputs.text.style == Style::Annotated;
     Settings {
         capture: Capture {
-            siginfo: whole || config.judging.is_some() || config.text.signals.0 != 0,
-            images: annotated || config.text.pids == Pids::Names,
-            peers: config.text.pids == Pids::Names,
-            fds: match config.decode_fds {
+            siginfo: whole
+                || options.outputs.report.is_some()
+                || options.outputs.text.signals.0 != 0,
+            images: annotated || options.outputs.text.pids == Pids::Names,
+            peers: options.outputs.text.pids == Pids::Names,
+            fds: match options.decode_fds {
                 0 => FdNames::Number,
                 1 => FdNames::Link,
                 _ => FdNames::Detail,
             },
-            namespaces: annotated || config.text.pids != Pids::Plain,
+            namespaces: annotated || options.outputs.text.pids != Pids::Plain,
             // The signal frames of x86 are those we can read.
             fates: annotated && cfg!(any(target_arch = "x86_64", target_arch = "x86")),
             kinship: annotated,
-            stacks: config.stacks,
-            rules: whole || config.judging.is_some(),
+            stacks: options.outputs.text.stacks,
+            rules: whole || options.outputs.report.is_some(),
         },
-        follow: config.follow,
-        wanted: wanted(config),
-        polls: config.polls,
-        kill_on_exit: config.kill_on_exit,
+        follow: options.follow,
+        wanted: wanted(options),
+        polls: options.polls,
+        kill_on_exit: options.kill_on_exit,
         stops_as_job: true,
     }
 }
 
 /// The waits that must stop: rules and records need them all, whichever are
 /// shown.
-fn wanted(config: &Config) -> WaitCalls {
-    if config.judging.is_some() || config.is_whole() {
+fn wanted(options: &TraceOptions) -> WaitCalls {
+    if options.outputs.report.is_some() || options.outputs.hold_everything() {
         WaitCalls::ALL
     } else {
-        config.calls
+        options.outputs.text.calls
     }
 }
 
 /// What is known of the trace before it begins.
-fn origin(config: &Config, tracer: &Tracer) -> Origin {
-    let command = config.command.iter().flat_map(|command| &command.argv);
+fn origin(options: &TraceOptions, tracer: &Tracer) -> Origin {
+    let command = options.command.iter().flat_map(|command| &command.argv);
     let system = uname().ok();
     let of = |field: Option<&std::ffi::OsStr>| {
         field.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
     };
     Origin {
         command: command.map(|word| word.as_bytes().to_vec()).collect(),
-        attached: config.attach.clone(),
+        attached: options.attach.clone(),
         kernel: of(system.as_ref().map(UtsName::release)),
         arch: of(system.as_ref().map(UtsName::machine)),
         began: SystemTime::now() - tracer.start().elapsed(),
-        follows: config.follow,
+        follows: options.follow,
         fates: tracer.knows_fates(),
         proc: ProcView::of(tracer.sees_proc()),
         ..Origin::default()

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::error::Error;
 use super::streams::{Service, Streams};
 use super::trace::Trace;
-use crate::command::Judging;
+use crate::command::ReportOptions;
 use crate::command::findings_policy::FindingsPolicy;
 use crate::command::inquiry;
 use crate::command::session::Session;
@@ -31,7 +31,7 @@ use crate::tracer::{Capture, FdNames, RootEnd, Settings, Step, Tracer};
 /// What is to be traced.
 pub(super) struct Plan {
     pub(super) target: Target,
-    pub(super) judging: Judging,
+    pub(super) judging: ReportOptions,
     /// How long at most.
     pub(super) limit: Option<Duration>,
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::error::Error;
-use crate::command::Judging;
+use crate::command::ReportOptions;
 use crate::rules::{Expected, Policy, RuleId, Thresholds};
 
 /// The judgement that was asked for so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wishes {
-    judging: Judging,
+    judging: ReportOptions,
     /// The first wish that means nothing.
     wrong: Option<String>,
 }
@@ -39,7 +39,7 @@ impl Wishes {
     ///
     /// # Errors
     /// A wish that means nothing.
-    pub(super) fn mean(self) -> Result<Judging, Error> {
+    pub(super) fn mean(self) -> Result<ReportOptions, Error> {
         self.wrong
             .map_or(Ok(self.judging), |sentence| Err(Error::Invalid(sentence)))
     }

@@ -1,34 +1,36 @@
-//! The flags, as `--help` shows them, and what they mean.
+//! The flags, as `--help` shows them, resolved into a [`Mode`].
 //!
-//! What the user typed (`Flags`) becomes what is meant ([`Config`]) here and
-//! nowhere else.
+//! Each mode takes the flags that mean something to it out of clap's matches;
+//! a flag that is left over there is refused.
 
 mod decode;
 mod generate;
-mod judging;
+mod lines;
+mod outputs;
+mod rules;
 mod sets;
 mod summary;
+mod targets;
 mod zombies;
 
-use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
-use crate::command::exit::Exit;
-use crate::command::{Colour, Config, Format, OutputTo, SnapshotFile, complain};
+use super::complain;
+use super::exit::Exit;
+use super::mode::{Format, Mode, OutputOptions, OutputTo, ReplayOptions};
 use crate::event::one_line;
-use crate::kernel::WaitCalls;
-use crate::output::{Picture, Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock};
-use crate::program::CommandLine;
 use decode::DecodeFlags;
 use generate::Generated;
-use judging::{JudgingFlags, seconds};
-use sets::{env_change, parse_calls, parse_signals, parse_statuses, pids};
+use lines::{ColourFlag, FormatFlag, LineFlags, ShowFlags, text};
+use outputs::{OutputFlag, SnapshotFlags, TimelineFlag, check_record};
+use rules::RuleFlags;
 use summary::SummaryFlags;
+use targets::{AttachFlag, CommandFlag, DurationFlag, TraceFlags};
 use zombies::ZombieFlags;
 
 const EXAMPLES: &str = "\
@@ -53,72 +55,12 @@ Examples:
     max_term_width = 100
 )]
 struct Flags {
-    /// Command to launch and trace, with its arguments
-    #[arg(value_name = "COMMAND", trailing_var_arg = true, num_args = 0.., hide = true)]
-    command: Vec<OsString>,
-
-    /// Attach to running processes, all threads
-    #[arg(
-        short = 'p',
-        long = "attach",
-        value_name = "PIDS",
-        help_heading = "What to trace",
-        allow_hyphen_values = true
-    )]
-    attach: Vec<OsString>,
-    /// Follow children (the default); -ff: a file each
-    #[arg(short = 'f', long = "follow-forks", action = ArgAction::Count,
-          help_heading = "What to trace")]
-    follow: u8,
-    /// Do not follow children
-    #[arg(
-        long = "no-follow",
-        conflicts_with = "follow",
-        hide_short_help = true,
-        help_heading = "What to trace"
-    )]
-    no_follow: bool,
-    /// Set a variable (NAME=VALUE) or remove it (NAME)
-    #[arg(
-        short = 'E',
-        long = "env",
-        value_name = "VAR",
-        hide_short_help = true,
-        help_heading = "What to trace"
-    )]
-    env: Vec<OsString>,
-    /// Run the command as this user
-    #[arg(
-        short = 'u',
-        long = "user",
-        value_name = "USER",
-        hide_short_help = true,
-        help_heading = "What to trace"
-    )]
-    user: Option<String>,
-    /// Kill attached processes when the trace ends, instead of detaching
-    #[arg(
-        long = "kill-on-exit",
-        hide_short_help = true,
-        help_heading = "What to trace"
-    )]
-    kill_on_exit: bool,
-    /// Use a seccomp filter so that only the calls of interest stop
-    #[arg(long = "seccomp-bpf", value_name = "WHEN", num_args = 0..=1, require_equals = true,
-          default_value = "auto", default_missing_value = "auto", hide_short_help = true,
-          help_heading = "What to trace")]
-    seccomp: Seccomp,
-
-    /// Do not trace waits with WNOHANG: a loop of polls runs at full speed,
-    /// and nothing is judged
-    #[arg(
-        long = "no-polls",
-        hide_short_help = true,
-        conflicts_with_all = ["read", "record", "snapshot", "timeline"],
-        help_heading = "What to trace"
-    )]
-    no_polls: bool,
-
+    #[command(flatten)]
+    command: CommandFlag,
+    #[command(flatten)]
+    attach: AttachFlag,
+    #[command(flatten)]
+    trace: TraceFlags,
     /// Read a record: ours, or another tracer's
     ///
     /// JSON lines of wait4-strace's; a log of strace's, or the prefix of those of -ff; events of
@@ -129,136 +71,18 @@ struct Flags {
                                 "duration", "decode_fds"])]
     read: Option<PathBuf>,
 
-    /// Choose what is shown: trace=…, signal=…, status=…
-    #[arg(short = 'e', value_name = "EXPR", help_heading = "What to show")]
-    expressions: Vec<String>,
-    /// Calls to show: wait4, waitid, waitpid, wait (all three) or none
-    #[arg(
-        long = "trace",
-        value_name = "SET",
-        hide_short_help = true,
-        help_heading = "What to show"
-    )]
-    trace: Vec<String>,
-    /// Signals to show: names or numbers, all or none; a ! in front excludes
-    #[arg(
-        long = "signal",
-        value_name = "SET",
-        hide_short_help = true,
-        help_heading = "What to show"
-    )]
-    signal: Vec<String>,
-    /// Results to show: successful, failed, unfinished, detached, all or none
-    #[arg(
-        long = "status",
-        value_name = "SET",
-        hide_short_help = true,
-        help_heading = "What to show"
-    )]
-    status: Vec<String>,
-    /// Show whole rusages, and each poll and restart
-    #[arg(short = 'v', long = "no-abbrev", help_heading = "What to show")]
-    verbose: bool,
-    /// No messages or summary; -qq: no exits; -qqq: calls
-    #[arg(short = 'q', long = "quiet", action = ArgAction::Count, help_heading = "What to show")]
-    quiet: u8,
-    /// Show what pidfds are; -yy: the pid behind them
-    #[arg(short = 'y', long = "decode-fds", action = ArgAction::Count,
-          hide_short_help = true, help_heading = "What to show")]
-    decode_fds: u8,
-    /// Show the names behind pids
-    #[arg(
-        short = 'Y',
-        long = "decode-pids-comm",
-        hide_short_help = true,
-        help_heading = "What to show"
-    )]
-    decode_pids: bool,
-    /// Show what pids of other pid namespaces are in ours
-    #[arg(
-        long = "pidns-translation",
-        conflicts_with = "decode_pids",
-        hide_short_help = true,
-        help_heading = "What to show"
-    )]
-    pidns_translation: bool,
-
-    /// Write to a file, or to a command: -o '|command'
-    #[arg(
-        short = 'o',
-        long = "output",
-        value_name = "FILE",
-        help_heading = "How to show it"
-    )]
-    output: Option<OsString>,
-    /// text, or json: an object a line
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        default_value = "text",
-        hide_default_value = true,
-        hide_possible_values = true,
-        help_heading = "How to show it"
-    )]
-    format: Lines,
-    /// Write the JSON lines to a file, beside the output
-    #[arg(
-        long,
-        value_name = "FILE",
-        hide_short_help = true,
-        help_heading = "How to show it"
-    )]
-    record: Option<PathBuf>,
-    /// Exactly strace's lines, and nothing else
-    #[arg(long = "strace", help_heading = "How to show it")]
-    strace: bool,
-    /// Time of day; -tt: microseconds; -ttt: since 1970
-    #[arg(short = 't', long = "absolute-timestamps", action = ArgAction::Count,
-          help_heading = "How to show it")]
-    times: u8,
-    /// Time since the line before
-    #[arg(
-        short = 'r',
-        long = "relative-timestamps",
-        hide_short_help = true,
-        help_heading = "How to show it"
-    )]
-    relative: bool,
-    /// Time spent in each call
-    #[arg(short = 'T', long = "syscall-times", help_heading = "How to show it")]
-    durations: bool,
-    /// Call stacks of waits and forks
-    #[arg(short = 'k', long = "stack-trace", help_heading = "How to show it")]
-    stacks: bool,
-    /// At the end, say how many stops the trace took
-    #[arg(
-        long,
-        hide_short_help = true,
-        conflicts_with = "read",
-        help_heading = "How to show it"
-    )]
-    stats: bool,
-    /// Column of the results
-    #[arg(
-        short = 'a',
-        long = "columns",
-        value_name = "COLUMN",
-        default_value_t = 40,
-        hide_short_help = true,
-        help_heading = "How to show it"
-    )]
-    column: u16,
-    /// Colours on standard error: auto, always or never
-    #[arg(long = "color", alias = "colour", value_name = "WHEN", default_value = "auto",
-          hide_short_help = true,
-          default_missing_value = "always", num_args = 0..=1, require_equals = true,
-          hide_possible_values = true, hide_default_value = true,
-          help_heading = "How to show it")]
-    colour: When,
-
-    /// Draw the run: .html, .svg, or .json for Perfetto
-    #[arg(long, value_name = "FILE", help_heading = "What to show")]
-    timeline: Option<PathBuf>,
+    #[command(flatten)]
+    show: ShowFlags,
+    #[command(flatten)]
+    output: OutputFlag,
+    #[command(flatten)]
+    format: FormatFlag,
+    #[command(flatten)]
+    lines: LineFlags,
+    #[command(flatten)]
+    colour: ColourFlag,
+    #[command(flatten)]
+    timeline: TimelineFlag,
     /// Write the man page or a shell's completions to standard output
     #[arg(long, value_name = "WHAT", hide = true, exclusive = true)]
     generate: Option<Generated>,
@@ -269,112 +93,126 @@ struct Flags {
     #[command(flatten)]
     decode: DecodeFlags,
     #[command(flatten)]
-    judging: JudgingFlags,
-    /// Exit with 121 if the run is not as FILE has it
-    #[arg(long, value_name = "FILE", help_heading = "What is wrong")]
-    snapshot: Option<PathBuf>,
-    /// Write the snapshot
-    #[arg(
-        long,
-        requires = "snapshot",
-        hide_short_help = true,
-        help_heading = "What is wrong"
-    )]
-    update: bool,
-    /// End the trace after so many seconds, and report
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        allow_hyphen_values = true,
-        hide_short_help = true,
-        help_heading = "What to trace"
-    )]
-    duration: Option<String>,
+    rules: RuleFlags,
+    #[command(flatten)]
+    snapshot: SnapshotFlags,
+    #[command(flatten)]
+    duration: DurationFlag,
 }
 
-/// What the lines are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Lines {
-    /// For people
-    Text,
-    /// For programs
-    Json,
+/// Why there is no mode.
+#[derive(Debug)]
+enum Refusal {
+    /// clap refused the flags.
+    Usage(Box<clap::Error>),
+    /// In a sentence.
+    Sentence(String),
 }
 
-impl From<Lines> for Format {
-    fn from(lines: Lines) -> Format {
-        match lines {
-            Lines::Text => Format::Text,
-            Lines::Json => Format::Json,
-        }
+impl From<clap::Error> for Refusal {
+    fn from(error: clap::Error) -> Refusal {
+        Refusal::Usage(Box::new(error))
     }
 }
 
-/// When to use colours; files never have any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum When {
-    /// On a terminal, unless `NO_COLOR` is set
-    Auto,
-    /// Whatever standard error is
-    Always,
-    /// Never
-    Never,
-}
-
-impl From<When> for Colour {
-    fn from(when: When) -> Colour {
-        match when {
-            When::Auto => Colour::Auto,
-            When::Always => Colour::Always,
-            When::Never => Colour::Never,
-        }
+impl From<String> for Refusal {
+    fn from(sentence: String) -> Refusal {
+        Refusal::Sentence(sentence)
     }
 }
 
-/// When to use the filter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Seccomp {
-    /// Wherever it can be installed
-    Auto,
-    /// Stop at every system call instead
-    Never,
-}
-
-/// Read the flags from the command line. On `--help` and `--version` and on
-/// bad flags the answer is printed, and the exit status is the error.
+/// Read the flags from the command line. What only prints something (`--help`,
+/// `--explain`) and bad flags are answered here, and the exit status is the
+/// error.
 ///
 /// # Errors
 /// The exit status to end with.
-pub fn parse() -> Result<Config, Exit> {
-    let flags = Flags::try_parse().map_err(|error| {
-        if !error.use_stderr() {
+pub fn parse() -> Result<Mode, Exit> {
+    let long = format!("{EXAMPLES}\n\nExit status:\n{}", exit_statuses());
+    let command = Flags::command().after_long_help(long);
+    let matches = command.clone().try_get_matches().map_err(Refusal::from);
+    let modes = matches.and_then(|matches| resolve(matches, &command));
+    match modes {
+        Ok(Asked::Mode(mode)) => Ok(mode),
+        Ok(Asked::Text(text)) => {
             // Lost help is no reason to fail.
-            let _ = error.print();
-            return Exit::Code(0);
+            let _ = io::stdout().write_all(text.as_bytes());
+            Err(Exit::Code(0))
         }
-        complain_of(error);
-        Exit::Failed
-    })?;
-    if let Some(what) = flags.generate {
-        use clap::CommandFactory;
-        let written = generate::generate(what, Flags::command());
-        return Err(match written {
+        Ok(Asked::Generated(what)) => Err(match generate::generate(what, Flags::command()) {
             Ok(()) => Exit::Code(0),
             Err(error) => {
                 complain(&format!("cannot write to standard output: {error}"));
                 Exit::Failed
             }
-        });
+        }),
+        Err(Refusal::Usage(error)) if !error.use_stderr() => {
+            let _ = error.print();
+            Err(Exit::Code(0))
+        }
+        Err(Refusal::Usage(error)) => {
+            complain_of(*error);
+            Err(Exit::Failed)
+        }
+        Err(Refusal::Sentence(sentence)) => {
+            complain(&sentence);
+            Err(Exit::Failed)
+        }
     }
-    let meant = match flags.judging.explain() {
-        Some(Ok(())) => return Err(Exit::Code(0)),
-        Some(Err(sentence)) => Err(sentence),
-        None => flags.mean(),
+}
+
+/// What the flags ask for.
+#[derive(Debug)]
+enum Asked {
+    /// A mode.
+    Mode(Mode),
+    /// A text (`--explain`).
+    Text(String),
+    /// A file of a package (`--generate`).
+    Generated(Generated),
+}
+
+/// What the flags ask for.
+fn resolve(mut matches: ArgMatches, command: &clap::Command) -> Result<Asked, Refusal> {
+    if matches.get_flag("zombies") {
+        let zombies = ZombieFlags::from_arg_matches_mut(&mut matches)?;
+        let attach = AttachFlag::from_arg_matches_mut(&mut matches)?;
+        let format = FormatFlag::from_arg_matches_mut(&mut matches)?;
+        let colour = ColourFlag::from_arg_matches_mut(&mut matches)?;
+        refuse_rest(&matches, command, "--zombies")?;
+        let options = zombies.resolve(&attach, &format, &colour)?;
+        return Ok(Asked::Mode(Mode::Zombies(options)));
+    }
+    if matches.value_source("decode").is_some() {
+        let decode = DecodeFlags::from_arg_matches_mut(&mut matches)?;
+        let more = CommandFlag::from_arg_matches_mut(&mut matches)?;
+        refuse_rest(&matches, command, "--decode")?;
+        return Ok(Asked::Mode(Mode::Decode(decode.resolve(&more.command)?)));
+    }
+    let flags = Flags::from_arg_matches_mut(&mut matches)?;
+    if let Some(what) = flags.generate {
+        return Ok(Asked::Generated(what));
+    }
+    if let Some(text) = flags.rules.explain()? {
+        return Ok(Asked::Text(text));
+    }
+    Ok(Asked::Mode(flags.resolve()?))
+}
+
+/// Refuse the flags that a mode without a trace has not taken.
+fn refuse_rest(matches: &ArgMatches, command: &clap::Command, mode: &str) -> Result<(), String> {
+    let given =
+        |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    let arg = |id: &clap::Id| command.get_arguments().find(|arg| arg.get_id() == id);
+    let Some(arg) = matches.ids().filter(given).find_map(arg) else {
+        return Ok(());
     };
-    meant.map_err(|sentence| {
-        complain(&sentence);
-        Exit::Failed
-    })
+    let name = arg
+        .get_long()
+        .map_or_else(|| "a COMMAND".to_owned(), |long| format!("--{long}"));
+    Err(format!(
+        "{name} means nothing with {mode}, which traces nobody"
+    ))
 }
 
 /// Say what is wrong with the flags, and how they are used.
@@ -411,28 +249,103 @@ fn exit_statuses() -> String {
 }
 
 impl Flags {
-    fn try_parse() -> Result<Flags, clap::Error> {
-        use clap::{CommandFactory, FromArgMatches};
-        let long = format!("{EXAMPLES}\n\nExit status:\n{}", exit_statuses());
-        let command = Flags::command().after_long_help(long);
-        let matches = command.clone().try_get_matches()?;
-        zombies::check(&matches, &command)?;
-        decode::check(&matches, &command)?;
-        Flags::from_arg_matches(&matches)
+    /// A trace, or the record of one.
+    fn resolve(self) -> Result<Mode, String> {
+        let attach = self.attach.resolve()?;
+        if self.decode.names_system() && self.read.is_none() {
+            return Err(
+                "--abi says whose words --decode or --read is given: give one of these too".into(),
+            );
+        }
+        if attach.is_empty() && self.command.command.is_empty() && self.read.is_none() {
+            return Err(
+                "there is nothing to trace: name a COMMAND, or processes with -p; \
+                        see wait4-strace --help"
+                    .into(),
+            );
+        }
+        let system = self.decode.system()?;
+        let follows = !self.trace.no_follow;
+        let mut text = text(&self.show, &self.lines, follows)?;
+        let report = self.rules.resolve(self.show.quiet)?;
+        let unjudged = self.why_unjudged()?;
+        let summary = self.summary.resolve(report.thresholds.late)?;
+        let duration = self.duration.resolve()?;
+        let output = self.output.resolve(self.trace.splits())?;
+        self.check_forms(&output)?;
+        if output != OutputTo::Stderr && attach.is_empty() {
+            // As strace does: with the lines in a file, standard error is the
+            // command's alone.
+            text.quiet = text.quiet.max(1);
+        }
+        let outputs = OutputOptions {
+            format: self.format.resolve(),
+            output,
+            text,
+            colour: self.colour.resolve(),
+            report: unjudged.is_none().then_some(report),
+            summary,
+            record: self.lines.record.clone(),
+            timeline: self.timeline.resolve()?,
+            snapshot: self.snapshot.resolve(),
+        };
+        if let Some(record) = self.read {
+            return Ok(Mode::Replay(Box::new(ReplayOptions {
+                record,
+                system,
+                outputs,
+            })));
+        }
+        Ok(Mode::Trace(Box::new(self.trace.resolve(
+            self.command,
+            attach,
+            duration,
+            &self.lines,
+            self.show.decode_fds,
+            outputs,
+        ))))
+    }
+
+    /// Why nothing is judged, if so.
+    ///
+    /// # Errors
+    /// A flag that means nothing then.
+    fn why_unjudged(&self) -> Result<Option<&'static str>, String> {
+        let why = match (self.lines.strace, self.trace.no_polls) {
+            (true, _) => "--strace, which shows strace's lines and no findings",
+            (_, true) => "--no-polls, which leaves out what the rules must see",
+            _ => return Ok(None),
+        };
+        match self.rules.needs_rules().or(self.summary.flag()) {
+            Some(flag) => Err(format!("{flag} means nothing with {why}")),
+            None => Ok(Some(why)),
+        }
+    }
+
+    /// Which forms of output go together.
+    fn check_forms(&self, output: &OutputTo) -> Result<(), String> {
+        let per_task = matches!(output, OutputTo::PerTask(_));
+        if self.format.resolve() == Format::Json {
+            self.check_json(per_task)?;
+        }
+        if let (true, Some(flag)) = (per_task, self.summary.flag()) {
+            return Err(format!(
+                "{flag} is of the whole family, and -ff has a file for each task"
+            ));
+        }
+        check_record(self.lines.record.as_deref())?;
+        self.check_snapshot()
     }
 
     /// What goes with JSON lines, and what does not.
-    fn check_json(&self, output: &OutputTo) -> Result<(), String> {
-        if self.format != Lines::Json {
-            return Ok(());
-        }
-        if self.strace {
+    fn check_json(&self, per_task: bool) -> Result<(), String> {
+        if self.lines.strace {
             return Err("--strace and --format json are two forms of the lines: choose one".into());
         }
-        if self.no_polls {
+        if self.trace.no_polls {
             return Err("--no-polls leaves holes that JSON lines must not have: choose one".into());
         }
-        if matches!(output, OutputTo::PerTask(_)) {
+        if per_task {
             return Err(
                 "--format json goes to one file: its lines name their task, and -ff means nothing"
                     .into(),
@@ -441,239 +354,85 @@ impl Flags {
         Ok(())
     }
 
-    /// A recording is a file.
-    fn check_record(&self) -> Result<(), String> {
-        let instead = match self
-            .record
-            .as_deref()
-            .map(|path| path.as_os_str().as_bytes())
-        {
-            Some([b'|' | b'!', ..]) => "a command gets the lines by --format json -o '|command'",
-            Some(b"-") => {
-                "standard output gets the lines by --format json -o -, or is named /dev/stdout"
-            }
-            _ => return Ok(()),
-        };
-        Err(format!("--record writes a file: {instead}"))
-    }
-
-    /// What goes with a snapshot, and what does not.
+    /// What goes with a timeline and a snapshot, and what does not.
     fn check_snapshot(&self) -> Result<(), String> {
-        if self.timeline.is_some() && self.strace {
+        if self.timeline.is_given() && self.lines.strace {
             return Err("--strace shows strace's lines alone, and --timeline draws more".into());
         }
-        let (flag, why) = match self.snapshot {
-            Some(_) if self.strace => ("--strace", "has no findings"),
-            Some(_) if self.no_follow => ("--no-follow", "sees one process alone"),
+        let (flag, why) = match self.snapshot.is_given() {
+            true if self.lines.strace => ("--strace", "has no findings"),
+            true if self.trace.no_follow => ("--no-follow", "sees one process alone"),
             _ => return Ok(()),
         };
         Err(format!(
             "a snapshot is of all processes and findings, and {flag} {why}: choose one"
         ))
     }
-
-    /// What the flags mean.
-    fn mean(self) -> Result<Config, String> {
-        let attach = pids(&self.attach)?;
-        let decode = self.decode.mean(&self.command)?;
-        let nobody = attach.is_empty() && self.command.is_empty() && self.read.is_none();
-        if nobody && !self.zombies.zombies && !self.decode.decodes() {
-            return Err(
-                "there is nothing to trace: name a COMMAND, or processes with -p; \
-                        see wait4-strace --help"
-                    .into(),
-            );
-        }
-        let mut text = self.text()?;
-        let mut calls = WaitCalls::ALL;
-        for (key, value) in self.filters() {
-            match key {
-                "trace" | "t" => calls = parse_calls(value)?,
-                "signal" | "signals" | "s" => text.signals = parse_signals(value)?,
-                "status" => text.shown = parse_statuses(value)?,
-                "quiet" | "q" => {
-                    return Err("there is no -e quiet=: -q, -qq and -qqq say less".into());
-                }
-                _ => {
-                    return Err(format!(
-                        "there is no -e {key}=: there are trace, signal and status; \
-                         strace has others"
-                    ));
-                }
-            }
-        }
-        text.calls = calls;
-        let judging = self.judging.mean(self.quiet)?;
-        let unjudged = match (self.strace, self.no_polls) {
-            (true, _) => Some("--strace, which shows strace's lines and no findings"),
-            (_, true) => Some("--no-polls, which leaves out what the rules must see"),
-            _ => None,
-        };
-        let wants = self.judging.that_judge().or(self.summary.flag());
-        if let (Some(why), Some(flag)) = (unjudged, wants) {
-            return Err(format!("{flag} means nothing with {why}"));
-        }
-        let summary = self.summary.mean(judging.thresholds.late)?;
-        let duration = self.duration.as_deref().map(seconds).transpose();
-        let duration = duration.map_err(|why| format!("--duration: {why}"))?;
-        let output = self.output_to()?;
-        self.check_json(&output)?;
-        if let (OutputTo::PerTask(_), Some(flag)) = (&output, self.summary.flag()) {
-            return Err(format!(
-                "{flag} is of the whole family, and -ff has a file for each task"
-            ));
-        }
-        self.check_record()?;
-        self.check_snapshot()?;
-        if output != OutputTo::Stderr && attach.is_empty() {
-            // As strace does: with the lines in a file, standard error is the
-            // command's alone.
-            text.quiet = text.quiet.max(1);
-        }
-        let command = (!self.command.is_empty()).then(|| CommandLine {
-            argv: self.command,
-            env: self.env.iter().map(env_change).collect(),
-            user: self.user,
-        });
-        let colour = Colour::from(self.colour);
-        let json = self.format == Lines::Json;
-        let zombies = self
-            .zombies
-            .resolve(&attach, json, colour.wanted_on(&io::stdout()))?;
-        Ok(Config {
-            zombies: self.zombies.zombies.then_some(zombies),
-            decode,
-            system: self.decode.system()?,
-            stacks: self.stacks,
-            read: self.read,
-            format: self.format.into(),
-            command,
-            attach,
-            follow: !self.no_follow,
-            polls: !self.no_polls,
-            stats: self.stats,
-            kill_on_exit: self.kill_on_exit,
-            seccomp: self.seccomp == Seccomp::Auto,
-            calls,
-            output,
-            text,
-            decode_fds: self.decode_fds,
-            colour,
-            judging: unjudged.is_none().then_some(judging),
-            duration,
-            summary,
-            timeline: self.timeline.map(picture).transpose()?,
-            record: self.record,
-            snapshot: self.snapshot.map(|path| SnapshotFile {
-                path,
-                update: self.update,
-            }),
-        })
-    }
-
-    fn text(&self) -> Result<TextOptions, String> {
-        let wall = match self.times {
-            0 => WallClock::Off,
-            1 => WallClock::Seconds,
-            2 => WallClock::Microseconds,
-            3 => WallClock::Epoch,
-            _ => return Err("-t can be given three times at most".into()),
-        };
-        Ok(TextOptions {
-            style: if self.strace {
-                Style::Strace
-            } else {
-                Style::Annotated
-            },
-            column: usize::from(self.column),
-            stamps: Stamps {
-                wall,
-                relative: self.relative,
-            },
-            durations: self.durations,
-            verbose: self.verbose,
-            quiet: self.quiet,
-            signals: SignalSet::ALL,
-            pids: if self.decode_pids {
-                Pids::Names
-            } else if self.pidns_translation {
-                Pids::Translated
-            } else {
-                Pids::Plain
-            },
-            follow: !self.no_follow,
-            shown: Shown::ALL,
-            calls: WaitCalls::ALL,
-            fates: true,
-            stacks: self.stacks,
-        })
-    }
-
-    /// Key and value of each filter, in strace's two spellings.
-    fn filters(&self) -> impl Iterator<Item = (&str, &str)> {
-        let short = self.expressions.iter();
-        short
-            .map(|expression| expression.split_once('=').unwrap_or(("trace", expression)))
-            .chain(self.trace.iter().map(|value| ("trace", value.as_str())))
-            .chain(self.signal.iter().map(|value| ("signal", value.as_str())))
-            .chain(self.status.iter().map(|value| ("status", value.as_str())))
-    }
-
-    fn output_to(&self) -> Result<OutputTo, String> {
-        let split = self.follow >= 2;
-        let Some(output) = &self.output else {
-            return if split {
-                Err("-ff writes a file for each task: name their prefix with -o FILE".into())
-            } else {
-                Ok(OutputTo::Stderr)
-            };
-        };
-        match output.as_bytes() {
-            [b'|' | b'!', ..] if split => {
-                Err("-ff and a command in -o exclude each other: -ff writes files".into())
-            }
-            [b'|' | b'!', command @ ..] => {
-                Ok(OutputTo::Command(OsString::from_vec(command.to_vec())))
-            }
-            _ if split => Ok(OutputTo::PerTask(PathBuf::from(output))),
-            _ => Ok(OutputTo::File(PathBuf::from(output))),
-        }
-    }
-}
-
-/// The kind of picture that a file is to hold.
-fn picture(path: PathBuf) -> Result<(Picture, PathBuf), String> {
-    let picture = Picture::of(&path).ok_or_else(|| {
-        format!(
-            "--timeline {}: the name says what is drawn: FILE.html, FILE.svg, or FILE.json for \
-             Perfetto",
-            path.display()
-        )
-    })?;
-    Ok((picture, path))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::sets::{parse_calls, parse_signals, parse_statuses};
     use super::*;
-    use crate::kernel::Signal;
+    use crate::command::mode::TraceOptions;
+    use crate::kernel::{Signal, Tgid, WaitCalls};
+    use crate::output::{SignalSet, Style};
     use crate::program::EnvChange;
-    use clap::CommandFactory;
 
-    fn config(words: &[&str]) -> Result<Config, String> {
+    fn mode(words: &[&str]) -> Result<Mode, String> {
+        let command = Flags::command();
         let words = ["wait4-strace"].iter().chain(words);
-        Flags::try_parse_from(words)
-            .map_err(|error| error.to_string())?
-            .mean()
+        let matches = command.clone().try_get_matches_from(words);
+        let asked = matches
+            .map_err(Refusal::from)
+            .and_then(|matches| resolve(matches, &command));
+        match asked {
+            Ok(Asked::Mode(mode)) => Ok(mode),
+            Ok(other) => panic!("{other:?}"),
+            Err(Refusal::Usage(error)) => Err(error.to_string()),
+            Err(Refusal::Sentence(sentence)) => Err(sentence),
+        }
+    }
+
+    fn trace(words: &[&str]) -> TraceOptions {
+        match mode(words) {
+            Ok(Mode::Trace(options)) => *options,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn refusal(words: &[&str]) -> String {
-        config(words).unwrap_err()
+        mode(words).unwrap_err()
     }
 
     #[test]
     fn the_flags_do_not_contradict_each_other() {
         Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn each_mode_takes_its_flags_and_refuses_the_rest() {
+        let zombies = mode(&["--zombies", "-p", "1", "--format=json", "--color=never"]);
+        let Ok(Mode::Zombies(options)) = zombies else {
+            panic!("{zombies:?}");
+        };
+        assert!(options.json && options.roots == [Tgid::new(1)]);
+        let decode = mode(&["--decode", "0x7f", "--abi", "linux", "--", "9"]);
+        let Ok(Mode::Decode(options)) = decode else {
+            panic!("{decode:?}");
+        };
+        assert_eq!(options.values, ["0x7f", "9"]);
+        let replay = mode(&["--read", "f", "--abi", "linux"]);
+        assert!(matches!(replay, Ok(Mode::Replay(options)) if options.system.is_some()));
+        let refused: [(&[&str], &str); 4] = [
+            (&["--zombies", "-o", "f"], "--output"),
+            (&["--zombies", "true"], "a COMMAND"),
+            (&["--zombies", "--decode", "1"], "--decode"),
+            (&["--decode", "1", "-p", "1"], "--attach"),
+        ];
+        for (words, flag) in refused {
+            assert!(refusal(words).starts_with(&format!("{flag} means nothing with")));
+        }
     }
 
     #[test]
@@ -693,9 +452,9 @@ mod tests {
 
     #[test]
     fn pids_come_in_lists_with_commas_or_spaces() {
-        let config = config(&["-p", "12,13", "-p", "14 15\n16", "-p12"]).unwrap();
-        assert_eq!(config.attach, [12, 13, 14, 15, 16]);
-        assert!(config.command.is_none());
+        let options = trace(&["-p", "12,13", "-p", "14 15\n16", "-p12"]);
+        assert_eq!(options.attach, [12, 13, 14, 15, 16]);
+        assert!(options.command.is_none());
     }
 
     #[test]
@@ -710,10 +469,10 @@ mod tests {
 
     #[test]
     fn the_command_keeps_its_own_flags() {
-        let with = config(&["--strace", "ls", "-l", "--color"]).unwrap();
+        let with = trace(&["--strace", "ls", "-l", "--color"]);
         assert_eq!(with.command.unwrap().argv, ["ls", "-l", "--color"]);
-        assert_eq!(with.text.style, Style::Strace);
-        let with = config(&["--", "-odd", "-p"]).unwrap();
+        assert_eq!(with.outputs.text.style, Style::Strace);
+        let with = trace(&["--", "-odd", "-p"]);
         assert_eq!(with.command.unwrap().argv, ["-odd", "-p"]);
     }
 
@@ -754,21 +513,21 @@ mod tests {
             let sentence = format!("'--read <FILE>' cannot be used with '{flag}");
             assert!(refusal.contains(&sentence), "{refusal}");
         }
-        assert!(config(&["--read", "f", "-f", "-T"]).is_ok());
+        assert!(mode(&["--read", "f", "-f", "-T"]).is_ok());
     }
 
     #[test]
     fn both_spellings_of_a_filter_are_taken() {
-        let short = config(&["-e", "trace=waitid", "-e", "signal=none", "x"]).unwrap();
-        let long = config(&["--trace=waitid", "--signal=none", "x"]).unwrap();
-        assert_eq!(short.calls, long.calls);
-        assert_eq!(short.text.signals, long.text.signals);
-        assert!(config(&["-e", "wait4", "x"]).unwrap().calls.wait4);
+        let short = trace(&["-e", "trace=waitid", "-e", "signal=none", "x"]);
+        let long = trace(&["--trace=waitid", "--signal=none", "x"]);
+        assert_eq!(short.outputs.text.calls, long.outputs.text.calls);
+        assert_eq!(short.outputs.text.signals, long.outputs.text.signals);
+        assert!(trace(&["-e", "wait4", "x"]).outputs.text.calls.wait4);
     }
 
     #[test]
     fn an_output_is_a_file_a_command_or_a_prefix() {
-        let output = |words: &[&str]| config(words).unwrap().output;
+        let output = |words: &[&str]| trace(words).outputs.output;
         assert_eq!(output(&["x"]), OutputTo::Stderr);
         assert_eq!(output(&["-o", "f", "x"]), OutputTo::File("f".into()));
         assert_eq!(
@@ -781,9 +540,9 @@ mod tests {
 
     #[test]
     fn the_environment_is_changed_in_order() {
-        let config = config(&["-E", "A=b=c", "-E", "D", "x"]).unwrap();
+        let options = trace(&["-E", "A=b=c", "-E", "D", "x"]);
         assert_eq!(
-            config.command.unwrap().env,
+            options.command.unwrap().env,
             [
                 EnvChange::Set("A".into(), "b=c".into()),
                 EnvChange::Unset("D".into())
