@@ -60,6 +60,7 @@ mod proc;
 mod program;
 pub mod read;
 pub mod rules;
+mod session;
 mod stack;
 mod sys;
 mod tracer;

@@ -1,19 +1,18 @@
 //! The command: its flags, where output goes, and every exit status.
 
-pub(crate) mod exit;
-pub(crate) mod findings_policy;
+mod exit;
 #[cfg(feature = "cli")]
 mod flags;
-pub(crate) mod inquiry;
 mod mode;
 mod output_target;
+mod outputs;
 mod path_conflicts;
 mod pipe;
 mod replay;
-mod replay_probe;
-pub(crate) mod session;
+mod report;
 mod snapshot_check;
 mod snapshot_file;
+mod stderr;
 mod trace;
 
 use std::io;
@@ -30,8 +29,8 @@ pub use mode::{
     SummaryOptions, TraceOptions,
 };
 
-use crate::event::one_line;
-use crate::output::{Destination, Sink};
+use stderr::complain;
+
 use crate::sys::ring::keep_signals_out;
 use crate::sys::startup::has_borrowed_rights;
 
@@ -87,29 +86,6 @@ pub fn refuse_borrowed_rights() -> Result<(), Exit> {
          everybody: take them away (chmod ug-s, setcap -r) and use sudo",
     );
     Err(Exit::Failed)
-}
-
-/// Say what went wrong. If standard error is closed or broken, the exit status
-/// is all there is.
-pub(crate) fn complain(message: &str) {
-    let _ = told(&format!("wait4-strace: {}\n", one_line(message)));
-}
-
-/// Write lines to standard error behind all that went there, sooner or later.
-fn say(lines: &str) {
-    let mut stderr = Sink::stderr(Destination::Terminal);
-    stderr.push(lines.as_bytes());
-    stderr.finish_later();
-}
-
-/// Write lines to standard error, and wait until they are there.
-///
-/// # Errors
-/// The first error that any write to standard error met.
-fn told(lines: &str) -> io::Result<()> {
-    let mut stderr = Sink::stderr(Destination::Terminal);
-    stderr.push(lines.as_bytes());
-    stderr.finish()
 }
 
 /// `--zombies`

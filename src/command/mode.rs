@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::kernel::System;
 use crate::output::{Picture, ReportForm, SortBy, TextOptions};
 use crate::program::CommandLine;
-use crate::rules::{Expected, Policy, Thresholds};
+use crate::session::RuleOptions;
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -114,12 +114,8 @@ pub enum Format {
 /// The rules, and where their report goes.
 #[derive(Clone, Debug, Default)]
 pub struct ReportOptions {
-    /// How long is too long.
-    pub thresholds: Thresholds,
-    /// How processes may end.
-    pub expected: Expected,
-    /// What is reported, and what fails the run.
-    pub policy: Policy,
+    /// What the rules judge by, and what is reported.
+    pub rules: RuleOptions,
     /// The files that the policy was read from.
     pub suppressions: Vec<PathBuf>,
     /// No report at all.

@@ -1,110 +1,49 @@
-//! A run without a tracer: a record of a trace goes through ledger, rules and
-//! outputs as if it happened now.
+//! `--read`: a record of a trace goes through the hub as if it happened now.
 
 use super::complain;
+use super::exit::Exit;
 use super::mode::ReplayOptions;
-use super::replay_probe::ReplayProbe;
-use super::session::Session;
-use crate::command::exit::Exit;
-use crate::event::{Event, EventKind, Moment, ProcView};
-use crate::kernel::{Tgid, Tid};
+use super::outputs;
 use crate::read;
+use crate::session::{EventSource, Recorded, drive};
 use crate::sys::first_sigint::survive_first_sigint;
 
 /// Read a record to its end.
 pub(super) fn read(options: &ReplayOptions) -> Exit {
+    replay(options).unwrap_or_else(|sentence| {
+        complain(&sentence);
+        Exit::Failed
+    })
+}
+
+/// The same; a sentence is the error.
+fn replay(options: &ReplayOptions) -> Result<Exit, String> {
     let path = options.record.as_path();
     let name = if path.as_os_str() == "-" {
+        survive_first_sigint();
         "standard input".to_owned()
     } else {
         path.display().to_string()
     };
-    let fail = |why: String| {
-        complain(&why);
-        Exit::Failed
-    };
-    if path.as_os_str() == "-" {
-        survive_first_sigint();
-    }
-    let mut record = match read::open(path, options.system) {
-        Ok(record) => record,
-        Err(why) => return fail(format!("cannot read {name} (--read): {why}")),
-    };
-    let mut session = match Session::open(&options.outputs, record.origin()) {
-        Ok(session) => session,
-        Err(why) => return fail(why),
-    };
-    let mut last = Last::default();
-    let unseen = record.origin().proc == ProcView::Unseen;
-    let mut probe = unseen.then(ReplayProbe::default);
-    let mut events = Vec::new();
-    let broken = loop {
-        let read = record.read(&mut events);
-        last.note(&events);
-        session.exclude(record.out_of_reach());
-        match &mut probe {
-            Some(probe) => probe.take(&mut events, &*record, &mut session),
-            None => session.take(&mut events),
-        }
-        // What the record has no answer to is not asked again.
-        session.questions(last.at);
-        // The next event of a record that is still written may be long in
-        // coming.
-        session.tick(last.at);
-        match read {
-            Ok(true) => {}
-            Ok(false) => break None,
-            Err(broken) => break Some(broken),
-        }
-    };
-    if let Some(probe) = &mut probe {
-        probe.end(&mut session);
-    }
-    if session.judging().is_some() {
-        session.take(&mut vec![last.over()]);
-    }
+    let record = read::open(path, options.system);
+    let record = record.map_err(|why| format!("cannot read {name} (--read): {why}"))?;
+    let mut source = Recorded::new(record);
+    let (mut session, ending) = outputs::open(&options.outputs, source.origin())?;
+    drive(&mut source, &mut session, &mut ());
+    let (record, broken) = source.finish();
     for clause in record.lacks() {
         session.miss(&clause);
     }
     for clause in record.passed_over() {
-        if session.reports() {
+        if ending.says_unseen() {
             session.miss(&clause);
         } else {
             session.message(&format!("{name}: {clause}"));
         }
     }
-    let fails = session.finish(true);
-    if let Some(broken) = broken {
-        return fail(format!("{name}, {broken}; what came before it was read"));
-    }
-    match fails {
-        Ok(fails) => fails.unwrap_or(Exit::Code(0)),
-        Err(why) => fail(why),
-    }
-}
-
-/// The place of the last event.
-#[derive(Default)]
-struct Last {
-    seq: u64,
-    at: Moment,
-}
-
-impl Last {
-    fn note(&mut self, events: &[Event]) {
-        if let Some(event) = events.last() {
-            (self.seq, self.at) = (event.seq, event.at);
-        }
-    }
-
-    /// The end of a trace whose record has none.
-    fn over(&self) -> Event {
-        Event {
-            seq: self.seq.saturating_add(1),
-            at: self.at,
-            tid: Tid::new(0),
-            tgid: Tgid::new(0),
-            kind: EventKind::Over,
-        }
+    let fails = ending.finish(session.finish(true));
+    match broken {
+        Some(broken) => Err(format!("{name}, {broken}; what came before it was read")),
+        None => Ok(fails?.unwrap_or(Exit::Code(0))),
     }
 }

@@ -1,40 +1,29 @@
-//! A run with a tracer: what follows from its stops, and what signals to us
-//! mean.
+//! A live trace: what is traced, and what signals to us mean.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal as Sig};
-use nix::sys::utsname::{UtsName, uname};
 
-use super::inquiry;
+use super::exit::Exit;
 use super::mode::{OutputTo, TraceOptions};
-use super::session::Session;
-use super::{complain, told};
-use crate::command::exit::Exit;
-use crate::event::{Event, Moment, Origin, ProcView};
-use crate::kernel::{Signal, Status, Tid, WaitCalls};
-use crate::output::{Pids, Style};
+use super::outputs::{self, Ending};
+use super::stderr::{complain, print_all};
+use crate::kernel::{Signal, Status, Tid};
 use crate::program::NeverRan;
+use crate::session::{Control, EventSource, Session, Traced, drive, settings};
 use crate::sys::doorbell::{Arrived, Doorbell, ending_signal};
 use crate::sys::ring::Ring;
 use crate::sys::seccomp::Filter;
 use crate::sys::startup::Inherited;
 use crate::sys::streams;
 use crate::sys::syscall_info::kernel_is_new_enough;
-use crate::tracer::{Capture, FdNames, RootEnd, Settings, Step, Tracer};
+use crate::tracer::{FdNames, RootEnd, Settings};
 use crate::urgency;
 
-/// What happened is written after so many nanoseconds at the latest.
-const FLUSH: u64 = 50_000_000;
-
-/// How many events are taken in together where nobody watches: ledger, rules
-/// and output then run from warm caches, and a stop is over the sooner.
-const BATCH: usize = 64;
-
 /// How long a command may take to end itself when its time is up.
-const PATIENCE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Signals to us that we answer ourselves.
 const ANSWERED: [Sig; 5] = [
@@ -50,10 +39,10 @@ const ANSWERED: [Sig; 5] = [
 /// us, and whoever blocks SIGTTOU may write to it from the background.
 const BLOCKED: [Sig; 4] = [Sig::SIGXFSZ, Sig::SIGTSTP, Sig::SIGTTIN, Sig::SIGTTOU];
 
-/// Trace as `options` say, to the end.
+/// Trace a command or running processes, to the end.
 pub(super) fn trace(options: &TraceOptions) -> Exit {
-    match Run::start(options) {
-        Ok(run) => run.trace(),
+    match start(options) {
+        Ok(trace) => trace.run(),
         Err(failure) => {
             if let Some(signal) = ending_signal() {
                 // It ended a wait for a pipe's reader, for example.
@@ -62,28 +51,11 @@ pub(super) fn trace(options: &TraceOptions) -> Exit {
             match failure {
                 Failure::Sentence(sentence) => complain(&sentence),
                 // The refusals are on their way.
-                Failure::Refused => drop(told("")),
+                Failure::Refused => drop(print_all("")),
             }
             Exit::Failed
         }
     }
-}
-
-struct Run<'a> {
-    options: &'a TraceOptions,
-    tracer: Tracer,
-    session: Session,
-    /// A target was refused.
-    refused: bool,
-    /// The signal that made us detach.
-    ended_by: Option<Sig>,
-    killing: bool,
-    /// When the trace ends at the latest (`--duration`).
-    until: Option<Instant>,
-    /// When what happened is written at the latest.
-    flush: Option<Moment>,
-    /// That moment has passed, and the command was asked to end.
-    time_is_up: bool,
 }
 
 /// Why a run does not begin.
@@ -100,249 +72,151 @@ impl<T: Into<String>> From<T> for Failure {
     }
 }
 
-impl<'a> Run<'a> {
-    fn start(options: &'a TraceOptions) -> Result<Run<'a>, Failure> {
-        kernel_is_new_enough().map_err(|release| {
-            format!("Linux 5.3 or later is needed (PTRACE_GET_SYSCALL_INFO), this is {release}")
-        })?;
-        let inherited = Inherited::get();
-        let [_, _, stderr_is_closed] = inherited.closed;
-        if stderr_is_closed && options.outputs.output == OutputTo::Stderr {
-            return Err("standard error is closed; name a file with -o".into());
-        }
-        // As nohup wants it. A script's background jobs ignore SIGINT and
-        // SIGQUIT too, but there the user means us with a signal.
-        let answered: Vec<Sig> = ANSWERED
-            .into_iter()
-            .filter(|signal| *signal != Sig::SIGHUP || !inherited.ignores(*signal as i32))
-            .collect();
-        let blocked: SigSet = BLOCKED.into_iter().collect();
-        blocked
-            .thread_block()
-            .map_err(|error| format!("cannot start: {error}"))?;
-        let doorbell = Ring::own().and_then(|ring| Doorbell::new(&answered, ring));
-        let doorbell = doorbell.map_err(|error| {
-            let hint = match error.kind() {
-                io::ErrorKind::WouldBlock => {
-                    "; the limit of pending signals (ulimit -i) is too low"
-                }
-                _ => "",
-            };
-            format!("cannot make a timer: {error}{hint}")
-        })?;
-        let tracer = Tracer::new(settings(options), doorbell);
-        // Words that are wrong are told before anybody is traced. A child that
-        // is not followed would be under the filter with nobody to answer it.
-        let filtered = options.seccomp && options.follow;
-        let judged = options.outputs.report.is_some() || options.outputs.hold_everything();
-        let filter = filtered.then(|| Filter::new(wanted(options), options.polls, judged));
-        let program = match &options.command {
-            Some(command) => Some(command.program(filter)?),
-            None => None,
-        };
-        urgency::trace_begins();
-        let session = Session::open(&options.outputs, &origin(options, &tracer))?;
-        let mut run = Run {
+/// A trace that is about to run.
+struct Trace<'a> {
+    source: Traced,
+    session: Session<'static>,
+    answers: Answers<'a>,
+    /// A target was refused.
+    refused: bool,
+}
+
+/// Attach to the processes, and launch the command.
+fn start(options: &TraceOptions) -> Result<Trace<'_>, Failure> {
+    kernel_is_new_enough().map_err(|release| {
+        format!("Linux 5.3 or later is needed (PTRACE_GET_SYSCALL_INFO), this is {release}")
+    })?;
+    let inherited = Inherited::get();
+    let [_, _, stderr_is_closed] = inherited.closed;
+    if stderr_is_closed && options.outputs.output == OutputTo::Stderr {
+        return Err("standard error is closed; name a file with -o".into());
+    }
+    let doorbell = doorbell(inherited)?;
+    let settings = trace_settings(options);
+    // A child that is not followed would be under the filter without a tracer
+    // to answer it.
+    let filtered = options.seccomp && options.follow;
+    let rules = settings.capture.rules;
+    let filter = filtered.then(|| Filter::new(settings.wanted, options.polls, rules));
+    let words = options.command.iter().flat_map(|command| &command.argv);
+    let words = words.map(|word| word.as_bytes().to_vec()).collect();
+    let mut source = Traced::new(settings, doorbell, words, options.attach.clone());
+    // Words that are wrong are refused before anything is traced.
+    let command = options.command.as_ref();
+    let program = command.map(|command| command.program(filter)).transpose()?;
+    urgency::trace_begins();
+    let (mut session, ending) = outputs::open(&options.outputs, source.origin())?;
+    if let Some(until) = options.duration.and_then(|time| source.limit(time)) {
+        urgency::begins_at(until);
+    }
+    let refused = attach(&options.attach, &mut source, &mut session);
+    if refused && session.ledger.tasks() == 0 {
+        return Err(Failure::Refused);
+    }
+    if let Some(program) = program {
+        let launched = source.tracer.launch(&program);
+        launched.map_err(|(operation, reason)| format!("cannot {operation}: {reason}"))?;
+    }
+    // Before this, the child would start without what we let go of.
+    let report = options.outputs.report.as_ref();
+    let report = report.and_then(|report| report.file.as_deref());
+    let stdout_is_ours = matches!(&options.outputs.output, OutputTo::File(path) if path == "-")
+        || report.is_some_and(|path| path.as_os_str() == "-");
+    streams::release(!stdout_is_ours);
+    Ok(Trace {
+        source,
+        session,
+        answers: Answers {
             options,
-            tracer,
-            session,
-            refused: false,
+            ending,
             ended_by: None,
             killing: false,
-            until: options.duration.map(|duration| Instant::now() + duration),
-            flush: None,
             time_is_up: false,
+        },
+        refused,
+    })
+}
+
+/// What wakes the tracer: signals to us among others.
+fn doorbell(inherited: Inherited) -> Result<Doorbell, String> {
+    // As nohup wants it. A script's background jobs ignore SIGINT and
+    // SIGQUIT too, but there the user means us with a signal.
+    let answered: Vec<Sig> = ANSWERED
+        .into_iter()
+        .filter(|signal| *signal != Sig::SIGHUP || !inherited.ignores(*signal as i32))
+        .collect();
+    let blocked: SigSet = BLOCKED.into_iter().collect();
+    blocked
+        .thread_block()
+        .map_err(|error| format!("cannot start: {error}"))?;
+    let doorbell = Ring::own().and_then(|ring| Doorbell::new(&answered, ring));
+    doorbell.map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::WouldBlock => "; the limit of pending signals (ulimit -i) is too low",
+            _ => "",
         };
-        if let Some(until) = run.until {
-            urgency::begins_at(until);
-        }
-        run.attach();
-        if run.refused && run.session.ledger.tasks() == 0 {
-            return Err(Failure::Refused);
-        }
-        if let Some(program) = program {
-            run.tracer
-                .launch(&program)
-                .map_err(|(operation, reason)| format!("cannot {operation}: {reason}"))?;
-        }
-        // Before this, the child would start without what we let go of.
-        let report = options.outputs.report.as_ref();
-        let report = report.and_then(|report| report.file.as_deref());
-        let stdout_is_ours = matches!(&options.outputs.output, OutputTo::File(path) if path == "-")
-            || report.is_some_and(|path| path.as_os_str() == "-");
-        streams::release(!stdout_is_ours);
-        Ok(run)
+        format!("cannot make a timer: {error}{hint}")
+    })
+}
+
+/// What the tracer must read for the outputs that are wanted.
+fn trace_settings(options: &TraceOptions) -> Settings {
+    let outputs = &options.outputs;
+    let rules = outputs.report.is_some();
+    let mut settings = settings(&outputs.text, rules, outputs.hold_everything());
+    settings.capture.fds = match options.decode_fds {
+        0 => FdNames::Number,
+        1 => FdNames::Link,
+        _ => FdNames::Detail,
+    };
+    Settings {
+        follow: options.follow,
+        polls: options.polls,
+        kill_on_exit: options.kill_on_exit,
+        stops_as_job: true,
+        ..settings
     }
+}
 
-    fn attach(&mut self) {
-        let mut events = Vec::new();
-        for pid in &self.options.attach {
-            if let Err(sentence) = self.tracer.attach(Tid::new(*pid), &mut events) {
-                self.refused = true;
-                self.session.message(&sentence);
-            }
-            self.session.take(&mut events);
+/// Attach to processes. Returns whether one was refused, which is shown.
+fn attach(pids: &[i32], source: &mut Traced, session: &mut Session<'_>) -> bool {
+    let mut refused = false;
+    let mut events = Vec::new();
+    for pid in pids {
+        if let Err(sentence) = source.tracer.attach(Tid::new(*pid), &mut events) {
+            refused = true;
+            session.message(&sentence);
         }
+        session.take(&mut events);
     }
+    refused
+}
 
-    fn trace(mut self) -> Exit {
-        let mut events = Vec::with_capacity(BATCH);
-        let is_watched = self.session.is_watched();
-        loop {
-            self.arm(!events.is_empty());
-            let step = self.tracer.step(&mut events);
-            if step != Step::Went || events.len() >= BATCH || is_watched {
-                self.session.take(&mut events);
-            }
-            match step {
-                Step::Went => {}
-                Step::Rang => {
-                    self.flush = None;
-                    let signals = self.tracer.doorbell.take_signals();
-                    self.answer(signals);
-                    self.consult(&mut events);
-                    self.session.tick(self.tracer.now());
-                }
-                Step::JobStopped => {
-                    self.session.tick(self.tracer.now());
-                    self.session.pause();
-                    streams::stop_myself();
-                    self.tracer.continue_root();
-                }
-                Step::Over => break,
-            }
+impl Trace<'_> {
+    fn run(mut self) -> Exit {
+        drive(&mut self.source, &mut self.session, &mut self.answers);
+        let Answers {
+            options,
+            ending,
+            ended_by,
+            ..
+        } = self.answers;
+        let tracer = self.source.tracer;
+        if options.stats {
+            self.session.message(&tracer.tally().to_string());
         }
-        self.close();
-        self.finish()
-    }
-
-    // Rules.
-
-    /// Set the alarm for what is to be written, and for what rules and
-    /// `--duration` wait for, before a wait that may sleep for long.
-    fn arm(&mut self, has_events: bool) {
-        if self.flush.is_none() && (has_events || self.session.wants_tick()) {
-            self.flush = Some(self.tracer.latest().after(FLUSH));
-        }
-        if let Some(flush) = self.flush {
-            self.tracer.ring_at(flush);
-        }
-        if let Some(until) = self.until {
-            self.tracer.doorbell.ring_at(until);
-        }
-        inquiry::arm(&self.tracer, &mut self.session);
-    }
-
-    /// Give the rules what they wait for.
-    fn consult(&mut self, events: &mut Vec<Event>) {
-        if self.until.is_some_and(|until| Instant::now() >= until) {
-            self.until = None;
-            self.end_on_time();
-        }
-        inquiry::ask(&mut self.tracer, &mut self.session, events);
-        self.session.take(events);
-    }
-
-    /// The trace is over for the rules, though tracees may live on.
-    fn close(&mut self) {
-        let over = inquiry::conclude(&mut self.tracer, &mut self.session);
-        self.session.take(&mut over.into_iter().collect());
-    }
-
-    /// `--duration` is over: attached processes go on, a command is ended, by
-    /// force if it does not end itself.
-    fn end_on_time(&mut self) {
-        self.close();
-        if std::mem::replace(&mut self.time_is_up, true) {
-            self.tracer.kill_all(false);
-            return;
-        }
-        self.let_go();
-        if self.options.command.is_some() {
-            self.session
-                .message("the time is up (--duration); ending the command");
-            self.tracer.forward(Signal::TERM);
-            self.until = Some(Instant::now() + PATIENCE);
-        }
-    }
-
-    /// Signals to us.
-    fn answer(&mut self, signals: Arrived) {
-        let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
-        let ending = ending.into_iter().find(|signal| signals.has(*signal));
-        let by_key = matches!(ending, Some(Sig::SIGINT | Sig::SIGQUIT));
-        // Before anything is written. The command may go on after a key.
-        match ending {
-            Some(_) if by_key && self.tracer.root_lives() => urgency::briefly(),
-            Some(_) => urgency::begins(),
-            None => {}
-        }
-        if signals.has(Sig::SIGUSR1) {
-            self.session.report_so_far(self.tracer.now());
-        }
-        let Some(signal) = ending else {
-            return;
-        };
-        match (&self.options.command, self.tracer.root_lives()) {
-            (None, _) => {
-                self.ended_by = Some(signal);
-                self.close();
-                self.let_go();
-            }
-            // The root got it from the terminal too, and decides.
-            (Some(_), true) if by_key => {}
-            (Some(_), true) => {
-                self.let_go();
-                self.tracer.forward(Signal::from_raw(signal as i32));
-            }
-            (Some(_), false) => {
-                self.let_go();
-                self.kill_the_rest();
-            }
-        }
-    }
-
-    /// End the trace of the processes that were attached to.
-    fn let_go(&mut self) {
-        if self.options.kill_on_exit {
-            self.tracer.kill_all(true);
-        } else {
-            self.tracer.detach_all();
-        }
-    }
-
-    /// Kill what the command left behind, and say so.
-    fn kill_the_rest(&mut self) {
-        let count = self.tracer.kill_all(false);
-        if count == 0 || self.killing {
-            return;
-        }
-        self.killing = true;
-        let many = if count == 1 {
-            "the process that is".to_owned()
-        } else {
-            format!("the {count} processes that are")
-        };
-        let text = format!("the command has ended; killing {many} left of it");
-        self.session.message(&text);
-    }
-
-    fn finish(mut self) -> Exit {
-        if self.options.stats {
-            self.session.message(&self.tracer.tally().to_string());
-        }
-        let end = self.tracer.root_end();
-        drop(self.tracer);
+        let end = tracer.root_end();
+        drop(tracer);
         urgency::trace_is_over();
         let never_ran = matches!(end, Some(RootEnd::NeverRan(_)));
-        let fails = match self.session.finish(!never_ran) {
+        let fails = match ending.finish(self.session.finish(!never_ran)) {
             Ok(fails) => fails,
             Err(sentence) => {
                 complain(&sentence);
                 return Exit::Failed;
             }
         };
-        match (end, &self.options.command, fails) {
+        match (end, &options.command, fails) {
             (Some(RootEnd::NeverRan(report)), Some(command), _) => {
                 let (sentence, exit) = match command.explain(report) {
                     NeverRan::NotFound(sentence) => (sentence, Exit::NotFound),
@@ -359,70 +233,111 @@ impl<'a> Run<'a> {
                 Status::Exited(code) => Exit::Code(code),
                 _ => Exit::Failed,
             },
-            _ => self
-                .ended_by
-                .map_or(Exit::Code(0), |signal| Exit::Signal(signal as i32)),
+            _ => ended_by.map_or(Exit::Code(0), |signal| Exit::Signal(signal as i32)),
         }
     }
 }
 
-/// What the tracer must read for the lines that are wanted.
-fn settings(options: &TraceOptions) -> Settings {
-    let whole = options.outputs.hold_everything();
-    let annotated = whole || options.outputs.text.style == Style::Annotated;
-    Settings {
-        capture: Capture {
-            siginfo: whole
-                || options.outputs.report.is_some()
-                || options.outputs.text.signals.0 != 0,
-            images: annotated || options.outputs.text.pids == Pids::Names,
-            peers: options.outputs.text.pids == Pids::Names,
-            fds: match options.decode_fds {
-                0 => FdNames::Number,
-                1 => FdNames::Link,
-                _ => FdNames::Detail,
-            },
-            namespaces: annotated || options.outputs.text.pids != Pids::Plain,
-            // The signal frames of x86 are those we can read.
-            fates: annotated && cfg!(any(target_arch = "x86_64", target_arch = "x86")),
-            kinship: annotated,
-            stacks: options.outputs.text.stacks,
-            rules: whole || options.outputs.report.is_some(),
-        },
-        follow: options.follow,
-        wanted: wanted(options),
-        polls: options.polls,
-        kill_on_exit: options.kill_on_exit,
-        stops_as_job: true,
+/// What signals to us and the end of `--duration` come to.
+struct Answers<'a> {
+    options: &'a TraceOptions,
+    ending: Ending,
+    /// The signal that made us detach.
+    ended_by: Option<Sig>,
+    /// What the command left behind is being killed.
+    killing: bool,
+    /// `--duration` is over, and the command was asked to end.
+    time_is_up: bool,
+}
+
+impl Control<Traced> for Answers<'_> {
+    fn woken(&mut self, source: &mut Traced, session: &mut Session<'_>) {
+        let signals = source.tracer.doorbell.take_signals();
+        self.answer(signals, source, session);
+        if source.take_time_up() {
+            self.end_on_time(source, session);
+        }
+    }
+
+    fn job_stopped(&mut self, source: &mut Traced) {
+        streams::stop_myself();
+        source.tracer.continue_root();
     }
 }
 
-/// The waits that must stop: rules and records need them all, whichever are
-/// shown.
-fn wanted(options: &TraceOptions) -> WaitCalls {
-    if options.outputs.report.is_some() || options.outputs.hold_everything() {
-        WaitCalls::ALL
-    } else {
-        options.outputs.text.calls
+impl Answers<'_> {
+    /// `--duration` is over: attached processes go on, a command is ended, by
+    /// force if it does not end itself.
+    fn end_on_time(&mut self, source: &mut Traced, session: &mut Session<'_>) {
+        session.conclude(source);
+        if std::mem::replace(&mut self.time_is_up, true) {
+            source.tracer.kill_all(false);
+            return;
+        }
+        self.let_go(source);
+        if self.options.command.is_some() {
+            session.message("the time is up (--duration); ending the command");
+            source.tracer.forward(Signal::TERM);
+            source.limit(GRACE);
+        }
     }
-}
 
-/// What is known of the trace before it begins.
-fn origin(options: &TraceOptions, tracer: &Tracer) -> Origin {
-    let command = options.command.iter().flat_map(|command| &command.argv);
-    let system = uname().ok();
-    let of = |field: Option<&std::ffi::OsStr>| {
-        field.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
-    };
-    Origin {
-        command: command.map(|word| word.as_bytes().to_vec()).collect(),
-        attached: options.attach.clone(),
-        kernel: of(system.as_ref().map(UtsName::release)),
-        arch: of(system.as_ref().map(UtsName::machine)),
-        began: SystemTime::now() - tracer.start().elapsed(),
-        follows: options.follow,
-        fates: tracer.knows_fates(),
-        proc: ProcView::of(tracer.sees_proc()),
-        ..Origin::default()
+    /// Signals to us.
+    fn answer(&mut self, signals: Arrived, source: &mut Traced, session: &mut Session<'_>) {
+        let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
+        let ending = ending.into_iter().find(|signal| signals.has(*signal));
+        let by_key = matches!(ending, Some(Sig::SIGINT | Sig::SIGQUIT));
+        // Before anything is written. The command may go on after a key.
+        match ending {
+            Some(_) if by_key && source.tracer.root_lives() => urgency::briefly(),
+            Some(_) => urgency::begins(),
+            None => {}
+        }
+        if signals.has(Sig::SIGUSR1) {
+            self.ending.report_so_far(source.now(), session);
+        }
+        let Some(signal) = ending else {
+            return;
+        };
+        match (&self.options.command, source.tracer.root_lives()) {
+            (None, _) => {
+                self.ended_by = Some(signal);
+                session.conclude(source);
+                self.let_go(source);
+            }
+            // The root got it from the terminal too, and decides.
+            (Some(_), true) if by_key => {}
+            (Some(_), true) => {
+                self.let_go(source);
+                source.tracer.forward(Signal::from_raw(signal as i32));
+            }
+            (Some(_), false) => {
+                self.let_go(source);
+                self.kill_the_rest(source, session);
+            }
+        }
+    }
+
+    /// End the trace of the processes that were attached to.
+    fn let_go(&self, source: &mut Traced) {
+        if self.options.kill_on_exit {
+            source.tracer.kill_all(true);
+        } else {
+            source.tracer.detach_all();
+        }
+    }
+
+    /// Kill what the command left behind, and say so.
+    fn kill_the_rest(&mut self, source: &mut Traced, session: &mut Session<'_>) {
+        let count = source.tracer.kill_all(false);
+        if count == 0 || std::mem::replace(&mut self.killing, true) {
+            return;
+        }
+        let many = if count == 1 {
+            "the process that is".to_owned()
+        } else {
+            format!("the {count} processes that are")
+        };
+        session.message(&format!("the command has ended; killing {many} left of it"));
     }
 }

@@ -174,6 +174,8 @@ impl Tracer {
     /// that calls this.
     pub(crate) fn new(settings: Settings, doorbell: Doorbell) -> Tracer {
         let mut capture = settings.capture;
+        // The signal frames of x86 are those we can read.
+        capture.fates &= cfg!(any(target_arch = "x86_64", target_arch = "x86"));
         let sees_proc = proc::shows_our_namespace();
         if !sees_proc {
             // Every look-up would find somebody else.

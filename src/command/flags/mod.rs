@@ -269,7 +269,7 @@ impl Flags {
         let mut text = text(&self.show, &self.lines, follows)?;
         let report = self.rules.resolve(self.show.quiet)?;
         let unjudged = self.why_unjudged()?;
-        let summary = self.summary.resolve(report.thresholds.late)?;
+        let summary = self.summary.resolve(report.rules.thresholds.late)?;
         let duration = self.duration.resolve()?;
         let output = self.output.resolve(self.trace.splits())?;
         self.check_forms(&output)?;

@@ -12,6 +12,7 @@ use crate::input::{open_file_or_device, read_text};
 use crate::kernel::Signal;
 use crate::output::ReportForm;
 use crate::rules::{Expected, FailOn, Policy, RULES, RuleId, Severity, Suppressions, Thresholds};
+use crate::session::RuleOptions;
 
 /// The heading of these flags in `--help`.
 const HEADING: &str = "What is wrong";
@@ -114,9 +115,11 @@ impl RuleFlags {
                 .transpose()?,
         };
         Ok(ReportOptions {
-            thresholds: thresholds(&self.threshold)?,
-            expected,
-            policy,
+            rules: RuleOptions {
+                thresholds: thresholds(&self.threshold)?,
+                expected,
+                policy,
+            },
             suppressions: self.suppress.clone(),
             silent: self.report == Form::None,
             form: match self.report {
