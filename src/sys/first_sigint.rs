@@ -1,4 +1,4 @@
-//! A ^C that is meant for the whole pipeline.
+//! Surviving the first SIGINT, which ^C sends to a whole pipeline.
 #![expect(unsafe_code, reason = "a signal handler")]
 
 use std::io;
@@ -6,9 +6,9 @@ use std::io;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::stat::{SFlag, fstat};
 
-/// Where standard input is a pipe, survive the first ^C: the program that writes
-/// to the pipe gets it too, flushes and exits. A second one ends us.
-pub(crate) fn outlive_first_interrupt() {
+/// Where standard input is a pipe, survive the first SIGINT: the writer of the
+/// pipe gets it too, flushes and exits. A second one ends us.
+pub(crate) fn survive_first_sigint() {
     let kind =
         fstat(io::stdin()).map(|file| SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT);
     if !matches!(kind, Ok(SFlag::S_IFIFO | SFlag::S_IFSOCK)) {
@@ -21,7 +21,7 @@ pub(crate) fn outlive_first_interrupt() {
         return;
     };
     if matches!(before.handler(), SigHandler::SigIgn) {
-        // We were started with it ignored.
+        // It was ignored when we were started, as under nohup.
         // SAFETY: it is what was there before.
         let _ = unsafe { sigaction(Signal::SIGINT, &before) };
     }

@@ -13,9 +13,9 @@ use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::geteuid;
 
-use super::config::OutputTo;
+use super::mode::OutputTo;
+use crate::command::pipe::PipeCommand;
 use crate::output::{Destination, Files, Sink, Target};
-use crate::pipe::PipeCommand;
 use crate::sys::waker::an_ending_signal_waits;
 
 /// Open where the lines go, before anybody is traced.

@@ -1,27 +1,23 @@
-//! `--snapshot FILE`: the normal form of this run beside the one that is kept.
+//! `--snapshot FILE`: the normal form of this run, compared with the file's.
 
 use super::complain;
-use super::config::SnapshotFile;
-use super::kept;
-use crate::event::Event;
-use crate::ledger::Ledger;
-use crate::output::{Snapshot, Styles, diff};
-use crate::rules::Finding;
+use super::mode::SnapshotFile;
+use super::snapshot_file;
+use crate::output::{Styles, diff};
 
-/// A snapshot that is made, and the one that it should be.
-pub(super) struct Golden {
+/// The file of a snapshot, and what is in it.
+pub(super) struct SnapshotCheck {
     file: SnapshotFile,
-    /// What is in the file.
-    kept: Option<String>,
-    snapshot: Snapshot,
+    /// None if it is not there.
+    text: Option<String>,
 }
 
-impl Golden {
+impl SnapshotCheck {
     /// Reads the file: better now than when the run is over.
     ///
     /// # Errors
     /// A sentence on why there is nothing to compare with.
-    pub(super) fn open(file: &SnapshotFile) -> Result<Golden, String> {
+    pub(super) fn open(file: &SnapshotFile) -> Result<SnapshotCheck, String> {
         let mut file = file.clone();
         let path = file.path.display().to_string();
         if file.update && is_ci() {
@@ -30,11 +26,11 @@ impl Golden {
             ));
             file.update = false;
         }
-        let kept = match kept::read(&file.path) {
+        let text = match snapshot_file::read(&file.path) {
             Ok(text) => text,
             Err(error) => return Err(format!("cannot read {path} (--snapshot): {error}")),
         };
-        let kept = match kept {
+        let text = match text {
             None if !file.update => {
                 return Err(format!(
                     "there is no {path} (--snapshot) yet; run again with --update to write it"
@@ -45,41 +41,28 @@ impl Golden {
                     "{path} (--snapshot) is empty; run again with --update to write it"
                 ));
             }
-            kept => kept,
+            text => text,
         };
-        if let Some(text) = &kept {
-            kept::check(text, file.update).map_err(|why| format!("{path} (--snapshot): {why}"))?;
+        if let Some(text) = &text {
+            snapshot_file::check(text, file.update)
+                .map_err(|why| format!("{path} (--snapshot): {why}"))?;
         }
-        Ok(Golden {
-            file,
-            kept,
-            snapshot: Snapshot::new(),
-        })
+        Ok(SnapshotCheck { file, text })
     }
 
-    /// Take an event in, after the ledger has.
-    pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
-        self.snapshot.event(event, ledger);
-    }
-
-    /// The run is over: how it differs from what is kept, empty if it does
+    /// How the snapshot of the run differs from the file's, empty if it does
     /// not. With `--update` the file is written, and nothing differs.
     ///
     /// # Errors
     /// A sentence, if the file cannot be written.
-    pub(super) fn finish(
-        mut self,
-        findings: &[Finding],
-        styles: &Styles,
-    ) -> Result<String, String> {
-        let new = self.snapshot.text(findings);
-        let kept = self.kept.unwrap_or_default();
+    pub(super) fn finish(self, new: &str, styles: &Styles) -> Result<String, String> {
+        let old = self.text.unwrap_or_default();
         let path = self.file.path.display().to_string();
         if !self.file.update {
-            return Ok(diff(&kept, &new, &path, styles));
+            return Ok(diff(&old, new, &path, styles));
         }
-        if kept != new {
-            kept::write(&self.file.path, &new)
+        if old != new {
+            snapshot_file::write(&self.file.path, new)
                 .map_err(|error| format!("cannot write {path} (--snapshot --update): {error}"))?;
         }
         Ok(String::new())

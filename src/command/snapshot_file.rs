@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 
-use super::open::check_place;
+use super::output_target::check_place;
 use crate::input::{open_regular, read_text};
 use crate::output::Snapshot;
 

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::sets::nearest;
+use crate::command::mode::SummaryOptions;
 use crate::output::SortBy;
-use crate::run::SummaryWish;
 
 /// The heading of these flags in `--help`.
 const HEADING: &str = "What to show";
@@ -35,8 +35,8 @@ impl SummaryFlags {
         }
     }
 
-    /// What they mean; a reap is late after so many nanoseconds.
-    pub(super) fn mean(&self, late: u64) -> Result<Option<SummaryWish>, String> {
+    /// The summary, if one is wanted; a reap is late after so many nanoseconds.
+    pub(super) fn resolve(&self, late: u64) -> Result<Option<SummaryOptions>, String> {
         if self.flag().is_none() {
             return match self.sort {
                 Some(_) => Err("-S sorts the table of -c or -C: give one of these too".into()),
@@ -47,7 +47,7 @@ impl SummaryFlags {
             Some(name) => column(name)?,
             None => SortBy::default(),
         };
-        Ok(Some(SummaryWish {
+        Ok(Some(SummaryOptions {
             only: self.only,
             sort,
             late,

@@ -1,17 +1,30 @@
-//! What a run is to do: the meaning of the flags.
+//! What the command is to do: the flags, resolved.
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::command::CommandLine;
-use crate::kernel::{System, WaitCalls};
+use crate::kernel::System;
 use crate::output::{Picture, ReportForm, SortBy, TextOptions};
-use crate::rules::{Expected, Policy, Thresholds};
+use crate::program::CommandLine;
+use crate::session::RuleOptions;
 
 /// What to do.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub enum Mode {
+    /// Trace a command, or running processes.
+    Trace(Box<TraceOptions>),
+    /// Read a record of a trace (`--read`).
+    Replay(Box<ReplayOptions>),
+    /// List the zombies of the machine (`--zombies`).
+    Zombies(crate::zombies::Options),
+    /// Print what values mean (`--decode`).
+    Decode(crate::decode::Options),
+}
+
+/// What to trace, and what to show of it.
+#[derive(Clone, Debug)]
+pub struct TraceOptions {
     /// The command to launch, if any.
     pub command: Option<CommandLine>,
     /// Processes to attach to.
@@ -20,51 +33,57 @@ pub struct Config {
     pub follow: bool,
     /// Kill attached targets when the trace ends.
     pub kill_on_exit: bool,
-    /// Run a launched family under a seccomp filter, where that is possible.
+    /// Run what is launched under a seccomp filter, where that is possible.
     pub seccomp: bool,
-    /// The calls to show.
-    pub calls: WaitCalls,
     /// Trace waits with `WNOHANG` too.
     pub polls: bool,
-    /// Read the call stacks of waits and forks.
-    pub stacks: bool,
-    /// Say how many stops there were.
+    /// File descriptors with what they are: 0, 1 (`-y`) or 2 (`-yy`).
+    pub decode_fds: u8,
+    /// Print how many stops there were.
     pub stats: bool,
-    /// Look for zombies instead of tracing anybody (`--zombies`).
-    pub zombies: Option<crate::zombies::Options>,
-    /// Values to tell the meaning of, instead of tracing anybody (`--decode`).
-    pub decode: Option<crate::decode::Wish>,
-    /// A record to read instead of tracing anybody (`--read`).
-    pub read: Option<PathBuf>,
-    /// The system whose words the record has, if it was said (`--abi`).
+    /// How long the trace lasts at most.
+    pub duration: Option<Duration>,
+    /// What is shown.
+    pub outputs: OutputOptions,
+}
+
+/// Which record to read, and what to show of it.
+#[derive(Clone, Debug)]
+pub struct ReplayOptions {
+    /// The record; `-` is standard input.
+    pub record: PathBuf,
+    /// The system that the record is from, if it was said (`--abi`).
     pub system: Option<System>,
+    /// What is shown.
+    pub outputs: OutputOptions,
+}
+
+/// What is shown of a trace or of a record, and where.
+#[derive(Clone, Debug)]
+pub struct OutputOptions {
     /// What the lines are.
     pub format: Format,
     /// Where the lines go.
     pub output: OutputTo,
     /// How they look.
     pub text: TextOptions,
-    /// File descriptors with what they are: 0, 1 (`-y`) or 2 (`-yy`).
-    pub decode_fds: u8,
     /// Colours.
     pub colour: Colour,
-    /// What is judged and how; `None` for strace's lines and nothing else.
-    pub judging: Option<Judging>,
+    /// The rules and their report; `None` for strace's lines and nothing else.
+    pub report: Option<ReportOptions>,
     /// What is counted of the processes.
-    pub summary: Option<SummaryWish>,
+    pub summary: Option<SummaryOptions>,
     /// Where the events are written as JSON lines, beside the output.
     pub record: Option<PathBuf>,
     /// The picture of the run, and where it goes.
     pub timeline: Option<(Picture, PathBuf)>,
     /// The snapshot that the run is compared with.
     pub snapshot: Option<SnapshotFile>,
-    /// How long the trace lasts at most.
-    pub duration: Option<Duration>,
 }
 
 /// The summary that is wanted (`-c`, `-C`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SummaryWish {
+pub struct SummaryOptions {
     /// In place of the lines.
     pub only: bool,
     /// What its rows are sorted by.
@@ -92,15 +111,11 @@ pub enum Format {
     Json,
 }
 
-/// What is judged, and where the report goes.
+/// The rules, and where their report goes.
 #[derive(Clone, Debug, Default)]
-pub struct Judging {
-    /// How long is too long.
-    pub thresholds: Thresholds,
-    /// How processes may end.
-    pub expected: Expected,
-    /// What is told, and what fails the run.
-    pub policy: Policy,
+pub struct ReportOptions {
+    /// What the rules judge by, and what is reported.
+    pub rules: RuleOptions,
     /// The files that the policy was read from.
     pub suppressions: Vec<PathBuf>,
     /// No report at all.
@@ -138,9 +153,10 @@ pub enum Colour {
     Never,
 }
 
-impl Config {
-    /// Whether what happens is told whole, and not just for lines of text.
-    pub(super) fn is_whole(&self) -> bool {
+impl OutputOptions {
+    /// Whether some output holds every event with all that is known of it, not
+    /// just the lines of text that were chosen.
+    pub(super) fn hold_everything(&self) -> bool {
         self.format == Format::Json
             || self.record.is_some()
             || self.snapshot.is_some()

@@ -1,22 +1,22 @@
-//! What is judged, and how: the same for a command and for a process.
+//! What the rules judge by: the same for a command and for a process.
 
 use std::time::Duration;
 
 use super::error::Error;
 use crate::rules::{Expected, Policy, RuleId, Thresholds};
-use crate::run::Judging;
+use crate::session::RuleOptions;
 
-/// The judgement that was asked for so far.
+/// The options that were given so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Wishes {
-    judging: Judging,
-    /// The first wish that means nothing.
+pub(super) struct Rules {
+    options: RuleOptions,
+    /// What is wrong with the first that is.
     wrong: Option<String>,
 }
 
-impl Wishes {
+impl Rules {
     pub(super) fn threshold(&mut self, name: &str, time: Duration) {
-        if self.judging.thresholds.set(name, time).is_none() {
+        if self.options.thresholds.set(name, time).is_none() {
             let names = Thresholds::NAMES.map(|(name, _)| name).join(", ");
             let sentence = format!("there is no threshold {name:?}; there are {names}");
             self.wrong.get_or_insert(sentence);
@@ -24,29 +24,29 @@ impl Wishes {
     }
 
     pub(super) fn allow(&mut self, rule: RuleId) {
-        self.judging.policy.allow.push(rule);
+        self.options.policy.allow.push(rule);
     }
 
     pub(super) fn policy(&mut self, policy: Policy) {
-        self.judging.policy = policy;
+        self.options.policy = policy;
     }
 
     pub(super) fn expect(&mut self, expected: Expected) {
-        self.judging.expected = expected;
+        self.options.expected = expected;
     }
 
-    /// What it all means.
+    /// All of them.
     ///
     /// # Errors
-    /// A wish that means nothing.
-    pub(super) fn mean(self) -> Result<Judging, Error> {
+    /// An option that means nothing.
+    pub(super) fn resolve(self) -> Result<RuleOptions, Error> {
         self.wrong
-            .map_or(Ok(self.judging), |sentence| Err(Error::Invalid(sentence)))
+            .map_or(Ok(self.options), |sentence| Err(Error::Invalid(sentence)))
     }
 }
 
-/// The methods that say what is judged, for a builder with a field `wishes`.
-macro_rules! judging_methods {
+/// The methods that set the rules, for a builder with a field `rules`.
+macro_rules! rule_methods {
     () => {
         /// How long is too long: `zombie`, `live`, `blocked`, `again`, `late`
         /// or `spin`, as `--threshold` has them ([`Thresholds`]). A test that
@@ -54,28 +54,28 @@ macro_rules! judging_methods {
         ///
         /// [`Thresholds`]: crate::rules::Thresholds
         pub fn threshold(mut self, name: &str, time: std::time::Duration) -> Self {
-            self.wishes.threshold(name, time);
+            self.rules.threshold(name, time);
             self
         }
 
-        /// Do not tell of this rule.
+        /// Do not report this rule's findings.
         pub fn allow(mut self, rule: crate::rules::RuleId) -> Self {
-            self.wishes.allow(rule);
+            self.rules.allow(rule);
             self
         }
 
-        /// What is told, and how severe it is; replaces what was allowed.
+        /// What is reported, and how severe it is; replaces what was allowed.
         pub fn policy(mut self, policy: crate::rules::Policy) -> Self {
-            self.wishes.policy(policy);
+            self.rules.policy(policy);
             self
         }
 
         /// How processes may end; other ends are findings.
         pub fn expect(mut self, expected: crate::rules::Expected) -> Self {
-            self.wishes.expect(expected);
+            self.rules.expect(expected);
             self
         }
     };
 }
 
-pub(super) use judging_methods;
+pub(super) use rule_methods;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{FileStat, SFlag, fstat};
 
-use super::config::{Config, OutputTo};
+use super::mode::{OutputOptions, OutputTo};
 use crate::read;
 
 /// How many links lead to a file at most.
@@ -41,8 +41,8 @@ enum Which {
 ///
 /// # Errors
 /// A sentence on two that are one.
-pub(super) fn check(config: &Config) -> Result<(), String> {
-    let places = places(config);
+pub(super) fn check(record: Option<&Path>, options: &OutputOptions) -> Result<(), String> {
+    let places = places(record, options);
     for (count, one) in places.iter().enumerate() {
         for other in places.iter().take(count) {
             if one.harms(other) {
@@ -53,33 +53,33 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-fn places(config: &Config) -> Vec<Place> {
+fn places(record: Option<&Path>, options: &OutputOptions) -> Vec<Place> {
     let mut places = Vec::new();
     let mut note = |flag, path: &Path, writes| places.push(Place::new(flag, path, writes));
-    if let Some(record) = &config.read {
+    if let Some(record) = record {
         for path in read::files(record) {
             note("--read", &path, false);
         }
     }
-    match &config.output {
+    match &options.output {
         OutputTo::File(path) => note("-o", path, true),
         OutputTo::PerTask(prefix) => note("-ff -o", prefix, true),
         OutputTo::Stderr | OutputTo::Command(_) => {}
     }
-    if let Some(path) = &config.record {
+    if let Some(path) = &options.record {
         note("--record", path, true);
     }
-    if let Some((_, path)) = &config.timeline {
+    if let Some((_, path)) = &options.timeline {
         note("--timeline", path, true);
     }
-    if let Some(snapshot) = &config.snapshot {
+    if let Some(snapshot) = &options.snapshot {
         note("--snapshot", &snapshot.path, snapshot.update);
     }
-    if let Some(judging) = &config.judging {
-        for path in &judging.suppressions {
+    if let Some(report) = &options.report {
+        for path in &report.suppressions {
             note("--suppress", path, false);
         }
-        if let Some(path) = &judging.file {
+        if let Some(path) = &report.file {
             note("--report-file", path, true);
         }
     }

@@ -1,33 +1,34 @@
-//! What the rules find in a run: when they are asked, what is told at once,
-//! and the report at the end.
+//! The rules of a trace, the user's policy for what they find, and what was out
+//! of their sight.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::Path;
 
-use super::config::Judging;
-use super::open::file;
-use super::told;
 use rustc_hash::FxHashSet;
 
 use crate::event::{Comm, Event, EventKind, Fetched, Moment, Origin, ProcView, Question};
 use crate::kernel::Tgid;
 use crate::ledger::Ledger;
-use crate::output::{Destination, Report, ReportForm, Sink, Styles, plural, warning};
-use crate::rules::{Finding, Judge, RuleId, ZombiesLeft};
+use crate::output::{Report, ReportForm, Styles, plural, warning};
+use crate::rules::{Expected, Finding, Judge, Policy, RuleId, Thresholds, ZombiesLeft};
 
-/// How long a judgement waits that needs every stop that is ready, in
-/// nanoseconds.
-const SETTLING: u64 = 20_000_000;
+/// What the rules judge by, and what is reported of it.
+#[derive(Clone, Debug, Default)]
+pub struct RuleOptions {
+    /// How long is too long.
+    pub thresholds: Thresholds,
+    /// How processes may end.
+    pub expected: Expected,
+    /// What is reported, and what fails the run.
+    pub policy: Policy,
+}
 
-/// The rules of a run, and what the user thinks of them.
-pub(crate) struct Verdicts {
-    config: Judging,
+/// The rules of a trace, and what is reported of their findings.
+pub(crate) struct FindingsPolicy {
+    policy: Policy,
     /// None where nothing can be judged.
     judge: Option<Judge>,
-    styles: Styles,
-    /// The report's file.
-    file: Option<Sink>,
+    /// What the rules ask for is looked up at the time, and not in a record.
+    is_live: bool,
     /// What was out of sight from the start, a clause each.
     unseen: Vec<String>,
     /// Children from before the attach that are not traced themselves.
@@ -38,18 +39,13 @@ pub(crate) struct Verdicts {
     unread: u64,
     /// Rules that cannot judge.
     excluded: Vec<RuleId>,
-    /// The report is told; what happens later is not judged.
+    /// The trace is over for the rules; what happens later is not judged.
     is_closed: bool,
 }
 
-impl Verdicts {
-    /// Opens the report's file: better now than when there is a report.
-    pub(crate) fn new(
-        config: &Judging,
-        styles: Styles,
-        origin: &Origin,
-    ) -> Result<Verdicts, String> {
-        let file = config.file.as_deref().map(report_file).transpose()?;
+impl FindingsPolicy {
+    /// Rules that have seen nothing yet.
+    pub(crate) fn new(options: RuleOptions, origin: &Origin) -> FindingsPolicy {
         let follows = origin.follows;
         let mut unseen = Vec::new();
         if !follows {
@@ -62,29 +58,23 @@ impl Verdicts {
                     .to_owned(),
             );
         }
-        let judge = Judge::new(config.thresholds, config.expected.clone());
-        Ok(Verdicts {
-            file,
-            judge: follows.then_some(judge),
-            config: config.clone(),
-            styles,
+        let judge = follows.then(|| Judge::new(options.thresholds, options.expected));
+        FindingsPolicy {
+            policy: options.policy,
+            judge,
+            is_live: origin.proc != ProcView::Unseen,
             unseen,
             untraced: FxHashSet::default(),
             listeners: BTreeMap::new(),
             unread: 0,
             excluded: Vec::new(),
             is_closed: false,
-        })
+        }
     }
 
     /// Note that something was out of sight.
-    pub(super) fn miss(&mut self, clause: &str) {
+    pub(crate) fn miss(&mut self, clause: &str) {
         self.unseen.push(clause.to_owned());
-    }
-
-    /// Whether what was out of sight will be told.
-    pub(super) fn reports(&self) -> bool {
-        !self.config.silent && !self.config.quiet
     }
 
     /// Take an event in, after the ledger has.
@@ -112,27 +102,24 @@ impl Verdicts {
         }
     }
 
-    /// When the rules want to be asked again; it is `now`, or later.
-    pub(crate) fn due_at(&self, now: Moment) -> Option<Moment> {
-        let judge = self.judge.as_ref()?;
-        let due = judge.next_deadline();
-        let settling = judge.wants_quiet().then(|| now.after(SETTLING));
-        due.into_iter().chain(settling).min()
-    }
-
-    /// When the rules of a record want to be asked next.
+    /// When the rules want to ask next.
     pub(super) fn next_deadline(&self) -> Option<Moment> {
-        self.judge.as_ref().and_then(Judge::next_deadline_of_record)
+        let judge = self.judge.as_ref()?;
+        if self.is_live {
+            judge.next_deadline()
+        } else {
+            judge.next_deadline_of_record()
+        }
     }
 
     /// These rules cannot judge, as far as is known now, and what they found is
-    /// not told.
+    /// not reported.
     pub(super) fn exclude(&mut self, rules: Vec<RuleId>) {
         self.excluded = rules;
     }
 
-    /// Whether a judgement waits for a moment without stops.
-    pub(super) fn wants_quiet(&self) -> bool {
+    /// Whether a judgement waits until every event so far is known.
+    pub(super) fn needs_settling(&self) -> bool {
         self.judge.as_ref().is_some_and(Judge::wants_quiet)
     }
 
@@ -142,10 +129,9 @@ impl Verdicts {
         judge.map_or_else(Vec::new, |judge| judge.questions(now, ledger))
     }
 
-    /// What is to be told at once, a line each.
+    /// What cannot wait for the report, a line each.
     pub(super) fn warnings(&mut self) -> Vec<String> {
         let warnings = self.judge.as_mut().map(Judge::take_warnings);
-        let warnings = warnings.filter(|warnings| !warnings.is_empty() && !self.config.silent);
         let admitted = self.admitted(&warnings.unwrap_or_default());
         admitted.iter().map(warning).collect()
     }
@@ -188,7 +174,7 @@ impl Verdicts {
         unseen
     }
 
-    /// What was found and is to be told.
+    /// What was found and is reported.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let findings = self.judge.as_ref().map_or(&[][..], Judge::findings);
         self.admitted(findings)
@@ -203,86 +189,55 @@ impl Verdicts {
         let judged = findings.iter();
         let judged = judged.filter(|finding| !self.excluded.contains(&finding.rule));
         judged
-            .filter_map(|finding| self.config.policy.admit(finding))
+            .filter_map(|finding| self.policy.admit(finding))
             .collect()
     }
 
-    /// The report so far, as text.
-    pub(super) fn so_far(&self, now: Moment, ledger: &Ledger) -> String {
+    /// Whether one of these findings fails the run.
+    pub(crate) fn fails(&self, findings: &[Finding]) -> bool {
+        findings.iter().any(|finding| self.policy.fails(finding))
+    }
+
+    /// The report as it would be if the trace were over now.
+    pub(crate) fn report_so_far(&self, now: Moment, ledger: &Ledger, look: ReportLook) -> String {
         let judge = self.judge.as_ref();
         let judge = judge.map(|judge| judge.so_far(now, ledger));
         let findings = judge.as_ref().map_or(&[][..], Judge::findings);
-        let left = judge
-            .as_ref()
-            .map_or(0, |judge| judge.zombies_left().total());
-        let styles = self.styles.clone();
-        // Whoever asks for it is at a terminal, whatever reads the last one.
-        let form = ReportForm::Text;
-        self.formed(form, &self.admitted(findings), left, ledger, styles)
+        let left = judge.as_ref().map(Judge::zombies_left);
+        self.text(&self.admitted(findings), left, ledger, look)
     }
 
     /// The report of these findings.
-    pub(crate) fn formed(
+    pub(crate) fn report(&self, findings: &[Finding], ledger: &Ledger, look: ReportLook) -> String {
+        self.text(findings, self.left(), ledger, look)
+    }
+
+    fn text(
         &self,
-        form: ReportForm,
         findings: &[Finding],
-        left: u64,
+        left: Option<&ZombiesLeft>,
         ledger: &Ledger,
-        styles: Styles,
+        look: ReportLook,
     ) -> String {
         let report = Report {
             findings,
-            left,
+            left: left.map_or(0, ZombiesLeft::total),
             counts: ledger.counts(),
             unseen: &self.unseen(),
-            styles,
-            summary: !self.config.quiet,
+            styles: look.styles,
+            summary: !look.quiet,
             root: std::env::current_dir()
                 .map_or_else(|_| String::new(), |root| root.display().to_string()),
         };
-        report.formed(form)
-    }
-
-    /// Tell the report of these findings. Returns whether one fails the run.
-    ///
-    /// # Errors
-    /// Those of the report's file or of standard error.
-    pub(super) fn report(mut self, findings: &[Finding], ledger: &Ledger) -> io::Result<bool> {
-        let left = self.left().map_or(0, ZombiesLeft::total);
-        let fails = findings
-            .iter()
-            .any(|finding| self.config.policy.fails(finding));
-        if self.config.silent {
-            return Ok(fails);
-        }
-        let form = self.config.form;
-        if let Some(mut to) = self.file.take() {
-            let text = self.formed(form, findings, left, ledger, Styles::plain());
-            to.push(text.as_bytes());
-            to.finish()?;
-        } else {
-            // A CI's parser wants no colours.
-            let styles = if form == ReportForm::Text {
-                self.styles.clone()
-            } else {
-                Styles::plain()
-            };
-            let text = self.formed(form, findings, left, ledger, styles);
-            told(&text)?;
-        }
-        Ok(fails)
+        report.formed(look.form)
     }
 }
 
-/// Open the report's file; `-` is standard output.
-fn report_file(path: &Path) -> Result<Sink, String> {
-    if path.as_os_str() == "-" {
-        return Ok(Sink::descriptor(io::stdout(), Destination::File));
-    }
-    file(path.to_owned()).map_err(|error| {
-        format!(
-            "cannot write to {} (--report-file): {error}",
-            path.display()
-        )
-    })
+/// How a report looks.
+#[derive(Clone, Debug)]
+pub(crate) struct ReportLook {
+    pub(crate) form: ReportForm,
+    pub(crate) styles: Styles,
+    /// No last line.
+    pub(crate) quiet: bool,
 }

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use crate::command::EnvChange;
 use crate::kernel::{Signal, WaitCall, WaitCalls};
 use crate::output::{Shown, SignalSet};
+use crate::program::EnvChange;
 
 /// Pids, separated by commas or white space, as `pidof` and `pgrep` print them.
 pub(super) fn pids(lists: &[OsString]) -> Result<Vec<i32>, String> {

@@ -1,4 +1,5 @@
-//! From the words of a command line to a program that can be executed.
+//! The command to launch: its words and environment, where it is looked for, and
+//! why it never ran.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -6,7 +7,6 @@ use std::path::Path;
 
 use nix::unistd::User;
 
-use crate::exit::Exit;
 use crate::kernel::Errno;
 use crate::sys::seccomp::Filter;
 use crate::sys::spawn::{Identity, Program, Report};
@@ -22,7 +22,7 @@ pub struct CommandLine {
     pub argv: Vec<OsString>,
     /// Changes of the environment (`-E`), in order.
     pub env: Vec<EnvChange>,
-    /// Whom to run it as (`-u`).
+    /// The user to run it as (`-u`).
     pub user: Option<String>,
 }
 
@@ -33,6 +33,17 @@ pub enum EnvChange {
     Set(OsString, OsString),
     /// `-E NAME`
     Unset(OsString),
+}
+
+/// Why a command never ran, in a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NeverRan {
+    /// There is no such command.
+    NotFound(String),
+    /// It is there but cannot be executed.
+    NotExecutable(String),
+    /// It was not tried: the user or the directory is out of reach.
+    NotTried(String),
 }
 
 impl CommandLine {
@@ -105,55 +116,45 @@ impl CommandLine {
         candidates.iter().any(|path| Path::new(path).exists())
     }
 
-    /// Why the command never ran, and the exit status that says so.
-    pub(crate) fn explain(&self, report: Report) -> (String, Exit) {
+    /// Why the command never ran.
+    pub(crate) fn explain(&self, report: Report) -> NeverRan {
         self.explain_in(Inherited::environment(), report)
     }
 
     /// The same of one that was started in another environment.
-    pub(crate) fn explain_in(&self, base: Vec<OsString>, report: Report) -> (String, Exit) {
+    pub(crate) fn explain_in(&self, base: Vec<OsString>, report: Report) -> NeverRan {
         let name = self.name().to_string_lossy().into_owned();
         let errno = match report {
             Report::Exec(errno) | Report::NoFilter(errno) => errno,
             Report::Identity(errno) => {
                 let user = self.user.as_deref().unwrap_or_default();
-                let text = format!("cannot become the user {user}: {errno}; only root can (-u)");
-                return (text, Exit::Failed);
+                return NeverRan::NotTried(format!(
+                    "cannot become the user {user}: {errno}; only root can (-u)"
+                ));
             }
             Report::Directory(errno) => {
-                let text = format!("cannot enter the command's working directory: {errno}");
-                return (text, Exit::Failed);
+                return NeverRan::NotTried(format!(
+                    "cannot enter the command's working directory: {errno}"
+                ));
             }
         };
         match errno {
-            Errno::NOENT if self.is_there(base) => (
-                format!(
-                    "cannot execute {name:?}: its interpreter (behind #!) or loader does not exist"
-                ),
-                Exit::NotExecutable,
-            ),
-            Errno::NOENT if !name.contains('/') => (
-                format!("cannot find the command {name:?} in PATH"),
-                Exit::NotFound,
-            ),
-            Errno::NOENT => (
-                format!("cannot execute {name:?}: there is no such file"),
-                Exit::NotFound,
-            ),
-            Errno::ACCES if Path::new(&name).is_dir() => (
-                format!("cannot execute {name:?}: it is a directory"),
-                Exit::NotExecutable,
-            ),
-            Errno::ACCES => (
-                format!(
-                    "cannot execute {name:?}: permission denied; `chmod +x` makes it a program"
-                ),
-                Exit::NotExecutable,
-            ),
-            errno => (
-                format!("cannot execute {name:?}: {errno}"),
-                Exit::NotExecutable,
-            ),
+            Errno::NOENT if self.is_there(base) => NeverRan::NotExecutable(format!(
+                "cannot execute {name:?}: its interpreter (behind #!) or loader does not exist"
+            )),
+            Errno::NOENT if !name.contains('/') => {
+                NeverRan::NotFound(format!("cannot find the command {name:?} in PATH"))
+            }
+            Errno::NOENT => {
+                NeverRan::NotFound(format!("cannot execute {name:?}: there is no such file"))
+            }
+            Errno::ACCES if Path::new(&name).is_dir() => {
+                NeverRan::NotExecutable(format!("cannot execute {name:?}: it is a directory"))
+            }
+            Errno::ACCES => NeverRan::NotExecutable(format!(
+                "cannot execute {name:?}: permission denied; `chmod +x` makes it a program"
+            )),
+            errno => NeverRan::NotExecutable(format!("cannot execute {name:?}: {errno}")),
         }
     }
 }
@@ -231,18 +232,16 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_never_ran_has_its_status_and_a_way_out() {
+    fn a_command_that_never_ran_has_its_reason_and_a_remedy() {
         let command = |name: &str| CommandLine {
             argv: vec![name.into()],
             ..CommandLine::default()
         };
-        let (text, exit) = command("no-such").explain(Report::Exec(Errno::NOENT));
-        assert_eq!(exit, Exit::NotFound);
-        assert!(text.contains("PATH"));
-        let (text, exit) = command("/").explain(Report::Exec(Errno::ACCES));
-        assert_eq!(exit, Exit::NotExecutable);
-        assert!(text.contains("directory"));
-        let (_, exit) = command("/bin/sh").explain(Report::Exec(Errno::NOENT));
-        assert_eq!(exit, Exit::NotExecutable);
+        let reason = command("no-such").explain(Report::Exec(Errno::NOENT));
+        assert!(matches!(reason, NeverRan::NotFound(text) if text.contains("PATH")));
+        let reason = command("/").explain(Report::Exec(Errno::ACCES));
+        assert!(matches!(reason, NeverRan::NotExecutable(text) if text.contains("directory")));
+        let reason = command("/bin/sh").explain(Report::Exec(Errno::NOENT));
+        assert!(matches!(reason, NeverRan::NotExecutable(_)));
     }
 }

@@ -1,25 +1,25 @@
-//! The flags about what is wrong: which findings there are, how bad they are,
-//! and where they are told.
+//! The flags of rules and their report: which findings there are, how bad they
+//! are, and where the report goes.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use super::sets::{nearest, parse_signals};
+use crate::command::mode::ReportOptions;
 use crate::input::{open_file_or_device, read_text};
 use crate::kernel::Signal;
 use crate::output::ReportForm;
 use crate::rules::{Expected, FailOn, Policy, RULES, RuleId, Severity, Suppressions, Thresholds};
-use crate::run::Judging;
+use crate::session::RuleOptions;
 
 /// The heading of these flags in `--help`.
 const HEADING: &str = "What is wrong";
 
-/// Flags about findings.
+/// Flags of rules and their report.
 #[derive(Debug, Default, Args)]
-pub(super) struct JudgingFlags {
+pub(super) struct RuleFlags {
     /// Exit with 120 on: info, warning, error, a rule
     #[arg(long = "fail-on", value_name = "WHAT", help_heading = HEADING)]
     fail_on: Vec<String>,
@@ -74,24 +74,18 @@ enum Form {
     None,
 }
 
-impl JudgingFlags {
-    /// Answer `--explain`, if it was given.
-    pub(super) fn explain(&self) -> Option<Result<(), String>> {
-        let name = self.explain.as_deref()?;
-        let text = match name {
-            "" => list(),
-            name => match rule(name) {
-                Ok(id) => id.rule().page.to_owned(),
-                Err(sentence) => return Some(Err(sentence)),
-            },
-        };
-        // Lost help is no reason to fail.
-        let _ = io::stdout().write_all(text.as_bytes());
-        Some(Ok(()))
+impl RuleFlags {
+    /// The answer to `--explain`, if it was given.
+    pub(super) fn explain(&self) -> Result<Option<String>, String> {
+        Ok(match self.explain.as_deref() {
+            None => None,
+            Some("") => Some(list()),
+            Some(name) => Some(rule(name)?.rule().page.to_owned()),
+        })
     }
 
-    /// The first flag that was given and means nothing if nothing is judged.
-    pub(super) fn that_judge(&self) -> Option<&'static str> {
+    /// The first flag that was given and means nothing without rules.
+    pub(super) fn needs_rules(&self) -> Option<&'static str> {
         let given = [
             (!self.fail_on.is_empty(), "--fail-on"),
             (!self.deny.is_empty(), "--deny"),
@@ -103,8 +97,8 @@ impl JudgingFlags {
         Some(first.1)
     }
 
-    /// What the flags mean.
-    pub(super) fn mean(&self, quiet: u8) -> Result<Judging, String> {
+    /// The rules, and where their report goes.
+    pub(super) fn resolve(&self, quiet: u8) -> Result<ReportOptions, String> {
         let policy = Policy {
             allow: rules(&self.allow)?,
             warn: rules(&self.warn)?,
@@ -120,10 +114,12 @@ impl JudgingFlags {
                 .then(|| signals(&self.expect_signal))
                 .transpose()?,
         };
-        Ok(Judging {
-            thresholds: thresholds(&self.threshold)?,
-            expected,
-            policy,
+        Ok(ReportOptions {
+            rules: RuleOptions {
+                thresholds: thresholds(&self.threshold)?,
+                expected,
+                policy,
+            },
             suppressions: self.suppress.clone(),
             silent: self.report == Form::None,
             form: match self.report {
