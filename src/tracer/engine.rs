@@ -136,6 +136,8 @@ impl<S: Scheduler> Tracer<S> {
     pub(crate) fn with_scheduler(settings: Settings, waker: Waker, scheduler: S) -> Tracer<S> {
         let sees_proc = proc::shows_our_namespace();
         let mut capture = settings.capture;
+        // The signal frames of x86 are those we can read.
+        capture.fates &= cfg!(any(target_arch = "x86_64", target_arch = "x86"));
         if !sees_proc {
             capture = capture.without_proc();
         }
