@@ -41,7 +41,7 @@
 //! * [`ledger`]: who is whose child, who reaped whom, and which pid means whom
 //! * [`rules`]: what is wrong
 //! * [`wire`]: the types of the JSON lines
-//! * [`read`]: records of a trace, back into events
+//! * [`records`]: records of a trace, back into events
 //! * [`output`]: what the user sees
 //! * `library`: [`Launch`], [`Attach`] and what they make
 //! * [`run`]: the command's own loop that joins them; `cli`: the flags; [`command`]: what is
@@ -64,7 +64,7 @@ mod library;
 pub mod output;
 mod pipe;
 mod proc;
-pub mod read;
+pub mod records;
 pub mod rules;
 #[doc(hidden)]
 pub mod run;

@@ -5,7 +5,7 @@
 use super::session::Session;
 use crate::event::{Corpse, Event, EventKind, Moment, Observation, Owner, Question};
 use crate::kernel::{Tgid, Tid};
-use crate::read::Source;
+use crate::records::Source;
 
 /// Stops that were ready at the same time are told within this, in
 /// nanoseconds.

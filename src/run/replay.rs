@@ -10,7 +10,7 @@ use super::session::Session;
 use crate::event::{Event, EventKind, Moment, ProcView};
 use crate::exit::Exit;
 use crate::kernel::{Tgid, Tid};
-use crate::read;
+use crate::records;
 use crate::sys::patience::outlive_first_interrupt;
 
 /// Read a record to its end.
@@ -27,7 +27,7 @@ pub(super) fn read(config: &Config, path: &Path) -> Exit {
     if path.as_os_str() == "-" {
         outlive_first_interrupt();
     }
-    let mut record = match read::open(path, config.system) {
+    let mut record = match records::open(path, config.system) {
         Ok(record) => record,
         Err(why) => return fail(format!("cannot read {name} (--read): {why}")),
     };
