@@ -2,11 +2,15 @@
 //!
 //! Everything may vanish while it is read: `None` then, never an error.
 
+mod awaited;
 mod pages;
 mod pipes;
+mod sleep;
 mod stat;
 mod status;
+mod streams;
 mod syscall;
+mod unix_sockets;
 
 use std::fs;
 use std::io::{self, Read};
@@ -16,10 +20,13 @@ use std::os::unix::fs::MetadataExt;
 use crate::event::{Comm, Image, NsPids};
 use crate::kernel::{NsPid, Tgid, Tid};
 
+pub(crate) use awaited::{Blocking, awaited_signals, blocking_call};
 pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
+pub(crate) use sleep::awaits_child_signal;
 pub(crate) use stat::Stat;
 pub(crate) use status::{Status, has};
+pub(crate) use streams::{blocked_reader, held_outputs, output_of, takes_sigchld_by_descriptor};
 pub(crate) use syscall::{Syscall, is_64_bit, wchan};
 
 /// A file's bytes. Files of `/proc` give all that they have to a read that has

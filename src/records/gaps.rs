@@ -74,6 +74,8 @@ const PROC: &[RuleId] = &[
     R::SigchldBlocked,
     R::PipeFullDeadlock,
     R::PipeEofDeadlock,
+    R::PipeHeldByDescendant,
+    R::OutlivesCommand,
     R::StoppedChildHang,
     R::LeaderZombie,
     R::EfaultLostStatus,
@@ -92,6 +94,7 @@ const LEAKS: &[RuleId] = &[
     R::SpawnFailedZombie,
     R::HandlerReplaced,
     R::CoalescedSigchld,
+    R::SigchldDiscarded,
     R::ZombieLeak,
     R::LateReap,
 ];
@@ -257,7 +260,7 @@ impl Coverage {
         gaps.add(
             !is_strace_s && (self.unknown_actions || !self.has(self.sigactions)),
             "nothing on what happens at SIGCHLD",
-            &[rules, &[R::HandlerReplaced]],
+            &[rules, &[R::HandlerReplaced, R::SigchldDiscarded]],
         );
     }
 
@@ -265,6 +268,7 @@ impl Coverage {
         // Nor are there stops: who reaps late may have been stopped.
         let of_signals: &[RuleId] = &[
             R::CoalescedSigchld,
+            R::SigchldDiscarded,
             R::PdeathsigThread,
             R::ParentStopped,
             R::LateReap,

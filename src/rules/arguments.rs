@@ -99,6 +99,7 @@ mod tests {
             options: WaitOptions::from_raw(bits),
             takes_status: true,
             outcome: Outcome::Error(Errno::INVAL),
+            in_handler: None,
             stack: None,
         };
         let wait4 = |bits| brief(WaitCall::Wait4, Named::Pid(-1), bits);

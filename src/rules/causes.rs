@@ -4,8 +4,8 @@ use super::finding::{Deed, Evidence, Facts, Form, Party};
 use super::leaks::Suspect;
 use super::table::RuleId;
 use crate::event::{Moment, Owner, SigchldAction};
-use crate::kernel::{Errno, Status};
-use crate::ledger::{Brief, Ledger, Outcome, Process};
+use crate::kernel::{Errno, Signal, Status, Tid};
+use crate::ledger::{Brief, Ledger, Outcome, Process, Stamp};
 
 /// A leak, with its cause.
 pub(super) struct Cause {
@@ -91,12 +91,16 @@ pub(super) fn cause(
     let found = not_its_own(child, parent, ledger)
         .or_else(|| misunderstood(suspect, child, parent, ledger))
         .or_else(|| missed_group(suspect, child, parent, ledger))
-        .or_else(|| signal_trouble(suspect, child, parent, ledger));
+        .or_else(|| signal_trouble(suspect, child, parent, ledger))
+        .or_else(|| discarded_signal(suspect, child, parent));
     let found = found.unwrap_or_else(|| Cause::new(RuleId::ZombieLeak));
     // It joins its children one after the other perhaps, and comes to this one
     // yet. One that exits by itself had the time; one that is killed had not.
     let may_come = parent.ended.is_none() || parent.killed_by().is_some();
-    let needs_idleness = matches!(found.rule, RuleId::ZombieLeak | RuleId::SpawnFailedZombie);
+    let needs_idleness = matches!(
+        found.rule,
+        RuleId::ZombieLeak | RuleId::SpawnFailedZombie | RuleId::SigchldDiscarded
+    );
     (!(needs_idleness && kept.waiting && may_come)).then_some(found)
 }
 
@@ -332,4 +336,62 @@ fn signal_trouble(
         );
     }
     None
+}
+
+/// The SIGCHLD of the child went where nothing handles it, and no other came.
+fn discarded_signal(suspect: &Suspect, child: &Process, parent: &Process) -> Option<Cause> {
+    let ended = child.ended?.when.seq;
+    let sigchld = &parent.sigchld;
+    let after = |signal: &&(Stamp, Tid)| signal.0.seq > ended;
+    let discarded = sigchld.discarded.as_ref().filter(after);
+    let handled = sigchld.handled.as_ref().filter(after);
+    let got = |(when, tid): &(Stamp, Tid), remark| Evidence {
+        tid: *tid,
+        ..Evidence::of(parent, *when, Deed::Got(Signal::CHLD), remark)
+    };
+    let rule = || Cause::new(RuleId::SigchldDiscarded);
+    let listener = suspect.owner.listener;
+    if let Some(listener) = listener {
+        let listens = Evidence {
+            tid: listener.tid,
+            ..Evidence::of(
+                parent,
+                suspect.looked,
+                Deed::AwaitsSigchld,
+                "does not get it",
+            )
+        };
+        let other = listener.unblocked.filter(|tid| *tid != listener.tid);
+        let signal = match (discarded, handled) {
+            (Some(signal), None) => got(signal, "discarded: SIGCHLD is at its default"),
+            (None, Some(signal)) if signal.1 != listener.tid => {
+                got(signal, "its handler did not reap the child")
+            }
+            _ => return None,
+        };
+        let form = match other {
+            Some(_) => Form::OtherThread,
+            // It is blocked everywhere by now: that came too late.
+            None => Form::Usual,
+        };
+        let facts = Facts {
+            form,
+            tid: other.and(Some(signal.tid)),
+            ..Facts::default()
+        };
+        return Some(rule().facts(facts).seen([signal, listens]));
+    }
+    let discarded = discarded.filter(|_| handled.is_none())?;
+    let SigchldAction::Handler { address, .. } = sigchld.action? else {
+        return None;
+    };
+    let set = sigchld.set.filter(|set| set.seq > discarded.0.seq)?;
+    let signal = got(discarded, "discarded: SIGCHLD is at its default");
+    let handles = Evidence::of(
+        parent,
+        set,
+        Deed::Handles(address),
+        "too late for the child",
+    );
+    Some(rule().seen([signal, handles]))
 }

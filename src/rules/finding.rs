@@ -154,6 +154,8 @@ pub enum Form {
     NoWaitFlag,
     /// The parent of the process is out of the trace.
     Outside,
+    /// Another thread was to get the signal.
+    OtherThread,
 }
 
 /// One line of the chain of evidence.
@@ -208,6 +210,17 @@ pub enum Deed {
     Vforked(Tgid),
     /// It is blocked on a pipe: writing, descriptor.
     OnPipe(bool, i32),
+    /// It waits for input on a pipe or socket.
+    AwaitsStream(i32),
+    /// It waits for SIGCHLD, with `sigwait` or a signalfd.
+    AwaitsSigchld,
+    /// It is alive.
+    LivesOn {
+        /// It holds the command's standard output.
+        output: bool,
+        /// It holds its standard error.
+        error: bool,
+    },
     /// It has made no wait since; the system call that it is in, if that is
     /// known.
     NoWait(Option<&'static str>),

@@ -7,9 +7,10 @@ use super::finding::{Deed, Evidence, Facts, Finding, Party};
 use super::pipes::Pipes;
 use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
+use super::watch::polled_in_vain;
 use crate::event::{DeadLeader, EventKind, Moment, Observation, Stuck, WaitExit};
 use crate::kernel::{Errno, NsPid, Signal, Tgid, Tid, WaitOptions};
-use crate::ledger::{Brief, Ledger, Process, ProcessId, Stamp, Waiting};
+use crate::ledger::{Brief, Ledger, Process, ProcessId, Stamp, Waiting, Way};
 
 /// So many polls in a row are a spin, if they leave no time for a sleep.
 const MANY_POLLS: u64 = 1000;
@@ -67,6 +68,7 @@ impl Hangs {
             EventKind::Observed(Observation::Stuck { children, timers }) => {
                 self.stuck(children, *timers, case);
             }
+            EventKind::Observed(Observation::AwaitsSignal) => self.only_polls(case),
             EventKind::Observed(Observation::Leader(leader)) => self.leaderless(*leader, case),
             EventKind::Kills { target, signal } => self.kills(*target, *signal, case),
             EventKind::Executed { .. } => {
@@ -162,34 +164,70 @@ impl Hangs {
             return;
         }
         let ledger = case.ledger;
-        let long = |child: &Process| {
-            let stopped = child.stopped?;
+        let children = awaited.iter().map(|stuck| ledger.process(stuck.child));
+        let Some(children) = children.collect::<Option<Vec<&Process>>>() else {
+            return;
+        };
+        let wait = blocked(case.event.tid, waiter, waiting, ledger);
+        self.all_stopped(&children, waiter, wait, case);
+    }
+
+    /// A process that polled and found nothing, and now sleeps until a signal
+    /// comes: no less a wait than one that blocks.
+    fn only_polls(&self, case: &mut Case) {
+        let (ledger, now) = (case.ledger, case.event.at);
+        let Some(waiter) = ledger.process(case.event.tgid) else {
+            return;
+        };
+        let last = waiter.waits().last.as_ref();
+        let last = last.filter(|last| {
+            polled_in_vain(waiter)
+                && waiter.stopped.is_none()
+                && now.since(last.when.at) >= self.thresholds.blocked
+        });
+        let Some(last) = last.filter(|_| ledger.threads_of(waiter.tgid) == 1) else {
+            return;
+        };
+        let is_named = |child: &Process| {
+            let named = child.told.named.as_ref();
+            named.is_some_and(|named| named.when.seq == last.when.seq)
+        };
+        let all = last.way() != Way::Specific;
+        let children = ledger.children(waiter.tgid);
+        let children = children.filter(|child| all || is_named(child));
+        let mut children: Vec<&Process> = children.collect();
+        children.sort_unstable_by_key(|child| child.id);
+        let poll = Evidence::waited(last, ledger, waiter.tgid, "found nothing; it sleeps since");
+        self.all_stopped(&children, waiter, poll, case);
+    }
+
+    /// Every child that could end a wait has been stopped for long.
+    fn all_stopped(
+        &self,
+        children: &[&Process],
+        waiter: &Process,
+        wait: Evidence,
+        case: &mut Case,
+    ) {
+        let long = |child: &&Process| {
+            let stopped = child.stopped.filter(|_| child.ended.is_none())?;
             let enough = case.event.at.since(stopped.0.at) >= self.thresholds.blocked;
             enough.then_some(stopped)
         };
-        let stops = awaited
-            .iter()
-            .map(|stuck| long(ledger.process(stuck.child)?));
-        let Some(stops) = stops.collect::<Option<Vec<(Stamp, Signal)>>>() else {
-            return;
-        };
-        let first = awaited
-            .first()
-            .and_then(|stuck| ledger.process(stuck.child));
-        let (Some(child), Some((when, signal))) = (first, stops.first().copied()) else {
+        let stops = children.iter().map(long).collect::<Option<Vec<_>>>();
+        let first = stops.and_then(|stops| stops.first().copied());
+        let (Some(child), Some((when, signal))) = (children.first(), first) else {
             return;
         };
         let facts = Facts {
             signal: Some(signal),
             ..Facts::default()
         };
+        let stays = Evidence::of(child, when, Deed::Stopped(signal), "stays stopped");
         let finding = Finding::new(RuleId::StoppedChildHang, Party::new(waiter), case.stamp())
             .about(child)
             .facts(facts)
-            .evidence([
-                Evidence::of(child, when, Deed::Stopped(signal), "stays stopped"),
-                blocked(case.event.tid, waiter, waiting, ledger),
-            ]);
+            .evidence([stays, wait]);
         case.warn(finding);
     }
 
@@ -381,3 +419,6 @@ fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut Case) {
         ]);
     case.warn(finding);
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,8 @@ pub(super) struct Suspect {
     tgid: Tgid,
     parent: ProcessId,
     pub(super) owner: Owner,
+    /// The last look.
+    pub(super) looked: Stamp,
     /// SIGCHLD was blocked and pending at each look, of which there were two
     /// at least.
     pub(super) looks: u32,
@@ -123,12 +125,14 @@ impl Leaks {
             tgid: child.tgid,
             parent: parent.id,
             owner,
+            looked: case.stamp(),
             looks: 0,
             always_blocked: true,
             told: false,
         });
         suspect.parent = parent.id;
         suspect.owner = owner;
+        suspect.looked = case.stamp();
         suspect.looks += 1;
         suspect.always_blocked &= owner.blocked_and_pending;
         let known = *suspect;

@@ -134,7 +134,7 @@ fn judge(refused: &Refused, case: &mut Case) {
         .reaped
         .filter(|reap| !hidden && reap.by_process == caller.tgid && before(reap));
     match reaped_before.map(|reap| (reap.way, reap)) {
-        Some((Way::Wildcard | Way::Group, reap)) if is_stale(refused, &reap, caller) => {
+        Some((Way::Wildcard | Way::Group, reap)) if is_stale(refused, child, &reap, caller) => {
             waited_twice(refused, child, &reap, caller, case);
         }
         Some((Way::Wildcard | Way::Group, reap)) => stolen(refused, child, &reap, caller, case),
@@ -158,10 +158,12 @@ fn other_thread(refused: &Refused) -> Option<Tid> {
 /// Whether a thread waits for what it has reaped itself: a wait for any child
 /// was one for this child, as there was no other. In a handler of SIGCHLD it
 /// would have been a theft.
-fn is_stale(refused: &Refused, reap: &Reap, caller: &Process) -> bool {
+fn is_stale(refused: &Refused, child: &Process, reap: &Reap, caller: &Process) -> bool {
     let handles = matches!(caller.sigchld.action, Some(SigchldAction::Handler { .. }));
+    let taken = child.told.last.as_ref();
+    let outside = !handles || taken.is_some_and(|taken| taken.in_handler == Some(false));
     reap.was_only_child
-        && !handles
+        && outside
         && reap.by == refused.brief.tid
         && reap.when.at <= refused.brief.entered
 }

@@ -14,11 +14,16 @@ mod death_signals;
 mod ends;
 mod finding;
 mod hangs;
+mod hazards;
 mod leaks;
 mod lost;
 mod pipes;
 mod policy;
+mod streams;
+mod survivors;
 mod table;
+#[cfg(test)]
+mod tests;
 mod thresholds;
 mod watch;
 
@@ -46,9 +51,12 @@ pub struct Judge {
     warned: FxHashSet<(RuleId, Tgid, Option<ProcessId>)>,
     leaks: leaks::Leaks,
     lost: lost::Lost,
+    hazards: hazards::Hazards,
     hangs: hangs::Hangs,
     death_signals: death_signals::DeathSignals,
     ends: ends::Ends,
+    streams: streams::Streams,
+    survivors: survivors::Survivors,
     watch: watch::Watch,
 }
 
@@ -90,9 +98,12 @@ impl Judge {
             warned: FxHashSet::default(),
             leaks: leaks::Leaks::new(thresholds),
             lost: lost::Lost::default(),
+            hazards: hazards::Hazards::default(),
             hangs: hangs::Hangs::new(thresholds),
             death_signals: death_signals::DeathSignals::default(),
             ends: ends::Ends::new(expected),
+            streams: streams::Streams::default(),
+            survivors: survivors::Survivors::default(),
             watch: watch::Watch::new(thresholds),
         }
     }
@@ -109,9 +120,12 @@ impl Judge {
         };
         self.leaks.event(&mut case);
         self.lost.event(&mut case);
+        self.hazards.event(&mut case);
         self.hangs.event(&mut case);
         self.death_signals.event(&mut case);
         self.ends.event(&mut case);
+        self.streams.event(&mut case);
+        self.survivors.event(&mut case);
         let (unsettled, warnings) = (case.unsettled, case.warnings);
         if unsettled {
             self.watch.settle();

@@ -81,6 +81,7 @@ rules! {
     SigchldBlocked, "sigchld-blocked", Warning, "SIGCHLD is blocked, so its handler never reaps";
     HandlerReplaced, "handler-replaced", Warning, "a second SIGCHLD handler took the place of the one that reaps";
     CoalescedSigchld, "coalesced-sigchld", Warning, "one child is reaped for each SIGCHLD, but signals coalesce";
+    SigchldDiscarded, "sigchld-discarded", Warning, "the SIGCHLD of a child went where nothing handles it";
     ZombieLeak, "zombie-leak", Warning, "a child was never waited for";
     LateReap, "late-reap", Info, "a child stayed a zombie for long";
     // Lost statuses.
@@ -100,11 +101,13 @@ rules! {
     EchildSpin, "echild-spin", Warning, "a busy loop of waits without a child";
     PipeFullDeadlock, "pipe-full-deadlock", Error, "a child fills a pipe that only its waiting parent could drain";
     PipeEofDeadlock, "pipe-eof-deadlock", Error, "a child waits for the end of a pipe that its waiting family holds open";
+    PipeHeldByDescendant, "pipe-held-by-descendant", Warning, "a dead child's pipe is held open by its descendants";
     StoppedChildHang, "stopped-child-hang", Warning, "a wait for a child that is stopped";
     LeaderZombie, "leader-zombie", Info, "the main thread has left, the process lives on";
     PdeathsigThread, "pdeathsig-thread", Error, "a death signal was sent at the end of a thread";
     PidnsInitExit, "pidns-init-exit", Warning, "PID 1 of a namespace exited, and the kernel killed the rest";
     KillAfterReap, "kill-after-reap", Warning, "a signal was sent to a pid that was reaped";
+    OutlivesCommand, "outlives-command", Info, "processes live on when the command has ended";
     // Asked for by flags.
     UnexpectedExit, "unexpected-exit", Error, "a process ended otherwise than --expect-exit and --expect-signal allow";
 }

@@ -284,6 +284,7 @@ impl Tracer {
             .then(|| raw.child(&call.entry, result))
             .flatten();
         let child = child.and_then(|pid| self.peer(tgid, pid));
+        let in_handler = self.in_handler(&stopped, &call, result, tgid);
         let interrupted = matches!(result, Err(errno) if errno.is_restart());
         if interrupted && let Some(task) = self.tasks.by_tid.get_mut(&tid) {
             task.suspend(call.clone());
@@ -301,6 +302,7 @@ impl Tracer {
             child,
             remaining,
             lives_on: false,
+            in_handler,
         };
         events.push(self.event(at, tid, tgid, EventKind::WaitEnded(exit)));
     }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::early::{Early, HELD_AT_MOST};
+use super::handler::Interrupted;
 use super::stop::{Stop, classify};
 use super::tally::Tally;
 use super::tasks::{Call, Kind, Tasks};
@@ -94,6 +95,8 @@ pub(super) struct Root {
     /// It was given SIGCHLD ignored.
     pub(super) ignores_sigchld: bool,
     pub(super) end: Option<RootEnd>,
+    /// Its standard output and error, where they are pipes or sockets.
+    pub(super) output: [Option<Vec<u8>>; 2],
 }
 
 /// The tracer: who is traced, and the one turn of the loop.
@@ -453,6 +456,12 @@ impl Tracer {
         }
         task.stepping = None;
         let tgid = task.tgid;
+        if signal == Signal::CHLD
+            && let Some(process) = self.tasks.processes.get(&tgid)
+            && process.has_plain_handler
+        {
+            task.interrupted_at = Interrupted::at(&stopped);
+        }
         let info = capture.siginfo.then(|| stopped.siginfo().ok()).flatten();
         let info = info.and_then(|bytes| SigInfo::from_native(&bytes));
         let sender = match &info {

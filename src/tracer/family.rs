@@ -73,6 +73,9 @@ impl Tracer {
                 self.tasks.add_process(child_tgid, Some(parent), ns.clone());
             }
             self.tasks.add_task(child, Task::new(child_tgid, kind));
+            if !is_thread {
+                self.tasks.inherit_handler(tid, child);
+            }
         }
         self.tally.children += u64::from(!is_thread);
         let how = match creation {
@@ -126,11 +129,15 @@ impl Tracer {
             task.sigaction = None;
             task.interrupted = false;
             task.stepping = None;
+            task.interrupted_at = None;
             tgid = task.tgid;
             resume = task.how();
         }
         if let Some(former) = former {
             self.tasks.remove_task(former);
+        }
+        if let Some(process) = self.tasks.processes.get_mut(&tgid) {
+            process.has_plain_handler = false;
         }
         if let Some(stacks) = &mut self.stacks {
             stacks.forget(tgid);

@@ -29,6 +29,7 @@ impl Tracer {
                     launching: None,
                     ignores_sigchld: false,
                     end: Some(RootEnd::Ended(status)),
+                    output: [None, None],
                 });
                 return Ok(());
             }
@@ -44,6 +45,7 @@ impl Tracer {
             launching: Some(spawned),
             ignores_sigchld: program.start.ignores(Signal::CHLD.raw()),
             end: None,
+            output: [None, None],
         });
         Ok(())
     }
@@ -54,6 +56,9 @@ impl Tracer {
         let Some(mut launching) = root.and_then(|root| root.launching.take()) else {
             return FirstExec::No;
         };
+        if let Some(root) = &mut self.root {
+            root.output = crate::proc::output_of(tgid);
+        }
         // It ran, so all it can have said is that the filter was refused.
         if launching.report().is_none() {
             return FirstExec::Yes;

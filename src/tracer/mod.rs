@@ -24,6 +24,7 @@ mod calls;
 mod early;
 pub(crate) mod engine;
 mod family;
+mod handler;
 mod image;
 pub(crate) mod launch;
 mod leave;

@@ -22,6 +22,14 @@ pub(super) struct Deferred {
     is_overwritten: bool,
 }
 
+/// What a call asks for.
+#[derive(Clone, Copy, Debug)]
+struct Action {
+    sigchld: SigchldAction,
+    /// A handler whose frame lies on the stack that it interrupts.
+    is_plain_handler: bool,
+}
+
 impl Tracer {
     /// A call begins.
     pub(super) fn sigaction_entry(
@@ -84,27 +92,39 @@ impl Tracer {
         &mut self,
         tid: crate::kernel::Tid,
         tgid: Tgid,
-        action: Option<SigchldAction>,
+        action: Option<Action>,
         at: Moment,
         events: &mut Vec<Event>,
     ) {
-        let kind = action.map(EventKind::SigchldSet);
+        if let Some(process) = self.tasks.processes.get_mut(&tgid) {
+            process.has_plain_handler = action.is_some_and(|action| action.is_plain_handler);
+        }
+        let kind = action.map(|action| EventKind::SigchldSet(action.sigchld));
         events.extend(kind.map(|kind| self.event(at, tid, tgid, kind)));
     }
 }
 
-fn read(stopped: &Stopped, abi: Abi, act: u64) -> Option<SigchldAction> {
+fn read(stopped: &Stopped, abi: Abi, act: u64) -> Option<Action> {
     let mut bytes = [0; HEAD];
     stopped.read(act, &mut bytes).ok()?;
-    Some(abi.sigaction_head(bytes).into())
+    let head = abi.sigaction_head(bytes);
+    let sigchld = SigchldAction::from(head);
+    let is_handler = matches!(sigchld, SigchldAction::Handler { .. });
+    Some(Action {
+        sigchld,
+        is_plain_handler: is_handler && head.is_plain,
+    })
 }
 
 /// As far as `/proc` tells: neither a handler's address nor its flags.
-fn by_proc(tgid: Tgid) -> Option<SigchldAction> {
+fn by_proc(tgid: Tgid) -> Option<Action> {
     let status = proc::status(tgid.leader())?;
-    Some(status.sigchld().unwrap_or(SigchldAction::Handler {
-        address: 0,
-        no_wait: false,
-        restarts: false,
-    }))
+    Some(Action {
+        sigchld: status.sigchld().unwrap_or(SigchldAction::Handler {
+            address: 0,
+            no_wait: false,
+            restarts: false,
+        }),
+        is_plain_handler: false,
+    })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::handler::Interrupted;
 use super::sigaction::Deferred;
 use crate::event::{Moment, NsPids, WaitEntry};
 use crate::kernel::{Signal, Tgid, Tid};
@@ -43,6 +44,8 @@ pub(super) struct Task {
     pub(super) stepping: Option<Signal>,
     /// It is in a group-stop that we left it in.
     pub(super) group_stopped: bool,
+    /// Where its process's handler of SIGCHLD interrupted it last.
+    pub(super) interrupted_at: Option<Interrupted>,
 }
 
 /// A wait call that is under way.
@@ -76,6 +79,7 @@ impl Task {
             interrupted: false,
             stepping: None,
             group_stopped: false,
+            interrupted_at: None,
         }
     }
 
@@ -128,6 +132,8 @@ pub(super) struct Process {
     pub(super) is_own: bool,
     /// Its leader has ended, and was let go before its death.
     pub(super) has_left: bool,
+    /// It was seen to handle SIGCHLD, on the stack that the handler interrupts.
+    pub(super) has_plain_handler: bool,
 }
 
 impl Process {
@@ -192,6 +198,23 @@ impl Tasks {
             ..Process::default()
         };
         self.processes.insert(tgid, process);
+    }
+
+    /// A process is born with its creator's handler of SIGCHLD, and within it if
+    /// the creator is.
+    pub(super) fn inherit_handler(&mut self, creator: Tid, child: Tid) {
+        let Some(creator) = self.by_tid.get(&creator) else {
+            return;
+        };
+        let (tgid, interrupted_at) = (creator.tgid, creator.interrupted_at);
+        if let Some(task) = self.by_tid.get_mut(&child) {
+            task.interrupted_at = interrupted_at;
+        }
+        let creator = self.processes.get(&tgid);
+        let inherited = creator.is_some_and(|process| process.has_plain_handler);
+        if let Some(process) = self.processes.get_mut(&Tgid::new(child.raw())) {
+            process.has_plain_handler = inherited;
+        }
     }
 
     /// Take a process that is dead out of the table and of its parent's count.

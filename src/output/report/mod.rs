@@ -440,6 +440,14 @@ impl fmt::Display for Did<'_> {
             Deed::Vforked(child) => write!(f, "vforked {child}"),
             Deed::OnPipe(true, fd) => write!(f, "write({fd}, …)"),
             Deed::OnPipe(false, fd) => write!(f, "read({fd}, …)"),
+            Deed::AwaitsStream(fd) => write!(f, "is blocked until fd {fd} is readable"),
+            Deed::AwaitsSigchld => f.write_str("waits for SIGCHLD (sigwait or signalfd)"),
+            Deed::LivesOn { output, error } => f.write_str(match (output, error) {
+                (true, true) => "is alive, and holds the command's output and error",
+                (true, false) => "is alive, and holds the command's output",
+                (false, true) => "is alive, and holds the command's standard error",
+                (false, false) => "is alive",
+            }),
         }
     }
 }

@@ -73,6 +73,14 @@ pub(in crate::output) fn sentence(finding: &Finding) -> String {
         RuleId::CoalescedSigchld => {
             format!("{parent} reaped one child for one SIGCHLD, and {child} {is} left")
         }
+        RuleId::SigchldDiscarded if facts.form == Form::OtherThread => format!(
+            "{parent} has not reaped {child}: SIGCHLD went to thread {}, not to the one that waits \
+             for it",
+            Number(facts.tid)
+        ),
+        RuleId::SigchldDiscarded => {
+            format!("{parent} has not reaped {child}: SIGCHLD came before anything handled it")
+        }
         RuleId::ZombieLeak => format!(
             "{parent} has not reaped {child}, {} for {}{}",
             if finding.count > 1 {
@@ -91,13 +99,20 @@ pub(in crate::output) fn sentence(finding: &Finding) -> String {
             "{parent} reaped {child} {} after it ended",
             Seconds(facts.nanos.unwrap_or(0))
         ),
-        _ => lost(finding, &parent, &child).unwrap_or_else(|| hang(finding, &parent, &child)),
+        _ => lost(finding, &parent, &child)
+            .or_else(|| hang(finding, &parent, &child))
+            .unwrap_or_else(|| end(finding, &parent, &child)),
     }
 }
 
 fn lost(finding: &Finding, parent: &Parent, child: &Children) -> Option<String> {
     let facts = &finding.facts;
     Some(match finding.rule {
+        RuleId::StolenChild if facts.form == Form::Latent => format!(
+            "{parent} may lose the exit status of {child} in another run: it waits for any child \
+             beside {}",
+            Calls(facts.wait.as_ref())
+        ),
         RuleId::StolenChild => format!(
             "{parent} lost the exit status of {child}: its own {} reaped it first",
             Calls(facts.wait.as_ref())
@@ -158,9 +173,9 @@ fn lost(finding: &Finding, parent: &Parent, child: &Children) -> Option<String> 
     })
 }
 
-fn hang(finding: &Finding, parent: &Parent, child: &Children) -> String {
+fn hang(finding: &Finding, parent: &Parent, child: &Children) -> Option<String> {
     let facts = &finding.facts;
-    match finding.rule {
+    Some(match finding.rule {
         RuleId::WnohangSpin => format!(
             "{parent} polled {} times in {} for a child that had not ended",
             Number(facts.count),
@@ -185,9 +200,32 @@ fn hang(finding: &Finding, parent: &Parent, child: &Children) -> String {
                 .map_or_else(|| "somebody".into(), |other| Name(other).to_string()),
             Number(facts.code)
         ),
+        RuleId::PipeHeldByDescendant => format!(
+            "{parent} reads a pipe (fd {}) of {child}, which is dead: {} holds it open",
+            Number(facts.fd),
+            facts
+                .other
+                .as_ref()
+                .map_or_else(|| "a process".into(), |other| Name(other).to_string())
+        ),
         RuleId::StoppedChildHang => {
             format!("{parent} waits for {child}, which was stopped{}", by(facts))
         }
+        _ => return None,
+    })
+}
+
+fn end(finding: &Finding, parent: &Parent, child: &Children) -> String {
+    let facts = &finding.facts;
+    match finding.rule {
+        RuleId::OutlivesCommand => format!(
+            "{child} {} on after {parent} has ended{}",
+            if finding.count > 1 { "live" } else { "lives" },
+            match facts.count {
+                None | Some(0) => "",
+                Some(_) => ", with its output open",
+            }
+        ),
         RuleId::LeaderZombie => {
             let threads = facts.count.unwrap_or(0);
             let run = if threads == 1 {
@@ -242,6 +280,7 @@ fn hang(finding: &Finding, parent: &Parent, child: &Children) -> String {
         | RuleId::SigchldBlocked
         | RuleId::HandlerReplaced
         | RuleId::CoalescedSigchld
+        | RuleId::SigchldDiscarded
         | RuleId::ZombieLeak
         | RuleId::LateReap
         | RuleId::StolenChild
@@ -254,7 +293,13 @@ fn hang(finding: &Finding, parent: &Parent, child: &Children) -> String {
         | RuleId::SignalDeathHidden
         | RuleId::RawStatusExit
         | RuleId::WrongThreadWait
-        | RuleId::BadWaitArgs => finding.rule.rule().summary.to_owned(),
+        | RuleId::BadWaitArgs
+        | RuleId::WnohangSpin
+        | RuleId::EchildSpin
+        | RuleId::PipeFullDeadlock
+        | RuleId::PipeEofDeadlock
+        | RuleId::PipeHeldByDescendant
+        | RuleId::StoppedChildHang => finding.rule.rule().summary.to_owned(),
     }
 }
 
@@ -339,6 +384,12 @@ pub(in crate::output) fn advice(finding: &Finding) -> &'static str {
         RuleId::CoalescedSigchld => {
             "signals coalesce: in the handler wait in a loop until 0 or ECHILD"
         }
+        RuleId::SigchldDiscarded if form == Form::OtherThread => {
+            "block SIGCHLD in every thread, before the first one is started"
+        }
+        RuleId::SigchldDiscarded => {
+            "install the handler or block SIGCHLD before fork, or wait once with WNOHANG after it"
+        }
         RuleId::ZombieLeak => {
             "wait for every child; where the count grows, fork will fail (EAGAIN)"
         }
@@ -368,6 +419,12 @@ pub(in crate::output) fn advice(finding: &Finding) -> &'static str {
         RuleId::PipeFullDeadlock => "read the child's output until its end, then wait",
         RuleId::PipeEofDeadlock => {
             "close the write end in everybody who does not write (O_CLOEXEC), then wait"
+        }
+        RuleId::PipeHeldByDescendant => {
+            "redirect the output of background processes, or stop reading when the child ends"
+        }
+        RuleId::OutlivesCommand => {
+            "a reader of the command's output waits for them too: end them, or redirect their output"
         }
         RuleId::StoppedChildHang => "continue the child (SIGCONT), or wait with WUNTRACED",
         RuleId::LeaderZombie => "ps shows Z for it, but only its main thread has exited",

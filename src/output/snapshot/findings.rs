@@ -54,12 +54,15 @@ fn is_timed(rule: RuleId) -> bool {
         | RuleId::SigchldBlocked
         | RuleId::HandlerReplaced
         | RuleId::CoalescedSigchld
+        | RuleId::SigchldDiscarded
         | RuleId::ZombieLeak
         | RuleId::LateReap
         | RuleId::SignalDeathHidden
         | RuleId::WnohangSpin
         | RuleId::EchildSpin
+        | RuleId::PipeHeldByDescendant
         | RuleId::StoppedChildHang
+        | RuleId::OutlivesCommand
         | RuleId::LeaderZombie
         | RuleId::PdeathsigThread => true,
         RuleId::StolenChild

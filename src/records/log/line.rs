@@ -147,6 +147,7 @@ impl Wait {
             child: None,
             remaining: None,
             lives_on: false,
+            in_handler: None,
             entry: self.entry,
         }
     }

@@ -241,6 +241,7 @@ impl Translator<'_> {
             child: None,
             remaining: None,
             lives_on: false,
+            in_handler: None,
             entry,
         };
         self.tree.goes_on(task.tid, self.at, Some(&exit));
