@@ -41,7 +41,7 @@
 //! * [`ledger`]: who is whose child, who reaped whom, and which pid means whom
 //! * [`rules`]: what is wrong
 //! * [`wire`]: the types of the JSON lines
-//! * [`read`]: records of a trace, back into events
+//! * [`records`]: records of a trace, back into events
 //! * [`output`]: what the user sees
 //! * `library`: [`Launch`], [`Attach`] and what they make
 //! * [`command`]: the command's flags, outputs and exit statuses, and the loop that joins them;
@@ -58,7 +58,7 @@ mod library;
 pub mod output;
 mod proc;
 mod program;
-pub mod read;
+pub mod records;
 pub mod rules;
 mod session;
 mod stack;
