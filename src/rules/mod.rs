@@ -34,7 +34,7 @@ pub use ends::Expected;
 pub use finding::{Deed, Evidence, Finding, Findings, Party, Victim};
 pub use leaks::ZombiesLeft;
 pub use policy::{FailOn, Policy, Suppressions};
-pub use table::{RULES, Rule, RuleId, Severity};
+pub use table::{Needs, RULES, Rule, RuleId, Severity};
 pub use thresholds::Thresholds;
 
 use rustc_hash::FxHashSet;
