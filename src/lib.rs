@@ -44,30 +44,23 @@
 //! * [`read`]: records of a trace, back into events
 //! * [`output`]: what the user sees
 //! * `library`: [`Launch`], [`Attach`] and what they make
-//! * [`run`]: the command's own loop that joins them; `cli`: the flags; [`command`]: what is
-//!   launched; `zombies`: `--zombies`; `decode`: `--decode`; [`exit`]: every exit status; `pipe`: `-o '|command'`; `proc`: `/proc`
+//! * [`command`]: the command's flags, outputs and exit statuses, and the loop that joins them;
+//!   `program`: what is launched; `zombies`: `--zombies`; `decode`: `--decode`; `proc`: `/proc`
 
-// The command's own; public for `main` alone.
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod cli;
 #[doc(hidden)]
 pub mod command;
 mod decode;
 pub mod event;
-#[doc(hidden)]
-pub mod exit;
 mod input;
 pub mod kernel;
 pub mod ledger;
 mod library;
 pub mod output;
-mod pipe;
 mod proc;
+mod program;
 pub mod read;
 pub mod rules;
-#[doc(hidden)]
-pub mod run;
+mod session;
 mod stack;
 mod sys;
 mod tracer;

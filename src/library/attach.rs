@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::engine::{self, Plan, Target};
 use super::error::Error;
-use super::judging::{Wishes, judging_methods};
+use super::rules::{Rules, rule_methods};
 use super::trace::Trace;
 use super::tracing::Tracing;
 use crate::event::Event;
@@ -39,7 +39,7 @@ use crate::ledger::Ledger;
 pub struct Attach {
     pid: u32,
     limit: Option<Duration>,
-    wishes: Wishes,
+    rules: Rules,
 }
 
 impl Attach {
@@ -49,7 +49,7 @@ impl Attach {
         Attach {
             pid,
             limit: None,
-            wishes: Wishes::default(),
+            rules: Rules::default(),
         }
     }
 
@@ -59,7 +59,7 @@ impl Attach {
         self
     }
 
-    judging_methods!();
+    rule_methods!();
 
     /// Trace until all that are traced have ended, or the time is up.
     ///
@@ -113,7 +113,7 @@ impl Attach {
         let pid = pid.ok_or_else(|| Error::Invalid(format!("{} is no pid", self.pid)))?;
         Ok(Plan {
             target: Target::Process(pid),
-            judging: self.wishes.mean()?,
+            rules: self.rules.resolve()?,
             limit: self.limit,
         })
     }

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use super::engine::{self, Command, Plan, Target};
 use super::error::Error;
-use super::judging::{Wishes, judging_methods};
+use super::rules::{Rules, rule_methods};
 use super::streams::{Input, Stream, Streams};
 use super::trace::Trace;
 use super::tracing::Tracing;
-use crate::command::{CommandLine, EnvChange};
 use crate::event::Event;
 use crate::kernel::WaitCalls;
 use crate::ledger::Ledger;
+use crate::program::{CommandLine, EnvChange};
 use crate::sys::seccomp::Filter;
 use crate::sys::startup::Inherited;
 
@@ -46,7 +46,7 @@ pub struct Launch {
     stderr: Stream,
     seccomp: bool,
     limit: Option<Duration>,
-    wishes: Wishes,
+    rules: Rules,
 }
 
 impl Launch {
@@ -64,7 +64,7 @@ impl Launch {
             stderr: Stream::default(),
             seccomp: true,
             limit: None,
-            wishes: Wishes::default(),
+            rules: Rules::default(),
         }
     }
 
@@ -142,7 +142,7 @@ impl Launch {
         self
     }
 
-    judging_methods!();
+    rule_methods!();
 
     /// Trace to the end.
     ///
@@ -199,7 +199,7 @@ impl Launch {
     }
 
     fn plan(self) -> Result<Plan, Error> {
-        let judging = self.wishes.mean()?;
+        let rules = self.rules.resolve()?;
         let base = if self.clears_env {
             Vec::new()
         } else {
@@ -221,7 +221,7 @@ impl Launch {
                 program,
                 streams,
             })),
-            judging,
+            rules,
             limit: self.limit,
         })
     }

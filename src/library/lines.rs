@@ -16,13 +16,14 @@ use crate::output::{
 /// Where results stand in a line, unless the call is longer (`-a`).
 const COLUMN: usize = 40;
 
-/// The annotated lines of these events.
-pub(super) fn lines(events: &[Event]) -> String {
+/// The annotated lines of these events; `fates` if they say which interrupted
+/// waits are restarted.
+pub(super) fn lines(events: &[Event], fates: bool) -> String {
     let written = Written::default();
     let sink = || Sink::new(Box::new(written.clone()), Destination::File);
     let clock = Clock::new(SystemTime::UNIX_EPOCH);
     let target = Target::File(sink());
-    let mut text = Text::new(options(), Styles::plain(), clock, target, sink());
+    let mut text = Text::new(options(fates), Styles::plain(), clock, target, sink());
     let mut ledger = Ledger::new();
     for event in events {
         ledger.apply(event);
@@ -39,7 +40,8 @@ pub(super) fn lines(events: &[Event]) -> String {
     String::from_utf8_lossy(&written.0.take()).into_owned()
 }
 
-fn options() -> TextOptions {
+/// How the lines look.
+pub(super) fn options(fates: bool) -> TextOptions {
     TextOptions {
         style: Style::Annotated,
         column: COLUMN,
@@ -52,7 +54,7 @@ fn options() -> TextOptions {
         follow: true,
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
-        fates: cfg!(any(target_arch = "x86_64", target_arch = "x86")),
+        fates,
         stacks: false,
     }
 }

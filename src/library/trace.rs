@@ -19,6 +19,8 @@ pub struct Trace {
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
     pub(super) timed_out: bool,
+    /// The events say which interrupted waits are restarted.
+    pub(super) fates: bool,
 }
 
 impl Trace {
@@ -33,7 +35,7 @@ impl Trace {
     /// it did, and who was born and died. Empty after a `for_each`.
     #[must_use]
     pub fn lines(&self) -> String {
-        lines(&self.events)
+        lines(&self.events, self.fates)
     }
 
     /// Who was whose child and who reaped whom, at the end.

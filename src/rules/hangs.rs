@@ -3,7 +3,8 @@
 use rustc_hash::FxHashMap;
 
 use super::Case;
-use super::finding::{Deed, Evidence, Facts, Finding, Party};
+use super::diagnosis::{End, Hang};
+use super::finding::{Deed, Evidence, Finding, Party};
 use super::pipes::Pipes;
 use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
@@ -219,14 +220,10 @@ impl Hangs {
         let (Some(child), Some((when, signal))) = (children.first(), first) else {
             return;
         };
-        let facts = Facts {
-            signal: Some(signal),
-            ..Facts::default()
-        };
+        let diagnosis = Hang::StoppedChildHang { by: signal };
         let stays = Evidence::of(child, when, Deed::Stopped(signal), "stays stopped");
-        let finding = Finding::new(RuleId::StoppedChildHang, Party::new(waiter), case.stamp())
+        let finding = Finding::new(diagnosis, Party::new(waiter), case.stamp())
             .about(child)
-            .facts(facts)
             .evidence([stays, wait]);
         case.warn(finding);
     }
@@ -263,15 +260,12 @@ impl Hangs {
         } else {
             Severity::Info
         };
-        let facts = Facts {
-            count: Some(leader.threads as u64),
-            tid: Some(leader.living),
-            ..Facts::default()
+        let diagnosis = End::LeaderZombie {
+            threads: leader.threads as u64,
         };
         let line = Evidence::of(process, since, Deed::ThreadEnded, "the leader is a zombie");
-        let finding = Finding::new(RuleId::LeaderZombie, Party::new(process), now)
+        let finding = Finding::new(diagnosis, Party::new(process), now)
             .severity(severity)
-            .facts(facts)
             .evidence(waits.into_iter().chain([line]));
         case.findings.add(finding);
     }
@@ -319,21 +313,21 @@ impl Hangs {
             let Some(member) = member.filter(|_| now.since(*at) < CLEARING) else {
                 continue;
             };
-            let finding = Finding::new(RuleId::PidnsInitExit, Party::new(init), case.stamp())
-                .severity(severity)
-                .about(member)
-                .facts(Facts {
-                    signal,
-                    ..Facts::default()
-                })
-                .evidence(
-                    [
-                        Evidence::ended(member, "killed by the kernel"),
-                        Evidence::ended(init, "was PID 1 of its pid namespace"),
-                    ]
-                    .into_iter()
-                    .flatten(),
-                );
+            let finding = Finding::new(
+                End::PidnsInitExit { killed_by: signal },
+                Party::new(init),
+                case.stamp(),
+            )
+            .severity(severity)
+            .about(member)
+            .evidence(
+                [
+                    Evidence::ended(member, "killed by the kernel"),
+                    Evidence::ended(init, "was PID 1 of its pid namespace"),
+                ]
+                .into_iter()
+                .flatten(),
+            );
             case.findings.add(finding);
         }
     }
@@ -362,10 +356,9 @@ impl Hangs {
         if reap.by != event.tid && since < APART {
             return;
         }
-        let facts = Facts {
-            signal: Some(signal),
-            nanos: Some(since),
-            ..Facts::default()
+        let diagnosis = End::KillAfterReap {
+            signal,
+            after: since,
         };
         let reaped = child.told.last.as_ref().map(|brief| {
             Evidence::waited(brief, ledger, caller.tgid, "reaped it: the pid is free")
@@ -378,9 +371,8 @@ impl Hangs {
             deed: Deed::Kills(child.tgid, signal),
             remark: "may hit a stranger",
         };
-        let finding = Finding::new(RuleId::KillAfterReap, Party::new(caller), case.stamp())
+        let finding = Finding::new(diagnosis, Party::new(caller), case.stamp())
             .about(child)
-            .facts(facts)
             .evidence(reaped.into_iter().chain([kill]));
         case.findings.add(finding);
     }
@@ -403,20 +395,22 @@ fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut Case) {
         return;
     };
     let last = Brief::new(case.event.tid, when, exit);
-    let facts = Facts {
-        count: Some(polls.count),
-        nanos: Some(when.at.since(polls.first.when.at)),
-        tid: Some(case.event.tid),
-        wait: Some(last.clone()),
-        ..Facts::default()
+    let (count, within) = (polls.count, when.at.since(polls.first.when.at));
+    let diagnosis = match polls.rule {
+        RuleId::EchildSpin => Hang::EchildSpin {
+            polls: count,
+            within,
+        },
+        _ => Hang::WnohangSpin {
+            polls: count,
+            within,
+        },
     };
     let line = |brief: &Brief, remark| Evidence::waited(brief, case.ledger, caller.tgid, remark);
-    let finding = Finding::new(polls.rule, Party::new(caller), when)
-        .facts(facts)
-        .evidence([
-            line(&polls.first, "the first of a row"),
-            line(&last, "the thousandth that found nothing"),
-        ]);
+    let finding = Finding::new(diagnosis, Party::new(caller), when).evidence([
+        line(&polls.first, "the first of a row"),
+        line(&last, "the thousandth that found nothing"),
+    ]);
     case.warn(finding);
 }
 

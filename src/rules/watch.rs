@@ -39,6 +39,11 @@ pub(super) struct Watch {
     /// Attached processes that got a SIGCHLD, whose children are listed again:
     /// signals coalesce, and orphans come from outside the trace.
     listed: BTreeMap<Tgid, Moment>,
+    /// Dead children, of whom descendants may hold pipes that their parents read:
+    /// by their first look and their second.
+    deaths: [VecDeque<(Moment, Tgid, ProcessId)>; 2],
+    /// When those are looked at that outlive the command.
+    survivors_due: Option<Moment>,
     /// Children that are stopped, and their parents that polled in vain: when
     /// these are asked whether they do anything but wait.
     stopped: BTreeSet<Tgid>,
@@ -59,6 +64,8 @@ impl Watch {
             looked_at: None,
             leaders_due: None,
             listed: BTreeMap::new(),
+            deaths: Default::default(),
+            survivors_due: None,
             stopped: BTreeSet::new(),
             pollers: BTreeMap::new(),
             unsettled: false,
@@ -76,6 +83,7 @@ impl Watch {
                 for orphan in ledger.orphaned() {
                     self.watch_zombie(event.at, *orphan, ledger);
                 }
+                self.watch_descendants(event, ledger);
             }
             EventKind::Kin(kin) => self.watch_zombie(event.at, kin.child, ledger),
             EventKind::Signalled {
@@ -157,6 +165,30 @@ impl Watch {
         }
     }
 
+    /// A process has ended, and others live that may be its descendants.
+    fn watch_descendants(&mut self, event: &Event, ledger: &Ledger) {
+        let child = ledger.process(event.tgid);
+        let Some(child) = child.filter(|_| ledger.orphans().next().is_some()) else {
+            return;
+        };
+        let Thresholds {
+            zombie,
+            blocked,
+            again,
+            ..
+        } = self.thresholds;
+        for (queue, delay) in self
+            .deaths
+            .iter_mut()
+            .zip([blocked, blocked.saturating_add(again)])
+        {
+            queue.push_back((event.at.after(delay), child.tgid, child.id));
+        }
+        if ledger.root() == Some(child.as_parent()) {
+            self.survivors_due = Some(event.at.after(zombie));
+        }
+    }
+
     /// A poll of a process with stopped children that found nothing.
     fn polled(&mut self, exit: &WaitExit, event: &Event, ledger: &Ledger) {
         if self.stopped.is_empty() || !exit.found_nothing() {
@@ -197,10 +229,14 @@ impl Watch {
         let listed = self.listed.values().copied();
         let pollers = self.pollers.values().copied();
         let leaders = self.leaders_due.into_iter();
+        let deaths = self.deaths.iter().filter_map(|queue| queue.front());
+        let deaths = deaths.map(|(due, ..)| *due);
         self.next_once()
             .into_iter()
             .chain(leaders)
             .chain(listed)
+            .chain(self.survivors_due)
+            .chain(deaths)
             .chain(pollers)
             .min()
     }
@@ -253,6 +289,15 @@ impl Watch {
             }
             !is_due
         });
+        for queue in &mut self.deaths {
+            while let Some((tgid, id)) = take_due(queue, now) {
+                questions.extend(reader_of(tgid, id, ledger));
+            }
+        }
+        if self.survivors_due.is_some_and(|due| due <= now) {
+            self.survivors_due = None;
+            questions.extend(survivors(ledger));
+        }
         self.pollers.retain(|poller, due| {
             let is_due = *due <= now;
             if is_due {
@@ -302,6 +347,32 @@ fn children_of(parent: Tgid, ledger: &Ledger) -> Question {
         settled,
         alive,
     }
+}
+
+/// What is asked of the parent of a dead child, if descendants of that live.
+fn reader_of(child: Tgid, id: ProcessId, ledger: &Ledger) -> Option<Question> {
+    let child = ledger.process(child).filter(|child| child.id == id)?;
+    let by_wait = child.reaped.filter(|reap| reap.way.is_wait());
+    let parent = by_wait.map(|reap| reap.by_process).or(child.parent_pid());
+    let parent = ledger.process(parent?).filter(|parent| parent.is_traced)?;
+    let has_descendants = ledger
+        .orphans()
+        .any(|orphan| orphan.reaped.is_none() && ledger.descends_from(orphan, id));
+    (has_descendants && parent.ended.is_none()).then_some(Question::Streams {
+        parent: parent.tgid,
+        child: child.tgid,
+    })
+}
+
+/// What is asked when the command has ended and others live on.
+fn survivors(ledger: &Ledger) -> Option<Question> {
+    let command = ledger.parent(ledger.root()?)?;
+    let members = super::survivors::living(command, ledger).map(|process| process.tgid);
+    let members: Vec<Tgid> = members.collect();
+    (!members.is_empty()).then_some(Question::Survivors {
+        command: command.tgid,
+        members,
+    })
 }
 
 /// Whether the last wait of a process was a poll that found no child, and that

@@ -4,12 +4,10 @@
 //! tracing policy: what to do at a stop is decided in `tracer`.
 
 pub(crate) mod die;
-pub(crate) mod doorbell;
+pub(crate) mod first_sigint;
 pub(crate) mod memory;
-pub(crate) mod patience;
 pub(crate) mod ptrace;
 pub(crate) mod registers;
-pub(crate) mod ring;
 pub(crate) mod seccomp;
 pub(crate) mod seize;
 pub(crate) mod spawn;
@@ -18,6 +16,8 @@ pub(crate) mod streams;
 pub(crate) mod syscall_info;
 mod timer;
 pub(crate) mod wait;
+pub(crate) mod wake_signal;
+pub(crate) mod waker;
 
 use crate::kernel::Errno;
 

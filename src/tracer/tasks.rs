@@ -117,7 +117,8 @@ impl Task {
 /// A process under trace.
 #[derive(Debug, Default)]
 pub(super) struct Process {
-    /// Its real parent, as far as we know.
+    /// Its real parent, as far as we know, and as long as that one is not
+    /// reaped.
     pub(super) parent: Option<Tgid>,
     /// How many threads of it beside the leader are under trace.
     threads: usize,
@@ -134,13 +135,6 @@ pub(super) struct Process {
     pub(super) has_left: bool,
     /// It was seen to handle SIGCHLD, on the stack that the handler interrupts.
     pub(super) has_plain_handler: bool,
-}
-
-impl Process {
-    /// Whether its leader is the only thread that was ever heard of and lives.
-    pub(super) fn is_single_threaded(&self) -> bool {
-        self.threads == 0
-    }
 }
 
 /// All of them.
@@ -218,15 +212,28 @@ impl Tasks {
     }
 
     /// Take a process that is dead out of the table and of its parent's count.
-    pub(super) fn remove_process(&mut self, tgid: Tgid) -> Option<Process> {
-        let process = self.processes.remove(&tgid)?;
+    /// Returns its children, which have no known parent now: its pid may soon be
+    /// another process's.
+    pub(super) fn remove_process(&mut self, tgid: Tgid) -> Vec<Tgid> {
+        let Some(process) = self.processes.remove(&tgid) else {
+            return Vec::new();
+        };
         let parent = process
             .parent
             .and_then(|tgid| self.processes.get_mut(&tgid));
         if let Some(parent) = parent {
             parent.children = parent.children.saturating_sub(1);
         }
-        Some(process)
+        if process.children == 0 {
+            return Vec::new();
+        }
+        let all = self.processes.iter_mut();
+        let orphans = all.filter(|(_, process)| process.parent == Some(tgid));
+        let orphans = orphans.map(|(child, process)| {
+            process.parent = None;
+            *child
+        });
+        orphans.collect()
     }
 
     /// Give a process another parent.

@@ -13,10 +13,8 @@ use std::io::{self, IsTerminal, Write};
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::exit::Exit;
 use crate::kernel::Tgid;
 use crate::output::Styles;
-use crate::run::complain;
 use report::Report;
 
 /// What to look at, and how to show it.
@@ -34,26 +32,20 @@ pub struct Options {
     pub coloured: bool,
 }
 
-/// Look, and show what is found.
-#[must_use]
-pub(crate) fn run(options: &Options) -> Exit {
+/// Look, and show what is found. Returns whether there is a zombie.
+///
+/// # Errors
+/// A sentence on what cannot be read or written; `BrokenPipe` if the reader of
+/// standard output is gone.
+pub(crate) fn run(options: &Options) -> io::Result<bool> {
     loop {
-        let report = match Report::take(options) {
-            Ok(report) => report,
-            Err(sentence) => {
-                complain(&sentence);
-                return Exit::Failed;
-            }
-        };
-        if let Err(error) = show(options, &report) {
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                complain(&format!("cannot write the zombies: {error}"));
-            }
-            return Exit::Failed;
-        }
+        let report = Report::take(options).map_err(io::Error::other)?;
+        show(options, &report).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot write the zombies: {error}"))
+        })?;
         match options.every {
             Some(every) => sleep(every),
-            None => return Exit::Code(u8::from(report.count() > 0)),
+            None => return Ok(report.count() > 0),
         }
     }
 }
