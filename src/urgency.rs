@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use crate::sys::doorbell;
+use crate::sys::waker;
 
 /// How long a trace that goes on after a signal waits for no reader: enough to
 /// see the end of a command that the signal ends.
@@ -74,7 +74,7 @@ pub(crate) fn briefly() {
 pub(crate) fn now() -> Urgency {
     let now = nanos(Instant::now());
     let is_urgent =
-        now >= FROM.load(SeqCst) || now < UNTIL.load(SeqCst) || doorbell::an_ending_signal_waits();
+        now >= FROM.load(SeqCst) || now < UNTIL.load(SeqCst) || waker::an_ending_signal_waits();
     match (is_urgent, TRACES.load(SeqCst)) {
         (false, _) => Urgency::None,
         (true, true) => Urgency::Tracees,

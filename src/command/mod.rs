@@ -29,8 +29,8 @@ pub use mode::{
 
 use stderr::complain;
 
-use crate::sys::ring::keep_signals_out;
 use crate::sys::startup::has_borrowed_rights;
+use crate::sys::wake_signal::keep_signals_out;
 
 /// Do what the flags ask for, to the end.
 #[must_use]

@@ -16,7 +16,7 @@ use nix::unistd::geteuid;
 use super::mode::OutputTo;
 use crate::command::pipe::PipeCommand;
 use crate::output::{Destination, Files, Sink, Target};
-use crate::sys::doorbell::an_ending_signal_waits;
+use crate::sys::waker::an_ending_signal_waits;
 
 /// Open where the lines go, before anybody is traced.
 pub(super) fn target(to: &OutputTo, pipe: &mut Option<PipeCommand>) -> Result<Target, String> {

@@ -13,12 +13,12 @@ use super::stderr::{complain, print_all};
 use crate::kernel::{Signal, Status, Tid};
 use crate::program::NeverRan;
 use crate::session::{Control, EventSource, Session, Traced, drive, settings};
-use crate::sys::doorbell::{Arrived, Doorbell, ending_signal};
-use crate::sys::ring::Ring;
 use crate::sys::seccomp::Filter;
 use crate::sys::startup::Inherited;
 use crate::sys::streams;
 use crate::sys::syscall_info::kernel_is_new_enough;
+use crate::sys::wake_signal::WakeSignal;
+use crate::sys::waker::{Arrived, Waker, ending_signal};
 use crate::tracer::{FdNames, RootEnd, Settings};
 use crate::urgency;
 
@@ -91,7 +91,7 @@ fn start(options: &TraceOptions) -> Result<Trace<'_>, Failure> {
     if stderr_is_closed && options.outputs.output == OutputTo::Stderr {
         return Err("standard error is closed; name a file with -o".into());
     }
-    let doorbell = doorbell(inherited)?;
+    let waker = waker(inherited)?;
     let settings = trace_settings(options);
     // A child that is not followed would be under the filter without a tracer
     // to answer it.
@@ -100,7 +100,7 @@ fn start(options: &TraceOptions) -> Result<Trace<'_>, Failure> {
     let filter = filtered.then(|| Filter::new(settings.wanted, options.polls, rules));
     let words = options.command.iter().flat_map(|command| &command.argv);
     let words = words.map(|word| word.as_bytes().to_vec()).collect();
-    let mut source = Traced::new(settings, doorbell, words, options.attach.clone());
+    let mut source = Traced::new(settings, waker, words, options.attach.clone());
     // Words that are wrong are refused before anything is traced.
     let command = options.command.as_ref();
     let program = command.map(|command| command.program(filter)).transpose()?;
@@ -138,7 +138,7 @@ fn start(options: &TraceOptions) -> Result<Trace<'_>, Failure> {
 }
 
 /// What wakes the tracer: signals to us among others.
-fn doorbell(inherited: Inherited) -> Result<Doorbell, String> {
+fn waker(inherited: Inherited) -> Result<Waker, String> {
     // As nohup wants it. A script's background jobs ignore SIGINT and
     // SIGQUIT too, but there the user means us with a signal.
     let answered: Vec<Sig> = ANSWERED
@@ -149,8 +149,8 @@ fn doorbell(inherited: Inherited) -> Result<Doorbell, String> {
     blocked
         .thread_block()
         .map_err(|error| format!("cannot start: {error}"))?;
-    let doorbell = Ring::own().and_then(|ring| Doorbell::new(&answered, ring));
-    doorbell.map_err(|error| {
+    let waker = WakeSignal::own().and_then(|signal| Waker::new(&answered, signal));
+    waker.map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::WouldBlock => "; the limit of pending signals (ulimit -i) is too low",
             _ => "",
@@ -203,7 +203,7 @@ impl Trace<'_> {
         } = self.answers;
         let tracer = self.source.tracer;
         if options.stats {
-            self.session.message(&tracer.tally().to_string());
+            self.session.message(&tracer.stats().to_string());
         }
         let end = tracer.root_end();
         drop(tracer);
@@ -252,7 +252,7 @@ struct Answers<'a> {
 
 impl Control<Traced> for Answers<'_> {
     fn woken(&mut self, source: &mut Traced, session: &mut Session<'_>) {
-        let signals = source.tracer.doorbell.take_signals();
+        let signals = source.tracer.waker.take_signals();
         self.answer(signals, source, session);
         if source.take_time_up() {
             self.end_on_time(source, session);

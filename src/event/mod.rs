@@ -7,6 +7,8 @@
 mod name;
 mod observed;
 mod origin;
+#[cfg(test)]
+pub(crate) mod script;
 mod stack;
 mod wait;
 
@@ -16,7 +18,8 @@ use crate::kernel::{NsPid, SigInfo, Signal, Tgid, Tid, WaitStatus};
 
 pub use name::{Comm, escape, escape_controls, harmless_json, one_line};
 pub use observed::{
-    Corpse, DeadLeader, Observation, Owner, PipeSide, Question, SigchldAction, Stuck, StuckIn,
+    BlockedReader, Corpse, DeadLeader, Observation, Owner, PipeSide, Question, SigchldAction,
+    SigchldListener, Stream, Stuck, StuckIn, Survivor,
 };
 pub use origin::{Origin, ProcView};
 pub use stack::{Cut, Frame, Function, Stack};

@@ -67,6 +67,16 @@ pub enum Observation {
     },
     /// Of a process whose leading thread may have left it.
     Leader(DeadLeader),
+    /// Of a thread that is blocked on streams, some time after the death of a
+    /// child of its process.
+    Streams(BlockedReader),
+    /// Of the launched command, some time after its end: its descendants that
+    /// are alive.
+    Survivors(Vec<Survivor>),
+    /// Of a process that polled for its children: its only thread sleeps until
+    /// a signal comes, and it handles none but SIGCHLD and those that ask it to
+    /// end.
+    AwaitsSignal,
 }
 
 /// What a rule would like to know of `/proc`.
@@ -101,6 +111,23 @@ pub enum Question {
     },
     /// Has the leading thread left this process?
     Leader(Tgid),
+    /// Is a thread of this process blocked on streams, and who holds their other
+    /// ends?
+    Streams {
+        /// The process.
+        parent: Tgid,
+        /// Its child that has died.
+        child: Tgid,
+    },
+    /// Which of these hold the output of the command, which has ended?
+    Survivors {
+        /// The command.
+        command: Tgid,
+        /// Its descendants that are alive.
+        members: Vec<Tgid>,
+    },
+    /// Does this process do nothing but wait for a signal of its children?
+    AwaitsSignal(Tgid),
 }
 
 /// A dead child, as `/proc` shows it.
@@ -129,6 +156,56 @@ pub struct Owner {
     /// The number of the system call, x86-64's, that the parent's main thread
     /// is in; `None` for none, or where it is not known.
     pub parent_call: Option<u32>,
+    /// A thread of the parent that takes SIGCHLD without a handler, if one
+    /// does.
+    pub listener: Option<SigchldListener>,
+}
+
+/// A thread that waits for SIGCHLD with `sigwait` or a signalfd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SigchldListener {
+    /// Which.
+    pub tid: Tid,
+    /// Another thread of the process that does not block SIGCHLD, and so may
+    /// get it instead.
+    pub unblocked: Option<Tid>,
+}
+
+/// A thread that waits for input on streams: pipes and socket pairs, and nothing
+/// that others than their holders can make ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockedReader {
+    /// The child of its process that has died.
+    pub child: Tgid,
+    /// How often the thread has gone to sleep so far. The same number at another
+    /// look means that it has not run in between.
+    pub sleeps: u64,
+    /// Those streams.
+    pub streams: Vec<Stream>,
+}
+
+/// A stream that a thread waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// The thread's descriptor.
+    pub fd: i32,
+    /// The pipe, or its end of the socket pair.
+    pub inode: u64,
+    /// Who holds the other end.
+    pub others: Vec<PipeSide>,
+    /// Whether every process could be asked.
+    pub complete: bool,
+}
+
+/// A process that outlives the launched command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Survivor {
+    /// Which.
+    pub tgid: Tgid,
+    /// It holds a pipe or socket that is the command's standard output.
+    pub holds_output: bool,
+    /// It holds one that is its standard error.
+    pub holds_error: bool,
 }
 
 /// A child that a blocked wait waits for, and what it does.

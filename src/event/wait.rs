@@ -132,6 +132,10 @@ pub struct WaitExit {
     /// The child was stopped or went on, and has not ended; the record does
     /// not tell which.
     pub lives_on: bool,
+    /// It took a child that it did not name, in a process that handles SIGCHLD
+    /// and had no other: whether it was called within that handler. `None` where
+    /// that is not known, or was not looked at.
+    pub in_handler: Option<bool>,
 }
 
 /// What is known of a child that lives on: a stop by no signal.

@@ -42,8 +42,12 @@ pub const PR_SET_PDEATHSIG: u32 = 1;
 
 /// A sigaction's flag: children are not kept as zombies.
 const SA_NOCLDWAIT: u64 = 2;
+/// A sigaction's flag: the handler runs on the stack of sigaltstack.
+const SA_ONSTACK: u64 = 0x0800_0000;
 /// A sigaction's flag: interrupted calls go on.
 const SA_RESTART: u64 = 0x1000_0000;
+/// A sigaction's flag: the signal is not blocked while its handler runs.
+const SA_NODEFER: u64 = 0x4000_0000;
 
 /// What `struct sigaction` begins with, as the kernel reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +58,9 @@ pub struct SigactionHead {
     pub no_wait: bool,
     /// `SA_RESTART` is set.
     pub restarts: bool,
+    /// The handler runs on the stack that it interrupts, and SIGCHLD waits
+    /// until it has returned: neither `SA_ONSTACK` nor `SA_NODEFER` is set.
+    pub is_plain: bool,
 }
 
 impl Abi {
@@ -105,6 +112,7 @@ impl Abi {
             handler,
             no_wait: flags & SA_NOCLDWAIT != 0,
             restarts: flags & SA_RESTART != 0,
+            is_plain: flags & (SA_ONSTACK | SA_NODEFER) == 0,
         }
     }
 }

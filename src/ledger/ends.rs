@@ -25,6 +25,7 @@ impl Ledger {
             return;
         };
         let has_children = process.children > 0;
+        self.orphans.remove(&tgid);
         let (as_parent, parent, exit_signal) =
             (process.as_parent(), process.parent, process.exit_signal);
         self.end_vfork(parent, tgid);
@@ -66,7 +67,11 @@ impl Ledger {
             }
             child.parent = None;
             child.orphaned = Some((now, parent));
-            zombies.extend(child.is_zombie().then_some((child.id, child.tgid)));
+            if child.is_zombie() {
+                zombies.push((child.id, child.tgid));
+            } else {
+                self.orphans.insert(child.tgid);
+            }
         }
         zombies.sort_unstable();
         let zombies = zombies.into_iter().map(|(_, tgid)| tgid);
@@ -194,6 +199,7 @@ impl Ledger {
     }
 
     pub(super) fn forget(&mut self, tgid: Tgid) {
+        self.orphans.remove(&tgid);
         if let Some(process) = self.processes.remove(&tgid) {
             if process.reaped.is_none() {
                 self.leave_parent(tgid, process.parent);

@@ -47,6 +47,9 @@ pub struct Process {
     pub creator: Option<(Tid, How)>,
     /// Where its creator called, if that was asked for (`-k`).
     pub created_at: Option<Arc<Stack>>,
+    /// The process that created it, if that was seen; unlike its parent, that
+    /// never changes.
+    pub created_by: Option<ParentId>,
     /// The process that created it, where its parent is another
     /// (`CLONE_PARENT`).
     pub cloned_by: Option<Tgid>,

@@ -24,6 +24,9 @@ pub(super) struct Thread {
     /// Its last wait, if that was interrupted and its fate is not known yet,
     /// and the one process that it was for.
     pub(super) interrupted: Option<(Brief, Option<Tgid>)>,
+    /// A wait that the kernel restarts when the handler returns that
+    /// interrupted it, and the one process that it is for.
+    pub(super) restarts: Option<(Brief, Option<Tgid>)>,
 }
 
 /// How many there were.
@@ -58,6 +61,10 @@ pub struct Ledger {
     pub(super) forgot: bool,
     /// The process that was attached to last: it lived before the trace.
     pub(super) attached: Option<Tgid>,
+    /// The launched command.
+    pub(super) root: Option<ParentId>,
+    /// Living processes whose parent has died.
+    pub(super) orphans: FxHashSet<Tgid>,
 }
 
 impl Ledger {
@@ -125,6 +132,12 @@ impl Ledger {
                 if let Some((pid, status)) = info.as_ref().and_then(SigInfo::child) {
                     self.kin_died(tgid, pid, status);
                 }
+                let now = self.now;
+                if *signal == Signal::CHLD
+                    && let Some(process) = self.processes.get_mut(&tgid)
+                {
+                    process.sigchld.delivered(event.tid, now);
+                }
             }
             EventKind::Kills { target, .. } => {
                 let (now, sender) = (self.now, self.parent_id(tgid));
@@ -169,6 +182,10 @@ impl Ledger {
             process.sigchld = Sigchld::found(found.sigchld);
             process.born.is_before_attach = is_before_attach;
             self.claim_children(event.tgid);
+            if self.attached.is_none() {
+                let found = self.parent_id(event.tgid);
+                self.root.get_or_insert(found);
+            }
         }
         let comm = found.comm.filter(|comm| *comm != image.comm);
         self.threads
@@ -184,6 +201,7 @@ impl Ledger {
             return;
         }
         let tgid = Tgid::new(created.child.raw());
+        let creator_id = Some(self.parent_id(event.tgid));
         let process = self.process(event.tgid);
         let sigchld = process.map(|process| process.sigchld).unwrap_or_default();
         let exit_signal = process.and_then(|process| process.exit_signal);
@@ -213,6 +231,7 @@ impl Ledger {
             None => self.enter(birth),
         };
         child.creator = Some((event.tid, created.how));
+        child.created_by = creator_id;
         child.created_at.clone_from(&created.stack);
         child.cloned_by = created.parent.map(|_| event.tgid);
         let is_new = child.execs.is_empty() && child.ended.is_none();
@@ -296,6 +315,7 @@ impl Ledger {
             born: self.now,
             creator: None,
             created_at: None,
+            created_by: None,
             cloned_by: None,
             image: birth.image,
             execs: Vec::new(),
@@ -423,6 +443,7 @@ impl Thread {
             comm,
             waiting: None,
             interrupted: None,
+            restarts: None,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! What can be asked of the ledger.
 
-use super::process::{ParentId, Process};
+use super::process::{ParentId, Process, ProcessId};
 use super::processes::{Counts, Ledger};
-use super::waits::Waiting;
+use super::waits::{Brief, Waiting};
 use crate::event::{Comm, Moment};
 use crate::kernel::{NsPid, Tgid, Tid};
+
+/// How many ancestors of a process are looked at.
+const MOST_GENERATIONS: usize = 1000;
 
 impl Ledger {
     /// The process with this pid in the tracer's namespace, a reaped one that
@@ -151,6 +154,36 @@ impl Ledger {
             .reaped
             .is_some_and(|reap| reap.when.seq == self.now.seq);
         is_new.then_some(last)
+    }
+
+    /// The launched command, dead or alive; `None` where none was launched.
+    #[must_use]
+    pub fn root(&self) -> Option<ParentId> {
+        self.root
+    }
+
+    /// Living processes whose parent has died.
+    pub fn orphans(&self) -> impl Iterator<Item = &Process> {
+        self.orphans.iter().filter_map(|tgid| self.process(*tgid))
+    }
+
+    /// Whether `ancestor` created the process, or a process that did, as far as
+    /// those in between are remembered.
+    #[must_use]
+    pub fn descends_from(&self, process: &Process, ancestor: ProcessId) -> bool {
+        let creator = |process: &&Process| self.parent(process.created_by?);
+        let creators = std::iter::successors(creator(&process), creator);
+        // A corrupt record may hold a cycle.
+        let mut creators = creators.take(MOST_GENERATIONS);
+        creators.any(|creator| creator.id == ancestor)
+    }
+
+    /// The wait in the midst of which a handler of this thread runs, and which
+    /// the kernel restarts after it, with the one process that it is for.
+    #[must_use]
+    pub fn restarts(&self, tid: Tid) -> Option<(&Brief, Option<Tgid>)> {
+        let (brief, target) = self.threads.get(&tid)?.restarts.as_ref()?;
+        Some((brief, *target))
     }
 
     /// Every process that is remembered.

@@ -24,8 +24,13 @@ impl Ledger {
             return;
         };
         let blocks = waiting.blocks();
-        thread.waiting = Some(waiting);
         thread.interrupted = None;
+        // Another wait meanwhile is one of the handler.
+        thread.restarts.take_if(|(brief, _)| {
+            (brief.call, brief.named, brief.options)
+                == (waiting.call, waiting.named, waiting.options)
+        });
+        thread.waiting = Some(waiting);
         if blocks && let Some(process) = self.processes.get_mut(&event.tgid) {
             process.busy.enter(event.at);
         }
@@ -71,6 +76,8 @@ impl Ledger {
             brief.when = self.now;
             brief.outcome = Outcome::Eintr(by);
             self.record(event.tgid, &brief, target);
+        } else if let Some(thread) = self.threads.get_mut(&event.tid) {
+            thread.restarts = Some((brief, target));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::process::Stamp;
 use crate::event::{Comm, SigchldAction};
+use crate::kernel::Tid;
 
 /// The disposition of SIGCHLD, with its history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,11 @@ pub struct Sigchld {
     pub first_handler: Option<u64>,
     /// Another took its place: its address, and when.
     pub replaced: Option<(u64, Stamp)>,
+    /// The last SIGCHLD that was delivered at the default disposition, and so
+    /// discarded: when, and to which thread.
+    pub discarded: Option<(Stamp, Tid)>,
+    /// The last one that a handler got.
+    pub handled: Option<(Stamp, Tid)>,
 }
 
 impl Sigchld {
@@ -41,6 +47,17 @@ impl Sigchld {
         self.is_inherited = false;
         self.chosen_by = Some(by);
         self.set = Some(when);
+    }
+
+    /// A SIGCHLD is delivered to a thread.
+    pub(super) fn delivered(&mut self, to: Tid, when: Stamp) {
+        match self.action {
+            Some(SigchldAction::Default | SigchldAction::DefaultNoWait) => {
+                self.discarded = Some((when, to));
+            }
+            Some(SigchldAction::Handler { .. }) => self.handled = Some((when, to)),
+            Some(SigchldAction::Ignore) | None => {}
+        }
     }
 
     /// Across an exec `SIG_IGN` stays, handlers and `SA_NOCLDWAIT` go.

@@ -66,6 +66,9 @@ pub struct Brief {
     pub takes_status: bool,
     /// What it gave.
     pub outcome: Outcome,
+    /// Whether it was called within a handler of SIGCHLD, where that was looked
+    /// at.
+    pub in_handler: Option<bool>,
     /// Where it was called, if that was asked for.
     pub stack: Option<Arc<Stack>>,
 }
@@ -108,6 +111,7 @@ impl Brief {
             named: exit.entry.named,
             options: exit.entry.options,
             takes_status: exit.entry.result_at != 0,
+            in_handler: exit.in_handler,
             outcome,
             stack: exit.entry.stack.clone(),
         }

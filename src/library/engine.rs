@@ -24,10 +24,10 @@ use crate::session::{
     Control, EventSource, FindingsPolicy, Outcome, ReportLook, RuleOptions, Session, Traced, drive,
     settings,
 };
-use crate::sys::doorbell::{Caller, Doorbell};
-use crate::sys::ring::{Ring, keep_signals_out};
 use crate::sys::spawn::Program;
 use crate::sys::syscall_info::kernel_is_new_enough;
+use crate::sys::wake_signal::{WakeSignal, keep_signals_out};
+use crate::sys::waker::{WakeHandle, Waker};
 use crate::tracer::{RootEnd, Step, Tracer};
 
 /// What is to be traced.
@@ -61,7 +61,7 @@ pub(super) struct Begun {
     /// The process that it is about.
     pub(super) pid: i32,
     /// Ends the trace.
-    pub(super) caller: Caller,
+    pub(super) wake: WakeHandle,
 }
 
 /// Something that takes every event, with the ledger after it.
@@ -102,7 +102,7 @@ pub(super) fn trace(
     let begin = Begin {
         call: Cell::new(Some(begun)),
         pid: started.pid,
-        caller: source.tracer.doorbell.caller(),
+        wake: source.tracer.waker.handle(),
     };
     let mut observer = |event: Event, ledger: &Ledger| {
         let is_executed = matches!(event.kind, EventKind::Executed { .. });
@@ -152,7 +152,7 @@ pub(super) fn trace(
 struct Begin<F> {
     call: Cell<Option<F>>,
     pid: i32,
-    caller: Caller,
+    wake: WakeHandle,
 }
 
 impl<F: FnOnce(Begun)> Begin<F> {
@@ -160,7 +160,7 @@ impl<F: FnOnce(Begun)> Begin<F> {
         if let Some(call) = self.call.take() {
             call(Begun {
                 pid: self.pid,
-                caller: self.caller.clone(),
+                wake: self.wake.clone(),
             });
         }
     }
@@ -170,10 +170,10 @@ impl<F: FnOnce(Begun)> Begin<F> {
 /// need.
 fn source() -> Result<Traced, Error> {
     kernel_is_new_enough().map_err(Error::OldKernel)?;
-    let doorbell = Ring::borrowed().and_then(|ring| Doorbell::new(&[], ring));
-    let doorbell = doorbell.map_err(|error| Error::system("start a timer", &error))?;
+    let waker = WakeSignal::borrowed().and_then(|signal| Waker::new(&[], signal));
+    let waker = waker.map_err(|error| Error::system("start a timer", &error))?;
     let settings = settings(&lines::options(true), true, true);
-    Ok(Traced::new(settings, doorbell, Vec::new(), Vec::new()))
+    Ok(Traced::new(settings, waker, Vec::new(), Vec::new()))
 }
 
 /// What is traced.
@@ -234,7 +234,7 @@ struct Answers {
 impl Control<Traced> for Answers {
     fn woken(&mut self, source: &mut Traced, session: &mut Session<'_>) {
         let is_late = source.take_time_up();
-        if source.tracer.doorbell.take_call() || is_late {
+        if source.tracer.waker.take_call() || is_late {
             self.timed_out |= is_late;
             session.conclude(source);
             source.lift_limit();
@@ -256,7 +256,7 @@ fn abandon(tracer: &mut Tracer) {
     let mut events = Vec::new();
     loop {
         end(tracer);
-        tracer.doorbell.take_call();
+        tracer.waker.take_call();
         events.clear();
         if tracer.step(&mut events) == Step::Over {
             return;

@@ -16,8 +16,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::unistd::pipe2;
 
-use crate::sys::ring::keep_signals_out;
 use crate::sys::spawn::above_standard;
+use crate::sys::wake_signal::keep_signals_out;
 
 /// What a command reads from its standard input.
 #[derive(Debug, Default)]

@@ -64,7 +64,7 @@ impl Tracing {
     /// # Errors
     /// Why there is no trace.
     pub fn stop(mut self) -> Result<Trace, Error> {
-        self.begun.caller.call();
+        self.begun.wake.wake();
         self.join()
     }
 
@@ -81,7 +81,7 @@ fn joined(thread: JoinHandle<Result<Trace, Error>>) -> Result<Trace, Error> {
 impl Drop for Tracing {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
-            self.begun.caller.call();
+            self.begun.wake.wake();
             // Its panic is told by the panic hook; a second one would abort.
             let _ = thread.join();
         }

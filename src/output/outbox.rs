@@ -21,7 +21,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustc_hash::FxHashMap;
 
-use crate::sys::ring::keep_signals_out;
+use crate::sys::wake_signal::keep_signals_out;
 use crate::urgency::{self, Urgency};
 
 /// Bytes that wait for a reader before the tracer does too.

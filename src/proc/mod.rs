@@ -2,11 +2,16 @@
 //!
 //! Everything may vanish while it is read: `None` then, never an error.
 
+mod awaited;
 mod pages;
 mod pipes;
+mod rights;
+mod sleep;
 mod stat;
 mod status;
+mod streams;
 mod syscall;
+mod unix_sockets;
 
 use std::fs;
 use std::io::{self, Read};
@@ -16,10 +21,14 @@ use std::os::unix::fs::MetadataExt;
 use crate::event::{Comm, Image, NsPids};
 use crate::kernel::{NsPid, Tgid, Tid};
 
+pub(crate) use awaited::{Blocking, awaited_signals, blocking_call};
 pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
+pub(crate) use rights::{can_ptrace, own_user_namespace, user_namespace, yama_scope};
+pub(crate) use sleep::awaits_child_signal;
 pub(crate) use stat::Stat;
 pub(crate) use status::{Status, has};
+pub(crate) use streams::{blocked_reader, held_outputs, output_of, takes_sigchld_by_descriptor};
 pub(crate) use syscall::{Syscall, is_64_bit, wchan};
 
 /// A file's bytes. Files of `/proc` give all that they have to a read that has
@@ -140,6 +149,11 @@ pub(crate) fn pidfd_target(tgid: Tgid, fd: i32) -> Option<i32> {
     let text = fs::read_to_string(format!("/proc/{tgid}/fdinfo/{fd}")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pid:"))?;
     line.trim().parse().ok()
+}
+
+/// Whether a task exists, be it dead and not yet reaped.
+pub(crate) fn is_there(tid: Tid) -> bool {
+    fs::exists(format!("/proc/{tid}")).unwrap_or(false)
 }
 
 /// The threads of a process, by any of its tids. Empty if it is gone.

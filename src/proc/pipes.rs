@@ -7,17 +7,6 @@ use std::path::Path;
 use crate::event::PipeSide;
 use crate::kernel::Tgid;
 
-/// The numbers of read, readv, write and writev, of the native ABI and of the
-/// 32-bit one that it runs too.
-#[cfg(target_arch = "x86_64")]
-const READS: [u64; 3] = [0, 19, 3];
-#[cfg(target_arch = "x86_64")]
-const WRITES: [u64; 3] = [1, 20, 4];
-#[cfg(not(target_arch = "x86_64"))]
-const READS: [u64; 3] = [63, 65, 63];
-#[cfg(not(target_arch = "x86_64"))]
-const WRITES: [u64; 3] = [64, 66, 64];
-
 /// A pipe that a process is blocked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Blocked {
@@ -31,12 +20,13 @@ pub(crate) struct Blocked {
 
 /// The pipe that a process with one thread is blocked on.
 pub(crate) fn blocked_on(tgid: Tgid) -> Option<Blocked> {
-    let call = super::Syscall::read(tgid, tgid.leader())?;
-    let writes = WRITES.contains(&call.number);
-    if !writes && !READS.contains(&call.number) {
-        return None;
-    }
-    let [fd, _] = call.args;
+    let (call, kind) = super::blocking_call(tgid, tgid.leader())?;
+    let writes = match kind {
+        super::Blocking::Write => true,
+        super::Blocking::Read => false,
+        _ => return None,
+    };
+    let [fd, ..] = call.args;
     let fd = i32::try_from(fd).ok()?;
     let inode = pipe_inode(&Path::new("/proc").join(format!("{tgid}/fd/{fd}")))?;
     let alone = super::threads(tgid.leader()).len() == 1;
@@ -99,7 +89,7 @@ impl Blocked {
 }
 
 /// Whether a descriptor is open for writing, or for reading.
-fn is_open_for(tgid: Tgid, fd: i32, writing: bool) -> bool {
+pub(super) fn is_open_for(tgid: Tgid, fd: i32, writing: bool) -> bool {
     let Ok(text) = fs::read_to_string(format!("/proc/{tgid}/fdinfo/{fd}")) else {
         return true;
     };

@@ -24,6 +24,8 @@ pub(crate) struct Status {
     pub(crate) blocked: u64,
     /// Signals that wait for any thread of the process.
     pub(crate) pending: u64,
+    /// How often the thread has gone to sleep by itself.
+    pub(crate) sleeps: u64,
     /// Whether it has an address space of its own; kernel threads do not.
     pub(crate) has_memory: bool,
 }
@@ -57,6 +59,7 @@ impl Status {
                 "SigIgn" => status.ignored = mask(value),
                 "SigBlk" => status.blocked = mask(value),
                 "ShdPnd" => status.pending = mask(value),
+                "voluntary_ctxt_switches" => status.sleeps = value.parse().unwrap_or(0),
                 "VmSize" => status.has_memory = true,
                 _ => {}
             }

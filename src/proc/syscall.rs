@@ -10,8 +10,8 @@ use crate::kernel::{Tgid, Tid};
 pub(crate) struct Syscall {
     /// Its number, of the thread's ABI.
     pub(crate) number: u64,
-    /// The first two arguments.
-    pub(crate) args: [u64; 2],
+    /// Its arguments.
+    pub(crate) args: [u64; 6],
 }
 
 impl Syscall {
@@ -30,10 +30,11 @@ impl Syscall {
             let word = words.next()?.strip_prefix("0x")?;
             u64::from_str_radix(word, 16).ok()
         };
-        Some(Syscall {
-            number,
-            args: [argument()?, argument()?],
-        })
+        let mut args = [0; 6];
+        for arg in &mut args {
+            *arg = argument()?;
+        }
+        Some(Syscall { number, args })
     }
 }
 
@@ -65,7 +66,7 @@ mod tests {
         let text = "61 0x4d2 0x7ffd0c 0x0 0x0 0x0 0x0 0x7ffcf8 0x7f06\n";
         let call = Syscall {
             number: 61,
-            args: [1234, 0x007f_fd0c],
+            args: [1234, 0x007f_fd0c, 0, 0, 0, 0],
         };
         assert_eq!(Syscall::parse(text), Some(call));
         assert_eq!(Syscall::parse("running\n"), None);

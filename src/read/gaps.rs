@@ -74,6 +74,8 @@ const PROC: &[RuleId] = &[
     R::SigchldBlocked,
     R::PipeFullDeadlock,
     R::PipeEofDeadlock,
+    R::PipeHeldByDescendant,
+    R::OutlivesCommand,
     R::StoppedChildHang,
     R::LeaderZombie,
     R::EfaultLostStatus,
@@ -92,6 +94,7 @@ const LEAKS: &[RuleId] = &[
     R::SpawnFailedZombie,
     R::HandlerReplaced,
     R::CoalescedSigchld,
+    R::SigchldDiscarded,
     R::ZombieLeak,
     R::LateReap,
 ];
@@ -251,7 +254,7 @@ impl Seen {
         gaps.add(
             !is_strace_s && (self.untold_actions || !self.has(self.sigactions)),
             "nothing on what happens at SIGCHLD",
-            &[rules, &[R::HandlerReplaced]],
+            &[rules, &[R::HandlerReplaced, R::SigchldDiscarded]],
         );
     }
 
@@ -259,6 +262,7 @@ impl Seen {
         // Nor are there stops: who reaps late may have been stopped.
         let of_signals: &[RuleId] = &[
             R::CoalescedSigchld,
+            R::SigchldDiscarded,
             R::PdeathsigThread,
             R::ParentStopped,
             R::LateReap,

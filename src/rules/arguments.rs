@@ -1,9 +1,9 @@
 //! Waits whose arguments the kernel refused, and what is wrong with them.
 
 use super::Case;
-use super::finding::{Evidence, Facts, Finding, Party};
+use super::diagnosis::Loss;
+use super::finding::{Evidence, Finding, Party};
 use super::lost::brief_of;
-use super::table::RuleId;
 use crate::event::{Named, WaitExit};
 use crate::kernel::{Errno, IdType, System, WaitCall, WaitOptions};
 use crate::ledger::Brief;
@@ -17,19 +17,10 @@ pub(super) fn bad_arguments(exit: &WaitExit, errno: Errno, case: &mut Case) {
         return;
     }
     let brief = brief_of(exit, case);
-    let facts = Facts {
-        code: Some(errno.raw()),
-        wait: Some(brief.clone()),
-        ..Facts::default()
-    };
-    let finding = Finding::new(RuleId::BadWaitArgs, Party::new(caller), brief.when)
-        .facts(facts)
-        .evidence([Evidence::waited(
-            &brief,
-            case.ledger,
-            caller.tgid,
-            "refused",
-        )]);
+    let evidence = Evidence::waited(&brief, case.ledger, caller.tgid, "refused");
+    let when = brief.when;
+    let diagnosis = Loss::BadWaitArgs { wait: brief, errno };
+    let finding = Finding::new(diagnosis, Party::new(caller), when).evidence([evidence]);
     case.findings.add(finding);
 }
 
@@ -99,6 +90,7 @@ mod tests {
             options: WaitOptions::from_raw(bits),
             takes_status: true,
             outcome: Outcome::Error(Errno::INVAL),
+            in_handler: None,
             stack: None,
         };
         let wait4 = |bits| brief(WaitCall::Wait4, Named::Pid(-1), bits);

@@ -1,31 +1,24 @@
 //! Why a zombie was not reaped: of the causes the first that fits.
 
-use super::finding::{Deed, Evidence, Facts, Form, Party};
+use super::diagnosis::Leak;
+use super::finding::{Deed, Evidence, Party};
 use super::leaks::Suspect;
-use super::table::RuleId;
 use crate::event::{Moment, Owner, SigchldAction};
-use crate::kernel::{Errno, Status};
-use crate::ledger::{Brief, Ledger, Outcome, Process};
+use crate::kernel::{Errno, Signal, Status, Tid};
+use crate::ledger::{Brief, Ledger, Outcome, Process, Stamp};
 
 /// A leak, with its cause.
 pub(super) struct Cause {
-    pub(super) rule: RuleId,
-    pub(super) facts: Facts,
+    pub(super) leak: Leak,
     pub(super) evidence: Vec<Evidence>,
 }
 
 impl Cause {
-    fn new(rule: RuleId) -> Cause {
+    fn new(leak: Leak) -> Cause {
         Cause {
-            rule,
-            facts: Facts::default(),
+            leak,
             evidence: Vec::new(),
         }
-    }
-
-    fn facts(mut self, facts: Facts) -> Cause {
-        self.facts = facts;
-        self
     }
 
     fn seen(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Cause {
@@ -86,17 +79,24 @@ pub(super) fn cause(
         return unable;
     }
     if child.adopted.is_some() {
-        return orphan(child, parent, ledger);
+        return orphan(child, parent);
     }
     let found = not_its_own(child, parent, ledger)
         .or_else(|| misunderstood(suspect, child, parent, ledger))
         .or_else(|| missed_group(suspect, child, parent, ledger))
-        .or_else(|| signal_trouble(suspect, child, parent, ledger));
-    let found = found.unwrap_or_else(|| Cause::new(RuleId::ZombieLeak));
+        .or_else(|| signal_trouble(suspect, child, parent, ledger))
+        .or_else(|| discarded_signal(suspect, child, parent));
+    let found = found.unwrap_or_else(|| {
+        let age = now.since(since(child));
+        Cause::new(Leak::ZombieLeak { age })
+    });
     // It joins its children one after the other perhaps, and comes to this one
     // yet. One that exits by itself had the time; one that is killed had not.
     let may_come = parent.ended.is_none() || parent.killed_by().is_some();
-    let needs_idleness = matches!(found.rule, RuleId::ZombieLeak | RuleId::SpawnFailedZombie);
+    let needs_idleness = matches!(
+        found.leak,
+        Leak::ZombieLeak { .. } | Leak::SpawnFailedZombie | Leak::SigchldDiscarded { .. }
+    );
     (!(needs_idleness && kept.waiting && may_come)).then_some(found)
 }
 
@@ -112,14 +112,7 @@ fn unable(kept: Kept, parent: &Process, ledger: &Ledger) -> Option<Cause> {
                 "cannot reap while it is stopped",
             )
         });
-        return Some(
-            Cause::new(RuleId::ParentStopped)
-                .facts(Facts {
-                    signal,
-                    ..Facts::default()
-                })
-                .seen(line),
-        );
+        return Some(Cause::new(Leak::ParentStopped { by: signal }).seen(line));
     }
     if kept.suspended {
         let (when, other) = parent.vforking.unzip();
@@ -128,19 +121,18 @@ fn unable(kept: Kept, parent: &Process, ledger: &Ledger) -> Option<Cause> {
             let deed = Deed::Vforked(other.tgid);
             Evidence::of(parent, when, deed, "sleeps until its child execs or exits")
         });
-        let facts = Facts {
-            signal: other.and_then(|other| Some(other.stopped?.1)),
-            other: other.map(Party::new),
-            ..Facts::default()
+        let stall = Leak::VforkStall {
+            until: other.map(Party::new),
+            stopped_by: other.and_then(|other| Some(other.stopped?.1)),
         };
-        return Some(Cause::new(RuleId::VforkStall).facts(facts).seen(line));
+        return Some(Cause::new(stall).seen(line));
     }
     None
 }
 
 /// The zombie was adopted, by a parent that is there to reap.
-fn orphan(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cause> {
-    let (adopted, from) = child.adopted?;
+fn orphan(child: &Process, parent: &Process) -> Option<Cause> {
+    let (adopted, _) = child.adopted?;
     let last = parent.waits().last_wildcard.as_ref();
     let reaps_any = last.is_some_and(|brief| {
         brief.when.at >= since(child) && matches!(brief.outcome, Outcome::Child(..))
@@ -148,28 +140,21 @@ fn orphan(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cause> {
     if reaps_any {
         return None;
     }
-    let form = if parent.is_namespace_init() {
-        Form::NamespaceInit
-    } else {
-        Form::Usual
-    };
-    let facts = Facts {
-        form,
-        other: Some(Party::of_parent(from, ledger)),
-        ..Facts::default()
-    };
     let line = Evidence::of(
         parent,
         adopted,
         Deed::Adopted(child.tgid),
         "its parent died, and it was given to this process",
     );
-    Some(Cause::new(RuleId::ReaperIdle).facts(facts).seen([line]))
+    let idle = Leak::ReaperIdle {
+        is_namespace_init: parent.is_namespace_init(),
+    };
+    Some(Cause::new(idle).seen([line]))
 }
 
 /// The parent does not know the child, or cannot see it.
 fn not_its_own(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cause> {
-    if let Some((when, before)) = parent.execs.last()
+    if let Some((when, _)) = parent.execs.last()
         && child.born.seq < when.seq
         && child.is_traced
     {
@@ -181,24 +166,18 @@ fn not_its_own(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cau
         );
         let deed = Deed::Executed(parent.image.clone());
         let line = Evidence::of(parent, *when, deed, "does not know the child");
-        let facts = Facts {
-            name: Some(before.comm),
-            ..Facts::default()
-        };
-        let cause = Cause::new(RuleId::ExecInheritedChild).facts(facts);
-        return Some(cause.seen([born, line]));
+        return Some(Cause::new(Leak::ExecInheritedChild).seen([born, line]));
     }
     if child.is_clone_child() {
-        let facts = Facts {
-            signal: child.exit_signal,
-            ..Facts::default()
-        };
         let named = child.told.named.iter();
         let lines = named.map(|brief| {
             Evidence::waited(brief, ledger, parent.tgid, "does not see it without __WALL")
         });
-        let cause = Cause::new(RuleId::CloneChildInvisible).facts(facts);
-        return Some(cause.seen(lines));
+        let invisible = Leak::CloneChildInvisible {
+            exit_signal: child.exit_signal,
+            is_refused: false,
+        };
+        return Some(Cause::new(invisible).seen(lines));
     }
     None
 }
@@ -213,17 +192,15 @@ fn misunderstood(
     let line = |brief: &Brief, remark| Evidence::waited(brief, ledger, parent.tgid, remark);
     if let Some(peek) = &child.told.peeked {
         let seen = line(peek, "looked at it and left it");
-        return Some(Cause::new(RuleId::WnowaitOnly).seen([seen]));
+        return Some(Cause::new(Leak::WnowaitOnly).seen([seen]));
     }
     let last = child.told.last.as_ref();
     if let Some(last) = last.filter(|last| !last.told_an_end()) {
         let seen = line(last, "told of a stop, not of its end");
-        let facts = Facts {
-            wait: Some(last.clone()),
-            ..Facts::default()
+        let mistaken = Leak::StopMistakenForExit {
+            was_continued: last.told_a_continue(),
         };
-        let cause = Cause::new(RuleId::StopMistakenForExit).facts(facts);
-        return Some(cause.seen([seen]));
+        return Some(Cause::new(mistaken).seen([seen]));
     }
     let Owner {
         group, child_group, ..
@@ -245,27 +222,13 @@ fn misunderstood(
             .killed
             .is_none_or(|when| when.seq < last.when.seq)
     {
-        let facts = Facts {
-            signal: Some(signal),
-            wait: Some(last.clone()),
-            ..Facts::default()
-        };
         let seen = line(last, "gave up, and was not called again");
-        return Some(Cause::new(RuleId::EintrAbandoned).facts(facts).seen([seen]));
+        return Some(Cause::new(Leak::EintrAbandoned { by: signal }).seen([seen]));
     }
-    let code = match child.ended?.status.decode() {
-        Status::Exited(code @ (126 | 127)) => i32::from(code),
-        _ => return None,
-    };
+    let could_not_exec = matches!(child.ended?.status.decode(), Status::Exited(126 | 127));
     let created_it = child.creator.is_some_and(|_| child.cloned_by.is_none());
-    if created_it && child.execs.is_empty() {
-        let facts = Facts {
-            code: Some(code),
-            ..Facts::default()
-        };
-        return Some(Cause::new(RuleId::SpawnFailedZombie).facts(facts));
-    }
-    None
+    let failed = could_not_exec && created_it && child.execs.is_empty();
+    failed.then(|| Cause::new(Leak::SpawnFailedZombie))
 }
 
 /// A wait for a group did not see the child.
@@ -285,14 +248,12 @@ fn missed_group(
     if !missed || group == 0 || group == suspect.owner.child_group {
         return None;
     }
-    let facts = Facts {
-        code: Some(suspect.owner.child_group),
-        wait: Some(last.clone()),
-        count: u64::try_from(group).ok(),
-        ..Facts::default()
+    let miss = Leak::PgrpMiss {
+        group,
+        child_group: suspect.owner.child_group,
     };
     let seen = Evidence::waited(last, ledger, parent.tgid, "did not see it");
-    Some(Cause::new(RuleId::PgrpMiss).facts(facts).seen([seen]))
+    Some(Cause::new(miss).seen([seen]))
 }
 
 /// SIGCHLD did not do what the parent relies on.
@@ -303,13 +264,13 @@ fn signal_trouble(
     ledger: &Ledger,
 ) -> Option<Cause> {
     if suspect.looks >= 2 && suspect.always_blocked {
-        return Some(Cause::new(RuleId::SigchldBlocked));
+        return Some(Cause::new(Leak::SigchldBlocked));
     }
     let handles = matches!(parent.sigchld.action, Some(SigchldAction::Handler { .. }));
     if let Some((new, when)) = parent.sigchld.replaced.filter(|_| handles) {
         let deed = Deed::Handles(new);
         let seen = Evidence::of(parent, when, deed, "took the place of the first handler");
-        return Some(Cause::new(RuleId::HandlerReplaced).seen([seen]));
+        return Some(Cause::new(Leak::HandlerReplaced).seen([seen]));
     }
     let ended = child.ended?.when.seq;
     let last = parent.waits().last_wildcard.as_ref()?;
@@ -321,15 +282,61 @@ fn signal_trouble(
             parent.tgid,
             "took another, and did not ask again",
         );
-        let facts = Facts {
-            count: Some(parent.waits().singles.0),
-            ..Facts::default()
+        let coalesced = Leak::CoalescedSigchld {
+            singles: parent.waits().singles.0,
+            is_latent: false,
         };
-        return Some(
-            Cause::new(RuleId::CoalescedSigchld)
-                .facts(facts)
-                .seen([seen]),
-        );
+        return Some(Cause::new(coalesced).seen([seen]));
     }
     None
+}
+
+/// The SIGCHLD of the child went where nothing handles it, and no other came.
+fn discarded_signal(suspect: &Suspect, child: &Process, parent: &Process) -> Option<Cause> {
+    let ended = child.ended?.when.seq;
+    let sigchld = &parent.sigchld;
+    let after = |signal: &&(Stamp, Tid)| signal.0.seq > ended;
+    let discarded = sigchld.discarded.as_ref().filter(after);
+    let handled = sigchld.handled.as_ref().filter(after);
+    let got = |(when, tid): &(Stamp, Tid), remark| Evidence {
+        tid: *tid,
+        ..Evidence::of(parent, *when, Deed::Got(Signal::CHLD), remark)
+    };
+    let cause = |got_by| Cause::new(Leak::SigchldDiscarded { got_by });
+    let listener = suspect.owner.listener;
+    if let Some(listener) = listener {
+        let listens = Evidence {
+            tid: listener.tid,
+            ..Evidence::of(
+                parent,
+                suspect.looked,
+                Deed::AwaitsSigchld,
+                "does not get it",
+            )
+        };
+        let other = listener.unblocked.filter(|tid| *tid != listener.tid);
+        let signal = match (discarded, handled) {
+            (Some(signal), None) => got(signal, "discarded: SIGCHLD is at its default"),
+            (None, Some(signal)) if signal.1 != listener.tid => {
+                got(signal, "its handler did not reap the child")
+            }
+            _ => return None,
+        };
+        // Where all threads block it by now, that came too late.
+        let got_by = other.and(Some(signal.tid));
+        return Some(cause(got_by).seen([signal, listens]));
+    }
+    let discarded = discarded.filter(|_| handled.is_none())?;
+    let SigchldAction::Handler { address, .. } = sigchld.action? else {
+        return None;
+    };
+    let set = sigchld.set.filter(|set| set.seq > discarded.0.seq)?;
+    let signal = got(discarded, "discarded: SIGCHLD is at its default");
+    let handles = Evidence::of(
+        parent,
+        set,
+        Deed::Handles(address),
+        "too late for the child",
+    );
+    Some(cause(None).seen([signal, handles]))
 }

@@ -4,8 +4,8 @@
 use rustc_hash::FxHashMap;
 
 use super::Case;
-use super::finding::{Deed, Evidence, Facts, Finding, Party};
-use super::table::RuleId;
+use super::diagnosis::End;
+use super::finding::{Deed, Evidence, Finding, Party};
 use crate::event::EventKind;
 use crate::kernel::{Signal, Status, Tgid, Tid};
 use crate::ledger::{ParentId, ProcessId, Stamp};
@@ -139,10 +139,9 @@ fn death_signal(tgid: Tgid, bound: &Bound, case: &mut Case) {
     if !soon || sent || !lived_on {
         return;
     }
-    let facts = Facts {
-        signal: Some(bound.signal),
-        tid: Some(bound.creator),
-        ..Facts::default()
+    let diagnosis = End::PdeathsigThread {
+        thread: bound.creator,
+        signal: bound.signal,
     };
     let thread = Evidence {
         when: ended,
@@ -153,9 +152,8 @@ fn death_signal(tgid: Tgid, bound: &Bound, case: &mut Case) {
         remark: "the thread that had created the child",
     };
     let got = Evidence::of(child, hit, Deed::Got(bound.signal), "its parent lives on");
-    let finding = Finding::new(RuleId::PdeathsigThread, Party::new(parent), hit)
+    let finding = Finding::new(diagnosis, Party::new(parent), hit)
         .about(child)
-        .facts(facts)
         .evidence([thread, got]);
     case.findings.add(finding);
 }

@@ -2,8 +2,8 @@
 //! who was told of them.
 
 use super::Case;
-use super::finding::{Evidence, Facts, Finding, Form, Party};
-use super::table::RuleId;
+use super::diagnosis::{CallName, End};
+use super::finding::{Evidence, Finding, Party};
 use crate::event::EventKind;
 use crate::kernel::{Signal, Status, WaitStatus};
 use crate::ledger::{Process, Stamp};
@@ -92,11 +92,6 @@ impl Ends {
             None => case.ledger.parent_of(child),
         };
         let party = Party::new(parent.unwrap_or(child));
-        let form = if parent.is_some() {
-            Form::Usual
-        } else {
-            Form::Outside
-        };
         let line = wait
             .zip(parent)
             .map(|(brief, parent)| Evidence::waited(brief, case.ledger, parent.tgid, "was told"));
@@ -104,13 +99,12 @@ impl Ends {
             seq: case.event.seq,
             ..end.when
         };
-        let finding = Finding::new(RuleId::UnexpectedExit, party, when)
+        let diagnosis = End::UnexpectedExit {
+            reported_by: wait.map(CallName::from),
+            is_outside: parent.is_none(),
+        };
+        let finding = Finding::new(diagnosis, party, when)
             .about(child)
-            .facts(Facts {
-                wait: wait.cloned(),
-                form,
-                ..Facts::default()
-            })
             .evidence(Evidence::ended(child, "").into_iter().chain(line));
         case.findings.add(finding);
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::diagnosis::Diagnosis;
 use super::table::{RuleId, Severity};
 use crate::event::{Comm, Image, Stack};
 use crate::kernel::{Signal, Tgid, Tid, WaitStatus};
@@ -25,8 +26,8 @@ pub struct Finding {
     pub children: Vec<Victim>,
     /// How many suffered in all.
     pub count: u64,
-    /// What the words of the rule need.
-    pub facts: Facts,
+    /// What the rule found.
+    pub diagnosis: Diagnosis,
     /// What was seen, in the order of the trace; of the first child.
     pub evidence: Vec<Evidence>,
     /// When it was certain.
@@ -111,51 +112,6 @@ impl Victim {
     }
 }
 
-/// What the words of the rules need. Each rule fills in its own few.
-#[derive(Clone, Debug, Default)]
-pub struct Facts {
-    /// A signal.
-    pub signal: Option<Signal>,
-    /// An exit code or another small number.
-    pub code: Option<i32>,
-    /// A descriptor.
-    pub fd: Option<i32>,
-    /// A thread.
-    pub tid: Option<Tid>,
-    /// Another process that has a part in it.
-    pub other: Option<Party>,
-    /// A name.
-    pub name: Option<Comm>,
-    /// How often.
-    pub count: Option<u64>,
-    /// How long, in nanoseconds.
-    pub nanos: Option<u64>,
-    /// A wait that explains it.
-    pub wait: Option<Brief>,
-    /// A form of the rule that has words of its own.
-    pub form: Form,
-}
-
-/// The forms that some rules come in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Form {
-    /// The usual one.
-    #[default]
-    Usual,
-    /// It has not done harm yet.
-    Latent,
-    /// Of a clone child: the wait failed with ECHILD.
-    Refused,
-    /// Of an owner of orphans: it is PID 1 of its namespace.
-    NamespaceInit,
-    /// The process that was waited for was never in the tree.
-    NeverSeen,
-    /// By a flag (`SA_NOCLDWAIT`), not by ignoring the signal.
-    NoWaitFlag,
-    /// The parent of the process is out of the trace.
-    Outside,
-}
-
 /// One line of the chain of evidence.
 #[derive(Clone, Debug)]
 pub struct Evidence {
@@ -208,6 +164,17 @@ pub enum Deed {
     Vforked(Tgid),
     /// It is blocked on a pipe: writing, descriptor.
     OnPipe(bool, i32),
+    /// It waits for input on a pipe or socket.
+    AwaitsStream(i32),
+    /// It waits for SIGCHLD, with `sigwait` or a signalfd.
+    AwaitsSigchld,
+    /// It is alive.
+    LivesOn {
+        /// It holds the command's standard output.
+        output: bool,
+        /// It holds its standard error.
+        error: bool,
+    },
     /// It has made no wait since; the system call that it is in, if that is
     /// known.
     NoWait(Option<&'static str>),
@@ -279,16 +246,18 @@ impl Finding {
         calls.chain(births.filter_map(|child| child.created_at.as_deref()))
     }
 
-    /// A finding without facts yet, of its rule's usual severity.
+    /// A finding of its rule's usual severity.
     #[must_use]
-    pub fn new(rule: RuleId, parent: Party, when: Stamp) -> Finding {
+    pub fn new(diagnosis: impl Into<Diagnosis>, parent: Party, when: Stamp) -> Finding {
+        let diagnosis = diagnosis.into();
+        let rule = diagnosis.rule();
         Finding {
             rule,
             severity: rule.rule().severity,
             parent,
             children: Vec::new(),
             count: 0,
-            facts: Facts::default(),
+            diagnosis,
             evidence: Vec::new(),
             when,
         }
@@ -309,13 +278,6 @@ impl Finding {
         self
     }
 
-    /// The same with these facts.
-    #[must_use]
-    pub fn facts(mut self, facts: Facts) -> Finding {
-        self.facts = facts;
-        self
-    }
-
     /// The same with this evidence; it is put in order.
     #[must_use]
     pub fn evidence(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Finding {
@@ -325,11 +287,11 @@ impl Finding {
     }
 }
 
-/// All that was found: one finding a process, rule and form of it.
+/// All that was found: one finding a process, rule and kind of it.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     all: Vec<Finding>,
-    by_key: FxHashMap<(RuleId, Form, Tgid, Option<ProcessId>), usize>,
+    by_key: FxHashMap<(RuleId, bool, Tgid, Option<ProcessId>), usize>,
     /// Which children were counted, by the finding's place.
     counted: FxHashSet<(usize, ProcessId)>,
 }
@@ -341,7 +303,7 @@ impl Findings {
     /// Add a finding, or its children to the one that there is.
     pub fn add(&mut self, finding: Finding) {
         let Party { id, tgid, .. } = finding.parent;
-        let key = (finding.rule, finding.facts.form, tgid, id);
+        let key = (finding.rule, finding.diagnosis.is_second_kind(), tgid, id);
         let at = self.by_key.get(&key).copied().unwrap_or(self.all.len());
         let child = finding.children.first().and_then(|child| child.party.id);
         let is_new = child
@@ -380,13 +342,14 @@ impl Findings {
 mod tests {
     use super::*;
     use crate::ledger::Ledger;
+    use crate::rules::Loss;
 
     #[test]
     fn a_child_that_is_found_again_is_counted_once() {
         let ledger = Ledger::new();
         let party = |number| Party::find(Tgid::new(number), &ledger);
         let about = |id| {
-            let mut finding = Finding::new(RuleId::DoubleWait, party(1), Stamp::default());
+            let mut finding = Finding::new(Loss::DoubleWait, party(1), Stamp::default());
             finding.count = 1;
             finding.children.push(Victim {
                 party: Party {

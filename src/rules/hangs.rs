@@ -3,13 +3,15 @@
 use rustc_hash::FxHashMap;
 
 use super::Case;
-use super::finding::{Deed, Evidence, Facts, Finding, Party};
+use super::diagnosis::{End, Hang};
+use super::finding::{Deed, Evidence, Finding, Party};
 use super::pipes::Pipes;
 use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
+use super::watch::polled_in_vain;
 use crate::event::{DeadLeader, EventKind, Moment, Observation, Stuck, WaitExit};
 use crate::kernel::{Errno, NsPid, Signal, Tgid, Tid, WaitOptions};
-use crate::ledger::{Brief, Ledger, Process, ProcessId, Stamp, Waiting};
+use crate::ledger::{Brief, Ledger, Process, ProcessId, Stamp, Waiting, Way};
 
 /// So many polls in a row are a spin, if they leave no time for a sleep.
 const MANY_POLLS: u64 = 1000;
@@ -67,6 +69,7 @@ impl Hangs {
             EventKind::Observed(Observation::Stuck { children, timers }) => {
                 self.stuck(children, *timers, case);
             }
+            EventKind::Observed(Observation::AwaitsSignal) => self.only_polls(case),
             EventKind::Observed(Observation::Leader(leader)) => self.leaderless(*leader, case),
             EventKind::Kills { target, signal } => self.kills(*target, *signal, case),
             EventKind::Executed { .. } => {
@@ -162,34 +165,66 @@ impl Hangs {
             return;
         }
         let ledger = case.ledger;
-        let long = |child: &Process| {
-            let stopped = child.stopped?;
+        let children = awaited.iter().map(|stuck| ledger.process(stuck.child));
+        let Some(children) = children.collect::<Option<Vec<&Process>>>() else {
+            return;
+        };
+        let wait = blocked(case.event.tid, waiter, waiting, ledger);
+        self.all_stopped(&children, waiter, wait, case);
+    }
+
+    /// A process that polled and found nothing, and now sleeps until a signal
+    /// comes: no less a wait than one that blocks.
+    fn only_polls(&self, case: &mut Case) {
+        let (ledger, now) = (case.ledger, case.event.at);
+        let Some(waiter) = ledger.process(case.event.tgid) else {
+            return;
+        };
+        let last = waiter.waits().last.as_ref();
+        let last = last.filter(|last| {
+            polled_in_vain(waiter)
+                && waiter.stopped.is_none()
+                && now.since(last.when.at) >= self.thresholds.blocked
+        });
+        let Some(last) = last.filter(|_| ledger.threads_of(waiter.tgid) == 1) else {
+            return;
+        };
+        let is_named = |child: &Process| {
+            let named = child.told.named.as_ref();
+            named.is_some_and(|named| named.when.seq == last.when.seq)
+        };
+        let all = last.way() != Way::Specific;
+        let children = ledger.children(waiter.tgid);
+        let children = children.filter(|child| all || is_named(child));
+        let mut children: Vec<&Process> = children.collect();
+        children.sort_unstable_by_key(|child| child.id);
+        let poll = Evidence::waited(last, ledger, waiter.tgid, "found nothing; it sleeps since");
+        self.all_stopped(&children, waiter, poll, case);
+    }
+
+    /// Every child that could end a wait has been stopped for long.
+    fn all_stopped(
+        &self,
+        children: &[&Process],
+        waiter: &Process,
+        wait: Evidence,
+        case: &mut Case,
+    ) {
+        let long = |child: &&Process| {
+            let stopped = child.stopped.filter(|_| child.ended.is_none())?;
             let enough = case.event.at.since(stopped.0.at) >= self.thresholds.blocked;
             enough.then_some(stopped)
         };
-        let stops = awaited
-            .iter()
-            .map(|stuck| long(ledger.process(stuck.child)?));
-        let Some(stops) = stops.collect::<Option<Vec<(Stamp, Signal)>>>() else {
+        let stops = children.iter().map(long).collect::<Option<Vec<_>>>();
+        let first = stops.and_then(|stops| stops.first().copied());
+        let (Some(child), Some((when, signal))) = (children.first(), first) else {
             return;
         };
-        let first = awaited
-            .first()
-            .and_then(|stuck| ledger.process(stuck.child));
-        let (Some(child), Some((when, signal))) = (first, stops.first().copied()) else {
-            return;
-        };
-        let facts = Facts {
-            signal: Some(signal),
-            ..Facts::default()
-        };
-        let finding = Finding::new(RuleId::StoppedChildHang, Party::new(waiter), case.stamp())
+        let diagnosis = Hang::StoppedChildHang { by: signal };
+        let stays = Evidence::of(child, when, Deed::Stopped(signal), "stays stopped");
+        let finding = Finding::new(diagnosis, Party::new(waiter), case.stamp())
             .about(child)
-            .facts(facts)
-            .evidence([
-                Evidence::of(child, when, Deed::Stopped(signal), "stays stopped"),
-                blocked(case.event.tid, waiter, waiting, ledger),
-            ]);
+            .evidence([stays, wait]);
         case.warn(finding);
     }
 
@@ -225,15 +260,12 @@ impl Hangs {
         } else {
             Severity::Info
         };
-        let facts = Facts {
-            count: Some(leader.threads as u64),
-            tid: Some(leader.living),
-            ..Facts::default()
+        let diagnosis = End::LeaderZombie {
+            threads: leader.threads as u64,
         };
         let line = Evidence::of(process, since, Deed::ThreadEnded, "the leader is a zombie");
-        let finding = Finding::new(RuleId::LeaderZombie, Party::new(process), now)
+        let finding = Finding::new(diagnosis, Party::new(process), now)
             .severity(severity)
-            .facts(facts)
             .evidence(waits.into_iter().chain([line]));
         case.findings.add(finding);
     }
@@ -281,21 +313,21 @@ impl Hangs {
             let Some(member) = member.filter(|_| now.since(*at) < CLEARING) else {
                 continue;
             };
-            let finding = Finding::new(RuleId::PidnsInitExit, Party::new(init), case.stamp())
-                .severity(severity)
-                .about(member)
-                .facts(Facts {
-                    signal,
-                    ..Facts::default()
-                })
-                .evidence(
-                    [
-                        Evidence::ended(member, "killed by the kernel"),
-                        Evidence::ended(init, "was PID 1 of its pid namespace"),
-                    ]
-                    .into_iter()
-                    .flatten(),
-                );
+            let finding = Finding::new(
+                End::PidnsInitExit { killed_by: signal },
+                Party::new(init),
+                case.stamp(),
+            )
+            .severity(severity)
+            .about(member)
+            .evidence(
+                [
+                    Evidence::ended(member, "killed by the kernel"),
+                    Evidence::ended(init, "was PID 1 of its pid namespace"),
+                ]
+                .into_iter()
+                .flatten(),
+            );
             case.findings.add(finding);
         }
     }
@@ -324,10 +356,9 @@ impl Hangs {
         if reap.by != event.tid && since < APART {
             return;
         }
-        let facts = Facts {
-            signal: Some(signal),
-            nanos: Some(since),
-            ..Facts::default()
+        let diagnosis = End::KillAfterReap {
+            signal,
+            after: since,
         };
         let reaped = child.told.last.as_ref().map(|brief| {
             Evidence::waited(brief, ledger, caller.tgid, "reaped it: the pid is free")
@@ -340,9 +371,8 @@ impl Hangs {
             deed: Deed::Kills(child.tgid, signal),
             remark: "may hit a stranger",
         };
-        let finding = Finding::new(RuleId::KillAfterReap, Party::new(caller), case.stamp())
+        let finding = Finding::new(diagnosis, Party::new(caller), case.stamp())
             .about(child)
-            .facts(facts)
             .evidence(reaped.into_iter().chain([kill]));
         case.findings.add(finding);
     }
@@ -365,19 +395,24 @@ fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut Case) {
         return;
     };
     let last = Brief::new(case.event.tid, when, exit);
-    let facts = Facts {
-        count: Some(polls.count),
-        nanos: Some(when.at.since(polls.first.when.at)),
-        tid: Some(case.event.tid),
-        wait: Some(last.clone()),
-        ..Facts::default()
+    let (count, within) = (polls.count, when.at.since(polls.first.when.at));
+    let diagnosis = match polls.rule {
+        RuleId::EchildSpin => Hang::EchildSpin {
+            polls: count,
+            within,
+        },
+        _ => Hang::WnohangSpin {
+            polls: count,
+            within,
+        },
     };
     let line = |brief: &Brief, remark| Evidence::waited(brief, case.ledger, caller.tgid, remark);
-    let finding = Finding::new(polls.rule, Party::new(caller), when)
-        .facts(facts)
-        .evidence([
-            line(&polls.first, "the first of a row"),
-            line(&last, "the thousandth that found nothing"),
-        ]);
+    let finding = Finding::new(diagnosis, Party::new(caller), when).evidence([
+        line(&polls.first, "the first of a row"),
+        line(&last, "the thousandth that found nothing"),
+    ]);
     case.warn(finding);
 }
+
+#[cfg(test)]
+mod tests;

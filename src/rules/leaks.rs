@@ -8,7 +8,8 @@ use rustc_hash::FxHashMap;
 
 use super::Case;
 use super::causes::{cause, kept, since};
-use super::finding::{Deed, Evidence, Facts, Finding, Form, Party};
+use super::diagnosis::Leak;
+use super::finding::{Deed, Evidence, Finding, Party};
 use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
 use crate::event::{Corpse, EventKind, Moment, Observation, Owner, SigchldAction};
@@ -21,6 +22,8 @@ pub(super) struct Suspect {
     tgid: Tgid,
     parent: ProcessId,
     pub(super) owner: Owner,
+    /// The last look.
+    pub(super) looked: Stamp,
     /// SIGCHLD was blocked and pending at each look, of which there were two
     /// at least.
     pub(super) looks: u32,
@@ -123,12 +126,14 @@ impl Leaks {
             tgid: child.tgid,
             parent: parent.id,
             owner,
+            looked: case.stamp(),
             looks: 0,
             always_blocked: true,
             told: false,
         });
         suspect.parent = parent.id;
         suspect.owner = owner;
+        suspect.looked = case.stamp();
         suspect.looks += 1;
         suspect.always_blocked &= owner.blocked_and_pending;
         let known = *suspect;
@@ -215,10 +220,11 @@ impl Leaks {
             return None;
         }
         let cause = cause(suspect, child, parent, now, ledger)?;
-        let mut facts = cause.facts;
-        facts.nanos = Some(age);
         let ended = Evidence::ended(child, "a zombie from here on");
-        let could_not_run = matches!(cause.rule, RuleId::ParentStopped | RuleId::VforkStall);
+        let could_not_run = matches!(
+            cause.leak,
+            Leak::ParentStopped { .. } | Leak::VforkStall { .. }
+        );
         let instead = (!could_not_run)
             .then(|| instead(suspect, child, parent, ledger))
             .flatten();
@@ -231,9 +237,8 @@ impl Leaks {
             ..Stamp::default()
         };
         Some(
-            Finding::new(cause.rule, Party::new(parent), when)
+            Finding::new(cause.leak, Party::new(parent), when)
                 .about(child)
-                .facts(facts)
                 .evidence(ended.into_iter().chain(cause.evidence).chain(instead)),
         )
     }
@@ -258,12 +263,8 @@ impl Leaks {
         if kept(child, parent, reap.when.at).at_all() {
             return;
         }
-        let finding = Finding::new(RuleId::LateReap, Party::new(parent), reap.when)
-            .about(child)
-            .facts(Facts {
-                nanos: Some(age),
-                ..Facts::default()
-            });
+        let finding =
+            Finding::new(Leak::LateReap { age }, Party::new(parent), reap.when).about(child);
         let reaped =
             child.told.last.as_ref().map(|brief| {
                 Evidence::waited(brief, case.ledger, parent.tgid, "reaped it at last")
@@ -293,15 +294,12 @@ impl Leaks {
                 "took one, and did not ask again",
             )
         });
-        let finding = Finding::new(RuleId::CoalescedSigchld, Party::new(parent), case.stamp());
-        let facts = Facts {
-            count: Some(*count),
-            form: Form::Latent,
-            ..Facts::default()
+        let diagnosis = Leak::CoalescedSigchld {
+            singles: *count,
+            is_latent: true,
         };
-        let finding = finding
+        let finding = Finding::new(diagnosis, Party::new(parent), case.stamp())
             .severity(Severity::Info)
-            .facts(facts)
             .evidence(lines);
         case.findings.add(finding);
     }

@@ -5,8 +5,9 @@
 
 use super::Case;
 use super::arguments::bad_arguments;
-use super::finding::{Deed, Evidence, Facts, Finding, Form, Party};
-use super::table::{RuleId, Severity};
+use super::diagnosis::{CallName, Diagnosis, Leak, Loss, Stranger};
+use super::finding::{Deed, Evidence, Finding, Party};
+use super::table::Severity;
 use crate::event::{EventKind, Named, SigchldAction, WaitExit};
 use crate::kernel::{Errno, IdType, Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::{Brief, Ledger, ParentId, Process, ProcessId, Reap, Way};
@@ -134,11 +135,11 @@ fn judge(refused: &Refused, case: &mut Case) {
         .reaped
         .filter(|reap| !hidden && reap.by_process == caller.tgid && before(reap));
     match reaped_before.map(|reap| (reap.way, reap)) {
-        Some((Way::Wildcard | Way::Group, reap)) if is_stale(refused, &reap, caller) => {
-            waited_twice(refused, child, &reap, caller, case);
+        Some((Way::Wildcard | Way::Group, reap)) if is_stale(refused, child, &reap, caller) => {
+            waited_twice(refused, child, caller, case);
         }
         Some((Way::Wildcard | Way::Group, reap)) => stolen(refused, child, &reap, caller, case),
-        Some((Way::Specific, reap)) => waited_twice(refused, child, &reap, caller, case),
+        Some((Way::Specific, _)) => waited_twice(refused, child, caller, case),
         Some((Way::Kernel, _)) => reaped_by_kernel(refused, child, caller, case),
         // EFAULT has its own finding; of a reap that was not seen nothing is
         // known.
@@ -158,10 +159,12 @@ fn other_thread(refused: &Refused) -> Option<Tid> {
 /// Whether a thread waits for what it has reaped itself: a wait for any child
 /// was one for this child, as there was no other. In a handler of SIGCHLD it
 /// would have been a theft.
-fn is_stale(refused: &Refused, reap: &Reap, caller: &Process) -> bool {
+fn is_stale(refused: &Refused, child: &Process, reap: &Reap, caller: &Process) -> bool {
     let handles = matches!(caller.sigchld.action, Some(SigchldAction::Handler { .. }));
+    let taken = child.told.last.as_ref();
+    let outside = !handles || taken.is_some_and(|taken| taken.in_handler == Some(false));
     reap.was_only_child
-        && !handles
+        && outside
         && reap.by == refused.brief.tid
         && reap.when.at <= refused.brief.entered
 }
@@ -186,68 +189,54 @@ fn stolen(refused: &Refused, child: &Process, reap: &Reap, caller: &Process, cas
         };
         Evidence::waited(brief, case.ledger, caller.tgid, remark)
     });
-    let facts = Facts {
-        tid: Some(reap.by),
-        wait: thief.cloned(),
-        ..Facts::default()
+    let diagnosis = Loss::StolenChild {
+        wait: thief.map(CallName::from),
+        is_latent: false,
     };
     let lines = Evidence::ended(child, "").into_iter().chain(taken);
-    let finding = Finding::new(RuleId::StolenChild, Party::new(caller), refused.brief.when)
+    let finding = Finding::new(diagnosis, Party::new(caller), refused.brief.when)
         .about(child)
         .severity(severity)
-        .facts(facts)
         .evidence(lines.chain([in_vain(refused, case.ledger)]));
     case.findings.add(finding);
 }
 
-fn waited_twice(
-    refused: &Refused,
-    child: &Process,
-    reap: &Reap,
-    caller: &Process,
-    case: &mut Case,
-) {
+fn waited_twice(refused: &Refused, child: &Process, caller: &Process, case: &mut Case) {
     let first = child
         .told
         .last
         .as_ref()
         .map(|brief| Evidence::waited(brief, case.ledger, caller.tgid, "reaped it"));
-    let facts = Facts {
-        nanos: Some(refused.brief.when.at.since(reap.when.at)),
-        ..Facts::default()
-    };
-    let finding = Finding::new(RuleId::DoubleWait, Party::new(caller), refused.brief.when)
+    let finding = Finding::new(Loss::DoubleWait, Party::new(caller), refused.brief.when)
         .about(child)
-        .facts(facts)
         .evidence(first.into_iter().chain([in_vain(refused, case.ledger)]));
     case.findings.add(finding);
 }
 
 fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: &mut Case) {
     let sigchld = &caller.sigchld;
-    let (rule, form) = match sigchld.action {
-        _ if sigchld.is_inherited => (RuleId::InheritedSigchldIgnore, Form::Usual),
-        Some(SigchldAction::Handler { .. } | SigchldAction::DefaultNoWait) => {
-            (RuleId::AutoreapEchild, Form::NoWaitFlag)
-        }
-        _ => (RuleId::AutoreapEchild, Form::Usual),
+    let by_flag = matches!(
+        sigchld.action,
+        Some(SigchldAction::Handler { .. } | SigchldAction::DefaultNoWait)
+    );
+    let diagnosis = if sigchld.is_inherited {
+        let by = sigchld.chosen_by;
+        Loss::InheritedSigchldIgnore { by }
+    } else {
+        Loss::AutoreapEchild { by_flag }
     };
     let set = sigchld.set.map(|when| {
-        let deed = match form {
-            Form::NoWaitFlag => Deed::SetsNoWait,
-            _ => Deed::IgnoresSigchld,
+        let deed = if by_flag {
+            Deed::SetsNoWait
+        } else {
+            Deed::IgnoresSigchld
         };
         Evidence::of(caller, when, deed, "the kernel reaps from here on")
     });
     let ended = Evidence::ended(child, "reaped by the kernel, its status dropped");
     let lines = set.into_iter().chain(ended);
-    let finding = Finding::new(rule, Party::new(caller), refused.brief.when)
+    let finding = Finding::new(diagnosis, Party::new(caller), refused.brief.when)
         .about(child)
-        .facts(Facts {
-            name: sigchld.chosen_by,
-            form,
-            ..Facts::default()
-        })
         .evidence(lines.chain([in_vain(refused, case.ledger)]));
     case.findings.add(finding);
 }
@@ -269,19 +258,15 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
         let Some(parent) = parent.filter(|_| !by_itself && child.is_traced) else {
             return;
         };
-        let facts = Facts {
-            other: Some(Party::of_parent(parent, case.ledger)),
-            ..Facts::default()
-        };
+        let stranger = Stranger::ChildOf(Party::of_parent(parent, case.ledger));
         let severity = if is_inherited_poll(child, caller, brief) {
             Severity::Info
         } else {
             Severity::Warning
         };
-        let finding = Finding::new(RuleId::NotMyChild, Party::new(caller), brief.when)
+        let finding = Finding::new(Loss::NotMyChild(stranger), Party::new(caller), brief.when)
             .about(child)
             .severity(severity)
-            .facts(facts)
             .evidence([
                 Evidence::of(child, child.born, Deed::Born, "a child of another process"),
                 in_vain(refused, case.ledger),
@@ -289,29 +274,22 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
         case.findings.add(finding);
         return;
     }
-    let other = other_thread(refused);
     let sees_clones =
         brief.options.contains(WaitOptions::ALL) || brief.options.contains(WaitOptions::CLONE);
-    let (rule, facts) = if other.is_some() {
-        let facts = Facts {
-            tid: other,
-            wait: Some(brief.clone()),
-            ..Facts::default()
-        };
-        (RuleId::WrongThreadWait, facts)
+    let diagnosis: Diagnosis = if let Some(creator) = other_thread(refused) {
+        Loss::WrongThreadWait { creator }.into()
     } else if child.is_clone_child() && !sees_clones {
-        let facts = Facts {
-            signal: child.exit_signal,
-            form: Form::Refused,
-            ..Facts::default()
-        };
-        (RuleId::CloneChildInvisible, facts)
+        let exit_signal = child.exit_signal;
+        Leak::CloneChildInvisible {
+            exit_signal,
+            is_refused: true,
+        }
+        .into()
     } else {
         return;
     };
-    let finding = Finding::new(rule, Party::new(caller), brief.when)
+    let finding = Finding::new(diagnosis, Party::new(caller), brief.when)
         .about(child)
-        .facts(facts)
         .evidence([
             Evidence::of(child, child.born, Deed::Born, ""),
             in_vain(refused, case.ledger),
@@ -332,13 +310,8 @@ fn never_seen(refused: &Refused, caller: &Process, case: &mut Case) {
     {
         return;
     }
-    let facts = Facts {
-        code: Some(pid.raw()),
-        form: Form::NeverSeen,
-        ..Facts::default()
-    };
-    let finding = Finding::new(RuleId::NotMyChild, Party::new(caller), refused.brief.when)
-        .facts(facts)
+    let diagnosis = Loss::NotMyChild(Stranger::NeverSeen(pid.raw()));
+    let finding = Finding::new(diagnosis, Party::new(caller), refused.brief.when)
         .evidence([in_vain(refused, case.ledger)]);
     case.findings.add(finding);
 }
@@ -352,7 +325,7 @@ fn lost_by_fault(exit: &WaitExit, case: &mut Case) {
     };
     let brief = brief_of(exit, case);
     let failed = Evidence::waited(&brief, case.ledger, caller.tgid, "reaped it nevertheless");
-    let finding = Finding::new(RuleId::EfaultLostStatus, Party::new(caller), brief.when)
+    let finding = Finding::new(Loss::EfaultLostStatus, Party::new(caller), brief.when)
         .about(child)
         .evidence(Evidence::ended(child, "").into_iter().chain([failed]));
     case.findings.add(finding);
@@ -379,14 +352,10 @@ fn discarded(exit: &WaitExit, case: &mut Case) {
         return;
     };
     let brief = brief_of(exit, case);
-    let facts = Facts {
-        signal: Some(signal),
-        ..Facts::default()
-    };
     let reaped = Evidence::waited(&brief, case.ledger, caller.tgid, "asked for no status");
-    let finding = Finding::new(RuleId::StatusDiscarded, Party::new(caller), brief.when)
+    let diagnosis = Loss::StatusDiscarded { signal };
+    let finding = Finding::new(diagnosis, Party::new(caller), brief.when)
         .about(child)
-        .facts(facts)
         .evidence(Evidence::ended(child, "").into_iter().chain([reaped]));
     case.findings.add(finding);
 }
@@ -415,10 +384,6 @@ fn hidden_crash(case: &mut Case) {
     if case.event.at.since(reap.when.at) > AT_ONCE || !reap.took_status {
         return;
     }
-    let facts = Facts {
-        signal: Some(signal),
-        ..Facts::default()
-    };
     let when = case.stamp();
     let lines = [
         Evidence::ended(child, ""),
@@ -430,9 +395,9 @@ fn hidden_crash(case: &mut Case) {
         )),
         Evidence::ended(parent, "told its caller nothing"),
     ];
-    let finding = Finding::new(RuleId::SignalDeathHidden, Party::new(parent), when)
+    let diagnosis = Loss::SignalDeathHidden { signal };
+    let finding = Finding::new(diagnosis, Party::new(parent), when)
         .about(child)
-        .facts(facts)
         .evidence(lines.into_iter().flatten());
     case.findings.add(finding);
 }
@@ -452,13 +417,8 @@ fn raw_status(code: i32, case: &mut Case) {
         Deed::Exits(code),
         "its caller sees the low 8 bits",
     );
-    let facts = Facts {
-        code: Some(code),
-        ..Facts::default()
-    };
     let got = Evidence::waited(&brief, case.ledger, caller.tgid, "got this status");
-    let finding = Finding::new(RuleId::RawStatusExit, Party::new(caller), when)
-        .facts(facts)
-        .evidence([got, exits]);
+    let diagnosis = Loss::RawStatusExit { code };
+    let finding = Finding::new(diagnosis, Party::new(caller), when).evidence([got, exits]);
     case.findings.add(finding);
 }

@@ -11,20 +11,27 @@
 mod arguments;
 mod causes;
 mod death_signals;
+mod diagnosis;
 mod ends;
 mod finding;
 mod hangs;
+mod hazards;
 mod leaks;
 mod lost;
 mod pipes;
 mod policy;
+mod streams;
+mod survivors;
 mod table;
+#[cfg(test)]
+mod tests;
 mod thresholds;
 mod watch;
 
 pub use arguments::{Refusal, refused_part};
+pub use diagnosis::{CallName, Diagnosis, End, Hang, Leak, Loss, Stranger};
 pub use ends::Expected;
-pub use finding::{Deed, Evidence, Facts, Finding, Findings, Form, Party, Victim};
+pub use finding::{Deed, Evidence, Finding, Findings, Party, Victim};
 pub use leaks::ZombiesLeft;
 pub use policy::{FailOn, Policy, Suppressions};
 pub use table::{RULES, Rule, RuleId, Severity};
@@ -46,9 +53,12 @@ pub struct Judge {
     warned: FxHashSet<(RuleId, Tgid, Option<ProcessId>)>,
     leaks: leaks::Leaks,
     lost: lost::Lost,
+    hazards: hazards::Hazards,
     hangs: hangs::Hangs,
     death_signals: death_signals::DeathSignals,
     ends: ends::Ends,
+    streams: streams::Streams,
+    survivors: survivors::Survivors,
     watch: watch::Watch,
 }
 
@@ -90,9 +100,12 @@ impl Judge {
             warned: FxHashSet::default(),
             leaks: leaks::Leaks::new(thresholds),
             lost: lost::Lost::default(),
+            hazards: hazards::Hazards::default(),
             hangs: hangs::Hangs::new(thresholds),
             death_signals: death_signals::DeathSignals::default(),
             ends: ends::Ends::new(expected),
+            streams: streams::Streams::default(),
+            survivors: survivors::Survivors::default(),
             watch: watch::Watch::new(thresholds),
         }
     }
@@ -109,9 +122,12 @@ impl Judge {
         };
         self.leaks.event(&mut case);
         self.lost.event(&mut case);
+        self.hazards.event(&mut case);
         self.hangs.event(&mut case);
         self.death_signals.event(&mut case);
         self.ends.event(&mut case);
+        self.streams.event(&mut case);
+        self.survivors.event(&mut case);
         let (unsettled, warnings) = (case.unsettled, case.warnings);
         if unsettled {
             self.watch.settle();

@@ -4,9 +4,9 @@
 use rustc_hash::FxHashMap;
 
 use super::Case;
-use super::finding::{Deed, Evidence, Facts, Finding, Party};
+use super::diagnosis::Hang;
+use super::finding::{Deed, Evidence, Finding, Party};
 use super::hangs::blocked;
-use super::table::RuleId;
 use crate::event::{PipeSide, Stuck, StuckIn};
 use crate::kernel::{Tgid, Tid};
 use crate::ledger::{Ledger, Process, Waiting};
@@ -128,20 +128,18 @@ fn finding(
         return None;
     };
     let when = case.stamp();
-    let (rule, remark) = if *writes {
-        (RuleId::PipeFullDeadlock, "the pipe is full")
-    } else {
-        (RuleId::PipeEofDeadlock, "the pipe has no end yet")
-    };
     // Another's end is the one that was forgotten; the child's own comes last.
     let own = |side: &&PipeSide| side.tgid == stuck.child;
     let side = others.iter().find(|side| !own(side)).or(others.first())?;
-    let facts = Facts {
-        fd: Some(*fd),
-        code: Some(side.fd),
-        other: Some(Party::find(side.tgid, case.ledger)),
-        nanos: Some(when.at.since(waiting.when.at)),
-        ..Facts::default()
+    let (diagnosis, remark) = if *writes {
+        (Hang::PipeFullDeadlock { fd: *fd }, "the pipe is full")
+    } else {
+        let holder = Party::find(side.tgid, case.ledger);
+        let fd = side.fd;
+        (
+            Hang::PipeEofDeadlock { holder, fd },
+            "the pipe has no end yet",
+        )
     };
     // Who could drain the pipe and waits instead may be further up.
     let elder = others.iter().find(|side| {
@@ -153,9 +151,8 @@ fn finding(
         Some(blocked(tid, elder, waiting, case.ledger))
     });
     Some(
-        Finding::new(rule, Party::new(elder.unwrap_or(waiter)), when)
+        Finding::new(diagnosis, Party::new(elder.unwrap_or(waiter)), when)
             .about(child)
-            .facts(facts)
             .evidence(waits)
             .evidence([
                 blocked(tid, waiter, waiting, case.ledger),

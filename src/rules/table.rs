@@ -39,27 +39,48 @@ pub struct Rule {
     pub name: &'static str,
     /// How bad its findings are as a rule.
     pub severity: Severity,
+    /// It measures a time or counts calls in a span: near its threshold it finds
+    /// something in one run and not in the next.
+    pub is_timed: bool,
     /// What it finds, in a line.
     pub summary: &'static str,
+    /// The way out.
+    pub advice: &'static str,
     /// Its page for `--explain`.
     pub page: &'static str,
 }
 
+macro_rules! is_timed {
+    (timed) => {
+        true
+    };
+    () => {
+        false
+    };
+}
+
+/// Makes the table and [`RuleId`] of the rows.
 macro_rules! rules {
-    ($($(#[doc = $group:literal])* $id:ident, $name:literal, $severity:ident, $summary:literal;)*) => {
+    ($(
+        $id:ident: $name:literal, $severity:ident $(, $timed:ident)?,
+        $summary:literal,
+        $advice:literal;
+    )*) => {
         /// The rules.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum RuleId {
             $(#[doc = $summary] $id,)*
         }
 
-        /// Every rule; of the causes of a leak the first that fits is told.
+        /// Every rule; of the causes of a leak the first that fits is reported.
         pub const RULES: &[Rule] = &[
             $(Rule {
                 id: RuleId::$id,
                 name: $name,
                 severity: Severity::$severity,
+                is_timed: is_timed!($($timed)?),
                 summary: $summary,
+                advice: $advice,
                 page: include_str!(concat!("pages/", $name, ".md")),
             },)*
         ];
@@ -68,45 +89,126 @@ macro_rules! rules {
 
 rules! {
     // Leaks: a child died, its parent lived on and did not reap it.
-    ParentStopped, "parent-stopped", Info, "the parent of a zombie is stopped";
-    VforkStall, "vfork-stall", Warning, "the parent of a zombie is suspended in vfork";
-    ReaperIdle, "reaper-idle", Warning, "a PID 1 or subreaper does not reap the orphans it adopts";
-    ExecInheritedChild, "exec-inherited-child", Warning, "a program has a zombie from before its exec";
-    CloneChildInvisible, "clone-child-invisible", Error, "a clone child that waits without __WALL do not see";
-    WnowaitOnly, "wnowait-only", Warning, "a child's end was looked at with WNOWAIT and never reaped";
-    StopMistakenForExit, "stop-mistaken-for-exit", Warning, "a stop was taken for an exit, and the exit not waited for";
-    EintrAbandoned, "eintr-abandoned", Warning, "an interrupted wait was not retried";
-    SpawnFailedZombie, "spawn-failed-zombie", Warning, "a child that could not exec was not reaped";
-    PgrpMiss, "pgrp-miss", Warning, "a wait for a process group missed a child in another";
-    SigchldBlocked, "sigchld-blocked", Warning, "SIGCHLD is blocked, so its handler never reaps";
-    HandlerReplaced, "handler-replaced", Warning, "a second SIGCHLD handler took the place of the one that reaps";
-    CoalescedSigchld, "coalesced-sigchld", Warning, "one child is reaped for each SIGCHLD, but signals coalesce";
-    ZombieLeak, "zombie-leak", Warning, "a child was never waited for";
-    LateReap, "late-reap", Info, "a child stayed a zombie for long";
+    ParentStopped: "parent-stopped", Info, timed,
+        "the parent of a zombie is stopped",
+        "continue the parent (SIGCONT); it is no bug of its waits";
+    VforkStall: "vfork-stall", Warning, timed,
+        "the parent of a zombie is suspended in vfork",
+        "a vfork child must exec or _exit at once; use posix_spawn";
+    ReaperIdle: "reaper-idle", Warning, timed,
+        "a PID 1 or subreaper does not reap the orphans it adopts",
+        "a subreaper gets orphans: reap any child (wait(-1)), not only its own";
+    ExecInheritedChild: "exec-inherited-child", Warning, timed,
+        "a program has a zombie from before its exec",
+        "do not exec while background jobs or process substitutions run, or wait for them first";
+    CloneChildInvisible: "clone-child-invisible", Error, timed,
+        "a clone child that waits without __WALL do not see",
+        "wait with __WALL, or clone with SIGCHLD as the exit signal";
+    WnowaitOnly: "wnowait-only", Warning, timed,
+        "a child's end was looked at with WNOWAIT and never reaped",
+        "call the wait again without WNOWAIT";
+    StopMistakenForExit: "stop-mistaken-for-exit", Warning, timed,
+        "a stop was taken for an exit, and the exit not waited for",
+        "a wait with WUNTRACED also tells of stops: test WIFEXITED and WIFSIGNALED";
+    EintrAbandoned: "eintr-abandoned", Warning, timed,
+        "an interrupted wait was not retried",
+        "retry the wait while it fails with EINTR, or set SA_RESTART";
+    SpawnFailedZombie: "spawn-failed-zombie", Warning, timed,
+        "a child that could not exec was not reaped",
+        "the error path of a failed exec must wait for the child too";
+    PgrpMiss: "pgrp-miss", Warning, timed,
+        "a wait for a process group missed a child in another",
+        "wait by pid; a child may change its process group";
+    SigchldBlocked: "sigchld-blocked", Warning, timed,
+        "SIGCHLD is blocked, so its handler never reaps",
+        "unblock SIGCHLD (the mask is kept across exec), or take it with signalfd or sigwait";
+    HandlerReplaced: "handler-replaced", Warning, timed,
+        "a second SIGCHLD handler took the place of the one that reaps",
+        "chain the first handler, or wait by pidfd";
+    CoalescedSigchld: "coalesced-sigchld", Warning, timed,
+        "one child is reaped for each SIGCHLD, but signals coalesce",
+        "signals coalesce: in the handler wait in a loop until 0 or ECHILD";
+    SigchldDiscarded: "sigchld-discarded", Warning, timed,
+        "the SIGCHLD of a child went where nothing handles it",
+        "install the handler or block SIGCHLD before fork, or wait once with WNOHANG after it";
+    ZombieLeak: "zombie-leak", Warning, timed,
+        "a child was never waited for",
+        "wait for every child; where the count grows, fork will fail (EAGAIN)";
+    LateReap: "late-reap", Info, timed,
+        "a child stayed a zombie for long",
+        "reap when SIGCHLD arrives or a pidfd becomes readable";
     // Lost statuses.
-    StolenChild, "stolen-child", Error, "a wait for any child took the one that is waited for by pid";
-    DoubleWait, "double-wait", Info, "a child was waited for again after its reap";
-    NotMyChild, "not-my-child", Warning, "a process that is no child of the caller was waited for";
-    AutoreapEchild, "autoreap-echild", Error, "SIGCHLD is ignored, so the status that is waited for is gone";
-    InheritedSigchldIgnore, "inherited-sigchld-ignore", Error, "the program was started with SIGCHLD ignored";
-    EfaultLostStatus, "efault-lost-status", Error, "a bad pointer lost the status of a reaped child";
-    StatusDiscarded, "status-discarded", Info, "a child crashed, and its status was not asked for";
-    SignalDeathHidden, "signal-death-hidden", Info, "the only child crashed, and the parent exited with 0";
-    RawStatusExit, "raw-status-exit", Error, "a raw wait status was used as an exit code";
-    WrongThreadWait, "wrong-thread-wait", Warning, "__WNOTHREAD hides the children of other threads";
-    BadWaitArgs, "bad-wait-args", Warning, "the kernel refused the arguments of a wait";
+    StolenChild: "stolen-child", Error,
+        "a wait for any child took the one that is waited for by pid",
+        "reap by pid, or have one place that reaps and hands the status on";
+    DoubleWait: "double-wait", Info,
+        "a child was waited for again after its reap",
+        "forget a pid once it is reaped";
+    NotMyChild: "not-my-child", Warning,
+        "a process that is no child of the caller was waited for",
+        "only the parent can wait for a process; poll a pidfd instead";
+    AutoreapEchild: "autoreap-echild", Error,
+        "SIGCHLD is ignored, so the status that is waited for is gone",
+        "do not ignore SIGCHLD where exit statuses matter";
+    InheritedSigchldIgnore: "inherited-sigchld-ignore", Error,
+        "the program was started with SIGCHLD ignored",
+        "set SIGCHLD to SIG_DFL at the start, or in the launcher before its exec";
+    EfaultLostStatus: "efault-lost-status", Error,
+        "a bad pointer lost the status of a reaped child",
+        "pass a valid pointer: with EFAULT the child is reaped all the same";
+    StatusDiscarded: "status-discarded", Info,
+        "a child crashed, and its status was not asked for",
+        "ask for the status, and look at WIFSIGNALED";
+    SignalDeathHidden: "signal-death-hidden", Info, timed,
+        "the only child crashed, and the parent exited with 0",
+        "WEXITSTATUS of a killed child is 0: test WIFSIGNALED before it";
+    RawStatusExit: "raw-status-exit", Error,
+        "a raw wait status was used as an exit code",
+        "exit with WEXITSTATUS(status), or 128 + WTERMSIG(status)";
+    WrongThreadWait: "wrong-thread-wait", Warning,
+        "__WNOTHREAD hides the children of other threads",
+        "drop __WNOTHREAD, or wait in the thread that forked";
+    BadWaitArgs: "bad-wait-args", Warning,
+        "the kernel refused the arguments of a wait",
+        "see wait(2) for what each call accepts";
     // Hangs, spins, kills.
-    WnohangSpin, "wnohang-spin", Warning, "a busy loop of polls";
-    EchildSpin, "echild-spin", Warning, "a busy loop of waits without a child";
-    PipeFullDeadlock, "pipe-full-deadlock", Error, "a child fills a pipe that only its waiting parent could drain";
-    PipeEofDeadlock, "pipe-eof-deadlock", Error, "a child waits for the end of a pipe that its waiting family holds open";
-    StoppedChildHang, "stopped-child-hang", Warning, "a wait for a child that is stopped";
-    LeaderZombie, "leader-zombie", Info, "the main thread has left, the process lives on";
-    PdeathsigThread, "pdeathsig-thread", Error, "a death signal was sent at the end of a thread";
-    PidnsInitExit, "pidns-init-exit", Warning, "PID 1 of a namespace exited, and the kernel killed the rest";
-    KillAfterReap, "kill-after-reap", Warning, "a signal was sent to a pid that was reaped";
+    WnohangSpin: "wnohang-spin", Warning, timed,
+        "a busy loop of polls",
+        "block in the wait, or poll a pidfd; a loop of polls burns a CPU";
+    EchildSpin: "echild-spin", Warning, timed,
+        "a busy loop of waits without a child",
+        "ECHILD means that there are no children: end the loop";
+    PipeFullDeadlock: "pipe-full-deadlock", Error,
+        "a child fills a pipe that only its waiting parent could drain",
+        "read the child's output until its end, then wait";
+    PipeEofDeadlock: "pipe-eof-deadlock", Error,
+        "a child waits for the end of a pipe that its waiting family holds open",
+        "close the write end in everybody who does not write (O_CLOEXEC), then wait";
+    PipeHeldByDescendant: "pipe-held-by-descendant", Warning, timed,
+        "a dead child's pipe is held open by its descendants",
+        "redirect the output of background processes, or stop reading when the child ends";
+    StoppedChildHang: "stopped-child-hang", Warning, timed,
+        "a wait for a child that is stopped",
+        "continue the child (SIGCONT), or wait with WUNTRACED";
+    LeaderZombie: "leader-zombie", Info, timed,
+        "the main thread has left, the process lives on",
+        "ps shows Z for it, but only its main thread has exited";
+    PdeathsigThread: "pdeathsig-thread", Error, timed,
+        "a death signal was sent at the end of a thread",
+        "PR_SET_PDEATHSIG follows the thread that forked, not the process: fork in a thread that stays";
+    PidnsInitExit: "pidns-init-exit", Warning,
+        "PID 1 of a namespace exited, and the kernel killed the rest",
+        "PID 1 must outlive its namespace: wait for all, or use an init";
+    KillAfterReap: "kill-after-reap", Warning,
+        "a signal was sent to a pid that was reaped",
+        "the pid may be somebody else's by now; use a pidfd";
+    OutlivesCommand: "outlives-command", Info, timed,
+        "processes live on when the command has ended",
+        "a reader of the command's output waits for them too: end them, or redirect their output";
     // Asked for by flags.
-    UnexpectedExit, "unexpected-exit", Error, "a process ended otherwise than --expect-exit and --expect-signal allow";
+    UnexpectedExit: "unexpected-exit", Error,
+        "a process ended otherwise than --expect-exit and --expect-signal allow",
+        "see its last lines, and who reaped it";
 }
 
 impl RuleId {

@@ -11,9 +11,9 @@ use std::ops::Bound;
 use rustc_hash::FxHashMap;
 
 use super::thresholds::Thresholds;
-use crate::event::{Event, EventKind, How, Moment, Question};
+use crate::event::{Event, EventKind, How, Moment, Question, WaitExit};
 use crate::kernel::{Signal, Tgid, Tid, WaitOptions};
-use crate::ledger::{Ledger, Process, ProcessId};
+use crate::ledger::{Ledger, Outcome, Process, ProcessId};
 
 /// How long after a SIGCHLD, in nanoseconds: others that come meanwhile are
 /// answered with it.
@@ -39,6 +39,15 @@ pub(super) struct Watch {
     /// Attached processes that got a SIGCHLD, whose children are listed again:
     /// signals coalesce, and orphans come from outside the trace.
     listed: BTreeMap<Tgid, Moment>,
+    /// Dead children, of whom descendants may hold pipes that their parents read:
+    /// by their first look and their second.
+    deaths: [VecDeque<(Moment, Tgid, ProcessId)>; 2],
+    /// When those are looked at that outlive the command.
+    survivors_due: Option<Moment>,
+    /// Children that are stopped, and their parents that polled in vain: when
+    /// these are asked whether they do anything but wait.
+    stopped: BTreeSet<Tgid>,
+    pollers: BTreeMap<Tgid, Moment>,
     /// A judgement waits until every stop that is ready has been taken.
     unsettled: bool,
 }
@@ -55,6 +64,10 @@ impl Watch {
             looked_at: None,
             leaders_due: None,
             listed: BTreeMap::new(),
+            deaths: Default::default(),
+            survivors_due: None,
+            stopped: BTreeSet::new(),
+            pollers: BTreeMap::new(),
             unsettled: false,
         }
     }
@@ -64,10 +77,13 @@ impl Watch {
         match &event.kind {
             EventKind::Ended { .. } if event.tgid.leader() == event.tid => {
                 self.threaded.remove(&event.tgid);
+                self.stopped.remove(&event.tgid);
+                self.pollers.remove(&event.tgid);
                 self.watch_zombie(event.at, event.tgid, ledger);
                 for orphan in ledger.orphaned() {
                     self.watch_zombie(event.at, *orphan, ledger);
                 }
+                self.watch_descendants(event, ledger);
             }
             EventKind::Kin(kin) => self.watch_zombie(event.at, kin.child, ledger),
             EventKind::Signalled {
@@ -91,6 +107,18 @@ impl Watch {
             }
             EventKind::WaitEntered(entry) if !entry.options.contains(WaitOptions::NOHANG) => {
                 self.watch_wait(event, ledger);
+            }
+            EventKind::WaitEnded(exit) => self.polled(exit, event, ledger),
+            EventKind::GroupStopped { .. } => {
+                self.stopped.insert(event.tgid);
+                let child = ledger.process(event.tgid);
+                let parent = child.and_then(|child| ledger.parent_of(child));
+                if let Some(parent) = parent.filter(|parent| polled_in_vain(parent)) {
+                    self.watch_poller(parent.tgid, event.at);
+                }
+            }
+            EventKind::Resumed => {
+                self.stopped.remove(&event.tgid);
             }
             EventKind::Created(created) if created.how == How::Thread => {
                 self.threaded.insert(event.tgid);
@@ -137,6 +165,52 @@ impl Watch {
         }
     }
 
+    /// A process has ended, and others live that may be its descendants.
+    fn watch_descendants(&mut self, event: &Event, ledger: &Ledger) {
+        let child = ledger.process(event.tgid);
+        let Some(child) = child.filter(|_| ledger.orphans().next().is_some()) else {
+            return;
+        };
+        let Thresholds {
+            zombie,
+            blocked,
+            again,
+            ..
+        } = self.thresholds;
+        for (queue, delay) in self
+            .deaths
+            .iter_mut()
+            .zip([blocked, blocked.saturating_add(again)])
+        {
+            queue.push_back((event.at.after(delay), child.tgid, child.id));
+        }
+        if ledger.root() == Some(child.as_parent()) {
+            self.survivors_due = Some(event.at.after(zombie));
+        }
+    }
+
+    /// A poll of a process with stopped children that found nothing.
+    fn polled(&mut self, exit: &WaitExit, event: &Event, ledger: &Ledger) {
+        if self.stopped.is_empty() || !exit.found_nothing() {
+            return;
+        }
+        let is_stopped = |child: &Tgid| {
+            let child = ledger.process(*child);
+            child.and_then(Process::parent_pid) == Some(event.tgid)
+        };
+        let poller = ledger.process(event.tgid);
+        if poller.is_some_and(polled_in_vain) && self.stopped.iter().any(is_stopped) {
+            self.watch_poller(event.tgid, event.at);
+        }
+    }
+
+    /// Ask long enough after its last poll, and after the last stop of a child
+    /// of it.
+    fn watch_poller(&mut self, poller: Tgid, at: Moment) {
+        let due = at.after(self.thresholds.blocked);
+        self.pollers.insert(poller, due);
+    }
+
     /// Ask for a [`EventKind::Quiet`]: something is to be judged when every
     /// stop that is ready has been taken.
     pub(super) fn settle(&mut self) {
@@ -153,11 +227,17 @@ impl Watch {
     #[must_use]
     pub(super) fn next(&self) -> Option<Moment> {
         let listed = self.listed.values().copied();
+        let pollers = self.pollers.values().copied();
         let leaders = self.leaders_due.into_iter();
+        let deaths = self.deaths.iter().filter_map(|queue| queue.front());
+        let deaths = deaths.map(|(due, ..)| *due);
         self.next_once()
             .into_iter()
             .chain(leaders)
             .chain(listed)
+            .chain(self.survivors_due)
+            .chain(deaths)
+            .chain(pollers)
             .min()
     }
 
@@ -209,6 +289,22 @@ impl Watch {
             }
             !is_due
         });
+        for queue in &mut self.deaths {
+            while let Some((tgid, id)) = take_due(queue, now) {
+                questions.extend(reader_of(tgid, id, ledger));
+            }
+        }
+        if self.survivors_due.is_some_and(|due| due <= now) {
+            self.survivors_due = None;
+            questions.extend(survivors(ledger));
+        }
+        self.pollers.retain(|poller, due| {
+            let is_due = *due <= now;
+            if is_due {
+                questions.push(Question::AwaitsSignal(*poller));
+            }
+            !is_due
+        });
         if self.leaders_due.is_some_and(|due| due <= now) {
             self.threaded
                 .retain(|tgid| ledger.process(*tgid).is_some_and(|p| p.ended.is_none()));
@@ -251,6 +347,43 @@ fn children_of(parent: Tgid, ledger: &Ledger) -> Question {
         settled,
         alive,
     }
+}
+
+/// What is asked of the parent of a dead child, if descendants of that live.
+fn reader_of(child: Tgid, id: ProcessId, ledger: &Ledger) -> Option<Question> {
+    let child = ledger.process(child).filter(|child| child.id == id)?;
+    let by_wait = child.reaped.filter(|reap| reap.way.is_wait());
+    let parent = by_wait.map(|reap| reap.by_process).or(child.parent_pid());
+    let parent = ledger.process(parent?).filter(|parent| parent.is_traced)?;
+    let has_descendants = ledger
+        .orphans()
+        .any(|orphan| orphan.reaped.is_none() && ledger.descends_from(orphan, id));
+    (has_descendants && parent.ended.is_none()).then_some(Question::Streams {
+        parent: parent.tgid,
+        child: child.tgid,
+    })
+}
+
+/// What is asked when the command has ended and others live on.
+fn survivors(ledger: &Ledger) -> Option<Question> {
+    let command = ledger.parent(ledger.root()?)?;
+    let members = super::survivors::living(command, ledger).map(|process| process.tgid);
+    let members: Vec<Tgid> = members.collect();
+    (!members.is_empty()).then_some(Question::Survivors {
+        command: command.tgid,
+        members,
+    })
+}
+
+/// Whether the last wait of a process was a poll that found no child, and that
+/// no stopped one would have answered.
+pub(super) fn polled_in_vain(process: &Process) -> bool {
+    let last = process.waits().last.as_ref();
+    last.is_some_and(|last| {
+        last.polls()
+            && last.outcome == Outcome::Nothing
+            && !last.options.contains(WaitOptions::STOPPED)
+    })
 }
 
 /// The first in a queue, if it is due.

@@ -211,6 +211,7 @@ fn zombie(at: Moment, child: Tgid, parent: Tgid) -> Event {
         traced: false,
         blocked_and_pending: false,
         parent_call: None,
+        listener: None,
     };
     let corpse = Corpse {
         child,

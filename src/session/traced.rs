@@ -8,7 +8,7 @@ use super::source::{Alarm, EventSource, SETTLING, Step};
 use crate::event::{Event, Moment, Origin, ProcView, Question};
 use crate::kernel::WaitCalls;
 use crate::output::{Pids, Style, TextOptions};
-use crate::sys::doorbell::Doorbell;
+use crate::sys::waker::Waker;
 use crate::tracer::{self, Capture, FdNames, Settings, Tracer};
 
 /// How many events are taken in together.
@@ -27,12 +27,12 @@ impl Traced {
     /// The command and the pids are those that it will trace.
     pub(crate) fn new(
         settings: Settings,
-        doorbell: Doorbell,
+        waker: Waker,
         command: Vec<Vec<u8>>,
         attached: Vec<i32>,
     ) -> Traced {
         let follows = settings.follow;
-        let tracer = Tracer::new(settings, doorbell);
+        let tracer = Tracer::new(settings, waker);
         let system = uname().ok();
         let of = |field: Option<&std::ffi::OsStr>| {
             field.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
@@ -80,14 +80,14 @@ impl EventSource for Traced {
         let settled = alarm.settles.then(|| self.tracer.latest().after(SETTLING));
         let moments = [alarm.due, alarm.flush, settled];
         if let Some(moment) = moments.into_iter().flatten().min() {
-            self.tracer.ring_at(moment);
+            self.tracer.wake_at(moment);
         }
         if let Some(until) = self.until {
-            self.tracer.doorbell.ring_at(until);
+            self.tracer.waker.wake_at(until);
         }
         match self.tracer.step(events) {
             tracer::Step::Went => Step::Went,
-            tracer::Step::Rang => Step::Woken,
+            tracer::Step::Woken => Step::Woken,
             tracer::Step::JobStopped => Step::JobStopped,
             tracer::Step::Over => Step::Over,
         }

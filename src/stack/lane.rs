@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::watch::{self, Watch};
-use crate::sys::ring::keep_signals_out;
+use crate::sys::wake_signal::keep_signals_out;
 
 /// How long a file may take to answer.
 const ANSWER: Duration = Duration::from_secs(3);

@@ -5,13 +5,11 @@
 
 #[cfg(feature = "cli")]
 pub(crate) mod die;
-pub(crate) mod doorbell;
 #[cfg(feature = "cli")]
 pub(crate) mod first_sigint;
 pub(crate) mod memory;
 pub(crate) mod ptrace;
 pub(crate) mod registers;
-pub(crate) mod ring;
 pub(crate) mod seccomp;
 pub(crate) mod seize;
 pub(crate) mod spawn;
@@ -20,6 +18,8 @@ pub(crate) mod streams;
 pub(crate) mod syscall_info;
 mod timer;
 pub(crate) mod wait;
+pub(crate) mod wake_signal;
+pub(crate) mod waker;
 
 use crate::kernel::Errno;
 

@@ -9,7 +9,7 @@
 use std::marker::PhantomData;
 use std::ptr;
 
-use crate::kernel::{Errno, Signal, Tid, WaitStatus};
+use crate::kernel::{Errno, Signal, Tid};
 
 /// Why a request did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,43 +148,37 @@ impl Stopped {
     }
 
     /// Let the tracee run on, delivering `signal` if there is one.
-    pub(crate) fn resume(self, how: How, signal: Option<Signal>) -> Result<(), Fault> {
+    ///
+    /// A tracee that was killed in its stop needs no answer: its death is
+    /// reported by a later wait. It is so for the two requests below as well.
+    pub(crate) fn resume(self, how: How, signal: Option<Signal>) {
         let how = match how {
             How::Cont => libc::PTRACE_CONT,
             How::Syscall => libc::PTRACE_SYSCALL,
             How::SingleStep => libc::PTRACE_SINGLESTEP,
         };
         // SAFETY: these requests take a signal number.
-        unsafe { request(how, self.tid, 0, signal_word(signal)) }.map(drop)
+        let _ = unsafe { request(how, self.tid, 0, signal_word(signal)) };
     }
 
-    /// Leave a group-stopped tracee stopped, and be told when it is continued.
-    pub(crate) fn listen(self) -> Result<(), Fault> {
+    /// Leave a group-stopped tracee stopped, and learn when it is continued.
+    pub(crate) fn listen(self) {
         // SAFETY: LISTEN takes no data.
-        unsafe { request(libc::PTRACE_LISTEN, self.tid, 0, word(0)) }.map(drop)
+        let _ = unsafe { request(libc::PTRACE_LISTEN, self.tid, 0, word(0)) };
     }
 
-    /// Stop tracing; `signal` is delivered if there is one.
-    pub(crate) fn detach(self, signal: Option<Signal>) -> Result<(), Fault> {
+    /// Stop tracing; `signal` is delivered if there is one. `false` if the
+    /// tracee was killed in its stop: it is a tracee until its death is waited
+    /// for.
+    pub(crate) fn detach(self, signal: Option<Signal>) -> bool {
         // SAFETY: DETACH takes a signal number.
-        unsafe { request(libc::PTRACE_DETACH, self.tid, 0, signal_word(signal)) }.map(drop)
+        unsafe { request(libc::PTRACE_DETACH, self.tid, 0, signal_word(signal)) }.is_ok()
     }
 
-    /// The task that an event-stop tells of, in the tracer's pid namespace: the
-    /// new child, or at an exec the thread that called it.
-    pub(crate) fn event_tid(&self) -> Result<Tid, Fault> {
-        // A tid fits an int; the kernel passes it as an unsigned long.
-        let message = self.event_message()?;
-        Ok(Tid::new(i32::try_from(message).unwrap_or(0)))
-    }
-
-    /// The status that a task is about to exit with.
-    pub(crate) fn event_status(&self) -> Result<WaitStatus, Fault> {
-        let message = self.event_message()?;
-        Ok(WaitStatus::from_raw(i32::try_from(message).unwrap_or(0)))
-    }
-
-    fn event_message(&self) -> Result<libc::c_ulong, Fault> {
+    /// What an event-stop tells: the tid of a new child or, at an exec, of the
+    /// thread that called it, both in the tracer's pid namespace; at an exit
+    /// the status.
+    pub(crate) fn event_message(&self) -> Result<i32, Fault> {
         let mut message: libc::c_ulong = 0;
         // SAFETY: GETEVENTMSG writes one unsigned long.
         unsafe {
@@ -195,7 +189,8 @@ impl Stopped {
                 (&raw mut message).cast(),
             )
         }?;
-        Ok(message)
+        // All of these fit an int; the kernel passes an unsigned long.
+        Ok(i32::try_from(message).unwrap_or(0))
     }
 
     /// The siginfo of a signal-delivery-stop, in the tracer's own layout.

@@ -23,6 +23,12 @@ struct Layout {
     first_argument: usize,
 }
 
+/// Where an x86 layout keeps what is changed to repeat or skip a call.
+struct X86 {
+    result: usize,
+    instruction_pointer: usize,
+}
+
 const LAYOUTS: [(usize, Layout); 5] = [
     // struct user_regs_struct: rdi, orig_rax
     (216, layout(Abi::X86_64, 8, 120, 112)),
@@ -45,7 +51,7 @@ const fn layout(abi: Abi, word: usize, nr: usize, first_argument: usize) -> Layo
     }
 }
 
-/// Words of the x86 layouts that only the signal frame and a skipped call need.
+/// Words of the x86 layouts that only the signal frame needs.
 mod x86 {
     pub(super) const RBX: usize = 40;
     pub(super) const RDX: usize = 96;
@@ -94,18 +100,38 @@ impl Stopped {
         .map(drop)
     }
 
-    /// Make the call that the tracee is about to make do nothing and give
-    /// ENOSYS, as a filter's `SECCOMP_RET_TRACE` does where nobody traces.
-    ///
-    /// x86 only, whose result register already holds -ENOSYS at this stop;
-    /// elsewhere the call is left as it is.
-    pub(crate) fn skip_call(&self) -> Result<(), Fault> {
-        let mut registers = self.registers()?;
-        let Some(layout) = registers.layout() else {
-            return Ok(());
-        };
-        if matches!(layout.abi, Abi::X86_64 | Abi::I386) {
+    /// Make the call that the tracee is about to make do nothing and fail with
+    /// `errno`. x86 only; elsewhere the call is left as it is.
+    pub(crate) fn fail_call(&self, errno: Errno) -> Result<(), Fault> {
+        self.change_call(|registers, layout, x86| {
             registers.put(layout.nr, layout.word, u64::MAX);
+            let result = i64::from(errno.raw()).wrapping_neg();
+            registers.put(x86.result, layout.word, result.cast_unsigned());
+        })
+    }
+
+    /// Make the tracee go back to the instruction of the call that it is about
+    /// to make. Signals that are pending are delivered before that. x86 only;
+    /// elsewhere the call is left as it is.
+    pub(crate) fn rewind_call(&self) -> Result<(), Fault> {
+        /// Both `syscall` and `int $0x80` are so long.
+        const INSTRUCTION: u64 = 2;
+        self.change_call(|registers, layout, x86| {
+            let nr = registers.get(layout.nr, layout.word);
+            registers.put(layout.nr, layout.word, u64::MAX);
+            registers.put(x86.result, layout.word, nr);
+            let at = registers.get(x86.instruction_pointer, layout.word);
+            let at = at.wrapping_sub(INSTRUCTION);
+            registers.put(x86.instruction_pointer, layout.word, at);
+        })
+    }
+
+    fn change_call(&self, change: impl FnOnce(&mut Registers, &Layout, &X86)) -> Result<(), Fault> {
+        let mut registers = self.registers()?;
+        if let Some(layout) = registers.layout()
+            && let Some(x86) = layout.x86()
+        {
+            change(&mut registers, layout, &x86);
             self.set_registers(&mut registers)?;
         }
         Ok(())
@@ -154,6 +180,22 @@ impl Stopped {
             }
             _ => Ok(None),
         }
+    }
+}
+
+impl Layout {
+    /// rax and rip of `struct user_regs_struct`, eax and eip of its 32-bit
+    /// twin.
+    fn x86(&self) -> Option<X86> {
+        let (result, instruction_pointer) = match self.abi {
+            Abi::X86_64 => (80, 128),
+            Abi::I386 => (24, 48),
+            _ => return None,
+        };
+        Some(X86 {
+            result,
+            instruction_pointer,
+        })
     }
 }
 

@@ -49,13 +49,13 @@ impl Timer {
         self.0
     }
 
-    /// Ring after `first` (at once, if that is zero), and again and again.
-    pub(super) fn ring(&self, first: Duration, again: Duration) {
+    /// Fire after `first` (at once, if that is zero), and repeat.
+    pub(super) fn start(&self, first: Duration, again: Duration) {
         set(self.0, first.max(Duration::from_nanos(1)), again);
     }
 
-    /// Ring no more.
-    pub(super) fn silence(&self) {
+    /// Fire no more.
+    pub(super) fn stop(&self) {
         set(self.0, Duration::ZERO, Duration::ZERO);
     }
 }

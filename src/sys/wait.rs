@@ -18,7 +18,7 @@ pub(crate) enum Waited {
     Nothing,
     /// A signal handler ran, or what came is not reported.
     Interrupted,
-    /// There is nobody left to wait for.
+    /// There is no child left to wait for.
     NoChildren,
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum Block {
 ///
 /// `__WALL` takes threads and clones of every exit signal; `__WNOTHREAD`
 /// leaves the children of other threads of this process alone. Never
-/// `WCONTINUED`: that flag is shared with the real parent, whom it would rob.
+/// `WCONTINUED`: that flag is shared with the real parent, which would miss it.
 /// The raw word is kept: nix's `waitpid` refuses real-time-signal stops with
 /// EINVAL, and the status is lost then.
 pub(crate) fn wait_any(block: Block) -> Waited {
@@ -101,7 +101,7 @@ fn is_death(code: libc::c_int) -> bool {
 }
 
 /// The pid, code and status of who is ready, and stays so; the pid is 0 if
-/// nobody is, and `None` an error.
+/// none is, and `None` an error.
 fn look(
     idtype: libc::idtype_t,
     id: libc::id_t,

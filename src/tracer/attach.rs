@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashSet;
 
 use super::engine::Tracer;
-use super::own;
+use super::own_children;
 use super::refusal;
+use super::scheduler::Scheduler;
 use super::tasks::{Kind, Task};
 use crate::event::{Event, EventKind, Found, Kin, Moment};
 use crate::kernel::{Errno, Tgid, Tid, WaitStatus};
@@ -34,7 +35,7 @@ const SERVED_BETWEEN: usize = 8;
 /// How long a refusal that may pass is tried against.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-impl Tracer {
+impl<S: Scheduler> Tracer<S> {
     /// Attach to all threads of the process that `pid` belongs to.
     ///
     /// Threads that are created meanwhile are ours by their creator, or are
@@ -43,7 +44,7 @@ impl Tracer {
     /// the death of the others, and a dead tracee is gone only once we reap it.
     ///
     /// # Errors
-    /// Why not, and the way out, as a sentence.
+    /// Why not, and the remedy, as a sentence.
     pub(crate) fn attach(&mut self, pid: Tid, events: &mut Vec<Event>) -> Result<(), String> {
         let status = proc::status(pid);
         let tgid = status
@@ -54,11 +55,11 @@ impl Tracer {
             return Ok(());
         }
         let parent = status.and_then(|status| status.parent);
-        let is_own = own::is_own(parent);
-        let options = self.options(ATTACHED) | own::options(is_own);
-        // Told first, though the number of threads is known last.
+        let is_own = own_children::is_own(parent);
+        let options = self.options(ATTACHED) | own_children::options(is_own);
+        // Reported first, though the number of threads is known last.
         let (at, place) = (self.now(), events.len());
-        let mut told = self.event(at, tgid.leader(), tgid, EventKind::Attached { threads: 0 });
+        let mut attached = self.event(at, tgid.leader(), tgid, EventKind::Attached { threads: 0 });
         self.attaches = true;
         let begun = Instant::now();
         let mut count = 0;
@@ -66,10 +67,10 @@ impl Tracer {
         loop {
             let before = count;
             for tid in self.threads_to_attach(tgid, pid) {
-                if self.tasks.by_tid.contains_key(&tid) || self.early.holds(tid) {
+                if self.tasks.by_tid.contains_key(&tid) || self.pending.holds(tid) {
                     continue;
                 }
-                // The first has nobody to wait for.
+                // The first has no thread of ours to wait for.
                 let (answer, reaped) = match count {
                     0 => (seize(tid, options), Vec::new()),
                     _ => seize_beside_others(tid, options, || proc::threads(tgid.leader())),
@@ -104,8 +105,8 @@ impl Tracer {
         match refused {
             Some((tid, errno)) if count == 0 => Err(refusal::explain(tid, errno)),
             _ => {
-                told.kind = EventKind::Attached { threads: count };
-                events.insert(place, told);
+                attached.kind = EventKind::Attached { threads: count };
+                events.insert(place, attached);
                 Ok(())
             }
         }
@@ -122,13 +123,13 @@ impl Tracer {
 
     /// The children that a process had before the attach. They are not traced,
     /// and some of them may be zombies.
-    fn list_kin(&mut self, parent: Tgid, at: Moment, events: &mut Vec<Event>) {
+    fn list_preexisting_children(&mut self, parent: Tgid, at: Moment, events: &mut Vec<Event>) {
         for child in proc::children(parent).unwrap_or_default() {
             if self.tasks.by_tid.contains_key(&child.leader()) {
                 continue;
             }
             if let Some(stat) = proc::Stat::read(child) {
-                events.push(self.kin(parent, &stat, false, at));
+                events.push(self.preexisting_child(parent, &stat, false, at));
             }
         }
     }
@@ -156,12 +157,18 @@ impl Tracer {
                 has_changed && !is_ours(child)
             };
             if let Some(stat) = stat.filter(is_new) {
-                events.push(self.kin(parent, &stat, !is_known, at));
+                events.push(self.preexisting_child(parent, &stat, !is_known, at));
             }
         }
     }
 
-    fn kin(&mut self, parent: Tgid, stat: &proc::Stat, is_adopted: bool, at: Moment) -> Event {
+    fn preexisting_child(
+        &mut self,
+        parent: Tgid,
+        stat: &proc::Stat,
+        is_adopted: bool,
+        at: Moment,
+    ) -> Event {
         let child = stat.pid;
         let kin = Kin {
             child,
@@ -195,7 +202,7 @@ impl Tracer {
         let rules = is_new && self.capture.rules;
         let status = rules.then(|| proc::status(tgid.leader())).flatten();
         let found = Found {
-            // The process's, which its first thread tells.
+            // The process's, which comes with its first thread.
             parent: parent.filter(|_| is_new),
             image,
             ns,
@@ -206,7 +213,7 @@ impl Tracer {
         };
         events.push(self.event(at, tid, tgid, EventKind::Found(found)));
         if rules {
-            self.list_kin(tgid, at, events);
+            self.list_preexisting_children(tgid, at, events);
         }
     }
 }

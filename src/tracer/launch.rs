@@ -2,11 +2,12 @@
 
 use super::engine::{Root, RootEnd, Tracer};
 use super::refusal;
+use super::scheduler::Scheduler;
 use super::tasks::{Kind, Task};
 use crate::kernel::{Signal, Tgid};
 use crate::sys::spawn::{Failure, Program, spawn};
 
-impl Tracer {
+impl<S: Scheduler> Tracer<S> {
     /// Launch `program` under trace. Its first event comes when it has been
     /// executed; if it never is, [`Tracer::root_end`] says why.
     ///
@@ -29,6 +30,7 @@ impl Tracer {
                     launching: None,
                     ignores_sigchld: false,
                     end: Some(RootEnd::Ended(status)),
+                    output: [None, None],
                 });
                 return Ok(());
             }
@@ -44,6 +46,7 @@ impl Tracer {
             launching: Some(spawned),
             ignores_sigchld: program.start.ignores(Signal::CHLD.raw()),
             end: None,
+            output: [None, None],
         });
         Ok(())
     }
@@ -54,6 +57,9 @@ impl Tracer {
         let Some(mut launching) = root.and_then(|root| root.launching.take()) else {
             return FirstExec::No;
         };
+        if let Some(root) = &mut self.root {
+            root.output = crate::proc::output_of(tgid);
+        }
         // It ran, so all it can have said is that the filter was refused.
         if launching.report().is_none() {
             return FirstExec::Yes;

@@ -2,19 +2,23 @@
 //! stop.
 
 use super::engine::{READY_AT_MOST, Tracer};
+use super::scheduler::Scheduler;
 use crate::event::{
-    Corpse, DeadLeader, Event, EventKind, Observation, Owner, PipeSide, Question, Stuck, StuckIn,
+    Corpse, DeadLeader, Event, EventKind, Observation, Owner, PipeSide, Question, SigchldListener,
+    Stuck, StuckIn,
 };
 use crate::kernel::{Signal, Tgid, Tid};
-use crate::proc::{self, Blocked, Stat};
+use crate::proc::{self, Blocked, Blocking, Stat};
 
 /// How many children of one blocked wait are looked at; if there are more,
 /// none.
 const MOST_CHILDREN: usize = 16;
 /// How many of a parent's ancestors are.
 const MOST_ANCESTORS: usize = 16;
+/// No process with more threads is asked which of them takes SIGCHLD.
+const MOST_LISTENERS: usize = 64;
 
-impl Tracer {
+impl<S: Scheduler> Tracer<S> {
     /// Answer `questions`.
     pub(crate) fn look(&mut self, questions: Vec<Question>, events: &mut Vec<Event>) {
         let questions = questions.into_iter().filter(|_| self.sees_proc());
@@ -55,6 +59,20 @@ impl Tracer {
                     Some(leader) => (tgid.leader(), tgid, Observation::Leader(leader)),
                     None => continue,
                 },
+                Question::Streams { parent, child } => match proc::blocked_reader(parent, child) {
+                    Some((tid, reader)) => (tid, parent, Observation::Streams(reader)),
+                    None => continue,
+                },
+                Question::Survivors { command, members } => {
+                    let output = self.root.as_ref().map(|root| &root.output);
+                    let held = |member| proc::held_outputs(member, output.unwrap_or(&[None, None]));
+                    let survivors = members.into_iter().map(held).collect();
+                    (command.leader(), command, Observation::Survivors(survivors))
+                }
+                Question::AwaitsSignal(tgid) if proc::awaits_child_signal(tgid) => {
+                    (tgid.leader(), tgid, Observation::AwaitsSignal)
+                }
+                Question::AwaitsSignal(_) => continue,
             };
             events.push(self.event(at, tid, tgid, EventKind::Observed(observation)));
         }
@@ -95,8 +113,8 @@ impl Tracer {
     pub(crate) fn drain(&mut self, events: &mut Vec<Event>) {
         self.serve(READY_AT_MOST, events);
         let at = self.now();
-        let nobody = (Tid::new(0), Tgid::new(0));
-        events.push(self.event(at, nobody.0, nobody.1, EventKind::Quiet));
+        let (tid, tgid) = (Tid::new(0), Tgid::new(0));
+        events.push(self.event(at, tid, tgid, EventKind::Quiet));
     }
 
     /// The trace is over.
@@ -154,6 +172,7 @@ fn owner_of(child: Tgid) -> Option<Owner> {
         traced: tracer.is_some_and(|tracer| tracer.raw() != 0),
         blocked_and_pending: is_blocked_and_pending(stat.parent),
         parent_call: call_of(stat.parent),
+        listener: sigchld_listener(stat.parent),
     })
 }
 
@@ -177,6 +196,35 @@ fn is_blocked_and_pending(parent: Tgid) -> bool {
             let status = proc::status(tid);
             status.is_some_and(|status| proc::has(status.blocked, Signal::CHLD))
         })
+}
+
+/// A thread of a process that takes SIGCHLD without a handler.
+fn sigchld_listener(tgid: Tgid) -> Option<SigchldListener> {
+    let threads = proc::threads(tgid.leader());
+    if threads.len() > MOST_LISTENERS {
+        return None;
+    }
+    let mut by_descriptor = None;
+    let (mut listening, mut unblocked) = (None, None);
+    for tid in threads {
+        let blocks = proc::has(proc::status(tid)?.blocked, Signal::CHLD);
+        let listens = match proc::blocking_call(tgid, tid) {
+            // Meanwhile the kernel has those signals unblocked.
+            Some((call, Blocking::Sigtimedwait)) => proc::awaited_signals(tgid, call)
+                .is_some_and(|signals| proc::has(signals, Signal::CHLD)),
+            Some((_, kind)) if blocks && kind.awaits_input() => {
+                *by_descriptor.get_or_insert_with(|| proc::takes_sigchld_by_descriptor(tgid))
+            }
+            _ => false,
+        };
+        if listens {
+            listening = listening.or(Some(tid));
+        } else if !blocks {
+            unblocked = unblocked.or(Some(tid));
+        }
+    }
+    let tid = listening?;
+    Some(SigchldListener { tid, unblocked })
 }
 
 /// A process whose leader is a zombie although threads of it live.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::handler::Interrupted;
 use super::sigaction::Deferred;
 use crate::event::{Moment, NsPids, WaitEntry};
 use crate::kernel::{Signal, Tgid, Tid};
@@ -43,6 +44,8 @@ pub(super) struct Task {
     pub(super) stepping: Option<Signal>,
     /// It is in a group-stop that we left it in.
     pub(super) group_stopped: bool,
+    /// Where its process's handler of SIGCHLD interrupted it last.
+    pub(super) interrupted_at: Option<Interrupted>,
 }
 
 /// A wait call that is under way.
@@ -76,6 +79,7 @@ impl Task {
             interrupted: false,
             stepping: None,
             group_stopped: false,
+            interrupted_at: None,
         }
     }
 
@@ -113,7 +117,8 @@ impl Task {
 /// A process under trace.
 #[derive(Debug, Default)]
 pub(super) struct Process {
-    /// Its real parent, as far as we know.
+    /// Its real parent, as far as we know, and as long as that one is not
+    /// reaped.
     pub(super) parent: Option<Tgid>,
     /// How many threads of it beside the leader are under trace.
     threads: usize,
@@ -128,13 +133,8 @@ pub(super) struct Process {
     pub(super) is_own: bool,
     /// Its leader has ended, and was let go before its death.
     pub(super) has_left: bool,
-}
-
-impl Process {
-    /// Whether its leader is the only thread that was ever heard of and lives.
-    pub(super) fn is_single_threaded(&self) -> bool {
-        self.threads == 0
-    }
+    /// It was seen to handle SIGCHLD, on the stack that the handler interrupts.
+    pub(super) has_plain_handler: bool,
 }
 
 /// All of them.
@@ -194,16 +194,46 @@ impl Tasks {
         self.processes.insert(tgid, process);
     }
 
+    /// A process is born with its creator's handler of SIGCHLD, and within it if
+    /// the creator is.
+    pub(super) fn inherit_handler(&mut self, creator: Tid, child: Tid) {
+        let Some(creator) = self.by_tid.get(&creator) else {
+            return;
+        };
+        let (tgid, interrupted_at) = (creator.tgid, creator.interrupted_at);
+        if let Some(task) = self.by_tid.get_mut(&child) {
+            task.interrupted_at = interrupted_at;
+        }
+        let creator = self.processes.get(&tgid);
+        let inherited = creator.is_some_and(|process| process.has_plain_handler);
+        if let Some(process) = self.processes.get_mut(&Tgid::new(child.raw())) {
+            process.has_plain_handler = inherited;
+        }
+    }
+
     /// Take a process that is dead out of the table and of its parent's count.
-    pub(super) fn remove_process(&mut self, tgid: Tgid) -> Option<Process> {
-        let process = self.processes.remove(&tgid)?;
+    /// Returns its children, which have no known parent now: its pid may soon be
+    /// another process's.
+    pub(super) fn remove_process(&mut self, tgid: Tgid) -> Vec<Tgid> {
+        let Some(process) = self.processes.remove(&tgid) else {
+            return Vec::new();
+        };
         let parent = process
             .parent
             .and_then(|tgid| self.processes.get_mut(&tgid));
         if let Some(parent) = parent {
             parent.children = parent.children.saturating_sub(1);
         }
-        Some(process)
+        if process.children == 0 {
+            return Vec::new();
+        }
+        let all = self.processes.iter_mut();
+        let orphans = all.filter(|(_, process)| process.parent == Some(tgid));
+        let orphans = orphans.map(|(child, process)| {
+            process.parent = None;
+            *child
+        });
+        orphans.collect()
     }
 
     /// Give a process another parent.

@@ -120,6 +120,11 @@ pub struct Wait {
     /// tell which.
     #[serde(default, skip_serializing_if = "is_false")]
     pub lives_on: bool,
+    /// It took a child that it did not name, in a process that handles SIGCHLD
+    /// and had no other: whether it was called within that handler. Absent where
+    /// that is not known, or was not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_handler: Option<bool>,
 }
 
 /// A process that an event is about.

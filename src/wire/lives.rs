@@ -214,6 +214,59 @@ pub enum Observation {
         /// How many live.
         threads: u64,
     },
+    /// Of a thread that is blocked on streams after the death of a child.
+    Streams {
+        /// The child.
+        dead_child: i32,
+        /// How often the thread has gone to sleep so far.
+        sleeps: u64,
+        /// What it waits for.
+        streams: Vec<Stream>,
+    },
+    /// Of the launched command after its end.
+    Survivors {
+        /// Its descendants that are alive.
+        survivors: Vec<Survivor>,
+    },
+    /// Of a process that polled for its children: its only thread sleeps until a
+    /// signal comes, and it handles none but SIGCHLD and those that ask it to
+    /// end.
+    AwaitsSignal,
+}
+
+/// A pipe or an end of a socket pair that a thread waits for.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Stream {
+    /// The thread's descriptor.
+    pub fd: i32,
+    /// The pipe, or its end of the socket pair.
+    pub inode: Int,
+    /// Who holds the other end.
+    pub others: Vec<PipeSide>,
+    /// Every process could be asked.
+    pub complete: bool,
+}
+
+/// A process that outlives the launched command.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Survivor {
+    /// Its pid.
+    pub pid: i32,
+    /// It holds a pipe or socket that is the command's standard output.
+    pub holds_output: bool,
+    /// It holds one that is its standard error.
+    pub holds_error: bool,
+}
+
+/// A thread that waits for SIGCHLD with sigwait or a signalfd.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Listener {
+    /// Which.
+    pub tid: i32,
+    /// Another thread of the process that does not block SIGCHLD; absent for
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unblocked: Option<i32>,
 }
 
 /// The parent of a zombie.
@@ -234,6 +287,10 @@ pub struct Owner {
     /// in; absent for none, or where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_call: Option<u32>,
+    /// A thread of the parent that takes SIGCHLD without a handler; absent for
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener: Option<Listener>,
 }
 
 /// A child of a blocked process.

@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 pub use calls::{Args, Child, Fate, Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
 pub use lives::{
     Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill, Kin,
-    Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stuck, Thread,
+    Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream, Stuck,
+    Survivor, Thread,
 };
 pub use read::can_read;
 pub use stack::{Frame, Function, Stack};

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::calls::{Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
-use super::lives::{Fork, Found, Handler, Image, Kin, Namespaces, Observation, Owner, Stuck};
+use super::lives::{
+    Fork, Found, Handler, Image, Kin, Namespaces, Observation, Owner, Stream, Stuck, Survivor,
+};
 use super::words::{Address, Int, Named, Text};
 use super::{About, Body, Line, Start, VERSION};
 use crate::event::{
@@ -275,6 +277,19 @@ impl From<Observation> for event::Observation {
                 living: Tid::new(living),
                 threads: usize::try_from(threads).unwrap_or(usize::MAX),
             }),
+            Observation::Streams {
+                dead_child,
+                sleeps,
+                streams,
+            } => event::Observation::Streams(event::BlockedReader {
+                child: Tgid::new(dead_child),
+                sleeps,
+                streams: streams.into_iter().map(event::Stream::from).collect(),
+            }),
+            Observation::Survivors { survivors } => event::Observation::Survivors(
+                survivors.into_iter().map(event::Survivor::from).collect(),
+            ),
+            Observation::AwaitsSignal => event::Observation::AwaitsSignal,
         }
     }
 }
@@ -288,6 +303,41 @@ impl From<Owner> for event::Owner {
             traced: owner.traced,
             blocked_and_pending: owner.blocked_and_pending,
             parent_call: owner.parent_call,
+            listener: owner.listener.map(|listener| event::SigchldListener {
+                tid: Tid::new(listener.tid),
+                unblocked: listener.unblocked.map(Tid::new),
+            }),
+        }
+    }
+}
+
+impl From<Stream> for event::Stream {
+    fn from(stream: Stream) -> event::Stream {
+        event::Stream {
+            fd: stream.fd,
+            inode: stream.inode.unsigned(),
+            others: stream.others.iter().map(PipeSide::from).collect(),
+            complete: stream.complete,
+        }
+    }
+}
+
+impl From<Survivor> for event::Survivor {
+    fn from(survivor: Survivor) -> event::Survivor {
+        event::Survivor {
+            tgid: Tgid::new(survivor.pid),
+            holds_output: survivor.holds_output,
+            holds_error: survivor.holds_error,
+        }
+    }
+}
+
+impl From<&super::PipeSide> for PipeSide {
+    fn from(side: &super::PipeSide) -> PipeSide {
+        PipeSide {
+            tgid: Tgid::new(side.pid),
+            comm: (&side.comm).into(),
+            fd: side.fd,
         }
     }
 }
@@ -298,15 +348,7 @@ impl From<Stuck> for event::Stuck {
             writes: pipe.writes,
             fd: pipe.fd,
             inode: pipe.inode.unsigned(),
-            others: pipe
-                .others
-                .iter()
-                .map(|side| PipeSide {
-                    tgid: Tgid::new(side.pid),
-                    comm: (&side.comm).into(),
-                    fd: side.fd,
-                })
-                .collect(),
+            others: pipe.others.iter().map(PipeSide::from).collect(),
             complete: pipe.complete,
         });
         event::Stuck {
@@ -412,6 +454,7 @@ impl TryFrom<Wait> for event::WaitExit {
                 .remaining
                 .map(|pids| pids.into_iter().map(Tgid::new).collect()),
             lives_on: wait.lives_on,
+            in_handler: wait.in_handler,
             entry,
         })
     }

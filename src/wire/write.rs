@@ -3,7 +3,8 @@
 use super::calls::{Args, Child, Fate, Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
 use super::lives::{
     Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill, Kin,
-    Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stuck, Thread,
+    Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream, Stuck,
+    Survivor, Thread,
 };
 use super::stack::Stack;
 use super::words::{Address, Int, Named, Text, pointer};
@@ -11,7 +12,7 @@ use super::{About, Body, Line, Nothing, Sees, Start, VERSION};
 use crate::event::{
     self, Event, EventKind, Fetched, How, Origin, ProcView, SigchldAction, StuckIn,
 };
-use crate::kernel::{self, FaultDetail, Fields, NsPid, System, Tgid, WaitCall};
+use crate::kernel::{self, FaultDetail, Fields, NsPid, System, Tgid, Tid, WaitCall};
 use crate::ledger::{Ledger, Process};
 
 /// The first line of a trace.
@@ -230,6 +231,7 @@ impl Writer<'_> {
             child_name: exit.child.map(Text::from),
             remaining: exit.remaining.as_deref().map(raw_pids),
             lives_on: exit.lives_on,
+            in_handler: exit.in_handler,
         }
     }
 
@@ -340,6 +342,15 @@ impl From<&event::Observation> for Observation {
                 living: leader.living.raw(),
                 threads: leader.threads as u64,
             },
+            event::Observation::Streams(reader) => Observation::Streams {
+                dead_child: reader.child.raw(),
+                sleeps: reader.sleeps,
+                streams: reader.streams.iter().map(Stream::from).collect(),
+            },
+            event::Observation::Survivors(survivors) => Observation::Survivors {
+                survivors: survivors.iter().map(Survivor::from).collect(),
+            },
+            event::Observation::AwaitsSignal => Observation::AwaitsSignal,
         }
     }
 }
@@ -353,6 +364,31 @@ impl From<&event::Owner> for Owner {
             traced: owner.traced,
             blocked_and_pending: owner.blocked_and_pending,
             parent_call: owner.parent_call,
+            listener: owner.listener.map(|listener| Listener {
+                tid: listener.tid.raw(),
+                unblocked: listener.unblocked.map(Tid::raw),
+            }),
+        }
+    }
+}
+
+impl From<&event::Stream> for Stream {
+    fn from(stream: &event::Stream) -> Stream {
+        Stream {
+            fd: stream.fd,
+            inode: stream.inode.into(),
+            others: stream.others.iter().map(PipeSide::from).collect(),
+            complete: stream.complete,
+        }
+    }
+}
+
+impl From<&event::Survivor> for Survivor {
+    fn from(survivor: &event::Survivor) -> Survivor {
+        Survivor {
+            pid: survivor.tgid.raw(),
+            holds_output: survivor.holds_output,
+            holds_error: survivor.holds_error,
         }
     }
 }

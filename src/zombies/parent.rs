@@ -101,9 +101,12 @@ impl Thread {
         let stat = Stat::of_thread(pid, tid)?;
         let runs = stat.state == b'R';
         let idle = (!runs).then(|| clock.since_run(pid, tid, stat.cpu));
-        let call = Syscall::read(pid, tid).map(|call| Call {
-            name: name(call.number, is_native),
-            args: call.args,
+        let call = Syscall::read(pid, tid).map(|call| {
+            let [first, second, ..] = call.args;
+            Call {
+                name: name(call.number, is_native),
+                args: [first, second],
+            }
         });
         Some(Thread {
             tid,

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::{Report, words};
+use super::{Report, advice, sentence};
 use crate::event::harmless_json;
 use crate::rules::{Finding, Severity};
 
@@ -46,7 +46,7 @@ impl Report<'_> {
             let key = format!(
                 "{}\n{:?}\n{}\n{path}",
                 finding.rule.name(),
-                finding.facts.form,
+                finding.diagnosis.is_second_kind(),
                 finding.parent.comm()
             );
             // Two processes may have the same bug; GitLab keeps one of each
@@ -54,11 +54,7 @@ impl Report<'_> {
             let turn = seen.entry(key.clone()).or_default();
             *turn += 1;
             Entry {
-                description: format!(
-                    "{}. Help: {}",
-                    words::sentence(finding),
-                    words::advice(finding)
-                ),
+                description: format!("{}. Help: {}", sentence(finding), advice(finding)),
                 check_name: finding.rule.name(),
                 fingerprint: format!("{:016x}", hash(&format!("{key}\n{turn}"))),
                 severity: match finding.severity {

@@ -3,9 +3,9 @@
 
 mod github;
 mod gitlab;
-mod words;
+mod wording;
 
-pub(super) use words::{advice, sentence};
+pub(super) use wording::{advice, sentence};
 
 use std::fmt::{self, Write};
 
@@ -73,7 +73,7 @@ impl Report<'_> {
                 Severity::Info => self.styles.dim,
             };
             let head = format!("{}[{}]", finding.severity.name(), finding.rule.name());
-            let (head, sentence) = (style.style(head), words::sentence(finding));
+            let (head, sentence) = (style.style(head), sentence(finding));
             // Writing to a String cannot fail.
             let _ = writeln!(to, "{head}: {sentence}\n{}", self.rest(finding));
         }
@@ -163,7 +163,7 @@ impl Report<'_> {
             writeln!(to, "  child   … and {} more", finding.count - listed)?;
         }
         self.evidence(to, &finding.evidence)?;
-        writeln!(to, "  = help: {}", words::advice(finding))?;
+        writeln!(to, "  = help: {}", advice(finding))?;
         let more = format!(
             "= note: more: wait4-strace --explain {}",
             finding.rule.name()
@@ -251,7 +251,7 @@ pub(super) fn shortly(exit: &WaitExit) -> String {
 #[must_use]
 pub fn warning(finding: &Finding) -> String {
     let Finding { severity, rule, .. } = finding;
-    let sentence = words::sentence(finding);
+    let sentence = sentence(finding);
     format!("{}[{}]: {sentence}", severity.name(), rule.name())
 }
 
@@ -358,20 +358,7 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// A wait call by whom it waits for: `wait4(-1)`.
-struct Calls<'a>(Option<&'a Brief>);
-
-impl fmt::Display for Calls<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(brief) => {
-                write!(f, "{}({})", brief.call.name(), Whom(brief.named))
-            }
-            None => f.write_str("wait"),
-        }
-    }
-}
-
+/// What a wait waits for: `-1`, `P_PGID, 12`.
 struct Whom(Named);
 
 impl fmt::Display for Whom {
@@ -440,6 +427,14 @@ impl fmt::Display for Did<'_> {
             Deed::Vforked(child) => write!(f, "vforked {child}"),
             Deed::OnPipe(true, fd) => write!(f, "write({fd}, …)"),
             Deed::OnPipe(false, fd) => write!(f, "read({fd}, …)"),
+            Deed::AwaitsStream(fd) => write!(f, "is blocked until fd {fd} is readable"),
+            Deed::AwaitsSigchld => f.write_str("waits for SIGCHLD (sigwait or signalfd)"),
+            Deed::LivesOn { output, error } => f.write_str(match (output, error) {
+                (true, true) => "is alive, and holds the command's output and error",
+                (true, false) => "is alive, and holds the command's output",
+                (false, true) => "is alive, and holds the command's standard error",
+                (false, false) => "is alive",
+            }),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::lane::LaneId;
 use crate::ledger::ProcessId;
-use crate::rules::{Finding, RuleId, Severity};
+use crate::rules::{Finding, Severity};
 
 /// A finding, by lanes.
 #[derive(Clone, Debug)]
@@ -16,12 +16,13 @@ pub(super) struct Kept {
     pub(super) children: Vec<LaneId>,
 }
 
-/// Those that do not depend on the machine's speed, and are not mere remarks.
+/// Those that do not depend on the machine's speed, and are not mere remarks. What
+/// timed rules are about shows in the lanes.
 pub(super) fn kept(findings: &[Finding], lanes: &HashMap<ProcessId, LaneId>) -> Vec<Kept> {
     let lane = |id: Option<ProcessId>| id.and_then(|id| lanes.get(&id).copied());
     let stable = findings
         .iter()
-        .filter(|finding| finding.severity > Severity::Info && !is_timed(finding.rule));
+        .filter(|finding| finding.severity > Severity::Info && !finding.rule.rule().is_timed);
     stable
         .map(|finding| {
             let all = finding.children.iter();
@@ -34,48 +35,4 @@ pub(super) fn kept(findings: &[Finding], lanes: &HashMap<ProcessId, LaneId>) -> 
             }
         })
         .collect()
-}
-
-/// Whether a rule measures time or counts calls in a span: near its threshold
-/// it finds something in one run and not in the next. What it is about shows
-/// in the lanes.
-fn is_timed(rule: RuleId) -> bool {
-    match rule {
-        RuleId::ParentStopped
-        | RuleId::VforkStall
-        | RuleId::ReaperIdle
-        | RuleId::ExecInheritedChild
-        | RuleId::CloneChildInvisible
-        | RuleId::WnowaitOnly
-        | RuleId::StopMistakenForExit
-        | RuleId::EintrAbandoned
-        | RuleId::SpawnFailedZombie
-        | RuleId::PgrpMiss
-        | RuleId::SigchldBlocked
-        | RuleId::HandlerReplaced
-        | RuleId::CoalescedSigchld
-        | RuleId::ZombieLeak
-        | RuleId::LateReap
-        | RuleId::SignalDeathHidden
-        | RuleId::WnohangSpin
-        | RuleId::EchildSpin
-        | RuleId::StoppedChildHang
-        | RuleId::LeaderZombie
-        | RuleId::PdeathsigThread => true,
-        RuleId::StolenChild
-        | RuleId::DoubleWait
-        | RuleId::NotMyChild
-        | RuleId::AutoreapEchild
-        | RuleId::InheritedSigchldIgnore
-        | RuleId::EfaultLostStatus
-        | RuleId::StatusDiscarded
-        | RuleId::RawStatusExit
-        | RuleId::WrongThreadWait
-        | RuleId::BadWaitArgs
-        | RuleId::PipeFullDeadlock
-        | RuleId::PipeEofDeadlock
-        | RuleId::PidnsInitExit
-        | RuleId::KillAfterReap
-        | RuleId::UnexpectedExit => false,
-    }
 }

@@ -1,146 +1,34 @@
 //! Snapshots of made-up runs.
 
-use std::sync::Arc;
-
 use proptest::prelude::*;
 
 use super::Snapshot;
-use crate::event::{
-    Comm, Created, Event, EventKind, Fetched, Found, How, Image, Moment, Named, WaitEntry, WaitExit,
-};
-use crate::kernel::{Abi, Errno, NsPid, Signal, Tgid, Tid, WaitCall, WaitOptions, WaitStatus};
+use crate::event::EventKind;
+use crate::event::script::{NOHANG, Script, UNTRACED, stopped};
+use crate::kernel::Errno;
 use crate::ledger::Ledger;
-
-/// A run that is made up event by event.
-#[derive(Default)]
-struct Run {
-    ledger: Ledger,
-    snapshot: Snapshot,
-    seq: u64,
-}
 
 const ROOT: i32 = 100;
 
-impl Run {
-    fn new() -> Run {
-        let mut run = Run::default();
-        run.add(
-            ROOT,
-            ROOT,
-            EventKind::Found(Found {
-                parent: None,
-                image: None,
-                ns: None,
-                comm: None,
-                sigchld: None,
-            }),
-        );
-        run.exec(ROOT, "root");
-        run
-    }
-
-    fn add(&mut self, tid: i32, tgid: i32, kind: EventKind) {
-        self.seq += 1;
-        let event = Event {
-            seq: self.seq,
-            at: Moment(self.seq * 1000),
-            tid: Tid::new(tid),
-            tgid: Tgid::new(tgid),
-            kind,
-        };
-        self.ledger.apply(&event);
-        self.snapshot.event(&event, &self.ledger);
-    }
-
-    fn create(&mut self, parent: i32, child: i32, how: How) {
-        let created = Created {
-            child: Tid::new(child),
-            how,
-            parent: None,
-            ns: None,
-            exit_signal: Some(Signal::CHLD),
-            stack: None,
-        };
-        self.add(parent, parent, EventKind::Created(created));
-    }
-
-    fn fork(&mut self, parent: i32, child: i32) {
-        self.create(parent, child, How::Fork);
-    }
-
-    fn exec(&mut self, pid: i32, name: &str) {
-        let image = Arc::new(Image {
-            comm: Comm::new(name.as_bytes()),
-            path: None,
-            argv: Vec::new(),
-        });
-        let former = None;
-        self.add(pid, pid, EventKind::Executed { image, former });
-    }
-
-    fn end(&mut self, pid: i32, word: i32) {
-        let status = WaitStatus::from_raw(word);
-        self.add(pid, pid, EventKind::Ended { status });
-    }
-
-    /// A wait by a thread, with its result.
-    fn wait_by(&mut self, (tid, tgid): (i32, i32), named: i32, options: u32, result: Answer) {
-        let entry = WaitEntry {
-            call: WaitCall::Wait4,
-            abi: Abi::X86_64,
-            named: Named::Pid(named),
-            options: WaitOptions::from_raw(options),
-            result_at: 8,
-            rusage_at: 0,
-            info_at: 0,
-            is_restart: false,
-            target: None,
-            pidfd: None,
-            stack: None,
-        };
-        self.add(tid, tgid, EventKind::WaitEntered(entry.clone()));
-        let status = match result {
-            Ok((pid, word)) if pid > 0 => Fetched::Value {
-                addr: 8,
-                value: WaitStatus::from_raw(word),
-            },
-            _ => Fetched::Unread { addr: 8 },
-        };
-        let exit = WaitExit {
-            entry,
-            entered: Moment(self.seq * 1000),
-            result: result.map(|(pid, _)| NsPid::new(pid)),
-            status,
-            info: Fetched::Null,
-            rusage: Fetched::Null,
-            child: None,
-            remaining: None,
-            lives_on: false,
-        };
-        self.add(tid, tgid, EventKind::WaitEnded(exit));
-    }
-
-    fn wait(&mut self, pid: i32, named: i32, options: u32, result: Answer) {
-        self.wait_by((pid, pid), named, options, result);
-    }
-
-    fn text(&mut self) -> String {
-        self.snapshot.text(&[])
-    }
+/// A launched process that executes a program.
+fn launched() -> Script {
+    let mut script = Script::launched(ROOT);
+    script.exec(ROOT, "root");
+    script
 }
 
-type Answer = Result<(i32, i32), Errno>;
-
-const NOHANG: u32 = 1;
-const UNTRACED: u32 = 2;
-
-fn stopped(signal: i32) -> i32 {
-    signal << 8 | 0x7f
+fn text(script: &Script) -> String {
+    let (mut ledger, mut snapshot) = (Ledger::new(), Snapshot::default());
+    for event in &script.events {
+        ledger.apply(event);
+        snapshot.event(event, &ledger);
+    }
+    snapshot.text(&[])
 }
 
 #[test]
 fn a_snapshot_has_a_lane_for_each_process() {
-    let mut run = Run::new();
+    let mut run = launched();
     run.fork(ROOT, 201);
     run.fork(ROOT, 202);
     run.exec(202, "worker");
@@ -153,7 +41,7 @@ fn a_snapshot_has_a_lane_for_each_process() {
     run.wait(ROOT, -1, NOHANG, Err(Errno::CHILD));
     run.end(ROOT, 0);
     assert_eq!(
-        run.text(),
+        text(&run),
         "wait4-strace snapshot v1
 root: root
   forks root.1, root.2
@@ -174,20 +62,20 @@ findings: none
 #[test]
 fn whether_a_poll_or_a_wait_takes_a_child_makes_no_difference() {
     let by_poll = {
-        let mut run = Run::new();
+        let mut run = launched();
         run.fork(ROOT, 201);
         run.end(201, 0);
         run.wait(ROOT, 201, NOHANG, Ok((201, 0)));
-        run.text()
+        text(&run)
     };
     let after_polls = {
-        let mut run = Run::new();
+        let mut run = launched();
         run.fork(ROOT, 201);
         run.wait(ROOT, 201, NOHANG, Ok((0, 0)));
         run.wait(ROOT, 201, NOHANG, Ok((0, 0)));
         run.end(201, 0);
         run.wait(ROOT, 201, 0, Ok((201, 0)));
-        run.text()
+        text(&run)
     };
     assert_eq!(by_poll, after_polls);
     assert!(by_poll.contains("wait4(root.1, WNOHANG) = root.1 [exited 0]"));
@@ -195,23 +83,23 @@ fn whether_a_poll_or_a_wait_takes_a_child_makes_no_difference() {
 
 #[test]
 fn interruptions_are_left_out() {
-    let mut run = Run::new();
+    let mut run = launched();
     run.fork(ROOT, 201);
     run.wait(ROOT, 201, 0, Err(Errno::RESTARTSYS));
     run.wait(ROOT, 201, 0, Err(Errno::INTR));
     run.end(201, 0);
     run.wait(ROOT, 201, 0, Ok((201, 0)));
-    let text = run.text();
+    let text = text(&run);
     assert_eq!(text.matches("wait4").count(), 2, "{text}");
 }
 
 #[test]
 fn an_error_is_told_once() {
-    let mut run = Run::new();
+    let mut run = launched();
     run.wait(ROOT, 77, 0, Err(Errno::CHILD));
     run.wait(ROOT, 77, 0, Err(Errno::CHILD));
     run.wait(ROOT, -1, 0x10, Err(Errno::INVAL));
-    let text = run.text();
+    let text = text(&run);
     assert_eq!(text.matches("wait4(unknown) = ECHILD").count(), 1, "{text}");
     assert!(
         text.contains("wait4(-1, 0x10 /* W??? */) = EINVAL"),
@@ -222,7 +110,7 @@ fn an_error_is_told_once() {
 #[test]
 fn a_child_that_nobody_reaps_is_the_same_dead_before_its_parent_or_after() {
     let text = |child_first: bool| {
-        let mut run = Run::new();
+        let mut run = launched();
         run.fork(ROOT, 201);
         let (first, second) = if child_first {
             (201, ROOT)
@@ -231,7 +119,7 @@ fn a_child_that_nobody_reaps_is_the_same_dead_before_its_parent_or_after() {
         };
         run.end(first, 0);
         run.end(second, 0);
-        run.text()
+        text(&run)
     };
     assert_eq!(text(true), text(false));
     assert!(text(true).contains("exited 0, reaped by nobody"));
@@ -240,21 +128,21 @@ fn a_child_that_nobody_reaps_is_the_same_dead_before_its_parent_or_after() {
 #[test]
 fn which_thread_waits_for_which_child_makes_no_difference() {
     let text = |swapped: bool| {
-        let mut run = Run::new();
-        run.create(ROOT, 101, How::Thread);
+        let mut run = launched();
+        run.thread(ROOT, 101);
         run.fork(ROOT, 201);
         run.fork(ROOT, 202);
         run.end(201, 0);
         run.end(202, 1 << 8);
         let (first, second) = if swapped { (101, ROOT) } else { (ROOT, 101) };
         if swapped {
-            run.wait_by((second, ROOT), 202, 0, Ok((202, 1 << 8)));
+            run.wait((second, ROOT), 202, 0, Ok((202, 1 << 8)));
         }
-        run.wait_by((first, ROOT), 201, 0, Ok((201, 0)));
+        run.wait((first, ROOT), 201, 0, Ok((201, 0)));
         if !swapped {
-            run.wait_by((second, ROOT), 202, 0, Ok((202, 1 << 8)));
+            run.wait((second, ROOT), 202, 0, Ok((202, 1 << 8)));
         }
-        run.text()
+        text(&run)
     };
     assert_eq!(text(true), text(false));
     assert!(text(true).contains("has threads"));
@@ -263,7 +151,7 @@ fn which_thread_waits_for_which_child_makes_no_difference() {
 #[test]
 fn equal_siblings_are_numbered_in_the_order_in_which_they_are_waited_for() {
     let text = |pids: [i32; 3]| {
-        let mut run = Run::new();
+        let mut run = launched();
         for pid in [201, 202, 203] {
             run.fork(ROOT, pid);
             run.end(pid, 0);
@@ -271,7 +159,7 @@ fn equal_siblings_are_numbered_in_the_order_in_which_they_are_waited_for() {
         for pid in pids {
             run.wait(ROOT, pid, 0, Ok((pid, 0)));
         }
-        run.text()
+        text(&run)
     };
     let one = text([201, 202, 203]);
     assert!(
@@ -284,13 +172,13 @@ fn equal_siblings_are_numbered_in_the_order_in_which_they_are_waited_for() {
 #[test]
 fn a_stop_is_heard_by_waits_for_any_child_where_no_poll_can_come_first() {
     let text = |polls: bool| {
-        let mut run = Run::new();
+        let mut run = launched();
         run.fork(ROOT, 201);
         if polls {
             run.wait(ROOT, -1, NOHANG, Ok((0, 0)));
         }
         run.wait(ROOT, -1, UNTRACED, Ok((201, stopped(19))));
-        run.text()
+        text(&run)
     };
     let line = "  hears by wait4(-1): root.1 [stopped SIGSTOP]\n";
     assert!(text(false).contains(line));
@@ -299,26 +187,23 @@ fn a_stop_is_heard_by_waits_for_any_child_where_no_poll_can_come_first() {
 
 #[test]
 fn what_is_killed_when_the_trace_is_over_was_still_there() {
-    let mut run = Run::new();
+    let mut run = launched();
     run.fork(ROOT, 201);
-    run.add(0, 0, EventKind::Over);
+    run.event(0, EventKind::Over);
     run.end(201, 9);
-    assert!(
-        run.text()
-            .contains("root.1: root\n  still there at the end\n")
-    );
+    assert!(text(&run).contains("root.1: root\n  still there at the end\n"));
 }
 
 #[test]
 fn an_orphan_stays_under_its_first_parent_and_is_reaped_by_the_second() {
-    let mut run = Run::new();
+    let mut run = launched();
     run.fork(ROOT, 201);
     run.fork(201, 301);
     run.end(201, 0);
     run.wait(ROOT, 201, 0, Ok((201, 0)));
     run.end(301, 5 << 8);
     run.wait(ROOT, -1, 0, Ok((301, 5 << 8)));
-    let text = run.text();
+    let text = text(&run);
     assert!(
         text.contains("reaps by wait4(-1): root.1.1 [exited 5]"),
         "{text}"
@@ -331,13 +216,13 @@ fn an_orphan_stays_under_its_first_parent_and_is_reaped_by_the_second() {
 
 #[test]
 fn a_pid_that_is_used_again_is_another_process() {
-    let mut run = Run::new();
+    let mut run = launched();
     for code in [1, 2] {
         run.fork(ROOT, 201);
         run.end(201, code << 8);
         run.wait(ROOT, 201, 0, Ok((201, code << 8)));
     }
-    let text = run.text();
+    let text = text(&run);
     assert!(text.contains("wait4(root.1) = root.1 [exited 1]"), "{text}");
     assert!(text.contains("wait4(root.2) = root.2 [exited 2]"), "{text}");
 }
@@ -378,7 +263,7 @@ fn plans() -> impl Strategy<Value = Vec<Plan>> {
 
 /// Play the plans, deciding by `choices` whose turn it is.
 fn play(plans: &[Plan], mut choices: u64) -> String {
-    let mut run = Run::new();
+    let mut run = launched();
     let mut choose = move |among: usize| {
         // Any sequence of numbers will do.
         choices = choices
@@ -438,7 +323,7 @@ fn play(plans: &[Plan], mut choices: u64) -> String {
             run.end(pid, word(who));
         }
     }
-    run.text()
+    text(&run)
 }
 
 proptest! {

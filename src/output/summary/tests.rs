@@ -1,126 +1,49 @@
 //! Made-up events, counted.
 
 use super::*;
-use crate::event::{Created, Fetched, Found, Named, WaitEntry, WaitExit};
-use crate::kernel::{Abi, NsPid, Signal, WaitCall};
+use crate::event::EventKind;
+use crate::event::script::{NOHANG, Script, exited};
 
 const MILLISECOND: u64 = 1_000_000;
 
-struct Story {
+/// A summary that takes the events of a script in.
+struct Count {
     summary: Summary,
     ledger: Ledger,
-    seq: u64,
-    now: u64,
 }
 
-impl Story {
-    fn new(pids: &[i32]) -> Story {
-        let mut story = Story {
+impl Count {
+    fn new() -> Count {
+        Count {
             summary: Summary::new(10 * MILLISECOND, SortBy::default()),
             ledger: Ledger::new(),
-            seq: 0,
-            now: 0,
-        };
-        for pid in pids {
-            let found = Found {
-                parent: None,
-                image: None,
-                ns: None,
-                comm: None,
-                sigchld: None,
-            };
-            story.add(*pid, EventKind::Found(found));
         }
-        story
     }
 
-    fn add(&mut self, pid: i32, kind: EventKind) {
-        self.seq += 1;
-        let event = Event {
-            seq: self.seq,
-            at: Moment(self.now),
-            tid: Tid::new(pid),
-            tgid: Tgid::new(pid),
-            kind,
-        };
-        self.ledger.apply(&event);
-        self.summary.event(&event, &self.ledger);
-    }
-
-    fn fork(&mut self, parent: i32, child: i32) {
-        let created = Created {
-            child: Tid::new(child),
-            how: How::Fork,
-            parent: None,
-            ns: None,
-            exit_signal: Some(Signal::CHLD),
-            stack: None,
-        };
-        self.add(parent, EventKind::Created(created));
-    }
-
-    fn end(&mut self, pid: i32, word: i32) {
-        let status = WaitStatus::from_raw(word);
-        self.add(pid, EventKind::Ended { status });
-    }
-
-    /// A wait for any child that takes so long and gives this one.
-    fn wait(&mut self, pid: i32, options: u32, millis: u64, child: i32, word: i32) {
-        let entry = WaitEntry {
-            call: WaitCall::Wait4,
-            abi: Abi::X86_64,
-            named: Named::Pid(-1),
-            options: WaitOptions::from_raw(options),
-            result_at: 8,
-            rusage_at: 0,
-            info_at: 0,
-            is_restart: false,
-            target: None,
-            pidfd: None,
-            stack: None,
-        };
-        self.add(pid, EventKind::WaitEntered(entry.clone()));
-        let entered = Moment(self.now);
-        self.now += millis * MILLISECOND;
-        let status = match child {
-            0 => Fetched::Unread { addr: 8 },
-            _ => Fetched::Value {
-                addr: 8,
-                value: WaitStatus::from_raw(word),
-            },
-        };
-        let exit = WaitExit {
-            entry,
-            entered,
-            result: Ok(NsPid::new(child)),
-            status,
-            info: Fetched::Null,
-            rusage: Fetched::Null,
-            child: None,
-            remaining: None,
-            lives_on: false,
-        };
-        self.add(pid, EventKind::WaitEnded(exit));
+    fn add(&mut self, script: &mut Script) {
+        for event in script.take() {
+            self.ledger.apply(&event);
+            self.summary.event(&event, &self.ledger);
+        }
     }
 }
 
 #[test]
 fn what_a_process_does_is_counted() {
-    let mut story = Story::new(&[1]);
-    story.fork(1, 2);
-    story.fork(1, 3);
-    story.fork(1, 4);
-    story.wait(1, 1, 0, 0, 0);
-    story.end(2, 3 << 8);
-    story.wait(1, 0, 5, 2, 3 << 8);
-    story.end(3, 15);
-    story.now += 20 * MILLISECOND;
-    story.wait(1, 0, 1, 3, 15);
-    story.end(4, 0);
-    story.now += 100 * MILLISECOND;
-    story.add(1, EventKind::Over);
-    story.summary.end(&story.ledger, None);
-    let row = story.summary.total();
+    let mut script = Script::default();
+    script.found(1, None).fork(1, 2).fork(1, 3).fork(1, 4);
+    script.wait(1, -1, NOHANG, Ok((0, 0))).end(2, exited(3));
+    script
+        .enter(1, -1, 0)
+        .after(5)
+        .leave(1, -1, 0, Ok((2, exited(3))));
+    script.end(3, 15).after(20);
+    script.enter(1, -1, 0).after(1).leave(1, -1, 0, Ok((3, 15)));
+    script.end(4, 0).after(100).event(1, EventKind::Over);
+    let mut count = Count::new();
+    count.add(&mut script);
+    count.summary.end(&count.ledger, None);
+    let row = count.summary.total();
     let expected = Row {
         pid: None,
         comm: Comm::default(),
@@ -134,7 +57,7 @@ fn what_a_process_does_is_counted() {
         longest: 100 * MILLISECOND,
     };
     assert_eq!(row, expected);
-    insta::assert_snapshot!(story.summary.text(), @r"
+    insta::assert_snapshot!(count.summary.text(), @r"
     forked  reaped  left  late  polls  blocked  longest  process
          3       2     1     1      1   6.0 ms    0.1 s  1
     ------  ------  ----  ----  -----  -------  -------  -------
@@ -146,7 +69,7 @@ fn what_a_process_does_is_counted() {
 
     ends: exited 0 (1), exited 3 (1), SIGTERM (1)
     ");
-    let json = serde_json::to_value(story.summary.wire()).unwrap();
+    let json = serde_json::to_value(count.summary.wire()).unwrap();
     assert_eq!(json["total"]["reaped"], 2);
     assert_eq!(json["ends"][1]["code"], 3);
     assert_eq!(json["ends"][2]["signal"]["name"], "SIGTERM");
@@ -154,14 +77,19 @@ fn what_a_process_does_is_counted() {
 
 #[test]
 fn a_million_children_take_no_more_room_than_one() {
-    let mut story = Story::new(&[1]);
+    let mut count = Count::new();
+    let mut script = Script::default();
+    script.found(1, None);
     for child in 0..1_000_000 {
         let pid = 2 + child % 1000;
-        story.fork(1, pid);
-        story.end(pid, 0);
-        story.wait(1, 0, 1, pid, 0);
+        script.fork(1, pid).end(pid, 0);
+        script
+            .enter(1, -1, 0)
+            .after(1)
+            .leave(1, -1, 0, Ok((pid, 0)));
+        count.add(&mut script);
     }
-    let summary = &story.summary;
+    let summary = &count.summary;
     assert_eq!(summary.total().reaped, 1_000_000);
     assert_eq!((summary.rows.len(), summary.open.len()), (1, 0));
     assert!(summary.latency.buckets() < 64);
@@ -170,19 +98,22 @@ fn a_million_children_take_no_more_room_than_one() {
 
 #[test]
 fn rows_are_sorted_by_what_was_asked_for() {
-    let mut story = Story::new(&[10, 20, 30]);
+    let mut script = Script::default();
     for (parent, children) in [(10, 1), (20, 3), (30, 2)] {
+        script.found(parent, None);
         for child in 0..children {
-            story.fork(parent, parent + 1 + child);
+            script.fork(parent, parent + 1 + child);
         }
     }
-    let pids = |story: &mut Story, sort| {
-        story.summary.sort = sort;
-        let rows = story.summary.sorted();
+    let mut count = Count::new();
+    count.add(&mut script);
+    let pids = |count: &mut Count, sort| {
+        count.summary.sort = sort;
+        let rows = count.summary.sorted();
         let pids = rows.iter().filter_map(|row| row.pid.map(Tgid::raw));
         pids.collect::<Vec<i32>>()
     };
-    assert_eq!(pids(&mut story, SortBy::Forked), [20, 30, 10]);
-    assert_eq!(pids(&mut story, SortBy::Pid), [10, 20, 30]);
-    assert_eq!(pids(&mut story, SortBy::Longest), [10, 20, 30]);
+    assert_eq!(pids(&mut count, SortBy::Forked), [20, 30, 10]);
+    assert_eq!(pids(&mut count, SortBy::Pid), [10, 20, 30]);
+    assert_eq!(pids(&mut count, SortBy::Longest), [10, 20, 30]);
 }

@@ -145,6 +145,7 @@ impl Wait {
             child: None,
             remaining: None,
             lives_on: false,
+            in_handler: None,
             entry: self.entry,
         }
     }

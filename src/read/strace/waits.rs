@@ -73,6 +73,7 @@ pub(super) fn parse(
         child: None,
         remaining: None,
         lives_on: false,
+        in_handler: None,
     };
     Some((entry, Some(exit)))
 }

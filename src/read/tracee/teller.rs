@@ -235,6 +235,7 @@ impl Teller<'_> {
             child: None,
             remaining: None,
             lives_on: false,
+            in_handler: None,
             entry,
         };
         self.family.goes_on(whose.tid, self.at, Some(&exit));

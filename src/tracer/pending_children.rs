@@ -1,8 +1,8 @@
-//! Tasks that are heard of before their creator has told of them.
+//! Tasks that stop or end before their creator's event.
 //!
 //! A child's first stop may be handed out before its creator's fork event. It
 //! stays stopped until that event names it, so that events come in order. But
-//! the creator may have been killed between making the child and telling: then
+//! the creator may have been killed between making the child and its event: then
 //! the child is taken up without it, after [`HELD_AT_MOST`].
 
 use std::sync::Arc;
@@ -11,89 +11,95 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::engine::Tracer;
+use super::scheduler::Scheduler;
 use super::tasks::{Kind, Task};
 use crate::event::{Event, EventKind, Found};
 use crate::kernel::{Tgid, Tid, WaitStatus};
 use crate::proc;
 use crate::sys::ptrace::Stopped;
 
-/// How long a child waits for its creator's word.
+/// How long a child waits for its creator's event.
 pub(super) const HELD_AT_MOST: Duration = Duration::from_millis(20);
 
 /// A task's first stop, of whatever kind: one that is created while its
 /// process is being stopped begins with a group-stop.
 pub(super) type First = (Stopped, WaitStatus);
 
-/// Who is waiting for its creator's word, and since when.
+/// The tasks that wait for their creator's event, and since when.
 #[derive(Debug, Default)]
-pub(super) struct Early {
+pub(super) struct PendingChildren {
     stopped: FxHashMap<Tid, (Instant, First)>,
     ended: FxHashMap<Tid, (Instant, WaitStatus)>,
 }
 
-impl Early {
+impl PendingChildren {
     /// Whether a task is kept stopped.
     pub(super) fn holds(&self, tid: Tid) -> bool {
         self.stopped.contains_key(&tid)
     }
 
-    /// Whether any task waits for its creator's word.
-    pub(super) fn holds_any(&self) -> bool {
+    /// Whether any task waits for its creator's event.
+    pub(super) fn has_any(&self) -> bool {
         !self.stopped.is_empty() || !self.ended.is_empty()
     }
 
-    /// The first stop of a task that its creator now tells of.
+    /// The first stop of a task whose creator's event has come.
     pub(super) fn take_stopped(&mut self, tid: Tid) -> Option<First> {
         self.stopped.remove(&tid).map(|(_, first)| first)
     }
 
-    /// The end of a task that its creator now tells of.
+    /// The end of a task whose creator's event has come. It was reaped, so a
+    /// task that is alive under this tid is a later one.
     pub(super) fn take_ended(&mut self, tid: Tid) -> Option<WaitStatus> {
-        self.ended.remove(&tid).map(|(_, status)| status)
+        let (_, status) = self.ended.remove(&tid)?;
+        let is_alive = self.holds(tid) || proc::is_there(tid);
+        (!is_alive).then_some(status)
     }
 }
 
-impl Tracer {
-    /// Keep a task in its first stop.
-    pub(super) fn hold(&mut self, stopped: Stopped, status: WaitStatus) {
-        let (tid, since) = (stopped.tid(), Instant::now());
-        self.early.stopped.insert(tid, (since, (stopped, status)));
-        self.doorbell.ring_after(HELD_AT_MOST);
+impl<S: Scheduler> Tracer<S> {
+    /// Keep a task in its first stop, until its creator's event.
+    pub(super) fn await_creator(&mut self, tracee: Stopped, status: WaitStatus) {
+        let (tid, since) = (tracee.tid(), Instant::now());
+        self.pending.stopped.insert(tid, (since, (tracee, status)));
+        self.waker.wake_after(HELD_AT_MOST);
     }
 
     /// Remember the end of a task, or of a stranger: a child that is ours but
     /// not traced.
     pub(super) fn ended_early(&mut self, tid: Tid, status: WaitStatus) {
-        self.early.stopped.remove(&tid);
-        self.early.ended.insert(tid, (Instant::now(), status));
-        self.doorbell.ring_after(HELD_AT_MOST);
+        self.pending.stopped.remove(&tid);
+        self.pending.ended.insert(tid, (Instant::now(), status));
+        self.waker.wake_after(HELD_AT_MOST);
     }
 
-    /// Take up the tasks whose creator will not tell of them any more.
+    /// Take up the tasks whose creator's event will not come any more.
     pub(super) fn release_overdue(&mut self, events: &mut Vec<Event>) {
         let now = Instant::now();
         let is_overdue = |since: &Instant| now - *since >= HELD_AT_MOST;
-        self.early.ended.retain(|_, (since, _)| !is_overdue(since));
+        self.pending
+            .ended
+            .retain(|_, (since, _)| !is_overdue(since));
         let overdue = self
-            .early
+            .pending
             .stopped
             .extract_if(|_, (since, _)| is_overdue(since));
         let overdue: Vec<First> = overdue.map(|(_, (_, first))| first).collect();
         for first in overdue {
             self.take_up_orphan(first, events);
         }
-        if !self.early.stopped.is_empty() || !self.early.ended.is_empty() {
-            self.doorbell.ring_after(HELD_AT_MOST);
+        if self.pending.has_any() {
+            self.waker.wake_after(HELD_AT_MOST);
         }
     }
 
-    fn take_up_orphan(&mut self, (stopped, first): First, events: &mut Vec<Event>) {
+    fn take_up_orphan(&mut self, (tracee, first): First, events: &mut Vec<Event>) {
         if !self.follow {
             // CLONE_PTRACE gave it to us unasked.
-            let _ = stopped.detach(None);
+            tracee.detach(None);
             return;
         }
-        let (at, tid) = (self.now(), stopped.tid());
+        let (at, tid) = (self.now(), tracee.tid());
         let status = proc::status(tid);
         let tgid = status.as_ref().and_then(|status| status.tgid);
         let tgid = tgid.unwrap_or(Tgid::new(tid.raw()));
@@ -118,7 +124,7 @@ impl Tracer {
             sigchld: None,
         };
         events.push(self.event(at, tid, tgid, EventKind::Found(found)));
-        self.stopped(stopped, first, events);
+        self.stopped(tracee, first, events);
     }
 
     /// What kind of task one is whose creator is not known: its process's or

@@ -7,9 +7,11 @@
 //! second SIGKILL, in that very moment, is faster.
 
 use super::engine::Tracer;
+use super::scheduler::Scheduler;
+use super::stop::Stop;
 use crate::event::Event;
 use crate::kernel::{Tgid, WaitStatus};
-use crate::sys::ptrace::{Stopped, options};
+use crate::sys::ptrace::options;
 
 /// Whether a process with this parent is one of ours.
 pub(super) fn is_own(parent: Option<Tgid>) -> bool {
@@ -22,29 +24,24 @@ pub(super) fn options(is_own: bool) -> libc::c_int {
     if is_own { options::EXIT } else { 0 }
 }
 
-impl Tracer {
+impl<S: Scheduler> Tracer<S> {
     /// A task is about to exit. The option is inherited by all that such a
     /// child starts: they, and threads, go on to their deaths.
-    pub(super) fn exiting(&mut self, stopped: Stopped, events: &mut Vec<Event>) {
-        let tid = stopped.tid();
+    pub(super) fn exiting(&mut self, stop: Stop, status: WaitStatus, events: &mut Vec<Event>) {
+        let tid = stop.tid();
         let Some(task) = self.tasks.by_tid.get(&tid) else {
             return;
         };
         let (tgid, how) = (task.tgid, task.how());
         let process = self.tasks.processes.get_mut(&tgid);
         let Some(process) = process.filter(|process| process.is_own && tgid.leader() == tid) else {
-            let _ = stopped.resume(how, None);
+            self.resume(stop, how, None);
             return;
         };
-        let Ok(status) = stopped.event_status() else {
-            // Killed in its stop: its death follows.
-            return;
-        };
-        if stopped.detach(None).is_err() {
-            return;
+        if stop.tracee.detach(None) {
+            process.has_left = true;
+            self.end_with_last_thread(tgid, status, events);
         }
-        process.has_left = true;
-        self.end_with_last_thread(tgid, status, events);
     }
 
     /// A process whose leader was let go ends with the last of its threads.

@@ -3,8 +3,8 @@
 //!
 //! A wait of the tracer sleeps until a tracee stops; only a signal with a
 //! handler ends it before. A process of our own takes SIGURG. In somebody
-//! else's the signal is borrowed: the highest real-time signal that nobody has
-//! a handler for, sent to the tracer's thread alone, and given back when the
+//! else's the signal is borrowed: the highest real-time signal that has no
+//! handler, sent to the tracer's thread alone, and given back when the
 //! last tracer is done.
 #![expect(
     unsafe_code,
@@ -16,7 +16,7 @@ use std::mem;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The signal that rings in our own process. SIGURG: ignored by default, so a
+/// The signal that wakes in our own process. SIGURG: ignored by default, so a
 /// stray one harms nobody, and unused by programs without out-of-band data.
 const OWN: i32 = libc::SIGURG;
 
@@ -31,7 +31,7 @@ const FAULTS: [i32; 7] = [
     libc::SIGABRT,
 ];
 
-/// The borrowed signal, and how many tracers ring with it.
+/// The borrowed signal, and how many tracers use it.
 struct Loan {
     number: i32,
     users: usize,
@@ -44,29 +44,29 @@ static LOAN: Mutex<Loan> = Mutex::new(Loan {
 
 /// A signal that the calling thread can be woken by, as long as this lives.
 #[derive(Debug)]
-pub(crate) struct Ring {
+pub(crate) struct WakeSignal {
     number: i32,
     is_borrowed: bool,
 }
 
 extern "C" fn nothing(_: i32) {}
 
-impl Ring {
-    /// The ring of a process that is ours: it keeps its handler for good.
-    pub(crate) fn own() -> io::Result<Ring> {
+impl WakeSignal {
+    /// The signal of a process that is ours: it keeps its handler for good.
+    pub(crate) fn own() -> io::Result<WakeSignal> {
         set_handler(OWN, nothing as *const () as libc::sighandler_t)?;
         mask(libc::SIG_UNBLOCK, &set_of(&[OWN]));
-        Ok(Ring {
+        Ok(WakeSignal {
             number: OWN,
             is_borrowed: false,
         })
     }
 
-    /// The ring of a thread in somebody else's process.
+    /// The signal of a thread in another program's process.
     ///
     /// # Errors
     /// If every real-time signal has a handler.
-    pub(crate) fn borrowed() -> io::Result<Ring> {
+    pub(crate) fn borrowed() -> io::Result<WakeSignal> {
         let mut loan = loan();
         if loan.users == 0 {
             let mut all = (libc::SIGRTMIN()..=libc::SIGRTMAX()).rev();
@@ -78,7 +78,7 @@ impl Ring {
         }
         loan.users += 1;
         mask(libc::SIG_UNBLOCK, &set_of(&[loan.number]));
-        Ok(Ring {
+        Ok(WakeSignal {
             number: loan.number,
             is_borrowed: true,
         })
@@ -90,8 +90,8 @@ impl Ring {
     }
 }
 
-impl Drop for Ring {
-    /// Nobody may ring any more. By default the signal would end the process,
+impl Drop for WakeSignal {
+    /// No timer may send it any more. By default the signal would end the process,
     /// so one that is still pending is taken first.
     fn drop(&mut self) {
         if !self.is_borrowed {
@@ -188,14 +188,14 @@ mod tests {
     fn a_borrowed_signal_is_given_back_by_the_last_tracer() {
         let threads = (0..8).map(|_| {
             std::thread::spawn(|| {
-                let ring = Ring::borrowed().unwrap();
+                let signal = WakeSignal::borrowed().unwrap();
                 let ours = nothing as *const () as libc::sighandler_t;
-                assert_eq!(handler(ring.number()), Some(ours));
-                // Pending when the ring is dropped.
-                mask(libc::SIG_BLOCK, &set_of(&[ring.number()]));
+                assert_eq!(handler(signal.number()), Some(ours));
+                // Pending when it is dropped.
+                mask(libc::SIG_BLOCK, &set_of(&[signal.number()]));
                 // SAFETY: a signal with a handler, to this thread.
-                unsafe { libc::pthread_kill(libc::pthread_self(), ring.number()) };
-                ring.number()
+                unsafe { libc::pthread_kill(libc::pthread_self(), signal.number()) };
+                signal.number()
             })
         });
         let threads: Vec<_> = threads.collect();

@@ -1,12 +1,12 @@
-//! How many stops there were, of which kind: what the trace costs the family.
+//! How many stops there were, of which kind: what the trace costs.
 
 use std::fmt;
 
-use super::stop::Stop;
+use super::stop::StopKind;
 
 /// Counts of stops and ends (`--stats`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct StopStats {
     births: u64,
     execs: u64,
     calls: u64,
@@ -20,17 +20,17 @@ pub(crate) struct Tally {
     pub(super) ends: u64,
 }
 
-impl Tally {
+impl StopStats {
     /// Count a stop.
-    pub(super) fn count(&mut self, stop: Stop) {
+    pub(super) fn count(&mut self, stop: StopKind) {
         *match stop {
-            Stop::Created(_) => &mut self.births,
-            Stop::Executed => &mut self.execs,
-            Stop::Syscall | Stop::Seccomp => &mut self.calls,
-            Stop::Signal(_) => &mut self.signals,
-            Stop::Group(_) => &mut self.groups,
-            Stop::Plain => &mut self.plain,
-            Stop::Exiting | Stop::Other => &mut self.other,
+            StopKind::NewChild { .. } => &mut self.births,
+            StopKind::Executed { .. } => &mut self.execs,
+            StopKind::Syscall | StopKind::Seccomp => &mut self.calls,
+            StopKind::Signal(_) => &mut self.signals,
+            StopKind::Group(_) => &mut self.groups,
+            StopKind::Plain => &mut self.plain,
+            StopKind::Exiting(_) | StopKind::Other => &mut self.other,
         } += 1;
     }
 
@@ -40,7 +40,7 @@ impl Tally {
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for StopStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         #[expect(clippy::cast_precision_loss, reason = "for people, with one decimal")]
         let a_child = |count: u64| count as f64 / self.children.max(1) as f64;
@@ -67,32 +67,38 @@ impl fmt::Display for Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Signal;
+    use crate::kernel::{Signal, Tid, WaitStatus};
     use crate::tracer::stop::Creation;
 
     #[test]
     fn every_stop_is_counted_once() {
-        let mut tally = Tally {
+        let mut stats = StopStats {
             children: 2,
             ends: 3,
-            ..Tally::default()
+            ..StopStats::default()
+        };
+        let child = |creation| StopKind::NewChild {
+            creation,
+            child: Tid::new(2),
         };
         for stop in [
-            Stop::Created(Creation::Fork),
-            Stop::Created(Creation::Vfork),
-            Stop::Plain,
-            Stop::Seccomp,
-            Stop::Syscall,
-            Stop::Signal(Signal::CHLD),
-            Stop::Group(Signal::STOP),
-            Stop::Executed,
-            Stop::Exiting,
-            Stop::Other,
+            child(Creation::Fork),
+            child(Creation::Vfork),
+            StopKind::Plain,
+            StopKind::Seccomp,
+            StopKind::Syscall,
+            StopKind::Signal(Signal::CHLD),
+            StopKind::Group(Signal::STOP),
+            StopKind::Executed {
+                former: Tid::new(1),
+            },
+            StopKind::Exiting(WaitStatus::from_raw(0)),
+            StopKind::Other,
         ] {
-            tally.count(stop);
+            stats.count(stop);
         }
         assert_eq!(
-            tally.to_string(),
+            stats.to_string(),
             "children 2, stops 10 (5.0 a child), ends 3 (1.5); births 2, first stops and \
              continuations 1, entries and exits of calls 2, signals 1, group-stops 1, execs 1, \
              others 2"

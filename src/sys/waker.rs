@@ -2,9 +2,9 @@
 //! and other threads.
 //!
 //! A wait sleeps until a tracee stops; only a signal with a handler ends it
-//! before ([`Ring`]). One that came just before the wait would be lost, so each
-//! ring is a timer's, which rings again and again until it is answered
-//! ([`AGAIN`]). No thread is needed for that.
+//! before ([`WakeSignal`]). One that came just before the wait would be lost, so a
+//! timer sends it, and repeats it until it is answered ([`REPEAT`]). No thread is
+//! needed for that.
 #![expect(unsafe_code, reason = "signal handlers")]
 
 use std::cell::Cell;
@@ -15,27 +15,27 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
-use super::ring::Ring;
 use super::timer::{self, Timer};
+use super::wake_signal::WakeSignal;
 
-/// How long until a bell that nobody answered rings again.
-const AGAIN: Duration = Duration::from_millis(5);
+/// How long until a wake-up that was not answered is repeated.
+const REPEAT: Duration = Duration::from_millis(5);
 
 /// Signals that have arrived in this process, bit `n` for signal `n`.
 static ARRIVED: AtomicU64 = AtomicU64::new(0);
-/// The timer that rings for them; -1 if nobody waits for any.
-static RINGS_FOR_SIGNALS: AtomicI32 = AtomicI32::new(-1);
+/// The timer that wakes the tracer for them; -1 if no tracer waits for any.
+static SIGNAL_TIMER: AtomicI32 = AtomicI32::new(-1);
 
-/// The tracer's bell, of the thread that made it.
-pub(crate) struct Doorbell {
-    /// Rings at the next deadline.
+/// Wakes the thread that made it.
+pub(crate) struct Waker {
+    /// Fires at the next deadline.
     timer: Timer,
     armed: Cell<Option<Instant>>,
     urgent: Arc<Urgent>,
     /// It was made for signals too.
-    hears_signals: bool,
-    /// Given back when nothing rings any more.
-    _ring: Ring,
+    takes_signals: bool,
+    /// Given back when no timer uses it any more.
+    _signal: WakeSignal,
 }
 
 /// What cannot wait for a deadline.
@@ -46,15 +46,15 @@ struct Urgent {
     called: AtomicBool,
 }
 
-/// For other threads to ring by.
+/// With which other threads wake the tracer.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller(Arc<Urgent>);
+pub(crate) struct WakeHandle(Arc<Urgent>);
 
-impl Caller {
-    /// Ring; harmless when the tracer is gone.
-    pub(crate) fn call(&self) {
+impl WakeHandle {
+    /// Wake the tracer; harmless when it is gone.
+    pub(crate) fn wake(&self) {
         self.0.called.store(true, SeqCst);
-        self.0.timer.ring(Duration::ZERO, AGAIN);
+        self.0.timer.start(Duration::ZERO, REPEAT);
     }
 }
 
@@ -89,40 +89,40 @@ pub(crate) fn ending_signal() -> Option<i32> {
     (1..=64).find(|signal| ending & bit(*signal) != 0)
 }
 
-/// Notes a signal, and rings until it is taken. Async-signal-safe.
+/// Notes a signal, and wakes the tracer until it is taken. Async-signal-safe.
 extern "C" fn note(signal: i32) {
     // SAFETY: the address of this thread's errno, which the interrupted code
     // may be about to read.
     let errno = unsafe { *libc::__errno_location() };
     ARRIVED.fetch_or(bit(signal), SeqCst);
-    let timer = RINGS_FOR_SIGNALS.load(SeqCst);
-    timer::set(timer, Duration::from_nanos(1), AGAIN);
+    let timer = SIGNAL_TIMER.load(SeqCst);
+    timer::set(timer, Duration::from_nanos(1), REPEAT);
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = errno };
 }
 
-impl Doorbell {
-    /// A bell for the calling thread. `signals` are taken from the whole
-    /// process, for good: only one bell can have any.
+impl Waker {
+    /// A waker of the calling thread. `signals` are taken from the whole
+    /// process, for good: only one waker can have any.
     ///
     /// # Errors
     /// Those of the system calls that make timers and handlers.
-    pub(crate) fn new(signals: &[Signal], ring: Ring) -> io::Result<Doorbell> {
+    pub(crate) fn new(signals: &[Signal], signal: WakeSignal) -> io::Result<Waker> {
         let urgent = Arc::new(Urgent {
-            timer: Timer::new(ring.number())?,
+            timer: Timer::new(signal.number())?,
             called: AtomicBool::new(false),
         });
-        let doorbell = Doorbell {
-            timer: Timer::new(ring.number())?,
+        let waker = Waker {
+            timer: Timer::new(signal.number())?,
             armed: Cell::new(None),
             urgent,
-            hears_signals: !signals.is_empty(),
-            _ring: ring,
+            takes_signals: !signals.is_empty(),
+            _signal: signal,
         };
-        if doorbell.hears_signals {
-            RINGS_FOR_SIGNALS.store(doorbell.urgent.timer.id(), SeqCst);
+        if waker.takes_signals {
+            SIGNAL_TIMER.store(waker.urgent.timer.id(), SeqCst);
         }
-        // What they interrupt goes on; the ring alone ends a wait.
+        // What they interrupt goes on; the wake signal alone ends a wait.
         let flags = SaFlags::SA_RESTART;
         let action = SigAction::new(SigHandler::Handler(note), flags, SigSet::all());
         for signal in signals {
@@ -131,38 +131,38 @@ impl Doorbell {
         }
         let set: SigSet = signals.iter().copied().collect();
         set.thread_unblock()?;
-        Ok(doorbell)
+        Ok(waker)
     }
 
-    /// For another thread to ring by.
-    pub(crate) fn caller(&self) -> Caller {
-        Caller(Arc::clone(&self.urgent))
+    /// For another thread to wake this one.
+    pub(crate) fn handle(&self) -> WakeHandle {
+        WakeHandle(Arc::clone(&self.urgent))
     }
 
     /// Whether a signal arrived, another thread called, or the deadline has
     /// passed at `now`.
-    pub(crate) fn rings(&self, now: Instant) -> bool {
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.armed.get().is_some_and(|at| at <= now)
             || self.urgent.called.load(SeqCst)
-            || (self.hears_signals && ARRIVED.load(SeqCst) != 0)
+            || (self.takes_signals && ARRIVED.load(SeqCst) != 0)
     }
 
     /// Whether another thread called since the last look.
     pub(crate) fn take_call(&self) -> bool {
-        self.calm();
+        self.disarm();
         self.urgent.called.swap(false, SeqCst)
     }
 
     /// Take the signals that arrived.
     pub(crate) fn take_signals(&self) -> Arrived {
-        self.calm();
+        self.disarm();
         Arrived(ARRIVED.swap(0, SeqCst))
     }
 
-    /// Silence what rang; before the answer is taken, so that what comes
-    /// meanwhile rings again.
-    fn calm(&self) {
-        self.urgent.timer.silence();
+    /// Stop the timer; before the answer is taken, so that what comes meanwhile
+    /// starts it again.
+    fn disarm(&self) {
+        self.urgent.timer.stop();
     }
 
     /// Take the deadline, if it has passed at `now`.
@@ -170,35 +170,35 @@ impl Doorbell {
         let is_due = self.armed.get().is_some_and(|at| at <= now);
         if is_due {
             self.armed.set(None);
-            self.timer.silence();
+            self.timer.stop();
         }
         is_due
     }
 
-    /// Ring at this time, or earlier if somebody wants that. Whoever is still
-    /// waiting then must ask again.
-    pub(crate) fn ring_at(&self, at: Instant) {
+    /// Wake at this time, or earlier if that was asked for before. Whoever is
+    /// still waiting then must ask again.
+    pub(crate) fn wake_at(&self, at: Instant) {
         if self.armed.get().is_none_or(|armed| at < armed) {
             self.armed.set(Some(at));
             self.timer
-                .ring(at.saturating_duration_since(Instant::now()), AGAIN);
+                .start(at.saturating_duration_since(Instant::now()), REPEAT);
         }
     }
 
-    /// Ring when so much time has passed, or earlier if somebody wants that.
-    pub(crate) fn ring_after(&self, after: Duration) {
-        self.ring_at(Instant::now() + after);
+    /// Wake when so much time has passed, or earlier if that was asked for.
+    pub(crate) fn wake_after(&self, after: Duration) {
+        self.wake_at(Instant::now() + after);
     }
 }
 
-impl Drop for Doorbell {
+impl Drop for Waker {
     fn drop(&mut self) {
-        if self.hears_signals {
-            RINGS_FOR_SIGNALS.store(-1, SeqCst);
+        if self.takes_signals {
+            SIGNAL_TIMER.store(-1, SeqCst);
         }
-        // The ring is given back: nothing may ring any more.
-        self.timer.silence();
-        self.urgent.timer.silence();
+        // The signal is given back: no timer may send it any more.
+        self.timer.stop();
+        self.urgent.timer.stop();
     }
 }
 
@@ -207,40 +207,40 @@ mod tests {
     use super::*;
 
     /// Sleep until a signal's handler has run.
-    fn sleep_until_rung() {
+    fn sleep_until_woken() {
         // SAFETY: takes no pointers; without a timeout it sleeps for ever.
         unsafe { libc::poll(std::ptr::null_mut(), 0, -1) };
     }
 
     #[test]
-    fn a_deadline_ends_a_sleep_and_rings_until_it_is_taken() {
-        let bell = Doorbell::new(&[], Ring::borrowed().unwrap()).unwrap();
+    fn a_deadline_ends_a_sleep_and_wakes_until_it_is_taken() {
+        let waker = Waker::new(&[], WakeSignal::borrowed().unwrap()).unwrap();
         let begun = Instant::now();
-        bell.ring_after(Duration::from_secs(1000));
-        bell.ring_after(Duration::from_millis(20));
-        bell.ring_after(Duration::from_secs(2000));
-        sleep_until_rung();
-        sleep_until_rung();
+        waker.wake_after(Duration::from_secs(1000));
+        waker.wake_after(Duration::from_millis(20));
+        waker.wake_after(Duration::from_secs(2000));
+        sleep_until_woken();
+        sleep_until_woken();
         assert!(begun.elapsed() >= Duration::from_millis(20));
-        assert!(bell.rings(Instant::now()) && bell.take_due(Instant::now()));
-        assert!(!bell.rings(begun + Duration::from_secs(3000)));
+        assert!(waker.is_due(Instant::now()) && waker.take_due(Instant::now()));
+        assert!(!waker.is_due(begun + Duration::from_secs(3000)));
     }
 
     #[test]
     fn another_thread_ends_a_sleep() {
-        let bell = Doorbell::new(&[], Ring::borrowed().unwrap()).unwrap();
-        let caller = bell.caller();
+        let waker = Waker::new(&[], WakeSignal::borrowed().unwrap()).unwrap();
+        let handle = waker.handle();
         let thread = std::thread::spawn(move || {
-            caller.call();
-            caller
+            handle.wake();
+            handle
         });
-        while !bell.rings(Instant::now()) {
-            sleep_until_rung();
+        while !waker.is_due(Instant::now()) {
+            sleep_until_woken();
         }
-        sleep_until_rung();
-        assert!(bell.take_call() && !bell.take_call());
-        let caller = thread.join().unwrap();
-        drop(bell);
-        caller.call();
+        sleep_until_woken();
+        assert!(waker.take_call() && !waker.take_call());
+        let handle = thread.join().unwrap();
+        drop(waker);
+        handle.wake();
     }
 }

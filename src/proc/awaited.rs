@@ -1,0 +1,186 @@
+//! What a thread is blocked in: the kind of system call, and the descriptors
+//! that it waits for.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use super::{Syscall, are_filled, is_64_bit, wchan};
+use crate::kernel::{Tgid, Tid};
+
+/// A system call that blocks, as far as we tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blocking {
+    Read,
+    Write,
+    Poll,
+    Select,
+    Epoll,
+    Sigtimedwait,
+    Other,
+}
+
+impl Blocking {
+    /// Whether it ends when a descriptor has something to read.
+    pub(crate) fn awaits_input(self) -> bool {
+        matches!(
+            self,
+            Blocking::Read | Blocking::Poll | Blocking::Select | Blocking::Epoll
+        )
+    }
+}
+
+/// The numbers of `asm/unistd_64.h`.
+#[cfg(target_arch = "x86_64")]
+const NUMBERS: &[(u64, Blocking)] = &[
+    (0, Blocking::Read),
+    (19, Blocking::Read),
+    (1, Blocking::Write),
+    (20, Blocking::Write),
+    (7, Blocking::Poll),
+    (271, Blocking::Poll),
+    (23, Blocking::Select),
+    (270, Blocking::Select),
+    (232, Blocking::Epoll),
+    (281, Blocking::Epoll),
+    (441, Blocking::Epoll),
+    (128, Blocking::Sigtimedwait),
+];
+/// The numbers of `asm-generic/unistd.h`.
+#[cfg(not(target_arch = "x86_64"))]
+const NUMBERS: &[(u64, Blocking)] = &[
+    (63, Blocking::Read),
+    (65, Blocking::Read),
+    (64, Blocking::Write),
+    (66, Blocking::Write),
+    (73, Blocking::Poll),
+    (72, Blocking::Select),
+    (22, Blocking::Epoll),
+    (441, Blocking::Epoll),
+    (137, Blocking::Sigtimedwait),
+];
+/// read, readv, write and writev of the 32-bit programs that x86-64 runs too.
+const NUMBERS_32: &[(u64, Blocking)] = &[
+    (3, Blocking::Read),
+    (145, Blocking::Read),
+    (4, Blocking::Write),
+    (146, Blocking::Write),
+];
+
+/// The number of `restart_syscall(2)`, which stands for one of several calls.
+#[cfg(target_arch = "x86_64")]
+const RESTART: u64 = 219;
+#[cfg(not(target_arch = "x86_64"))]
+const RESTART: u64 = 128;
+
+/// No `poll` or `select` with more descriptors is looked at.
+const MOST_POLLED: u64 = 64;
+const MOST_SELECTED: u64 = 1024;
+/// The size of a `struct pollfd`.
+const POLLFD: u64 = 8;
+
+/// The call that a thread is blocked in, with its kind; `None` if it runs or may
+/// not be looked at.
+pub(crate) fn blocking_call(tgid: Tgid, tid: Tid) -> Option<(Syscall, Blocking)> {
+    let call = Syscall::read(tgid, tid)?;
+    let numbers = if is_64_bit(tgid) { NUMBERS } else { NUMBERS_32 };
+    let known = numbers.iter().find(|(number, _)| *number == call.number);
+    let kind = match known {
+        Some((_, kind)) => *kind,
+        // A poll that a signal interrupted; its arguments stay what they were.
+        None if call.number == RESTART && sleeps_in_poll(tgid, tid) => Blocking::Poll,
+        None => Blocking::Other,
+    };
+    Some((call, kind))
+}
+
+fn sleeps_in_poll(tgid: Tgid, tid: Tid) -> bool {
+    is_64_bit(tgid) && wchan(tgid, tid).is_some_and(|name| name.contains("poll"))
+}
+
+/// The descriptors that a thread waits for, to read from them; `None` if it is
+/// in no such call, or they cannot be known.
+pub(crate) fn awaited_descriptors(tgid: Tgid, tid: Tid) -> Option<Vec<i32>> {
+    let (call, kind) = blocking_call(tgid, tid)?;
+    let [first, second, ..] = call.args;
+    match kind {
+        Blocking::Read => Some(vec![i32::try_from(first).ok()?]),
+        Blocking::Poll => {
+            let length = second.checked_mul(POLLFD)?;
+            let array = memory(tgid, first, length, MOST_POLLED * POLLFD)?;
+            Some(polled(&array))
+        }
+        Blocking::Select => {
+            let count = first.min(MOST_SELECTED);
+            let set = memory(tgid, second, count.div_ceil(64) * 8, MOST_SELECTED / 8)?;
+            Some(selected(&set, count))
+        }
+        Blocking::Epoll => {
+            let info = std::fs::read_to_string(format!("/proc/{tgid}/fdinfo/{first}")).ok()?;
+            Some(registered(&info))
+        }
+        Blocking::Write | Blocking::Sigtimedwait | Blocking::Other => None,
+    }
+}
+
+/// The set of signals that a thread in `sigwait` or its kin waits for.
+pub(crate) fn awaited_signals(tgid: Tgid, call: Syscall) -> Option<u64> {
+    let bytes = memory(tgid, call.args[0], 8, 8)?;
+    Some(u64::from_ne_bytes(bytes.try_into().ok()?))
+}
+
+/// Memory of a process, if it is there: nothing that it would have to fill.
+fn memory(tgid: Tgid, addr: u64, length: u64, most: u64) -> Option<Vec<u8>> {
+    if length == 0 || length > most || !are_filled(tgid, addr, length) {
+        return None;
+    }
+    let mut bytes = vec![0; usize::try_from(length).ok()?];
+    let file = File::open(format!("/proc/{tgid}/mem")).ok()?;
+    file.read_exact_at(&mut bytes, addr).ok()?;
+    Some(bytes)
+}
+
+/// The descriptors of an array of `struct pollfd`, those that are negative left
+/// out.
+fn polled(array: &[u8]) -> Vec<i32> {
+    let (entries, _) = array.as_chunks::<8>();
+    let fds = entries
+        .iter()
+        .map(|[a, b, c, d, ..]| i32::from_ne_bytes([*a, *b, *c, *d]));
+    fds.filter(|fd| *fd >= 0).collect()
+}
+
+/// The descriptors of an `fd_set`.
+fn selected(set: &[u8], count: u64) -> Vec<i32> {
+    let (words, _) = set.as_chunks::<8>();
+    let words = words.iter().map(|word| u64::from_ne_bytes(*word));
+    let fds = words.enumerate().flat_map(|(index, word)| {
+        let bits = (0..64_usize).filter(move |bit| word >> bit & 1 != 0);
+        bits.map(move |bit| index * 64 + bit)
+    });
+    let fds = fds.filter(|fd| (*fd as u64) < count);
+    fds.filter_map(|fd| i32::try_from(fd).ok()).collect()
+}
+
+/// The descriptors that an epoll instance watches, by its `fdinfo`.
+fn registered(info: &str) -> Vec<i32> {
+    let lines = info.lines().filter_map(|line| line.strip_prefix("tfd:"));
+    let numbers = lines.filter_map(|line| line.split_ascii_whitespace().next());
+    numbers.filter_map(|number| number.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_found_in_each_kind_of_set() {
+        let pollfd = |fd: i32| [fd.to_ne_bytes(), [1, 0, 0, 0]].concat();
+        let array = [pollfd(3), pollfd(-1), pollfd(70)].concat();
+        assert_eq!(polled(&array), [3, 70]);
+        let set = [(1_u64 << 5).to_ne_bytes(), 3_u64.to_ne_bytes()].concat();
+        assert_eq!(selected(&set, 65), [5, 64]);
+        let info = "pos:\t0\nflags:\t02\ntfd:        8 events:       19 data: 8  pos:0 ino:1\n\
+            tfd:       11 events:       19 data: b\n";
+        assert_eq!(registered(info), [8, 11]);
+    }
+}

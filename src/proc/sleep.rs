@@ -1,0 +1,141 @@
+//! Whether a process sleeps until a signal comes, whatever else happens.
+
+use super::{Status, Syscall};
+use crate::kernel::{Signal, Tgid};
+
+/// What ends a call that sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sleep {
+    /// A signal alone.
+    Suspend,
+    /// Descriptors (none if the second argument is 0), or a time: in
+    /// milliseconds, as the third argument.
+    Poll,
+    /// Descriptors (none if this argument is 0), or a time: its address is that
+    /// argument, 0 for none.
+    Timed(usize, usize),
+}
+
+use Sleep::{Poll, Suspend, Timed};
+
+/// `rt_sigsuspend`, pause, poll, ppoll, select, pselect6.
+const X86_64: &[(u64, Sleep)] = &[
+    (130, Suspend),
+    (34, Suspend),
+    (7, Poll),
+    (271, Timed(1, 2)),
+    (23, Timed(0, 4)),
+    (270, Timed(0, 4)),
+];
+
+/// sigsuspend, `rt_sigsuspend`, pause, poll, ppoll, `_newselect`, pselect6, and the
+/// last three with 64-bit times: i386's, and but for ppoll and pselect6 arm's.
+const X86_32: &[(u64, Sleep)] = &[
+    (72, Suspend),
+    (179, Suspend),
+    (29, Suspend),
+    (168, Poll),
+    (309, Timed(1, 2)),
+    (142, Timed(0, 4)),
+    (308, Timed(0, 4)),
+    (414, Timed(1, 2)),
+    (413, Timed(0, 4)),
+];
+
+/// `rt_sigsuspend`, ppoll, pselect6: aarch64's, riscv64's.
+const GENERIC: &[(u64, Sleep)] = &[(133, Suspend), (73, Timed(1, 2)), (72, Timed(0, 4))];
+
+/// Whether the only thread of a process sleeps until a signal comes: no time
+/// ends that, and no descriptor. And whether that can only be SIGCHLD, or one
+/// that asks it to end: a process that handles others has more to do.
+pub(crate) fn awaits_child_signal(tgid: Tgid) -> bool {
+    let is_64_bit = super::is_64_bit(tgid);
+    let calls = match (
+        cfg!(any(target_arch = "x86_64", target_arch = "x86")),
+        is_64_bit,
+    ) {
+        (true, true) => X86_64,
+        (true, false) => X86_32,
+        (false, true) => GENERIC,
+        (false, false) => return false,
+    };
+    let alone = || super::threads(tgid.leader()).len() == 1;
+    let call = Syscall::read(tgid, tgid.leader());
+    call.is_some_and(|call| ends_by_signal(&call, calls))
+        && alone()
+        && super::status(tgid.leader()).is_some_and(|status| only_for_children(&status))
+}
+
+fn ends_by_signal(call: &Syscall, calls: &[(u64, Sleep)]) -> bool {
+    let found = calls.iter().find(|(number, _)| *number == call.number);
+    let argument = |index: usize| call.args.get(index).copied();
+    match found.map(|(_, sleep)| *sleep) {
+        Some(Suspend) => true,
+        // The time is an int: what lies above is garbage.
+        Some(Poll) => {
+            argument(1) == Some(0) && argument(2).is_some_and(|time| time & 0x8000_0000 != 0)
+        }
+        Some(Timed(count, time)) => argument(count) == Some(0) && argument(time) == Some(0),
+        None => false,
+    }
+}
+
+/// Whether a process handles no signal but those of children, of its end, and
+/// of its own faults.
+fn only_for_children(status: &Status) -> bool {
+    /// glibc's own, for `pthread_cancel` and setuid.
+    const OF_THE_LIBRARY: [i32; 2] = [32, 33];
+    let usual = [
+        Signal::CHLD,
+        Signal::INT,
+        Signal::QUIT,
+        Signal::TERM,
+        Signal::PIPE,
+        Signal::CONT,
+    ];
+    (1..=64)
+        .map(Signal::from_raw)
+        .filter(|signal| status.catches(*signal))
+        .all(|signal| {
+            usual.contains(&signal) || signal.is_crash() || OF_THE_LIBRARY.contains(&signal.raw())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(number: u64, args: [u64; 6]) -> Syscall {
+        Syscall { number, args }
+    }
+
+    #[test]
+    fn a_sleep_that_a_time_or_a_descriptor_ends_is_none() {
+        let sleeps = |number, args| ends_by_signal(&call(number, args), X86_64);
+        assert!(sleeps(130, [0x7ffc_0000, 8, 0, 0, 0, 0]));
+        assert!(sleeps(34, [7; 6]));
+        assert!(sleeps(7, [0x7ffc_0000, 0, 0xffff_ffff, 0, 0, 0]));
+        assert!(!sleeps(7, [0x7ffc_0000, 1, 0xffff_ffff, 0, 0, 0]));
+        assert!(!sleeps(7, [0, 0, 1000, 0, 0, 0]));
+        assert!(sleeps(271, [0; 6]));
+        assert!(!sleeps(271, [0, 0, 0x7ffc_0000, 0, 0, 0]));
+        assert!(!sleeps(270, [4, 0, 0, 0, 0, 0]));
+        assert!(sleeps(23, [0; 6]));
+        // clock_nanosleep, wait4.
+        assert!(!sleeps(230, [0; 6]));
+        assert!(!sleeps(61, [0; 6]));
+    }
+
+    #[test]
+    fn a_process_that_handles_other_signals_has_more_to_do() {
+        let handles = |signals: &[i32]| Status {
+            caught: signals.iter().map(|signal| 1 << (signal - 1)).sum(),
+            ..Status::default()
+        };
+        assert!(only_for_children(&handles(&[])));
+        assert!(only_for_children(&handles(&[2, 3, 11, 15, 17, 32, 33])));
+        for signal in [1, 10, 14, 28, 29, 34, 64] {
+            assert!(!only_for_children(&handles(&[17, signal])), "{signal}");
+        }
+    }
+}

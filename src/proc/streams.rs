@@ -1,0 +1,187 @@
+//! Pipes and socket pairs that a blocked thread reads from, and which processes
+//! hold their other ends.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+
+use super::awaited::awaited_descriptors;
+use super::pipes::is_open_for;
+use super::unix_sockets::peers;
+use super::{comm, fd_link, has};
+use crate::event::{BlockedReader, PipeSide, Stream, Survivor};
+use crate::kernel::{Signal, Tgid, Tid};
+
+/// No process with more threads is asked which of them is blocked.
+const MOST_THREADS: usize = 16;
+
+/// One end of a stream: the number behind a link of `/proc/PID/fd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Pipe(u64),
+    Socket(u64),
+}
+
+impl End {
+    /// `pipe:[4026]`, `socket:[4026]`
+    fn parse(link: &[u8]) -> Option<End> {
+        let link = str::from_utf8(link).ok()?.strip_suffix(']')?;
+        match link.split_once(":[")? {
+            ("pipe", inode) => Some(End::Pipe(inode.parse().ok()?)),
+            ("socket", inode) => Some(End::Socket(inode.parse().ok()?)),
+            _ => None,
+        }
+    }
+}
+
+/// A stream that is awaited, and the end that makes it ready.
+#[derive(Clone, Copy, Debug)]
+struct Awaited {
+    fd: i32,
+    inode: u64,
+    other: End,
+}
+
+/// The first thread of a process that is blocked until a stream is ready.
+pub(crate) fn blocked_reader(tgid: Tgid, child: Tgid) -> Option<(Tid, BlockedReader)> {
+    let threads = super::threads(tgid.leader());
+    if threads.len() > MOST_THREADS {
+        return None;
+    }
+    let (tid, awaited) = threads
+        .into_iter()
+        .find_map(|tid| Some((tid, awaited_streams(tgid, tid)?)))?;
+    let sleeps = super::status(tid)?.sleeps;
+    let (others, complete) = holders(&awaited);
+    let streams = awaited.iter().zip(others).map(|(stream, others)| Stream {
+        fd: stream.fd,
+        inode: stream.inode,
+        others,
+        complete,
+    });
+    let reader = BlockedReader {
+        child,
+        sleeps,
+        streams: streams.collect(),
+    };
+    Some((tid, reader))
+}
+
+/// What a thread waits for, if that is streams alone: a device, a listening
+/// socket or another process may make it go on at any time.
+fn awaited_streams(tgid: Tgid, tid: Tid) -> Option<Vec<Awaited>> {
+    let mut sockets = None;
+    let mut awaited = Vec::new();
+    for fd in awaited_descriptors(tgid, tid)? {
+        let link = fd_link(tgid, fd)?;
+        // Those that only the process itself, its timers and signals make ready.
+        if matches!(
+            link.as_slice(),
+            b"anon_inode:[eventfd]" | b"anon_inode:[timerfd]" | b"anon_inode:[signalfd]"
+        ) {
+            continue;
+        }
+        let (inode, other) = match End::parse(&link)? {
+            End::Pipe(inode) => (inode, End::Pipe(inode)),
+            End::Socket(inode) => {
+                let peers = sockets.get_or_insert_with(peers).as_ref()?;
+                (inode, End::Socket(*peers.get(&inode)?))
+            }
+        };
+        awaited.push(Awaited { fd, inode, other });
+    }
+    (!awaited.is_empty()).then_some(awaited)
+}
+
+/// Who holds the other end of each stream, and whether every process could be
+/// asked.
+fn holders(awaited: &[Awaited]) -> (Vec<Vec<PipeSide>>, bool) {
+    let mut found = vec![Vec::new(); awaited.len()];
+    let mut complete = true;
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return (found, false);
+    };
+    let names = processes.flatten().map(|process| process.file_name());
+    let pids = names.filter_map(|name| name.to_str()?.parse().ok().map(Tgid::new));
+    for tgid in pids {
+        let Some(ends) = open_ends(tgid) else {
+            // A process that has just ended holds nothing.
+            complete &= super::Stat::read(tgid).is_none_or(|stat| stat.state == b'Z');
+            continue;
+        };
+        for (fd, end) in ends {
+            for (stream, sides) in awaited.iter().zip(&mut found) {
+                let is_other = match end {
+                    End::Pipe(_) => end == stream.other && is_open_for(tgid, fd, true),
+                    End::Socket(_) => end == stream.other,
+                };
+                if is_other {
+                    let comm = comm(tgid.leader()).unwrap_or_default();
+                    sides.push(PipeSide { tgid, comm, fd });
+                }
+            }
+        }
+    }
+    (found, complete)
+}
+
+/// The streams that a process has open; `None` if it may not be asked.
+fn open_ends(tgid: Tgid) -> Option<Vec<(i32, End)>> {
+    let fds = fs::read_dir(format!("/proc/{tgid}/fd")).ok()?;
+    let end = |entry: fs::DirEntry| {
+        let link = fs::read_link(entry.path()).ok()?;
+        let end = End::parse(link.as_os_str().as_bytes())?;
+        Some((entry.file_name().to_str()?.parse().ok()?, end))
+    };
+    Some(fds.flatten().filter_map(end).collect())
+}
+
+/// The standard output and error of a process, where they are streams.
+pub(crate) fn output_of(tgid: Tgid) -> [Option<Vec<u8>>; 2] {
+    [1, 2].map(|fd| fd_link(tgid, fd).filter(|link| End::parse(link).is_some()))
+}
+
+/// Which of a command's outputs this process holds.
+pub(crate) fn held_outputs(tgid: Tgid, [output, error]: &[Option<Vec<u8>>; 2]) -> Survivor {
+    let ends = open_ends(tgid).unwrap_or_default();
+    let holds = |link: &Option<Vec<u8>>| {
+        let end = link.as_deref().and_then(End::parse);
+        end.is_some_and(|end| ends.iter().any(|(_, open)| *open == end))
+    };
+    Survivor {
+        tgid,
+        holds_output: holds(output),
+        holds_error: holds(error),
+    }
+}
+
+/// Whether a process has a signalfd for SIGCHLD.
+pub(crate) fn takes_sigchld_by_descriptor(tgid: Tgid) -> bool {
+    let Ok(fds) = fs::read_dir(format!("/proc/{tgid}/fd")) else {
+        return false;
+    };
+    let is_signalfd = |entry: &fs::DirEntry| {
+        let link = fs::read_link(entry.path());
+        link.is_ok_and(|link| link.as_os_str().as_bytes() == b"anon_inode:[signalfd]")
+    };
+    fds.flatten().filter(is_signalfd).any(|entry| {
+        let info = format!("/proc/{tgid}/fdinfo/{}", entry.file_name().display());
+        let info = fs::read_to_string(info).unwrap_or_default();
+        let mask = info.lines().find_map(|line| line.strip_prefix("sigmask:"));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        mask.is_some_and(|mask| has(mask, Signal::CHLD))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_known_by_their_links() {
+        assert_eq!(End::parse(b"pipe:[12]"), Some(End::Pipe(12)));
+        assert_eq!(End::parse(b"socket:[7]"), Some(End::Socket(7)));
+        for other in [&b"/tmp/pipe:[12]"[..], b"pipe:[x]", b"anon_inode:[eventfd]"] {
+            assert_eq!(End::parse(other), None);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Which Unix sockets are connected with which: `sock_diag(7)`, as `ss -xp`
+//! asks it. `/proc` does not tell.
+
+use std::os::fd::AsRawFd;
+
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
+};
+use rustc_hash::FxHashMap;
+
+/// `linux/netlink.h`, `linux/sock_diag.h` and `linux/unix_diag.h`.
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const NLM_F_REQUEST_DUMP: u16 = 0x301;
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+const UDIAG_SHOW_PEER: u32 = 4;
+const UNIX_DIAG_PEER: u16 = 2;
+/// The sizes of a `struct nlmsghdr` and a `struct unix_diag_msg`.
+const HEADER: usize = 16;
+const SOCKET: usize = 16;
+
+/// The inode of each connected Unix socket of our network namespace, with that
+/// of its peer; `None` where the kernel does not tell.
+pub(crate) fn peers() -> Option<FxHashMap<u64, u64>> {
+    let netlink = socket(
+        AddressFamily::Netlink,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC,
+        SockProtocol::NetlinkSockDiag,
+    )
+    .ok()?;
+    let netlink = netlink.as_raw_fd();
+    send(netlink, &request(), MsgFlags::empty()).ok()?;
+    let mut peers = FxHashMap::default();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let length = recv(netlink, &mut buffer, MsgFlags::empty()).ok()?;
+        if take(buffer.get(..length)?, &mut peers)? {
+            return Some(peers);
+        }
+    }
+}
+
+/// Asks for all Unix sockets, in whatever state, with their peers.
+fn request() -> Vec<u8> {
+    let family = u32::from(nix::libc::AF_UNIX.cast_unsigned().to_le_bytes()[0]);
+    let body: [u32; 6] = [
+        u32::from_ne_bytes([family.to_le_bytes()[0], 0, 0, 0]),
+        u32::MAX,
+        0,
+        UDIAG_SHOW_PEER,
+        0,
+        0,
+    ];
+    let length = HEADER + size_of_val(&body);
+    let mut bytes = Vec::with_capacity(length);
+    bytes.extend(u32::try_from(length).unwrap_or(0).to_ne_bytes());
+    bytes.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    bytes.extend(NLM_F_REQUEST_DUMP.to_ne_bytes());
+    bytes.extend([0; 8]);
+    bytes.extend(body.iter().flat_map(|word| word.to_ne_bytes()));
+    bytes
+}
+
+/// Take the messages of one answer in; whether it was the last, `None` for an
+/// error.
+fn take(mut messages: &[u8], peers: &mut FxHashMap<u64, u64>) -> Option<bool> {
+    while !messages.is_empty() {
+        let length = usize::try_from(word(messages, 0)?).ok()?;
+        let message = messages.get(..length)?;
+        match half(message, 4)? {
+            NLMSG_DONE => return Some(true),
+            NLMSG_ERROR => return None,
+            _ => {}
+        }
+        let inode = word(message, HEADER + 4)?;
+        if let Some(peer) = peer(message.get(HEADER + SOCKET..)?) {
+            peers.insert(inode.into(), peer.into());
+        }
+        messages = messages.get(length.next_multiple_of(4)..).unwrap_or(&[]);
+    }
+    Some(false)
+}
+
+/// The peer among the attributes of a socket.
+fn peer(mut attributes: &[u8]) -> Option<u32> {
+    loop {
+        let length = usize::from(half(attributes, 0)?);
+        if half(attributes, 2)? == UNIX_DIAG_PEER {
+            return word(attributes, 4);
+        }
+        attributes = attributes.get(length.max(4).next_multiple_of(4)..)?;
+    }
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u16> {
+    let bytes = bytes.get(at..at + 2)?;
+    Some(u16::from_ne_bytes(bytes.try_into().ok()?))
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = bytes.get(at..at + 4)?;
+    Some(u32::from_ne_bytes(bytes.try_into().ok()?))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn inode(stream: &UnixStream) -> u64 {
+        let link = std::fs::read_link(format!("/proc/self/fd/{}", stream.as_raw_fd())).unwrap();
+        let link = link.to_str().unwrap().to_owned();
+        let number = link.strip_prefix("socket:[").unwrap();
+        number.strip_suffix(']').unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn the_ends_of_a_pair_are_each_others_peers() {
+        let (one, other) = UnixStream::pair().unwrap();
+        // A kernel without unix_diag tells nothing.
+        let Some(peers) = peers() else {
+            return;
+        };
+        let (one, other) = (inode(&one), inode(&other));
+        assert_eq!(peers.get(&one), Some(&other));
+        assert_eq!(peers.get(&other), Some(&one));
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_short_is_none() {
+        let mut peers = FxHashMap::default();
+        assert_eq!(take(&[40, 0, 0, 0, 20, 0], &mut peers), None);
+        assert_eq!(take(&[], &mut peers), Some(false));
+        let done = [16, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(take(&done, &mut peers), Some(true));
+        let zero = [0; 16];
+        assert_eq!(take(&zero, &mut peers), None);
+    }
+}

@@ -1,0 +1,125 @@
+//! Children that could have been stolen: a wait for any child while another wait
+//! in the same process is for one of them. It is the order of events alone that
+//! prevented the theft in this run.
+
+use rustc_hash::FxHashMap;
+
+use super::Case;
+use super::diagnosis::Loss;
+use super::finding::{Evidence, Finding, Party};
+use super::hangs::blocked;
+use super::table::{RuleId, Severity};
+use crate::event::{EventKind, WaitExit};
+use crate::kernel::{Tid, WaitOptions};
+use crate::ledger::{Brief, Process, ProcessId, Waiting, Way};
+
+/// State kept between events.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hazards {
+    /// The first of each process, by its place in the trace.
+    found: FxHashMap<ProcessId, Finding>,
+}
+
+impl Hazards {
+    pub(super) fn event(&mut self, case: &mut Case) {
+        match &case.event.kind {
+            EventKind::WaitEnded(exit) => self.wait_ended(exit, case),
+            EventKind::Over => self.over(case),
+            _ => {}
+        }
+    }
+
+    fn wait_ended(&mut self, exit: &WaitExit, case: &Case) {
+        let Some(caller) = case.ledger.process(case.event.tgid) else {
+            return;
+        };
+        if self.found.contains_key(&caller.id) {
+            return;
+        }
+        let finding = match Way::of(exit.entry.named) {
+            Way::Specific => beside(caller, exit, case),
+            Way::Wildcard => within_handler(caller, exit, case),
+            _ => None,
+        };
+        if let Some(finding) = finding {
+            self.found.insert(caller.id, finding);
+        }
+    }
+
+    /// Where a child was stolen, that is the finding.
+    fn over(&mut self, case: &mut Case) {
+        let mut found: Vec<Finding> = self.found.drain().map(|(_, finding)| finding).collect();
+        found.sort_by_key(|finding| finding.when.seq);
+        for finding in found {
+            let Party { id, .. } = finding.parent;
+            let mut others = case.findings.all().iter();
+            let was_robbed =
+                others.any(|other| other.rule == RuleId::StolenChild && other.parent.id == id);
+            if !was_robbed {
+                case.findings.add(finding);
+            }
+        }
+    }
+}
+
+/// Whether a wait with these options takes a child of any thread.
+fn takes(options: WaitOptions, child: &Process) -> bool {
+    let is_visible = !child.is_clone_child() || options.contains(WaitOptions::ALL);
+    is_visible && !options.contains(WaitOptions::NOWAIT) && !options.contains(WaitOptions::NOTHREAD)
+}
+
+/// A child was reaped by its pid while another thread waited for any.
+fn beside(caller: &Process, exit: &WaitExit, case: &Case) -> Option<Finding> {
+    let (tid, ledger) = (case.event.tid, case.ledger);
+    let child = ledger.just_reaped()?;
+    let reap = child.reaped.filter(|reap| reap.way == Way::Specific)?;
+    if reap.by != tid {
+        return None;
+    }
+    let brief = Brief::new(tid, case.stamp(), exit);
+    let waits = |(other, waiting): &(Tid, &Waiting)| {
+        *other != tid && Way::of(waiting.named) == Way::Wildcard && takes(waiting.options, child)
+    };
+    if let Some((other, waiting)) = ledger.waits_of(caller.tgid).find(waits) {
+        let thief = blocked(other, caller, waiting, ledger);
+        return Some(finding(caller, child, &brief, thief, case));
+    }
+    let last = caller.waits().last_wildcard.as_ref().filter(|last| {
+        last.tid != tid && last.when.seq > child.born.seq && takes(last.options, child)
+    })?;
+    let thief = Evidence::waited(last, ledger, caller.tgid, "would have taken it");
+    Some(finding(caller, child, &brief, thief, case))
+}
+
+/// A handler waits for any child in the midst of a wait for one.
+fn within_handler(caller: &Process, exit: &WaitExit, case: &Case) -> Option<Finding> {
+    let (tid, ledger) = (case.event.tid, case.ledger);
+    let (interrupted, target) = ledger.restarts(tid)?;
+    let child = target.and_then(|target| ledger.process(target))?;
+    let lives = child.ended.is_none() && child.is_child_of(caller);
+    if !lives || interrupted.way() != Way::Specific || !takes(exit.entry.options, child) {
+        return None;
+    }
+    let brief = Brief::new(tid, case.stamp(), exit);
+    let remark = "in a handler: would have taken it";
+    let thief = Evidence::waited(&brief, ledger, caller.tgid, remark);
+    Some(finding(caller, child, interrupted, thief, case))
+}
+
+fn finding(
+    caller: &Process,
+    child: &Process,
+    wait: &Brief,
+    thief: Evidence,
+    case: &Case,
+) -> Finding {
+    let diagnosis = Loss::StolenChild {
+        wait: Some(wait.into()),
+        is_latent: true,
+    };
+    let own = Evidence::waited(wait, case.ledger, caller.tgid, "is for this child alone");
+    Finding::new(diagnosis, Party::new(caller), case.stamp())
+        .about(child)
+        .severity(Severity::Info)
+        .evidence([thief, own])
+}
