@@ -3,7 +3,7 @@
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 /// A regular file.
@@ -18,10 +18,7 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// If it cannot be opened or is neither.
-#[cfg(feature = "cli")]
 pub(crate) fn open_file_or_device(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::FileTypeExt;
-
     open(path, |kind| kind.is_file() || kind.is_char_device())
 }
 

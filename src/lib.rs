@@ -13,8 +13,8 @@
 //! * [`Launch`] a command or [`Attach`] to a process; the [`Trace`] has the
 //!   [`Event`]s, the [`Finding`]s and the report. [`Tracing`] is one that goes on
 //!   beside its caller.
-//! * Traces may run on many threads at once. Each has a thread of its own that
-//!   traces, one that keeps time, and one for captured output.
+//! * Traces may run on many threads at once. Each has a thread of its own, and
+//!   one for captured output.
 //! * No child of the caller is ever reaped by a trace, and its signal masks are
 //!   left alone. One real-time signal that nobody handles gets a handler that
 //!   does nothing while traces run, to wake their threads.
@@ -25,30 +25,48 @@
 //! * It works under `cargo test` and `cargo nextest`. What containers must allow
 //!   is in docs/ci.md.
 //!
+//! Without the feature `cli` nothing of the command line is compiled.
+//!
 //! # Inside
 //!
 //! The data flows one way:
 //!
 //! ```text
-//! launch/attach → tracer (stops) → events → ledger (who is whose child) → rules (findings) → outputs
-//!                 └ only unsafe ┘   └──────────── pure: no ptrace, no /proc, no clock ────────────┘
+//! source → events → ledger (who is whose child) → rules (findings) → outputs
+//!   │               └────────── pure: no ptrace, no /proc, no clock ──────────┘
+//!   ├ tracer: ptrace stops, launched or attached
+//!   └ records: ours or another tracer's
 //! ```
 //!
 //! * [`kernel`]: the kernel's words as types, no I/O
-//! * `sys`: the only unsafe code; `tracer`: stops and what follows from them; `stack`: call
-//!   stacks, unwound and named
+//! * `sys`: the only unsafe code; `proc`: every read of `/proc`
 //! * [`event`]: what happened, as owned data
-//! * [`ledger`]: who is whose child, who reaped whom, and which pid means whom
+//! * `tracer`: stops and what follows from them; `stack`: call stacks, unwound and named
+//! * [`records`]: records of a trace, back into events; [`wire`]: the types of the JSON lines
+//! * [`ledger`]: who is whose child, who reaped whom, and which pid means which process
 //! * [`rules`]: what is wrong
-//! * [`wire`]: the types of the JSON lines
-//! * [`records`]: records of a trace, back into events
 //! * [`output`]: what the user sees
-//! * `library`: [`Launch`], [`Attach`] and what they make
-//! * [`command`]: the command's flags, outputs and exit statuses, and the loop that joins them;
-//!   `program`: what is launched; `zombies`: `--zombies`; `decode`: `--decode`; `proc`: `/proc`
+//! * `session`: the hub, one loop that drives a source through ledger, rules and outputs
+//! * `library`: [`Launch`], [`Attach`] and what they make; `program`: what is launched
+//! * `command`: flags, modes, where output goes, exit statuses; `zombies`: `--zombies`;
+//!   `decode`: `--decode`
 
+// What only the command needs of a shared module stays there with its subject.
+#![cfg_attr(
+    not(feature = "cli"),
+    allow(
+        dead_code,
+        unused_imports,
+        unreachable_pub,
+        reason = "the library alone does not use all of each module"
+    )
+)]
+
+// The command's own; public for `main` alone.
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod command;
+#[cfg(feature = "cli")]
 mod decode;
 pub mod event;
 mod input;
@@ -66,6 +84,7 @@ mod sys;
 mod tracer;
 mod urgency;
 pub mod wire;
+#[cfg(feature = "cli")]
 mod zombies;
 
 pub use event::Event;

@@ -39,11 +39,11 @@ pub enum EnvChange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NeverRan {
     /// There is no such command.
-    NotFound(String),
+    Unknown(String),
     /// It is there but cannot be executed.
     NotExecutable(String),
     /// It was not tried: the user or the directory is out of reach.
-    NotTried(String),
+    Unreachable(String),
 }
 
 impl CommandLine {
@@ -128,12 +128,12 @@ impl CommandLine {
             Report::Exec(errno) | Report::NoFilter(errno) => errno,
             Report::Identity(errno) => {
                 let user = self.user.as_deref().unwrap_or_default();
-                return NeverRan::NotTried(format!(
+                return NeverRan::Unreachable(format!(
                     "cannot become the user {user}: {errno}; only root can (-u)"
                 ));
             }
             Report::Directory(errno) => {
-                return NeverRan::NotTried(format!(
+                return NeverRan::Unreachable(format!(
                     "cannot enter the command's working directory: {errno}"
                 ));
             }
@@ -143,10 +143,10 @@ impl CommandLine {
                 "cannot execute {name:?}: its interpreter (behind #!) or loader does not exist"
             )),
             Errno::NOENT if !name.contains('/') => {
-                NeverRan::NotFound(format!("cannot find the command {name:?} in PATH"))
+                NeverRan::Unknown(format!("cannot find the command {name:?} in PATH"))
             }
             Errno::NOENT => {
-                NeverRan::NotFound(format!("cannot execute {name:?}: there is no such file"))
+                NeverRan::Unknown(format!("cannot execute {name:?}: there is no such file"))
             }
             Errno::ACCES if Path::new(&name).is_dir() => {
                 NeverRan::NotExecutable(format!("cannot execute {name:?}: it is a directory"))
@@ -238,7 +238,7 @@ mod tests {
             ..CommandLine::default()
         };
         let reason = command("no-such").explain(Report::Exec(Errno::NOENT));
-        assert!(matches!(reason, NeverRan::NotFound(text) if text.contains("PATH")));
+        assert!(matches!(reason, NeverRan::Unknown(text) if text.contains("PATH")));
         let reason = command("/").explain(Report::Exec(Errno::ACCES));
         assert!(matches!(reason, NeverRan::NotExecutable(text) if text.contains("directory")));
         let reason = command("/bin/sh").explain(Report::Exec(Errno::NOENT));

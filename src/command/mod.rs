@@ -1,7 +1,6 @@
 //! The command: its flags, where output goes, and every exit status.
 
 mod exit;
-#[cfg(feature = "cli")]
 mod flags;
 mod mode;
 mod output_target;
@@ -22,7 +21,6 @@ use std::thread;
 use nix::sys::resource::{Resource, getrlimit};
 
 pub use exit::Exit;
-#[cfg(feature = "cli")]
 pub use flags::parse;
 pub use mode::{
     Colour, Format, Mode, OutputOptions, OutputTo, ReplayOptions, ReportOptions, SnapshotFile,

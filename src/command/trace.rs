@@ -149,7 +149,7 @@ fn waker(inherited: Inherited) -> Result<Waker, String> {
     blocked
         .thread_block()
         .map_err(|error| format!("cannot start: {error}"))?;
-    let waker = WakeSignal::own().and_then(|ring| Waker::new(&answered, ring));
+    let waker = WakeSignal::own().and_then(|signal| Waker::new(&answered, signal));
     waker.map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::WouldBlock => "; the limit of pending signals (ulimit -i) is too low",
@@ -219,9 +219,9 @@ impl Trace<'_> {
         match (end, &options.command, fails) {
             (Some(RootEnd::NeverRan(report)), Some(command), _) => {
                 let (sentence, exit) = match command.explain(report) {
-                    NeverRan::NotFound(sentence) => (sentence, Exit::NotFound),
+                    NeverRan::Unknown(sentence) => (sentence, Exit::NotFound),
                     NeverRan::NotExecutable(sentence) => (sentence, Exit::NotExecutable),
-                    NeverRan::NotTried(sentence) => (sentence, Exit::Failed),
+                    NeverRan::Unreachable(sentence) => (sentence, Exit::Failed),
                 };
                 complain(&sentence);
                 exit

@@ -170,7 +170,7 @@ impl<F: FnOnce(Begun)> Begin<F> {
 /// need.
 fn source() -> Result<Traced, Error> {
     kernel_is_new_enough().map_err(Error::OldKernel)?;
-    let waker = WakeSignal::borrowed().and_then(|ring| Waker::new(&[], ring));
+    let waker = WakeSignal::borrowed().and_then(|signal| Waker::new(&[], signal));
     let waker = waker.map_err(|error| Error::system("start a timer", &error))?;
     let settings = settings(&lines::options(true), true, true);
     Ok(Traced::new(settings, waker, Vec::new(), Vec::new()))
@@ -285,8 +285,8 @@ fn finish(
             Some(RootEnd::Ended(_)) => {}
             Some(RootEnd::NeverRan(report)) => {
                 return Err(match line.explain_in(base, report) {
-                    NeverRan::NotFound(sentence) => Error::NotFound(sentence),
-                    NeverRan::NotExecutable(sentence) | NeverRan::NotTried(sentence) => {
+                    NeverRan::Unknown(sentence) => Error::NotFound(sentence),
+                    NeverRan::NotExecutable(sentence) | NeverRan::Unreachable(sentence) => {
                         Error::NotExecutable(sentence)
                     }
                 });

@@ -19,8 +19,11 @@ pub(crate) struct Session<'a> {
     pub(crate) snapshot: Option<Snapshot>,
     pub(crate) outputs: Vec<NamedOutput>,
     /// Gets each event last, with the ledger after it.
-    pub(crate) observer: Option<&'a mut (dyn FnMut(Event, &Ledger) + 'a)>,
+    pub(crate) observer: Option<&'a mut Observer<'a>>,
 }
+
+/// Gets an event, with the ledger after it.
+pub(crate) type Observer<'a> = dyn FnMut(Event, &Ledger) + 'a;
 
 /// An output, and what it is called where it fails.
 pub(crate) struct NamedOutput {

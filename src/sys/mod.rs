@@ -3,7 +3,9 @@
 //! This module knows the kernel's words ([`crate::kernel`]) and nothing of
 //! tracing policy: what to do at a stop is decided in `tracer`.
 
+#[cfg(feature = "cli")]
 pub(crate) mod die;
+#[cfg(feature = "cli")]
 pub(crate) mod first_sigint;
 pub(crate) mod memory;
 pub(crate) mod ptrace;
