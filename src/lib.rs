@@ -35,14 +35,14 @@
 //! source → events → ledger (who is whose child) → rules (findings) → outputs
 //!   │               └────────── pure: no ptrace, no /proc, no clock ──────────┘
 //!   ├ tracer: ptrace stops, launched or attached
-//!   └ read: records of a trace, ours or another tracer's
+//!   └ records: of a trace, ours or another tracer's
 //! ```
 //!
 //! * [`kernel`]: the kernel's words as types, no I/O
 //! * `sys`: the only unsafe code; `proc`: every read of `/proc`
 //! * [`event`]: what happened, as owned data
 //! * `tracer`: stops and what follows from them; `stack`: call stacks, unwound and named
-//! * [`read`]: records, back into events; [`wire`]: the types of the JSON lines
+//! * [`records`]: records of a trace, back into events; [`wire`]: the types of the JSON lines
 //! * [`ledger`]: who is whose child, who reaped whom, and which pid means which process
 //! * [`rules`]: what is wrong
 //! * [`output`]: what the user sees
@@ -76,7 +76,7 @@ mod library;
 pub mod output;
 mod proc;
 mod program;
-pub mod read;
+pub mod records;
 pub mod rules;
 mod session;
 mod stack;

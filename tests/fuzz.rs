@@ -30,7 +30,7 @@ use wait4_strace::output::{
     Styles, Target, Text, TextOptions,
 };
 use wait4_strace::rules::{Expected, Judge, Thresholds};
-use wait4_strace::{kernel::WaitCalls, read};
+use wait4_strace::{kernel::WaitCalls, records};
 
 /// More memory than this process takes at any time, in kilobytes.
 const MOST_MEMORY: u64 = 400_000;
@@ -183,7 +183,7 @@ fn with_other_number(line: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> 
 
 /// Read a record to its end, through everything.
 fn consume(record: Vec<u8>) {
-    let Ok(mut source) = read::from(Box::new(Cursor::new(record)), None) else {
+    let Ok(mut source) = records::from(Box::new(Cursor::new(record)), None) else {
         return;
     };
     let sink = || Sink::new(Box::new(std::io::sink()), Destination::File);

@@ -12,7 +12,7 @@ use wait4_strace::output::{
     SignalSet, Sink, Snapshot, Stamps, Style, Styles, Target, Text, TextOptions,
 };
 use wait4_strace::rules::{Expected, Judge, Thresholds};
-use wait4_strace::{kernel::WaitCalls, read};
+use wait4_strace::{kernel::WaitCalls, records};
 
 /// A file that is looked at afterwards.
 #[derive(Clone, Default)]
@@ -69,7 +69,7 @@ fn options(fates: bool, style: Style) -> TextOptions {
 
 /// Read a record to its end, through ledger, rules and every output.
 pub fn read(record: &[u8]) {
-    let mut source = match read::from(Box::new(Cursor::new(record.to_vec())), None) {
+    let mut source = match records::from(Box::new(Cursor::new(record.to_vec())), None) {
         Ok(source) => source,
         Err(_) => return,
     };

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::stat::{FileStat, SFlag, fstat};
 
 use super::mode::{OutputOptions, OutputTo};
-use crate::read;
+use crate::records;
 
 /// How many links lead to a file at most.
 const MOST_LINKS: usize = 40;
@@ -57,7 +57,7 @@ fn places(record: Option<&Path>, options: &OutputOptions) -> Vec<Place> {
     let mut places = Vec::new();
     let mut note = |flag, path: &Path, writes| places.push(Place::new(flag, path, writes));
     if let Some(record) = record {
-        for path in read::files(record) {
+        for path in records::files(record) {
             note("--read", &path, false);
         }
     }

@@ -4,7 +4,7 @@ use super::complain;
 use super::exit::Exit;
 use super::mode::ReplayOptions;
 use super::outputs;
-use crate::read;
+use crate::records;
 use crate::session::{EventSource, Recorded, drive};
 use crate::sys::first_sigint::survive_first_sigint;
 
@@ -25,7 +25,7 @@ fn replay(options: &ReplayOptions) -> Result<Exit, String> {
     } else {
         path.display().to_string()
     };
-    let record = read::open(path, options.system);
+    let record = records::open(path, options.system);
     let record = record.map_err(|why| format!("cannot read {name} (--read): {why}"))?;
     let mut source = Recorded::new(record);
     let (mut session, ending) = outputs::open(&options.outputs, source.origin())?;

@@ -12,7 +12,7 @@ use crate::event::{
     Corpse, Event, EventKind, Moment, Observation, Origin, Owner, ProcView, Question,
 };
 use crate::kernel::{Tgid, Tid};
-use crate::read::{Broken, Source};
+use crate::records::{Broken, Source};
 use crate::rules::RuleId;
 
 /// A record, and how far it has been handed on.

@@ -1,0 +1,272 @@
+//! Calls, from one line or from two halves, and the events that they are.
+
+use std::sync::Arc;
+
+use super::clock::Time;
+use super::line::{Action, Format, Kind, Program, Returned};
+use super::translate::Translator;
+use crate::event::{Comm, EventKind, Image, Moment, WaitExit};
+use crate::kernel::{Errno, NsPid, Signal, Tid, WaitCall};
+use crate::records::text::signed;
+
+/// A call whose end is on a later line.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) kind: Kind,
+    pub(super) args: Vec<u8>,
+    entered: Moment,
+    /// Its beginning was an event already.
+    is_entered: bool,
+    /// The thread that called exec, where that is not the leader.
+    pub(super) former: Option<i32>,
+    /// The child of it whose own lines came first.
+    pub(super) child: Option<i32>,
+    /// What other lines say that it executes.
+    pub(super) program: Program,
+}
+
+/// By what a task's last wait was interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interrupted {
+    /// By a signal that comes on a later line.
+    Unknown,
+    /// By this one, whose handler may run.
+    By(Signal),
+}
+
+impl<F: Format> Translator<F> {
+    /// The first half of a call.
+    pub(super) fn begins(&mut self, tid: i32, kind: Kind, args: &[u8]) {
+        self.tree.go_on(tid);
+        kind.note(&mut self.tree.coverage);
+        let entered = self.tree.at;
+        let mut is_entered = false;
+        match kind {
+            Kind::Kill => self.kill(tid, args),
+            Kind::Create | Kind::Vfork => self.creating.push(tid),
+            Kind::Wait(call) => {
+                if let Some(wait) = self.format.wait(call, args) {
+                    self.tree.wait(tid, entered, wait.entry);
+                    is_entered = true;
+                }
+            }
+            _ => {}
+        }
+        let pending = Pending {
+            kind,
+            args: args.to_vec(),
+            entered,
+            is_entered,
+            former: None,
+            child: None,
+            program: Program::default(),
+        };
+        self.pending.insert(tid, pending);
+    }
+
+    /// The second half of a call.
+    pub(super) fn ends(&mut self, tid: i32, kind: Kind, rest: &[u8], returned: Returned) {
+        self.tree.go_on(tid);
+        self.creating.retain(|creator| *creator != tid);
+        let pending = self.pending.remove(&tid);
+        let Some(mut pending) = pending.filter(|pending| pending.kind == kind) else {
+            // The child's side of a fork has no call; of a wait the beginning
+            // of the log was lost.
+            let is_wait = matches!(kind, Kind::Wait(_));
+            self.tree.coverage.unknown_waits += u64::from(is_wait);
+            return;
+        };
+        pending.args.extend_from_slice(rest);
+        if kind != Kind::Kill {
+            self.finish(tid, pending, returned);
+        }
+    }
+
+    /// A call on one line. Where a task's lines are its own, others may have
+    /// come between its begin and its end: the line stands where it began, and
+    /// the end of a wait comes apart.
+    pub(super) fn whole(
+        &mut self,
+        tid: i32,
+        kind: Kind,
+        args: &[u8],
+        returned: Returned,
+        took: Option<u64>,
+    ) {
+        self.tree.go_on(tid);
+        kind.note(&mut self.tree.coverage);
+        let mut entered = self.tree.at;
+        match took.filter(|_| !self.is_split) {
+            Some(took) if F::AT_RETURN => entered = Moment(entered.0.saturating_sub(took)),
+            Some(took) => self.tree.at = self.clock.later(took),
+            None => {}
+        }
+        let call = Pending {
+            kind,
+            args: args.to_vec(),
+            entered,
+            is_entered: false,
+            former: None,
+            child: None,
+            program: Program::default(),
+        };
+        match kind {
+            Kind::Wait(wait) if self.is_split => {
+                if let Some(exit) = self.wait_begins(tid, wait, &call, returned) {
+                    self.waits.insert(tid, exit);
+                }
+            }
+            _ => self.finish(tid, call, returned),
+        }
+    }
+
+    /// A call or a half of one that lacks its end.
+    pub(super) fn cut(&mut self, tid: i32, kind: Kind) {
+        self.tree.go_on(tid);
+        kind.note(&mut self.tree.coverage);
+        self.pending.remove(&tid);
+        self.creating.retain(|creator| *creator != tid);
+    }
+
+    /// A call that is known whole.
+    fn finish(&mut self, tid: i32, call: Pending, returned: Returned) {
+        let args = &call.args[..];
+        let is_done = returned == Returned::Number(0, None);
+        match call.kind {
+            Kind::Wait(wait) => {
+                if let Some(exit) = self.wait_begins(tid, wait, &call, returned) {
+                    self.wait_ends(tid, exit);
+                }
+            }
+            Kind::Create | Kind::Vfork => self.created(tid, &call, returned),
+            Kind::Exec if is_done || returned == Returned::Replaced || call.former.is_some() => {
+                self.executed(tid, call);
+            }
+            Kind::Exit => {
+                if let Some(code) = signed(args).and_then(|(code, _)| i32::try_from(code).ok()) {
+                    self.exits_with(tid, code);
+                }
+            }
+            Kind::Sigaction if is_done => match self.format.action(args) {
+                Action::Other => {}
+                Action::Unknown => self.tree.set_action(tid, None),
+                Action::Set(action) => self.tree.set_action(tid, Some(action)),
+            },
+            Kind::Prctl if is_done => {
+                if let Some(signal) = self.format.death_signal(args) {
+                    let signal = Some(signal).filter(|signal| signal.raw() != 0);
+                    self.tree.push(tid, EventKind::DeathSignalSet(signal));
+                }
+            }
+            Kind::Kill => self.kill(tid, args),
+            Kind::Sigreturn => self.returned_from_handler(tid, returned),
+            Kind::Exec | Kind::Sigaction | Kind::Prctl => {}
+        }
+    }
+
+    /// What the wait will have given, if it returned.
+    fn wait_begins(
+        &mut self,
+        tid: i32,
+        call: WaitCall,
+        pending: &Pending,
+        returned: Returned,
+    ) -> Option<WaitExit> {
+        let result = match returned {
+            Returned::Number(number, _) => i32::try_from(number).ok().map(NsPid::new).map(Ok),
+            Returned::Error(errno) => Some(Err(errno)),
+            Returned::Replaced | Returned::Never => None,
+        };
+        let is_unknown = result.is_none() && matches!(returned, Returned::Number(..));
+        let wait = self.format.wait(call, &pending.args);
+        let Some(wait) = wait.filter(|_| !is_unknown) else {
+            // Cut short: what it was given is not known.
+            self.tree.coverage.unknown_waits += 1;
+            return None;
+        };
+        if !pending.is_entered {
+            self.tree.wait(tid, pending.entered, wait.entry.clone());
+        }
+        Some(wait.ended(pending.entered, result?))
+    }
+
+    fn wait_ends(&mut self, tid: i32, exit: WaitExit) {
+        if exit.is_interrupted() {
+            self.interrupted.insert(tid, Interrupted::Unknown);
+        } else {
+            self.interrupted.remove(&tid);
+        }
+        self.tree.waited(tid, exit);
+    }
+
+    /// What the wait gives that a task is in, where its end comes apart.
+    pub(in crate::records) fn awaited(&self, tid: i32) -> Option<&WaitExit> {
+        self.waits.get(&tid)
+    }
+
+    /// The end of the wait that a task is in.
+    pub(in crate::records) fn wait_is_over(&mut self, tid: i32, time: Option<Time>) {
+        if let Some(time) = time {
+            self.now(time);
+        }
+        if let Some(exit) = self.waits.remove(&tid) {
+            self.wait_ends(tid, exit);
+        }
+    }
+
+    fn created(&mut self, tid: i32, call: &Pending, returned: Returned) {
+        let Returned::Number(number, ours) = returned else {
+            return;
+        };
+        self.tree.coverage.namespaces |= ours.is_some();
+        let child = ours.or(i32::try_from(number).ok());
+        let child = child.filter(|child| *child > 0 && call.child != Some(*child));
+        if let Some(child) = child.filter(|child| !self.tree.knows(*child)) {
+            let birth = self.format.birth(call.kind, &call.args);
+            self.create(tid, child, birth);
+        }
+    }
+
+    fn executed(&mut self, tid: i32, call: Pending) {
+        let shown = self.format.program(&call.args);
+        let program = if shown == Program::default() {
+            call.program
+        } else {
+            shown
+        };
+        let path = program.path.as_deref();
+        let base = path.and_then(|path| path.rsplit(|byte| *byte == b'/').next());
+        let image = Image {
+            comm: Comm::new(base.unwrap_or_default()),
+            path: program.path,
+            argv: program.argv,
+        };
+        let former = call.former.map(Tid::new);
+        self.tree.execute(tid, Arc::new(image), former);
+    }
+
+    /// What `rt_sigreturn` returns is what the interrupted call will have
+    /// returned: EINTR, or the number of the call that is made again.
+    fn returned_from_handler(&mut self, tid: i32, returned: Returned) {
+        if let Some(Interrupted::By(by)) = self.interrupted.remove(&tid) {
+            let eintr = returned == Returned::Error(Errno::INTR);
+            self.tree.push(tid, EventKind::WaitFate { by, eintr });
+        }
+    }
+
+    fn kill(&mut self, tid: i32, args: &[u8]) {
+        // Signal 0 is a question.
+        let kill = self.format.kill(args);
+        if let Some((target, signal)) = kill.filter(|(_, signal)| signal.raw() != 0) {
+            let target = NsPid::new(target);
+            self.tree.push(tid, EventKind::Kills { target, signal });
+        }
+    }
+
+    /// A code that does not fit into the status.
+    pub(super) fn exits_with(&mut self, tid: i32, code: i32) {
+        if (0x100..=0xffff).contains(&code) {
+            self.tree.push(tid, EventKind::ExitsWith(code));
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! From the lines of a log to events: which task a line is of, who created it,
+//! and how it ended. Lines of a task wait here until its creator is known.
+
+use std::collections::HashMap;
+
+use super::Fed;
+use super::calls::{Interrupted, Pending};
+use super::clock::{Clock, Time};
+use super::line::{Beginning, Birth, Effect, Format, LogLine, What};
+use crate::event::{Comm, EventKind, Image, Moment, WaitExit};
+use crate::kernel::{SigInfo, Signal, System, WaitStatus};
+use crate::records::gaps::{Coverage, Record};
+use crate::records::process_tree::{NewTask, ProcessTree, TaskId};
+
+/// How many lines are kept of tasks whose creator is not known yet.
+const MOST_HELD: usize = 10_000;
+
+/// A line of a task whose creator is not known yet.
+#[derive(Debug)]
+struct Held {
+    at: Moment,
+    text: Vec<u8>,
+}
+
+/// State kept between the lines.
+#[derive(Debug)]
+pub(in crate::records) struct Translator<F> {
+    pub(super) format: F,
+    pub(in crate::records) tree: ProcessTree,
+    pub(super) system: System,
+    pub(super) clock: Clock,
+    /// Calls whose end is on a later line, by thread.
+    pub(super) pending: HashMap<i32, Pending>,
+    /// Threads that are in a call that creates a task.
+    pub(super) creating: Vec<i32>,
+    /// What the waits give that have begun, where the end comes apart.
+    pub(super) waits: HashMap<i32, WaitExit>,
+    /// Threads whose last wait was interrupted.
+    pub(super) interrupted: HashMap<i32, Interrupted>,
+    held: HashMap<i32, Vec<Held>>,
+    held_lines: usize,
+    /// The task whose lines have no pid, while there is more than one.
+    first: Option<i32>,
+    /// The task that was created last.
+    pub(in crate::records) newest: Option<i32>,
+    /// Each task has a file of its own.
+    pub(super) is_split: bool,
+    /// A process whose death is known, but not yet whether it dumped core.
+    dying: Option<(i32, WaitStatus)>,
+}
+
+impl<F: Format> Translator<F> {
+    /// Of the log of this task, if its lines name none.
+    pub(in crate::records) fn new(
+        format: F,
+        (system, record): (System, Record),
+        first: Option<i32>,
+        is_split: bool,
+    ) -> Translator<F> {
+        Translator {
+            format,
+            tree: ProcessTree::new(system, Coverage::of(record)),
+            system,
+            clock: Clock::default(),
+            pending: HashMap::new(),
+            creating: Vec::new(),
+            waits: HashMap::new(),
+            interrupted: HashMap::new(),
+            held: HashMap::new(),
+            held_lines: 0,
+            first,
+            newest: None,
+            is_split,
+            dying: None,
+        }
+    }
+
+    /// Take a line in.
+    pub(in crate::records) fn feed(&mut self, text: &[u8]) -> Fed {
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        match self.format.line(text) {
+            Some(line) => self.take_line(text, &line),
+            None if self.format.is_data(text) => {}
+            None => return Fed::Foreign,
+        }
+        Fed::Own
+    }
+
+    /// Take in a line of the file of this task.
+    pub(in crate::records) fn feed_of(&mut self, task: i32, text: &[u8]) -> Fed {
+        let Some(mut line) = self.format.line(text) else {
+            return Fed::Foreign;
+        };
+        line.tid = Some(task);
+        // The line before may be in another file.
+        line.time = line.time.filter(|time| !matches!(time, Time::Relative(_)));
+        self.take_line(text, &line);
+        Fed::Own
+    }
+
+    fn take_line(&mut self, text: &[u8], line: &LogLine<'_>) {
+        if let Some(time) = line.time {
+            self.now(time);
+        }
+        match line.what {
+            What::OtherCall(call) => self.tree.coverage.note_other(call),
+            What::Attached(pid) => {
+                // A new child is announced too; its lines show whose it is.
+                if self.tree.is_empty() && self.creating.is_empty() {
+                    self.begin(pid, Beginning::Attach, None);
+                }
+                return;
+            }
+            What::Detached(tid) => {
+                self.detached(tid);
+                return;
+            }
+            _ => {}
+        }
+        if self.is_idle(line) {
+            return;
+        }
+        let (tid, tgid) = self.task_of(line);
+        if self.dying.is_some_and(|(dying, _)| dying != tgid) {
+            self.die();
+        }
+        if self.tree.knows_process(tgid) || self.meet(tgid, line, text) {
+            self.apply(tid, tgid, line);
+        }
+    }
+
+    /// Whether a line changes nothing that is known of its task. Where lines
+    /// come at once, one of a new task shows that its creator has created it:
+    /// a child in vfork may do nothing else for long.
+    fn is_idle(&self, line: &LogLine<'_>) -> bool {
+        let is_other = matches!(line.what, What::OtherCall(_) | What::Nothing);
+        let shows_birth = || {
+            let tid = line.tid.filter(|_| !self.creating.is_empty());
+            tid.is_some_and(|tid| !self.tree.knows(tid))
+        };
+        is_other && !F::AT_RETURN && !shows_birth()
+    }
+
+    pub(in crate::records) fn now(&mut self, time: Time) {
+        self.tree.coverage.times = true;
+        self.tree.at = self.clock.moment(time);
+    }
+
+    /// The thread and the process of a line. One that names neither is of the
+    /// only task, or of the first one.
+    fn task_of(&self, line: &LogLine<'_>) -> (i32, i32) {
+        if let Some(tgid) = line.pid {
+            return (line.tid.unwrap_or(tgid), tgid);
+        }
+        let unnamed = || self.tree.only_task().or(self.first);
+        let tid = line.tid.or_else(unnamed).unwrap_or(0);
+        (tid, self.tree.process_of(tid).unwrap_or(tid))
+    }
+
+    /// The record is over: lines that are still held are taken in.
+    pub(super) fn end(&mut self) {
+        self.release_all();
+        self.die();
+        self.tree.end();
+    }
+
+    // Births.
+
+    /// A task's first line. `false` if the line is held until its creator is
+    /// known.
+    fn meet(&mut self, tgid: i32, line: &LogLine<'_>, text: &[u8]) -> bool {
+        if self.tree.is_empty() {
+            let beginning = self.format.beginning(line);
+            self.begin(tgid, beginning, line.comm);
+            return true;
+        }
+        let is_held = self.held.contains_key(&tgid);
+        match self.creating[..] {
+            [creator] if !is_held => {
+                self.create_early(creator, tgid);
+                true
+            }
+            [] if !is_held && !F::AT_RETURN => {
+                self.find_stranger(tgid, line.comm);
+                true
+            }
+            _ => {
+                self.hold(tgid, text);
+                false
+            }
+        }
+    }
+
+    fn begin(&mut self, tgid: i32, beginning: Beginning, comm: Option<&[u8]>) {
+        self.first = self.first.or(Some(tgid));
+        self.tree.coverage.attached |= beginning != Beginning::Launch;
+        if beginning == Beginning::Attach {
+            self.tree.push(tgid, EventKind::Attached { threads: 1 });
+        }
+        self.tree
+            .find(TaskId::leader(tgid), None, None, image(comm));
+    }
+
+    fn find_stranger(&mut self, tgid: i32, comm: Option<&[u8]>) {
+        self.tree.coverage.strangers += 1;
+        self.tree
+            .find(TaskId::leader(tgid), None, None, image(comm));
+    }
+
+    /// A child shows itself before its creator's call has returned. Only one
+    /// can be its creator.
+    fn create_early(&mut self, creator: i32, child: i32) {
+        self.creating.clear();
+        let Some(pending) = self.pending.get_mut(&creator) else {
+            return;
+        };
+        pending.child = Some(child);
+        let birth = self.format.birth(pending.kind, &pending.args);
+        self.create(creator, child, birth);
+    }
+
+    pub(super) fn create(&mut self, creator: i32, child: i32, birth: Birth) {
+        self.tree.coverage.namespaces |= birth.in_new_namespace;
+        let new = NewTask {
+            how: birth.how,
+            exit_signal: birth.exit_signal,
+            parent: birth
+                .is_sibling
+                .then(|| self.tree.parent_of(creator))
+                .flatten(),
+            inner: None,
+        };
+        let id = match self.tree.process_of(creator) {
+            Some(tgid) if birth.is_thread() => TaskId { tid: child, tgid },
+            _ => TaskId::leader(child),
+        };
+        self.tree.create(creator, id, new);
+        self.newest = Some(child);
+        self.release(child);
+    }
+
+    fn hold(&mut self, tgid: i32, text: &[u8]) {
+        self.held.entry(tgid).or_default().push(Held {
+            at: self.tree.at,
+            text: text.to_vec(),
+        });
+        self.held_lines += 1;
+        if self.held_lines > MOST_HELD {
+            self.release_all();
+        }
+    }
+
+    /// Creators that are not known yet will not be.
+    fn release_all(&mut self) {
+        let mut held: Vec<i32> = self.held.keys().copied().collect();
+        held.sort_unstable();
+        for tgid in held {
+            self.find_stranger(tgid, None);
+            self.release(tgid);
+        }
+    }
+
+    /// Take in the lines that were held of a task.
+    fn release(&mut self, tid: i32) {
+        let now = self.tree.at;
+        let lines = self.held.remove(&tid).unwrap_or_default();
+        self.held_lines = self.held_lines.saturating_sub(lines.len());
+        for held in lines {
+            self.tree.at = held.at;
+            if let Some(mut line) = self.format.line(&held.text)
+                && self.tree.knows(tid)
+            {
+                line.tid = line.tid.or(Some(tid));
+                let (tid, tgid) = self.task_of(&line);
+                self.apply(tid, tgid, &line);
+            }
+        }
+        self.tree.at = now;
+    }
+
+    // Lines of a task that is known.
+
+    fn apply(&mut self, tid: i32, tgid: i32, line: &LogLine<'_>) {
+        let tid = match line.pid {
+            // The first thread goes by its process's number.
+            Some(_) if tid != tgid => self.tree.leads(tgid, tid),
+            _ => tid,
+        };
+        let task = TaskId { tid, tgid };
+        if !self.tree.knows(tid) {
+            self.tree.find(task, None, None, None);
+        }
+        match line.what {
+            What::Begins(kind, args) => self.begins(tid, kind, args),
+            What::Ends(kind, args, returned) => self.ends(tid, kind, args, returned),
+            What::Whole(kind, args, returned) => {
+                self.whole(tid, kind, args, returned, line.took);
+            }
+            What::Cut(kind) => self.cut(tid, kind),
+            What::Signalled {
+                signal,
+                info,
+                effect,
+            } => self.signalled(task, signal, info, effect),
+            What::Stopped(signal) => {
+                self.tree.coverage.signals = true;
+                if let Some(signal) = signal {
+                    self.tree.stop(tid, signal);
+                }
+            }
+            What::Exited(code) => self.exited(tgid, code),
+            What::Ended(status) => self.over(tgid, status),
+            What::ThreadEnded(status) => self.thread_ended(task, status),
+            What::SupersededBy(former) => self.superseded(tid, former),
+            What::Path(path) => self.looked_up(task, path),
+            What::Argument(word) => {
+                if let Some(pending) = self.pending.get_mut(&tid) {
+                    pending.program.argv.push(word.to_vec());
+                }
+            }
+            What::OtherCall(_) | What::Attached(_) | What::Detached(_) | What::Nothing => {}
+        }
+    }
+
+    fn signalled(
+        &mut self,
+        TaskId { tid, tgid }: TaskId,
+        signal: Option<Signal>,
+        info: Option<SigInfo>,
+        effect: Effect,
+    ) {
+        self.tree.coverage.signals = true;
+        let Some(signal) = signal else {
+            return;
+        };
+        if signal == Signal::CONT {
+            self.tree.go_on(tid);
+        }
+        if let Some(interrupted @ Interrupted::Unknown) = self.interrupted.get_mut(&tid) {
+            *interrupted = Interrupted::By(signal);
+        }
+        let kind = EventKind::Signalled {
+            signal,
+            info,
+            sender: None,
+        };
+        self.tree.push(tid, kind);
+        let is_default = effect == Effect::Default;
+        let stops = signal.is_stopping() && (is_default || signal == Signal::STOP);
+        if stops && effect != Effect::OnOtherLines {
+            self.tree.stop(tid, signal);
+        } else if is_default && kills(signal) {
+            let number = signal.number_in(self.system).unwrap_or(0);
+            self.dying = Some((tgid, WaitStatus::of(self.system, number & 0x7f)));
+        }
+    }
+
+    /// The name of a file: for an exec the first is the program's, for a
+    /// process that dies the last is the core's.
+    fn looked_up(&mut self, TaskId { tid, .. }: TaskId, path: &[u8]) {
+        if let Some(pending) = self.pending.get_mut(&tid) {
+            let program = &mut pending.program;
+            program.path.get_or_insert_with(|| path.to_vec());
+        }
+        if path.ends_with(b".core")
+            && let Some((_, status)) = &mut self.dying
+        {
+            *status = WaitStatus::of(self.system, status.raw() | 0x80);
+        }
+    }
+
+    // Ends.
+
+    fn exited(&mut self, tgid: i32, code: i32) {
+        self.tree.coverage.exits = true;
+        self.tree.go_on(tgid);
+        self.exits_with(tgid, code);
+        self.over(tgid, WaitStatus::of(self.system, (code & 0xff) << 8));
+    }
+
+    /// The process has died of a signal.
+    fn die(&mut self) {
+        if let Some((tgid, status)) = self.dying.take() {
+            self.over(tgid, status);
+        }
+    }
+
+    fn over(&mut self, tgid: i32, status: WaitStatus) {
+        self.dying = None;
+        self.forget_calls(tgid);
+        self.tree.ended(tgid, self.tree.at, status, true);
+    }
+
+    fn thread_ended(&mut self, TaskId { tid, tgid }: TaskId, status: WaitStatus) {
+        self.forget_calls(tid);
+        // strace logs a leader's end behind those of all its threads; in files
+        // of their own they may have the same time.
+        let is_last = tid == tgid && !F::AT_RETURN && !self.is_split;
+        self.tree.ended(tid, self.tree.at, status, is_last);
+    }
+
+    fn forget_calls(&mut self, tid: i32) {
+        self.pending.remove(&tid);
+        self.waits.remove(&tid);
+        self.interrupted.remove(&tid);
+        self.creating.retain(|creator| *creator != tid);
+    }
+
+    fn detached(&mut self, tid: i32) {
+        if self.tree.knows(tid) {
+            self.tree.push(tid, EventKind::Detached);
+            self.forget_calls(tid);
+            self.tree.forget(tid);
+        }
+    }
+
+    /// The leader is gone; the thread that called exec goes on in its place.
+    fn superseded(&mut self, leader: i32, former: i32) {
+        if !self.tree.supersede(leader, former) {
+            return;
+        }
+        self.forget_calls(leader);
+        if let Some(mut pending) = self.pending.remove(&former) {
+            pending.former = Some(former);
+            self.pending.insert(leader, pending);
+        }
+    }
+}
+
+fn image(comm: Option<&[u8]>) -> Option<Image> {
+    comm.map(|comm| Image {
+        comm: Comm::new(comm),
+        ..Image::default()
+    })
+}
+
+/// Whether a signal kills by default (signal(7) of the BSDs).
+fn kills(signal: Signal) -> bool {
+    let harmless = [
+        Signal::CHLD,
+        Signal::CONT,
+        Signal::URG,
+        Signal::WINCH,
+        Signal::INFO,
+        Signal::IO,
+        Signal::PWR,
+        Signal::THR,
+    ];
+    signal.raw() > 0 && !harmless.contains(&signal) && !signal.is_stopping()
+}
