@@ -35,7 +35,7 @@
 //! source → events → ledger (who is whose child) → rules (findings) → outputs
 //!   │               └────────── pure: no ptrace, no /proc, no clock ──────────┘
 //!   ├ tracer: ptrace stops, launched or attached
-//!   └ records: ours or another tracer's
+//!   └ records: of a trace, ours or another tracer's
 //! ```
 //!
 //! * [`kernel`]: the kernel's words as types, no I/O

@@ -138,12 +138,12 @@ pub(super) fn trace(
         // Killed before its program ran, it has begun all the same.
         begin.call();
     }
-    let fates = source.origin().fates;
+    let restart_outcomes = source.origin().restart_outcomes;
     drop(source);
     let trace = finish(outcome, end, started.command)?;
     Ok(Trace {
         timed_out: answers.timed_out,
-        fates,
+        restart_outcomes,
         ..trace
     })
 }
@@ -315,6 +315,6 @@ fn finish(
         stdout,
         stderr,
         timed_out: false,
-        fates: false,
+        restart_outcomes: false,
     })
 }

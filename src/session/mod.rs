@@ -15,6 +15,8 @@ mod findings_policy;
 mod hub;
 mod recorded;
 mod source;
+#[cfg(test)]
+mod tests;
 mod traced;
 
 pub(crate) use drive::{Control, drive};
