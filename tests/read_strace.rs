@@ -215,11 +215,14 @@ CLONE_THREAD|CLONE_SYSVSEM, parent_tid=[101]) = 101
 
 /// Rules that a log gives only with `-yy`, or whose cause it does not hold:
 /// what it does hold is then told as a plain leak.
-const PARTLY: [&str; 4] = [
+const PARTLY: [&str; 7] = [
     "not_my_child_pidfd",
     "pgrp_miss",
     "sigchld_blocked",
     "sigchld_blocked_across_exec",
+    "sigchld_discarded_other_handler",
+    "sigchld_discarded_other_thread",
+    "sigchld_discarded_signalfd",
 ];
 
 /// A log does not tell whether a wait was made within a handler: the rule is

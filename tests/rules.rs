@@ -40,7 +40,7 @@ fn judge(name: &str, flags: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// RuleEngine all fixtures, several at a time: most of them only sleep.
+/// Judge all fixtures, several at a time: most of them only sleep.
 fn judge_all(flags: &[&str]) {
     let names = bugs();
     let turns: Vec<Vec<&String>> = (0..8)

@@ -379,7 +379,7 @@ fn random<T: Copy>(among: &[T]) -> T {
     among[usize::try_from(now.unwrap().subsec_nanos() / 7).unwrap() % among.len()]
 }
 
-/// BlockedTime loops that come and go, and processes of the tree that are moved
+/// Busy loops that come and go, and processes of the tree that are moved
 /// between the processors and made nicer, until it is dropped.
 struct Load {
     thread: Option<thread::JoinHandle<()>>,

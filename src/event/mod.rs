@@ -137,7 +137,7 @@ pub enum EventKind {
     /// The task is no longer traced and runs on.
     Detached,
     /// A child of an attached process that is not traced: it lived, or was a
-    /// zombie, before the attach, or was adopted from outside the trace. WaitHistory
+    /// zombie, before the attach, or was adopted from outside the trace. Sent
     /// again when it is found to be a zombie.
     UntracedChild(UntracedChild),
     /// The process changes what happens at SIGCHLD (`rt_sigaction`).

@@ -141,7 +141,7 @@ fn judge(refused: &Refused, case: &mut RuleContext) {
             waited_twice(refused, child, caller, case);
         }
         Some((ReapKind::Wildcard | ReapKind::Group, reap)) => {
-            stolen(refused, child, &reap, caller, case)
+            stolen(refused, child, &reap, caller, case);
         }
         Some((ReapKind::Specific, _)) => waited_twice(refused, child, caller, case),
         Some((ReapKind::Kernel, _)) => reaped_by_kernel(refused, child, caller, case),

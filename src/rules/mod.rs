@@ -196,7 +196,7 @@ impl RuleEngine {
     }
 }
 
-/// RuleEngine a recorded stream of events.
+/// Judge a recorded stream of events.
 #[must_use]
 pub fn replay(events: &[Event], thresholds: Thresholds, expected: Expected) -> Vec<Finding> {
     let mut ledger = Ledger::new();

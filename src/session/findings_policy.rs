@@ -138,7 +138,7 @@ impl FindingsPolicy {
         admitted.iter().map(warning).collect()
     }
 
-    /// RuleEngine no more: the trace is over for the rules.
+    /// Judge no more: the trace is over for the rules.
     pub(super) fn close(&mut self) {
         self.is_closed = true;
     }
