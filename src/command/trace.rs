@@ -271,6 +271,9 @@ impl Answers<'_> {
     fn end_on_time(&mut self, source: &mut Traced, session: &mut Session<'_>) {
         session.conclude(source);
         if std::mem::replace(&mut self.time_is_up, true) {
+            if !source.tracer.root_lives() {
+                session.look_for_survivors(source);
+            }
             source.tracer.kill_all(false);
             return;
         }

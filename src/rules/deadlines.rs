@@ -369,7 +369,7 @@ fn reader_of(child: Tgid, id: ProcessId, ledger: &Ledger) -> Option<Question> {
 }
 
 /// What is asked when the command has ended and others live on.
-fn survivors(ledger: &Ledger) -> Option<Question> {
+pub(super) fn survivors(ledger: &Ledger) -> Option<Question> {
     let command = ledger.parent(ledger.root()?)?;
     let members = super::survivors::living(command, ledger).map(|process| process.tgid);
     let members: Vec<Tgid> = members.collect();

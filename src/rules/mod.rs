@@ -157,6 +157,13 @@ impl RuleEngine {
         self.deadlines.due(now, ledger)
     }
 
+    /// What is to be looked up when the trace is over and the command was ended by
+    /// force: which processes outlive it.
+    #[must_use]
+    pub fn last_question(ledger: &Ledger) -> Option<Question> {
+        deadlines::survivors(ledger)
+    }
+
     /// Whether something is judged at the next [`EventKind::QueueDrained`].
     #[must_use]
     pub fn awaits_drained_queue(&self) -> bool {

@@ -4,6 +4,7 @@
 use super::RuleContext;
 use super::diagnosis::End;
 use super::finding::{Action, Evidence, Finding, ProcessRef};
+use super::table::Severity;
 use crate::event::{EventKind, Observation, Survivor};
 use crate::ledger::{Ledger, Process};
 
@@ -12,6 +13,8 @@ use crate::ledger::{Ledger, Process};
 pub(super) struct Survivors {
     /// They were looked at.
     reported: bool,
+    /// The trace was over before the command: it is ended by force.
+    is_forced: bool,
 }
 
 impl Survivors {
@@ -19,22 +22,31 @@ impl Survivors {
         match &case.event.kind {
             EventKind::Observed(Observation::Survivors(survivors)) => {
                 self.reported = true;
-                report(survivors, case);
+                let severity = if self.is_forced {
+                    Severity::Warning
+                } else {
+                    Severity::Info
+                };
+                report(survivors, severity, case);
             }
             // The trace ended before they were looked at.
             EventKind::Over if !self.reported => {
                 let command = case.ledger.root();
                 let command = command.and_then(|command| case.ledger.parent(command));
-                let Some(command) = command.filter(|command| command.ended.is_some()) else {
+                let Some(command) = command else {
                     return;
                 };
+                if command.ended.is_none() {
+                    self.is_forced = true;
+                    return;
+                }
                 let survivor = |process: &Process| Survivor {
                     tgid: process.tgid,
                     holds_output: false,
                     holds_error: false,
                 };
                 let all: Vec<Survivor> = living(command, case.ledger).map(survivor).collect();
-                report(&all, case);
+                report(&all, Severity::Info, case);
             }
             _ => {}
         }
@@ -56,7 +68,7 @@ pub(super) fn living<'a>(
     living.into_iter()
 }
 
-fn report(survivors: &[Survivor], case: &mut RuleContext) {
+fn report(survivors: &[Survivor], severity: Severity, case: &mut RuleContext) {
     let ledger = case.ledger;
     let command = ledger.root().and_then(|root| ledger.parent(root));
     let Some(command) = command else {
@@ -76,6 +88,7 @@ fn report(survivors: &[Survivor], case: &mut RuleContext) {
         };
         let finding = Finding::new(diagnosis, ProcessRef::new(command), case.stamp())
             .about(process)
+            .severity(severity)
             .evidence(Evidence::ended(command, "the command has ended"))
             .evidence([Evidence::of(process, case.stamp(), action, "")]);
         case.findings.add(finding);

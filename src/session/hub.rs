@@ -3,10 +3,10 @@
 
 use super::findings_policy::FindingsPolicy;
 use super::source::EventSource;
-use crate::event::{Event, EventKind, Moment, Question, Stack};
+use crate::event::{Event, EventKind, Moment, Observation, Question, Stack};
 use crate::ledger::Ledger;
 use crate::output::{Conclusion, Output, Snapshot};
-use crate::rules::{Finding, RuleId};
+use crate::rules::{Finding, RuleEngine, RuleId};
 
 /// A trace, as far as it is known.
 #[derive(Default)]
@@ -56,7 +56,8 @@ impl Session<'_> {
         self.ledger.apply(&event);
         let is_over = matches!(event.kind, EventKind::Over);
         let policy = self.policy.as_mut();
-        if let Some(policy) = policy.filter(|policy| policy.is_open()) {
+        let is_late = matches!(event.kind, EventKind::Observed(Observation::Survivors(_)));
+        if let Some(policy) = policy.filter(|policy| policy.is_open() || is_late) {
             policy.event(&event, &self.ledger);
         }
         for NamedOutput { output, .. } in &mut self.outputs {
@@ -79,6 +80,16 @@ impl Session<'_> {
         if self.judging().is_some() {
             let over = source.conclude();
             self.take_one(over);
+        }
+    }
+
+    /// The trace is over, and the command was ended by force: see which processes
+    /// outlive it.
+    pub(crate) fn look_for_survivors(&mut self, source: &mut impl EventSource) {
+        if let Some(question) = RuleEngine::last_question(&self.ledger) {
+            let mut events = Vec::new();
+            source.answer(question, &mut events);
+            self.take(&mut events);
         }
     }
 

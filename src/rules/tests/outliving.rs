@@ -86,6 +86,23 @@ fn holders_that_could_not_be_asked_are_no_matter_where_all_are_known() {
 }
 
 #[test]
+fn processes_that_outlive_a_command_that_was_ended_by_force() {
+    let mut script = Script::launched(P);
+    script.fork(P, X).over().end(P, 15);
+    let survivor = Survivor {
+        tgid: Tgid::new(X),
+        holds_output: false,
+        holds_error: false,
+    };
+    let seen = EventKind::Observed(Observation::Survivors(vec![survivor]));
+    script.event(P, seen);
+    assert_eq!(
+        found(&script),
+        [(Severity::Warning, RuleId::OutlivesCommand)]
+    );
+}
+
+#[test]
 fn processes_that_outlive_the_command() {
     let mut script = Script::launched(P);
     script.fork(P, X).fork(X, DAEMON).end(X, 0).end(P, 0);
