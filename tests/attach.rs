@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::{fixture, fixture_path, have, traced, until, wait, wait4_strace};
+use support::{fixture, fixture_path, have, passed_over, traced, until, wait, wait4_strace};
 use tempfile::TempDir;
 
 /// The variable by which a test finds its processes again.
@@ -701,7 +701,7 @@ fn in_vfork(directory: &Path, mark: &str) -> Option<(Target, PathBuf)> {
     // Behind a shim, the interpreter may have another pid than what we started.
     let pid = target.read_line().trim().parse::<i32>().unwrap();
     if pid != target.pid() {
-        eprintln!("passed over: python3 is a shim with a process of its own");
+        passed_over("python3 is a shim with a process of its own");
         drop(target);
         for pid in marked(mark) {
             send(pid, Signal::SIGKILL);
@@ -1027,7 +1027,7 @@ fn an_orphan_from_outside_the_trace_is_seen_when_it_dies() {
             .status()
             .is_ok_and(|status| status.success());
     if !can_be {
-        eprintln!("passed over: no new pid namespace");
+        passed_over("no new pid namespace");
         return;
     }
     let directory = tempfile::tempdir().unwrap();
