@@ -96,6 +96,22 @@ struct Flags {
         help_heading = "What to trace"
     )]
     user: Option<String>,
+    /// With -p: attach to all living descendants too
+    #[arg(
+        long,
+        requires = "attach",
+        hide_short_help = true,
+        help_heading = "What to trace"
+    )]
+    tree: bool,
+    /// With -p: show the calls of processes without children too, which run at
+    /// full speed otherwise
+    #[arg(
+        long = "every-call",
+        hide_short_help = true,
+        help_heading = "What to trace"
+    )]
+    every_call: bool,
     /// Kill attached processes when the trace ends, instead of detaching
     #[arg(
         long = "kill-on-exit",
@@ -125,7 +141,7 @@ struct Flags {
     /// Tracee's; a log of FreeBSD's truss; a listing of kdump's of FreeBSD or NetBSD. A - is
     /// standard input.
     #[arg(long, value_name = "FILE", help_heading = "What to trace",
-          conflicts_with_all = ["command", "attach", "env", "user", "kill_on_exit", "seccomp",
+          conflicts_with_all = ["command", "attach", "env", "user", "kill_on_exit", "seccomp", "every_call",
                                 "duration", "decode_fds"])]
     read: Option<PathBuf>,
 
@@ -552,6 +568,8 @@ impl Flags {
             follow: !self.no_follow,
             polls: !self.no_polls,
             stats: self.stats,
+            tree: self.tree,
+            every_call: self.every_call,
             kill_on_exit: self.kill_on_exit,
             seccomp: self.seccomp == Seccomp::Auto,
             calls,

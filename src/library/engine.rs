@@ -344,6 +344,7 @@ fn settings() -> Settings {
         wanted: WaitCalls::ALL,
         polls: true,
         kill_on_exit: false,
+        full_speed: true,
         stops_as_job: false,
     }
 }

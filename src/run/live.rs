@@ -176,11 +176,20 @@ impl<'a> Run<'a> {
     fn attach(&mut self) {
         let mut events = Vec::new();
         for pid in &self.config.attach {
-            if let Err(sentence) = self.tracer.attach(Tid::new(*pid), &mut events) {
-                self.refused = true;
+            let pid = Tid::new(*pid);
+            let refusals = if self.config.tree {
+                self.tracer.attach_tree(pid, &mut events)
+            } else {
+                let refusal = self.tracer.attach(pid, &mut events).err();
+                refusal.into_iter().collect()
+            };
+            self.session.take(&mut events);
+            // Of a tree some may be refused.
+            let is_traced = self.config.tree && self.session.ledger.tasks() > 0;
+            self.refused |= !refusals.is_empty() && !is_traced;
+            for sentence in refusals {
                 self.session.message(&sentence);
             }
-            self.session.take(&mut events);
         }
     }
 
@@ -386,6 +395,8 @@ fn settings(config: &Config) -> Settings {
         wanted: wanted(config),
         polls: config.polls,
         kill_on_exit: config.kill_on_exit,
+        // Where nothing says that calls were not seen, all are.
+        full_speed: !config.every_call && config.judging.is_some(),
         stops_as_job: true,
     }
 }

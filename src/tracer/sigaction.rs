@@ -87,6 +87,9 @@ impl<S: Scheduler> Tracer<S> {
         at: Moment,
         events: &mut Vec<Event>,
     ) {
+        if let Some(process) = self.tasks.processes.get_mut(&tgid) {
+            process.sigchld = action.or(process.sigchld);
+        }
         let kind = action.map(EventKind::SigchldSet);
         events.extend(kind.map(|kind| self.event(at, tid, tgid, kind)));
     }
@@ -101,9 +104,5 @@ fn read(stopped: &Stopped, abi: Abi, act: u64) -> Option<SigchldAction> {
 /// As far as `/proc` tells: neither a handler's address nor its flags.
 fn by_proc(tgid: Tgid) -> Option<SigchldAction> {
     let status = proc::status(tgid.leader())?;
-    Some(status.sigchld().unwrap_or(SigchldAction::Handler {
-        address: 0,
-        no_wait: false,
-        restarts: false,
-    }))
+    Some(status.sigchld().unwrap_or(SigchldAction::UNKNOWN_HANDLER))
 }
