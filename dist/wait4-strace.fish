@@ -46,6 +46,8 @@ complete -c wait4-strace -l snapshot -d 'Exit with 121 if the run is not as FILE
 complete -c wait4-strace -l duration -d 'End the trace after so many seconds, and report' -r
 complete -c wait4-strace -s f -l follow-forks -d 'Follow children (the default); -ff: a file each'
 complete -c wait4-strace -l no-follow -d 'Do not follow children'
+complete -c wait4-strace -l tree -d 'With -p: attach to all living descendants too'
+complete -c wait4-strace -l every-call -d 'With -p: show the calls of processes without children too, which run at full speed otherwise'
 complete -c wait4-strace -l kill-on-exit -d 'Kill attached processes when the trace ends, instead of detaching'
 complete -c wait4-strace -l no-polls -d 'Do not trace waits with WNOHANG: a loop of polls runs at full speed, and nothing is judged'
 complete -c wait4-strace -s v -l no-abbrev -d 'Show whole rusages, and each poll and restart'

@@ -23,7 +23,7 @@ _wait4-strace() {
 '--user=[Run the command as this user]:USER:_default' \
 '--seccomp-bpf=[Use a seccomp filter so that only the calls of interest stop]::WHEN:((auto\:"Wherever it can be installed"
 never\:"Stop at every system call instead"))' \
-'(-p --attach -E --env -u --user --kill-on-exit --seccomp-bpf --duration -y --decode-fds)--read=[Read a record\: ours, or another tracer'\''s]:FILE:_files' \
+'(-p --attach -E --env -u --user --kill-on-exit --seccomp-bpf --every-call --duration -y --decode-fds)--read=[Read a record\: ours, or another tracer'\''s]:FILE:_files' \
 '*-e+[Choose what is shown\: trace=…, signal=…, status=…]:EXPR:_default' \
 '*--trace=[Calls to show\: wait4, waitid, waitpid, wait (all three) or none]:SET:_default' \
 '*--signal=[Signals to show\: names or numbers, all or none; a ! in front excludes]:SET:_default' \
@@ -70,6 +70,8 @@ none\:"No report"))' \
 '*-f[Follow children (the default); -ff\: a file each]' \
 '*--follow-forks[Follow children (the default); -ff\: a file each]' \
 '(-f --follow-forks)--no-follow[Do not follow children]' \
+'--tree[With -p\: attach to all living descendants too]' \
+'--every-call[With -p\: show the calls of processes without children too, which run at full speed otherwise]' \
 '--kill-on-exit[Kill attached processes when the trace ends, instead of detaching]' \
 '(--read --record --snapshot --timeline)--no-polls[Do not trace waits with WNOHANG\: a loop of polls runs at full speed, and nothing is judged]' \
 '-v[Show whole rusages, and each poll and restart]' \

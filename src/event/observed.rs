@@ -39,6 +39,14 @@ impl From<SigactionHead> for SigchldAction {
 }
 
 impl SigchldAction {
+    /// A handler of which no more is known, as `/proc` tells neither its address
+    /// nor its flags.
+    pub(crate) const UNKNOWN_HANDLER: SigchldAction = SigchldAction::Handler {
+        address: 0,
+        no_wait: false,
+        restarts: false,
+    };
+
     /// Whether the kernel reaps children at once (`do_notify_parent` in
     /// `kernel/signal.c`).
     #[must_use]

@@ -10,6 +10,7 @@ mod bsd;
 mod bytes;
 mod calls;
 mod clone;
+mod eintr_calls;
 mod errno;
 mod ids;
 mod options;

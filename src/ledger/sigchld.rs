@@ -39,7 +39,10 @@ impl Sigchld {
 
     /// The program sets it.
     pub(super) fn set(&mut self, action: SigchldAction, by: Comm, when: Stamp) {
-        if let SigchldAction::Handler { address, .. } = action {
+        // Of one that was found in `/proc` the address is not known.
+        if let SigchldAction::Handler { address, .. } = action
+            && address != 0
+        {
             let first = *self.first_handler.get_or_insert(address);
             self.replaced = (address != first).then_some((address, when));
         }

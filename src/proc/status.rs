@@ -72,6 +72,15 @@ impl Status {
         has(self.caught, signal)
     }
 
+    /// Whether `signal` is ignored, by the program's wish or by default.
+    pub(crate) fn disregards(&self, signal: Signal) -> bool {
+        let by_default = matches!(
+            signal,
+            Signal::CHLD | Signal::CONT | Signal::URG | Signal::WINCH
+        );
+        has(self.ignored, signal) || (by_default && !self.catches(signal))
+    }
+
     /// What happens at SIGCHLD. A handler's flags are not told, and with them
     /// not whether children stay zombies: `None` then.
     pub(crate) fn sigchld(&self) -> Option<SigchldAction> {

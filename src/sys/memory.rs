@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::{mem, ptr};
 
-use super::ptrace::Stopped;
+use super::ptrace::{Request, Stopped};
 use crate::kernel::Errno;
 
 /// How many parts of memory one call reads at most.
@@ -117,7 +117,7 @@ impl Stopped {
         while !rest.is_empty() {
             // Aligned words never touch a page that the bytes asked for do not.
             let skip = addr % WORD;
-            let bytes = self.peek_word(addr - skip)?;
+            let bytes = self.peek_word(libc::PTRACE_PEEKDATA, addr - skip)?;
             let taken = rest.len().min(WORD - skip);
             let (now, later) = rest.split_at_mut(taken);
             for (to, from) in now.iter_mut().zip(bytes.iter().skip(skip)) {
@@ -129,14 +129,15 @@ impl Stopped {
         Ok(())
     }
 
-    fn peek_word(&self, addr: usize) -> Result<[u8; WORD], Errno> {
+    /// A word of the tracee's memory, or with PEEKUSER of its registers.
+    pub(super) fn peek_word(&self, request: Request, addr: usize) -> Result<[u8; WORD], Errno> {
         let mut word: libc::c_long = 0;
         // SAFETY: raw, as libc's ptrace returns the word in place of an error;
-        // the kernel's own PEEKDATA writes it to `data`.
+        // the kernel's own requests write it to `data`.
         let answer = unsafe {
             libc::syscall(
                 libc::SYS_ptrace,
-                libc::c_long::from(libc::PTRACE_PEEKDATA),
+                libc::c_long::from(request),
                 libc::c_long::from(self.tid().raw()),
                 addr,
                 &raw mut word,

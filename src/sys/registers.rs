@@ -51,8 +51,9 @@ const fn layout(abi: Abi, word: usize, nr: usize, first_argument: usize) -> Layo
     }
 }
 
-/// Words of the x86 layouts that only the signal frame needs.
+/// Words of the x86 layouts that are asked for by themselves.
 mod x86 {
+    pub(super) const RAX: usize = 80;
     pub(super) const RBX: usize = 40;
     pub(super) const RDX: usize = 96;
     pub(super) const ECX: usize = 4;
@@ -126,6 +127,38 @@ impl Stopped {
         })
     }
 
+    /// Whether the call that the tracee was woken from has failed with EINTR;
+    /// `false` also where that is not known (not x86-64). One word is read, as
+    /// this is asked at each delivery of a signal.
+    pub(crate) fn has_eintr(&self) -> bool {
+        if !cfg!(target_arch = "x86_64") {
+            return false;
+        }
+        let word = self.peek_word(libc::PTRACE_PEEKUSER, x86::RAX);
+        // A 32-bit call's result is not extended.
+        word.is_ok_and(|word| word.starts_with(&(-Errno::INTR.raw()).to_le_bytes()))
+    }
+
+    /// Have the kernel make the call again that failed with EINTR, unless a
+    /// handler runs first: ERESTARTNOHAND as its result does that. In a stop on
+    /// the way out of the kernel only, where it looks for signals: there it acts
+    /// on that result. x86 only; elsewhere the call fails.
+    pub(crate) fn restart_unless_handled(
+        &self,
+        can_be_made_again: impl FnOnce(u64) -> bool,
+    ) -> Result<(), Fault> {
+        let mut registers = self.registers()?;
+        if let Some(layout) = registers.layout()
+            && let Some(x86) = layout.x86()
+            && can_be_made_again(registers.get(layout.nr, layout.word))
+        {
+            let result = i64::from(Errno::RESTARTNOHAND.raw()).wrapping_neg();
+            registers.put(x86.result, layout.word, result.cast_unsigned());
+            self.set_registers(&mut registers)?;
+        }
+        Ok(())
+    }
+
     fn change_call(&self, change: impl FnOnce(&mut Registers, &Layout, &X86)) -> Result<(), Fault> {
         let mut registers = self.registers()?;
         if let Some(layout) = registers.layout()
@@ -188,7 +221,7 @@ impl Layout {
     /// twin.
     fn x86(&self) -> Option<X86> {
         let (result, instruction_pointer) = match self.abi {
-            Abi::X86_64 => (80, 128),
+            Abi::X86_64 => (x86::RAX, 128),
             Abi::I386 => (24, 48),
             _ => return None,
         };

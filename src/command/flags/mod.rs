@@ -68,7 +68,7 @@ struct Flags {
     /// standard input.
     #[arg(long, value_name = "FILE", help_heading = "What to trace",
           conflicts_with_all = ["command", "attach", "env", "user", "kill_on_exit", "seccomp",
-                                "duration", "decode_fds"])]
+                                "every_call", "duration", "decode_fds"])]
     read: Option<PathBuf>,
 
     #[command(flatten)]
