@@ -1,20 +1,24 @@
 //! Processes that live on when the launched command has ended: daemons, and
 //! background jobs that nobody waits for.
 
+use rustc_hash::FxHashSet;
+
 use super::RuleContext;
 use super::diagnosis::End;
 use super::finding::{Action, Evidence, Finding, ProcessRef};
 use super::table::Severity;
 use crate::event::{EventKind, Observation, Survivor};
-use crate::ledger::{Ledger, Process};
+use crate::ledger::{Ledger, Process, ProcessId};
 
 /// State kept between events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Survivors {
     /// They were looked at.
     reported: bool,
-    /// The trace was over before the command: it is ended by force.
-    is_forced: bool,
+    /// The trace was over before the command, which is ended by force: its
+    /// descendants that had lost their parents then, as they outlive any command.
+    /// The others just lose a parent that had no time.
+    left_before: Option<FxHashSet<ProcessId>>,
 }
 
 impl Survivors {
@@ -22,12 +26,16 @@ impl Survivors {
         match &case.event.kind {
             EventKind::Observed(Observation::Survivors(survivors)) => {
                 self.reported = true;
-                let severity = if self.is_forced {
-                    Severity::Warning
-                } else {
-                    Severity::Info
+                let Some(left) = &self.left_before else {
+                    report(survivors, Severity::Info, case);
+                    return;
                 };
-                report(survivors, severity, case);
+                let is_left = |survivor: &&Survivor| {
+                    let process = case.ledger.process(survivor.tgid);
+                    process.is_some_and(|process| left.contains(&process.id))
+                };
+                let left: Vec<Survivor> = survivors.iter().filter(is_left).copied().collect();
+                report(&left, Severity::Warning, case);
             }
             // The trace ended before they were looked at.
             EventKind::Over if !self.reported => {
@@ -37,7 +45,8 @@ impl Survivors {
                     return;
                 };
                 if command.ended.is_none() {
-                    self.is_forced = true;
+                    let orphans = case.ledger.orphans().map(|orphan| orphan.id);
+                    self.left_before = Some(orphans.collect());
                     return;
                 }
                 let survivor = |process: &Process| Survivor {
