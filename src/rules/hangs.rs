@@ -426,6 +426,3 @@ fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut RuleContext) {
     ]);
     case.warn(finding);
 }
-
-#[cfg(test)]
-mod tests;
