@@ -13,6 +13,7 @@ mod clone;
 mod errno;
 mod ids;
 mod options;
+pub(crate) mod phrases;
 mod ptrace_event;
 mod rusage;
 mod si_code;

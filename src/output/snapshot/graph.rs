@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::canon::{self, Edge, Node};
 use super::findings::Kept;
-use super::lane::{Among, Lane, LaneId, Outcome, Wait, ReportedState, Whom};
+use super::lane::{Among, Lane, LaneId, Outcome, ReportedState, Wait, Whom};
 use super::waits::is_ordered;
 use crate::kernel::WaitOptions;
 

@@ -2,7 +2,7 @@
 //! interruptions, and the order in which a wait for any child finds them.
 
 use super::Snapshot;
-use super::lane::{Among, End, Lane, Outcome, Wait, ReportedState, Whom, Wildcard};
+use super::lane::{Among, End, Lane, Outcome, ReportedState, Wait, Whom, Wildcard};
 use crate::event::{Named, WaitEntry, WaitExit};
 use crate::kernel::{Errno, IdType, NsPid, Tgid, WaitCall, WaitOptions, WaitTarget};
 use crate::ledger::{Ledger, Process};
