@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::number::word;
+use crate::kernel::phrases::{ExitedWith, KilledBy};
 use crate::kernel::{Errno, IdType, Signal, Status, System, WaitOptions, WaitStatus, WaitTarget};
 
 /// What is said of a value, behind the value itself.
@@ -101,7 +102,7 @@ fn bare(typed: &str, number: i32, system: Option<System>) -> Answer {
     if let Some(signal) = negated.and_then(|number| existing(system.unwrap_or_default(), number)) {
         all.push((
             "as a returncode",
-            Ok(format!("killed by {signal} (Python's subprocess)")),
+            Ok(format!("{} (Python's subprocess)", KilledBy(signal))),
         ));
         // No kernel writes a status like that.
         all.rotate_right(1);
@@ -157,12 +158,12 @@ fn in_words(status: WaitStatus) -> Result<String, String> {
         Status::Signaled { signal, .. } | Status::Stopped { signal, .. } if !exists(signal) => {
             return Err(format!("{system} has no signal {signal}"));
         }
-        Status::Exited(code) => format!("exited with {code}"),
+        Status::Exited(code) => ExitedWith(code).to_string(),
         Status::Signaled {
             signal,
             core: false,
-        } => format!("killed by {signal}"),
-        Status::Signaled { signal, core: true } => format!("killed by {signal}, core dumped"),
+        } => KilledBy(signal).to_string(),
+        Status::Signaled { signal, core: true } => format!("{}, core dumped", KilledBy(signal)),
         Status::Stopped {
             signal,
             syscall: true,
@@ -187,8 +188,11 @@ fn by_shell(number: i32, system: System) -> Option<String> {
     }
     let above = number - 128;
     Some(match existing(system, above) {
-        Some(signal) => format!("killed by {signal} (128 + {above}), or exited with {number}"),
-        None => format!("exited with {number}"),
+        Some(signal) => {
+            let (killed, exited) = (KilledBy(signal), ExitedWith(number));
+            format!("{killed} (128 + {above}), or {exited}")
+        }
+        None => ExitedWith(number).to_string(),
     })
 }
 

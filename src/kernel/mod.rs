@@ -14,6 +14,7 @@ mod eintr_calls;
 mod errno;
 mod ids;
 mod options;
+pub(crate) mod phrases;
 mod ptrace_event;
 mod rusage;
 mod si_code;

@@ -1,12 +1,12 @@
 //! What the user sees, made from events and the ledger alone.
 
+mod annotations;
+mod call_syntax;
 mod frames;
-mod held;
+mod held_lines;
 mod json;
-mod lanes;
+mod lifecycle_lines;
 mod line;
-mod lives;
-mod notes;
 mod options;
 mod outbox;
 mod polls;
@@ -14,21 +14,21 @@ mod prefix;
 mod report;
 mod sink;
 mod snapshot;
+mod span;
 mod stamps;
+mod streams;
 mod styles;
 mod summary;
 mod text;
 mod timeline;
-mod words;
 
 pub use json::{Json, Messages};
-pub use lanes::Target;
 pub use options::{Pids, Shown, SignalSet, Style, TextOptions};
-pub(crate) use report::plural;
 pub use report::{Report, ReportForm, warning};
 pub use sink::{Destination, Files, OpenFile, Sink};
 pub use snapshot::{Snapshot, diff};
 pub use stamps::{Clock, Stamps, WallClock};
+pub use streams::Target;
 pub use styles::Styles;
 pub use summary::{SortBy, Summary};
 pub use text::Text;

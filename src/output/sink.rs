@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::held::{Held, Lines};
+use super::held_lines::{HeldLines, Lines};
 use super::outbox::{Opening, Outbox, Writer};
 use crate::event::Stack;
 use crate::kernel::Tid;
@@ -28,41 +28,41 @@ pub enum Destination {
 /// A buffered writer that fails once and for all: after an error it takes
 /// everything and writes nothing, since tracees must be served to their end.
 pub struct Sink {
-    way: ReapKind,
+    writing: Writing,
     destination: Destination,
     buffer: Vec<u8>,
     /// How much of the buffer is whole lines.
     whole: usize,
-    held: Held,
+    held: HeldLines,
     failed: Option<io::Error>,
 }
 
 /// How a sink writes.
-enum ReapKind {
-    Itself(Box<dyn Write>),
+enum Writing {
+    Direct(Box<dyn Write>),
     /// As this sink of an outbox.
     Outbox(Rc<Outbox>, u64),
 }
 
-impl ReapKind {
+impl Writing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            ReapKind::Itself(writer) => writer.write_all(bytes),
-            ReapKind::Outbox(outbox, number) => outbox.write(*number, bytes),
+            Writing::Direct(writer) => writer.write_all(bytes),
+            Writing::Outbox(outbox, number) => outbox.write(*number, bytes),
         }
     }
 
     fn finish(&mut self) -> io::Result<()> {
         match self {
-            ReapKind::Itself(writer) => writer.flush(),
-            ReapKind::Outbox(outbox, _) => outbox.finish(),
+            Writing::Direct(writer) => writer.flush(),
+            Writing::Outbox(outbox, _) => outbox.finish(),
         }
     }
 }
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        if let ReapKind::Outbox(outbox, number) = &self.way {
+        if let Writing::Outbox(outbox, number) = &self.writing {
             outbox.close(*number);
         }
     }
@@ -82,7 +82,7 @@ impl Sink {
     /// A sink that writes to `writer`, which must not block.
     #[must_use]
     pub fn new(writer: Box<dyn Write>, destination: Destination) -> Sink {
-        Sink::with(ReapKind::Itself(writer), destination)
+        Sink::with(Writing::Direct(writer), destination)
     }
 
     /// A sink that writes to a descriptor.
@@ -108,16 +108,16 @@ impl Sink {
 
     fn of(outbox: Rc<Outbox>, opening: Opening, destination: Destination) -> Sink {
         let number = outbox.open(opening);
-        Sink::with(ReapKind::Outbox(outbox, number), destination)
+        Sink::with(Writing::Outbox(outbox, number), destination)
     }
 
-    fn with(way: ReapKind, destination: Destination) -> Sink {
+    fn with(writing: Writing, destination: Destination) -> Sink {
         Sink {
-            way,
+            writing,
             destination,
             buffer: Vec::new(),
             whole: 0,
-            held: Held::default(),
+            held: HeldLines::default(),
             failed: None,
         }
     }
@@ -192,7 +192,7 @@ impl Sink {
 
     /// Wait a moment for what is written.
     pub fn pause(&mut self) {
-        if let ReapKind::Outbox(outbox, _) = &self.way {
+        if let Writing::Outbox(outbox, _) = &self.writing {
             outbox.pause();
         }
     }
@@ -211,7 +211,7 @@ impl Sink {
     pub fn finish(&mut self) -> io::Result<()> {
         self.finish_later();
         if self.failed.is_none() {
-            self.failed = self.way.finish().err();
+            self.failed = self.writing.finish().err();
         }
         self.failed.take().map_or(Ok(()), Err)
     }
@@ -221,10 +221,10 @@ impl Sink {
         if ready.is_empty() || self.failed.is_some() {
             return;
         }
-        if let Err(error) = self.way.write(ready) {
+        if let Err(error) = self.writing.write(ready) {
             self.failed = Some(error);
             self.buffer = Vec::new();
-            self.held = Held::default();
+            self.held = HeldLines::default();
             self.whole = 0;
             return;
         }

@@ -7,8 +7,9 @@ use rustc_hash::FxHashSet;
 
 use crate::event::{Comm, Event, EventKind, Fetched, Moment, Origin, ProcView, Question};
 use crate::kernel::Tgid;
+use crate::kernel::phrases::plural;
 use crate::ledger::Ledger;
-use crate::output::{Report, ReportForm, Styles, plural, warning};
+use crate::output::{Report, ReportForm, Styles, warning};
 use crate::rules::{Expected, Finding, Policy, RuleEngine, RuleId, Thresholds, ZombiesLeft};
 
 /// What the rules judge by, and what is reported of it.

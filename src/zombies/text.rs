@@ -7,8 +7,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::cause::{Age, activity};
 use super::report::{Report, Zombie};
 use crate::event::Comm;
+use crate::kernel::phrases::{EndedBriefly, plural};
 use crate::kernel::{Status, Tgid, WaitStatus};
-use crate::output::{Styles, plural};
+use crate::output::Styles;
 
 /// How many zombies of a parent are shown, and how many of its threads.
 pub(super) const MOST_ZOMBIES: usize = 10;
@@ -209,12 +210,11 @@ impl Family<'_> {
 
 /// How it ended.
 pub(super) fn ended(status: WaitStatus) -> String {
-    match status.decode() {
-        Status::Exited(code) => format!("exited {code}"),
-        Status::Signaled { signal, core: true } => format!("{signal}, core dumped"),
-        Status::Signaled { signal, .. } => signal.to_string(),
-        _ => format!("{:#x}", status.raw()),
-    }
+    let core = match status.decode() {
+        Status::Signaled { core: true, .. } => ", core dumped",
+        _ => "",
+    };
+    format!("{}{core}", EndedBriefly(status))
 }
 
 /// Why, and what frees them: a paragraph for each parent and cause.

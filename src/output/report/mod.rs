@@ -10,9 +10,11 @@ pub(super) use wording::{advice, sentence};
 use std::fmt::{self, Write};
 
 use super::frames::{Place, own_places};
+use super::span::Span as Seconds;
 use super::styles::Styles;
 use crate::event::{Named, WaitExit, escape_controls};
-use crate::kernel::{IdType, Status, WaitCall, WaitStatus};
+use crate::kernel::phrases::{how_it_ended, plural};
+use crate::kernel::{IdType, WaitCall};
 use crate::ledger::{CompletedWait, Counts, Outcome, Stamp, Waiting};
 use crate::rules::{Action, AffectedChild, Evidence, Finding, ProcessRef, Severity};
 
@@ -123,12 +125,11 @@ impl Report<'_> {
             let all = self.findings.iter();
             let count = all.filter(|finding| finding.severity == level).count();
             let name = level.name();
-            let many = if count == 1 || level == Severity::Info {
-                ""
-            } else {
-                "s"
+            let many = match level {
+                Severity::Info => name.to_owned(),
+                Severity::Error | Severity::Warning => format!("{name}s"),
             };
-            (count > 0).then(|| format!("{count} {name}{many}"))
+            (count > 0).then(|| plural(count as u64, name, &many))
         });
         let found: Vec<String> = found.collect();
         let found = if found.is_empty() {
@@ -255,21 +256,6 @@ pub fn warning(finding: &Finding) -> String {
     format!("{}[{}]: {sentence}", severity.name(), rule.name())
 }
 
-/// `1 process`, `2 processes`
-pub(crate) fn plural(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
-/// How a process ended, as a clause.
-fn how_it_ended(status: WaitStatus) -> String {
-    match status.decode() {
-        Status::Exited(code) => format!("exited with {code}"),
-        Status::Signaled { signal, core: true } => format!("was killed by {signal} (core dumped)"),
-        Status::Signaled { signal, .. } => format!("was killed by {signal}"),
-        _ => format!("ended with {:#x}", status.raw()),
-    }
-}
-
 /// `2415 sh`
 struct Name<'a>(&'a ProcessRef);
 
@@ -346,15 +332,6 @@ impl fmt::Display for When {
         }
         let micros = self.0.at.0 / 1000;
         write!(f, "+{}.{:03} s", micros / 1_000_000, micros / 1000 % 1000)
-    }
-}
-
-/// A span of time: `1.2 s`, `15 ms`.
-struct Seconds(u64);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        super::notes::Span(self.0).fmt(f)
     }
 }
 

@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::super::Conclusion;
 use super::super::report::{advice, call_words, sentence, shortly};
 use crate::event::{Comm, Created, Event, EventKind, How, Observation, WaitExit, one_line};
-use crate::kernel::{Status, Tgid, Tid, WaitOptions, WaitStatus};
+use crate::kernel::phrases::EndedBriefly;
+use crate::kernel::{Tgid, Tid, WaitOptions, WaitStatus};
 use crate::ledger::{Ledger, ProcessId};
 use crate::rules::{Finding, ZombiesLeft};
 
@@ -209,7 +210,7 @@ impl Story {
         lane.ended = Some(now);
         lane.stops.extend(stopped.map(|from| (from, now)));
         lane.failed = status.raw() != 0;
-        lane.status = Some(ending(status));
+        lane.status = Some(EndedBriefly(status).to_string());
     }
 
     fn resumed(&mut self, event: &Event, ledger: &Ledger) {
@@ -447,15 +448,6 @@ fn name(comm: Comm) -> String {
         "?".to_owned()
     } else {
         name
-    }
-}
-
-/// How a process ended, shortly.
-fn ending(status: WaitStatus) -> String {
-    match status.decode() {
-        Status::Exited(code) => format!("exited {code}"),
-        Status::Signaled { signal, .. } => signal.to_string(),
-        _ => format!("{:#x}", status.raw()),
     }
 }
 

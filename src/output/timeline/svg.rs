@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::html::text;
 use super::story::{Lane, LaneId, WaitHistory};
-use crate::output::notes::Span;
+use crate::output::span::Span;
 
 /// How many lanes are drawn.
 const MOST_LANES: usize = 300;

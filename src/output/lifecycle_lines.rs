@@ -2,20 +2,19 @@
 
 use std::fmt::Write;
 
-use super::Output;
-use super::notes;
 use super::text::Text;
-use super::words;
+use super::{Output, annotations, call_syntax};
 use crate::event::{Comm, Created, Event, Found, How, Image};
+use crate::kernel::phrases::Ended;
 use crate::kernel::{SigInfo, Signal, Status, Tgid, Tid, WaitStatus};
 use crate::ledger::Ledger;
 
 impl Text {
     pub(super) fn found(&mut self, event: &Event, found: &Found, ledger: &Ledger) {
-        self.lanes.open(event.tid);
+        self.streams.open(event.tid);
         // Of the root and of what was attached to, others tell.
         let parent = found.parent.filter(|_| found.image.is_none());
-        if let Some(parent) = parent.filter(|_| self.tells_lives()) {
+        if let Some(parent) = parent.filter(|_| self.shows_lifecycle()) {
             let text = format_args!("+++ created under {parent} by a task that was killed +++");
             self.notice(event, text, false, ledger);
         }
@@ -35,14 +34,14 @@ impl Text {
 
     pub(super) fn created(&mut self, event: &Event, created: &Created, ledger: &Ledger) {
         let child = created.child;
-        self.lanes.open(child);
+        self.streams.open(child);
         if !self.annotates() {
             if self.options.quiet == 0 {
                 self.message(&format!("Process {child} attached"));
             }
             return;
         }
-        if !self.tells_lives() {
+        if !self.shows_lifecycle() {
             return;
         }
         let did = match created.how {
@@ -75,10 +74,10 @@ impl Text {
                 self.notice(event, text, false, ledger);
             }
             self.calls.remove(&former);
-            self.lanes.retire(former);
+            self.streams.retire(former);
         }
         self.calls.remove(&event.tid);
-        if !self.tells_lives() {
+        if !self.shows_lifecycle() {
             return;
         }
         let mut text = std::mem::take(&mut self.early);
@@ -88,7 +87,7 @@ impl Text {
         let _ = crate::event::escape(path.unwrap_or(image.comm.as_bytes()), &mut text);
         if !image.argv.is_empty() {
             text.push(' ');
-            let _ = notes::arguments(&mut text, image);
+            let _ = annotations::arguments(&mut text, image);
         }
         self.notice(
             event,
@@ -100,22 +99,19 @@ impl Text {
     }
 
     pub(super) fn ended(&mut self, event: &Event, status: WaitStatus, ledger: &Ledger) {
-        match status.decode() {
-            Status::Exited(_) if self.options.quiet >= 2 => {}
-            Status::Exited(code) => {
-                let text = format_args!("+++ exited with {code} +++");
-                self.notice(event, text, false, ledger);
-            }
-            Status::Signaled { signal, .. } if !self.options.signals.has(signal) => {}
-            Status::Signaled { signal, core } => {
-                let dumped = if core { " (core dumped)" } else { "" };
-                let text = format_args!("+++ killed by {signal}{dumped} +++");
-                self.notice(event, text, signal.is_crash(), ledger);
-            }
-            _ => {
-                let text = format_args!("+++ ended with {:#x} +++", status.raw());
-                self.notice(event, text, true, ledger);
-            }
+        let is_wrong = match status.decode() {
+            Status::Exited(_) => false,
+            Status::Signaled { signal, .. } => signal.is_crash(),
+            _ => true,
+        };
+        let is_shown = match status.decode() {
+            Status::Exited(_) => self.options.quiet < 2,
+            Status::Signaled { signal, .. } => self.options.signals.has(signal),
+            _ => true,
+        };
+        if is_shown {
+            let text = format_args!("+++ {} +++", Ended(status));
+            self.notice(event, text, is_wrong, ledger);
         }
     }
 
@@ -145,7 +141,7 @@ impl Text {
         text.clear();
         let names = self.names(event.tgid, ledger);
         // Writing to a String cannot fail.
-        let _ = words::siginfo(&mut text, info, sender, &names);
+        let _ = call_syntax::siginfo(&mut text, info, sender, &names);
         self.notice(
             event,
             format_args!("--- {signal} {text} ---"),
@@ -163,7 +159,7 @@ impl Text {
         comm: Comm,
         ledger: &Ledger,
     ) {
-        if !self.tells_lives() {
+        if !self.shows_lifecycle() {
             return;
         }
         let dead = ledger.process(from).map(|process| process.image.comm);
@@ -174,19 +170,19 @@ impl Text {
         text.push_str(" +++");
         self.begin(event.tid, event.tgid, comm, event.at, 2);
         self.line.plain(&text);
-        self.lanes.write(event.tid, &mut self.line, None);
+        self.streams.write(event.tid, &mut self.line, None);
     }
 
     pub(super) fn detached(&mut self, event: &Event) {
         let tid = event.tid;
         self.calls.remove(&tid);
-        if self.lanes.is_open(tid) {
+        if self.streams.is_open(tid) {
             self.line.plain(" <detached ...>");
-            self.lanes.write(tid, &mut self.line, None);
+            self.streams.write(tid, &mut self.line, None);
         }
         if self.options.quiet == 0 {
             self.message(&format!("Process {tid} detached"));
         }
-        self.lanes.retire(tid);
+        self.streams.retire(tid);
     }
 }

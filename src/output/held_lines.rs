@@ -14,7 +14,7 @@ pub(super) type Lines = Box<dyn FnOnce(&Stack) -> Vec<u8>>;
 
 /// What waits.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct HeldLines {
     waiting: VecDeque<Waiting>,
     bytes: usize,
 }
@@ -26,7 +26,7 @@ struct Waiting {
     behind: Vec<u8>,
 }
 
-impl Held {
+impl HeldLines {
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }

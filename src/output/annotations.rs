@@ -1,13 +1,14 @@
-//! Notes behind `#`: what a call *did*, where that is certain when its line is
-//! printed. Pure; who took what from whom is not a note's business.
+//! Annotations behind `#`: what a call *did*, where that is certain when its
+//! line is printed. Who is to blame is decided by the rules.
 
 use std::fmt::{self, Write};
 
+use super::span::Span;
 use crate::event::{Event, Image, Moment, WaitExit};
 use crate::kernel::{Errno, Signal, Status, Tgid, WaitOptions, WaitStatus};
 use crate::ledger::{Ledger, ReapKind};
 
-/// What became of an interrupted wait.
+/// The outcome of an interrupted wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Interruption {
     /// The program sees EINTR, by this signal's handler.
@@ -16,7 +17,8 @@ pub(super) enum Interruption {
     Restarted(Option<Signal>),
 }
 
-/// Write the note of a wait that has ended: nothing if there is nothing to say.
+/// Write the annotation of a wait that has ended; nothing if there is nothing to
+/// add.
 pub(super) fn of_wait(
     to: &mut String,
     event: &Event,
@@ -39,9 +41,9 @@ pub(super) fn of_wait(
     }
     let start = to.len();
     match exit.result {
-        Err(Errno::FAULT) => lost(to, ledger)?,
-        Err(Errno::CHILD) => gone(to, event.tgid, exit, ledger)?,
-        _ => what_it_did(to, event, exit, ledger)?,
+        Err(Errno::FAULT) => lost_status(to, ledger)?,
+        Err(Errno::CHILD) => reaped_by_kernel(to, event.tgid, exit, ledger)?,
+        _ => of_child(to, event, exit, ledger)?,
     }
     if to.len() == start {
         to.truncate(before);
@@ -49,21 +51,21 @@ pub(super) fn of_wait(
     Ok(())
 }
 
-fn what_it_did(to: &mut String, event: &Event, exit: &WaitExit, ledger: &Ledger) -> fmt::Result {
+fn of_child(to: &mut String, event: &Event, exit: &WaitExit, ledger: &Ledger) -> fmt::Result {
     let Some((pid, status)) = exit.reported() else {
         return Ok(());
     };
     let Some(child) = ledger.translate(event.tgid, pid) else {
         return Ok(());
     };
-    let name = Named(child.tgid, &child.image);
+    let name = PidAndName(child.tgid, &child.image);
     match status.map(WaitStatus::decode) {
         _ if exit.lives_on => return write!(to, "{name} lived on: it was stopped or continued"),
         Some(Status::Stopped { .. }) => return write!(to, "{name} is stopped, not ended"),
         Some(Status::Continued) => return write!(to, "{name} runs again"),
         _ => {}
     }
-    // Its end must have been seen: without a status a stop looks the same.
+    // Its end must have been observed: without a status a stop looks the same.
     let Some(end) = child.ended else {
         return Ok(());
     };
@@ -79,7 +81,7 @@ fn what_it_did(to: &mut String, event: &Event, exit: &WaitExit, ledger: &Ledger)
     }
     let after = event.at.since(end.when.at);
     if after == 0 {
-        // No clock is that coarse: a record has no times, or not this one.
+        // No clock is that coarse: the record has no times.
         return write!(to, "reaped {name}");
     }
     write!(to, "reaped {name} {} after it {ending}", Span(after))
@@ -87,18 +89,23 @@ fn what_it_did(to: &mut String, event: &Event, exit: &WaitExit, ledger: &Ledger)
 
 /// After EFAULT: a child that was dead and unreaped before and is gone now was
 /// reaped by this very call.
-fn lost(to: &mut String, ledger: &Ledger) -> fmt::Result {
+fn lost_status(to: &mut String, ledger: &Ledger) -> fmt::Result {
     let lost = ledger.just_reaped();
     let lost = lost.filter(|child| child.reaped.is_some_and(|reap| reap.way == ReapKind::Fault));
     if let Some(child) = lost {
-        let name = Named(child.tgid, &child.image);
+        let name = PidAndName(child.tgid, &child.image);
         write!(to, "{name} is reaped, but its status is lost")?;
     }
     Ok(())
 }
 
 /// After ECHILD: the child that was named is gone, and the kernel reaped it.
-fn gone(to: &mut String, caller: Tgid, exit: &WaitExit, ledger: &Ledger) -> fmt::Result {
+fn reaped_by_kernel(
+    to: &mut String,
+    caller: Tgid,
+    exit: &WaitExit,
+    ledger: &Ledger,
+) -> fmt::Result {
     let named = exit.entry.named.process();
     let child = named.and_then(|pid| ledger.recall(caller, pid));
     let child = child.filter(|child| {
@@ -107,14 +114,14 @@ fn gone(to: &mut String, caller: Tgid, exit: &WaitExit, ledger: &Ledger) -> fmt:
     });
     match child {
         Some(child) => {
-            let name = Named(child.tgid, &child.image);
+            let name = PidAndName(child.tgid, &child.image);
             write!(to, "the kernel reaped {name}, and its status is lost")
         }
         None => Ok(()),
     }
 }
 
-/// The note of a run of equal polls.
+/// The annotation of a run of equal polls.
 pub(super) fn of_polls(count: u64, from: Moment, to: Moment) -> String {
     let span = Span(to.since(from));
     if count == 1 {
@@ -125,41 +132,16 @@ pub(super) fn of_polls(count: u64, from: Moment, to: Moment) -> String {
 }
 
 /// `18232 sleep`
-struct Named<'a>(Tgid, &'a Image);
+struct PidAndName<'a>(Tgid, &'a Image);
 
-impl fmt::Display for Named<'_> {
+impl fmt::Display for PidAndName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Named(tgid, image) = self;
+        let PidAndName(tgid, image) = self;
         write!(f, "{tgid}")?;
         if image.comm.as_bytes().is_empty() {
             return Ok(());
         }
         write!(f, " {}", image.comm)
-    }
-}
-
-/// A span of time for people: `85 µs`, `0.4 ms`, `1.2 s`. Nanoseconds.
-pub(super) struct Span(pub(super) u64);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Span(nanos) = *self;
-        let micros = nanos / 1000;
-        match micros {
-            0..100 => write!(f, "{micros} µs"),
-            100..100_000 => {
-                let tenths = (micros + 50) / 100;
-                if tenths < 100 {
-                    write!(f, "{}.{} ms", tenths / 10, tenths % 10)
-                } else {
-                    write!(f, "{} ms", tenths / 10)
-                }
-            }
-            _ => {
-                let tenths = (micros + 50_000) / 100_000;
-                write!(f, "{}.{} s", tenths / 10, tenths % 10)
-            }
-        }
     }
 }
 
@@ -185,29 +167,4 @@ pub(super) fn arguments(to: &mut String, image: &Image) -> fmt::Result {
         })?;
     }
     to.write_char(']')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_span_has_the_unit_that_fits() {
-        let spans = [
-            0,
-            85_900,
-            412_000,
-            9_960_000,
-            45_200_000,
-            99_999_999,
-            1_249_000_000,
-        ];
-        let shown: Vec<String> = spans.iter().map(|span| Span(*span).to_string()).collect();
-        assert_eq!(
-            shown,
-            [
-                "0 µs", "85 µs", "0.4 ms", "10 ms", "45 ms", "100 ms", "1.2 s"
-            ]
-        );
-    }
 }

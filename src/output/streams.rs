@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::held::Lines;
+use super::held_lines::Lines;
 use super::line::Line;
 use super::sink::{Files, Sink};
 use crate::event::Stack;
@@ -35,15 +35,15 @@ impl std::fmt::Debug for Target {
 }
 
 /// A sink and the line that is open in it.
-struct Lane {
+struct Stream {
     sink: Sink,
     open: Option<Tid>,
     column: usize,
 }
 
-impl Lane {
-    fn new(sink: Sink) -> Lane {
-        Lane {
+impl Stream {
+    fn new(sink: Sink) -> Stream {
+        Stream {
             sink,
             open: None,
             column: 0,
@@ -58,31 +58,31 @@ impl Lane {
 }
 
 /// All places that lines go to.
-pub(super) struct Lanes {
-    shared: Option<Lane>,
-    each: FxHashMap<Tid, Lane>,
+pub(super) struct Streams {
+    shared: Option<Stream>,
+    each: FxHashMap<Tid, Stream>,
     /// Files of tasks that are gone, whose last lines wait for call stacks.
-    retired: Vec<Lane>,
+    retired: Vec<Stream>,
     files: Option<Files>,
     is_stderr: bool,
     /// For messages, where the lines go elsewhere.
-    messages: Lane,
+    messages: Stream,
 }
 
-impl Lanes {
-    pub(super) fn new(target: Target, messages: Sink) -> Lanes {
+impl Streams {
+    pub(super) fn new(target: Target, messages: Sink) -> Streams {
         let is_stderr = matches!(target, Target::Stderr(_));
         let (shared, files) = match target {
-            Target::Stderr(sink) | Target::File(sink) => (Some(Lane::new(sink)), None),
+            Target::Stderr(sink) | Target::File(sink) => (Some(Stream::new(sink)), None),
             Target::Each(files) => (None, Some(files)),
         };
-        Lanes {
+        Streams {
             shared,
             each: FxHashMap::default(),
             retired: Vec::new(),
             files,
             is_stderr,
-            messages: Lane::new(messages),
+            messages: Stream::new(messages),
         }
     }
 
@@ -98,106 +98,109 @@ impl Lanes {
 
     /// Whether the open line is this task's.
     pub(super) fn is_open(&self, tid: Tid) -> bool {
-        let lane = self.shared.as_ref().or_else(|| self.each.get(&tid));
-        lane.is_some_and(|lane| lane.open == Some(tid))
+        let stream = self.shared.as_ref().or_else(|| self.each.get(&tid));
+        stream.is_some_and(|stream| stream.open == Some(tid))
     }
 
     /// The column that this task's open line has reached.
     pub(super) fn column(&self, tid: Tid) -> usize {
-        let lane = self.shared.as_ref().or_else(|| self.each.get(&tid));
-        lane.filter(|lane| lane.open == Some(tid))
-            .map_or(0, |lane| lane.column)
+        let stream = self.shared.as_ref().or_else(|| self.each.get(&tid));
+        stream
+            .filter(|stream| stream.open == Some(tid))
+            .map_or(0, |stream| stream.column)
     }
 
     /// Write a line, or the rest of one; with `open` it is not at its end yet
     /// and has reached that column. `line` is empty afterwards.
     pub(super) fn write(&mut self, tid: Tid, line: &mut Line, open: Option<usize>) {
-        if let Some(lane) = self.lane(tid) {
-            if lane.open != Some(tid) {
-                lane.end_open_line(" <unfinished ...>\n");
+        if let Some(stream) = self.stream(tid) {
+            if stream.open != Some(tid) {
+                stream.end_open_line(" <unfinished ...>\n");
             }
             if open.is_none() {
                 line.text.push('\n');
             }
-            lane.sink.push(line.text.as_bytes());
-            lane.open = open.map(|_| tid);
-            lane.column = open.unwrap_or(0);
+            stream.sink.push(line.text.as_bytes());
+            stream.open = open.map(|_| tid);
+            stream.column = open.unwrap_or(0);
         }
         line.text.clear();
     }
 
     /// Write the lines of a call stack, as soon as it is known.
     pub(super) fn write_stack(&mut self, tid: Tid, stack: &Arc<Stack>, lines: Lines) {
-        if let Some(lane) = self.lane(tid) {
-            lane.end_open_line(" <unfinished ...>\n");
-            lane.sink.push_stack(stack, lines);
+        if let Some(stream) = self.stream(tid) {
+            stream.end_open_line(" <unfinished ...>\n");
+            stream.sink.push_stack(stack, lines);
         }
     }
 
     /// End the open line, whoever's it is, before a new one of this task.
     pub(super) fn interrupt(&mut self, tid: Tid) {
-        if let Some(lane) = self.lane(tid) {
-            lane.end_open_line(" <unfinished ...>\n");
+        if let Some(stream) = self.stream(tid) {
+            stream.end_open_line(" <unfinished ...>\n");
         }
     }
 
     /// Write a message: a whole line to standard error.
     pub(super) fn message(&mut self, text: &str) {
-        let lane = match &mut self.shared {
+        let stream = match &mut self.shared {
             Some(shared) if self.is_stderr => shared,
             _ => &mut self.messages,
         };
-        lane.end_open_line(" <unfinished ...>\n");
-        lane.sink.push(text.as_bytes());
-        lane.sink.push(b"\n");
+        stream.end_open_line(" <unfinished ...>\n");
+        stream.sink.push(text.as_bytes());
+        stream.sink.push(b"\n");
     }
 
     /// Write whole lines to where all tasks' lines go.
     pub(super) fn text(&mut self, text: &str) {
-        if let Some(lane) = &mut self.shared {
-            lane.end_open_line(" <unfinished ...>\n");
-            lane.sink.push(text.as_bytes());
+        if let Some(stream) = &mut self.shared {
+            stream.end_open_line(" <unfinished ...>\n");
+            stream.sink.push(text.as_bytes());
         }
     }
 
     /// Make a task's file even if nothing is ever written to it.
     pub(super) fn open(&mut self, tid: Tid) {
         if self.is_split() {
-            self.lane(tid);
+            self.stream(tid);
         }
     }
 
     /// A task is gone: its file is done.
     pub(super) fn retire(&mut self, tid: Tid) {
-        if let Some(mut lane) = self.each.remove(&tid) {
-            if lane.sink.is_held() {
-                self.retired.push(lane);
+        if let Some(mut stream) = self.each.remove(&tid) {
+            if stream.sink.is_held() {
+                self.retired.push(stream);
             } else {
-                lane.sink.finish_later();
+                stream.sink.finish_later();
             }
         }
     }
 
-    fn lane(&mut self, tid: Tid) -> Option<&mut Lane> {
+    fn stream(&mut self, tid: Tid) -> Option<&mut Stream> {
         if self.shared.is_some() {
             return self.shared.as_mut();
         }
         let files = self.files.as_ref()?;
-        let lane = self.each.entry(tid);
-        Some(lane.or_insert_with(|| Lane::new(files.open(tid))))
+        let stream = self.each.entry(tid);
+        Some(stream.or_insert_with(|| Stream::new(files.open(tid))))
     }
 
     fn sinks(&mut self) -> impl Iterator<Item = &mut Sink> {
-        let lanes = self.shared.iter_mut().chain(self.each.values_mut());
-        let lanes = lanes.chain(&mut self.retired);
-        lanes.chain([&mut self.messages]).map(|lane| &mut lane.sink)
+        let streams = self.shared.iter_mut().chain(self.each.values_mut());
+        let streams = streams.chain(&mut self.retired);
+        streams
+            .chain([&mut self.messages])
+            .map(|stream| &mut stream.sink)
     }
 
     /// The event is over: terminals see what there is.
     pub(super) fn settle(&mut self, tid: Tid) {
-        let lane = self.shared.as_mut().or_else(|| self.each.get_mut(&tid));
-        if let Some(lane) = lane {
-            lane.sink.settle();
+        let stream = self.shared.as_mut().or_else(|| self.each.get_mut(&tid));
+        if let Some(stream) = stream {
+            stream.sink.settle();
         }
         self.messages.sink.write_out();
     }
@@ -206,20 +209,20 @@ impl Lanes {
     /// file is none to sit before.
     pub(super) fn is_watched(&self) -> bool {
         let shared = self.shared.as_ref();
-        shared.is_some_and(|lane| lane.sink.is_watched())
+        shared.is_some_and(|stream| stream.sink.is_watched())
     }
 
     pub(super) fn is_dirty(&self) -> bool {
-        let mut lanes = self.shared.iter().chain(self.each.values());
-        !self.retired.is_empty() || lanes.any(|lane| lane.sink.is_dirty())
+        let mut streams = self.shared.iter().chain(self.each.values());
+        !self.retired.is_empty() || streams.any(|stream| stream.sink.is_dirty())
     }
 
     pub(super) fn write_out(&mut self) {
         self.sinks().for_each(Sink::write_out);
-        self.retired.retain_mut(|lane| {
-            let is_held = lane.sink.is_held();
+        self.retired.retain_mut(|stream| {
+            let is_held = stream.sink.is_held();
             if !is_held {
-                lane.sink.finish_later();
+                stream.sink.finish_later();
             }
             is_held
         });
@@ -230,7 +233,7 @@ impl Lanes {
         let shared = self.shared.iter_mut();
         shared
             .chain([&mut self.messages])
-            .for_each(|lane| lane.sink.pause());
+            .for_each(|stream| stream.sink.pause());
         self.files.iter().for_each(Files::pause);
     }
 
