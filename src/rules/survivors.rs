@@ -1,5 +1,5 @@
-//! Processes that live on when the launched command has ended: daemons, and
-//! background jobs that nobody waits for.
+//! The rule on processes that live on after the launched command: daemons and
+//! background jobs.
 
 use super::RuleContext;
 use super::diagnosis::End;
@@ -10,7 +10,7 @@ use crate::ledger::{Ledger, Process};
 /// State kept between events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Survivors {
-    /// They were looked at.
+    /// The survivors were looked up.
     reported: bool,
 }
 
@@ -21,7 +21,7 @@ impl Survivors {
                 self.reported = true;
                 report(survivors, case);
             }
-            // The trace ended before they were looked at.
+            // The trace ended before the look-up.
             EventKind::Over if !self.reported => {
                 let command = case.ledger.root();
                 let command = command.and_then(|command| case.ledger.parent(command));
