@@ -1,5 +1,5 @@
-//! Events that are made up for a test, in the order in which a tracer would
-//! report them. A process is named by its pid, a thread by `(tid, tgid)`.
+//! Made-up events for tests, in the order in which a tracer would report them. A
+//! process is named by its pid, a thread by `(tid, tgid)`.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(crate) const HANDLER: SigchldAction = SigchldAction::Handler {
     restarts: true,
 };
 
-/// What a wait gives: a pid and a status word, or an error.
+/// What a wait returns: a pid and a status word, or an error.
 pub(crate) type Answer = Result<(i32, i32), Errno>;
 
 /// The status word of an exit.
@@ -73,7 +73,7 @@ impl From<(i32, i32)> for Task {
     }
 }
 
-/// Events so far. The clock stands still unless it is moved.
+/// The events so far. The clock stands still unless it is advanced.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
     pub(crate) events: Vec<Event>,
@@ -91,7 +91,7 @@ impl Script {
         script
     }
 
-    /// The events so far; those to come follow them.
+    /// The events so far; later events continue from them.
     pub(crate) fn take(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
@@ -101,7 +101,7 @@ impl Script {
         self.now
     }
 
-    /// Time goes by.
+    /// Advances the clock.
     pub(crate) fn after(&mut self, millis: u64) -> &mut Script {
         self.now = self.now.after(millis * 1_000_000);
         self
@@ -121,7 +121,7 @@ impl Script {
         self
     }
 
-    /// A process comes under trace.
+    /// The trace of a process begins.
     pub(crate) fn found(&mut self, pid: i32, parent: Option<i32>) -> &mut Script {
         let found = Found {
             parent: parent.map(Tgid::new),
@@ -407,7 +407,7 @@ impl Script {
         self.observe(parent, Observation::ZombieProbe(probe))
     }
 
-    /// Whatever happened before is known.
+    /// All earlier events have been reported.
     pub(crate) fn quiet(&mut self) -> &mut Script {
         self.event(0, EventKind::QueueDrained)
     }

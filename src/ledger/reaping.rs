@@ -1,4 +1,4 @@
-//! What wait calls do to the ledger.
+//! What wait calls change in the ledger.
 
 use super::process::{Process, Reap};
 use super::processes::Ledger;
@@ -25,7 +25,7 @@ impl Ledger {
         };
         let blocks = waiting.blocks();
         thread.interrupted = None;
-        // Another wait meanwhile is one of the handler.
+        // A wait in between is one of the handler.
         thread.restarts.take_if(|(brief, _)| {
             (brief.call, brief.named, brief.options)
                 == (waiting.call, waiting.named, waiting.options)
@@ -36,7 +36,7 @@ impl Ledger {
         }
     }
 
-    /// A thread is in no wait any more. Returns the one that it was in.
+    /// A thread has left its wait, which is returned.
     pub(super) fn leave_wait(&mut self, tid: Tid) -> Option<Waiting> {
         let at = self.now.at;
         let thread = self.threads.get_mut(&tid)?;
@@ -65,7 +65,7 @@ impl Ledger {
         self.record(event.tgid, &brief, target);
     }
 
-    /// The fate of an interrupted wait.
+    /// Whether an interrupted wait is restarted.
     pub(super) fn fate(&mut self, event: &Event, by: Signal, eintr: bool) {
         let thread = self.threads.get_mut(&event.tid);
         let interrupted = thread.and_then(|thread| thread.interrupted.take());
@@ -105,8 +105,8 @@ impl Ledger {
             process.history.peeked = Some(brief.clone());
             return;
         }
-        // An end that was not seen: of a child that is not traced. A status
-        // is needed to know it from a stop.
+        // An end that was not observed, of a child that is not traced. Without a
+        // status it could be a stop.
         if process.ended.is_none() {
             let Outcome::Child(_, Some(status)) = brief.outcome else {
                 return;
@@ -136,16 +136,16 @@ impl Ledger {
         self.reap(child, reap);
     }
 
-    /// The child that a wait told of.
+    /// The child that a wait reported.
     fn taken(&self, caller: Tgid, brief: &CompletedWait, target: Option<Tgid>) -> Option<Tgid> {
         let named = target.filter(|_| brief.way() == ReapKind::Specific);
         match brief.outcome {
             Outcome::Child(pid, _) if pid.raw() > 0 => {
-                // By the descriptor the kernel knows it better than we by name.
+                // The kernel resolves a pidfd more reliably than we do a pid.
                 let child = self.recall(caller, pid)?;
                 Some(named.unwrap_or(child.tgid))
             }
-            // waitid without a siginfo does not say whom it took: the one that
+            // waitid without a siginfo does not report which child it took: the one that
             // it named, or the only one that there was.
             Outcome::Child(..) => {
                 let zombies = &self.process(caller)?.zombies;
@@ -160,8 +160,8 @@ impl Ledger {
             }
             Outcome::Nothing if !brief.takes_status && brief.call == WaitCall::Waitid => named
                 .filter(|tgid| {
-                    // Without a siginfo a poll succeeds in either case; it took a
-                    // child that was dead before it began.
+                    // Without a siginfo a poll succeeds in either case; it took a child that was
+                    // dead before it began.
                     let ended = self.process(*tgid).and_then(|child| child.ended);
                     ended.is_some_and(|end| end.when.at < brief.entered)
                 }),
@@ -169,7 +169,7 @@ impl Ledger {
         }
     }
 
-    /// EFAULT may have consumed a child: what was a zombie and is no more.
+    /// EFAULT may have reaped a child: one that was a zombie and is gone.
     fn faulted(&mut self, caller: Tgid, exit: &WaitExit, target: Option<Tgid>) {
         let Some(remaining) = &exit.remaining else {
             return;
@@ -179,8 +179,8 @@ impl Ledger {
         }
         let zombies = self.unreaped(caller);
         let gone = zombies.filter(|child| !remaining.contains(&child.tgid));
-        // What the call named or what died within it was taken by it. One that
-        // died before may have been reaped by the kernel, if that can be.
+        // A child that the call named, or that died during it, was taken by it. One that
+        // died before may have been reaped by the kernel, if that is possible.
         let caller = self.process(caller);
         let keeps = caller.is_some_and(|caller| caller.sigchld.reaps_for_us() == Some(false));
         let certain = gone.filter(|child| {

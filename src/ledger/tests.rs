@@ -1,4 +1,4 @@
-//! The ledger on made-up events.
+//! Tests of the ledger on made-up events.
 
 use std::sync::Arc;
 

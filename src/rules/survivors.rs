@@ -1,5 +1,5 @@
-//! Processes that live on when the launched command has ended: daemons, and
-//! background jobs that nobody waits for.
+//! The rule on processes that live on after the launched command: daemons and
+//! background jobs.
 
 use rustc_hash::FxHashSet;
 
@@ -13,7 +13,7 @@ use crate::ledger::{Ledger, Process, ProcessId};
 /// State kept between events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Survivors {
-    /// They were looked at.
+    /// The survivors were looked up.
     reported: bool,
     /// The trace was over before the command, which is ended by force: its
     /// descendants that had lost their parents then, as they outlive any command.
@@ -37,7 +37,7 @@ impl Survivors {
                 let left: Vec<Survivor> = survivors.iter().filter(is_left).copied().collect();
                 report(&left, Severity::Warning, case);
             }
-            // The trace ended before they were looked at.
+            // The trace ended before the look-up.
             EventKind::Over if !self.reported => {
                 let command = case.ledger.root();
                 let command = command.and_then(|command| case.ledger.parent(command));
