@@ -16,11 +16,11 @@
 //! * Traces may run on many threads at once. Each has a thread of its own, and
 //!   one for captured output.
 //! * No child of the caller is ever reaped by a trace, and its signal masks are
-//!   left alone. One real-time signal that nobody handles gets a handler that
+//!   left alone. One real-time signal without a handler gets one that
 //!   does nothing while traces run, to wake their threads.
 //! * The other way round, **a caller that waits for any child**, as with
 //!   `waitpid(-1)`, takes the stops of tracees from their tracer, which never
-//!   learns of them. Wait by pid, as [`std::process::Child`] does. A handler for
+//!   sees them. Wait by pid, as [`std::process::Child`] does. A handler for
 //!   SIGCHLD runs for stops of tracees too.
 //! * It works under `cargo test` and `cargo nextest`. What containers must allow
 //!   is in docs/ci.md.

@@ -25,7 +25,7 @@ use crate::urgency;
 /// How long a command may take to end itself when its time is up.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Signals to us that we answer ourselves.
+/// Signals to us that have handlers.
 const ANSWERED: [Sig; 5] = [
     Sig::SIGUSR1,
     Sig::SIGINT,
@@ -219,9 +219,9 @@ impl Trace<'_> {
         match (end, &options.command, fails) {
             (Some(RootEnd::NeverRan(report)), Some(command), _) => {
                 let (sentence, exit) = match command.explain(report) {
-                    NeverRan::NotFound(sentence) => (sentence, Exit::NotFound),
-                    NeverRan::NotExecutable(sentence) => (sentence, Exit::NotExecutable),
-                    NeverRan::NotTried(sentence) => (sentence, Exit::Failed),
+                    NeverRan::Missing(sentence) => (sentence, Exit::NotFound),
+                    NeverRan::Unusable(sentence) => (sentence, Exit::NotExecutable),
+                    NeverRan::Untried(sentence) => (sentence, Exit::Failed),
                 };
                 complain(&sentence);
                 exit

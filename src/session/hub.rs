@@ -8,6 +8,9 @@ use crate::ledger::Ledger;
 use crate::output::{Conclusion, Output, Snapshot};
 use crate::rules::{Finding, RuleId};
 
+/// What gets each event last, with the ledger after it.
+pub(crate) type Observer<'a> = dyn FnMut(Event, &Ledger) + 'a;
+
 /// A trace, as far as it is known.
 #[derive(Default)]
 pub(crate) struct Session<'a> {
@@ -18,8 +21,7 @@ pub(crate) struct Session<'a> {
     pub(crate) warns: bool,
     pub(crate) snapshot: Option<Snapshot>,
     pub(crate) outputs: Vec<NamedOutput>,
-    /// Gets each event last, with the ledger after it.
-    pub(crate) observer: Option<&'a mut (dyn FnMut(Event, &Ledger) + 'a)>,
+    pub(crate) observer: Option<&'a mut Observer<'a>>,
 }
 
 /// An output, and what it is called where it fails.
@@ -113,7 +115,7 @@ impl Session<'_> {
         }
     }
 
-    /// Note that something was out of sight, in a clause.
+    /// Note that something could not be seen, in a clause.
     pub(crate) fn miss(&mut self, clause: &str) {
         if let Some(policy) = &mut self.policy {
             policy.miss(clause);

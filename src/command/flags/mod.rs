@@ -211,7 +211,7 @@ fn refuse_rest(matches: &ArgMatches, command: &clap::Command, mode: &str) -> Res
         .get_long()
         .map_or_else(|| "a COMMAND".to_owned(), |long| format!("--{long}"));
     Err(format!(
-        "{name} means nothing with {mode}, which traces nobody"
+        "{name} means nothing with {mode}, which does not trace"
     ))
 }
 
@@ -254,7 +254,8 @@ impl Flags {
         let attach = self.attach.resolve()?;
         if self.decode.names_system() && self.read.is_none() {
             return Err(
-                "--abi says whose words --decode or --read is given: give one of these too".into(),
+                "--abi is the system of what --decode or --read is given: give one of these too"
+                    .into(),
             );
         }
         if attach.is_empty() && self.command.command.is_empty() && self.read.is_none() {
