@@ -1,9 +1,9 @@
-//! Whether output may be waited for. A reader that stands still holds up the
-//! tracer as it would hold up strace: no line is lost, and no memory fills up.
-//! A signal that ends the trace, and the end of `--duration`, must get through
-//! nevertheless.
+//! Whether to wait for readers of output. A reader that does not read blocks the
+//! tracer as it would block strace: no line is lost, and memory is bounded. A
+//! signal that ends the trace, and the end of `--duration`, must work all the
+//! same, so from then on waits are short.
 //!
-//! Kept for the process, as signals are.
+//! State of the whole process, since signals are sent to processes.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::sys::waker;
 
-/// How long a trace that goes on after a signal waits for no reader: enough to
-/// see the end of a command that the signal ends.
+/// How long waits are short after a signal that may not end the trace: enough to
+/// see the end of a command that it ends.
 const BRIEFLY: Duration = Duration::from_secs(2);
 
 /// How urgent it is that the tracer goes on.
@@ -26,9 +26,9 @@ pub(crate) enum Urgency {
     User,
 }
 
-/// The moment that the others count from.
+/// Times below are nanoseconds since this.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-/// From then on it is urgent, in nanoseconds.
+/// From then on it is urgent.
 static FROM: AtomicU64 = AtomicU64::new(u64::MAX);
 /// Until then it is urgent.
 static UNTIL: AtomicU64 = AtomicU64::new(0);
