@@ -39,11 +39,11 @@ pub enum EnvChange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NeverRan {
     /// There is no such command.
-    Missing(String),
+    Unknown(String),
     /// It is there but cannot be executed.
-    Unusable(String),
+    NotExecutable(String),
     /// It was not tried: the user or the directory is out of reach.
-    Untried(String),
+    Unreachable(String),
 }
 
 impl CommandLine {
@@ -128,33 +128,33 @@ impl CommandLine {
             Report::Exec(errno) | Report::NoFilter(errno) => errno,
             Report::Identity(errno) => {
                 let user = self.user.as_deref().unwrap_or_default();
-                return NeverRan::Untried(format!(
+                return NeverRan::Unreachable(format!(
                     "cannot become the user {user}: {errno}; only root can (-u)"
                 ));
             }
             Report::Directory(errno) => {
-                return NeverRan::Untried(format!(
+                return NeverRan::Unreachable(format!(
                     "cannot enter the command's working directory: {errno}"
                 ));
             }
         };
         match errno {
-            Errno::NOENT if self.is_there(base) => NeverRan::Unusable(format!(
+            Errno::NOENT if self.is_there(base) => NeverRan::NotExecutable(format!(
                 "cannot execute {name:?}: its interpreter (behind #!) or loader does not exist"
             )),
             Errno::NOENT if !name.contains('/') => {
-                NeverRan::Missing(format!("cannot find the command {name:?} in PATH"))
+                NeverRan::Unknown(format!("cannot find the command {name:?} in PATH"))
             }
             Errno::NOENT => {
-                NeverRan::Missing(format!("cannot execute {name:?}: there is no such file"))
+                NeverRan::Unknown(format!("cannot execute {name:?}: there is no such file"))
             }
             Errno::ACCES if Path::new(&name).is_dir() => {
-                NeverRan::Unusable(format!("cannot execute {name:?}: it is a directory"))
+                NeverRan::NotExecutable(format!("cannot execute {name:?}: it is a directory"))
             }
-            Errno::ACCES => NeverRan::Unusable(format!(
+            Errno::ACCES => NeverRan::NotExecutable(format!(
                 "cannot execute {name:?}: permission denied; `chmod +x` makes it a program"
             )),
-            errno => NeverRan::Unusable(format!("cannot execute {name:?}: {errno}")),
+            errno => NeverRan::NotExecutable(format!("cannot execute {name:?}: {errno}")),
         }
     }
 }
@@ -238,10 +238,10 @@ mod tests {
             ..CommandLine::default()
         };
         let reason = command("no-such").explain(Report::Exec(Errno::NOENT));
-        assert!(matches!(reason, NeverRan::Missing(text) if text.contains("PATH")));
+        assert!(matches!(reason, NeverRan::Unknown(text) if text.contains("PATH")));
         let reason = command("/").explain(Report::Exec(Errno::ACCES));
-        assert!(matches!(reason, NeverRan::Unusable(text) if text.contains("directory")));
+        assert!(matches!(reason, NeverRan::NotExecutable(text) if text.contains("directory")));
         let reason = command("/bin/sh").explain(Report::Exec(Errno::NOENT));
-        assert!(matches!(reason, NeverRan::Unusable(_)));
+        assert!(matches!(reason, NeverRan::NotExecutable(_)));
     }
 }

@@ -987,7 +987,8 @@ fn zombies_looked_at(recording: &Path) -> usize {
     let text = fs::read_to_string(recording).unwrap_or_default();
     let looks = text
         .lines()
-        .filter_map(|line| line.split_once(r#""corpse":"#));
+        .filter(|line| line.contains(r#""about":"zombie-probe""#))
+        .filter_map(|line| line.split_once(r#""child":"#));
     let pids = looks.filter_map(|(_, rest)| rest.split(',').next());
     pids.collect::<std::collections::HashSet<_>>().len()
 }

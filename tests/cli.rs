@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use support::{
-    Outcome, fixture, fixture_path, have, run, traced, traced_fixture, until, wait, wait4_strace,
+    Outcome, fixture, fixture_path, have, install, run, traced, traced_fixture, until, wait,
+    wait4_strace,
 };
 
 /// A process that is ended with the test.
@@ -191,10 +192,8 @@ fn another_user_s_process_is_refused() {
     let target = Target::sleeping();
     let directory = tempfile::tempdir().unwrap();
     let copy = directory.path().join("wait4-strace");
-    fs::copy(wait4_strace().get_program(), &copy).unwrap();
-    for path in [directory.path(), copy.as_path()] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
+    install(Path::new(wait4_strace().get_program()), &copy, 0o755);
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let outcome = run(Command::new("setpriv")
         .args(["--reuid=12345", "--regid=12345", "--clear-groups"])
         .arg(&copy)

@@ -29,7 +29,7 @@ use wait4_strace::output::{
     Clock, Conclusion, Destination, Output, Pids, Shown, SignalSet, Sink, Snapshot, Stamps, Style,
     Styles, Target, Text, TextOptions,
 };
-use wait4_strace::rules::{Expected, Judge, Thresholds};
+use wait4_strace::rules::{Expected, RuleEngine, Thresholds};
 use wait4_strace::{kernel::WaitCalls, records};
 
 /// More memory than this process takes at any time, in kilobytes.
@@ -199,7 +199,7 @@ fn consume(record: Vec<u8>) {
         follow: true,
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
-        fates: source.origin().fates,
+        restart_outcomes: source.origin().restart_outcomes,
         stacks: true,
     };
     let clock = Clock::new(SystemTime::UNIX_EPOCH);
@@ -211,7 +211,7 @@ fn consume(record: Vec<u8>) {
         sink(),
     );
     let (mut ledger, mut snapshot) = (Ledger::new(), Snapshot::new());
-    let mut judge = Judge::new(Thresholds::default(), Expected::default());
+    let mut judge = RuleEngine::new(Thresholds::default(), Expected::default());
     let mut events = Vec::new();
     loop {
         let more = source.read(&mut events);

@@ -24,7 +24,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::{
-    Outcome, fixture_path, have, run, traced, traced_fixture, until, wait, wait4_strace,
+    Outcome, fixture_path, have, install, run, traced, traced_fixture, until, wait, wait4_strace,
 };
 use tempfile::TempDir;
 
@@ -601,8 +601,7 @@ fn unprivileged() -> Option<Command> {
 /// A copy of a program in the trace's directory, with this mode.
 fn copy(trace: &Trace, from: &Path, name: &str, mode: u32) -> PathBuf {
     let to = trace.path(name);
-    fs::copy(from, &to).unwrap();
-    fs::set_permissions(&to, fs::Permissions::from_mode(mode)).unwrap();
+    install(from, &to, mode);
     to
 }
 

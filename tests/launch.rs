@@ -18,7 +18,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use support::{Outcome, fixture_path, have, run, traced, wait4_strace};
+use support::{Outcome, fixture_path, have, install, install_script, run, traced, wait4_strace};
 use tempfile::TempDir;
 
 /// The ways to trace that differ in how the program is started.
@@ -36,11 +36,6 @@ fn open_directory() -> TempDir {
     directory
 }
 
-fn write_file(path: &Path, text: &str, mode: u32) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-}
-
 /// Both programs, where other users can execute them.
 struct Programs {
     directory: TempDir,
@@ -52,8 +47,7 @@ impl Programs {
         let tracer = PathBuf::from(wait4_strace().get_program());
         for (from, name) in [(tracer, "wait4-strace"), (fixture_path(), "fixture")] {
             let to = directory.path().join(name);
-            fs::copy(from, &to).unwrap();
-            fs::set_permissions(&to, Permissions::from_mode(0o755)).unwrap();
+            install(&from, &to, 0o755);
         }
         Programs { directory }
     }
@@ -353,12 +347,12 @@ impl Path0 {
         for name in ["first", "second", "here/inner"] {
             fs::create_dir_all(at(name)).unwrap();
         }
-        write_file(&at("first/tool"), "#!/bin/sh\nexit 1\n", 0o644);
-        write_file(&at("second/tool"), "#!/bin/sh\nexit 2\n", 0o755);
-        write_file(&at("first/locked"), "#!/bin/sh\nexit 1\n", 0o644);
-        write_file(&at("second/plain"), "exit $((10 + $1))\n", 0o755);
-        write_file(&at("second/lost"), "#!/no/such/interpreter\n", 0o755);
-        write_file(&at("here/local"), "#!/bin/sh\nexit 4\n", 0o755);
+        install_script("#!/bin/sh\nexit 1\n", &at("first/tool"), 0o644);
+        install_script("#!/bin/sh\nexit 2\n", &at("second/tool"), 0o755);
+        install_script("#!/bin/sh\nexit 1\n", &at("first/locked"), 0o644);
+        install_script("exit $((10 + $1))\n", &at("second/plain"), 0o755);
+        install_script("#!/no/such/interpreter\n", &at("second/lost"), 0o755);
+        install_script("#!/bin/sh\nexit 4\n", &at("here/local"), 0o755);
         fs::create_dir(at("first/dir")).unwrap();
         Path0 { directory }
     }
@@ -520,8 +514,7 @@ fn a_setuid_program_keeps_its_right_when_root_traces_it() {
     let id = ["/usr/bin/id", "/bin/id"]
         .into_iter()
         .find(|path| Path::new(path).exists());
-    fs::copy(id.unwrap(), &copy).unwrap();
-    fs::set_permissions(&copy, Permissions::from_mode(0o4755)).unwrap();
+    install(Path::new(id.unwrap()), &copy, 0o4755);
     let Ok(plain) = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(&copy)

@@ -10,11 +10,11 @@ mod support;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::unistd::geteuid;
-use support::{Outcome, have, run, wait4_strace};
+use support::{Outcome, have, install, run, wait4_strace};
 use tempfile::TempDir;
 
 /// Whether we are root, and can give programs other rights.
@@ -128,8 +128,7 @@ fn copy(mode: u32) -> (TempDir, PathBuf) {
     let directory = TempDir::new().unwrap();
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
     let copy = directory.path().join("wait4-strace");
-    fs::copy(wait4_strace().get_program(), &copy).unwrap();
-    fs::set_permissions(&copy, Permissions::from_mode(mode)).unwrap();
+    install(Path::new(wait4_strace().get_program()), &copy, mode);
     (directory, copy)
 }
 

@@ -12,13 +12,14 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
-use support::{LIMIT, Outcome, as_nobody, fixture, have, run, wait4_strace};
+use support::{LIMIT, Outcome, as_nobody, fixture, have, install, run, wait4_strace};
 
 /// A program with zombies; it ends with the test, and all below it.
 struct Farm {
@@ -294,7 +295,11 @@ fn without_privilege_it_says_what_it_could_not_see() {
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(room.path(), open).unwrap();
     let binary = room.path().join("wait4-strace");
-    std::fs::copy(env!("CARGO_BIN_EXE_wait4-strace"), &binary).unwrap();
+    install(
+        Path::new(env!("CARGO_BIN_EXE_wait4-strace")),
+        &binary,
+        0o755,
+    );
     let mut command = Command::new(first);
     let outcome = run(command
         .args(rest)

@@ -11,7 +11,7 @@ use wait4_strace::output::{
     Clock, Conclusion, Destination, Json, Messages, Output, Pids, Report, ReportForm, Shown,
     SignalSet, Sink, Snapshot, Stamps, Style, Styles, Target, Text, TextOptions,
 };
-use wait4_strace::rules::{Expected, Judge, Thresholds};
+use wait4_strace::rules::{Expected, RuleEngine, Thresholds};
 use wait4_strace::{kernel::WaitCalls, records};
 
 /// A file that is looked at afterwards.
@@ -49,7 +49,7 @@ pub fn check(text: &str) {
     assert!(!text.contains(harms), "{text:?}");
 }
 
-fn options(fates: bool, style: Style) -> TextOptions {
+fn options(restart_outcomes: bool, style: Style) -> TextOptions {
     TextOptions {
         style,
         column: 40,
@@ -62,7 +62,7 @@ fn options(fates: bool, style: Style) -> TextOptions {
         follow: true,
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
-        fates,
+        restart_outcomes,
         stacks: true,
     }
 }
@@ -77,7 +77,7 @@ pub fn read(record: &[u8]) {
     let [annotated, strace, json, messages] = &files;
     let text = |file: &Written, style| {
         Text::new(
-            options(source.origin().fates, style),
+            options(source.origin().restart_outcomes, style),
             Styles::plain(),
             Clock::new(UNIX_EPOCH),
             Target::File(file.sink()),
@@ -94,7 +94,7 @@ pub fn read(record: &[u8]) {
         )),
     ];
     let (mut ledger, mut snapshot) = (Ledger::new(), Snapshot::new());
-    let mut judge = Judge::new(Thresholds::default(), Expected::default());
+    let mut judge = RuleEngine::new(Thresholds::default(), Expected::default());
     let mut events = Vec::new();
     loop {
         let more = source.read(&mut events);

@@ -169,7 +169,7 @@ fn lines(
         (Format::Json, Target::File(sink)) => (sink, Messages::To(messages)),
         (_, target) => {
             let text = TextOptions {
-                fates: origin.fates,
+                restart_outcomes: origin.restart_outcomes,
                 ..options.text.clone()
             };
             let styles = if options.output == OutputTo::Stderr {

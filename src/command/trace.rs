@@ -219,9 +219,9 @@ impl Trace<'_> {
         match (end, &options.command, fails) {
             (Some(RootEnd::NeverRan(report)), Some(command), _) => {
                 let (sentence, exit) = match command.explain(report) {
-                    NeverRan::Missing(sentence) => (sentence, Exit::NotFound),
-                    NeverRan::Unusable(sentence) => (sentence, Exit::NotExecutable),
-                    NeverRan::Untried(sentence) => (sentence, Exit::Failed),
+                    NeverRan::Unknown(sentence) => (sentence, Exit::NotFound),
+                    NeverRan::NotExecutable(sentence) => (sentence, Exit::NotExecutable),
+                    NeverRan::Unreachable(sentence) => (sentence, Exit::Failed),
                 };
                 complain(&sentence);
                 exit

@@ -18,8 +18,8 @@ use crate::kernel::{NsPid, SigInfo, Signal, Tgid, Tid, WaitStatus};
 
 pub use name::{Comm, escape, escape_controls, harmless_json, one_line};
 pub use observed::{
-    BlockedReader, Corpse, DeadLeader, Observation, Owner, PipeSide, Question, SigchldAction,
-    SigchldListener, Stream, Stuck, StuckIn, Survivor,
+    BlockedChild, BlockedIn, BlockedReader, DeadLeader, Observation, Owner, PipeSide, Question,
+    SigchldAction, SigchldListener, Stream, Survivor, ZombieProbe,
 };
 pub use origin::{Origin, ProcView};
 pub use stack::{Cut, Frame, Function, Stack};
@@ -119,7 +119,7 @@ pub enum EventKind {
     WaitEnded(WaitExit),
     /// A signal handler runs in the midst of the last wait that was
     /// interrupted, and what the program will see was read from its frame.
-    WaitFate {
+    RestartOutcome {
         /// The signal whose handler runs.
         by: Signal,
         /// Whether the program sees EINTR; else the kernel restarts the call.
@@ -137,9 +137,9 @@ pub enum EventKind {
     /// The task is no longer traced and runs on.
     Detached,
     /// A child of an attached process that is not traced: it lived, or was a
-    /// zombie, before the attach, or was adopted from outside the trace. Told
+    /// zombie, before the attach, or was adopted from outside the trace. Sent
     /// again when it is found to be a zombie.
-    Kin(Kin),
+    UntracedChild(UntracedChild),
     /// The process changes what happens at SIGCHLD (`rt_sigaction`).
     SigchldSet(SigchldAction),
     /// The task asks for a signal when its parent dies
@@ -161,14 +161,14 @@ pub enum EventKind {
     /// What `/proc` said, about a process of the task's or the task itself.
     Observed(Observation),
     /// No stop was left in the queue: whatever happened before is known.
-    Quiet,
+    QueueDrained,
     /// The trace is over.
     Over,
 }
 
 /// A child of an attached process that is not traced itself.
 #[derive(Clone, Debug)]
-pub struct Kin {
+pub struct UntracedChild {
     /// Its pid.
     pub child: Tgid,
     /// What it executes.

@@ -57,11 +57,11 @@ impl SigchldAction {
 #[non_exhaustive]
 pub enum Observation {
     /// Of a child that died a while ago and was not reaped as far as we know.
-    Corpse(Corpse),
+    ZombieProbe(ZombieProbe),
     /// Of a process that is blocked in a wait.
-    Stuck {
+    BlockedChildren {
         /// What its children do.
-        children: Vec<Stuck>,
+        children: Vec<BlockedChild>,
         /// It handles a signal that a timer or a descriptor can send it.
         timers: bool,
     },
@@ -83,14 +83,14 @@ pub enum Observation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
     /// What has become of a child that died a while ago?
-    Corpse {
+    ZombieProbe {
         /// The child.
         child: Tgid,
         /// Who had it last.
         parent: Tgid,
     },
     /// What do the children do that this thread is blocked on?
-    Stuck {
+    BlockedChildren {
         /// The thread.
         tid: Tid,
         /// Its process.
@@ -132,7 +132,7 @@ pub enum Question {
 
 /// A dead child, as `/proc` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Corpse {
+pub struct ZombieProbe {
     /// The child.
     pub child: Tgid,
     /// Its state and who has it; `None` if it is gone: somebody reaped it.
@@ -210,16 +210,16 @@ pub struct Survivor {
 
 /// A child that a blocked wait waits for, and what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stuck {
+pub struct BlockedChild {
     /// The child.
     pub child: Tgid,
     /// What its leading thread is blocked in.
-    pub within: StuckIn,
+    pub within: BlockedIn,
 }
 
 /// What a thread is blocked in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StuckIn {
+pub enum BlockedIn {
     /// Something that no rule is about.
     Other,
     /// A write to or a read from a pipe.

@@ -21,7 +21,7 @@ pub struct Origin {
     pub follows: bool,
     /// It is told whether an interrupted wait is restarted or fails with
     /// EINTR.
-    pub fates: bool,
+    pub restart_outcomes: bool,
     /// What `/proc` tells.
     pub proc: ProcView,
 }
@@ -59,7 +59,7 @@ impl Default for Origin {
             arch: String::new(),
             began: SystemTime::UNIX_EPOCH,
             follows: true,
-            fates: true,
+            restart_outcomes: true,
             proc: ProcView::Seen,
         }
     }

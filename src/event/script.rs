@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::{
-    Comm, Corpse, Created, Event, EventKind, Fetched, Found, How, Image, Moment, Named,
-    Observation, Owner, SigchldAction, WaitEntry, WaitExit,
+    Comm, Created, Event, EventKind, Fetched, Found, How, Image, Moment, Named, Observation, Owner,
+    SigchldAction, WaitEntry, WaitExit, ZombieProbe,
 };
 use crate::kernel::{
     Abi, Errno, Fields, NsPid, SigInfo, Signal, Tgid, Tid, WaitCall, WaitOptions, WaitStatus,
@@ -253,16 +253,16 @@ impl Script {
             listener: None,
         };
         change(&mut owner);
-        let corpse = Corpse {
+        let probe = ZombieProbe {
             child: Tgid::new(child),
             zombie: Some(owner),
         };
-        self.event(parent, EventKind::Observed(Observation::Corpse(corpse)))
+        self.event(parent, EventKind::Observed(Observation::ZombieProbe(probe)))
     }
 
     /// Whatever happened before is known.
     pub(crate) fn quiet(&mut self) -> &mut Script {
-        self.event(0, EventKind::Quiet)
+        self.event(0, EventKind::QueueDrained)
     }
 
     /// The trace is over.

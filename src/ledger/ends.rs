@@ -2,8 +2,8 @@
 
 use super::process::{End, ParentId, Process, Reap, Stamp};
 use super::processes::Ledger;
-use super::waits::{Busy, Way};
-use crate::event::{Corpse, Event};
+use super::waits::{BlockedTime, ReapKind};
+use crate::event::{Event, ZombieProbe};
 use crate::kernel::{NsPid, Signal, Tgid, WaitStatus};
 
 /// How many reaped processes are remembered: a wait may come for one that
@@ -47,9 +47,9 @@ impl Ledger {
             });
         }
         if by_kernel {
-            self.bury(tgid, Way::Kernel);
+            self.bury(tgid, ReapKind::Kernel);
         } else if !is_watched {
-            self.bury(tgid, Way::Unseen);
+            self.bury(tgid, ReapKind::Unseen);
         }
         if has_children {
             self.orphan_children(as_parent);
@@ -87,25 +87,31 @@ impl Ledger {
     pub(super) fn crash_sent(&mut self, tgid: Tgid, sender: NsPid) {
         let sender = self.existing(tgid, sender).map(Process::as_parent);
         if let Some(process) = self.processes.get_mut(&tgid) {
-            process.told.crash_was_sent |= sender.is_some() && process.parent == sender;
+            process.history.crash_was_sent |= sender.is_some() && process.parent == sender;
         }
     }
 
     /// SIGCHLD tells of the end of a child that is not traced.
-    pub(super) fn kin_died(&mut self, parent: Tgid, pid: NsPid, status: WaitStatus) {
+    pub(super) fn untraced_child_died(&mut self, parent: Tgid, pid: NsPid, status: WaitStatus) {
         let by = self.parent_id(parent);
         let child = self
             .recall(parent, pid)
             .filter(|child| !child.is_traced && child.ended.is_none() && child.parent == Some(by));
         let child = child.map(|child| child.tgid);
         if let Some(child) = child.filter(|_| super::is_end(status)) {
-            self.kin_ended(parent, child, status, self.now);
+            self.untraced_child_ended(parent, child, status, self.now);
         }
     }
 
     /// A child that is not traced is a zombie.
-    pub(super) fn kin_ended(&mut self, parent: Tgid, child: Tgid, status: WaitStatus, when: Stamp) {
-        let mut parent_busy = Busy::default();
+    pub(super) fn untraced_child_ended(
+        &mut self,
+        parent: Tgid,
+        child: Tgid,
+        status: WaitStatus,
+        when: Stamp,
+    ) {
+        let mut parent_busy = BlockedTime::default();
         if let Some(parent) = self.processes.get_mut(&parent) {
             parent.zombies.insert(child);
             parent_busy = parent.busy_until(when.at);
@@ -120,14 +126,14 @@ impl Ledger {
     }
 
     /// What `/proc` says of a zombie settles what no event told.
-    pub(super) fn looked_at(&mut self, corpse: &Corpse) {
-        let child = self.processes.get(&corpse.child);
+    pub(super) fn looked_at(&mut self, probe: &ZombieProbe) {
+        let child = self.processes.get(&probe.child);
         let Some(child) = child.filter(|child| child.is_zombie()) else {
             return;
         };
         let (known, tgid, orphaned) = (child.parent, child.tgid, child.orphaned);
-        let Some(owner) = corpse.zombie else {
-            self.bury(tgid, Way::Unseen);
+        let Some(owner) = probe.zombie else {
+            self.bury(tgid, ReapKind::Unseen);
             return;
         };
         for (tgid, group) in [(tgid, owner.child_group), (owner.parent, owner.group)] {
@@ -147,12 +153,12 @@ impl Ledger {
                 child.adopted = orphaned.or(child.adopted);
             }
         } else {
-            self.bury(tgid, Way::Unseen);
+            self.bury(tgid, ReapKind::Unseen);
         }
     }
 
     /// A process is gone by other means than a wait that was seen.
-    pub(super) fn bury(&mut self, tgid: Tgid, way: Way) {
+    pub(super) fn bury(&mut self, tgid: Tgid, way: ReapKind) {
         let process = self.processes.get(&tgid);
         let by = process
             .and_then(|process| process.parent_pid())

@@ -19,7 +19,7 @@ mod tests;
 pub use process::{End, ParentId, Process, ProcessId, Reap, Stamp};
 pub use processes::{Counts, Ledger};
 pub use sigchld::Sigchld;
-pub use waits::{Brief, Busy, Outcome, Told, Waiting, Waits, Way};
+pub use waits::{BlockedTime, CompletedWait, Outcome, ReapKind, WaitHistory, Waiting, Waits};
 
 use crate::kernel::{Status, WaitStatus};
 

@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 
 use super::namespaces::Levels;
 use super::sigchld::Sigchld;
-use super::waits::{Busy, NO_WAITS, Told, Waits, Way};
+use super::waits::{BlockedTime, NO_WAITS, ReapKind, WaitHistory, Waits};
 use crate::event::{How, Image, Moment, NsPids, Stack};
 use crate::kernel::{Signal, Status, Tgid, Tid, WaitStatus};
 
@@ -84,8 +84,8 @@ pub struct Process {
     /// The waits that it made; most processes make none.
     pub(super) waits: Option<Box<Waits>>,
     /// What waits told of it.
-    pub told: Told,
-    pub(super) busy: Busy,
+    pub history: WaitHistory,
+    pub(super) busy: BlockedTime,
     pub(super) ns: Option<Arc<NsPids>>,
     pub(super) levels: Levels,
 }
@@ -110,7 +110,7 @@ pub struct End {
     /// How.
     pub status: WaitStatus,
     /// What its parent had been busy with until then.
-    pub(super) parent_busy: Busy,
+    pub(super) parent_busy: BlockedTime,
 }
 
 /// Who reaped a process.
@@ -123,7 +123,7 @@ pub struct Reap {
     /// Its process.
     pub by_process: Tgid,
     /// By which kind of wait.
-    pub way: Way,
+    pub way: ReapKind,
     /// The call passed a place for the status.
     pub took_status: bool,
     /// The process had no other child, alive or dead.
@@ -226,14 +226,14 @@ impl Process {
 
     /// What kept it from reaping, between the end of a child and `now`.
     #[must_use]
-    pub fn busy_between(&self, end: &End, now: Moment) -> Busy {
+    pub fn busy_between(&self, end: &End, now: Moment) -> BlockedTime {
         self.busy_until(now).since(end.parent_busy)
     }
 
     /// What it has been busy with, up to `now` or its end: a process that is
     /// killed while it is stopped was stopped to its end.
     #[must_use]
-    pub(super) fn busy_until(&self, now: Moment) -> Busy {
+    pub(super) fn busy_until(&self, now: Moment) -> BlockedTime {
         let now = self.ended.map_or(now, |end| now.min(end.when.at));
         let mut busy = self.busy;
         if let Some((since, _)) = self.stopped {

@@ -9,8 +9,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::namespaces::{Levels, Namespaces};
 use super::process::{ParentId, Process, ProcessId, Stamp};
 use super::sigchld::Sigchld;
-use super::waits::{Brief, Busy, Told, Waiting, Way};
-use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Kin, NsPids, Observation};
+use super::waits::{BlockedTime, CompletedWait, ReapKind, WaitHistory, Waiting};
+use crate::event::{
+    Comm, Created, Event, EventKind, Found, How, Image, NsPids, Observation, UntracedChild,
+};
 use crate::kernel::{SigInfo, Signal, Tgid, Tid};
 
 /// A thread that is alive.
@@ -23,10 +25,10 @@ pub(super) struct Thread {
     pub(super) waiting: Option<Waiting>,
     /// Its last wait, if that was interrupted and its fate is not known yet,
     /// and the one process that it was for.
-    pub(super) interrupted: Option<(Brief, Option<Tgid>)>,
+    pub(super) interrupted: Option<(CompletedWait, Option<Tgid>)>,
     /// A wait that the kernel restarts when the handler returns that
     /// interrupted it, and the one process that it is for.
-    pub(super) restarts: Option<(Brief, Option<Tgid>)>,
+    pub(super) restarts: Option<(CompletedWait, Option<Tgid>)>,
 }
 
 /// How many there were.
@@ -95,7 +97,7 @@ impl Ledger {
             EventKind::Adopted { child, from, .. } => self.adopted(*child, *from, tgid),
             EventKind::WaitEntered(entry) => self.wait_entered(event, entry),
             EventKind::WaitEnded(exit) => self.wait_ended(event, exit),
-            EventKind::WaitFate { by, eintr } => self.fate(event, *by, *eintr),
+            EventKind::RestartOutcome { by, eintr } => self.fate(event, *by, *eintr),
             EventKind::GroupStopped { signal } => {
                 let now = self.now;
                 if let Some(process) = self.processes.get_mut(&tgid) {
@@ -110,18 +112,18 @@ impl Ledger {
                     *stopped = stopped.saturating_add(event.at.since(since.at));
                 }
             }
-            EventKind::Kin(kin) => self.kin(tgid, kin),
+            EventKind::UntracedChild(seen) => self.untraced_child(tgid, seen),
             EventKind::SigchldSet(action) => {
                 let (now, comm) = (self.now, self.comm(event.tid));
                 if let Some(process) = self.processes.get_mut(&tgid) {
                     process.sigchld.set(*action, comm, now);
                 }
             }
-            EventKind::Observed(Observation::Corpse(corpse)) => self.looked_at(corpse),
+            EventKind::Observed(Observation::ZombieProbe(probe)) => self.looked_at(probe),
             EventKind::Detached => {
                 self.departed.push(event.tid);
                 if tgid.leader() == event.tid {
-                    self.bury(tgid, Way::Unseen);
+                    self.bury(tgid, ReapKind::Unseen);
                 }
             }
             EventKind::Signalled { signal, info, .. } => {
@@ -130,7 +132,7 @@ impl Ledger {
                     self.crash_sent(tgid, sender);
                 }
                 if let Some((pid, status)) = info.as_ref().and_then(SigInfo::child) {
-                    self.kin_died(tgid, pid, status);
+                    self.untraced_child_died(tgid, pid, status);
                 }
                 let now = self.now;
                 if *signal == Signal::CHLD
@@ -143,9 +145,9 @@ impl Ledger {
                 let (now, sender) = (self.now, self.parent_id(tgid));
                 let target = self.recall(tgid, *target).map(|child| child.tgid);
                 if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid)) {
-                    child.told.signalled = Some(now);
+                    child.history.signalled = Some(now);
                     if child.parent == Some(sender) {
-                        child.told.killed = Some(now);
+                        child.history.killed = Some(now);
                     }
                 }
             }
@@ -153,7 +155,7 @@ impl Ledger {
             | EventKind::ListenerWanted
             | EventKind::ExitsWith(_)
             | EventKind::Observed(_)
-            | EventKind::Quiet
+            | EventKind::QueueDrained
             | EventKind::Over => {}
         }
     }
@@ -162,12 +164,12 @@ impl Ledger {
 
     fn found(&mut self, event: &Event, found: &Found) {
         let image = found.image.clone().unwrap_or_default();
-        if let Some(kin) = self.processes.get_mut(&event.tgid)
-            && !kin.is_traced
+        if let Some(seen) = self.processes.get_mut(&event.tgid)
+            && !seen.is_traced
         {
             // A child of one that we attached to before.
-            kin.is_traced = true;
-            kin.sigchld = Sigchld::found(found.sigchld);
+            seen.is_traced = true;
+            seen.sigchld = Sigchld::found(found.sigchld);
             self.counts.processes += 1;
         } else if self.existing_or_none(event.tgid).is_none() {
             let birth = Birth {
@@ -256,36 +258,36 @@ impl Ledger {
     }
 
     /// A child of an attached process that is not traced.
-    fn kin(&mut self, parent: Tgid, kin: &Kin) {
+    fn untraced_child(&mut self, parent: Tgid, seen: &UntracedChild) {
         let by = self.parent_id(parent);
-        if let Some(known) = self.existing_or_none(kin.child) {
+        if let Some(known) = self.existing_or_none(seen.child) {
             let dies = !known.is_traced && known.ended.is_none() && known.parent == Some(by);
-            if let Some(status) = kin.zombie.filter(|_| dies) {
-                self.kin_ended(parent, kin.child, status, self.now);
+            if let Some(status) = seen.zombie.filter(|_| dies) {
+                self.untraced_child_ended(parent, seen.child, status, self.now);
             }
             return;
         }
         let when = Stamp {
-            is_before_attach: !kin.is_adopted,
+            is_before_attach: !seen.is_adopted,
             ..self.now
         };
         let child = self.enter(Birth {
-            tgid: kin.child,
+            tgid: seen.child,
             parent: Some(by),
-            image: Arc::clone(&kin.image),
-            ns: kin.ns.clone(),
+            image: Arc::clone(&seen.image),
+            ns: seen.ns.clone(),
             is_traced: false,
         });
         child.born.is_before_attach = true;
-        if kin.is_adopted {
+        if seen.is_adopted {
             let unknown = ParentId {
                 tgid: Tgid::new(0),
                 id: None,
             };
             child.adopted = Some((when, unknown));
         }
-        if let Some(status) = kin.zombie {
-            self.kin_ended(parent, kin.child, status, when);
+        if let Some(status) = seen.zombie {
+            self.untraced_child_ended(parent, seen.child, status, when);
         }
     }
 
@@ -332,8 +334,8 @@ impl Ledger {
             zombies: FxHashSet::default(),
             children: 0,
             waits: None,
-            told: Told::default(),
-            busy: Busy::default(),
+            history: WaitHistory::default(),
+            busy: BlockedTime::default(),
             ns: birth.ns,
             levels,
         };

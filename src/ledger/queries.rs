@@ -2,7 +2,7 @@
 
 use super::process::{ParentId, Process, ProcessId};
 use super::processes::{Counts, Ledger};
-use super::waits::{Brief, Waiting};
+use super::waits::{CompletedWait, Waiting};
 use crate::event::{Comm, Moment};
 use crate::kernel::{NsPid, Tgid, Tid};
 
@@ -181,7 +181,7 @@ impl Ledger {
     /// The wait in the midst of which a handler of this thread runs, and which
     /// the kernel restarts after it, with the one process that it is for.
     #[must_use]
-    pub fn restarts(&self, tid: Tid) -> Option<(&Brief, Option<Tgid>)> {
+    pub fn restarts(&self, tid: Tid) -> Option<(&CompletedWait, Option<Tgid>)> {
         let (brief, target) = self.threads.get(&tid)?.restarts.as_ref()?;
         Some((brief, *target))
     }

@@ -2,7 +2,7 @@
 
 use super::process::{Process, Reap};
 use super::processes::Ledger;
-use super::waits::{Brief, Outcome, Waiting, Way};
+use super::waits::{CompletedWait, Outcome, ReapKind, Waiting};
 use crate::event::{Event, WaitEntry, WaitExit};
 use crate::kernel::{Signal, Tgid, Tid, WaitCall, WaitOptions};
 
@@ -52,7 +52,7 @@ impl Ledger {
     pub(super) fn wait_ended(&mut self, event: &Event, exit: &WaitExit) {
         let waiting = self.leave_wait(event.tid);
         let target = waiting.and_then(|waiting| waiting.target);
-        let brief = Brief::new(event.tid, self.now, exit);
+        let brief = CompletedWait::new(event.tid, self.now, exit);
         if exit.is_interrupted() {
             if let Some(thread) = self.threads.get_mut(&event.tid) {
                 thread.interrupted = Some((brief, target));
@@ -81,7 +81,7 @@ impl Ledger {
         }
     }
 
-    fn record(&mut self, caller: Tgid, brief: &Brief, target: Option<Tgid>) {
+    fn record(&mut self, caller: Tgid, brief: &CompletedWait, target: Option<Tgid>) {
         if let Some(process) = self.processes.get_mut(&caller) {
             let waits = process.waits.get_or_insert_default();
             waits.record(brief, process.children);
@@ -89,7 +89,7 @@ impl Ledger {
             process.busy.polls += u64::from(brief.polls());
         }
         if let Some(child) = target.and_then(|target| self.processes.get_mut(&target)) {
-            child.told.named = Some(brief.clone());
+            child.history.named = Some(brief.clone());
         }
         let Some(child) = self.taken(caller, brief, target) else {
             return;
@@ -97,12 +97,12 @@ impl Ledger {
         let Some(process) = self.processes.get_mut(&child) else {
             return;
         };
-        process.told.last = Some(brief.clone());
+        process.history.last = Some(brief.clone());
         if !brief.told_an_end() {
             return;
         }
         if brief.options.contains(WaitOptions::NOWAIT) {
-            process.told.peeked = Some(brief.clone());
+            process.history.peeked = Some(brief.clone());
             return;
         }
         // An end that was not seen: of a child that is not traced. A status
@@ -114,7 +114,7 @@ impl Ledger {
             process.ended = Some(super::process::End {
                 when: brief.when,
                 status,
-                parent_busy: super::Busy::default(),
+                parent_busy: super::BlockedTime::default(),
             });
         }
         self.counts.reaped += u64::from(process.is_traced);
@@ -137,8 +137,8 @@ impl Ledger {
     }
 
     /// The child that a wait told of.
-    fn taken(&self, caller: Tgid, brief: &Brief, target: Option<Tgid>) -> Option<Tgid> {
-        let named = target.filter(|_| brief.way() == Way::Specific);
+    fn taken(&self, caller: Tgid, brief: &CompletedWait, target: Option<Tgid>) -> Option<Tgid> {
+        let named = target.filter(|_| brief.way() == ReapKind::Specific);
         match brief.outcome {
             Outcome::Child(pid, _) if pid.raw() > 0 => {
                 // By the descriptor the kernel knows it better than we by name.
@@ -151,7 +151,7 @@ impl Ledger {
                 let zombies = &self.process(caller)?.zombies;
                 let only = zombies.iter().copied().next();
                 let only = only.filter(|_| zombies.len() == 1);
-                let taken = if brief.way() == Way::Specific {
+                let taken = if brief.way() == ReapKind::Specific {
                     named
                 } else {
                     only
@@ -189,7 +189,7 @@ impl Ledger {
         });
         let certain: Vec<Tgid> = certain.map(|child| child.tgid).collect();
         if let [child] = certain.as_slice() {
-            self.bury(*child, Way::Fault);
+            self.bury(*child, ReapKind::Fault);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Ledger;
 use crate::event::script::Script;
-use crate::event::{EventKind, Kin};
+use crate::event::{EventKind, UntracedChild};
 use crate::kernel::{Signal, Tgid, WaitStatus};
 
 /// The ledger after these events.
@@ -62,14 +62,14 @@ fn a_child_from_before_the_attach_has_no_time_of_birth_or_death() {
     let mut script = Script::default();
     script.event(10, EventKind::Attached { threads: 1 });
     script.found(10, Some(1));
-    let kin = Kin {
+    let child = UntracedChild {
         child: Tgid::new(20),
         image: Arc::default(),
         zombie: Some(WaitStatus::from_raw(0x300)),
         is_adopted: false,
         ns: None,
     };
-    let ledger = ledger(script.event(10, EventKind::Kin(kin)));
+    let ledger = ledger(script.event(10, EventKind::UntracedChild(child)));
     let child = ledger.process(Tgid::new(20)).unwrap();
     assert!(child.born.is_before_attach && child.ended.unwrap().when.is_before_attach);
     assert_eq!(zombies(&ledger, 10), 1);

@@ -11,7 +11,7 @@ use crate::kernel::{
 
 /// Whom a wait may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum ReapKind {
     /// Any child.
     Wildcard,
     /// Any child of a process group.
@@ -27,29 +27,32 @@ pub enum Way {
     Unseen,
 }
 
-impl Way {
+impl ReapKind {
     /// Whether it was a wait call that succeeded.
     #[must_use]
     pub fn is_wait(self) -> bool {
-        matches!(self, Way::Wildcard | Way::Group | Way::Specific)
+        matches!(
+            self,
+            ReapKind::Wildcard | ReapKind::Group | ReapKind::Specific
+        )
     }
 
     /// The kind of wait that names this.
     #[must_use]
-    pub fn of(named: Named) -> Way {
+    pub fn of(named: Named) -> ReapKind {
         match named {
-            Named::Pid(-1) | Named::Id(IdType::ALL, _) => Way::Wildcard,
-            Named::Pid(pid) if pid > 0 => Way::Specific,
-            Named::Id(IdType::PID | IdType::PIDFD, _) => Way::Specific,
+            Named::Pid(-1) | Named::Id(IdType::ALL, _) => ReapKind::Wildcard,
+            Named::Pid(pid) if pid > 0 => ReapKind::Specific,
+            Named::Id(IdType::PID | IdType::PIDFD, _) => ReapKind::Specific,
             // A group, or on a BSD those of a user, of a session and so on.
-            Named::Pid(_) | Named::Id(..) => Way::Group,
+            Named::Pid(_) | Named::Id(..) => ReapKind::Group,
         }
     }
 }
 
 /// A wait that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Brief {
+pub struct CompletedWait {
     /// Its end.
     pub when: Stamp,
     /// Its begin.
@@ -86,10 +89,10 @@ pub enum Outcome {
     Error(Errno),
 }
 
-impl Brief {
+impl CompletedWait {
     /// What is worth keeping of a wait that ended at `when`.
     #[must_use]
-    pub fn new(tid: Tid, when: Stamp, exit: &WaitExit) -> Brief {
+    pub fn new(tid: Tid, when: Stamp, exit: &WaitExit) -> CompletedWait {
         let outcome = match (exit.reported(), exit.result) {
             (Some((pid, status)), _) => Outcome::Child(pid, status),
             (None, Err(errno)) => Outcome::Error(errno),
@@ -103,7 +106,7 @@ impl Brief {
                 }
             }
         };
-        Brief {
+        CompletedWait {
             when,
             entered: exit.entered,
             tid,
@@ -119,8 +122,8 @@ impl Brief {
 
     /// Which kind of wait it was.
     #[must_use]
-    pub fn way(&self) -> Way {
-        Way::of(self.named)
+    pub fn way(&self) -> ReapKind {
+        ReapKind::of(self.named)
     }
 
     /// The process group that it was for; `own` is the caller's. 0 if it was
@@ -164,12 +167,12 @@ impl Brief {
 #[derive(Clone, Debug, Default)]
 pub struct Waits {
     /// The last one for any child.
-    pub last_wildcard: Option<Brief>,
+    pub last_wildcard: Option<CompletedWait>,
     /// The last one for a group.
-    pub last_group: Option<Brief>,
+    pub last_group: Option<CompletedWait>,
     /// Polls for any child that returned one, since the last that found
     /// nothing: how many, and the first three.
-    pub singles: (u64, Vec<Brief>),
+    pub singles: (u64, Vec<CompletedWait>),
     /// At one of them there were other children, so that a loop would have
     /// asked again.
     pub stopped_early: bool,
@@ -178,9 +181,9 @@ pub struct Waits {
     /// The last child that was reaped, and how many were.
     pub last_reaped: Option<(Tgid, u64)>,
     /// The last one of all.
-    pub last: Option<Brief>,
+    pub last: Option<CompletedWait>,
     /// The last few waits that brought the status of an end.
-    statuses: Vec<Brief>,
+    statuses: Vec<CompletedWait>,
 }
 
 /// How many statuses are remembered.
@@ -201,14 +204,14 @@ pub(super) static NO_WAITS: Waits = Waits {
 impl Waits {
     /// The last wait that brought this raw status.
     #[must_use]
-    pub fn last_status(&self, word: i32) -> Option<Brief> {
+    pub fn last_status(&self, word: i32) -> Option<CompletedWait> {
         let mut last = self.statuses.iter().rev();
         last.find(|brief| matches!(brief.outcome, Outcome::Child(_, Some(status)) if status.raw() == word))
             .cloned()
     }
 
     /// Record a wait of a process that has so many children.
-    pub(super) fn record(&mut self, brief: &Brief, children: u32) {
+    pub(super) fn record(&mut self, brief: &CompletedWait, children: u32) {
         self.last = Some(brief.clone());
         if let Outcome::Child(_, Some(status)) = brief.outcome
             && status.raw() > 0xff
@@ -221,7 +224,7 @@ impl Waits {
             self.statuses.push(brief.clone());
         }
         match brief.way() {
-            Way::Wildcard => {
+            ReapKind::Wildcard => {
                 self.last_wildcard = Some(brief.clone());
                 let found = matches!(brief.outcome, Outcome::Child(..)) && brief.polls();
                 if found {
@@ -235,7 +238,7 @@ impl Waits {
                     self.drained = Some(brief.when);
                 }
             }
-            Way::Group => self.last_group = Some(brief.clone()),
+            ReapKind::Group => self.last_group = Some(brief.clone()),
             _ => {}
         }
     }
@@ -243,13 +246,13 @@ impl Waits {
 
 /// What waits told of a process.
 #[derive(Clone, Debug, Default)]
-pub struct Told {
+pub struct WaitHistory {
     /// The last wait that looked at its end with `WNOWAIT`.
-    pub peeked: Option<Brief>,
+    pub peeked: Option<CompletedWait>,
     /// The last wait that told of it at all, an end or a stop.
-    pub last: Option<Brief>,
+    pub last: Option<CompletedWait>,
     /// The last wait for it alone.
-    pub named: Option<Brief>,
+    pub named: Option<CompletedWait>,
     /// When its parent last sent it a signal.
     pub killed: Option<Stamp>,
     /// When anybody did.
@@ -260,7 +263,7 @@ pub struct Told {
 
 /// How long a process has been unable to reap, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Busy {
+pub struct BlockedTime {
     /// At least one thread was blocked in a wait.
     pub waiting: u64,
     /// It was in a group-stop.
@@ -275,17 +278,17 @@ pub struct Busy {
     pub(super) blocked_since: Moment,
 }
 
-impl Busy {
+impl BlockedTime {
     /// What came since `earlier`.
     #[must_use]
-    pub fn since(self, earlier: Busy) -> Busy {
-        Busy {
+    pub fn since(self, earlier: BlockedTime) -> BlockedTime {
+        BlockedTime {
             waiting: self.waiting.saturating_sub(earlier.waiting),
             stopped: self.stopped.saturating_sub(earlier.stopped),
             suspended: self.suspended.saturating_sub(earlier.suspended),
             waits: self.waits.saturating_sub(earlier.waits),
             polls: self.polls.saturating_sub(earlier.polls),
-            ..Busy::default()
+            ..BlockedTime::default()
         }
     }
 

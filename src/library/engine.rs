@@ -138,12 +138,12 @@ pub(super) fn trace(
         // Killed before its program ran, it has begun all the same.
         begin.call();
     }
-    let fates = source.origin().fates;
+    let restart_outcomes = source.origin().restart_outcomes;
     drop(source);
     let trace = finish(outcome, end, started.command)?;
     Ok(Trace {
         timed_out: answers.timed_out,
-        fates,
+        restart_outcomes,
         ..trace
     })
 }
@@ -285,8 +285,8 @@ fn finish(
             Some(RootEnd::Ended(_)) => {}
             Some(RootEnd::NeverRan(report)) => {
                 return Err(match line.explain_in(base, report) {
-                    NeverRan::Missing(sentence) => Error::NotFound(sentence),
-                    NeverRan::Unusable(sentence) | NeverRan::Untried(sentence) => {
+                    NeverRan::Unknown(sentence) => Error::NotFound(sentence),
+                    NeverRan::NotExecutable(sentence) | NeverRan::Unreachable(sentence) => {
                         Error::NotExecutable(sentence)
                     }
                 });
@@ -315,6 +315,6 @@ fn finish(
         stdout,
         stderr,
         timed_out: false,
-        fates: false,
+        restart_outcomes: false,
     })
 }

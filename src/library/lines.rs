@@ -16,14 +16,20 @@ use crate::output::{
 /// Where results stand in a line, unless the call is longer (`-a`).
 const COLUMN: usize = 40;
 
-/// The annotated lines of these events; `fates` if they say which interrupted
+/// The annotated lines of these events; `restart_outcomes` if they say which interrupted
 /// waits are restarted.
-pub(super) fn lines(events: &[Event], fates: bool) -> String {
+pub(super) fn lines(events: &[Event], restart_outcomes: bool) -> String {
     let written = Written::default();
     let sink = || Sink::new(Box::new(written.clone()), Destination::File);
     let clock = Clock::new(SystemTime::UNIX_EPOCH);
     let target = Target::File(sink());
-    let mut text = Text::new(options(fates), Styles::plain(), clock, target, sink());
+    let mut text = Text::new(
+        options(restart_outcomes),
+        Styles::plain(),
+        clock,
+        target,
+        sink(),
+    );
     let mut ledger = Ledger::new();
     for event in events {
         ledger.apply(event);
@@ -41,7 +47,7 @@ pub(super) fn lines(events: &[Event], fates: bool) -> String {
 }
 
 /// How the lines look.
-pub(super) fn options(fates: bool) -> TextOptions {
+pub(super) fn options(restart_outcomes: bool) -> TextOptions {
     TextOptions {
         style: Style::Annotated,
         column: COLUMN,
@@ -54,7 +60,7 @@ pub(super) fn options(fates: bool) -> TextOptions {
         follow: true,
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
-        fates,
+        restart_outcomes,
         stacks: false,
     }
 }

@@ -20,7 +20,7 @@ pub struct Trace {
     pub(super) stderr: Vec<u8>,
     pub(super) timed_out: bool,
     /// The events say which interrupted waits are restarted.
-    pub(super) fates: bool,
+    pub(super) restart_outcomes: bool,
 }
 
 impl Trace {
@@ -35,7 +35,7 @@ impl Trace {
     /// it did, and which processes began and ended. Empty after a `for_each`.
     #[must_use]
     pub fn lines(&self) -> String {
-        lines(&self.events, self.fates)
+        lines(&self.events, self.restart_outcomes)
     }
 
     /// The processes with their parents and reapers, as of the end.

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use crate::event::{Event, Image, Moment, WaitExit};
 use crate::kernel::{Errno, Signal, Status, Tgid, WaitOptions, WaitStatus};
-use crate::ledger::{Ledger, Way};
+use crate::ledger::{Ledger, ReapKind};
 
 /// What became of an interrupted wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ fn what_it_did(to: &mut String, event: &Event, exit: &WaitExit, ledger: &Ledger)
 /// reaped by this very call.
 fn lost(to: &mut String, ledger: &Ledger) -> fmt::Result {
     let lost = ledger.just_reaped();
-    let lost = lost.filter(|child| child.reaped.is_some_and(|reap| reap.way == Way::Fault));
+    let lost = lost.filter(|child| child.reaped.is_some_and(|reap| reap.way == ReapKind::Fault));
     if let Some(child) = lost {
         let name = Named(child.tgid, &child.image);
         write!(to, "{name} is reaped, but its status is lost")?;
@@ -102,7 +102,7 @@ fn gone(to: &mut String, caller: Tgid, exit: &WaitExit, ledger: &Ledger) -> fmt:
     let named = exit.entry.named.process();
     let child = named.and_then(|pid| ledger.recall(caller, pid));
     let child = child.filter(|child| {
-        let by_kernel = child.reaped.filter(|reap| reap.way == Way::Kernel);
+        let by_kernel = child.reaped.filter(|reap| reap.way == ReapKind::Kernel);
         by_kernel.is_some_and(|reap| reap.by_process == caller)
     });
     match child {

@@ -71,7 +71,7 @@ pub struct TextOptions {
     pub calls: WaitCalls,
     /// The events tell which interrupted waits are restarted; else each
     /// interruption is shown as strace shows it.
-    pub fates: bool,
+    pub restart_outcomes: bool,
     /// Call stacks are shown (`-k`).
     pub stacks: bool,
 }

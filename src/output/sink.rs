@@ -28,7 +28,7 @@ pub enum Destination {
 /// A buffered writer that fails once and for all: after an error it takes
 /// everything and writes nothing, since tracees must be served to their end.
 pub struct Sink {
-    way: Way,
+    way: ReapKind,
     destination: Destination,
     buffer: Vec<u8>,
     /// How much of the buffer is whole lines.
@@ -38,31 +38,31 @@ pub struct Sink {
 }
 
 /// How a sink writes.
-enum Way {
+enum ReapKind {
     Itself(Box<dyn Write>),
     /// As this sink of an outbox.
     Outbox(Rc<Outbox>, u64),
 }
 
-impl Way {
+impl ReapKind {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Way::Itself(writer) => writer.write_all(bytes),
-            Way::Outbox(outbox, number) => outbox.write(*number, bytes),
+            ReapKind::Itself(writer) => writer.write_all(bytes),
+            ReapKind::Outbox(outbox, number) => outbox.write(*number, bytes),
         }
     }
 
     fn finish(&mut self) -> io::Result<()> {
         match self {
-            Way::Itself(writer) => writer.flush(),
-            Way::Outbox(outbox, _) => outbox.finish(),
+            ReapKind::Itself(writer) => writer.flush(),
+            ReapKind::Outbox(outbox, _) => outbox.finish(),
         }
     }
 }
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        if let Way::Outbox(outbox, number) = &self.way {
+        if let ReapKind::Outbox(outbox, number) = &self.way {
             outbox.close(*number);
         }
     }
@@ -82,7 +82,7 @@ impl Sink {
     /// A sink that writes to `writer`, which must not block.
     #[must_use]
     pub fn new(writer: Box<dyn Write>, destination: Destination) -> Sink {
-        Sink::with(Way::Itself(writer), destination)
+        Sink::with(ReapKind::Itself(writer), destination)
     }
 
     /// A sink that writes to a descriptor.
@@ -108,10 +108,10 @@ impl Sink {
 
     fn of(outbox: Rc<Outbox>, opening: Opening, destination: Destination) -> Sink {
         let number = outbox.open(opening);
-        Sink::with(Way::Outbox(outbox, number), destination)
+        Sink::with(ReapKind::Outbox(outbox, number), destination)
     }
 
-    fn with(way: Way, destination: Destination) -> Sink {
+    fn with(way: ReapKind, destination: Destination) -> Sink {
         Sink {
             way,
             destination,
@@ -192,7 +192,7 @@ impl Sink {
 
     /// Wait a moment for what is written.
     pub fn pause(&mut self) {
-        if let Way::Outbox(outbox, _) = &self.way {
+        if let ReapKind::Outbox(outbox, _) = &self.way {
             outbox.pause();
         }
     }

@@ -168,7 +168,7 @@ impl Text {
 
     /// Whether a call that is interrupted and restarted is shown as one.
     fn merges_restarts(&self) -> bool {
-        self.merges() && self.options.fates
+        self.merges() && self.options.restart_outcomes
     }
 
     /// Whether a call is a poll that may be one of many: it is shown when its
@@ -211,20 +211,20 @@ impl Text {
             EventKind::WaitEnded(exit) if !self.wants(&exit.entry) => {}
             EventKind::WaitEntered(entry) => self.wait_entered(event, entry, ledger),
             EventKind::WaitEnded(exit) => self.wait_ended(event, exit, ledger),
-            EventKind::WaitFate { by, eintr } => self.fate(event, *by, *eintr, ledger),
+            EventKind::RestartOutcome { by, eintr } => self.fate(event, *by, *eintr, ledger),
             EventKind::Adopted { child, from, comm } => {
                 self.adopted(event, *child, *from, *comm, ledger);
             }
             EventKind::Detached => self.detached(event),
             EventKind::Resumed
-            | EventKind::Kin(_)
+            | EventKind::UntracedChild(_)
             | EventKind::SigchldSet(_)
             | EventKind::DeathSignalSet(_)
             | EventKind::ListenerWanted
             | EventKind::ExitsWith(_)
             | EventKind::Kills { .. }
             | EventKind::Observed(_)
-            | EventKind::Quiet
+            | EventKind::QueueDrained
             | EventKind::Over => {}
         }
     }

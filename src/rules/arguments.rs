@@ -1,15 +1,15 @@
 //! Waits whose arguments the kernel refused, and what is wrong with them.
 
-use super::Case;
+use super::RuleContext;
 use super::diagnosis::Loss;
-use super::finding::{Evidence, Finding, Party};
+use super::finding::{Evidence, Finding, ProcessRef};
 use super::lost::brief_of;
 use crate::event::{Named, WaitExit};
 use crate::kernel::{Errno, IdType, System, WaitCall, WaitOptions};
-use crate::ledger::Brief;
+use crate::ledger::CompletedWait;
 
 /// A wait that failed with EINVAL, EBADF or ESRCH.
-pub(super) fn bad_arguments(exit: &WaitExit, errno: Errno, case: &mut Case) {
+pub(super) fn bad_arguments(exit: &WaitExit, errno: Errno, case: &mut RuleContext) {
     let Some(caller) = case.ledger.process(case.event.tgid) else {
         return;
     };
@@ -20,7 +20,7 @@ pub(super) fn bad_arguments(exit: &WaitExit, errno: Errno, case: &mut Case) {
     let evidence = Evidence::waited(&brief, case.ledger, caller.tgid, "refused");
     let when = brief.when;
     let diagnosis = Loss::BadWaitArgs { wait: brief, errno };
-    let finding = Finding::new(diagnosis, Party::new(caller), when).evidence([evidence]);
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), when).evidence([evidence]);
     case.findings.add(finding);
 }
 
@@ -32,7 +32,7 @@ fn is_probe(exit: &WaitExit) -> bool {
 
 /// The bit or value that the kernel refused, in words of the call.
 #[must_use]
-pub fn refused_part(brief: &Brief, errno: Errno) -> Refusal {
+pub fn refused_part(brief: &CompletedWait, errno: Errno) -> Refusal {
     let bits = brief.options.raw();
     let legal = match (brief.options.system(), brief.call) {
         // kernel/exit.c: kernel_wait4 and kernel_waitid_prepare.
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn the_part_that_was_refused_is_named() {
-        let brief = |call, named, bits| Brief {
+        let brief = |call, named, bits| CompletedWait {
             when: Stamp::default(),
             entered: crate::event::Moment(0),
             tid: Tid::new(1),

@@ -1,11 +1,11 @@
 //! Why a zombie was not reaped: of the causes the first that fits.
 
 use super::diagnosis::Leak;
-use super::finding::{Deed, Evidence, Party};
-use super::leaks::Suspect;
+use super::finding::{Action, Evidence, ProcessRef};
+use super::leaks::ZombieCandidate;
 use crate::event::{Moment, Owner, SigchldAction};
 use crate::kernel::{Errno, Signal, Status, Tid};
-use crate::ledger::{Brief, Ledger, Outcome, Process, Stamp};
+use crate::ledger::{CompletedWait, Ledger, Outcome, Process, Stamp};
 
 /// A leak, with its cause.
 pub(super) struct Cause {
@@ -67,7 +67,7 @@ pub(super) fn kept(child: &Process, parent: &Process, now: Moment) -> Kept {
 
 /// The first cause that fits; `None` where the parent is merely slow.
 pub(super) fn cause(
-    suspect: &Suspect,
+    candidate: &ZombieCandidate,
     child: &Process,
     parent: &Process,
     now: Moment,
@@ -82,10 +82,10 @@ pub(super) fn cause(
         return orphan(child, parent);
     }
     let found = not_its_own(child, parent, ledger)
-        .or_else(|| misunderstood(suspect, child, parent, ledger))
-        .or_else(|| missed_group(suspect, child, parent, ledger))
-        .or_else(|| signal_trouble(suspect, child, parent, ledger))
-        .or_else(|| discarded_signal(suspect, child, parent));
+        .or_else(|| misunderstood(candidate, child, parent, ledger))
+        .or_else(|| missed_group(candidate, child, parent, ledger))
+        .or_else(|| signal_trouble(candidate, child, parent, ledger))
+        .or_else(|| discarded_signal(candidate, child, parent));
     let found = found.unwrap_or_else(|| {
         let age = now.since(since(child));
         Cause::new(Leak::ZombieLeak { age })
@@ -108,7 +108,7 @@ fn unable(kept: Kept, parent: &Process, ledger: &Ledger) -> Option<Cause> {
             Evidence::of(
                 parent,
                 when,
-                Deed::Stopped(signal),
+                Action::Stopped(signal),
                 "cannot reap while it is stopped",
             )
         });
@@ -118,11 +118,16 @@ fn unable(kept: Kept, parent: &Process, ledger: &Ledger) -> Option<Cause> {
         let (when, other) = parent.vforking.unzip();
         let other = other.and_then(|other| ledger.process(other));
         let line = when.zip(other).map(|(when, other)| {
-            let deed = Deed::Vforked(other.tgid);
-            Evidence::of(parent, when, deed, "sleeps until its child execs or exits")
+            let action = Action::Vforked(other.tgid);
+            Evidence::of(
+                parent,
+                when,
+                action,
+                "sleeps until its child execs or exits",
+            )
         });
         let stall = Leak::VforkStall {
-            until: other.map(Party::new),
+            until: other.map(ProcessRef::new),
             stopped_by: other.and_then(|other| Some(other.stopped?.1)),
         };
         return Some(Cause::new(stall).seen(line));
@@ -143,7 +148,7 @@ fn orphan(child: &Process, parent: &Process) -> Option<Cause> {
     let line = Evidence::of(
         parent,
         adopted,
-        Deed::Adopted(child.tgid),
+        Action::Adopted(child.tgid),
         "its parent died, and it was given to this process",
     );
     let idle = Leak::ReaperIdle {
@@ -161,15 +166,15 @@ fn not_its_own(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cau
         let born = Evidence::of(
             child,
             child.born,
-            Deed::Born,
+            Action::Born,
             "created by the program before",
         );
-        let deed = Deed::Executed(parent.image.clone());
-        let line = Evidence::of(parent, *when, deed, "does not know the child");
+        let action = Action::Executed(parent.image.clone());
+        let line = Evidence::of(parent, *when, action, "does not know the child");
         return Some(Cause::new(Leak::ExecInheritedChild).seen([born, line]));
     }
     if child.is_clone_child() {
-        let named = child.told.named.iter();
+        let named = child.history.named.iter();
         let lines = named.map(|brief| {
             Evidence::waited(brief, ledger, parent.tgid, "does not see it without __WALL")
         });
@@ -184,17 +189,17 @@ fn not_its_own(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cau
 
 /// A wait told of the child, or was for it, and was misunderstood.
 fn misunderstood(
-    suspect: &Suspect,
+    candidate: &ZombieCandidate,
     child: &Process,
     parent: &Process,
     ledger: &Ledger,
 ) -> Option<Cause> {
-    let line = |brief: &Brief, remark| Evidence::waited(brief, ledger, parent.tgid, remark);
-    if let Some(peek) = &child.told.peeked {
+    let line = |brief: &CompletedWait, remark| Evidence::waited(brief, ledger, parent.tgid, remark);
+    if let Some(peek) = &child.history.peeked {
         let seen = line(peek, "looked at it and left it");
         return Some(Cause::new(Leak::WnowaitOnly).seen([seen]));
     }
-    let last = child.told.last.as_ref();
+    let last = child.history.last.as_ref();
     if let Some(last) = last.filter(|last| !last.told_an_end()) {
         let seen = line(last, "told of a stop, not of its end");
         let mistaken = Leak::StopMistakenForExit {
@@ -204,12 +209,12 @@ fn misunderstood(
     }
     let Owner {
         group, child_group, ..
-    } = suspect.owner;
+    } = candidate.owner;
     let waits = parent.waits();
     let of_its_group = waits.last_group.as_ref();
     let of_its_group = of_its_group.filter(|brief| brief.group(group) == child_group);
     let of_any = waits.last_wildcard.as_ref();
-    let last = [child.told.named.as_ref(), of_any, of_its_group];
+    let last = [child.history.named.as_ref(), of_any, of_its_group];
     let last = last
         .into_iter()
         .flatten()
@@ -218,7 +223,7 @@ fn misunderstood(
         && let Outcome::Eintr(signal) = last.outcome
         && last.when.seq > child.born.seq
         && child
-            .told
+            .history
             .killed
             .is_none_or(|when| when.seq < last.when.seq)
     {
@@ -233,7 +238,7 @@ fn misunderstood(
 
 /// A wait for a group did not see the child.
 fn missed_group(
-    suspect: &Suspect,
+    candidate: &ZombieCandidate,
     child: &Process,
     parent: &Process,
     ledger: &Ledger,
@@ -244,13 +249,13 @@ fn missed_group(
         last.outcome,
         Outcome::Nothing | Outcome::Error(Errno::CHILD)
     );
-    let group = last.group(suspect.owner.group);
-    if !missed || group == 0 || group == suspect.owner.child_group {
+    let group = last.group(candidate.owner.group);
+    if !missed || group == 0 || group == candidate.owner.child_group {
         return None;
     }
     let miss = Leak::PgrpMiss {
         group,
-        child_group: suspect.owner.child_group,
+        child_group: candidate.owner.child_group,
     };
     let seen = Evidence::waited(last, ledger, parent.tgid, "did not see it");
     Some(Cause::new(miss).seen([seen]))
@@ -258,18 +263,18 @@ fn missed_group(
 
 /// SIGCHLD did not do what the parent relies on.
 fn signal_trouble(
-    suspect: &Suspect,
+    candidate: &ZombieCandidate,
     child: &Process,
     parent: &Process,
     ledger: &Ledger,
 ) -> Option<Cause> {
-    if suspect.looks >= 2 && suspect.always_blocked {
+    if candidate.looks >= 2 && candidate.always_blocked {
         return Some(Cause::new(Leak::SigchldBlocked));
     }
     let handles = matches!(parent.sigchld.action, Some(SigchldAction::Handler { .. }));
     if let Some((new, when)) = parent.sigchld.replaced.filter(|_| handles) {
-        let deed = Deed::Handles(new);
-        let seen = Evidence::of(parent, when, deed, "took the place of the first handler");
+        let action = Action::Handles(new);
+        let seen = Evidence::of(parent, when, action, "took the place of the first handler");
         return Some(Cause::new(Leak::HandlerReplaced).seen([seen]));
     }
     let ended = child.ended?.when.seq;
@@ -292,7 +297,11 @@ fn signal_trouble(
 }
 
 /// The SIGCHLD of the child went where nothing handles it, and no other came.
-fn discarded_signal(suspect: &Suspect, child: &Process, parent: &Process) -> Option<Cause> {
+fn discarded_signal(
+    candidate: &ZombieCandidate,
+    child: &Process,
+    parent: &Process,
+) -> Option<Cause> {
     let ended = child.ended?.when.seq;
     let sigchld = &parent.sigchld;
     let after = |signal: &&(Stamp, Tid)| signal.0.seq > ended;
@@ -300,17 +309,17 @@ fn discarded_signal(suspect: &Suspect, child: &Process, parent: &Process) -> Opt
     let handled = sigchld.handled.as_ref().filter(after);
     let got = |(when, tid): &(Stamp, Tid), remark| Evidence {
         tid: *tid,
-        ..Evidence::of(parent, *when, Deed::Got(Signal::CHLD), remark)
+        ..Evidence::of(parent, *when, Action::Got(Signal::CHLD), remark)
     };
     let cause = |got_by| Cause::new(Leak::SigchldDiscarded { got_by });
-    let listener = suspect.owner.listener;
+    let listener = candidate.owner.listener;
     if let Some(listener) = listener {
         let listens = Evidence {
             tid: listener.tid,
             ..Evidence::of(
                 parent,
-                suspect.looked,
-                Deed::AwaitsSigchld,
+                candidate.looked,
+                Action::AwaitsSigchld,
                 "does not get it",
             )
         };
@@ -335,7 +344,7 @@ fn discarded_signal(suspect: &Suspect, child: &Process, parent: &Process) -> Opt
     let handles = Evidence::of(
         parent,
         set,
-        Deed::Handles(address),
+        Action::Handles(address),
         "too late for the child",
     );
     Some(cause(None).seen([signal, handles]))

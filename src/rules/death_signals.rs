@@ -3,9 +3,9 @@
 
 use rustc_hash::FxHashMap;
 
-use super::Case;
+use super::RuleContext;
 use super::diagnosis::End;
-use super::finding::{Deed, Evidence, Finding, Party};
+use super::finding::{Action, Evidence, Finding, ProcessRef};
 use crate::event::EventKind;
 use crate::kernel::{Signal, Status, Tgid, Tid};
 use crate::ledger::{ParentId, ProcessId, Stamp};
@@ -35,7 +35,7 @@ struct Bound {
 }
 
 impl DeathSignals {
-    pub(super) fn event(&mut self, case: &mut Case) {
+    pub(super) fn event(&mut self, case: &mut RuleContext) {
         let event = case.event;
         match &event.kind {
             EventKind::DeathSignalSet(signal) => self.bind(*signal, case),
@@ -51,12 +51,12 @@ impl DeathSignals {
                 }
             }
             EventKind::Ended { .. } => self.thread_ended(case),
-            EventKind::Quiet | EventKind::Over => self.judge(case),
+            EventKind::QueueDrained | EventKind::Over => self.judge(case),
             _ => {}
         }
     }
 
-    fn bind(&mut self, signal: Option<Signal>, case: &Case) {
+    fn bind(&mut self, signal: Option<Signal>, case: &RuleContext) {
         let tgid = case.event.tgid;
         self.bound.remove(&tgid);
         let child = case.ledger.process(tgid);
@@ -76,7 +76,7 @@ impl DeathSignals {
         }
     }
 
-    fn thread_ended(&mut self, case: &mut Case) {
+    fn thread_ended(&mut self, case: &mut RuleContext) {
         let (tid, now) = (case.event.tid, case.stamp());
         for bound in self.bound.values_mut().filter(|bound| bound.creator == tid) {
             bound.thread_ended = Some(now);
@@ -84,7 +84,7 @@ impl DeathSignals {
         }
     }
 
-    fn hit(&mut self, signal: Signal, case: &mut Case) {
+    fn hit(&mut self, signal: Signal, case: &mut RuleContext) {
         let now = case.stamp();
         let bound = self.bound.get_mut(&case.event.tgid);
         if let Some(bound) = bound.filter(|bound| bound.signal == signal) {
@@ -93,7 +93,7 @@ impl DeathSignals {
         }
     }
 
-    fn judge(&mut self, case: &mut Case) {
+    fn judge(&mut self, case: &mut RuleContext) {
         if self.bound.is_empty() {
             return;
         }
@@ -121,7 +121,7 @@ impl DeathSignals {
 }
 
 /// A death signal that a thread's end sent, while its process lives on.
-fn death_signal(tgid: Tgid, bound: &Bound, case: &mut Case) {
+fn death_signal(tgid: Tgid, bound: &Bound, case: &mut RuleContext) {
     let ledger = case.ledger;
     let child = ledger.process(tgid).filter(|child| child.id == bound.child);
     let (Some(child), Some(parent)) = (child, ledger.parent(bound.parent)) else {
@@ -131,7 +131,7 @@ fn death_signal(tgid: Tgid, bound: &Bound, case: &mut Case) {
         return;
     };
     let soon = ended.at.since(hit.at).max(hit.at.since(ended.at)) <= SOON;
-    let sent = child.told.killed.is_some();
+    let sent = child.history.killed.is_some();
     // The parent must have outlived its thread.
     let lived_on = parent
         .ended
@@ -148,11 +148,11 @@ fn death_signal(tgid: Tgid, bound: &Bound, case: &mut Case) {
         tid: bound.creator,
         tgid: parent.tgid,
         comm: parent.image.comm,
-        deed: Deed::ThreadEnded,
+        action: Action::ThreadEnded,
         remark: "the thread that had created the child",
     };
-    let got = Evidence::of(child, hit, Deed::Got(bound.signal), "its parent lives on");
-    let finding = Finding::new(diagnosis, Party::new(parent), hit)
+    let got = Evidence::of(child, hit, Action::Got(bound.signal), "its parent lives on");
+    let finding = Finding::new(diagnosis, ProcessRef::new(parent), hit)
         .about(child)
         .evidence([thread, got]);
     case.findings.add(finding);

@@ -1,10 +1,10 @@
 //! What each rule found, as data. The sentences are made in `output`.
 
-use super::finding::Party;
+use super::finding::ProcessRef;
 use super::table::RuleId;
 use crate::event::{Comm, Named};
 use crate::kernel::{Errno, Signal, Tid, WaitCall};
-use crate::ledger::Brief;
+use crate::ledger::CompletedWait;
 
 /// What is wrong, with what its rule found out about it.
 #[derive(Clone, Debug)]
@@ -28,8 +28,8 @@ pub struct CallName {
     pub named: Named,
 }
 
-impl From<&Brief> for CallName {
-    fn from(brief: &Brief) -> CallName {
+impl From<&CompletedWait> for CallName {
+    fn from(brief: &CompletedWait) -> CallName {
         CallName {
             call: brief.call,
             named: brief.named,
@@ -48,7 +48,7 @@ pub enum Leak {
     /// The parent is suspended in vfork.
     VforkStall {
         /// The child that it waits for to exec or exit.
-        until: Option<Party>,
+        until: Option<ProcessRef>,
         /// What stopped that child, if it is stopped.
         stopped_by: Option<Signal>,
     },
@@ -165,7 +165,7 @@ pub enum Loss {
     /// The kernel refused the arguments of a wait.
     BadWaitArgs {
         /// The wait.
-        wait: Brief,
+        wait: CompletedWait,
         /// What it gave.
         errno: Errno,
     },
@@ -175,7 +175,7 @@ pub enum Loss {
 #[derive(Clone, Debug)]
 pub enum Stranger {
     /// A child of this process.
-    ChildOf(Party),
+    ChildOf(ProcessRef),
     /// A pid that was never in the trace.
     NeverSeen(i32),
 }
@@ -205,7 +205,7 @@ pub enum Hang {
     /// A child reads a pipe to an end that does not come.
     PipeEofDeadlock {
         /// Holds the writing end.
-        holder: Party,
+        holder: ProcessRef,
         /// Its descriptor.
         fd: i32,
     },
@@ -214,7 +214,7 @@ pub enum Hang {
         /// The parent's descriptor.
         fd: i32,
         /// Holds the writing end.
-        holder: Party,
+        holder: ProcessRef,
     },
     /// Every child that a wait is for is stopped.
     StoppedChildHang {

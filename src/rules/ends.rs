@@ -1,9 +1,9 @@
 //! Ends that the user did not expect (`--expect-exit`, `--expect-signal`), and
 //! who was told of them.
 
-use super::Case;
+use super::RuleContext;
 use super::diagnosis::{CallName, End};
-use super::finding::{Evidence, Finding, Party};
+use super::finding::{Evidence, Finding, ProcessRef};
 use crate::event::EventKind;
 use crate::kernel::{Signal, Status, WaitStatus};
 use crate::ledger::{Process, Stamp};
@@ -50,7 +50,7 @@ impl Ends {
         Ends { expected }
     }
 
-    pub(super) fn event(&self, case: &mut Case) {
+    pub(super) fn event(&self, case: &mut RuleContext) {
         if self.expected.is_anything() {
             return;
         }
@@ -81,17 +81,17 @@ impl Ends {
         }
     }
 
-    fn judge(&self, child: &Process, case: &mut Case) {
+    fn judge(&self, child: &Process, case: &mut RuleContext) {
         let Some(end) = child.ended.filter(|end| !self.expected.admits(end.status)) else {
             return;
         };
         let told = child.reaped.filter(|reap| reap.way.is_wait());
-        let wait = told.and(child.told.last.as_ref());
+        let wait = told.and(child.history.last.as_ref());
         let parent = match told {
             Some(reap) => case.ledger.process(reap.by_process),
             None => case.ledger.parent_of(child),
         };
-        let party = Party::new(parent.unwrap_or(child));
+        let party = ProcessRef::new(parent.unwrap_or(child));
         let line = wait
             .zip(parent)
             .map(|(brief, parent)| Evidence::waited(brief, case.ledger, parent.tgid, "was told"));

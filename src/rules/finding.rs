@@ -8,7 +8,7 @@ use super::diagnosis::Diagnosis;
 use super::table::{RuleId, Severity};
 use crate::event::{Comm, Image, Stack};
 use crate::kernel::{Signal, Tgid, Tid, WaitStatus};
-use crate::ledger::{Brief, Ledger, ParentId, Process, ProcessId, Stamp, Waiting};
+use crate::ledger::{CompletedWait, Ledger, ParentId, Process, ProcessId, Stamp, Waiting};
 
 /// How many children a finding lists.
 const MOST_LISTED: usize = 8;
@@ -21,9 +21,9 @@ pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
     /// Whose bug it is.
-    pub parent: Party,
+    pub parent: ProcessRef,
     /// The children that suffered; the first few.
-    pub children: Vec<Victim>,
+    pub children: Vec<AffectedChild>,
     /// How many suffered in all.
     pub count: u64,
     /// What the rule found.
@@ -36,7 +36,7 @@ pub struct Finding {
 
 /// A process in a finding; it may be long gone when it is told.
 #[derive(Clone, Debug)]
-pub struct Party {
+pub struct ProcessRef {
     /// Who, for good.
     pub id: Option<ProcessId>,
     /// Its pid.
@@ -45,11 +45,11 @@ pub struct Party {
     pub image: Arc<Image>,
 }
 
-impl Party {
+impl ProcessRef {
     /// A process of the ledger.
     #[must_use]
-    pub fn new(process: &Process) -> Party {
-        Party {
+    pub fn new(process: &Process) -> ProcessRef {
+        ProcessRef {
             id: Some(process.id),
             tgid: process.tgid,
             image: Arc::clone(&process.image),
@@ -58,27 +58,27 @@ impl Party {
 
     /// A parent, which may be forgotten or unknown.
     #[must_use]
-    pub fn of_parent(parent: ParentId, ledger: &Ledger) -> Party {
+    pub fn of_parent(parent: ParentId, ledger: &Ledger) -> ProcessRef {
         ledger.parent(parent).map_or_else(
-            || Party {
+            || ProcessRef {
                 id: parent.id,
                 tgid: parent.tgid,
                 image: Arc::default(),
             },
-            Party::new,
+            ProcessRef::new,
         )
     }
 
     /// A process that may not be known.
     #[must_use]
-    pub fn find(tgid: Tgid, ledger: &Ledger) -> Party {
+    pub fn find(tgid: Tgid, ledger: &Ledger) -> ProcessRef {
         ledger.process(tgid).map_or_else(
-            || Party {
+            || ProcessRef {
                 id: None,
                 tgid,
                 image: Arc::default(),
             },
-            Party::new,
+            ProcessRef::new,
         )
     }
 
@@ -91,21 +91,21 @@ impl Party {
 
 /// A child in a finding.
 #[derive(Clone, Debug)]
-pub struct Victim {
+pub struct AffectedChild {
     /// Which.
-    pub party: Party,
+    pub party: ProcessRef,
     /// When and how it ended.
     pub ended: Option<(Stamp, WaitStatus)>,
     /// Where its creator called, if that was asked for (`-k`).
     pub created_at: Option<Arc<Stack>>,
 }
 
-impl Victim {
+impl AffectedChild {
     /// A child of the ledger.
     #[must_use]
-    pub fn new(child: &Process) -> Victim {
-        Victim {
-            party: Party::new(child),
+    pub fn new(child: &Process) -> AffectedChild {
+        AffectedChild {
+            party: ProcessRef::new(child),
             ended: child.ended.map(|end| (end.when, end.status)),
             created_at: child.created_at.clone(),
         }
@@ -124,16 +124,16 @@ pub struct Evidence {
     /// Its name.
     pub comm: Comm,
     /// What it did.
-    pub deed: Deed,
+    pub action: Action,
     /// What that means.
     pub remark: &'static str,
 }
 
 /// What a line of evidence tells.
 #[derive(Clone, Debug)]
-pub enum Deed {
+pub enum Action {
     /// A wait that ended.
-    Waited(Brief),
+    Waited(CompletedWait),
     /// A wait that goes on.
     Waits(Waiting),
     /// It ended.
@@ -179,32 +179,37 @@ pub enum Deed {
     /// known.
     NoWait(Option<&'static str>),
     /// It has made waits since: how many, how many of them polls, and the last.
-    OtherWaits(u64, u64, Brief),
+    OtherWaits(u64, u64, CompletedWait),
 }
 
 impl Evidence {
     /// A wait that ended.
     #[must_use]
-    pub fn waited(brief: &Brief, ledger: &Ledger, tgid: Tgid, remark: &'static str) -> Evidence {
+    pub fn waited(
+        brief: &CompletedWait,
+        ledger: &Ledger,
+        tgid: Tgid,
+        remark: &'static str,
+    ) -> Evidence {
         Evidence {
             when: brief.when,
             tid: brief.tid,
             tgid,
             comm: name(ledger, brief.tid, tgid),
-            deed: Deed::Waited(brief.clone()),
+            action: Action::Waited(brief.clone()),
             remark,
         }
     }
 
     /// What a process did.
     #[must_use]
-    pub fn of(process: &Process, when: Stamp, deed: Deed, remark: &'static str) -> Evidence {
+    pub fn of(process: &Process, when: Stamp, action: Action, remark: &'static str) -> Evidence {
         Evidence {
             when,
             tid: process.tgid.leader(),
             tgid: process.tgid,
             comm: process.image.comm,
-            deed,
+            action,
             remark,
         }
     }
@@ -212,9 +217,9 @@ impl Evidence {
     /// Where the call was made that it tells of, if that was asked for.
     #[must_use]
     pub fn stack(&self) -> Option<&Stack> {
-        match &self.deed {
-            Deed::Waited(brief) | Deed::OtherWaits(_, _, brief) => brief.stack.as_deref(),
-            Deed::Waits(waiting) => waiting.stack.as_deref(),
+        match &self.action {
+            Action::Waited(brief) | Action::OtherWaits(_, _, brief) => brief.stack.as_deref(),
+            Action::Waits(waiting) => waiting.stack.as_deref(),
             _ => None,
         }
     }
@@ -223,8 +228,8 @@ impl Evidence {
     #[must_use]
     pub fn ended(process: &Process, remark: &'static str) -> Option<Evidence> {
         let end = process.ended?;
-        let deed = Deed::Ended(end.status);
-        Some(Evidence::of(process, end.when, deed, remark))
+        let action = Action::Ended(end.status);
+        Some(Evidence::of(process, end.when, action, remark))
     }
 }
 
@@ -248,7 +253,7 @@ impl Finding {
 
     /// A finding of its rule's usual severity.
     #[must_use]
-    pub fn new(diagnosis: impl Into<Diagnosis>, parent: Party, when: Stamp) -> Finding {
+    pub fn new(diagnosis: impl Into<Diagnosis>, parent: ProcessRef, when: Stamp) -> Finding {
         let diagnosis = diagnosis.into();
         let rule = diagnosis.rule();
         Finding {
@@ -266,7 +271,7 @@ impl Finding {
     /// The same about this child.
     #[must_use]
     pub fn about(mut self, child: &Process) -> Finding {
-        self.children.push(Victim::new(child));
+        self.children.push(AffectedChild::new(child));
         self.count = 1;
         self
     }
@@ -302,7 +307,7 @@ const MOST_COUNTED: usize = 10_000;
 impl Findings {
     /// Add a finding, or its children to the one that there is.
     pub fn add(&mut self, finding: Finding) {
-        let Party { id, tgid, .. } = finding.parent;
+        let ProcessRef { id, tgid, .. } = finding.parent;
         let key = (finding.rule, finding.diagnosis.is_second_kind(), tgid, id);
         let at = self.by_key.get(&key).copied().unwrap_or(self.all.len());
         let child = finding.children.first().and_then(|child| child.party.id);
@@ -347,12 +352,12 @@ mod tests {
     #[test]
     fn a_child_that_is_found_again_is_counted_once() {
         let ledger = Ledger::new();
-        let party = |number| Party::find(Tgid::new(number), &ledger);
+        let party = |number| ProcessRef::find(Tgid::new(number), &ledger);
         let about = |id| {
             let mut finding = Finding::new(Loss::DoubleWait, party(1), Stamp::default());
             finding.count = 1;
-            finding.children.push(Victim {
-                party: Party {
+            finding.children.push(AffectedChild {
+                party: ProcessRef {
                     id: Some(id),
                     ..party(2)
                 },

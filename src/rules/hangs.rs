@@ -2,16 +2,16 @@
 
 use rustc_hash::FxHashMap;
 
-use super::Case;
+use super::RuleContext;
+use super::deadlines::polled_in_vain;
 use super::diagnosis::{End, Hang};
-use super::finding::{Deed, Evidence, Finding, Party};
+use super::finding::{Action, Evidence, Finding, ProcessRef};
 use super::pipes::Pipes;
 use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
-use super::watch::polled_in_vain;
-use crate::event::{DeadLeader, EventKind, Moment, Observation, Stuck, WaitExit};
+use crate::event::{BlockedChild, DeadLeader, EventKind, Moment, Observation, WaitExit};
 use crate::kernel::{Errno, NsPid, Signal, Tgid, Tid, WaitOptions};
-use crate::ledger::{Brief, Ledger, Process, ProcessId, Stamp, Waiting, Way};
+use crate::ledger::{CompletedWait, Ledger, Process, ProcessId, ReapKind, Stamp, Waiting};
 
 /// So many polls in a row are a spin, if they leave no time for a sleep.
 const MANY_POLLS: u64 = 1000;
@@ -42,7 +42,7 @@ struct Polls {
     /// The time that the thread spent between them.
     own: u64,
     last: Moment,
-    first: Brief,
+    first: CompletedWait,
 }
 
 impl Hangs {
@@ -57,7 +57,7 @@ impl Hangs {
         }
     }
 
-    pub(super) fn event(&mut self, case: &mut Case) {
+    pub(super) fn event(&mut self, case: &mut RuleContext) {
         let event = case.event;
         match &event.kind {
             EventKind::WaitEntered(_) => {
@@ -66,8 +66,8 @@ impl Hangs {
                 }
             }
             EventKind::WaitEnded(exit) => self.polled(exit, case),
-            EventKind::Observed(Observation::Stuck { children, timers }) => {
-                self.stuck(children, *timers, case);
+            EventKind::Observed(Observation::BlockedChildren { children, timers }) => {
+                self.blocked_wait(children, *timers, case);
             }
             EventKind::Observed(Observation::AwaitsSignal) => self.only_polls(case),
             EventKind::Observed(Observation::Leader(leader)) => self.leaderless(*leader, case),
@@ -92,7 +92,7 @@ impl Hangs {
 
     // Spins.
 
-    fn polled(&mut self, exit: &WaitExit, case: &mut Case) {
+    fn polled(&mut self, exit: &WaitExit, case: &mut RuleContext) {
         let (tid, at) = (case.event.tid, case.event.at);
         let rule = if exit.result == Err(Errno::CHILD) {
             RuleId::EchildSpin
@@ -108,7 +108,7 @@ impl Hangs {
             count: 0,
             own: 0,
             last: at,
-            first: Brief::new(tid, when, exit),
+            first: CompletedWait::new(tid, when, exit),
         };
         let polls = self.polls.entry(tid).or_insert_with(fresh);
         if polls.rule != rule || polls.own > self.thresholds.spin {
@@ -126,7 +126,7 @@ impl Hangs {
 
     // Blocked waits.
 
-    fn stuck(&mut self, children: &[Stuck], timers: bool, case: &mut Case) {
+    fn blocked_wait(&mut self, children: &[BlockedChild], timers: bool, case: &mut RuleContext) {
         let (tid, ledger) = (case.event.tid, case.ledger);
         let Some((tgid, waiting)) = ledger.waiting(tid) else {
             return;
@@ -135,7 +135,7 @@ impl Hangs {
             return;
         };
         let waits_for = |child: Tgid| waiting.target.is_none_or(|target| target == child);
-        let awaited: Vec<&Stuck> = children.iter().filter(|s| waits_for(s.child)).collect();
+        let awaited: Vec<&BlockedChild> = children.iter().filter(|s| waits_for(s.child)).collect();
         if awaited.is_empty() {
             return;
         }
@@ -156,16 +156,18 @@ impl Hangs {
 
     fn stopped_children(
         &self,
-        awaited: &[&Stuck],
+        awaited: &[&BlockedChild],
         waiter: &Process,
         waiting: &Waiting,
-        case: &mut Case,
+        case: &mut RuleContext,
     ) {
         if waiting.options.contains(WaitOptions::STOPPED) {
             return;
         }
         let ledger = case.ledger;
-        let children = awaited.iter().map(|stuck| ledger.process(stuck.child));
+        let children = awaited
+            .iter()
+            .map(|blocked_child| ledger.process(blocked_child.child));
         let Some(children) = children.collect::<Option<Vec<&Process>>>() else {
             return;
         };
@@ -175,7 +177,7 @@ impl Hangs {
 
     /// A process that polled and found nothing, and now sleeps until a signal
     /// comes: no less a wait than one that blocks.
-    fn only_polls(&self, case: &mut Case) {
+    fn only_polls(&self, case: &mut RuleContext) {
         let (ledger, now) = (case.ledger, case.event.at);
         let Some(waiter) = ledger.process(case.event.tgid) else {
             return;
@@ -190,10 +192,10 @@ impl Hangs {
             return;
         };
         let is_named = |child: &Process| {
-            let named = child.told.named.as_ref();
+            let named = child.history.named.as_ref();
             named.is_some_and(|named| named.when.seq == last.when.seq)
         };
-        let all = last.way() != Way::Specific;
+        let all = last.way() != ReapKind::Specific;
         let children = ledger.children(waiter.tgid);
         let children = children.filter(|child| all || is_named(child));
         let mut children: Vec<&Process> = children.collect();
@@ -208,7 +210,7 @@ impl Hangs {
         children: &[&Process],
         waiter: &Process,
         wait: Evidence,
-        case: &mut Case,
+        case: &mut RuleContext,
     ) {
         let long = |child: &&Process| {
             let stopped = child.stopped.filter(|_| child.ended.is_none())?;
@@ -221,14 +223,14 @@ impl Hangs {
             return;
         };
         let diagnosis = Hang::StoppedChildHang { by: signal };
-        let stays = Evidence::of(child, when, Deed::Stopped(signal), "stays stopped");
-        let finding = Finding::new(diagnosis, Party::new(waiter), case.stamp())
+        let stays = Evidence::of(child, when, Action::Stopped(signal), "stays stopped");
+        let finding = Finding::new(diagnosis, ProcessRef::new(waiter), case.stamp())
             .about(child)
             .evidence([stays, wait]);
         case.warn(finding);
     }
 
-    fn leaderless(&mut self, leader: DeadLeader, case: &mut Case) {
+    fn leaderless(&mut self, leader: DeadLeader, case: &mut RuleContext) {
         let (tgid, now) = (case.event.tgid, case.stamp());
         let seen = self.leaders.entry(tgid).or_insert((now, leader));
         let (since, leader) = *seen;
@@ -236,7 +238,7 @@ impl Hangs {
     }
 
     /// A process whose leader left it so long ago.
-    fn left_by_leader(&self, since: Stamp, leader: DeadLeader, case: &mut Case) {
+    fn left_by_leader(&self, since: Stamp, leader: DeadLeader, case: &mut RuleContext) {
         let (now, ledger) = (case.stamp(), case.ledger);
         let Some(process) = ledger.process(case.event.tgid) else {
             return;
@@ -263,8 +265,13 @@ impl Hangs {
         let diagnosis = End::LeaderZombie {
             threads: leader.threads as u64,
         };
-        let line = Evidence::of(process, since, Deed::ThreadEnded, "the leader is a zombie");
-        let finding = Finding::new(diagnosis, Party::new(process), now)
+        let line = Evidence::of(
+            process,
+            since,
+            Action::ThreadEnded,
+            "the leader is a zombie",
+        );
+        let finding = Finding::new(diagnosis, ProcessRef::new(process), now)
             .severity(severity)
             .evidence(waits.into_iter().chain([line]));
         case.findings.add(finding);
@@ -272,7 +279,7 @@ impl Hangs {
 
     // Pid namespaces.
 
-    fn member_ended(&mut self, case: &mut Case) {
+    fn member_ended(&mut self, case: &mut RuleContext) {
         let Some(process) = case.ledger.process(case.event.tgid) else {
             return;
         };
@@ -282,14 +289,19 @@ impl Hangs {
         if process.is_namespace_init() {
             let members = self.killed.remove(&namespace).unwrap_or_default();
             self.init_ended(process, &members, case);
-        } else if process.killed_by() == Some(Signal::KILL) && process.told.signalled.is_none() {
+        } else if process.killed_by() == Some(Signal::KILL) && process.history.signalled.is_none() {
             let members = self.killed.entry(namespace).or_default();
             members.retain(|(.., at)| case.event.at.since(*at) < CLEARING);
             members.push((process.id, process.tgid, case.event.at));
         }
     }
 
-    fn init_ended(&self, init: &Process, members: &[(ProcessId, Tgid, Moment)], case: &mut Case) {
+    fn init_ended(
+        &self,
+        init: &Process,
+        members: &[(ProcessId, Tgid, Moment)],
+        case: &mut RuleContext,
+    ) {
         let now = case.event.at;
         if self.swept.is_some_and(|at| now.since(at) < CLEARING) {
             return;
@@ -315,7 +327,7 @@ impl Hangs {
             };
             let finding = Finding::new(
                 End::PidnsInitExit { killed_by: signal },
-                Party::new(init),
+                ProcessRef::new(init),
                 case.stamp(),
             )
             .severity(severity)
@@ -334,7 +346,7 @@ impl Hangs {
 
     // Kills.
 
-    fn kills(&mut self, target: NsPid, signal: Signal, case: &mut Case) {
+    fn kills(&mut self, target: NsPid, signal: Signal, case: &mut RuleContext) {
         let (event, ledger) = (case.event, case.ledger);
         if target.raw() <= 0 {
             if signal == Signal::KILL {
@@ -360,7 +372,7 @@ impl Hangs {
             signal,
             after: since,
         };
-        let reaped = child.told.last.as_ref().map(|brief| {
+        let reaped = child.history.last.as_ref().map(|brief| {
             Evidence::waited(brief, ledger, caller.tgid, "reaped it: the pid is free")
         });
         let kill = Evidence {
@@ -368,10 +380,10 @@ impl Hangs {
             tid: event.tid,
             tgid: caller.tgid,
             comm: ledger.comm(event.tid),
-            deed: Deed::Kills(child.tgid, signal),
+            action: Action::Kills(child.tgid, signal),
             remark: "may hit a stranger",
         };
-        let finding = Finding::new(diagnosis, Party::new(caller), case.stamp())
+        let finding = Finding::new(diagnosis, ProcessRef::new(caller), case.stamp())
             .about(child)
             .evidence(reaped.into_iter().chain([kill]));
         case.findings.add(finding);
@@ -385,16 +397,16 @@ pub(super) fn blocked(tid: Tid, waiter: &Process, waiting: &Waiting, ledger: &Le
         tid,
         tgid: waiter.tgid,
         comm: ledger.comm(tid),
-        deed: Deed::Waits(waiting.clone()),
+        action: Action::Waits(waiting.clone()),
         remark: "has not returned",
     }
 }
 
-fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut Case) {
+fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut RuleContext) {
     let Some(caller) = case.ledger.process(case.event.tgid) else {
         return;
     };
-    let last = Brief::new(case.event.tid, when, exit);
+    let last = CompletedWait::new(case.event.tid, when, exit);
     let (count, within) = (polls.count, when.at.since(polls.first.when.at));
     let diagnosis = match polls.rule {
         RuleId::EchildSpin => Hang::EchildSpin {
@@ -406,8 +418,9 @@ fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut Case) {
             within,
         },
     };
-    let line = |brief: &Brief, remark| Evidence::waited(brief, case.ledger, caller.tgid, remark);
-    let finding = Finding::new(diagnosis, Party::new(caller), when).evidence([
+    let line =
+        |brief: &CompletedWait, remark| Evidence::waited(brief, case.ledger, caller.tgid, remark);
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), when).evidence([
         line(&polls.first, "the first of a row"),
         line(&last, "the thousandth that found nothing"),
     ]);

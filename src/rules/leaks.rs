@@ -6,19 +6,19 @@
 
 use rustc_hash::FxHashMap;
 
-use super::Case;
+use super::RuleContext;
 use super::causes::{cause, kept, since};
 use super::diagnosis::Leak;
-use super::finding::{Deed, Evidence, Finding, Party};
+use super::finding::{Action, Evidence, Finding, ProcessRef};
 use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
-use crate::event::{Corpse, EventKind, Moment, Observation, Owner, SigchldAction};
+use crate::event::{EventKind, Moment, Observation, Owner, SigchldAction, ZombieProbe};
 use crate::kernel::{Tgid, syscall_name};
 use crate::ledger::{Ledger, Process, ProcessId, Stamp};
 
 /// A zombie that was looked at.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Suspect {
+pub(super) struct ZombieCandidate {
     tgid: Tgid,
     parent: ProcessId,
     pub(super) owner: Owner,
@@ -55,7 +55,7 @@ impl ZombiesLeft {
 #[derive(Clone, Debug)]
 pub(super) struct Leaks {
     thresholds: Thresholds,
-    suspects: FxHashMap<ProcessId, Suspect>,
+    candidates: FxHashMap<ProcessId, ZombieCandidate>,
     /// The longest time after which a parent has reaped a child, where that is
     /// longer than a zombie may be old.
     delays: FxHashMap<ProcessId, u64>,
@@ -67,7 +67,7 @@ impl Leaks {
     pub(super) fn new(thresholds: Thresholds) -> Leaks {
         Leaks {
             thresholds,
-            suspects: FxHashMap::default(),
+            candidates: FxHashMap::default(),
             delays: FxHashMap::default(),
             left: ZombiesLeft::default(),
         }
@@ -85,12 +85,12 @@ impl Leaks {
         parent.ended.is_none() && delay.is_some_and(|delay| age <= *delay)
     }
 
-    pub(super) fn event(&mut self, case: &mut Case) {
+    pub(super) fn event(&mut self, case: &mut RuleContext) {
         match &case.event.kind {
-            EventKind::Observed(Observation::Corpse(corpse)) => self.looked(corpse, case),
+            EventKind::Observed(Observation::ZombieProbe(probe)) => self.looked(probe, case),
             EventKind::WaitEnded(_) => {
                 if let Some(child) = case.ledger.just_reaped() {
-                    self.suspects.remove(&child.id);
+                    self.candidates.remove(&child.id);
                     self.judge_reap(child, case);
                 }
             }
@@ -106,23 +106,23 @@ impl Leaks {
     }
 
     /// A look at a zombie.
-    fn looked(&mut self, corpse: &Corpse, case: &mut Case) {
+    fn looked(&mut self, probe: &ZombieProbe, case: &mut RuleContext) {
         let ledger = case.ledger;
-        let Some(child) = ledger.process(corpse.child) else {
+        let Some(child) = ledger.process(probe.child) else {
             return;
         };
-        let owner = corpse
+        let owner = probe
             .zombie
             .filter(|owner| !owner.traced && child.is_zombie());
         let parent = ledger.parent_of(child);
         let (Some(owner), Some(parent)) = (owner, parent) else {
-            self.suspects.remove(&child.id);
+            self.candidates.remove(&child.id);
             return;
         };
         if parent.tgid != owner.parent || parent.ended.is_some() {
             return;
         }
-        let suspect = self.suspects.entry(child.id).or_insert(Suspect {
+        let candidate = self.candidates.entry(child.id).or_insert(ZombieCandidate {
             tgid: child.tgid,
             parent: parent.id,
             owner,
@@ -131,20 +131,20 @@ impl Leaks {
             always_blocked: true,
             told: false,
         });
-        suspect.parent = parent.id;
-        suspect.owner = owner;
-        suspect.looked = case.stamp();
-        suspect.looks += 1;
-        suspect.always_blocked &= owner.blocked_and_pending;
-        let known = *suspect;
+        candidate.parent = parent.id;
+        candidate.owner = owner;
+        candidate.looked = case.stamp();
+        candidate.looks += 1;
+        candidate.always_blocked &= owner.blocked_and_pending;
+        let known = *candidate;
         let Some(finding) = self.verdict(&known, child, parent, case.event.at, ledger) else {
             return;
         };
         if finding.rule == RuleId::VforkStall && !known.told {
             // The stall is the bug, whoever reaps when it is over.
             case.findings.add(finding.clone());
-            if let Some(suspect) = self.suspects.get_mut(&child.id) {
-                suspect.told = true;
+            if let Some(candidate) = self.candidates.get_mut(&child.id) {
+                candidate.told = true;
             }
         }
         let age = case.event.at.since(since(child));
@@ -155,38 +155,39 @@ impl Leaks {
     }
 
     /// The parent of some zombies is gone: they are its leaks.
-    fn parent_ended(&mut self, case: &mut Case) {
+    fn parent_ended(&mut self, case: &mut RuleContext) {
         let Some(parent) = case.ledger.process(case.event.tgid) else {
             return;
         };
         let orphans = case.ledger.orphaned();
-        if !self.suspects.is_empty() {
+        if !self.candidates.is_empty() {
             for orphan in orphans {
                 let Some(child) = case.ledger.process(*orphan) else {
                     continue;
                 };
-                let Some(suspect) = self.suspects.remove(&child.id) else {
+                let Some(candidate) = self.candidates.remove(&child.id) else {
                     continue;
                 };
-                self.tell(&suspect, child, parent, case);
+                self.tell(&candidate, child, parent, case);
             }
         }
         Leaks::judge_habit(parent, case);
     }
 
     /// The trace is over: what is a zombie now stays one, for all we know.
-    fn over(&mut self, case: &mut Case) {
-        let mut suspects: Vec<Suspect> = self.suspects.drain().map(|(_, s)| s).collect();
-        suspects.sort_by_key(|suspect| suspect.tgid);
-        for suspect in suspects {
-            let child = case.ledger.process(suspect.tgid);
+    fn over(&mut self, case: &mut RuleContext) {
+        let mut candidates: Vec<ZombieCandidate> =
+            self.candidates.drain().map(|(_, s)| s).collect();
+        candidates.sort_by_key(|candidate| candidate.tgid);
+        for candidate in candidates {
+            let child = case.ledger.process(candidate.tgid);
             let Some(child) = child.filter(|child| child.is_zombie()) else {
                 continue;
             };
             let parent = case.ledger.parent_of(child);
             let age = case.event.at.since(since(child));
             if let Some(parent) = parent.filter(|parent| !self.may_come(parent, age)) {
-                self.tell(&suspect, child, parent, case);
+                self.tell(&candidate, child, parent, case);
             }
         }
         let ledger = case.ledger;
@@ -195,13 +196,19 @@ impl Leaks {
         }
     }
 
-    fn tell(&mut self, suspect: &Suspect, child: &Process, parent: &Process, case: &mut Case) {
-        if suspect.parent != parent.id {
+    fn tell(
+        &mut self,
+        candidate: &ZombieCandidate,
+        child: &Process,
+        parent: &Process,
+        case: &mut RuleContext,
+    ) {
+        if candidate.parent != parent.id {
             return;
         }
-        if let Some(finding) = self.verdict(suspect, child, parent, case.event.at, case.ledger) {
+        if let Some(finding) = self.verdict(candidate, child, parent, case.event.at, case.ledger) {
             *self.left.0.entry(parent.id).or_default() += 1;
-            if !suspect.told {
+            if !candidate.told {
                 case.findings.add(finding);
             }
         }
@@ -209,7 +216,7 @@ impl Leaks {
 
     fn verdict(
         &self,
-        suspect: &Suspect,
+        candidate: &ZombieCandidate,
         child: &Process,
         parent: &Process,
         now: Moment,
@@ -219,14 +226,14 @@ impl Leaks {
         if age < self.thresholds.zombie {
             return None;
         }
-        let cause = cause(suspect, child, parent, now, ledger)?;
+        let cause = cause(candidate, child, parent, now, ledger)?;
         let ended = Evidence::ended(child, "a zombie from here on");
         let could_not_run = matches!(
             cause.leak,
             Leak::ParentStopped { .. } | Leak::VforkStall { .. }
         );
         let instead = (!could_not_run)
-            .then(|| instead(suspect, child, parent, ledger))
+            .then(|| instead(candidate, child, parent, ledger))
             .flatten();
         let instead = instead.filter(|line| {
             let mut told = cause.evidence.iter();
@@ -237,14 +244,14 @@ impl Leaks {
             ..Stamp::default()
         };
         Some(
-            Finding::new(cause.leak, Party::new(parent), when)
+            Finding::new(cause.leak, ProcessRef::new(parent), when)
                 .about(child)
                 .evidence(ended.into_iter().chain(cause.evidence).chain(instead)),
         )
     }
 
     /// A reap that came late, though nothing kept the parent from it.
-    fn judge_reap(&mut self, child: &Process, case: &mut Case) {
+    fn judge_reap(&mut self, child: &Process, case: &mut RuleContext) {
         let Some(reap) = child.reaped else {
             return;
         };
@@ -264,9 +271,9 @@ impl Leaks {
             return;
         }
         let finding =
-            Finding::new(Leak::LateReap { age }, Party::new(parent), reap.when).about(child);
+            Finding::new(Leak::LateReap { age }, ProcessRef::new(parent), reap.when).about(child);
         let reaped =
-            child.told.last.as_ref().map(|brief| {
+            child.history.last.as_ref().map(|brief| {
                 Evidence::waited(brief, case.ledger, parent.tgid, "reaped it at last")
             });
         let ended = Evidence::ended(child, "a zombie from here on");
@@ -275,7 +282,7 @@ impl Leaks {
     }
 
     /// One child a signal, without a leak so far.
-    fn judge_habit(parent: &Process, case: &mut Case) {
+    fn judge_habit(parent: &Process, case: &mut RuleContext) {
         let (count, first) = &parent.waits().singles;
         let handles = matches!(parent.sigchld.action, Some(SigchldAction::Handler { .. }));
         if *count < 3
@@ -298,7 +305,7 @@ impl Leaks {
             singles: *count,
             is_latent: true,
         };
-        let finding = Finding::new(diagnosis, Party::new(parent), case.stamp())
+        let finding = Finding::new(diagnosis, ProcessRef::new(parent), case.stamp())
             .severity(Severity::Info)
             .evidence(lines);
         case.findings.add(finding);
@@ -307,7 +314,7 @@ impl Leaks {
 
 /// What a parent did instead of reaping a child, from the child's end on.
 fn instead(
-    suspect: &Suspect,
+    candidate: &ZombieCandidate,
     child: &Process,
     parent: &Process,
     ledger: &Ledger,
@@ -318,7 +325,7 @@ fn instead(
         let line = Evidence::of(
             parent,
             waiting.when,
-            Deed::Waits(waiting.clone()),
+            Action::Waits(waiting.clone()),
             "is in this wait since then",
         );
         return Some(Evidence { tid, ..line });
@@ -326,25 +333,25 @@ fn instead(
     let since = parent.busy_between(&end, ledger.now());
     match &parent.waits().last {
         Some(last) if since.waits > 0 => {
-            let deed = Deed::OtherWaits(since.waits, since.polls, last.clone());
-            let line = Evidence::of(parent, last.when, deed, "did not reap it");
+            let action = Action::OtherWaits(since.waits, since.polls, last.clone());
+            let line = Evidence::of(parent, last.when, action, "did not reap it");
             Some(Evidence {
                 tid: last.tid,
                 ..line
             })
         }
         _ => {
-            let call = suspect
+            let call = candidate
                 .owner
                 .parent_call
                 .and_then(|nr| i32::try_from(nr).ok());
-            let deed = Deed::NoWait(call.and_then(syscall_name));
+            let action = Action::NoWait(call.and_then(syscall_name));
             // Of what was before the attach nothing is known.
             let from = Stamp {
                 is_before_attach: false,
                 ..end.when
             };
-            Some(Evidence::of(parent, from, deed, ""))
+            Some(Evidence::of(parent, from, action, ""))
         }
     }
 }

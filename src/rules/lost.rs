@@ -3,14 +3,14 @@
 //! Who took a child is known only when every stop that is ready has been
 //! taken, since their order is not causal: a failed wait is kept until then.
 
-use super::Case;
+use super::RuleContext;
 use super::arguments::bad_arguments;
 use super::diagnosis::{CallName, Diagnosis, Leak, Loss, Stranger};
-use super::finding::{Deed, Evidence, Finding, Party};
+use super::finding::{Action, Evidence, Finding, ProcessRef};
 use super::table::Severity;
 use crate::event::{EventKind, Named, SigchldAction, WaitExit};
 use crate::kernel::{Errno, IdType, Signal, Tgid, Tid, WaitOptions};
-use crate::ledger::{Brief, Ledger, ParentId, Process, ProcessId, Reap, Way};
+use crate::ledger::{CompletedWait, Ledger, ParentId, Process, ProcessId, Reap, ReapKind};
 
 /// A process that exits so soon after a reap has had no time to do more.
 const AT_ONCE: u64 = 200_000_000;
@@ -26,7 +26,7 @@ pub(super) struct Lost {
 #[derive(Clone, Debug)]
 struct Refused {
     caller: Tgid,
-    brief: Brief,
+    brief: CompletedWait,
     /// The process, if it was known when the wait ended.
     child: Option<Awaited>,
 }
@@ -42,13 +42,13 @@ struct Awaited {
 }
 
 impl Lost {
-    pub(super) fn event(&mut self, case: &mut Case) {
+    pub(super) fn event(&mut self, case: &mut RuleContext) {
         let event = case.event;
         match &event.kind {
             EventKind::WaitEnded(exit) => self.wait_ended(exit, case),
             EventKind::ExitsWith(code) => raw_status(*code, case),
             EventKind::Ended { .. } if event.tgid.leader() == event.tid => hidden_crash(case),
-            EventKind::Quiet | EventKind::Over => {
+            EventKind::QueueDrained | EventKind::Over => {
                 for refused in std::mem::take(&mut self.refused) {
                     judge(&refused, case);
                 }
@@ -57,12 +57,12 @@ impl Lost {
         }
     }
 
-    fn wait_ended(&mut self, exit: &WaitExit, case: &mut Case) {
+    fn wait_ended(&mut self, exit: &WaitExit, case: &mut RuleContext) {
         match exit.result {
             Err(Errno::CHILD) => {
                 let (caller, ledger) = (case.event.tgid, case.ledger);
                 let brief = brief_of(exit, case);
-                if brief.way() == Way::Specific && named_by_pid_or_known(exit) {
+                if brief.way() == ReapKind::Specific && named_by_pid_or_known(exit) {
                     let child = ledger.target(caller, &exit.entry);
                     self.refused.push(Refused {
                         caller,
@@ -98,13 +98,13 @@ fn named_by_pid_or_known(exit: &WaitExit) -> bool {
 }
 
 /// What is worth keeping of the wait at hand.
-pub(super) fn brief_of(exit: &WaitExit, case: &Case) -> Brief {
+pub(super) fn brief_of(exit: &WaitExit, case: &RuleContext) -> CompletedWait {
     let when = case.stamp();
-    Brief::new(case.event.tid, when, exit)
+    CompletedWait::new(case.event.tid, when, exit)
 }
 
 /// Why a wait for one process found no child.
-fn judge(refused: &Refused, case: &mut Case) {
+fn judge(refused: &Refused, case: &mut RuleContext) {
     let ledger = case.ledger;
     let Some(caller) = ledger.process(refused.caller) else {
         return;
@@ -135,15 +135,19 @@ fn judge(refused: &Refused, case: &mut Case) {
         .reaped
         .filter(|reap| !hidden && reap.by_process == caller.tgid && before(reap));
     match reaped_before.map(|reap| (reap.way, reap)) {
-        Some((Way::Wildcard | Way::Group, reap)) if is_stale(refused, child, &reap, caller) => {
+        Some((ReapKind::Wildcard | ReapKind::Group, reap))
+            if is_stale(refused, child, &reap, caller) =>
+        {
             waited_twice(refused, child, caller, case);
         }
-        Some((Way::Wildcard | Way::Group, reap)) => stolen(refused, child, &reap, caller, case),
-        Some((Way::Specific, _)) => waited_twice(refused, child, caller, case),
-        Some((Way::Kernel, _)) => reaped_by_kernel(refused, child, caller, case),
+        Some((ReapKind::Wildcard | ReapKind::Group, reap)) => {
+            stolen(refused, child, &reap, caller, case);
+        }
+        Some((ReapKind::Specific, _)) => waited_twice(refused, child, caller, case),
+        Some((ReapKind::Kernel, _)) => reaped_by_kernel(refused, child, caller, case),
         // EFAULT has its own finding; of a reap that was not seen nothing is
         // known.
-        Some((Way::Fault | Way::Unseen, _)) => {}
+        Some((ReapKind::Fault | ReapKind::Unseen, _)) => {}
         None => not_visible(refused, child, caller, case),
     }
 }
@@ -161,7 +165,7 @@ fn other_thread(refused: &Refused) -> Option<Tid> {
 /// would have been a theft.
 fn is_stale(refused: &Refused, child: &Process, reap: &Reap, caller: &Process) -> bool {
     let handles = matches!(caller.sigchld.action, Some(SigchldAction::Handler { .. }));
-    let taken = child.told.last.as_ref();
+    let taken = child.history.last.as_ref();
     let outside = !handles || taken.is_some_and(|taken| taken.in_handler == Some(false));
     reap.was_only_child
         && outside
@@ -174,8 +178,14 @@ fn in_vain(refused: &Refused, ledger: &Ledger) -> Evidence {
     Evidence::waited(&refused.brief, ledger, refused.caller, "found nothing")
 }
 
-fn stolen(refused: &Refused, child: &Process, reap: &Reap, caller: &Process, case: &mut Case) {
-    let thief = child.told.last.as_ref();
+fn stolen(
+    refused: &Refused,
+    child: &Process,
+    reap: &Reap,
+    caller: &Process,
+    case: &mut RuleContext,
+) {
+    let thief = child.history.last.as_ref();
     let severity = if reap.took_status {
         Severity::Warning
     } else {
@@ -194,26 +204,30 @@ fn stolen(refused: &Refused, child: &Process, reap: &Reap, caller: &Process, cas
         is_latent: false,
     };
     let lines = Evidence::ended(child, "").into_iter().chain(taken);
-    let finding = Finding::new(diagnosis, Party::new(caller), refused.brief.when)
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.brief.when)
         .about(child)
         .severity(severity)
         .evidence(lines.chain([in_vain(refused, case.ledger)]));
     case.findings.add(finding);
 }
 
-fn waited_twice(refused: &Refused, child: &Process, caller: &Process, case: &mut Case) {
+fn waited_twice(refused: &Refused, child: &Process, caller: &Process, case: &mut RuleContext) {
     let first = child
-        .told
+        .history
         .last
         .as_ref()
         .map(|brief| Evidence::waited(brief, case.ledger, caller.tgid, "reaped it"));
-    let finding = Finding::new(Loss::DoubleWait, Party::new(caller), refused.brief.when)
-        .about(child)
-        .evidence(first.into_iter().chain([in_vain(refused, case.ledger)]));
+    let finding = Finding::new(
+        Loss::DoubleWait,
+        ProcessRef::new(caller),
+        refused.brief.when,
+    )
+    .about(child)
+    .evidence(first.into_iter().chain([in_vain(refused, case.ledger)]));
     case.findings.add(finding);
 }
 
-fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: &mut Case) {
+fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: &mut RuleContext) {
     let sigchld = &caller.sigchld;
     let by_flag = matches!(
         sigchld.action,
@@ -226,16 +240,16 @@ fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: 
         Loss::AutoreapEchild { by_flag }
     };
     let set = sigchld.set.map(|when| {
-        let deed = if by_flag {
-            Deed::SetsNoWait
+        let action = if by_flag {
+            Action::SetsNoWait
         } else {
-            Deed::IgnoresSigchld
+            Action::IgnoresSigchld
         };
-        Evidence::of(caller, when, deed, "the kernel reaps from here on")
+        Evidence::of(caller, when, action, "the kernel reaps from here on")
     });
     let ended = Evidence::ended(child, "reaped by the kernel, its status dropped");
     let lines = set.into_iter().chain(ended);
-    let finding = Finding::new(diagnosis, Party::new(caller), refused.brief.when)
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.brief.when)
         .about(child)
         .evidence(lines.chain([in_vain(refused, case.ledger)]));
     case.findings.add(finding);
@@ -243,13 +257,13 @@ fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: 
 
 /// Whether a forked copy of a program polls for a child of the original: its
 /// library cleans up a table that the fork copied, and expects to fail.
-fn is_inherited_poll(child: &Process, caller: &Process, brief: &Brief) -> bool {
+fn is_inherited_poll(child: &Process, caller: &Process, brief: &CompletedWait) -> bool {
     let is_copy = caller.execs.is_empty() && child.born.seq < caller.born.seq;
     is_copy && brief.polls() && child.parent == caller.parent
 }
 
 /// The process lives or is a zombie, and the caller's wait does not see it.
-fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut Case) {
+fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut RuleContext) {
     let parent = refused.child.and_then(|awaited| awaited.parent);
     let brief = &refused.brief;
     if parent != Some(caller.as_parent()) {
@@ -258,19 +272,28 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
         let Some(parent) = parent.filter(|_| !by_itself && child.is_traced) else {
             return;
         };
-        let stranger = Stranger::ChildOf(Party::of_parent(parent, case.ledger));
+        let stranger = Stranger::ChildOf(ProcessRef::of_parent(parent, case.ledger));
         let severity = if is_inherited_poll(child, caller, brief) {
             Severity::Info
         } else {
             Severity::Warning
         };
-        let finding = Finding::new(Loss::NotMyChild(stranger), Party::new(caller), brief.when)
-            .about(child)
-            .severity(severity)
-            .evidence([
-                Evidence::of(child, child.born, Deed::Born, "a child of another process"),
-                in_vain(refused, case.ledger),
-            ]);
+        let finding = Finding::new(
+            Loss::NotMyChild(stranger),
+            ProcessRef::new(caller),
+            brief.when,
+        )
+        .about(child)
+        .severity(severity)
+        .evidence([
+            Evidence::of(
+                child,
+                child.born,
+                Action::Born,
+                "a child of another process",
+            ),
+            in_vain(refused, case.ledger),
+        ]);
         case.findings.add(finding);
         return;
     }
@@ -288,17 +311,17 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
     } else {
         return;
     };
-    let finding = Finding::new(diagnosis, Party::new(caller), brief.when)
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), brief.when)
         .about(child)
         .evidence([
-            Evidence::of(child, child.born, Deed::Born, ""),
+            Evidence::of(child, child.born, Action::Born, ""),
             in_vain(refused, case.ledger),
         ]);
     case.findings.add(finding);
 }
 
 /// A pid that nobody in the tree ever had.
-fn never_seen(refused: &Refused, caller: &Process, case: &mut Case) {
+fn never_seen(refused: &Refused, caller: &Process, case: &mut RuleContext) {
     let Some(pid) = refused.brief.named.process() else {
         return;
     };
@@ -311,21 +334,21 @@ fn never_seen(refused: &Refused, caller: &Process, case: &mut Case) {
         return;
     }
     let diagnosis = Loss::NotMyChild(Stranger::NeverSeen(pid.raw()));
-    let finding = Finding::new(diagnosis, Party::new(caller), refused.brief.when)
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.brief.when)
         .evidence([in_vain(refused, case.ledger)]);
     case.findings.add(finding);
 }
 
 /// A call that failed with EFAULT and took a child nevertheless.
-fn lost_by_fault(exit: &WaitExit, case: &mut Case) {
+fn lost_by_fault(exit: &WaitExit, case: &mut RuleContext) {
     let lost = case.ledger.just_reaped();
-    let lost = lost.filter(|child| child.reaped.is_some_and(|reap| reap.way == Way::Fault));
+    let lost = lost.filter(|child| child.reaped.is_some_and(|reap| reap.way == ReapKind::Fault));
     let (Some(child), Some(caller)) = (lost, case.ledger.process(case.event.tgid)) else {
         return;
     };
     let brief = brief_of(exit, case);
     let failed = Evidence::waited(&brief, case.ledger, caller.tgid, "reaped it nevertheless");
-    let finding = Finding::new(Loss::EfaultLostStatus, Party::new(caller), brief.when)
+    let finding = Finding::new(Loss::EfaultLostStatus, ProcessRef::new(caller), brief.when)
         .about(child)
         .evidence(Evidence::ended(child, "").into_iter().chain([failed]));
     case.findings.add(finding);
@@ -334,12 +357,12 @@ fn lost_by_fault(exit: &WaitExit, case: &mut Case) {
 /// The crash that ended a child, unless its parent sent the signal.
 fn crash(child: &Process) -> Option<Signal> {
     let signal = child.killed_by().filter(|signal| signal.is_crash())?;
-    let was_sent = child.told.killed.is_some() || child.told.crash_was_sent;
+    let was_sent = child.history.killed.is_some() || child.history.crash_was_sent;
     (!was_sent).then_some(signal)
 }
 
 /// A crash whose status was not asked for.
-fn discarded(exit: &WaitExit, case: &mut Case) {
+fn discarded(exit: &WaitExit, case: &mut RuleContext) {
     if exit.entry.result_at != 0 {
         return;
     }
@@ -354,14 +377,14 @@ fn discarded(exit: &WaitExit, case: &mut Case) {
     let brief = brief_of(exit, case);
     let reaped = Evidence::waited(&brief, case.ledger, caller.tgid, "asked for no status");
     let diagnosis = Loss::StatusDiscarded { signal };
-    let finding = Finding::new(diagnosis, Party::new(caller), brief.when)
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), brief.when)
         .about(child)
         .evidence(Evidence::ended(child, "").into_iter().chain([reaped]));
     case.findings.add(finding);
 }
 
 /// The only child crashed, and its parent exits with 0 at once.
-fn hidden_crash(case: &mut Case) {
+fn hidden_crash(case: &mut RuleContext) {
     let Some(parent) = case.ledger.process(case.event.tgid) else {
         return;
     };
@@ -376,7 +399,7 @@ fn hidden_crash(case: &mut Case) {
     }) else {
         return;
     };
-    let told = child.told.last.as_ref();
+    let told = child.history.last.as_ref();
     let (Some(signal), Some(reap), Some(brief)) = (crash(child), child.reaped, told) else {
         return;
     };
@@ -396,14 +419,14 @@ fn hidden_crash(case: &mut Case) {
         Evidence::ended(parent, "told its caller nothing"),
     ];
     let diagnosis = Loss::SignalDeathHidden { signal };
-    let finding = Finding::new(diagnosis, Party::new(parent), when)
+    let finding = Finding::new(diagnosis, ProcessRef::new(parent), when)
         .about(child)
         .evidence(lines.into_iter().flatten());
     case.findings.add(finding);
 }
 
 /// A wait status that is used as an exit code.
-fn raw_status(code: i32, case: &mut Case) {
+fn raw_status(code: i32, case: &mut RuleContext) {
     let Some(caller) = case.ledger.process(case.event.tgid) else {
         return;
     };
@@ -414,11 +437,11 @@ fn raw_status(code: i32, case: &mut Case) {
     let exits = Evidence::of(
         caller,
         when,
-        Deed::Exits(code),
+        Action::Exits(code),
         "its caller sees the low 8 bits",
     );
     let got = Evidence::waited(&brief, case.ledger, caller.tgid, "got this status");
     let diagnosis = Loss::RawStatusExit { code };
-    let finding = Finding::new(diagnosis, Party::new(caller), when).evidence([got, exits]);
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), when).evidence([got, exits]);
     case.findings.add(finding);
 }

@@ -10,6 +10,7 @@
 
 mod arguments;
 mod causes;
+mod deadlines;
 mod death_signals;
 mod diagnosis;
 mod ends;
@@ -26,15 +27,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod thresholds;
-mod watch;
 
 pub use arguments::{Refusal, refused_part};
 pub use diagnosis::{CallName, Diagnosis, End, Hang, Leak, Loss, Stranger};
 pub use ends::Expected;
-pub use finding::{Deed, Evidence, Finding, Findings, Party, Victim};
+pub use finding::{Action, AffectedChild, Evidence, Finding, Findings, ProcessRef};
 pub use leaks::ZombiesLeft;
 pub use policy::{FailOn, Policy, Suppressions};
-pub use table::{RULES, Rule, RuleId, Severity};
+pub use table::{Needs, RULES, Rule, RuleId, Severity};
 pub use thresholds::Thresholds;
 
 use rustc_hash::FxHashSet;
@@ -45,7 +45,7 @@ use crate::ledger::{Ledger, ProcessId, Stamp};
 
 /// All rules at work.
 #[derive(Clone, Debug)]
-pub struct Judge {
+pub struct RuleEngine {
     findings: Findings,
     /// What is told at once, though its finding may still be settled.
     warnings: Vec<Finding>,
@@ -59,21 +59,21 @@ pub struct Judge {
     ends: ends::Ends,
     streams: streams::Streams,
     survivors: survivors::Survivors,
-    watch: watch::Watch,
+    deadlines: deadlines::Deadlines,
 }
 
 /// What a family of rules has at hand.
-pub(crate) struct Case<'a> {
+pub(crate) struct RuleContext<'a> {
     pub(crate) event: &'a Event,
     pub(crate) ledger: &'a Ledger,
     pub(crate) findings: &'a mut Findings,
-    /// Something is to be judged at the next [`EventKind::Quiet`].
+    /// Something is to be judged at the next [`EventKind::QueueDrained`].
     pub(crate) unsettled: bool,
     /// To be told while the trace goes on.
     pub(crate) warnings: Vec<Finding>,
 }
 
-impl Case<'_> {
+impl RuleContext<'_> {
     /// The place of the event at hand.
     pub(crate) fn stamp(&self) -> Stamp {
         Stamp {
@@ -90,11 +90,11 @@ impl Case<'_> {
     }
 }
 
-impl Judge {
+impl RuleEngine {
     /// Rules that judge by these thresholds, and expect these ends.
     #[must_use]
-    pub fn new(thresholds: Thresholds, expected: Expected) -> Judge {
-        Judge {
+    pub fn new(thresholds: Thresholds, expected: Expected) -> RuleEngine {
+        RuleEngine {
             findings: Findings::default(),
             warnings: Vec::new(),
             warned: FxHashSet::default(),
@@ -106,14 +106,14 @@ impl Judge {
             ends: ends::Ends::new(expected),
             streams: streams::Streams::default(),
             survivors: survivors::Survivors::default(),
-            watch: watch::Watch::new(thresholds),
+            deadlines: deadlines::Deadlines::new(thresholds),
         }
     }
 
     /// Take an event in, after the ledger has.
     pub fn event(&mut self, event: &Event, ledger: &Ledger) {
-        self.watch.event(event, ledger);
-        let mut case = Case {
+        self.deadlines.event(event, ledger);
+        let mut case = RuleContext {
             event,
             ledger,
             findings: &mut self.findings,
@@ -130,10 +130,10 @@ impl Judge {
         self.survivors.event(&mut case);
         let (unsettled, warnings) = (case.unsettled, case.warnings);
         if unsettled {
-            self.watch.settle();
+            self.deadlines.settle();
         }
         for warning in warnings {
-            let Party { tgid, id, .. } = warning.parent;
+            let ProcessRef { tgid, id, .. } = warning.parent;
             if self.warned.insert((warning.rule, tgid, id)) {
                 self.warnings.push(warning);
             }
@@ -143,24 +143,24 @@ impl Judge {
     /// When something is due next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
-        self.watch.next()
+        self.deadlines.next()
     }
 
     /// When something is due next that a record may have an answer to.
     #[must_use]
     pub(crate) fn next_deadline_of_record(&self) -> Option<Moment> {
-        self.watch.next_once()
+        self.deadlines.next_once()
     }
 
     /// What is to be looked up now, as deadlines have passed.
     pub fn questions(&mut self, now: Moment, ledger: &Ledger) -> Vec<Question> {
-        self.watch.due(now, ledger)
+        self.deadlines.due(now, ledger)
     }
 
-    /// Whether something is judged at the next [`EventKind::Quiet`].
+    /// Whether something is judged at the next [`EventKind::QueueDrained`].
     #[must_use]
-    pub fn wants_quiet(&self) -> bool {
-        self.watch.is_unsettled()
+    pub fn awaits_drained_queue(&self) -> bool {
+        self.deadlines.is_unsettled()
     }
 
     /// What is to be told before the trace is over.
@@ -182,7 +182,7 @@ impl Judge {
 
     /// The state in which the rules would be if the trace were over now.
     #[must_use]
-    pub fn so_far(&self, now: Moment, ledger: &Ledger) -> Judge {
+    pub fn so_far(&self, now: Moment, ledger: &Ledger) -> RuleEngine {
         let mut interim = self.clone();
         let over = Event {
             seq: u64::MAX,
@@ -200,7 +200,7 @@ impl Judge {
 #[must_use]
 pub fn replay(events: &[Event], thresholds: Thresholds, expected: Expected) -> Vec<Finding> {
     let mut ledger = Ledger::new();
-    let mut judge = Judge::new(thresholds, expected);
+    let mut judge = RuleEngine::new(thresholds, expected);
     for event in events {
         ledger.apply(event);
         judge.event(event, &ledger);

@@ -3,11 +3,11 @@
 
 use rustc_hash::FxHashMap;
 
-use super::Case;
+use super::RuleContext;
 use super::diagnosis::Hang;
-use super::finding::{Deed, Evidence, Finding, Party};
+use super::finding::{Action, Evidence, Finding, ProcessRef};
 use super::hangs::blocked;
-use crate::event::{PipeSide, Stuck, StuckIn};
+use crate::event::{BlockedChild, BlockedIn, PipeSide};
 use crate::kernel::{Tgid, Tid};
 use crate::ledger::{Ledger, Process, Waiting};
 
@@ -30,14 +30,16 @@ impl Pipes {
         tid: Tid,
         waiting: &Waiting,
         waiter: &Process,
-        awaited: &[&Stuck],
-        all: &[Stuck],
-        case: &Case,
+        awaited: &[&BlockedChild],
+        all: &[BlockedChild],
+        case: &RuleContext,
     ) -> Option<Finding> {
-        let pipes = awaited.iter().map(|stuck| match stuck.within {
-            StuckIn::Pipe { inode, .. } => Some((stuck.child, inode)),
-            StuckIn::Other => None,
-        });
+        let pipes = awaited
+            .iter()
+            .map(|blocked_child| match blocked_child.within {
+                BlockedIn::Pipe { inode, .. } => Some((blocked_child.child, inode)),
+                BlockedIn::Other => None,
+            });
         let pipes = pipes.collect::<Option<Vec<_>>>();
         let key = waiting.when.seq;
         let Some(pipes) = pipes.filter(|_| all_locked(waiter, awaited, all, case.ledger)) else {
@@ -55,29 +57,44 @@ impl Pipes {
 
 /// Whether every awaited child is blocked on a pipe of which everybody who
 /// could help is blocked too.
-fn all_locked(waiter: &Process, awaited: &[&Stuck], all: &[Stuck], ledger: &Ledger) -> bool {
+fn all_locked(
+    waiter: &Process,
+    awaited: &[&BlockedChild],
+    all: &[BlockedChild],
+    ledger: &Ledger,
+) -> bool {
     // Siblings count as blocked while no reason is found that they are not.
-    let mut locked: Vec<&Stuck> = all
+    let mut locked: Vec<&BlockedChild> = all
         .iter()
-        .filter(|stuck| stuck.within != StuckIn::Other)
+        .filter(|blocked_child| blocked_child.within != BlockedIn::Other)
         .collect();
     loop {
         let before = locked.len();
-        let names: Vec<Tgid> = locked.iter().map(|stuck| stuck.child).collect();
-        locked.retain(|stuck| is_locked(stuck, waiter, &names, ledger));
+        let names: Vec<Tgid> = locked
+            .iter()
+            .map(|blocked_child| blocked_child.child)
+            .collect();
+        locked.retain(|blocked_child| is_locked(blocked_child, waiter, &names, ledger));
         if locked.len() == before {
             break;
         }
     }
-    awaited
-        .iter()
-        .all(|stuck| locked.iter().any(|other| other.child == stuck.child))
+    awaited.iter().all(|blocked_child| {
+        locked
+            .iter()
+            .any(|other| other.child == blocked_child.child)
+    })
 }
 
-fn is_locked(stuck: &Stuck, waiter: &Process, locked: &[Tgid], ledger: &Ledger) -> bool {
-    let StuckIn::Pipe {
+fn is_locked(
+    blocked_child: &BlockedChild,
+    waiter: &Process,
+    locked: &[Tgid],
+    ledger: &Ledger,
+) -> bool {
+    let BlockedIn::Pipe {
         others, complete, ..
-    } = &stuck.within
+    } = &blocked_child.within
     else {
         return false;
     };
@@ -85,7 +102,7 @@ fn is_locked(stuck: &Stuck, waiter: &Process, locked: &[Tgid], ledger: &Ledger) 
         return false;
     }
     others.iter().all(|side| {
-        side.tgid == stuck.child
+        side.tgid == blocked_child.child
             || locked.contains(&side.tgid)
             || waits_with_all_threads(side.tgid, ledger) && is_ancestor(side.tgid, waiter, ledger)
     })
@@ -117,24 +134,24 @@ fn finding(
     tid: Tid,
     waiting: &Waiting,
     waiter: &Process,
-    stuck: &Stuck,
-    case: &Case,
+    blocked_child: &BlockedChild,
+    case: &RuleContext,
 ) -> Option<Finding> {
-    let child = case.ledger.process(stuck.child)?;
-    let StuckIn::Pipe {
+    let child = case.ledger.process(blocked_child.child)?;
+    let BlockedIn::Pipe {
         writes, fd, others, ..
-    } = &stuck.within
+    } = &blocked_child.within
     else {
         return None;
     };
     let when = case.stamp();
     // Another's end is the one that was forgotten; the child's own comes last.
-    let own = |side: &&PipeSide| side.tgid == stuck.child;
+    let own = |side: &&PipeSide| side.tgid == blocked_child.child;
     let side = others.iter().find(|side| !own(side)).or(others.first())?;
     let (diagnosis, remark) = if *writes {
         (Hang::PipeFullDeadlock { fd: *fd }, "the pipe is full")
     } else {
-        let holder = Party::find(side.tgid, case.ledger);
+        let holder = ProcessRef::find(side.tgid, case.ledger);
         let fd = side.fd;
         (
             Hang::PipeEofDeadlock { holder, fd },
@@ -151,12 +168,12 @@ fn finding(
         Some(blocked(tid, elder, waiting, case.ledger))
     });
     Some(
-        Finding::new(diagnosis, Party::new(elder.unwrap_or(waiter)), when)
+        Finding::new(diagnosis, ProcessRef::new(elder.unwrap_or(waiter)), when)
             .about(child)
             .evidence(waits)
             .evidence([
                 blocked(tid, waiter, waiting, case.ledger),
-                Evidence::of(child, when, Deed::OnPipe(*writes, *fd), remark),
+                Evidence::of(child, when, Action::OnPipe(*writes, *fd), remark),
             ]),
     )
 }

@@ -112,14 +112,14 @@ mod tests {
     use crate::event::{Comm, Image};
     use crate::kernel::Tgid;
     use crate::ledger::Stamp;
-    use crate::rules::Party;
+    use crate::rules::ProcessRef;
 
     fn finding(rule: RuleId, comm: &str) -> Finding {
         let image = Arc::new(Image {
             comm: Comm::new(comm.as_bytes()),
             ..Image::default()
         });
-        let party = Party {
+        let party = ProcessRef {
             id: None,
             tgid: Tgid::new(1),
             image,

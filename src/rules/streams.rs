@@ -3,9 +3,9 @@
 
 use rustc_hash::FxHashMap;
 
-use super::Case;
+use super::RuleContext;
 use super::diagnosis::Hang;
-use super::finding::{Deed, Evidence, Finding, Party};
+use super::finding::{Action, Evidence, Finding, ProcessRef};
 use crate::event::{BlockedReader, EventKind, Observation, PipeSide, Stream};
 use crate::kernel::Tid;
 use crate::ledger::{Ledger, Process, ProcessId};
@@ -22,7 +22,7 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    pub(super) fn event(&mut self, case: &mut Case) {
+    pub(super) fn event(&mut self, case: &mut RuleContext) {
         if let EventKind::Observed(Observation::Streams(reader)) = &case.event.kind {
             self.looked(reader, case);
         }
@@ -30,7 +30,7 @@ impl Streams {
 
     /// A finding needs two looks, between which the thread did not run: so no
     /// byte came, and nothing else did.
-    fn looked(&mut self, reader: &BlockedReader, case: &mut Case) {
+    fn looked(&mut self, reader: &BlockedReader, case: &mut RuleContext) {
         let ledger = case.ledger;
         let (tid, parent) = (case.event.tid, ledger.process(case.event.tgid));
         let child = ledger.process(reader.child);
@@ -71,26 +71,26 @@ fn finding(
     holder: &PipeSide,
     parent: &Process,
     child: &Process,
-    case: &Case,
+    case: &RuleContext,
 ) -> Finding {
     let (when, ledger) = (case.stamp(), case.ledger);
     let diagnosis = Hang::PipeHeldByDescendant {
         fd: stream.fd,
-        holder: Party::find(holder.tgid, ledger),
+        holder: ProcessRef::find(holder.tgid, ledger),
     };
     let blocked = Evidence {
         when,
         tid,
         tgid: parent.tgid,
         comm: ledger.comm(tid),
-        deed: Deed::AwaitsStream(stream.fd),
+        action: Action::AwaitsStream(stream.fd),
         remark: "does not end with the child",
     };
     let born = ledger.process(holder.tgid).map(|process| {
         let remark = "inherited the other end of the pipe";
-        Evidence::of(process, process.born, Deed::Born, remark)
+        Evidence::of(process, process.born, Action::Born, remark)
     });
-    Finding::new(diagnosis, Party::new(parent), when)
+    Finding::new(diagnosis, ProcessRef::new(parent), when)
         .about(child)
         .evidence(born)
         .evidence(Evidence::ended(child, ""))

@@ -1,9 +1,9 @@
 //! Processes that live on when the launched command has ended: daemons, and
 //! background jobs that nobody waits for.
 
-use super::Case;
+use super::RuleContext;
 use super::diagnosis::End;
-use super::finding::{Deed, Evidence, Finding, Party};
+use super::finding::{Action, Evidence, Finding, ProcessRef};
 use crate::event::{EventKind, Observation, Survivor};
 use crate::ledger::{Ledger, Process};
 
@@ -15,7 +15,7 @@ pub(super) struct Survivors {
 }
 
 impl Survivors {
-    pub(super) fn event(&mut self, case: &mut Case) {
+    pub(super) fn event(&mut self, case: &mut RuleContext) {
         match &case.event.kind {
             EventKind::Observed(Observation::Survivors(survivors)) => {
                 self.reported = true;
@@ -56,7 +56,7 @@ pub(super) fn living<'a>(
     living.into_iter()
 }
 
-fn report(survivors: &[Survivor], case: &mut Case) {
+fn report(survivors: &[Survivor], case: &mut RuleContext) {
     let ledger = case.ledger;
     let command = ledger.root().and_then(|root| ledger.parent(root));
     let Some(command) = command else {
@@ -67,17 +67,17 @@ fn report(survivors: &[Survivor], case: &mut Case) {
         let Some(process) = process.filter(|process| process.ended.is_none()) else {
             continue;
         };
-        let deed = Deed::LivesOn {
+        let action = Action::LivesOn {
             output: survivor.holds_output,
             error: survivor.holds_error,
         };
         let diagnosis = End::OutlivesCommand {
             holds_output: survivor.holds_output || survivor.holds_error,
         };
-        let finding = Finding::new(diagnosis, Party::new(command), case.stamp())
+        let finding = Finding::new(diagnosis, ProcessRef::new(command), case.stamp())
             .about(process)
             .evidence(Evidence::ended(command, "the command has ended"))
-            .evidence([Evidence::of(process, case.stamp(), deed, "")]);
+            .evidence([Evidence::of(process, case.stamp(), action, "")]);
         case.findings.add(finding);
     }
 }

@@ -9,7 +9,7 @@ use crate::event::{Comm, Event, EventKind, Fetched, Moment, Origin, ProcView, Qu
 use crate::kernel::Tgid;
 use crate::ledger::Ledger;
 use crate::output::{Report, ReportForm, Styles, plural, warning};
-use crate::rules::{Expected, Finding, Judge, Policy, RuleId, Thresholds, ZombiesLeft};
+use crate::rules::{Expected, Finding, Policy, RuleEngine, RuleId, Thresholds, ZombiesLeft};
 
 /// What the rules judge by, and what is reported of it.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +26,7 @@ pub struct RuleOptions {
 pub(crate) struct FindingsPolicy {
     policy: Policy,
     /// None where nothing can be judged.
-    judge: Option<Judge>,
+    judge: Option<RuleEngine>,
     /// What the rules ask for is looked up at the time, and not in a record.
     is_live: bool,
     /// What was out of sight from the start, a clause each.
@@ -58,7 +58,7 @@ impl FindingsPolicy {
                     .to_owned(),
             );
         }
-        let judge = follows.then(|| Judge::new(options.thresholds, options.expected));
+        let judge = follows.then(|| RuleEngine::new(options.thresholds, options.expected));
         FindingsPolicy {
             policy: options.policy,
             judge,
@@ -80,7 +80,7 @@ impl FindingsPolicy {
     /// Take an event in, after the ledger has.
     pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
         match &event.kind {
-            EventKind::Kin(kin) if !kin.is_adopted => {
+            EventKind::UntracedChild(kin) if !kin.is_adopted => {
                 self.untraced.insert(kin.child);
             }
             EventKind::ListenerWanted => {
@@ -120,7 +120,9 @@ impl FindingsPolicy {
 
     /// Whether a judgement waits until every event so far is known.
     pub(super) fn needs_settling(&self) -> bool {
-        self.judge.as_ref().is_some_and(Judge::wants_quiet)
+        self.judge
+            .as_ref()
+            .is_some_and(RuleEngine::awaits_drained_queue)
     }
 
     /// What is to be looked up now.
@@ -131,7 +133,7 @@ impl FindingsPolicy {
 
     /// What cannot wait for the report, a line each.
     pub(super) fn warnings(&mut self) -> Vec<String> {
-        let warnings = self.judge.as_mut().map(Judge::take_warnings);
+        let warnings = self.judge.as_mut().map(RuleEngine::take_warnings);
         let admitted = self.admitted(&warnings.unwrap_or_default());
         admitted.iter().map(warning).collect()
     }
@@ -176,13 +178,13 @@ impl FindingsPolicy {
 
     /// What was found and is reported.
     pub(crate) fn findings(&self) -> Vec<Finding> {
-        let findings = self.judge.as_ref().map_or(&[][..], Judge::findings);
+        let findings = self.judge.as_ref().map_or(&[][..], RuleEngine::findings);
         self.admitted(findings)
     }
 
     /// How many zombies were left, if that was judged.
     pub(crate) fn left(&self) -> Option<&ZombiesLeft> {
-        self.judge.as_ref().map(Judge::zombies_left)
+        self.judge.as_ref().map(RuleEngine::zombies_left)
     }
 
     fn admitted(&self, findings: &[Finding]) -> Vec<Finding> {
@@ -202,8 +204,8 @@ impl FindingsPolicy {
     pub(crate) fn report_so_far(&self, now: Moment, ledger: &Ledger, look: ReportLook) -> String {
         let judge = self.judge.as_ref();
         let judge = judge.map(|judge| judge.so_far(now, ledger));
-        let findings = judge.as_ref().map_or(&[][..], Judge::findings);
-        let left = judge.as_ref().map(Judge::zombies_left);
+        let findings = judge.as_ref().map_or(&[][..], RuleEngine::findings);
+        let left = judge.as_ref().map(RuleEngine::zombies_left);
         self.text(&self.admitted(findings), left, ledger, look)
     }
 

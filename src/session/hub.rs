@@ -8,9 +8,6 @@ use crate::ledger::Ledger;
 use crate::output::{Conclusion, Output, Snapshot};
 use crate::rules::{Finding, RuleId};
 
-/// What gets each event last, with the ledger after it.
-pub(crate) type Observer<'a> = dyn FnMut(Event, &Ledger) + 'a;
-
 /// A trace, as far as it is known.
 #[derive(Default)]
 pub(crate) struct Session<'a> {
@@ -23,6 +20,9 @@ pub(crate) struct Session<'a> {
     pub(crate) outputs: Vec<NamedOutput>,
     pub(crate) observer: Option<&'a mut Observer<'a>>,
 }
+
+/// Gets an event, with the ledger after it.
+pub(crate) type Observer<'a> = dyn FnMut(Event, &Ledger) + 'a;
 
 /// An output, and what it is called where it fails.
 pub(crate) struct NamedOutput {

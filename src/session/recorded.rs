@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use super::source::{Alarm, EventSource, SETTLING, Step};
 use crate::event::{
-    Corpse, Event, EventKind, Moment, Observation, Origin, Owner, ProcView, Question,
+    Event, EventKind, Moment, Observation, Origin, Owner, ProcView, Question, ZombieProbe,
 };
 use crate::kernel::{Tgid, Tid};
 use crate::records::{Broken, Source};
@@ -156,7 +156,7 @@ impl EventSource for Recorded {
     }
 
     fn answer(&mut self, question: Question, events: &mut Vec<Event>) {
-        if let Question::Corpse { child, parent } = question
+        if let Question::ZombieProbe { child, parent } = question
             && self.is_asked
             && self.record.knows_zombies(parent)
         {
@@ -167,7 +167,7 @@ impl EventSource for Recorded {
     fn settle(&mut self, events: &mut Vec<Event>) {
         if self.quiet == Quiet::Yes {
             self.quiet = Quiet::Done;
-            self.push(of_no_task(self.last, EventKind::Quiet), events);
+            self.push(of_no_task(self.last, EventKind::QueueDrained), events);
         }
     }
 
@@ -212,13 +212,13 @@ fn zombie(at: Moment, child: Tgid, parent: Tgid) -> Event {
         parent_call: None,
         listener: None,
     };
-    let corpse = Corpse {
+    let probe = ZombieProbe {
         child,
         zombie: Some(owner),
     };
     Event {
         tid: child.leader(),
         tgid: child,
-        ..of_no_task(at, EventKind::Observed(Observation::Corpse(corpse)))
+        ..of_no_task(at, EventKind::Observed(Observation::ZombieProbe(probe)))
     }
 }

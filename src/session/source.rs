@@ -20,7 +20,7 @@ pub(crate) trait EventSource {
     /// Append every event that is ready, and a [`Quiet`] behind it if nothing
     /// is missing.
     ///
-    /// [`Quiet`]: crate::event::EventKind::Quiet
+    /// [`Quiet`]: crate::event::EventKind::QueueDrained
     fn settle(&mut self, events: &mut Vec<Event>);
 
     /// The event that ends the trace for the rules.

@@ -10,7 +10,7 @@ use super::source::{Alarm, EventSource, Step};
 use super::{Control, Recorded, drive};
 use crate::event::script::{NOHANG, Script, exited};
 use crate::event::{
-    Corpse, Event, EventKind, Moment, Observation, Origin, Owner, ProcView, Question,
+    Event, EventKind, Moment, Observation, Origin, Owner, ProcView, Question, ZombieProbe,
 };
 use crate::kernel::{Errno, Tgid, Tid};
 use crate::ledger::Ledger;
@@ -83,7 +83,7 @@ impl EventSource for MadeUp {
 
     fn answer(&mut self, question: Question, events: &mut Vec<Event>) {
         self.say("asked");
-        if let Question::Corpse { child, parent } = question {
+        if let Question::ZombieProbe { child, parent } = question {
             let owner = Owner {
                 parent,
                 child_group: 0,
@@ -94,14 +94,14 @@ impl EventSource for MadeUp {
                 listener: None,
             };
             let zombie = Some(owner);
-            let corpse = Observation::Corpse(Corpse { child, zombie });
-            events.push(self.at_now(parent.raw(), EventKind::Observed(corpse)));
+            let probe = Observation::ZombieProbe(ZombieProbe { child, zombie });
+            events.push(self.at_now(parent.raw(), EventKind::Observed(probe)));
         }
     }
 
     fn settle(&mut self, events: &mut Vec<Event>) {
         self.say("settled");
-        events.push(self.at_now(0, EventKind::Quiet));
+        events.push(self.at_now(0, EventKind::QueueDrained));
     }
 
     fn conclude(&mut self) -> Event {
@@ -373,7 +373,7 @@ fn nothing_is_judged_of_a_program_that_never_ran() {
 /// A record that is read in these parts.
 struct MadeUpRecord {
     origin: Origin,
-    parts: VecDeque<Vec<Event>>,
+    steps: VecDeque<Vec<Event>>,
     is_broken: bool,
 }
 
@@ -381,7 +381,7 @@ impl MadeUpRecord {
     fn new(proc: ProcView, parts: impl IntoIterator<Item = Vec<Event>>) -> MadeUpRecord {
         MadeUpRecord {
             origin: origin(proc),
-            parts: parts.into_iter().collect(),
+            steps: parts.into_iter().collect(),
             is_broken: false,
         }
     }
@@ -389,12 +389,12 @@ impl MadeUpRecord {
 
 impl Source for MadeUpRecord {
     fn read(&mut self, events: &mut Vec<Event>) -> Result<bool, Broken> {
-        events.extend(self.parts.pop_front().unwrap_or_default());
-        if self.is_broken && self.parts.is_empty() {
+        events.extend(self.steps.pop_front().unwrap_or_default());
+        if self.is_broken && self.steps.is_empty() {
             let why = "made up".to_owned();
             return Err(Broken { line: 7, why });
         }
-        Ok(!self.parts.is_empty())
+        Ok(!self.steps.is_empty())
     }
 
     fn origin(&self) -> &Origin {
@@ -406,7 +406,7 @@ impl Source for MadeUpRecord {
     }
 
     fn out_of_reach(&self) -> Vec<RuleId> {
-        if self.parts.is_empty() {
+        if self.steps.is_empty() {
             vec![RuleId::LateReap]
         } else {
             Vec::new()
@@ -429,7 +429,7 @@ fn steps(record: MadeUpRecord, alarm: &Alarm) -> (Vec<Step>, Vec<Event>) {
             Step::Due => {
                 source.settle(&mut events);
                 let (child, parent) = (Tgid::new(X), Tgid::new(P));
-                source.answer(Question::Corpse { child, parent }, &mut events);
+                source.answer(Question::ZombieProbe { child, parent }, &mut events);
             }
             Step::Over => break,
             Step::Went | Step::Woken | Step::JobStopped => {}
@@ -475,7 +475,7 @@ fn another_tracer_s_record_is_asked_between_its_events() {
     assert_eq!(source.poll(&alarm, &mut events), Step::Due);
     assert_eq!(source.now(), Moment(SECOND));
     let (child, parent) = (Tgid::new(X), Tgid::new(P));
-    source.answer(Question::Corpse { child, parent }, &mut events);
+    source.answer(Question::ZombieProbe { child, parent }, &mut events);
     assert_eq!(source.poll(&Alarm::default(), &mut events), Step::Went);
     let last: Vec<(u64, Moment)> = events.iter().skip(4).map(|e| (e.seq, e.at)).collect();
     assert_eq!(last, [(5, Moment(SECOND)), (6, Moment(SECOND * 3 / 2))]);

@@ -44,7 +44,7 @@ impl Traced {
             arch: of(system.as_ref().map(UtsName::machine)),
             began: SystemTime::now() - tracer.start().elapsed(),
             follows,
-            fates: tracer.knows_fates(),
+            restart_outcomes: tracer.knows_restart_outcomes(),
             proc: ProcView::of(tracer.sees_proc()),
             ..Origin::default()
         };
@@ -134,7 +134,7 @@ pub(crate) fn settings(text: &TextOptions, rules: bool, whole: bool) -> Settings
             peers: text.pids == Pids::Names,
             fds: FdNames::Number,
             namespaces: annotated || text.pids != Pids::Plain,
-            fates: annotated,
+            restart_outcomes: annotated,
             kinship: annotated,
             stacks: text.stacks,
             rules: everything,

@@ -10,7 +10,7 @@ use super::own_children;
 use super::refusal;
 use super::scheduler::Scheduler;
 use super::tasks::{Kind, Task};
-use crate::event::{Event, EventKind, Found, Kin, Moment};
+use crate::event::{Event, EventKind, Found, Moment, UntracedChild};
 use crate::kernel::{Errno, Tgid, Tid, WaitStatus};
 use crate::proc;
 use crate::sys::ptrace::{interrupt, seize};
@@ -170,7 +170,7 @@ impl<S: Scheduler> Tracer<S> {
         at: Moment,
     ) -> Event {
         let child = stat.pid;
-        let kin = Kin {
+        let child = UntracedChild {
             child,
             image: Arc::new(proc::image(child)),
             zombie: stat
@@ -179,7 +179,7 @@ impl<S: Scheduler> Tracer<S> {
             is_adopted,
             ns: self.ns_pids(child).map(Arc::new),
         };
-        self.event(at, parent.leader(), parent, EventKind::Kin(kin))
+        self.event(at, parent.leader(), parent, EventKind::UntracedChild(child))
     }
 
     /// Enter a seized thread, and with its first thread the process.

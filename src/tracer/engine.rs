@@ -137,7 +137,7 @@ impl<S: Scheduler> Tracer<S> {
         let sees_proc = proc::shows_our_namespace();
         let mut capture = settings.capture;
         // The signal frames of x86 are those we can read.
-        capture.fates &= cfg!(any(target_arch = "x86_64", target_arch = "x86"));
+        capture.restart_outcomes &= cfg!(any(target_arch = "x86_64", target_arch = "x86"));
         if !sees_proc {
             capture = capture.without_proc();
         }
@@ -184,8 +184,8 @@ impl<S: Scheduler> Tracer<S> {
     }
 
     /// Whether it is known which interrupted waits are restarted.
-    pub(crate) fn knows_fates(&self) -> bool {
-        self.capture.fates
+    pub(crate) fn knows_restart_outcomes(&self) -> bool {
+        self.capture.restart_outcomes
     }
 
     /// Now, as events count it.

@@ -4,8 +4,8 @@
 use super::engine::{READY_AT_MOST, Tracer};
 use super::scheduler::Scheduler;
 use crate::event::{
-    Corpse, DeadLeader, Event, EventKind, Observation, Owner, PipeSide, Question, SigchldListener,
-    Stuck, StuckIn,
+    BlockedChild, BlockedIn, DeadLeader, Event, EventKind, Observation, Owner, PipeSide, Question,
+    SigchldListener, ZombieProbe,
 };
 use crate::kernel::{Signal, Tgid, Tid};
 use crate::proc::{self, Blocked, Blocking, Stat};
@@ -25,7 +25,7 @@ impl<S: Scheduler> Tracer<S> {
         for question in questions.collect::<Vec<_>>() {
             let at = self.now();
             let (tid, tgid, observation) = match question {
-                Question::Corpse { child, parent } => {
+                Question::ZombieProbe { child, parent } => {
                     let zombie = owner_of(child);
                     let moved = zombie.is_none_or(|owner| owner.parent != parent);
                     if moved && self.is_ending(parent) {
@@ -33,15 +33,15 @@ impl<S: Scheduler> Tracer<S> {
                         // the child.
                         continue;
                     }
-                    let corpse = Corpse { child, zombie };
-                    (parent.leader(), parent, Observation::Corpse(corpse))
+                    let probe = ZombieProbe { child, zombie };
+                    (parent.leader(), parent, Observation::ZombieProbe(probe))
                 }
-                Question::Stuck {
+                Question::BlockedChildren {
                     tid,
                     tgid,
                     children,
                 } => {
-                    let stuck = Observation::Stuck {
+                    let stuck = Observation::BlockedChildren {
                         children: self.stuck(tgid, &children),
                         timers: handles_timers(tgid),
                     };
@@ -79,18 +79,18 @@ impl<S: Scheduler> Tracer<S> {
     }
 
     /// What the children of a blocked parent are blocked in.
-    fn stuck(&self, parent: Tgid, children: &[Tgid]) -> Vec<Stuck> {
+    fn stuck(&self, parent: Tgid, children: &[Tgid]) -> Vec<BlockedChild> {
         // Nothing is known of those that are not looked at: they may well go on.
         let looked_at = children.len() <= MOST_CHILDREN;
         let blocked = |child: &Tgid| looked_at.then(|| proc::blocked_on(*child)).flatten();
         let children = children.iter().map(|child| (*child, blocked(child)));
         let children: Vec<(Tgid, Option<Blocked>)> = children.collect();
         let elders = self.ancestors(parent);
-        let stuck = children.iter().map(|(child, blocked)| Stuck {
+        let stuck = children.iter().map(|(child, blocked)| BlockedChild {
             child: *child,
             within: match blocked {
                 Some(blocked) => on_pipe(*blocked, &children, &elders),
-                None => StuckIn::Other,
+                None => BlockedIn::Other,
             },
         });
         stuck.collect()
@@ -114,7 +114,7 @@ impl<S: Scheduler> Tracer<S> {
         self.serve(READY_AT_MOST, events);
         let at = self.now();
         let (tid, tgid) = (Tid::new(0), Tgid::new(0));
-        events.push(self.event(at, tid, tgid, EventKind::Quiet));
+        events.push(self.event(at, tid, tgid, EventKind::QueueDrained));
     }
 
     /// The trace is over.
@@ -137,7 +137,7 @@ fn handles_timers(tgid: Tgid) -> bool {
 /// Asking every process is dear, so the family is asked first: unless one of
 /// them has the other end, or if one has it who is not blocked, there is no
 /// deadlock.
-fn on_pipe(blocked: Blocked, children: &[(Tgid, Option<Blocked>)], elders: &[Tgid]) -> StuckIn {
+fn on_pipe(blocked: Blocked, children: &[(Tgid, Option<Blocked>)], elders: &[Tgid]) -> BlockedIn {
     let family = children.iter().map(|(child, _)| *child);
     let family = family.chain(elders.iter().copied());
     let near = family.map(|tgid| blocked.other_ends(tgid));
@@ -151,7 +151,7 @@ fn on_pipe(blocked: Blocked, children: &[(Tgid, Option<Blocked>)], elders: &[Tgi
     } else {
         blocked.all_other_ends()
     };
-    StuckIn::Pipe {
+    BlockedIn::Pipe {
         writes: blocked.writes,
         fd: blocked.fd,
         inode: blocked.inode,

@@ -34,7 +34,7 @@ pub(crate) struct Capture {
     /// Pids in namespaces inside ours.
     pub(crate) namespaces: bool,
     /// Whether an interrupted wait is restarted or fails with EINTR.
-    pub(crate) fates: bool,
+    pub(crate) restart_outcomes: bool,
     /// Who adopts the children of a dead process, and after EFAULT which
     /// children are left.
     pub(crate) kinship: bool,
@@ -52,7 +52,7 @@ impl Capture {
             peers: false,
             namespaces: false,
             kinship: false,
-            fates: false,
+            restart_outcomes: false,
             fds: FdNames::Number,
             stacks: false,
             ..self

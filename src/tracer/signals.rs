@@ -39,7 +39,7 @@ impl<S: Scheduler> Tracer<S> {
         };
         // EINTR or restart is decided as the handler is entered, so one step
         // into it tells. Without a handler the call restarts.
-        let is_caught = self.capture.fates
+        let is_caught = self.capture.restart_outcomes
             && task.interrupted
             && proc::status(tid).is_some_and(|status| status.catches(signal));
         let how = if is_caught {
@@ -78,7 +78,7 @@ impl<S: Scheduler> Tracer<S> {
         }
         self.go_on(stop);
         if let Some(eintr) = eintr {
-            events.push(self.event(at, tid, tgid, EventKind::WaitFate { by, eintr }));
+            events.push(self.event(at, tid, tgid, EventKind::RestartOutcome { by, eintr }));
         }
     }
 }

@@ -23,7 +23,7 @@ impl<S: Scheduler> Tracer<S> {
         words: Words,
         events: &mut Vec<Event>,
     ) {
-        let (at, tid, fates) = (stop.at, stop.tid(), self.capture.fates);
+        let (at, tid, restart_outcomes) = (stop.at, stop.tid(), self.capture.restart_outcomes);
         let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
             return;
         };
@@ -31,7 +31,7 @@ impl<S: Scheduler> Tracer<S> {
         let mut entry = WaitEntry::decode(call, abi, words.args);
         // Without their fate known, a retry of the program's own would pass for
         // the kernel's restart.
-        entry.is_restart = task.is_restart(&words) && fates;
+        entry.is_restart = task.is_restart(&words) && restart_outcomes;
         entry.target = self.name_target(tgid, &entry);
         if let Named::Id(IdType::PIDFD, fd) = entry.named
             && self.capture.rules

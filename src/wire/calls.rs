@@ -230,7 +230,7 @@ pub struct Rusage {
 
 /// What becomes of a wait that was interrupted.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Fate {
+pub struct RestartOutcome {
     /// The signal whose handler runs.
     pub by: Named,
     /// The program sees EINTR; else the kernel restarts the call.

@@ -130,7 +130,7 @@ pub struct Adopt {
 
 /// A child of an attached process that is not traced itself.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Kin {
+pub struct UntracedChild {
     /// Who it is.
     pub child: Child,
     /// What it executes.
@@ -194,16 +194,16 @@ pub struct Kill {
 #[serde(tag = "about", rename_all = "kebab-case")]
 pub enum Observation {
     /// Of a child that died a while ago.
-    Corpse {
+    ZombieProbe {
         /// Its pid.
-        corpse: i32,
+        child: i32,
         /// Who has it; null if it is gone.
         zombie: Option<Owner>,
     },
     /// Of a process that is blocked in a wait.
-    Stuck {
+    BlockedChildren {
         /// What its children do.
-        stuck: Vec<Stuck>,
+        children: Vec<BlockedChild>,
         /// It handles a signal that a timer or a descriptor can send it.
         timers: bool,
     },
@@ -295,7 +295,7 @@ pub struct Owner {
 
 /// A child of a blocked process.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Stuck {
+pub struct BlockedChild {
     /// Its pid.
     pub pid: i32,
     /// The pipe that it is blocked on; null if it is on none.

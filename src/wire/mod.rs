@@ -16,11 +16,13 @@ mod write;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use calls::{Args, Child, Fate, Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
+pub use calls::{
+    Args, Child, Info, InfoFields, RestartOutcome, Rusage, TargetName, Wait, WaitEntry,
+};
 pub use lives::{
-    Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill, Kin,
-    Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream, Stuck,
-    Survivor, Thread,
+    Adopt, Attach, BlockedChild, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image,
+    Kill, Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream,
+    Survivor, Thread, UntracedChild,
 };
 pub use read::can_read;
 pub use stack::{Frame, Function, Stack};
@@ -81,14 +83,14 @@ pub enum Body {
     /// A wait call ended, or was interrupted.
     Wait(About<Wait>),
     /// A signal handler runs in the midst of the thread's last wait.
-    WaitFate(About<Fate>),
+    RestartOutcome(About<RestartOutcome>),
     /// The task is the new parent of an orphan.
     Adopt(About<Adopt>),
     /// The task is no longer traced, and runs on.
     Detach(About<Nothing>),
     /// A child of an attached process that is not traced itself: one from
     /// before the attach, or an orphan from outside the trace.
-    Kin(About<Kin>),
+    UntracedChild(About<UntracedChild>),
     /// What happens at SIGCHLD was changed (`rt_sigaction`).
     Sigchld(About<Handler>),
     /// A signal for the parent's death was asked for (`PR_SET_PDEATHSIG`).
@@ -104,7 +106,7 @@ pub enum Body {
     Observation(About<Observation>),
     /// A rule's deadline passed, and no stop was left to be taken: whatever
     /// happened before has been told.
-    Deadline(About<Nothing>),
+    QueueDrained(About<Nothing>),
     /// The trace is over for the rules; tracees may live on.
     Over(About<Nothing>),
     /// A message to the user; only where the lines go to standard error.
@@ -179,7 +181,7 @@ pub struct Sees {
     /// Children were followed.
     pub children: bool,
     /// It was told whether interrupted waits fail with EINTR (`wait-fate`).
-    pub fates: bool,
+    pub restart_outcomes: bool,
     /// `/proc` could be read.
     pub proc: bool,
 }
@@ -188,7 +190,7 @@ impl Default for Sees {
     fn default() -> Sees {
         Sees {
             children: true,
-            fates: true,
+            restart_outcomes: true,
             proc: true,
         }
     }

@@ -1,16 +1,18 @@
 //! From events to the wire.
 
-use super::calls::{Args, Child, Fate, Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
+use super::calls::{
+    Args, Child, Info, InfoFields, RestartOutcome, Rusage, TargetName, Wait, WaitEntry,
+};
 use super::lives::{
-    Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill, Kin,
-    Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream, Stuck,
-    Survivor, Thread,
+    Adopt, Attach, BlockedChild, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image,
+    Kill, Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream,
+    Survivor, Thread, UntracedChild,
 };
 use super::stack::Stack;
 use super::words::{Address, Int, Named, Text, pointer};
 use super::{About, Body, Line, Nothing, Sees, Start, VERSION};
 use crate::event::{
-    self, Event, EventKind, Fetched, How, Origin, ProcView, SigchldAction, StuckIn,
+    self, BlockedIn, Event, EventKind, Fetched, How, Origin, ProcView, SigchldAction,
 };
 use crate::kernel::{self, FaultDetail, Fields, NsPid, System, Tgid, Tid, WaitCall};
 use crate::ledger::{Ledger, Process};
@@ -31,7 +33,7 @@ pub fn start(origin: &Origin) -> Line {
             began: began.to_string(),
             sees: Sees {
                 children: origin.follows,
-                fates: origin.fates,
+                restart_outcomes: origin.restart_outcomes,
                 proc: origin.proc == ProcView::Seen,
             },
         }),
@@ -102,19 +104,23 @@ impl Writer<'_> {
             EventKind::Resumed => Body::Continue(self.about(Nothing {})),
             EventKind::WaitEntered(entry) => Body::WaitEntry(self.about(self.entry(entry))),
             EventKind::WaitEnded(exit) => Body::Wait(self.about(self.wait(exit))),
-            EventKind::WaitFate { by, eintr } => Body::WaitFate(self.about(Fate {
-                by: (*by).into(),
-                eintr: *eintr,
-            })),
+            EventKind::RestartOutcome { by, eintr } => {
+                Body::RestartOutcome(self.about(RestartOutcome {
+                    by: (*by).into(),
+                    eintr: *eintr,
+                }))
+            }
             EventKind::Detached => Body::Detach(self.about(Nothing {})),
-            EventKind::Quiet => Body::Deadline(self.about(Nothing {})),
+            EventKind::QueueDrained => Body::QueueDrained(self.about(Nothing {})),
             EventKind::Over => Body::Over(self.about(Nothing {})),
             EventKind::Adopted { child, from, comm } => Body::Adopt(self.about(Adopt {
                 child: self.known(*child),
                 from: from.raw(),
                 parent_comm: (*comm).into(),
             })),
-            EventKind::Kin(kin) => Body::Kin(self.about(self.kin(kin))),
+            EventKind::UntracedChild(child) => {
+                Body::UntracedChild(self.about(self.untraced_child(child)))
+            }
             EventKind::SigchldSet(action) => Body::Sigchld(self.about((*action).into())),
             EventKind::DeathSignalSet(signal) => {
                 let signal = signal.map(Named::from);
@@ -166,13 +172,13 @@ impl Writer<'_> {
         }
     }
 
-    fn kin(&self, kin: &event::Kin) -> Kin {
-        Kin {
-            child: self.known(kin.child),
-            image: (&*kin.image).into(),
-            zombie: kin.zombie.map(Into::into),
-            is_adopted: kin.is_adopted,
-            namespaces: kin.ns.as_deref().map(Namespaces::from),
+    fn untraced_child(&self, child: &event::UntracedChild) -> UntracedChild {
+        UntracedChild {
+            child: self.known(child.child),
+            image: (&*child.image).into(),
+            zombie: child.zombie.map(Into::into),
+            is_adopted: child.is_adopted,
+            namespaces: child.ns.as_deref().map(Namespaces::from),
         }
     }
 
@@ -330,14 +336,16 @@ impl From<SigchldAction> for Handler {
 impl From<&event::Observation> for Observation {
     fn from(seen: &event::Observation) -> Observation {
         match seen {
-            event::Observation::Corpse(corpse) => Observation::Corpse {
-                corpse: corpse.child.raw(),
-                zombie: corpse.zombie.as_ref().map(Owner::from),
+            event::Observation::ZombieProbe(probe) => Observation::ZombieProbe {
+                child: probe.child.raw(),
+                zombie: probe.zombie.as_ref().map(Owner::from),
             },
-            event::Observation::Stuck { children, timers } => Observation::Stuck {
-                stuck: children.iter().map(Stuck::from).collect(),
-                timers: *timers,
-            },
+            event::Observation::BlockedChildren { children, timers } => {
+                Observation::BlockedChildren {
+                    children: children.iter().map(BlockedChild::from).collect(),
+                    timers: *timers,
+                }
+            }
             event::Observation::Leader(leader) => Observation::Leader {
                 living: leader.living.raw(),
                 threads: leader.threads as u64,
@@ -393,11 +401,11 @@ impl From<&event::Survivor> for Survivor {
     }
 }
 
-impl From<&event::Stuck> for Stuck {
-    fn from(stuck: &event::Stuck) -> Stuck {
-        let pipe = match &stuck.within {
-            StuckIn::Other => None,
-            StuckIn::Pipe {
+impl From<&event::BlockedChild> for BlockedChild {
+    fn from(child: &event::BlockedChild) -> BlockedChild {
+        let pipe = match &child.within {
+            BlockedIn::Other => None,
+            BlockedIn::Pipe {
                 writes,
                 fd,
                 inode,
@@ -411,8 +419,8 @@ impl From<&event::Stuck> for Stuck {
                 complete: *complete,
             }),
         };
-        Stuck {
-            pid: stuck.child.raw(),
+        BlockedChild {
+            pid: child.child.raw(),
             pipe,
         }
     }

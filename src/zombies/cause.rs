@@ -46,7 +46,7 @@ pub(super) enum Cause {
     /// SIGCHLD is ignored by now, which frees later zombies alone.
     IgnoredLate,
     /// A handler ran, or a call sleeps: nobody waits.
-    Neglected(Busy),
+    Neglected(BlockedTime),
     /// Its parent's calls cannot be read.
     Hidden,
 }
@@ -64,7 +64,7 @@ pub(super) enum Target {
 
 /// What the main thread of a parent does instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Busy {
+pub(super) enum BlockedTime {
     /// It runs.
     Running,
     /// It sleeps in a call for a lock.
@@ -177,15 +177,15 @@ fn adopted(zombie: &Stat, parent: &Parent) -> Option<Cause> {
 }
 
 /// What the main thread does.
-fn busy(parent: &Parent) -> Option<Busy> {
+fn busy(parent: &Parent) -> Option<BlockedTime> {
     let main = parent.threads.first()?;
     let name = main.call.as_ref().map(|call| call.name.clone());
     Some(match (main.state, name) {
-        (b'R', _) => Busy::Running,
-        (b'Z' | b'X', _) => Busy::Dead,
-        (b'D', name) => Busy::Uninterruptible(name),
-        (_, Some(name)) if LOCKS.contains(&name.as_str()) => Busy::Lock(name),
-        (_, Some(name)) => Busy::Asleep(name),
+        (b'R', _) => BlockedTime::Running,
+        (b'Z' | b'X', _) => BlockedTime::Dead,
+        (b'D', name) => BlockedTime::Uninterruptible(name),
+        (_, Some(name)) if LOCKS.contains(&name.as_str()) => BlockedTime::Lock(name),
+        (_, Some(name)) => BlockedTime::Asleep(name),
         (_, None) => return None,
     })
 }
@@ -328,15 +328,17 @@ impl fmt::Display for Target {
     }
 }
 
-impl fmt::Display for Busy {
+impl fmt::Display for BlockedTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Busy::Running => f.write_str("runs"),
-            Busy::Lock(name) => write!(f, "sleeps in {name} for a lock"),
-            Busy::Uninterruptible(Some(name)) => write!(f, "sleeps in {name}, uninterruptibly"),
-            Busy::Uninterruptible(None) => f.write_str("sleeps uninterruptibly"),
-            Busy::Asleep(name) => write!(f, "sleeps in {name}"),
-            Busy::Dead => f.write_str("has lost its main thread"),
+            BlockedTime::Running => f.write_str("runs"),
+            BlockedTime::Lock(name) => write!(f, "sleeps in {name} for a lock"),
+            BlockedTime::Uninterruptible(Some(name)) => {
+                write!(f, "sleeps in {name}, uninterruptibly")
+            }
+            BlockedTime::Uninterruptible(None) => f.write_str("sleeps uninterruptibly"),
+            BlockedTime::Asleep(name) => write!(f, "sleeps in {name}"),
+            BlockedTime::Dead => f.write_str("has lost its main thread"),
         }
     }
 }
@@ -447,14 +449,17 @@ mod tests {
         assert_eq!(in_call(b'T', "", [0; 2]), Cause::Stopped);
         assert_eq!(in_call(b't', "", [0; 2]), Cause::Held(None));
         assert_eq!(in_call(b'D', "vfork", [0; 2]), Cause::Vfork(Tid::new(7)));
-        assert_eq!(in_call(b'R', "", [0; 2]), Cause::Neglected(Busy::Running));
+        assert_eq!(
+            in_call(b'R', "", [0; 2]),
+            Cause::Neglected(BlockedTime::Running)
+        );
         assert_eq!(
             in_call(b'S', "futex", [0; 2]),
-            Cause::Neglected(Busy::Lock("futex".into()))
+            Cause::Neglected(BlockedTime::Lock("futex".into()))
         );
         assert_eq!(
             in_call(b'S', "read", [0; 2]),
-            Cause::Neglected(Busy::Asleep("read".into()))
+            Cause::Neglected(BlockedTime::Asleep("read".into()))
         );
         assert_eq!(in_call(b'S', "", [0; 2]), Cause::Hidden);
         let mut frozen = thread(b'S', "", [0; 2]);
@@ -474,7 +479,7 @@ mod tests {
         );
         assert_eq!(waits("waitid", [2, 9]), other(Target::Group(9)));
         assert_eq!(waits("waitid", [3, 4]), other(Target::Descriptor(4)));
-        let own = Cause::Neglected(Busy::Asleep("wait4".into()));
+        let own = Cause::Neglected(BlockedTime::Asleep("wait4".into()));
         for args in [[42, 0], [0, 0], [0xffff_ffff, 0]] {
             assert_eq!(waits("wait4", args), own, "{args:?}");
         }

@@ -259,7 +259,7 @@ fn look(show: &ShowFlags, lines: &LineFlags, follows: bool) -> Result<TextOption
         follow: follows,
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
-        fates: true,
+        restart_outcomes: true,
         stacks: lines.stacks,
     })
 }

@@ -13,8 +13,8 @@ use super::frames::{Place, own_places};
 use super::styles::Styles;
 use crate::event::{Named, WaitExit, escape_controls};
 use crate::kernel::{IdType, Status, WaitCall, WaitStatus};
-use crate::ledger::{Brief, Counts, Outcome, Stamp, Waiting};
-use crate::rules::{Deed, Evidence, Finding, Party, Severity, Victim};
+use crate::ledger::{CompletedWait, Counts, Outcome, Stamp, Waiting};
+use crate::rules::{Action, AffectedChild, Evidence, Finding, ProcessRef, Severity};
 
 /// How much of a command line is shown.
 const MOST_OF_A_COMMAND: usize = 72;
@@ -180,7 +180,7 @@ impl Report<'_> {
             } else {
                 format!("{}/{}", line.tgid, line.tid)
             };
-            let did = Did(&line.deed).to_string();
+            let did = Did(&line.action).to_string();
             [at, who, line.comm.to_string(), did]
         });
         let rows: Vec<[String; 4]> = rows.collect();
@@ -189,13 +189,13 @@ impl Report<'_> {
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
         };
         let (when, who, comm, did) = (width(0), width(1), width(2), width(3));
-        for ([at, id, name, deed], line) in rows.iter().zip(lines) {
+        for ([at, id, name, action], line) in rows.iter().zip(lines) {
             let remark = line.remark;
             let did = if remark.is_empty() { 0 } else { did };
             let gap = if remark.is_empty() { "" } else { "  " };
             write!(
                 to,
-                "  |  {at:>when$}  {id:<who$}  {name:<comm$}  {deed:<did$}{gap}"
+                "  |  {at:>when$}  {id:<who$}  {name:<comm$}  {action:<did$}{gap}"
             )?;
             writeln!(to, "{}", self.styles.dim.style(remark))?;
             let indent = when + 7;
@@ -208,7 +208,7 @@ impl Report<'_> {
 }
 
 /// Where a child was created.
-fn origin(to: &mut String, child: &Victim) -> fmt::Result {
+fn origin(to: &mut String, child: &AffectedChild) -> fmt::Result {
     let places = child.created_at.as_deref().map(own_places);
     let mut label = "created";
     for place in places.unwrap_or_default() {
@@ -223,7 +223,7 @@ pub(super) fn evidence_lines(finding: &Finding) -> Vec<String> {
     let mut lines = Vec::new();
     for line in &finding.evidence {
         let at = When(line.when);
-        let (who, did) = (line.tid, Did(&line.deed));
+        let (who, did) = (line.tid, Did(&line.action));
         lines.push(format!("{at}  {who} {}  {did}  {}", line.comm, line.remark));
         let places = line.stack().map(own_places).unwrap_or_default();
         lines.extend(places.iter().map(|place| format!("  > {place}")));
@@ -271,7 +271,7 @@ fn how_it_ended(status: WaitStatus) -> String {
 }
 
 /// `2415 sh`
-struct Name<'a>(&'a Party);
+struct Name<'a>(&'a ProcessRef);
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -285,7 +285,7 @@ impl fmt::Display for Name<'_> {
 }
 
 /// `2415 sh -c 'exit 3'`: as one would type it, cut where it is long.
-struct Command<'a>(&'a Party);
+struct Command<'a>(&'a ProcessRef);
 
 impl fmt::Display for Command<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -322,7 +322,7 @@ fn quoted(word: &[u8]) -> String {
 }
 
 /// A child and how it ended.
-struct Life<'a>(&'a Victim);
+struct Life<'a>(&'a AffectedChild);
 
 impl fmt::Display for Life<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -372,7 +372,7 @@ impl fmt::Display for Whom {
 }
 
 /// A wait that ended: `wait4(2415, …) = ECHILD`.
-struct Waited<'a>(&'a Brief);
+struct Waited<'a>(&'a CompletedWait);
 
 impl fmt::Display for Waited<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -394,16 +394,16 @@ impl fmt::Display for Waited<'_> {
     }
 }
 
-/// A deed in a few words.
-struct Did<'a>(&'a Deed);
+/// A action in a few words.
+struct Did<'a>(&'a Action);
 
 impl fmt::Display for Did<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Deed::Waited(brief) => Waited(brief).fmt(f),
-            Deed::NoWait(None) => f.write_str("made no wait from here on"),
-            Deed::NoWait(Some(call)) => write!(f, "made no wait from here on, is in {call}"),
-            Deed::OtherWaits(waits, polls, last) => {
+            Action::Waited(brief) => Waited(brief).fmt(f),
+            Action::NoWait(None) => f.write_str("made no wait from here on"),
+            Action::NoWait(Some(call)) => write!(f, "made no wait from here on, is in {call}"),
+            Action::OtherWaits(waits, polls, last) => {
                 let waits = plural(*waits, "wait", "waits");
                 write!(
                     f,
@@ -411,25 +411,25 @@ impl fmt::Display for Did<'_> {
                     Waited(last)
                 )
             }
-            Deed::Waits(waiting) => Waits(waiting).fmt(f),
-            Deed::Ended(status) => f.write_str(&how_it_ended(*status)),
-            Deed::Born => f.write_str("was created"),
-            Deed::Executed(image) => write!(f, "executed {}", image.comm),
-            Deed::Exits(code) => write!(f, "exit_group({code})"),
-            Deed::Kills(whom, signal) => write!(f, "kill({whom}, {signal})"),
-            Deed::Handles(address) => write!(f, "set the SIGCHLD handler {address:#x}"),
-            Deed::IgnoresSigchld => f.write_str("ignored SIGCHLD"),
-            Deed::SetsNoWait => f.write_str("set SA_NOCLDWAIT"),
-            Deed::Stopped(signal) => write!(f, "stopped by {signal}"),
-            Deed::Got(signal) => write!(f, "got {signal}"),
-            Deed::ThreadEnded => f.write_str("the thread ended"),
-            Deed::Adopted(child) => write!(f, "adopted {child}"),
-            Deed::Vforked(child) => write!(f, "vforked {child}"),
-            Deed::OnPipe(true, fd) => write!(f, "write({fd}, …)"),
-            Deed::OnPipe(false, fd) => write!(f, "read({fd}, …)"),
-            Deed::AwaitsStream(fd) => write!(f, "is blocked until fd {fd} is readable"),
-            Deed::AwaitsSigchld => f.write_str("waits for SIGCHLD (sigwait or signalfd)"),
-            Deed::LivesOn { output, error } => f.write_str(match (output, error) {
+            Action::Waits(waiting) => Waits(waiting).fmt(f),
+            Action::Ended(status) => f.write_str(&how_it_ended(*status)),
+            Action::Born => f.write_str("was created"),
+            Action::Executed(image) => write!(f, "executed {}", image.comm),
+            Action::Exits(code) => write!(f, "exit_group({code})"),
+            Action::Kills(whom, signal) => write!(f, "kill({whom}, {signal})"),
+            Action::Handles(address) => write!(f, "set the SIGCHLD handler {address:#x}"),
+            Action::IgnoresSigchld => f.write_str("ignored SIGCHLD"),
+            Action::SetsNoWait => f.write_str("set SA_NOCLDWAIT"),
+            Action::Stopped(signal) => write!(f, "stopped by {signal}"),
+            Action::Got(signal) => write!(f, "got {signal}"),
+            Action::ThreadEnded => f.write_str("the thread ended"),
+            Action::Adopted(child) => write!(f, "adopted {child}"),
+            Action::Vforked(child) => write!(f, "vforked {child}"),
+            Action::OnPipe(true, fd) => write!(f, "write({fd}, …)"),
+            Action::OnPipe(false, fd) => write!(f, "read({fd}, …)"),
+            Action::AwaitsStream(fd) => write!(f, "is blocked until fd {fd} is readable"),
+            Action::AwaitsSigchld => f.write_str("waits for SIGCHLD (sigwait or signalfd)"),
+            Action::LivesOn { output, error } => f.write_str(match (output, error) {
                 (true, true) => "is alive, and holds the command's output and error",
                 (true, false) => "is alive, and holds the command's output",
                 (false, true) => "is alive, and holds the command's standard error",
@@ -469,7 +469,7 @@ mod tests {
             argv: argv.iter().map(|word| word.as_bytes().to_vec()).collect(),
             path: None,
         });
-        let party = Party {
+        let party = ProcessRef {
             id: None,
             tgid: Tgid::new(pid),
             image,

@@ -5,9 +5,10 @@ use std::fmt;
 
 use super::{Name, Seconds, call_words, how_it_ended};
 use crate::kernel::{Errno, Signal, WaitOptions};
-use crate::ledger::Brief;
+use crate::ledger::CompletedWait;
 use crate::rules::{
-    CallName, Diagnosis, End, Finding, Hang, Leak, Loss, Refusal, Stranger, Victim, refused_part,
+    AffectedChild, CallName, Diagnosis, End, Finding, Hang, Leak, Loss, Refusal, Stranger,
+    refused_part,
 };
 
 /// The sentence of a finding.
@@ -265,7 +266,7 @@ fn ending(finding: &Finding) -> String {
     ended.map_or_else(|| "ended".into(), |(_, status)| how_it_ended(status))
 }
 
-fn refusal(wait: &Brief, errno: Errno) -> String {
+fn refusal(wait: &CompletedWait, errno: Errno) -> String {
     match refused_part(wait, errno) {
         Refusal::Options(bits) => {
             let bits = WaitOptions::of(wait.options.system(), bits);
@@ -317,7 +318,7 @@ struct Children<'a>(&'a Finding);
 
 impl fmt::Display for Children<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(Victim { party, .. }) = self.0.children.first() else {
+        let Some(AffectedChild { party, .. }) = self.0.children.first() else {
             return f.write_str("a child");
         };
         write!(f, "{}", Name(party))?;

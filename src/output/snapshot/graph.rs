@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::canon::{self, Edge, Node};
 use super::findings::Kept;
-use super::lane::{Among, Lane, LaneId, Outcome, Told, Wait, Whom};
+use super::lane::{Among, Lane, LaneId, Outcome, ReportedState, Wait, Whom};
 use super::waits::is_ordered;
 use crate::kernel::WaitOptions;
 
@@ -21,7 +21,7 @@ enum Tie {
     /// It waited for it: where in the order, and how that went.
     Waited(usize, String),
     /// It heard of it from a wait for any child.
-    Told(String, Told),
+    Reported(String, ReportedState),
     /// It waited for its group.
     Group(bool),
     /// It is the child in a finding.
@@ -73,7 +73,7 @@ fn settle(whom: Whom, group: &mut Vec<Shown>) {
         group.sort_by_key(Shown::label);
     } else {
         group.sort_by_cached_key(|shown| match shown.outcome {
-            Outcome::Told(_) => None,
+            Outcome::Reported(_) => None,
             Outcome::Failed(_) => Some(shown.label()),
         });
     }
@@ -89,7 +89,7 @@ impl Shown {
         let polled = lane.polls.get(&wait.whom).copied().unwrap_or_default();
         let is_look = wait.options.contains(WaitOptions::NOWAIT);
         let options = match wait.outcome {
-            Outcome::Told(_) if !is_look => {
+            Outcome::Reported(_) if !is_look => {
                 let polled = polled & !WaitOptions::NOWAIT.raw();
                 WaitOptions::of(wait.options.system(), wait.options.raw() | polled)
             }
@@ -201,7 +201,7 @@ fn ties(id: LaneId, lane: &Lane, tie: &mut impl FnMut(LaneId, Tie, LaneId)) {
         };
         let label = format!("{} {} {label}", wildcard.reaps, wildcard.call);
         for (child, told) in told {
-            tie(id, Tie::Told(label.clone(), *told), *child);
+            tie(id, Tie::Reported(label.clone(), *told), *child);
         }
     }
 }

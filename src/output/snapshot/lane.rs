@@ -34,7 +34,7 @@ pub(super) struct Lane {
     /// It has polled for any child.
     pub(super) polls_any: bool,
     /// What waits for any child or for a group told.
-    pub(super) told: BTreeMap<Wildcard, BTreeSet<(LaneId, Told)>>,
+    pub(super) told: BTreeMap<Wildcard, BTreeSet<(LaneId, ReportedState)>>,
     /// How it ended.
     pub(super) ended: Option<End>,
     /// Who reaped it.
@@ -65,13 +65,13 @@ pub(super) struct Wait {
 /// What a wait for one process gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    Told(Told),
+    Reported(ReportedState),
     Failed(Errno),
 }
 
 /// What a wait told of a child; nothing where it was not asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Told(pub(super) Option<End>);
+pub(super) struct ReportedState(pub(super) Option<End>);
 
 /// How a process ended, or changed; without the core, which depends on the
 /// machine.
@@ -88,7 +88,9 @@ impl Lane {
     /// What waits for any child or for a group told, as far as it is certain: a
     /// poll may come while a child is stopped or after that, and where polls
     /// are, a wait that blocks may be too late.
-    pub(super) fn certain(&self) -> impl Iterator<Item = (&Wildcard, &BTreeSet<(LaneId, Told)>)> {
+    pub(super) fn certain(
+        &self,
+    ) -> impl Iterator<Item = (&Wildcard, &BTreeSet<(LaneId, ReportedState)>)> {
         let told = self.told.iter();
         told.filter(|(wildcard, _)| wildcard.reaps || !self.polls_any)
     }
@@ -185,7 +187,7 @@ impl fmt::Display for End {
     }
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for ReportedState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(end) => write!(f, " [{end}]"),

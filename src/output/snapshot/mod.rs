@@ -70,7 +70,7 @@ impl Snapshot {
         match &event.kind {
             EventKind::Found(_) => self.found(event.tgid, ledger),
             EventKind::Created(created) => self.created(event, created, ledger),
-            EventKind::Kin(kin) => {
+            EventKind::UntracedChild(kin) => {
                 self.lane_of(kin.child, ledger);
             }
             EventKind::Executed { image, .. } => self.executed(event.tgid, image, ledger),
@@ -220,7 +220,7 @@ impl Snapshot {
         self.found.remove(&child.tgid);
         let reap = child
             .reaped
-            .filter(|reap| reap.way.is_wait() || reap.way == crate::ledger::Way::Fault);
+            .filter(|reap| reap.way.is_wait() || reap.way == crate::ledger::ReapKind::Fault);
         let reaper = reap.and_then(|reap| self.lane_id(reap.by_process, ledger));
         let ended = child.ended.map(|end| End::from(end.status));
         if let Some(lane) = self.lane_of(child.tgid, ledger) {

@@ -173,7 +173,7 @@ impl Family {
         };
         write!(to, "  {}{name}{} = ", wait.before, wait.after)?;
         match wait.outcome {
-            Outcome::Told(told) => writeln!(to, "{name}{told}"),
+            Outcome::Reported(told) => writeln!(to, "{name}{told}"),
             Outcome::Failed(errno) => writeln!(to, "{}", Short(errno)),
         }
     }

@@ -2,7 +2,7 @@
 //! interruptions, and the order in which a wait for any child finds them.
 
 use super::Snapshot;
-use super::lane::{Among, End, Lane, Outcome, Told, Wait, Whom, Wildcard};
+use super::lane::{Among, End, Lane, Outcome, ReportedState, Wait, Whom, Wildcard};
 use crate::event::{Named, WaitEntry, WaitExit};
 use crate::kernel::{Errno, IdType, NsPid, Tgid, WaitCall, WaitOptions, WaitTarget};
 use crate::ledger::{Ledger, Process};
@@ -74,7 +74,7 @@ impl Snapshot {
             lane.polls_any = true;
         }
         match outcome(exit, ledger) {
-            Some(Outcome::Told(told)) => {
+            Some(Outcome::Reported(told)) => {
                 // A look takes nobody, and whom it sees is a race.
                 if entry.options.contains(WaitOptions::NOWAIT) {
                     return;
@@ -162,13 +162,13 @@ fn outcome(exit: &WaitExit, ledger: &Ledger) -> Option<Outcome> {
         return (errno != Errno::AGAIN).then_some(Outcome::Failed(errno));
     }
     if let Some((_, status)) = exit.reported() {
-        return Some(Outcome::Told(Told(status.map(End::from))));
+        return Some(Outcome::Reported(ReportedState(status.map(End::from))));
     }
     // waitid without a siginfo does not tell; the ledger may know it.
     let blocks = !exit.entry.options.contains(WaitOptions::NOHANG);
     let took = exit.entry.call == WaitCall::Waitid
         && (ledger.just_reaped().is_some() || (blocks && exit.entry.result_at == 0));
-    took.then_some(Outcome::Told(Told(None)))
+    took.then_some(Outcome::Reported(ReportedState(None)))
 }
 
 /// The child that a wait for any told of.

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::event::{Comm, Event, EventKind, How, Moment};
 use crate::kernel::{Status, Tgid, Tid, WaitOptions, WaitStatus};
-use crate::ledger::{Ledger, Process, ProcessId, Way};
+use crate::ledger::{Ledger, Process, ProcessId, ReapKind};
 use crate::rules::ZombiesLeft;
 
 /// How many processes have a row of their own; the others share one.
@@ -282,7 +282,7 @@ impl Summary {
         };
         let latency = child.ended.map(|end| reap.when.at.since(end.when.at));
         let is_late = latency.is_some_and(|latency| latency > self.late);
-        let by_wait = reap.way.is_wait() || reap.way == Way::Fault;
+        let by_wait = reap.way.is_wait() || reap.way == ReapKind::Fault;
         // What becomes of those that it left behind is not its doing.
         let reaper = ledger.process(reap.by_process);
         let lives = reaper.is_some_and(|reaper| reaper.ended.is_none());

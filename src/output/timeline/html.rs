@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::story::Told;
+use super::story::WaitHistory;
 use crate::event::harmless_json;
 
 const PAGE: &str = include_str!("page.html");
@@ -10,7 +10,7 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The page.
-pub(super) fn page(told: &Told) -> String {
+pub(super) fn page(told: &WaitHistory) -> String {
     // Strings and numbers are all it holds: JSON has them all.
     let data = serde_json::to_string(told).unwrap_or_default();
     let mut page = String::with_capacity(PAGE.len() + data.len() + 32 * 1024);

@@ -8,14 +8,14 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::story::{Lane, Told};
+use super::story::{Lane, WaitHistory};
 use crate::event::harmless_json;
 
 /// Pids of processes that had one before them are moved out of the way.
 const NEXT_LIFE: i64 = 100_000_000;
 
 /// The whole file.
-pub(super) fn trace(told: &Told) -> String {
+pub(super) fn trace(told: &WaitHistory) -> String {
     let mut lives: HashMap<i32, i64> = HashMap::new();
     let pids: Vec<i64> = told
         .lanes

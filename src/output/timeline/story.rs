@@ -20,7 +20,7 @@ pub(super) type LaneId = usize;
 
 /// All that a picture shows; times are nanoseconds since the trace began.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Told {
+pub(super) struct WaitHistory {
     pub(super) title: String,
     /// When the trace was over.
     pub(super) end: u64,
@@ -115,7 +115,7 @@ pub(super) struct Story {
 impl Story {
     /// Take an event, after the ledger has.
     pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
-        if !matches!(event.kind, EventKind::Quiet | EventKind::Over) {
+        if !matches!(event.kind, EventKind::QueueDrained | EventKind::Over) {
             self.now = event.at.0;
         }
         match &event.kind {
@@ -154,8 +154,8 @@ impl Story {
                     lane.moves.push((event.at.0, parent, event.tgid.raw()));
                 }
             }
-            EventKind::Observed(Observation::Corpse(corpse)) => self.moved(corpse.child, ledger),
-            EventKind::Found(_) | EventKind::Kin(_) | EventKind::Attached { .. } => {
+            EventKind::Observed(Observation::ZombieProbe(probe)) => self.moved(probe.child, ledger),
+            EventKind::Found(_) | EventKind::UntracedChild(_) | EventKind::Attached { .. } => {
                 self.lane(event.tgid, ledger);
             }
             _ => {}
@@ -342,7 +342,7 @@ impl Story {
     }
 
     /// Tell it: the lanes in the order of the tree.
-    pub(super) fn tell(mut self, title: &str, end: &Conclusion<'_>) -> Told {
+    pub(super) fn tell(mut self, title: &str, end: &Conclusion<'_>) -> WaitHistory {
         for tid in self.open.keys().copied().collect::<Vec<Tid>>() {
             self.close(tid, "has not returned");
         }
@@ -391,7 +391,7 @@ impl Story {
         let lanes: Vec<Lane> = lanes.collect();
         let lane_of = |id: ProcessId| self.by_id.get(&id).copied().and_then(moved);
         let findings = end.findings.iter();
-        Told {
+        WaitHistory {
             title: one_line(title).into_owned(),
             end: now,
             findings: findings.map(|finding| found(finding, lane_of)).collect(),

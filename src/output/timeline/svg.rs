@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::html::text;
-use super::story::{Lane, LaneId, Told};
+use super::story::{Lane, LaneId, WaitHistory};
 use crate::output::notes::Span;
 
 /// How many lanes are drawn.
@@ -24,7 +24,7 @@ svg{font:12px system-ui,sans-serif;background:#fff;color:#1c2733}
 .d{fill:#93a1ad}.g{stroke:#2a333c}.life{fill:#33536b}.wait{fill:#7fb6dd}.stop{fill:#574180}}";
 
 /// The picture.
-pub(super) fn picture(told: &Told) -> String {
+pub(super) fn picture(told: &WaitHistory) -> String {
     let mut to = String::new();
     // Writing to a String cannot fail.
     let _ = Drawing::new(told).draw(&mut to);
@@ -32,14 +32,14 @@ pub(super) fn picture(told: &Told) -> String {
 }
 
 struct Drawing<'a> {
-    told: &'a Told,
+    told: &'a WaitHistory,
     lanes: &'a [Lane],
     /// Nanoseconds that the picture shows.
     span: f64,
 }
 
 impl<'a> Drawing<'a> {
-    fn new(told: &'a Told) -> Drawing<'a> {
+    fn new(told: &'a WaitHistory) -> Drawing<'a> {
         let shown = told.lanes.len().min(MOST_LANES);
         Drawing {
             told,

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::story::{Found, Lane, Reap, Told, Wait};
+use super::story::{Found, Lane, Reap, Wait, WaitHistory};
 use super::{html, perfetto, svg};
 
 const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\u{2028}\"&'\u{1b}[2J";
 
 /// A parent that reaps one child late and another never, with names that are
 /// to do harm.
-fn told(name: &str) -> Told {
+fn told(name: &str) -> WaitHistory {
     let life = |pid, parent: Option<usize>, from: u64, to: u64| Lane {
         pid,
         parent,
@@ -40,7 +40,7 @@ fn told(name: &str) -> Told {
     });
     child.moves.push((2_000_000, Some(0), 10));
     let leaked = life(11, Some(0), 6_000_000, 7_000_000);
-    Told {
+    WaitHistory {
         title: name.to_owned(),
         end: 10_000_000,
         lanes: vec![parent, child, leaked],

@@ -6,14 +6,14 @@ use crate::event::{
 };
 use crate::kernel::{Abi, NsPid, Signal, Tgid, Tid, WaitCall, WaitOptions};
 use crate::ledger::Ledger;
-use crate::rules::{Expected, Judge, Thresholds};
+use crate::rules::{Expected, RuleEngine, Thresholds};
 
 const SECOND: u64 = 1_000_000_000;
 const PARENT: i32 = 10;
 
 #[derive(Debug)]
 struct Trace {
-    judge: Judge,
+    judge: RuleEngine,
     ledger: Ledger,
     seq: u64,
     now: u64,
@@ -23,7 +23,7 @@ impl Trace {
     /// A process with these children.
     fn new(children: &[i32]) -> Trace {
         let mut trace = Trace {
-            judge: Judge::new(Thresholds::default(), Expected::default()),
+            judge: RuleEngine::new(Thresholds::default(), Expected::default()),
             ledger: Ledger::new(),
             seq: 0,
             now: 0,

@@ -66,7 +66,7 @@ fn in_handler(eintr: bool) -> Script {
     script.enter(P, X, 0).end(21, 0);
     script.leave(P, X, 0, Err(Errno::RESTARTSYS)).told_of(P, 21);
     let by = Signal::CHLD;
-    script.event(P, EventKind::WaitFate { by, eintr });
+    script.event(P, EventKind::RestartOutcome { by, eintr });
     script.wait(P, -1, NOHANG, Ok((21, 0)));
     script
 }

@@ -24,7 +24,7 @@ const MOST_LEADERS: usize = 64;
 
 /// The deadlines.
 #[derive(Clone, Debug)]
-pub(super) struct Watch {
+pub(super) struct Deadlines {
     thresholds: Thresholds,
     /// Zombies, by the looks that they get: at the verdict's age, at twice
     /// that, and at the age of a warning.
@@ -52,11 +52,11 @@ pub(super) struct Watch {
     unsettled: bool,
 }
 
-impl Watch {
+impl Deadlines {
     /// No deadline yet.
     #[must_use]
-    pub(super) fn new(thresholds: Thresholds) -> Watch {
-        Watch {
+    pub(super) fn new(thresholds: Thresholds) -> Deadlines {
+        Deadlines {
             thresholds,
             zombies: Default::default(),
             blocked: Default::default(),
@@ -85,7 +85,7 @@ impl Watch {
                 }
                 self.watch_descendants(event, ledger);
             }
-            EventKind::Kin(kin) => self.watch_zombie(event.at, kin.child, ledger),
+            EventKind::UntracedChild(kin) => self.watch_zombie(event.at, kin.child, ledger),
             EventKind::Signalled {
                 signal: Signal::CHLD,
                 info,
@@ -125,7 +125,7 @@ impl Watch {
                 self.leaders_due
                     .get_or_insert(event.at.after(self.thresholds.zombie));
             }
-            EventKind::Quiet => self.unsettled = false,
+            EventKind::QueueDrained => self.unsettled = false,
             _ => {}
         }
     }
@@ -211,13 +211,13 @@ impl Watch {
         self.pollers.insert(poller, due);
     }
 
-    /// Ask for a [`EventKind::Quiet`]: something is to be judged when every
+    /// Ask for a [`EventKind::QueueDrained`]: something is to be judged when every
     /// stop that is ready has been taken.
     pub(super) fn settle(&mut self) {
         self.unsettled = true;
     }
 
-    /// Whether a [`EventKind::Quiet`] is wanted.
+    /// Whether a [`EventKind::QueueDrained`] is wanted.
     #[must_use]
     pub(super) fn is_unsettled(&self) -> bool {
         self.unsettled
@@ -262,7 +262,7 @@ impl Watch {
                 }
                 let child = ledger.process(tgid);
                 let parent = child.and_then(Process::parent_pid);
-                questions.push(Question::Corpse {
+                questions.push(Question::ZombieProbe {
                     child: tgid,
                     parent: parent.unwrap_or(tgid),
                 });
@@ -276,11 +276,15 @@ impl Watch {
         }
         if !waits.is_empty() {
             let families = living_children(ledger);
-            questions.extend(waits.into_iter().map(|(tid, tgid)| Question::Stuck {
-                tid,
-                tgid,
-                children: families.get(&tgid).cloned().unwrap_or_default(),
-            }));
+            questions.extend(
+                waits
+                    .into_iter()
+                    .map(|(tid, tgid)| Question::BlockedChildren {
+                        tid,
+                        tgid,
+                        children: families.get(&tgid).cloned().unwrap_or_default(),
+                    }),
+            );
         }
         self.listed.retain(|parent, due| {
             let is_due = *due <= now;
@@ -316,7 +320,7 @@ impl Watch {
     }
 }
 
-impl Watch {
+impl Deadlines {
     /// The next processes whose leaders are looked at: each gets its turn.
     fn next_leaders(&mut self) -> impl Iterator<Item = Tgid> + use<> {
         let after = match self.looked_at {
@@ -427,7 +431,7 @@ mod tests {
 
     #[test]
     fn every_process_with_threads_gets_its_turn() {
-        let mut watch = Watch::new(Thresholds::default());
+        let mut watch = Deadlines::new(Thresholds::default());
         watch.threaded = (1..=150).map(Tgid::new).collect();
         let mut seen = BTreeSet::new();
         for _ in 0..3 {
