@@ -27,11 +27,11 @@ complete -c wait4-strace -s S -l summary-sort-by -d 'Sort the table: longest, fo
 complete -c wait4-strace -l watch -d 'Look for zombies again, each 2 seconds or as said' -r
 complete -c wait4-strace -l pidns-of -d 'Only the zombies in the pid namespace of this process: a container\'s' -r
 complete -c wait4-strace -l decode -d 'Say what values mean: 0x137f, errno=512' -r
-complete -c wait4-strace -l abi -d 'Whose words --decode and --read are given: linux, netbsd or freebsd' -r
+complete -c wait4-strace -l abi -d 'The system of what --decode or --read is given: linux, netbsd or freebsd' -r
 complete -c wait4-strace -l fail-on -d 'Exit with 120 on: info, warning, error, a rule' -r
-complete -c wait4-strace -l allow -d 'Do not tell of these rules' -r
-complete -c wait4-strace -l warn -d 'Tell of these rules as warnings' -r
-complete -c wait4-strace -l deny -d 'Tell of these rules as errors, and exit with 120' -r
+complete -c wait4-strace -l allow -d 'Do not report these rules' -r
+complete -c wait4-strace -l warn -d 'Report these rules as warnings' -r
+complete -c wait4-strace -l deny -d 'Report these rules as errors, and exit with 120' -r
 complete -c wait4-strace -l suppress -d 'Known findings, a line each: RULE PROGRAM' -r -F
 complete -c wait4-strace -l threshold -d 'How long is too long: zombie, live, blocked, again, late or spin' -r
 complete -c wait4-strace -l expect-exit -d 'Report processes that exit with another code' -r

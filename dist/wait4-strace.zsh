@@ -50,11 +50,11 @@ zsh\:"Completions of zsh"))' \
 '--watch=[Look for zombies again, each 2 seconds or as said]::SECONDS:_default' \
 '--pidns-of=[Only the zombies in the pid namespace of this process\: a container'\''s]:PID:_default' \
 '*--decode=[Say what values mean\: 0x137f, errno=512]::VALUE:_default' \
-'--abi=[Whose words --decode and --read are given\: linux, netbsd or freebsd]:SYSTEM:_default' \
+'--abi=[The system of what --decode or --read is given\: linux, netbsd or freebsd]:SYSTEM:_default' \
 '*--fail-on=[Exit with 120 on\: info, warning, error, a rule]:WHAT:_default' \
-'*--allow=[Do not tell of these rules]:RULE,…:_default' \
-'*--warn=[Tell of these rules as warnings]:RULE,…:_default' \
-'*--deny=[Tell of these rules as errors, and exit with 120]:RULE,…:_default' \
+'*--allow=[Do not report these rules]:RULE,…:_default' \
+'*--warn=[Report these rules as warnings]:RULE,…:_default' \
+'*--deny=[Report these rules as errors, and exit with 120]:RULE,…:_default' \
 '*--suppress=[Known findings, a line each\: RULE PROGRAM]:FILE:_files' \
 '*--threshold=[How long is too long\: zombie, live, blocked, again, late or spin]:NAME=SECONDS:_default' \
 '*--expect-exit=[Report processes that exit with another code]:CODE,…:_default' \

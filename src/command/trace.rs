@@ -25,7 +25,7 @@ use crate::urgency;
 /// How long a command may take to end itself when its time is up.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Signals to us that we answer ourselves.
+/// Signals to us that have handlers.
 const ANSWERED: [Sig; 5] = [
     Sig::SIGUSR1,
     Sig::SIGINT,

@@ -18,7 +18,6 @@ pub(crate) struct Session<'a> {
     pub(crate) warns: bool,
     pub(crate) snapshot: Option<Snapshot>,
     pub(crate) outputs: Vec<NamedOutput>,
-    /// Gets each event last, with the ledger after it.
     pub(crate) observer: Option<&'a mut Observer<'a>>,
 }
 
@@ -130,7 +129,7 @@ impl Session<'_> {
         }
     }
 
-    /// Note that something was out of sight, in a clause.
+    /// Note that something could not be seen, in a clause.
     pub(crate) fn miss(&mut self, clause: &str) {
         if let Some(policy) = &mut self.policy {
             policy.miss(clause);
