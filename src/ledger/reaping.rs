@@ -98,7 +98,8 @@ impl Ledger {
             return;
         };
         process.history.last = Some(brief.clone());
-        if !brief.told_an_end() {
+        // A poll that says nothing is here only if it took the child.
+        if !brief.told_an_end() && brief.outcome != Outcome::Nothing {
             return;
         }
         if brief.options.contains(WaitOptions::NOWAIT) {
@@ -139,6 +140,8 @@ impl Ledger {
     /// The child that a wait told of.
     fn taken(&self, caller: Tgid, brief: &CompletedWait, target: Option<Tgid>) -> Option<Tgid> {
         let named = target.filter(|_| brief.way() == ReapKind::Specific);
+        // Those without a siginfo are waitids, which must be asked for ends.
+        let asks = brief.options.contains(WaitOptions::EXITED);
         match brief.outcome {
             Outcome::Child(pid, _) if pid.raw() > 0 => {
                 // By the descriptor the kernel knows it better than we by name.
@@ -147,7 +150,7 @@ impl Ledger {
             }
             // waitid without a siginfo does not say whom it took: the one that
             // it named, or the only one that there was.
-            Outcome::Child(..) => {
+            Outcome::Child(..) if asks => {
                 let zombies = &self.process(caller)?.zombies;
                 let only = zombies.iter().copied().next();
                 let only = only.filter(|_| zombies.len() == 1);
@@ -158,13 +161,15 @@ impl Ledger {
                 };
                 taken.filter(|tgid| self.process(*tgid).is_some_and(Process::is_zombie))
             }
-            Outcome::Nothing if !brief.takes_status && brief.call == WaitCall::Waitid => named
-                .filter(|tgid| {
-                    // Without a siginfo a poll succeeds in either case; it took a
-                    // child that was dead before it began.
-                    let ended = self.process(*tgid).and_then(|child| child.ended);
+            Outcome::Nothing if asks && !brief.takes_status && brief.call == WaitCall::Waitid => {
+                // Without a siginfo a poll succeeds in either case; it took a
+                // child that was dead before it began.
+                named.filter(|tgid| {
+                    let child = self.process(*tgid).filter(|child| child.is_zombie());
+                    let ended = child.and_then(|child| child.ended);
                     ended.is_some_and(|end| end.when.at < brief.entered)
-                }),
+                })
+            }
             _ => None,
         }
     }
