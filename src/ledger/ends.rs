@@ -197,7 +197,7 @@ impl Ledger {
         }
     }
 
-    fn leave_parent(&mut self, child: Tgid, parent: Option<ParentId>) {
+    pub(super) fn leave_parent(&mut self, child: Tgid, parent: Option<ParentId>) {
         if let Some(parent) = parent.and_then(|parent| self.parent_mut(parent)) {
             parent.zombies.remove(&child);
             parent.children = parent.children.saturating_sub(1);

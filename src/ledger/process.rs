@@ -164,7 +164,7 @@ impl Process {
         self.exit_signal = Some(Signal::CHLD);
         self.sigchld.execute();
         self.waits = None;
-        self.busy.blocked_threads = 0;
+        self.busy.leave_all(when.at);
     }
 
     /// The waits that its current program made.

@@ -407,6 +407,10 @@ impl Ledger {
             tgid: from,
             id: None,
         });
+        let Some(process) = self.processes.get(&child) else {
+            return;
+        };
+        self.leave_parent(child, process.parent);
         let Some(process) = self.processes.get_mut(&child) else {
             return;
         };

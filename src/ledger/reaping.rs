@@ -98,7 +98,8 @@ impl Ledger {
             return;
         };
         process.history.last = Some(brief.clone());
-        if !brief.told_an_end() {
+        // A poll that says nothing is here only if it took the child.
+        if !brief.told_an_end() && brief.outcome != Outcome::Nothing {
             return;
         }
         if brief.options.contains(WaitOptions::NOWAIT) {
@@ -136,18 +137,20 @@ impl Ledger {
         self.reap(child, reap);
     }
 
-    /// The child that a wait reported.
+    /// The child that a wait told of.
     fn taken(&self, caller: Tgid, brief: &CompletedWait, target: Option<Tgid>) -> Option<Tgid> {
         let named = target.filter(|_| brief.way() == ReapKind::Specific);
+        // Those without a siginfo are waitids, which must be asked for ends.
+        let asks = brief.options.contains(WaitOptions::EXITED);
         match brief.outcome {
             Outcome::Child(pid, _) if pid.raw() > 0 => {
-                // The kernel resolves a pidfd more reliably than we do a pid.
+                // By the descriptor the kernel knows it better than we by name.
                 let child = self.recall(caller, pid)?;
                 Some(named.unwrap_or(child.tgid))
             }
-            // waitid without a siginfo does not report which child it took: the one that
+            // waitid without a siginfo does not say whom it took: the one that
             // it named, or the only one that there was.
-            Outcome::Child(..) => {
+            Outcome::Child(..) if asks => {
                 let zombies = &self.process(caller)?.zombies;
                 let only = zombies.iter().copied().next();
                 let only = only.filter(|_| zombies.len() == 1);
@@ -158,18 +161,20 @@ impl Ledger {
                 };
                 taken.filter(|tgid| self.process(*tgid).is_some_and(Process::is_zombie))
             }
-            Outcome::Nothing if !brief.takes_status && brief.call == WaitCall::Waitid => named
-                .filter(|tgid| {
-                    // Without a siginfo a poll succeeds in either case; it took a child that was
-                    // dead before it began.
-                    let ended = self.process(*tgid).and_then(|child| child.ended);
+            Outcome::Nothing if asks && !brief.takes_status && brief.call == WaitCall::Waitid => {
+                // Without a siginfo a poll succeeds in either case; it took a
+                // child that was dead before it began.
+                named.filter(|tgid| {
+                    let child = self.process(*tgid).filter(|child| child.is_zombie());
+                    let ended = child.and_then(|child| child.ended);
                     ended.is_some_and(|end| end.when.at < brief.entered)
-                }),
+                })
+            }
             _ => None,
         }
     }
 
-    /// EFAULT may have reaped a child: one that was a zombie and is gone.
+    /// EFAULT may have consumed a child: what was a zombie and is no more.
     fn faulted(&mut self, caller: Tgid, exit: &WaitExit, target: Option<Tgid>) {
         let Some(remaining) = &exit.remaining else {
             return;
@@ -179,8 +184,8 @@ impl Ledger {
         }
         let zombies = self.unreaped(caller);
         let gone = zombies.filter(|child| !remaining.contains(&child.tgid));
-        // A child that the call named, or that died during it, was taken by it. One that
-        // died before may have been reaped by the kernel, if that is possible.
+        // What the call named or what died within it was taken by it. One that
+        // died before may have been reaped by the kernel, if that can be.
         let caller = self.process(caller);
         let keeps = caller.is_some_and(|caller| caller.sigchld.reaps_for_us() == Some(false));
         let certain = gone.filter(|child| {

@@ -303,6 +303,12 @@ impl BlockedTime {
         }
         self.blocked_threads = self.blocked_threads.saturating_sub(1);
     }
+
+    /// No thread is in a wait any more.
+    pub(super) fn leave_all(&mut self, at: Moment) {
+        self.blocked_threads = self.blocked_threads.min(1);
+        self.leave(at);
+    }
 }
 
 /// A wait that a thread is in.

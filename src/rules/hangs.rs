@@ -75,8 +75,12 @@ impl Hangs {
             EventKind::Observed(Observation::AwaitsSignal) => self.only_polls(case),
             EventKind::Observed(Observation::Leader(leader)) => self.leaderless(*leader, case),
             EventKind::Kills { target, signal } => self.kills(*target, *signal, case),
-            EventKind::Executed { .. } => {
-                self.polls.remove(&event.tid);
+            EventKind::Executed { former, .. } => {
+                // The tid of the thread that called exec is free.
+                for tid in [Some(event.tid), *former].into_iter().flatten() {
+                    self.polls.remove(&tid);
+                    self.pipes.forget(tid);
+                }
                 self.leaders.remove(&event.tgid);
             }
             EventKind::Ended { .. } => {

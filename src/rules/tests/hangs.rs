@@ -91,6 +91,20 @@ fn another_program_begins_anew() {
     assert_eq!(rules(script.end(X, 0).over()), []);
 }
 
+#[test]
+fn a_thread_with_the_tid_of_one_that_execed_begins_anew() {
+    let mut script = two_threads();
+    script.fork(P, X);
+    for _ in 0..999 {
+        script.wait(T, -1, NOHANG, NOTHING);
+    }
+    script
+        .exec(T, "next")
+        .thread(P, 11)
+        .wait(T, -1, NOHANG, NOTHING);
+    assert_eq!(rules(script.end(X, 0).over()), []);
+}
+
 // stopped-child-hang
 
 /// A look at the children of a blocked wait after two seconds.
