@@ -215,14 +215,18 @@ CLONE_THREAD|CLONE_SYSVSEM, parent_tid=[101]) = 101
 
 /// Rules that a log gives only with `-yy`, or whose cause it does not hold:
 /// what it does hold is then told as a plain leak.
-const PARTLY: [&str; 7] = [
+const PARTLY: [&str; 9] = [
     "not_my_child_pidfd",
     "pgrp_miss",
     "sigchld_blocked",
     "sigchld_blocked_across_exec",
+    // With -ff the order of a death and its signal is that of two files.
+    "sigchld_discarded",
     "sigchld_discarded_other_handler",
     "sigchld_discarded_other_thread",
     "sigchld_discarded_signalfd",
+    // Whether the wait that the handler interrupted was restarted is not known.
+    "stolen_child_latent_handler",
 ];
 
 /// A log does not tell whether a wait was made within a handler: the rule is
