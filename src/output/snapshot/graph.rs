@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::LaneId;
 use super::canon::{self, Edge, Node};
-use super::findings::Kept;
-use super::lane::{Among, Lane, LaneId, Outcome, ReportedState, Wait, Whom};
+use super::findings::StableFinding;
+use super::lane::{Among, Lane, Outcome, ReportedState, Wait, Whom};
 use super::waits::is_ordered;
 use crate::kernel::WaitOptions;
 
@@ -113,13 +114,13 @@ impl Shown {
 }
 
 /// The lanes in the order of their contents: a rank each.
-pub(super) fn ranks(lanes: &[Lane], findings: &[Kept]) -> Vec<u32> {
+pub(super) fn ranks(lanes: &[Lane], findings: &[StableFinding]) -> Vec<u32> {
     let nodes: Vec<Node<_>> = lanes
         .iter()
         .enumerate()
         .map(|(id, lane)| {
-            let about = findings.iter().filter(|kept| kept.parent == Some(id));
-            let mut heads: Vec<&str> = about.map(|kept| kept.head.as_str()).collect();
+            let about = findings.iter().filter(|finding| finding.parent == Some(id));
+            let mut heads: Vec<&str> = about.map(|finding| finding.head.as_str()).collect();
             heads.sort_unstable();
             Node {
                 content: (content(lane), heads),
@@ -134,12 +135,12 @@ pub(super) fn ranks(lanes: &[Lane], findings: &[Kept]) -> Vec<u32> {
             edges.push(Edge { from, label, to });
         });
     }
-    for kept in findings {
-        let parent = kept.parent.into_iter();
-        let pairs = parent.flat_map(|parent| kept.children.iter().map(move |to| (parent, *to)));
+    for finding in findings {
+        let parent = finding.parent.into_iter();
+        let pairs = parent.flat_map(|parent| finding.children.iter().map(move |to| (parent, *to)));
         edges.extend(pairs.map(|(from, to)| Edge {
             from,
-            label: Tie::Found(kept.head.clone()),
+            label: Tie::Found(finding.head.clone()),
             to,
         }));
     }

@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::LaneId;
 use crate::kernel::{Errno, IdType, Signal, Status, WaitCall, WaitOptions, WaitStatus};
-
-/// The place of a lane among all of them.
-pub(super) type LaneId = usize;
 
 /// A process.
 #[derive(Debug, Default)]
@@ -82,6 +80,12 @@ pub(super) enum End {
     Stopped(i32),
     Continued,
     Unknown(i32),
+}
+
+impl crate::output::lanes::Lane for Lane {
+    fn parent(&self) -> Option<LaneId> {
+        self.parent
+    }
 }
 
 impl Lane {

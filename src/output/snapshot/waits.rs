@@ -1,4 +1,4 @@
-//! What is kept of wait calls, and what is not: polls that found nothing,
+//! What is finding of wait calls, and what is not: polls that found nothing,
 //! interruptions, and the order in which a wait for any child finds them.
 
 use super::Snapshot;
@@ -49,7 +49,7 @@ impl Snapshot {
         }
         let mut before = lane.waits.iter().rev();
         let before = before.find(|before| before.whom == whom);
-        if before.is_none_or(|before| !wait.repeats(before)) && self.has_room() {
+        if before.is_none_or(|before| !wait.repeats(before)) && self.lanes.has_room() {
             self.push_wait(caller, wait, ledger);
         }
     }
@@ -109,7 +109,7 @@ impl Snapshot {
                     outcome: failed,
                 };
                 let lane = self.lane_of(caller, ledger);
-                if lane.is_some_and(|lane| !lane.waits.contains(&wait)) && self.has_room() {
+                if lane.is_some_and(|lane| !lane.waits.contains(&wait)) && self.lanes.has_room() {
                     self.push_wait(caller, wait, ledger);
                 }
             }

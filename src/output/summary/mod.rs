@@ -5,10 +5,12 @@
 mod table;
 
 use std::collections::BTreeMap;
+use std::io;
 
 use hdrhistogram::Histogram;
 use rustc_hash::FxHashMap;
 
+use super::{Conclusion, Output};
 use crate::event::{Comm, Event, EventKind, How, Moment};
 use crate::kernel::{Status, Tgid, Tid, WaitOptions, WaitStatus};
 use crate::ledger::{Ledger, Process, ProcessId, ReapKind};
@@ -107,6 +109,63 @@ pub struct Summary {
     /// How children ended.
     ends: BTreeMap<Ending, u64>,
     now: Moment,
+}
+
+/// The summary as an output: the table stands where another output shows the
+/// events, behind them or in their place.
+pub struct Summarized {
+    summary: Summary,
+    shown: Box<dyn Output>,
+    only: bool,
+}
+
+impl Summarized {
+    /// Counts what `shown` shows; `only` for the table alone.
+    #[must_use]
+    pub fn new(summary: Summary, shown: Box<dyn Output>, only: bool) -> Summarized {
+        Summarized {
+            summary,
+            shown,
+            only,
+        }
+    }
+}
+
+impl Output for Summarized {
+    fn event(&mut self, event: &Event, ledger: &Ledger) {
+        self.summary.event(event, ledger);
+        if !self.only {
+            self.shown.event(event, ledger);
+        }
+    }
+
+    fn message(&mut self, text: &str) {
+        self.shown.message(text);
+    }
+
+    fn tick(&mut self, now: Moment, ledger: &Ledger) {
+        self.shown.tick(now, ledger);
+    }
+
+    fn wants_tick(&self) -> bool {
+        self.shown.wants_tick()
+    }
+
+    fn pause(&mut self) {
+        self.shown.pause();
+    }
+
+    fn is_watched(&self) -> bool {
+        self.shown.is_watched()
+    }
+
+    fn finish(&mut self, end: &Conclusion<'_>) -> io::Result<()> {
+        self.summary.end(end.ledger, end.left);
+        self.shown.finish(&Conclusion {
+            summary: Some(&self.summary),
+            ..*end
+        })
+    }
 }
 
 /// How a process ended: by a code, or by a signal.
