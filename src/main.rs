@@ -1,4 +1,4 @@
-//! The command: flags → configuration → run → exit status.
+//! The command `wait4-strace`: flags → configuration → run → exit status.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! The command to launch: its words and environment, where it is looked for, and
-//! why it never ran.
+//! The command to launch: its arguments and environment, the search in `PATH`, and
+//! why it could not be started.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -12,7 +12,7 @@ use crate::sys::seccomp::Filter;
 use crate::sys::spawn::{Identity, Program, Report};
 use crate::sys::startup::Inherited;
 
-/// Where commands are looked for when there is no `PATH`, as execvp does.
+/// The search path if `PATH` is not set, as in execvp.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// A command to launch.
@@ -35,28 +35,28 @@ pub enum EnvChange {
     Unset(OsString),
 }
 
-/// Why a command never ran, in a sentence.
+/// Why a command was not started, as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NeverRan {
     /// There is no such command.
     Unknown(String),
     /// It is there but cannot be executed.
     NotExecutable(String),
-    /// It was not tried: the user or the directory is out of reach.
+    /// Not tried: it cannot become the user or enter the directory.
     Unreachable(String),
 }
 
 impl CommandLine {
-    /// Make all that the new process needs, so that it need not allocate. It
-    /// starts as we were started.
+    /// Prepares all that the new process needs, so that it need not allocate. It starts
+    /// with the state that we were started with.
     ///
     /// # Errors
-    /// A sentence on what is wrong with the words.
+    /// What is wrong with the arguments.
     pub(crate) fn program(&self, filter: Option<Filter>) -> Result<Program, String> {
         self.program_in(Inherited::environment(), filter)
     }
 
-    /// The same in another environment than ours, before the changes.
+    /// The same with another base environment than ours.
     pub(crate) fn program_in(
         &self,
         base: Vec<OsString>,
@@ -86,8 +86,7 @@ impl CommandLine {
             .unwrap_or_default()
     }
 
-    /// The environment with the changes, in its order and entry by entry as it
-    /// is.
+    /// The environment after the changes; other entries keep their order and bytes.
     fn environment(&self, mut env: Vec<OsString>) -> Vec<OsString> {
         for change in &self.env {
             match change {
@@ -106,7 +105,7 @@ impl CommandLine {
         env
     }
 
-    /// Whether there is a file of the command's name where it was looked for.
+    /// Whether the search finds a file with the command's name.
     fn is_there(&self, base: Vec<OsString>) -> bool {
         let env = self.environment(base);
         let path = env
@@ -116,12 +115,12 @@ impl CommandLine {
         candidates.iter().any(|path| Path::new(path).exists())
     }
 
-    /// Why the command never ran.
+    /// Why the command was not started.
     pub(crate) fn explain(&self, report: Report) -> NeverRan {
         self.explain_in(Inherited::environment(), report)
     }
 
-    /// The same of one that was started in another environment.
+    /// The same for a command started in another environment.
     pub(crate) fn explain_in(&self, base: Vec<OsString>, report: Report) -> NeverRan {
         let name = self.name().to_string_lossy().into_owned();
         let errno = match report {
@@ -159,7 +158,7 @@ impl CommandLine {
     }
 }
 
-/// The value of an entry of the environment, if it is that of `name`.
+/// The value of an entry of the environment, if its name is `name`.
 fn value_of<'a>(entry: &'a OsStr, name: &OsStr) -> Option<&'a OsStr> {
     let rest = entry.as_bytes().strip_prefix(name.as_bytes())?;
     rest.strip_prefix(b"=").map(OsStr::from_bytes)

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use support::{
-    Outcome, fixture, fixture_path, have, install, run, traced, traced_fixture, until, wait,
-    wait4_strace,
+    Outcome, fixture, fixture_path, have, install, passed_over, run, traced, traced_fixture, until,
+    wait, wait4_strace,
 };
 
 /// A process that is ended with the test.
@@ -153,7 +153,7 @@ fn a_kernel_thread_is_refused() {
     let is_kernel_thread =
         field("2", "PPid:").as_deref() == Some("0") && field("2", "VmSize:").is_none();
     if !is_kernel_thread {
-        eprintln!("passed over: no kernel thread is to be seen");
+        passed_over("no kernel thread is to be seen");
         return;
     }
     let outcome = run(wait4_strace().args(["-p", "2"]));
@@ -199,7 +199,7 @@ fn another_user_s_process_is_refused() {
         .arg(&copy)
         .args(["-p", &target.pid()]));
     if outcome.status == 1 {
-        eprintln!("passed over: not root");
+        passed_over("not root");
         return;
     }
     assert_eq!(outcome.status, 125, "{outcome:?}");

@@ -24,7 +24,8 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::{
-    Outcome, fixture_path, have, install, run, traced, traced_fixture, until, wait, wait4_strace,
+    Outcome, fixture_path, have, install, passed_over, run, traced, traced_fixture, until, wait,
+    wait4_strace,
 };
 use tempfile::TempDir;
 
@@ -592,7 +593,7 @@ fn unprivileged() -> Option<Command> {
     let mut probe = Command::new("setpriv");
     let probe = probe.args(["--reuid=12345", "--regid=12345", "--clear-groups", "true"]);
     if run(probe).status != 0 {
-        eprintln!("passed over: not root");
+        passed_over("not root");
         return None;
     }
     Some(command)
@@ -627,7 +628,7 @@ fn an_unprivileged_user_s_namespaces_are_followed() {
             .env(MARK, &trace.mark);
         let outcome = run(&mut command);
         if outcome.stderr.contains("unshare") {
-            eprintln!("passed over: {}", outcome.stderr);
+            passed_over(&outcome.stderr);
             return;
         }
         assert_eq!(outcome.status, 6, "{outcome:?}\n{}", trace.log());

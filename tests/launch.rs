@@ -18,7 +18,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use support::{Outcome, fixture_path, have, install, install_script, run, traced, wait4_strace};
+use support::{
+    Outcome, fixture_path, have, install, install_script, passed_over, run, traced, wait4_strace,
+};
 use tempfile::TempDir;
 
 /// The ways to trace that differ in how the program is started.
@@ -213,7 +215,7 @@ fn an_unprivileged_user_s_program_starts_as_an_untraced_one() {
     let state = [fixture.as_os_str(), OsStr::new("print_state")];
     let plain = run(&mut start(&user, &state));
     if plain.stderr.contains("not permitted") {
-        eprintln!("passed over: not root");
+        passed_over("not root");
         return;
     }
     assert_eq!(plain.status, 0, "{plain:?}");
@@ -467,7 +469,7 @@ fn the_program_runs_as_the_user_that_is_named() {
     let ids = "id -u; id -g; id -G";
     let outcome = run(&mut traced(&["-u", "nobody"], ["sh", "-c", ids]));
     if outcome.status == 125 && outcome.stderr.contains("only root can") {
-        eprintln!("passed over: not root");
+        passed_over("not root");
         return;
     }
     let plain = run(Command::new("sh").args(["-c", "id -u nobody; id -g nobody; id -G nobody"]));
@@ -500,7 +502,7 @@ fn only_root_can_change_the_user() {
         .arg(programs.path("wait4-strace"))
         .args(["-u", "nobody", "--", "true"]));
     if outcome.status == 1 {
-        eprintln!("passed over: not root");
+        passed_over("not root");
         return;
     }
     assert_eq!(outcome.status, 125, "{outcome:?}");
@@ -521,11 +523,11 @@ fn a_setuid_program_keeps_its_right_when_root_traces_it() {
         .arg("-u")
         .output()
     else {
-        eprintln!("passed over: setpriv is not installed");
+        passed_over("setpriv is not installed");
         return;
     };
     if !plain.status.success() {
-        eprintln!("passed over: not root");
+        passed_over("not root");
         return;
     }
     let plain = String::from_utf8(plain.stdout).unwrap();
@@ -546,7 +548,7 @@ fn as_pid_1(flags: &[&str], words: &[&str]) -> Option<Outcome> {
         .stderr(Stdio::null())
         .status();
     if !possible.is_ok_and(|status| status.success()) {
-        eprintln!("passed over: no new pid namespace");
+        passed_over("no new pid namespace");
         return None;
     }
     let mut command = Command::new("unshare");
@@ -605,7 +607,7 @@ fn children_that_a_shell_left_to_its_exec_are_no_hindrance() {
 #[test]
 fn as_pid_1_an_orphan_that_is_reaped_is_not_the_next_process_of_its_pid() {
     if !nix::unistd::geteuid().is_root() {
-        eprintln!("passed over: needs root");
+        passed_over("needs root");
         return;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{have, run};
+use support::{have, passed_over, run};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -128,7 +128,7 @@ fn prints(shown: &str, mut run: impl FnMut() -> String) {
 #[test]
 fn the_commands_print_what_the_readme_says() {
     if !have("gcc") {
-        eprintln!("passed over: there is no gcc");
+        passed_over("there is no gcc");
         return;
     }
     let room = tempfile::tempdir().unwrap();

@@ -14,14 +14,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::unistd::geteuid;
-use support::{Outcome, have, install, run, wait4_strace};
+use support::{Outcome, have, install, passed_over, run, wait4_strace};
 use tempfile::TempDir;
 
 /// Whether we are root, and can give programs other rights.
 fn is_root() -> bool {
     let is_root = geteuid().is_root() && have("setpriv");
     if !is_root {
-        eprintln!("passed over: only root hands on rights");
+        passed_over("only root hands on rights");
     }
     is_root
 }
@@ -149,7 +149,7 @@ fn a_tracer_that_is_setuid_or_has_capabilities_refuses_to_run() {
                 .arg(&copy)
                 .status();
             if !given.unwrap().success() {
-                eprintln!("passed over: this file system keeps no capabilities");
+                passed_over("this file system keeps no capabilities");
                 continue;
             }
         }

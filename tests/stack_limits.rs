@@ -17,7 +17,7 @@ use std::path::Path;
 use std::process::Command;
 
 use support::call_stacks::{below, compiled, room, stacks, waits};
-use support::{run, traced};
+use support::{passed_over, run, traced};
 
 /// The status of a program that may not do what it is for.
 const NOT_ALLOWED: i32 = 77;
@@ -38,7 +38,7 @@ fn a_file_that_a_tracee_serves_holds_up_nobody() {
         let words = [&server, mountpoint.path(), &file].map(|path: &Path| path.to_str().unwrap());
         let (lines, outcome) = stacks(&[], &[&words[..], deaf].concat());
         if outcome.status == NOT_ALLOWED {
-            eprintln!("passed over: no FUSE here");
+            passed_over("no FUSE here");
             return;
         }
         assert_eq!(outcome.status, 0, "{lines:#?}\n{}", outcome.stderr);
@@ -70,7 +70,7 @@ fn a_page_that_a_tracee_must_fill_is_not_asked_for() {
     for place in ["above", "within"] {
         let (lines, outcome) = stacks(&[], &[program.to_str().unwrap(), place]);
         if outcome.status == NOT_ALLOWED {
-            eprintln!("passed over: no userfaultfd here");
+            passed_over("no userfaultfd here");
             return;
         }
         assert_eq!(outcome.status, 0, "{place}: {}", outcome.stderr);

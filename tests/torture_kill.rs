@@ -24,7 +24,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::torture::{Mark, Random, rounds};
-use support::{Outcome, fixture_path, have, run, until, wait4_strace};
+use support::{Outcome, fixture_path, have, passed_over, run, until, wait4_strace};
 use tempfile::TempDir;
 
 const ROUNDS: &str = "WAIT4_STRACE_KILL_ROUNDS";
@@ -377,7 +377,7 @@ impl SmallDisk {
         let words = ["-t", "tmpfs", "-o", &size, "tmpfs"];
         let outcome = run(Command::new("mount").args(words).arg(directory.path()));
         if outcome.status != 0 {
-            eprintln!("passed over: no file system may be mounted");
+            passed_over("no file system may be mounted");
             return None;
         }
         Some(SmallDisk(directory))

@@ -31,6 +31,10 @@ pub struct TraceOptions {
     pub attach: Vec<i32>,
     /// Follow children.
     pub follow: bool,
+    /// Attach to all living descendants too.
+    pub tree: bool,
+    /// Attached processes without children stop at calls too.
+    pub every_call: bool,
     /// Kill attached targets when the trace ends.
     pub kill_on_exit: bool,
     /// Run what is launched under a seccomp filter, where that is possible.

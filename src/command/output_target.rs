@@ -18,7 +18,7 @@ use crate::command::pipe::PipeCommand;
 use crate::output::{Destination, Files, Sink, Target};
 use crate::sys::waker::an_ending_signal_waits;
 
-/// Open where the lines go, before anybody is traced.
+/// Open where the lines go, before anything is traced.
 pub(super) fn target(to: &OutputTo, pipe: &mut Option<PipeCommand>) -> Result<Target, String> {
     Ok(match to {
         OutputTo::Stderr => {
@@ -110,7 +110,7 @@ fn unless_a_signal_waits(open: impl Fn() -> nix::Result<OwnedFd>) -> nix::Result
 /// How many links may lead to a file: as many as the kernel follows.
 const MOST_LINKS: usize = 40;
 
-/// Open a file as root, but nothing that somebody else has put where everybody
+/// Open a file as root, but nothing that another user has put where every user
 /// may write: what `fs.protected_symlinks`, `protected_regular` and
 /// `protected_fifos` do where they are on.
 ///
@@ -179,7 +179,7 @@ fn split(path: &Path) -> Option<(&Path, &OsStr)> {
 }
 
 /// Whether what lies at a path may be written over by us: as root, nothing that
-/// somebody else has put where everybody may write.
+/// another user has put where every user may write.
 pub(super) fn check_place(path: &Path) -> io::Result<()> {
     let Some((parent, name)) = split(path).filter(|_| geteuid().is_root()) else {
         return Ok(());
@@ -197,13 +197,13 @@ fn kind(found: &FileStat) -> libc::mode_t {
 }
 
 /// Whether root may use what was found in a directory: its own, that of the
-/// directory's owner, and anything where not everybody may write. Devices are
+/// directory's owner, and anything where not every user may write. Devices are
 /// made by root alone.
 fn check(directory: &OwnedFd, found: &FileStat) -> io::Result<()> {
     let directory = fstat(directory)?;
     let is_open_to_all = directory.st_mode & libc::S_IWOTH != 0;
-    let whose = found.st_uid;
-    if !is_open_to_all || whose == geteuid().as_raw() || whose == directory.st_uid {
+    let owner = found.st_uid;
+    if !is_open_to_all || owner == geteuid().as_raw() || owner == directory.st_uid {
         return Ok(());
     }
     let what = match kind(found) {
@@ -213,7 +213,7 @@ fn check(directory: &OwnedFd, found: &FileStat) -> io::Result<()> {
         _ => return Ok(()),
     };
     Err(io::Error::other(format!(
-        "a {what} of uid {whose} lies there, in a directory that everybody may write to, and we \
+        "a {what} of uid {owner} lies there, in a directory that everybody may write to, and we \
          are root; write to a directory of your own"
     )))
 }

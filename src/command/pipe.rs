@@ -16,7 +16,7 @@ use crate::urgency::{self, Urgency};
 const GRACE: Duration = Duration::from_secs(1);
 const GLANCE: Duration = Duration::from_millis(10);
 
-/// The command, and the thread whose child it is: the tracer's own wait takes
+/// The command, and the thread whose child it is: a wait of the tracer takes
 /// its thread's children, and must not take this one.
 #[derive(Debug)]
 pub(crate) struct PipeCommand {

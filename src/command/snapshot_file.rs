@@ -51,7 +51,7 @@ pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
-    // Nobody's link: a file that is new, or none.
+    // Follows no link: the file is new, or it is an error.
     let file = File::create_new(&beside)?;
     let written = fill(file, &path, text).and_then(|()| fs::rename(&beside, &path));
     written.inspect_err(|_| {

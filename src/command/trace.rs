@@ -25,7 +25,7 @@ use crate::urgency;
 /// How long a command may take to end itself when its time is up.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Signals to us that we answer ourselves.
+/// Signals to us that have handlers.
 const ANSWERED: [Sig; 5] = [
     Sig::SIGUSR1,
     Sig::SIGINT,
@@ -109,7 +109,7 @@ fn start(options: &TraceOptions) -> Result<Trace<'_>, Failure> {
     if let Some(until) = options.duration.and_then(|time| source.limit(time)) {
         urgency::begins_at(until);
     }
-    let refused = attach(&options.attach, &mut source, &mut session);
+    let refused = attach(options, &mut source, &mut session);
     if refused && session.ledger.tasks() == 0 {
         return Err(Failure::Refused);
     }
@@ -173,21 +173,31 @@ fn trace_settings(options: &TraceOptions) -> Settings {
         follow: options.follow,
         polls: options.polls,
         kill_on_exit: options.kill_on_exit,
+        // Where nothing says that calls were not seen, all are.
+        full_speed: !options.every_call && rules,
         stops_as_job: true,
         ..settings
     }
 }
 
 /// Attach to processes. Returns whether one was refused, which is shown.
-fn attach(pids: &[i32], source: &mut Traced, session: &mut Session<'_>) -> bool {
+fn attach(options: &TraceOptions, source: &mut Traced, session: &mut Session<'_>) -> bool {
     let mut refused = false;
     let mut events = Vec::new();
-    for pid in pids {
-        if let Err(sentence) = source.tracer.attach(Tid::new(*pid), &mut events) {
-            refused = true;
+    for pid in options.attach.iter().copied().map(Tid::new) {
+        let refusals = if options.tree {
+            source.tracer.attach_tree(pid, &mut events)
+        } else {
+            let refusal = source.tracer.attach(pid, &mut events).err();
+            refusal.into_iter().collect()
+        };
+        session.take(&mut events);
+        // Of a tree some may be refused.
+        let is_traced = options.tree && session.ledger.tasks() > 0;
+        refused |= !refusals.is_empty() && !is_traced;
+        for sentence in refusals {
             session.message(&sentence);
         }
-        session.take(&mut events);
     }
     refused
 }
@@ -271,6 +281,9 @@ impl Answers<'_> {
     fn end_on_time(&mut self, source: &mut Traced, session: &mut Session<'_>) {
         session.conclude(source);
         if std::mem::replace(&mut self.time_is_up, true) {
+            if !source.tracer.root_lives() {
+                session.look_for_survivors(source);
+            }
             source.tracer.kill_all(false);
             return;
         }

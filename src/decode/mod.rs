@@ -1,4 +1,4 @@
-//! Single values in words (`--decode`): from a log, a debugger, a core.
+//! `--decode`: explains single values from a log, a debugger or a core.
 
 mod answer;
 mod number;
@@ -9,7 +9,7 @@ use crate::event::one_line;
 use crate::kernel::System;
 use answer::Answer;
 
-/// A longer line of standard input holds no value.
+/// In bytes; a longer line of standard input is refused.
 const LONGEST_LINE: u64 = 64 * 1024;
 
 /// Stands for standard input.
@@ -18,25 +18,25 @@ const STDIN: &str = "-";
 /// What to decode.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The values; none, or `-`, stands for those on standard input.
+    /// The values; none, or `-`, means those on standard input.
     pub values: Vec<String>,
-    /// The system that they are from, if it was said.
+    /// The system that they are from, if given.
     pub system: Option<System>,
 }
 
-/// What came of it.
+/// For the exit status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// Some value meant nothing, or there was none.
+    /// A value had no meaning, or there was none.
     pub(crate) has_unknown: bool,
     /// Standard input had no value.
     pub(crate) was_empty: bool,
 }
 
-/// Print what each value means.
+/// Prints the meaning of each value.
 ///
 /// # Errors
-/// A sentence on what cannot be read or written; `BrokenPipe` if the reader of
+/// What cannot be read or written; `BrokenPipe` if the reader of
 /// standard output is gone.
 pub(crate) fn run(options: &Options) -> io::Result<Outcome> {
     let mut printer = Printer {
@@ -71,13 +71,13 @@ impl<W: Write> Printer<W> {
     fn print(&mut self, value: &str) -> io::Result<()> {
         let answer = Answer::of(value, self.system);
         self.outcome.has_unknown |= !answer.means_something;
-        // What was typed stands on one line, whatever it is.
+        // Escaped, so that any argument stays on one line.
         self.to.write_all(one_line(value).as_bytes())?;
         self.to.write_all(answer.text.as_bytes())?;
         self.to.flush()
     }
 
-    /// The words of standard input, as they come.
+    /// The values on standard input, as they arrive.
     fn print_input(&mut self) -> io::Result<()> {
         let mut input = io::stdin().lock();
         let mut line = Vec::new();
@@ -95,7 +95,7 @@ impl<W: Write> Printer<W> {
                 ));
             }
             let line = String::from_utf8_lossy(&line);
-            // Bars join options, whatever stands around them.
+            // Options may be joined by bars with spaces around them.
             let parts: Vec<&str> = line.split('|').map(str::trim).collect();
             for word in parts.join("|").split_whitespace() {
                 has_word = true;

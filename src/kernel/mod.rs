@@ -1,8 +1,8 @@
-//! The kernel's words as types: ids, signals, errnos, wait statuses, options,
-//! targets, rusages, siginfos, and how each ABI lays them out.
+//! The kernel's interface as types: ids, signals, errnos, wait statuses, options,
+//! targets, rusages, siginfos, and their layout in each ABI.
 //!
-//! Pure: no I/O, no unsafe, nothing of the rest of the crate. Whatever number
-//! the kernel or a tracee hands over is data here, never a panic.
+//! Pure: no I/O, no unsafe, no use of the rest of the crate. Any number from the
+//! kernel or a tracee is accepted, without a panic.
 
 mod abi;
 mod audit_arch;
@@ -10,6 +10,7 @@ mod bsd;
 mod bytes;
 mod calls;
 mod clone;
+mod eintr_calls;
 mod errno;
 mod ids;
 mod options;

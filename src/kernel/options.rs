@@ -1,5 +1,5 @@
-//! The option bits of the wait family: Linux's (`include/uapi/linux/wait.h`),
-//! and the BSDs' with other numbers.
+//! The option bits of the wait family: Linux's (`include/uapi/linux/wait.h`), and
+//! the BSDs', whose numbers differ.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ pub struct WaitOptions {
     system: System,
 }
 
-/// What the BSDs' names are in Linux's bits; the others have none there.
+/// The BSDs' options that Linux has too, with Linux's bits.
 const IN_LINUX: [(&str, WaitOptions); 9] = [
     ("WNOHANG", WaitOptions::NOHANG),
     ("WUNTRACED", WaitOptions::STOPPED),
@@ -27,7 +27,7 @@ const IN_LINUX: [(&str, WaitOptions); 9] = [
     ("WSTOPPED", WaitOptions::STOPPED),
 ];
 
-/// Other spellings of names.
+/// Alternative names.
 const ALIASES: [(System, &str, &str); 5] = [
     (System::Linux, "WUNTRACED", "WSTOPPED"),
     (System::NetBsd, "WSTOPPED", "WUNTRACED"),
@@ -47,11 +47,11 @@ impl WaitOptions {
     pub const CONTINUED: WaitOptions = WaitOptions::from_raw(8);
     /// Leave what is reported waitable.
     pub const NOWAIT: WaitOptions = WaitOptions::from_raw(0x0100_0000);
-    /// Not the children of other threads.
+    /// Not children of other threads.
     pub const NOTHREAD: WaitOptions = WaitOptions::from_raw(0x2000_0000);
-    /// Children of every exit signal.
+    /// Children with any exit signal.
     pub const ALL: WaitOptions = WaitOptions::from_raw(0x4000_0000);
-    /// Children of another exit signal than SIGCHLD only.
+    /// Only children with another exit signal than SIGCHLD.
     pub const CLONE: WaitOptions = WaitOptions::from_raw(0x8000_0000);
 
     /// Linux's options with these bits.
@@ -72,7 +72,7 @@ impl WaitOptions {
         self.bits
     }
 
-    /// Whose bits they are.
+    /// The system that defines the bits.
     #[must_use]
     pub const fn system(self) -> System {
         self.system
@@ -110,10 +110,10 @@ impl WaitOptions {
         same.fold(0, |all, (_, options)| all | options.bits)
     }
 
-    /// Parse what a system calls its options: names or numbers between bars.
+    /// Parses options of a system: names or numbers, separated by bars.
     ///
     /// # Errors
-    /// The first word that is no option.
+    /// The first word that is not an option.
     pub fn parse(system: System, text: &str) -> Result<WaitOptions, ParseOptionsError> {
         let text = text.strip_suffix(" /* W??? */").unwrap_or(text);
         let mut all = 0;
@@ -136,8 +136,8 @@ impl WaitOptions {
 }
 
 impl fmt::Display for WaitOptions {
-    /// As strace prints them, in the system's own names; only unknown bits get
-    /// a comment, and only alone.
+    /// As strace prints them, with the system's names; unknown bits get a comment, if
+    /// there are no others.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.bits == 0 {
             return f.write_str("0");
@@ -155,9 +155,9 @@ impl fmt::Display for WaitOptions {
     }
 }
 
-/// A word that is no wait option.
+/// A word that is not a wait option.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{word:?} is no wait option")]
+#[error("{word:?} is not a wait option")]
 pub struct ParseOptionsError {
     /// The word.
     pub word: String,
@@ -166,7 +166,7 @@ pub struct ParseOptionsError {
 impl FromStr for WaitOptions {
     type Err = ParseOptionsError;
 
-    /// Parse what [`WaitOptions`] prints of Linux's; `WUNTRACED` is taken too.
+    /// Parses what [`WaitOptions`] prints for Linux, and `WUNTRACED`.
     fn from_str(text: &str) -> Result<WaitOptions, ParseOptionsError> {
         WaitOptions::parse(System::Linux, text)
     }

@@ -1,5 +1,5 @@
-//! Options and id types of each system: names with their numbers, in the order
-//! in which they are printed.
+//! Names and numbers of options and id types of each system, in the order in which
+//! they are printed.
 
 use super::System;
 
@@ -17,7 +17,7 @@ const FREEBSD_OPTIONS: [Word; 7] = [
     ("WLINUXCLONE", 0x8000_0000),
 ];
 
-/// NetBSD, `sys/wait.h` and wait6(2). `WOPTSCHECKED` is the kernel's own.
+/// NetBSD, `sys/wait.h` and wait6(2). `WOPTSCHECKED` is internal to the kernel.
 const NETBSD_OPTIONS: [Word; 10] = [
     ("WNOHANG", 1),
     ("WUNTRACED", 2),
@@ -72,8 +72,7 @@ const NETBSD_ID_TYPES: [Word; 17] = [
     ("P_PSETID", 15),
 ];
 
-/// Linux, `include/uapi/linux/wait.h`, in the order in which strace prints
-/// them.
+/// Linux, `include/uapi/linux/wait.h`, in the order in which strace prints them.
 const LINUX_OPTIONS: [Word; 8] = [
     ("WNOHANG", 1),
     ("WEXITED", 4),

@@ -1,5 +1,5 @@
-//! The processes and threads of the family, from birth to reap and a while
-//! beyond.
+//! The processes and threads of the trace, from creation to some time after the
+//! reap.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,19 +19,19 @@ use crate::kernel::{SigInfo, Signal, Tgid, Tid};
 #[derive(Clone, Debug)]
 pub(super) struct Thread {
     pub(super) tgid: Tgid,
-    /// Its own name, where it is not the process's.
+    /// Its own name, if it is not the process's.
     pub(super) comm: Option<Comm>,
     /// The wait that it is in.
     pub(super) waiting: Option<Waiting>,
-    /// Its last wait, if that was interrupted and its fate is not known yet,
-    /// and the one process that it was for.
+    /// Its last wait, if that was interrupted and it is not known yet whether it is
+    /// restarted, with the one process that it was for.
     pub(super) interrupted: Option<(CompletedWait, Option<Tgid>)>,
-    /// A wait that the kernel restarts when the handler returns that
-    /// interrupted it, and the one process that it is for.
+    /// A wait that the kernel restarts when the handler that interrupted it returns,
+    /// with the one process that it is for.
     pub(super) restarts: Option<(CompletedWait, Option<Tgid>)>,
 }
 
-/// How many there were.
+/// Totals of the trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Processes that were under trace.
@@ -40,28 +40,28 @@ pub struct Counts {
     pub reaped: u64,
 }
 
-/// The state of the family after the events so far.
+/// The state after the events so far.
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub(super) processes: FxHashMap<Tgid, Box<Process>>,
-    /// One that was forgotten, for the next that is born.
+    /// A dropped record, to be reused without an allocation.
     pub(super) spare: Option<Box<Process>>,
     pub(super) threads: FxHashMap<Tid, Thread>,
     pub(super) namespaces: Namespaces,
-    /// The reaped, in the order of their reaps.
+    /// Reaped processes that are remembered, in the order of their reaps.
     pub(super) remembered: VecDeque<(Tgid, ProcessId)>,
-    /// Dead children whose parent the event at hand ended.
+    /// Dead children whose parent the current event ended.
     pub(super) orphaned: Vec<Tgid>,
-    /// Threads that the event at hand ended; kept until the next, so that
-    /// outputs can still name them.
+    /// Threads that the current event ended; kept until the next, so that outputs can
+    /// still name them.
     pub(super) departed: Vec<Tid>,
-    /// The place of the event at hand.
+    /// The position of the current event.
     pub(super) now: Stamp,
     last_id: u64,
     pub(super) counts: Counts,
-    /// Reaped processes were forgotten.
+    /// Reaped processes were dropped.
     pub(super) forgot: bool,
-    /// The process that was attached to last: it lived before the trace.
+    /// The last process that was attached to: it is older than the trace.
     pub(super) attached: Option<Tgid>,
     /// The launched command.
     pub(super) root: Option<ParentId>,
@@ -76,7 +76,7 @@ impl Ledger {
         Ledger::default()
     }
 
-    /// Take an event in.
+    /// Applies an event.
     pub fn apply(&mut self, event: &Event) {
         while let Some(tid) = self.departed.pop() {
             self.threads.remove(&tid);
@@ -160,14 +160,14 @@ impl Ledger {
         }
     }
 
-    // Births.
+    // Creation.
 
     fn found(&mut self, event: &Event, found: &Found) {
         let image = found.image.clone().unwrap_or_default();
         if let Some(seen) = self.processes.get_mut(&event.tgid)
             && !seen.is_traced
         {
-            // A child of one that we attached to before.
+            // A child of a process that was attached to before.
             seen.is_traced = true;
             seen.sigchld = Sigchld::found(found.sigchld);
             self.counts.processes += 1;
@@ -213,7 +213,7 @@ impl Ledger {
         let birth = Birth {
             tgid,
             parent: Some(self.parent_id(created.parent.unwrap_or(event.tgid))),
-            // A process that a named thread forks starts with its name.
+            // A process that a renamed thread forks starts with the thread's name.
             image: match comm {
                 Some(comm) => Arc::new(Image {
                     comm,
@@ -228,7 +228,7 @@ impl Ledger {
             child.is_traced && child.creator.is_none() && child.parent == birth.parent
         });
         let child = match self.processes.get_mut(&tgid).filter(|_| was_found) {
-            // Its creator's word came late.
+            // The event of its creator came late.
             Some(child) => child.as_mut(),
             None => self.enter(birth),
         };
@@ -293,7 +293,7 @@ impl Ledger {
 
     fn enter(&mut self, birth: Birth) -> &mut Process {
         let tgid = birth.tgid;
-        // The pid is used again: whoever had it is gone for good.
+        // The pid is reused: the former process is gone.
         self.forget(tgid);
         let levels = match &birth.ns {
             Some(ns) => {
@@ -364,7 +364,7 @@ impl Ledger {
             .insert(event.tid, Thread::new(event.tgid, None));
     }
 
-    /// The child of a vfork lets its creator go on.
+    /// The child of a vfork execs or exits: its creator is resumed.
     pub(super) fn end_vfork(&mut self, parent: Option<ParentId>, child: Tgid) {
         let at = self.now.at;
         let parent = parent.and_then(|parent| self.parent_mut(parent));
@@ -376,7 +376,7 @@ impl Ledger {
         }
     }
 
-    /// A process is attached to, of which we knew children already.
+    /// A process is attached to of which children are known already.
     fn claim_children(&mut self, tgid: Tgid) {
         let parent = self.parent_id(tgid);
         let unclaimed = ParentId { id: None, ..parent };
@@ -407,6 +407,10 @@ impl Ledger {
             tgid: from,
             id: None,
         });
+        let Some(process) = self.processes.get(&child) else {
+            return;
+        };
+        self.leave_parent(child, process.parent);
         let Some(process) = self.processes.get_mut(&child) else {
             return;
         };
@@ -429,7 +433,7 @@ impl Ledger {
     }
 }
 
-/// Who comes into the ledger.
+/// What is known of a new process.
 struct Birth {
     tgid: Tgid,
     parent: Option<ParentId>,

@@ -1,4 +1,4 @@
-//! What wait calls do to the ledger.
+//! What wait calls change in the ledger.
 
 use super::process::{Process, Reap};
 use super::processes::Ledger;
@@ -25,7 +25,7 @@ impl Ledger {
         };
         let blocks = waiting.blocks();
         thread.interrupted = None;
-        // Another wait meanwhile is one of the handler.
+        // A wait in between is one of the handler.
         thread.restarts.take_if(|(brief, _)| {
             (brief.call, brief.named, brief.options)
                 == (waiting.call, waiting.named, waiting.options)
@@ -36,7 +36,7 @@ impl Ledger {
         }
     }
 
-    /// A thread is in no wait any more. Returns the one that it was in.
+    /// A thread has left its wait, which is returned.
     pub(super) fn leave_wait(&mut self, tid: Tid) -> Option<Waiting> {
         let at = self.now.at;
         let thread = self.threads.get_mut(&tid)?;
@@ -65,7 +65,7 @@ impl Ledger {
         self.record(event.tgid, &brief, target);
     }
 
-    /// The fate of an interrupted wait.
+    /// Whether an interrupted wait is restarted.
     pub(super) fn fate(&mut self, event: &Event, by: Signal, eintr: bool) {
         let thread = self.threads.get_mut(&event.tid);
         let interrupted = thread.and_then(|thread| thread.interrupted.take());
@@ -98,15 +98,16 @@ impl Ledger {
             return;
         };
         process.history.last = Some(brief.clone());
-        if !brief.told_an_end() {
+        // A poll that says nothing is here only if it took the child.
+        if !brief.told_an_end() && brief.outcome != Outcome::Nothing {
             return;
         }
         if brief.options.contains(WaitOptions::NOWAIT) {
             process.history.peeked = Some(brief.clone());
             return;
         }
-        // An end that was not seen: of a child that is not traced. A status
-        // is needed to know it from a stop.
+        // An end that was not observed, of a child that is not traced. Without a
+        // status it could be a stop.
         if process.ended.is_none() {
             let Outcome::Child(_, Some(status)) = brief.outcome else {
                 return;
@@ -139,6 +140,8 @@ impl Ledger {
     /// The child that a wait told of.
     fn taken(&self, caller: Tgid, brief: &CompletedWait, target: Option<Tgid>) -> Option<Tgid> {
         let named = target.filter(|_| brief.way() == ReapKind::Specific);
+        // Those without a siginfo are waitids, which must be asked for ends.
+        let asks = brief.options.contains(WaitOptions::EXITED);
         match brief.outcome {
             Outcome::Child(pid, _) if pid.raw() > 0 => {
                 // By the descriptor the kernel knows it better than we by name.
@@ -147,7 +150,7 @@ impl Ledger {
             }
             // waitid without a siginfo does not say whom it took: the one that
             // it named, or the only one that there was.
-            Outcome::Child(..) => {
+            Outcome::Child(..) if asks => {
                 let zombies = &self.process(caller)?.zombies;
                 let only = zombies.iter().copied().next();
                 let only = only.filter(|_| zombies.len() == 1);
@@ -158,13 +161,15 @@ impl Ledger {
                 };
                 taken.filter(|tgid| self.process(*tgid).is_some_and(Process::is_zombie))
             }
-            Outcome::Nothing if !brief.takes_status && brief.call == WaitCall::Waitid => named
-                .filter(|tgid| {
-                    // Without a siginfo a poll succeeds in either case; it took a
-                    // child that was dead before it began.
-                    let ended = self.process(*tgid).and_then(|child| child.ended);
+            Outcome::Nothing if asks && !brief.takes_status && brief.call == WaitCall::Waitid => {
+                // Without a siginfo a poll succeeds in either case; it took a
+                // child that was dead before it began.
+                named.filter(|tgid| {
+                    let child = self.process(*tgid).filter(|child| child.is_zombie());
+                    let ended = child.and_then(|child| child.ended);
                     ended.is_some_and(|end| end.when.at < brief.entered)
-                }),
+                })
+            }
             _ => None,
         }
     }

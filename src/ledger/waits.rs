@@ -1,5 +1,5 @@
-//! What the ledger keeps of wait calls: no history, but what can still
-//! explain why a child is not reaped.
+//! The ledger's record of wait calls: not a history, only what can explain why a
+//! child is not reaped.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::kernel::{
     Errno, IdType, NsPid, Signal, Status, Tgid, Tid, WaitCall, WaitOptions, WaitStatus,
 };
 
-/// Whom a wait may take.
+/// What kind of wait reaped a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReapKind {
     /// Any child.
@@ -18,12 +18,12 @@ pub enum ReapKind {
     Group,
     /// One process.
     Specific,
-    /// The call failed with EFAULT and consumed it nevertheless.
+    /// The call failed with EFAULT and reaped it all the same.
     Fault,
-    /// The kernel reaped it, as its parent ignores SIGCHLD.
+    /// The kernel reaped it, since its parent ignores SIGCHLD.
     Kernel,
-    /// Somebody whose waits are not seen: a parent that is not traced, or a
-    /// way to reap that is no wait call.
+    /// A reap that was not observed: its parent is not traced, or it was not by a wait
+    /// call.
     Unseen,
 }
 
@@ -37,14 +37,14 @@ impl ReapKind {
         )
     }
 
-    /// The kind of wait that names this.
+    /// The kind of a wait with these arguments.
     #[must_use]
     pub fn of(named: Named) -> ReapKind {
         match named {
             Named::Pid(-1) | Named::Id(IdType::ALL, _) => ReapKind::Wildcard,
             Named::Pid(pid) if pid > 0 => ReapKind::Specific,
             Named::Id(IdType::PID | IdType::PIDFD, _) => ReapKind::Specific,
-            // A group, or on a BSD those of a user, of a session and so on.
+            // A group, or on a BSD the children of a user, a session and so on.
             Named::Pid(_) | Named::Id(..) => ReapKind::Group,
         }
     }
@@ -53,50 +53,49 @@ impl ReapKind {
 /// A wait that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompletedWait {
-    /// Its end.
+    /// When it ended.
     pub when: Stamp,
-    /// Its begin.
+    /// When it began.
     pub entered: Moment,
-    /// Who called.
+    /// The thread that called.
     pub tid: Tid,
     /// Which call.
     pub call: WaitCall,
-    /// Whom it was to wait for.
+    /// What it waited for.
     pub named: Named,
     /// Its options.
     pub options: WaitOptions,
     /// It passed a place for the status.
     pub takes_status: bool,
-    /// What it gave.
+    /// Its result.
     pub outcome: Outcome,
-    /// Whether it was called within a handler of SIGCHLD, where that was looked
-    /// at.
+    /// Whether it was called within a handler of SIGCHLD, if examined.
     pub in_handler: Option<bool>,
-    /// Where it was called, if that was asked for.
+    /// The call stack (`-k`).
     pub stack: Option<Arc<Stack>>,
 }
 
-/// What a wait gave.
+/// The result of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A child, by its pid in the caller's namespace.
+    /// A child, with its pid in the caller's namespace.
     Child(NsPid, Option<WaitStatus>),
     /// No child was ready (`WNOHANG`).
     Nothing,
-    /// It was interrupted by a handler of this signal: EINTR.
+    /// It was interrupted by a handler of this signal and not restarted: EINTR.
     Eintr(Signal),
     /// An error.
     Error(Errno),
 }
 
 impl CompletedWait {
-    /// What is worth keeping of a wait that ended at `when`.
+    /// The record of a wait that ended at `when`.
     #[must_use]
     pub fn new(tid: Tid, when: Stamp, exit: &WaitExit) -> CompletedWait {
         let outcome = match (exit.reported(), exit.result) {
             (Some((pid, status)), _) => Outcome::Child(pid, status),
             (None, Err(errno)) => Outcome::Error(errno),
-            // waitid without a siginfo succeeds without telling whom it took.
+            // waitid without a siginfo succeeds without reporting which child it took.
             (None, Ok(pid)) => {
                 let blocks = !exit.entry.options.contains(WaitOptions::NOHANG);
                 if blocks && exit.entry.call == WaitCall::Waitid {
@@ -120,14 +119,13 @@ impl CompletedWait {
         }
     }
 
-    /// Which kind of wait it was.
+    /// The kind of wait.
     #[must_use]
     pub fn way(&self) -> ReapKind {
         ReapKind::of(self.named)
     }
 
-    /// The process group that it was for; `own` is the caller's. 0 if it was
-    /// for none.
+    /// The process group that it was for; `own` is the caller's. 0 if it was for none.
     #[must_use]
     pub fn group(&self, own: i32) -> i32 {
         match self.named {
@@ -138,7 +136,7 @@ impl CompletedWait {
         }
     }
 
-    /// Whether it told of the end of a child, and not of a stop.
+    /// Whether it reported the end of a child, not a stop.
     #[must_use]
     pub fn told_an_end(&self) -> bool {
         let Outcome::Child(_, status) = self.outcome else {
@@ -147,7 +145,7 @@ impl CompletedWait {
         status.is_none_or(super::is_end)
     }
 
-    /// Whether it told that a child runs again.
+    /// Whether it reported that a child was continued.
     #[must_use]
     pub fn told_a_continue(&self) -> bool {
         let Outcome::Child(_, Some(status)) = self.outcome else {
@@ -163,33 +161,33 @@ impl CompletedWait {
     }
 }
 
-/// The waits of a process that a rule may still ask about.
+/// The waits of a process that a rule may ask about.
 #[derive(Clone, Debug, Default)]
 pub struct Waits {
     /// The last one for any child.
     pub last_wildcard: Option<CompletedWait>,
     /// The last one for a group.
     pub last_group: Option<CompletedWait>,
-    /// Polls for any child that returned one, since the last that found
-    /// nothing: how many, and the first three.
+    /// Polls for any child that returned one, since the last that found nothing: how
+    /// many, and the first three.
     pub singles: (u64, Vec<CompletedWait>),
-    /// At one of them there were other children, so that a loop would have
-    /// asked again.
+    /// At one of them there were other children, for which a loop would have waited
+    /// again.
     pub stopped_early: bool,
-    /// When a wait for any child blocked or last found nothing left.
+    /// When a wait for any child last blocked or found nothing.
     pub drained: Option<Stamp>,
     /// The last child that was reaped, and how many were.
     pub last_reaped: Option<(Tgid, u64)>,
     /// The last one of all.
     pub last: Option<CompletedWait>,
-    /// The last few waits that brought the status of an end.
+    /// The last few waits that returned the status of an end.
     statuses: Vec<CompletedWait>,
 }
 
 /// How many statuses are remembered.
 const MOST_STATUSES: usize = 8;
 
-/// Those of a process that made none.
+/// The waits of a process that made none.
 pub(super) static NO_WAITS: Waits = Waits {
     last_wildcard: None,
     last_group: None,
@@ -202,7 +200,7 @@ pub(super) static NO_WAITS: Waits = Waits {
 };
 
 impl Waits {
-    /// The last wait that brought this raw status.
+    /// The last wait that returned this raw status.
     #[must_use]
     pub fn last_status(&self, word: i32) -> Option<CompletedWait> {
         let mut last = self.statuses.iter().rev();
@@ -210,14 +208,14 @@ impl Waits {
             .cloned()
     }
 
-    /// Record a wait of a process that has so many children.
+    /// Records a wait of a process that has so many children.
     pub(super) fn record(&mut self, brief: &CompletedWait, children: u32) {
         self.last = Some(brief.clone());
         if let Outcome::Child(_, Some(status)) = brief.outcome
             && status.raw() > 0xff
             && super::is_end(status)
         {
-            // Only those that do not fit an exit code are ever asked for.
+            // Only those that are not in the range of an exit code are asked for.
             if self.statuses.len() == MOST_STATUSES {
                 self.statuses.remove(0);
             }
@@ -244,20 +242,20 @@ impl Waits {
     }
 }
 
-/// What waits told of a process.
+/// What waits reported of a process.
 #[derive(Clone, Debug, Default)]
 pub struct WaitHistory {
-    /// The last wait that looked at its end with `WNOWAIT`.
+    /// The last wait that reported its end with `WNOWAIT`.
     pub peeked: Option<CompletedWait>,
-    /// The last wait that told of it at all, an end or a stop.
+    /// The last wait that reported an end or a stop.
     pub last: Option<CompletedWait>,
-    /// The last wait for it alone.
+    /// The last wait that named it.
     pub named: Option<CompletedWait>,
     /// When its parent last sent it a signal.
     pub killed: Option<Stamp>,
-    /// When anybody did.
+    /// When any process last sent it a signal.
     pub signalled: Option<Stamp>,
-    /// Its parent sent it the signal of a crash, by whatever call.
+    /// Its parent sent it a signal that looks like a crash, by any call.
     pub crash_was_sent: bool,
 }
 
@@ -270,16 +268,16 @@ pub struct BlockedTime {
     pub stopped: u64,
     /// A thread of it was suspended in vfork.
     pub suspended: u64,
-    /// Waits of it that ended, and how many of them were polls.
+    /// How many of its waits ended.
     pub waits: u64,
-    /// See there.
+    /// How many of these were polls.
     pub polls: u64,
     pub(super) blocked_threads: u32,
     pub(super) blocked_since: Moment,
 }
 
 impl BlockedTime {
-    /// What came since `earlier`.
+    /// The difference to `earlier`.
     #[must_use]
     pub fn since(self, earlier: BlockedTime) -> BlockedTime {
         BlockedTime {
@@ -305,22 +303,28 @@ impl BlockedTime {
         }
         self.blocked_threads = self.blocked_threads.saturating_sub(1);
     }
+
+    /// No thread is in a wait any more.
+    pub(super) fn leave_all(&mut self, at: Moment) {
+        self.blocked_threads = self.blocked_threads.min(1);
+        self.leave(at);
+    }
 }
 
 /// A wait that a thread is in.
 #[derive(Clone, Debug)]
 pub struct Waiting {
-    /// Its entry.
+    /// When it began.
     pub when: Stamp,
     /// Which call.
     pub call: WaitCall,
-    /// Whom it waits for.
+    /// What it waits for.
     pub named: Named,
     /// Its options.
     pub options: WaitOptions,
-    /// The one process that it waits for, if it is known.
+    /// The one process that it waits for, if known.
     pub target: Option<Tgid>,
-    /// Where it was called, if that was asked for.
+    /// The call stack (`-k`).
     pub stack: Option<Arc<Stack>>,
 }
 
@@ -336,7 +340,7 @@ impl Waiting {
         }
     }
 
-    /// Whether it sleeps until a child is ready.
+    /// Whether it blocks until a child is ready.
     #[must_use]
     pub fn blocks(&self) -> bool {
         !self.options.contains(WaitOptions::NOHANG)

@@ -13,12 +13,12 @@ use crate::ledger::Ledger;
 /// A running process to trace, with all of its threads and all that it starts
 /// from now on.
 ///
-/// When the trace ends the process goes on as if nothing had been. Attaching
-/// needs what ptrace needs: the same user, and Yama's consent where it is on.
+/// When the trace ends the process goes on as before. Attaching
+/// needs what ptrace needs: the same user, and Yama's permission where it is on.
 ///
 /// A child of the caller may be attached to, and is the caller's to reap when it
-/// ends, but **not before the trace is over**: the kernel knows no difference
-/// between this process as its parent and as its tracer, and a wait for it, be it
+/// ends, but **not before the trace is over**: the kernel does not tell
+/// this process as its parent from this process as its tracer, and a wait for it, be it
 /// [`Child::try_wait`](std::process::Child::try_wait), would take its stops from
 /// the tracer. [`Launch`](crate::Launch) has no such limit.
 ///
@@ -35,7 +35,7 @@ use crate::ledger::Ledger;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "nobody is traced until `record`, `record_for`, `for_each` or `start`"]
+#[must_use = "nothing is traced until `record`, `record_for`, `for_each` or `start`"]
 pub struct Attach {
     pid: u32,
     limit: Option<Duration>,
@@ -65,7 +65,7 @@ impl Attach {
     ///
     /// # Errors
     /// [`Error::Refused`] if the process cannot be attached to, with the reason
-    /// and the way out; else what keeps us from beginning.
+    /// and a remedy; else why the trace cannot begin.
     pub fn record(self) -> Result<Trace, Error> {
         let mut events = Vec::new();
         let plan = self.plan()?;

@@ -38,7 +38,7 @@ pub(super) struct Plan {
     pub(super) limit: Option<Duration>,
 }
 
-/// Who is to be traced.
+/// What is to be traced: a command or a process.
 pub(super) enum Target {
     /// A command.
     Command(Box<Command>),
@@ -55,7 +55,7 @@ pub(super) struct Command {
     pub(super) streams: Streams,
 }
 
-/// What is told when a trace has begun.
+/// A trace that has begun.
 #[derive(Debug)]
 pub(super) struct Begun {
     /// The process that it is about.
@@ -68,7 +68,7 @@ pub(super) struct Begun {
 pub(super) type Each<'a> = dyn FnMut(Event, &Ledger) + Send + 'a;
 
 /// Trace on a thread of its own, and wait for its end. A panic of `each` goes
-/// on in the caller when nobody is traced any more.
+/// on in the caller when nothing is traced any more.
 ///
 /// # Errors
 /// Why there is no trace.
@@ -130,8 +130,8 @@ pub(super) fn trace(
         drive(&mut source, &mut session, &mut answers);
     }));
     if let Err(panic) = ended {
-        // The dead of a thread that ends go to another one of this process,
-        // which knows nothing of them: none may be left.
+        // Zombies of a thread that ends are given to another thread of this
+        // process, which would not reap them: none may be left.
         abandon(&mut source.tracer);
         drop(source);
         resume_unwind(panic);
@@ -153,7 +153,7 @@ pub(super) fn trace(
     })
 }
 
-/// Who is called once when the trace has begun.
+/// A callback for the moment when the trace has begun, called once.
 struct Begin<F> {
     call: Cell<Option<F>>,
     pid: i32,
@@ -230,7 +230,7 @@ fn launch(tracer: &mut Tracer, command: Command) -> Result<Started, Error> {
     })
 }
 
-/// What the end of the time and the caller's wish to stop come to.
+/// Ends the trace when the time is up or the caller stops it.
 struct Answers {
     /// The time was up first.
     timed_out: bool,
@@ -250,13 +250,13 @@ impl Control<Traced> for Answers {
     fn job_stopped(&mut self, _: &mut Traced) {}
 }
 
-/// Kill what was launched, let go what was attached to.
+/// Kill what was launched, detach from what was attached to.
 fn end(tracer: &mut Tracer) {
     tracer.kill_all(false);
     tracer.detach_all();
 }
 
-/// End all, and tell nobody of it.
+/// End all; events are dropped.
 fn abandon(tracer: &mut Tracer) {
     let mut events = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! What `/proc` says of the right to trace: user namespaces, Yama, our
+//! The right to trace, as `/proc` shows it: user namespaces, Yama, our
 //! capabilities.
 
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::kernel::Tid;
 
-/// The user namespace of a task; `None` if we may not know.
+/// The user namespace of a task; `None` if it may not be read.
 pub(crate) fn user_namespace(tid: Tid) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{tid}/ns/user")).ok()
 }
@@ -16,7 +16,7 @@ pub(crate) fn own_user_namespace() -> Option<PathBuf> {
     fs::read_link("/proc/self/ns/user").ok()
 }
 
-/// `kernel.yama.ptrace_scope`, where there is a Yama.
+/// `kernel.yama.ptrace_scope`; `None` without Yama.
 pub(crate) fn yama_scope() -> Option<u32> {
     let text = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok()?;
     text.trim().parse().ok()

@@ -1,4 +1,4 @@
-//! Waits whose arguments the kernel refused, and what is wrong with them.
+//! Waits whose arguments the kernel refused, and which argument was invalid.
 
 use super::RuleContext;
 use super::diagnosis::Loss;
@@ -24,13 +24,12 @@ pub(super) fn bad_arguments(exit: &WaitExit, errno: Errno, case: &mut RuleContex
     case.findings.add(finding);
 }
 
-/// Libraries ask whether the kernel knows `P_PIDFD` with a descriptor that
-/// cannot be.
+/// Libraries probe for `P_PIDFD` with an invalid descriptor.
 fn is_probe(exit: &WaitExit) -> bool {
     matches!(exit.entry.named, Named::Id(IdType::PIDFD, fd) if fd >= i32::MAX.cast_unsigned())
 }
 
-/// The bit or value that the kernel refused, in words of the call.
+/// The option bits or the argument that the kernel refused.
 #[must_use]
 pub fn refused_part(brief: &CompletedWait, errno: Errno) -> Refusal {
     let bits = brief.options.raw();
@@ -38,7 +37,7 @@ pub fn refused_part(brief: &CompletedWait, errno: Errno) -> Refusal {
         // kernel/exit.c: kernel_wait4 and kernel_waitid_prepare.
         (System::Linux, WaitCall::Wait4 | WaitCall::Waitpid) => 0xe000_0000 | 1 | 2 | 8,
         (System::Linux, _) => 0xe100_0000 | 1 | 2 | 4 | 8,
-        // sys/kern/kern_exit.c: each option that there is.
+        // sys/kern/kern_exit.c: any option that it does not define.
         (System::NetBsd | System::FreeBsd, _) => !brief.options.nameless(),
     };
     let kinds = [
@@ -60,13 +59,13 @@ pub fn refused_part(brief: &CompletedWait, errno: Errno) -> Refusal {
 /// What is wrong with the arguments of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// These bits are no options of the call.
+    /// These bits are not options of the call.
     Options(u32),
-    /// waitid or wait6 was not told what to wait for.
+    /// waitid or wait6 without WEXITED, WSTOPPED or WCONTINUED.
     NothingAsked,
     /// The type or id is not valid.
     Id,
-    /// The descriptor is no pidfd.
+    /// The descriptor is not a pidfd.
     NoPidfd,
     /// The pid is `INT_MIN`.
     NoSuchGroup,

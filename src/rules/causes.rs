@@ -1,4 +1,4 @@
-//! Why a zombie was not reaped: of the causes the first that fits.
+//! Causes of leaks: why a zombie was not reaped. The first that fits is reported.
 
 use super::diagnosis::Leak;
 use super::finding::{Action, Evidence, ProcessRef};
@@ -27,14 +27,14 @@ impl Cause {
     }
 }
 
-/// Since when a zombie's parent could have reaped it.
+/// Since when the parent could have reaped this zombie.
 pub(super) fn since(child: &Process) -> Moment {
     let ended = child.ended.map(|end| end.when.at).unwrap_or_default();
     let adopted = child.adopted.map(|(when, _)| when.at);
     adopted.map_or(ended, |adopted| adopted.max(ended))
 }
 
-/// What kept a parent from reaping a child for most of the time.
+/// What prevented a parent from reaping a child for most of the time.
 #[derive(Clone, Copy)]
 pub(super) struct Kept {
     /// It was in a group-stop.
@@ -46,13 +46,12 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Whether anything did.
     pub(super) fn at_all(self) -> bool {
         self.stopped || self.suspended || self.waiting
     }
 }
 
-/// What kept `parent` from reaping a zombie until `now`.
+/// What prevented `parent` from reaping a zombie until `now`.
 pub(super) fn kept(child: &Process, parent: &Process, now: Moment) -> Kept {
     let age = now.since(since(child));
     let busy = child.ended.map(|end| parent.busy_between(&end, now));
@@ -90,8 +89,8 @@ pub(super) fn cause(
         let age = now.since(since(child));
         Cause::new(Leak::ZombieLeak { age })
     });
-    // It joins its children one after the other perhaps, and comes to this one
-    // yet. One that exits by itself had the time; one that is killed had not.
+    // The parent may join its children one after the other and has not reached
+    // this one. If it exited by itself it had the time; if it was killed it had not.
     let may_come = parent.ended.is_none() || parent.killed_by().is_some();
     let needs_idleness = matches!(
         found.leak,
@@ -123,7 +122,7 @@ fn unable(kept: Kept, parent: &Process, ledger: &Ledger) -> Option<Cause> {
                 parent,
                 when,
                 action,
-                "sleeps until its child execs or exits",
+                "is suspended until its child execs or exits",
             )
         });
         let stall = Leak::VforkStall {
@@ -135,7 +134,7 @@ fn unable(kept: Kept, parent: &Process, ledger: &Ledger) -> Option<Cause> {
     None
 }
 
-/// The zombie was adopted, by a parent that is there to reap.
+/// The zombie was adopted by an init or subreaper, which should reap it.
 fn orphan(child: &Process, parent: &Process) -> Option<Cause> {
     let (adopted, _) = child.adopted?;
     let last = parent.waits().last_wildcard.as_ref();
@@ -149,7 +148,7 @@ fn orphan(child: &Process, parent: &Process) -> Option<Cause> {
         parent,
         adopted,
         Action::Adopted(child.tgid),
-        "its parent died, and it was given to this process",
+        "its parent died, and this process adopted it",
     );
     let idle = Leak::ReaperIdle {
         is_namespace_init: parent.is_namespace_init(),
@@ -157,7 +156,7 @@ fn orphan(child: &Process, parent: &Process) -> Option<Cause> {
     Some(Cause::new(idle).seen([line]))
 }
 
-/// The parent does not know the child, or cannot see it.
+/// The parent's program did not create the child, or its waits exclude it.
 fn not_its_own(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cause> {
     if let Some((when, _)) = parent.execs.last()
         && child.born.seq < when.seq
@@ -187,7 +186,8 @@ fn not_its_own(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cau
     None
 }
 
-/// A wait told of the child, or was for it, and was misunderstood.
+/// A wait reported a stop of the child or left it unreaped, or failed with
+/// EINTR, and the program did not wait again.
 fn misunderstood(
     candidate: &ZombieCandidate,
     child: &Process,
@@ -201,7 +201,7 @@ fn misunderstood(
     }
     let last = child.history.last.as_ref();
     if let Some(last) = last.filter(|last| !last.told_an_end()) {
-        let seen = line(last, "told of a stop, not of its end");
+        let seen = line(last, "reported a stop, not its end");
         let mistaken = Leak::StopMistakenForExit {
             was_continued: last.told_a_continue(),
         };
@@ -236,7 +236,7 @@ fn misunderstood(
     failed.then(|| Cause::new(Leak::SpawnFailedZombie))
 }
 
-/// A wait for a group did not see the child.
+/// A wait for a process group did not match the child.
 fn missed_group(
     candidate: &ZombieCandidate,
     child: &Process,
@@ -257,11 +257,11 @@ fn missed_group(
         group,
         child_group: candidate.owner.child_group,
     };
-    let seen = Evidence::waited(last, ledger, parent.tgid, "did not see it");
+    let seen = Evidence::waited(last, ledger, parent.tgid, "did not match it");
     Some(Cause::new(miss).seen([seen]))
 }
 
-/// SIGCHLD did not do what the parent relies on.
+/// SIGCHLD did not have the effect on which the parent relies.
 fn signal_trouble(
     candidate: &ZombieCandidate,
     child: &Process,
@@ -285,7 +285,7 @@ fn signal_trouble(
             last,
             ledger,
             parent.tgid,
-            "took another, and did not ask again",
+            "reaped another, and did not wait again",
         );
         let coalesced = Leak::CoalescedSigchld {
             singles: parent.waits().singles.0,
@@ -296,7 +296,8 @@ fn signal_trouble(
     None
 }
 
-/// The SIGCHLD of the child went where nothing handles it, and no other came.
+/// The child's SIGCHLD was discarded or got by a thread that does not reap,
+/// and no other came.
 fn discarded_signal(
     candidate: &ZombieCandidate,
     child: &Process,
@@ -331,7 +332,7 @@ fn discarded_signal(
             }
             _ => return None,
         };
-        // Where all threads block it by now, that came too late.
+        // If all threads block SIGCHLD now, they began to after it had arrived.
         let got_by = other.and(Some(signal.tid));
         return Some(cause(got_by).seen([signal, listens]));
     }

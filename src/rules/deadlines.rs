@@ -1,8 +1,8 @@
-//! When to look again: deadlines, one a zombie and one a blocked wait, and
-//! what to ask `/proc` when they pass.
+//! Deadlines of the rules: when to look at a zombie or a blocked wait, and what
+//! to ask `/proc` then.
 //!
-//! A deadline costs a place in a queue; those that were settled meanwhile are
-//! dropped from its front. Nothing is looked up for a child that is reaped in
+//! Deadlines are queued in order of time; those whose process or wait is over
+//! are dropped from the front. Nothing is looked up for a child that is reaped in
 //! time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -15,45 +15,43 @@ use crate::event::{Event, EventKind, How, Moment, Question, WaitExit};
 use crate::kernel::{Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::{Ledger, Outcome, Process, ProcessId};
 
-/// How long after a SIGCHLD, in nanoseconds: others that come meanwhile are
-/// answered with it.
+/// How long after a SIGCHLD children are listed, in nanoseconds. Further signals
+/// in this time are answered by the same list.
 const LISTED_AFTER: u64 = 100_000_000;
 
-/// How many processes are asked for their leaders at once.
+/// How many leaders are looked at in one turn.
 const MOST_LEADERS: usize = 64;
 
-/// The deadlines.
 #[derive(Clone, Debug)]
 pub(super) struct Deadlines {
     thresholds: Thresholds,
-    /// Zombies, by the looks that they get: at the verdict's age, at twice
-    /// that, and at the age of a warning.
+    /// Zombies, by their three probes: at the threshold, at twice that, and at
+    /// the age of a warning.
     zombies: [VecDeque<(Moment, Tgid, ProcessId)>; 3],
-    /// Blocked waits, by their first look and their second.
+    /// Blocked waits, for their first and second look.
     blocked: [VecDeque<(Moment, Tid, u64)>; 2],
-    /// Processes with more than one thread; the last one that was looked at, and
-    /// when others are looked at next.
+    /// Processes with more than one thread, the last whose leader was looked at,
+    /// and when to look at the next.
     threaded: BTreeSet<Tgid>,
     looked_at: Option<Tgid>,
     leaders_due: Option<Moment>,
     /// Attached processes that got a SIGCHLD, whose children are listed again:
     /// signals coalesce, and orphans come from outside the trace.
     listed: BTreeMap<Tgid, Moment>,
-    /// Dead children, of whom descendants may hold pipes that their parents read:
-    /// by their first look and their second.
+    /// Dead children whose descendants may hold pipes that the parent reads, for
+    /// their first and second look.
     deaths: [VecDeque<(Moment, Tgid, ProcessId)>; 2],
-    /// When those are looked at that outlive the command.
+    /// When to look for processes that outlive the command.
     survivors_due: Option<Moment>,
-    /// Children that are stopped, and their parents that polled in vain: when
-    /// these are asked whether they do anything but wait.
+    /// Stopped children; and their parents that polled without result, with the
+    /// time to ask whether these only wait for a signal.
     stopped: BTreeSet<Tgid>,
     pollers: BTreeMap<Tgid, Moment>,
-    /// A judgement waits until every stop that is ready has been taken.
+    /// A rule waits for [`EventKind::QueueDrained`] to decide.
     unsettled: bool,
 }
 
 impl Deadlines {
-    /// No deadline yet.
     #[must_use]
     pub(super) fn new(thresholds: Thresholds) -> Deadlines {
         Deadlines {
@@ -72,7 +70,7 @@ impl Deadlines {
         }
     }
 
-    /// Take an event in, after the ledger has.
+    /// Apply an event, after the ledger has.
     pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
         match &event.kind {
             EventKind::Ended { .. } if event.tgid.leader() == event.tid => {
@@ -165,7 +163,7 @@ impl Deadlines {
         }
     }
 
-    /// A process has ended, and others live that may be its descendants.
+    /// A process has ended, and processes live that may be its descendants.
     fn watch_descendants(&mut self, event: &Event, ledger: &Ledger) {
         let child = ledger.process(event.tgid);
         let Some(child) = child.filter(|_| ledger.orphans().next().is_some()) else {
@@ -189,7 +187,7 @@ impl Deadlines {
         }
     }
 
-    /// A poll of a process with stopped children that found nothing.
+    /// A poll by a parent of stopped children found nothing.
     fn polled(&mut self, exit: &WaitExit, event: &Event, ledger: &Ledger) {
         if self.stopped.is_empty() || !exit.found_nothing() {
             return;
@@ -204,15 +202,15 @@ impl Deadlines {
         }
     }
 
-    /// Ask long enough after its last poll, and after the last stop of a child
-    /// of it.
+    /// Ask once enough time has passed since its last poll and the last stop of a
+    /// child.
     fn watch_poller(&mut self, poller: Tgid, at: Moment) {
         let due = at.after(self.thresholds.blocked);
         self.pollers.insert(poller, due);
     }
 
-    /// Ask for a [`EventKind::QueueDrained`]: something is to be judged when every
-    /// stop that is ready has been taken.
+    /// Ask for a [`EventKind::QueueDrained`]: a rule decides when every stop that is
+    /// ready has been taken.
     pub(super) fn settle(&mut self) {
         self.unsettled = true;
     }
@@ -223,7 +221,7 @@ impl Deadlines {
         self.unsettled
     }
 
-    /// When something is due next.
+    /// The next deadline.
     #[must_use]
     pub(super) fn next(&self) -> Option<Moment> {
         let listed = self.listed.values().copied();
@@ -241,8 +239,8 @@ impl Deadlines {
             .min()
     }
 
-    /// When something is due next that is looked at once or twice. Leaders are
-    /// looked at again and again, however far the next event is.
+    /// The next deadline of those that are limited in number. Leaders are looked at
+    /// repeatedly, however far the next event is.
     #[must_use]
     pub(super) fn next_once(&self) -> Option<Moment> {
         let zombies = self.zombies.iter().filter_map(|queue| queue.front());
@@ -252,7 +250,7 @@ impl Deadlines {
         zombies.chain(blocked).min()
     }
 
-    /// What is to be looked up now.
+    /// The questions whose deadline has passed.
     pub(super) fn due(&mut self, now: Moment, ledger: &Ledger) -> Vec<Question> {
         let mut questions = Vec::new();
         for queue in &mut self.zombies {
@@ -321,7 +319,7 @@ impl Deadlines {
 }
 
 impl Deadlines {
-    /// The next processes whose leaders are looked at: each gets its turn.
+    /// The next processes whose leader to look at, round-robin.
     fn next_leaders(&mut self) -> impl Iterator<Item = Tgid> + use<> {
         let after = match self.looked_at {
             Some(last) => (Bound::Excluded(last), Bound::Unbounded),
@@ -336,7 +334,7 @@ impl Deadlines {
     }
 }
 
-/// What is asked of an attached process's children.
+/// The question for the children of an attached process.
 fn children_of(parent: Tgid, ledger: &Ledger) -> Question {
     let (mut settled, mut alive) = (Vec::new(), Vec::new());
     for child in ledger.children(parent) {
@@ -353,7 +351,7 @@ fn children_of(parent: Tgid, ledger: &Ledger) -> Question {
     }
 }
 
-/// What is asked of the parent of a dead child, if descendants of that live.
+/// The question for the parent of a dead child that has living descendants.
 fn reader_of(child: Tgid, id: ProcessId, ledger: &Ledger) -> Option<Question> {
     let child = ledger.process(child).filter(|child| child.id == id)?;
     let by_wait = child.reaped.filter(|reap| reap.way.is_wait());
@@ -368,8 +366,8 @@ fn reader_of(child: Tgid, id: ProcessId, ledger: &Ledger) -> Option<Question> {
     })
 }
 
-/// What is asked when the command has ended and others live on.
-fn survivors(ledger: &Ledger) -> Option<Question> {
+/// The question for processes that outlive the command.
+pub(super) fn survivors(ledger: &Ledger) -> Option<Question> {
     let command = ledger.parent(ledger.root()?)?;
     let members = super::survivors::living(command, ledger).map(|process| process.tgid);
     let members: Vec<Tgid> = members.collect();
@@ -379,8 +377,8 @@ fn survivors(ledger: &Ledger) -> Option<Question> {
     })
 }
 
-/// Whether the last wait of a process was a poll that found no child, and that
-/// no stopped one would have answered.
+/// Whether the process's last wait was a poll that found no child, and would not
+/// have reported a stopped one (no WUNTRACED).
 pub(super) fn polled_in_vain(process: &Process) -> bool {
     let last = process.waits().last.as_ref();
     last.is_some_and(|last| {
@@ -390,7 +388,7 @@ pub(super) fn polled_in_vain(process: &Process) -> bool {
     })
 }
 
-/// The first in a queue, if it is due.
+/// Remove and return the front of a queue if it is due.
 fn take_due<A, B>(queue: &mut VecDeque<(Moment, A, B)>, now: Moment) -> Option<(A, B)> {
     if queue.front()?.0 > now {
         return None;
@@ -404,14 +402,14 @@ fn still_zombie(tgid: Tgid, id: ProcessId, ledger: &Ledger) -> bool {
     process.is_some_and(|process| process.id == id && process.is_zombie())
 }
 
-/// The process of a thread that is still in the wait of this number.
+/// The process of a thread that is still in the wait with this event number.
 fn still_waits(tid: Tid, seq: u64, ledger: &Ledger) -> Option<Tgid> {
     let (tgid, waiting) = ledger.waiting(tid)?;
     (waiting.when.seq == seq).then_some(tgid)
 }
 
 /// The living children of every process, oldest first. One pass for all, as a
-/// pass for each would grow with the square of the family.
+/// pass for each would be quadratic in the number of processes.
 fn living_children(ledger: &Ledger) -> FxHashMap<Tgid, Vec<Tgid>> {
     let living = ledger.processes().filter(|child| child.ended.is_none());
     let mut living: Vec<_> = living

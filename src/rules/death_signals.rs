@@ -1,5 +1,5 @@
-//! Death signals (`PR_SET_PDEATHSIG`) that fire when a thread ends, while its
-//! process lives on.
+//! The rule on death signals (`PR_SET_PDEATHSIG`) that are sent when a thread
+//! ends, while its process lives on.
 
 use rustc_hash::FxHashMap;
 
@@ -10,18 +10,17 @@ use crate::event::EventKind;
 use crate::kernel::{Signal, Status, Tgid, Tid};
 use crate::ledger::{ParentId, ProcessId, Stamp};
 
-/// How soon after a thread's end its death signal arrives, in nanoseconds.
+/// How soon after the end of a thread its death signal arrives, in nanoseconds.
 const SOON: u64 = 50_000_000;
-/// How long after it the process must still live.
+/// How long after it the process must still live, in nanoseconds.
 const LIVES_ON: u64 = 100_000_000;
 
-/// The processes that asked for one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DeathSignals {
     bound: FxHashMap<Tgid, Bound>,
 }
 
-/// A process that asked for a signal when its creator ends.
+/// A process that set a death signal.
 #[derive(Clone, Copy, Debug)]
 struct Bound {
     child: ProcessId,
@@ -30,7 +29,7 @@ struct Bound {
     signal: Signal,
     /// When the thread that created it ended.
     thread_ended: Option<Stamp>,
-    /// When it got the signal, or died of it.
+    /// When it got the signal, or was killed by it.
     hit: Option<Stamp>,
 }
 
@@ -44,7 +43,7 @@ impl DeathSignals {
                 if let Status::Signaled { signal, .. } = status.decode() {
                     self.hit(signal, case);
                 }
-                // One that was hit and died of it is judged when it is settled.
+                // A process that was killed by the signal is judged when the queue is drained.
                 let bound = self.bound.get(&event.tgid);
                 if bound.is_some_and(|bound| bound.hit.is_none()) {
                     self.bound.remove(&event.tgid);
@@ -105,7 +104,7 @@ impl DeathSignals {
             };
             let newest = bound.thread_ended.map_or(hit.at, |end| end.at.max(hit.at));
             if now.since(newest) < LIVES_ON {
-                // The rest of the process may be about to end too.
+                // The rest of the parent's threads may be about to end too.
                 case.unsettled = true;
                 continue;
             }
@@ -120,7 +119,7 @@ impl DeathSignals {
     }
 }
 
-/// A death signal that a thread's end sent, while its process lives on.
+/// Report a death signal that the end of a thread sent, while its process lives on.
 fn death_signal(tgid: Tgid, bound: &Bound, case: &mut RuleContext) {
     let ledger = case.ledger;
     let child = ledger.process(tgid).filter(|child| child.id == bound.child);
@@ -132,7 +131,7 @@ fn death_signal(tgid: Tgid, bound: &Bound, case: &mut RuleContext) {
     };
     let soon = ended.at.since(hit.at).max(hit.at.since(ended.at)) <= SOON;
     let sent = child.history.killed.is_some();
-    // The parent must have outlived its thread.
+    // The parent must have lived on after the thread's end.
     let lived_on = parent
         .ended
         .is_none_or(|end| end.when.at.since(ended.at) >= LIVES_ON);
@@ -151,7 +150,7 @@ fn death_signal(tgid: Tgid, bound: &Bound, case: &mut RuleContext) {
         action: Action::ThreadEnded,
         remark: "the thread that had created the child",
     };
-    let got = Evidence::of(child, hit, Action::Got(bound.signal), "its parent lives on");
+    let got = Evidence::of(child, hit, Action::Got(bound.signal), "its parent is alive");
     let finding = Finding::new(diagnosis, ProcessRef::new(parent), hit)
         .about(child)
         .evidence([thread, got]);

@@ -6,7 +6,7 @@ use crate::event::{Comm, Named};
 use crate::kernel::{Errno, Signal, Tid, WaitCall};
 use crate::ledger::CompletedWait;
 
-/// What is wrong, with what its rule found out about it.
+/// What is wrong, with the data that its rule collected.
 #[derive(Clone, Debug)]
 pub enum Diagnosis {
     /// A child died and was not reaped in time.
@@ -15,7 +15,7 @@ pub enum Diagnosis {
     Loss(Loss),
     /// A process is blocked or spins.
     Hang(Hang),
-    /// A process ended, was ended or lives on otherwise than expected.
+    /// A process ended, was killed or lives on, other than expected.
     End(End),
 }
 
@@ -52,25 +52,25 @@ pub enum Leak {
         /// What stopped that child, if it is stopped.
         stopped_by: Option<Signal>,
     },
-    /// The parent adopted the child, and reaps none but its own.
+    /// The parent adopted the child, and reaps only children of its own.
     ReaperIdle {
         /// It is PID 1 of its namespace; else a subreaper.
         is_namespace_init: bool,
     },
-    /// The parent has executed another program since the child's birth.
+    /// The parent has executed another program since it created the child.
     ExecInheritedChild,
-    /// Waits without `__WALL` do not see the child.
+    /// Waits without `__WALL` do not match the child.
     CloneChildInvisible {
-        /// The signal that its end sends; `None` for none.
+        /// Its exit signal; `None` for none.
         exit_signal: Option<Signal>,
-        /// A wait for it failed with ECHILD; else it is a zombie.
+        /// A wait for it failed with ECHILD. If false, it is a zombie.
         is_refused: bool,
     },
-    /// It was only looked at with WNOWAIT.
+    /// It was waited for with WNOWAIT only.
     WnowaitOnly,
-    /// A wait that reported a stop was taken for its end.
+    /// A wait that reported a stop or continue was taken for one that reaps.
     StopMistakenForExit {
-        /// The wait reported that it was continued; else that it was stopped.
+        /// The wait reported that it was continued; if false, that it was stopped.
         was_continued: bool,
     },
     /// A wait for it was interrupted and not retried.
@@ -82,7 +82,7 @@ pub enum Leak {
     SpawnFailedZombie,
     /// The waits are for another process group.
     PgrpMiss {
-        /// That group.
+        /// The group that the parent waits for.
         group: i32,
         /// The child's.
         child_group: i32,
@@ -91,27 +91,27 @@ pub enum Leak {
     SigchldBlocked,
     /// The handler that reaps was replaced.
     HandlerReplaced,
-    /// One child is reaped for one SIGCHLD.
+    /// One child is reaped for each SIGCHLD.
     CoalescedSigchld {
         /// How many such reaps there were in a row.
         singles: u64,
-        /// No child was left so far.
+        /// No child was left unreaped so far.
         is_latent: bool,
     },
     /// SIGCHLD was discarded, or went to a thread that does not reap.
     SigchldDiscarded {
-        /// The thread that got it although another waits for it; `None` where it
-        /// came before anything handled it.
+        /// The thread that got it although another waits for it; `None` if it
+        /// arrived before a handler was set.
         got_by: Option<Tid>,
     },
-    /// None of the other causes.
+    /// Not reaped; no other cause fits.
     ZombieLeak {
-        /// How old the zombie is, in nanoseconds.
+        /// Age of the zombie, in nanoseconds.
         age: u64,
     },
     /// It was reaped late.
     LateReap {
-        /// How old the zombie was, in nanoseconds.
+        /// Age of the zombie when it was reaped, in nanoseconds.
         age: u64,
     },
 }
@@ -119,45 +119,45 @@ pub enum Leak {
 /// How a status was lost, or why a wait failed.
 #[derive(Clone, Debug)]
 pub enum Loss {
-    /// Another wait of the same process took the child.
+    /// Another wait of the same process reaped the child.
     StolenChild {
-        /// That wait; in the latent form the one that is for this child.
+        /// That wait; if latent, the wait that is for this child.
         wait: Option<CallName>,
-        /// It has only not happened in this run.
+        /// It did not happen in this run, but only because of the order of events.
         is_latent: bool,
     },
-    /// The child had been reaped by a wait for it.
+    /// The child had already been reaped by the caller.
     DoubleWait,
-    /// The process that was waited for is no child of the caller.
+    /// The process that was waited for is not a child of the caller.
     NotMyChild(Stranger),
     /// The kernel reaped the child.
     AutoreapEchild {
-        /// By `SA_NOCLDWAIT`; else as SIGCHLD is ignored.
+        /// By `SA_NOCLDWAIT`; if false, because SIGCHLD is ignored.
         by_flag: bool,
     },
-    /// The same, and the program did not choose it.
+    /// The kernel reaped the child, and SIGCHLD was ignored since before the exec.
     InheritedSigchldIgnore {
-        /// The program that did, if that is known.
+        /// The program that set it, if known.
         by: Option<Comm>,
     },
-    /// A bad pointer.
+    /// A bad pointer: EFAULT after the child had been reaped.
     EfaultLostStatus,
-    /// The status of a crash was not asked for.
+    /// The child crashed, and the wait did not ask for its status.
     StatusDiscarded {
         /// What killed the child.
         signal: Signal,
     },
-    /// The parent exits with 0 at once after the crash of its only child.
+    /// The parent exits with 0 right after the crash of its only child.
     SignalDeathHidden {
         /// What killed the child.
         signal: Signal,
     },
-    /// A raw wait status as an exit code.
+    /// A raw wait status was used as an exit code.
     RawStatusExit {
-        /// What exit was called with.
+        /// The argument of exit.
         code: i32,
     },
-    /// `__WNOTHREAD` hides the child.
+    /// `__WNOTHREAD` excludes the child.
     WrongThreadWait {
         /// The thread that created it.
         creator: Tid,
@@ -166,12 +166,12 @@ pub enum Loss {
     BadWaitArgs {
         /// The wait.
         wait: CompletedWait,
-        /// What it gave.
+        /// The error that it returned.
         errno: Errno,
     },
 }
 
-/// A process that somebody waited for and is not the parent of.
+/// A process that was waited for by another than its parent.
 #[derive(Clone, Debug)]
 pub enum Stranger {
     /// A child of this process.
@@ -180,55 +180,57 @@ pub enum Stranger {
     NeverSeen(i32),
 }
 
-/// What a process is blocked in, or spins on.
+/// What a process is blocked in or spins on.
 #[derive(Clone, Debug)]
 pub enum Hang {
-    /// A row of polls that found nothing.
+    /// A series of polls that found nothing.
     WnohangSpin {
-        /// How many.
+        /// Their number.
         polls: u64,
-        /// In how long, in nanoseconds.
+        /// Their duration, in nanoseconds.
         within: u64,
     },
-    /// A row of waits that failed with ECHILD.
+    /// A series of waits that failed with ECHILD.
     EchildSpin {
-        /// How many.
+        /// Their number.
         polls: u64,
-        /// In how long, in nanoseconds.
+        /// Their duration, in nanoseconds.
         within: u64,
     },
-    /// A child writes to a full pipe.
+    /// A child is blocked in a write to a full pipe.
     PipeFullDeadlock {
         /// The child's descriptor.
         fd: i32,
     },
-    /// A child reads a pipe to an end that does not come.
+    /// A child is blocked in a read of a pipe whose writing end its waiting parent
+    /// or a sibling holds open.
     PipeEofDeadlock {
-        /// Holds the writing end.
+        /// The process that holds the writing end.
         holder: ProcessRef,
         /// Its descriptor.
         fd: i32,
     },
-    /// A parent reads a pipe of a dead child to an end that does not come.
+    /// A parent is blocked in a read of a pipe whose writing end a descendant of a
+    /// dead child holds open.
     PipeHeldByDescendant {
         /// The parent's descriptor.
         fd: i32,
-        /// Holds the writing end.
+        /// The process that holds the writing end.
         holder: ProcessRef,
     },
-    /// Every child that a wait is for is stopped.
+    /// Every child that the wait is for is stopped.
     StoppedChildHang {
-        /// What stopped it.
+        /// The signal that stopped it.
         by: Signal,
     },
 }
 
-/// How a process ended or lives on.
+/// How a process ended, or that it lives on.
 #[derive(Clone, Debug)]
 pub enum End {
-    /// The main thread has ended and others live.
+    /// The main thread has exited and other threads live.
     LeaderZombie {
-        /// How many.
+        /// Their number.
         threads: u64,
     },
     /// The end of a thread sent a death signal.
@@ -238,19 +240,19 @@ pub enum End {
         /// The signal.
         signal: Signal,
     },
-    /// PID 1 of a namespace ended, and with it the rest.
+    /// PID 1 of a namespace ended, and the kernel killed the other members.
     PidnsInitExit {
-        /// What killed PID 1; `None` where it exited.
+        /// The signal that killed PID 1; `None` if it exited.
         killed_by: Option<Signal>,
     },
     /// A signal was sent to a pid that had been reaped.
     KillAfterReap {
         /// The signal.
         signal: Signal,
-        /// How long after the reap, in nanoseconds.
+        /// Time since the reap, in nanoseconds.
         after: u64,
     },
-    /// The command has ended, and the process lives.
+    /// The command has ended, and the process is alive.
     OutlivesCommand {
         /// It holds a pipe or socket that is the command's output.
         holds_output: bool,
@@ -289,7 +291,7 @@ impl From<End> for Diagnosis {
 }
 
 impl Diagnosis {
-    /// The rule that makes it.
+    /// The rule that reports it.
     #[must_use]
     pub fn rule(&self) -> RuleId {
         match self {
@@ -300,8 +302,8 @@ impl Diagnosis {
         }
     }
 
-    /// Whether it is of a rule's second kind, which is a finding of its own beside
-    /// one of the first about the same process.
+    /// Whether it is the second form of its rule, reported separately from the first
+    /// about the same process.
     pub(crate) fn is_second_kind(&self) -> bool {
         match self {
             Diagnosis::Leak(

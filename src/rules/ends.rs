@@ -1,5 +1,5 @@
 //! Ends that the user did not expect (`--expect-exit`, `--expect-signal`), and
-//! who was told of them.
+//! the wait that reported them.
 
 use super::RuleContext;
 use super::diagnosis::{CallName, End};
@@ -11,9 +11,9 @@ use crate::ledger::{Process, Stamp};
 /// How processes may end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// With these codes; any if it is not said.
+    /// With these codes; `None` for any.
     pub codes: Option<Vec<u8>>,
-    /// By these signals; none if only codes are said, any if nothing is.
+    /// By these signals; `None` for none if codes are given, else for any.
     pub signals: Option<Vec<Signal>>,
 }
 
@@ -39,7 +39,7 @@ impl Expected {
     }
 }
 
-/// The family's memory: none but what is expected.
+/// State kept between events: what is expected.
 #[derive(Clone, Debug)]
 pub(super) struct Ends {
     expected: Expected,
@@ -92,9 +92,9 @@ impl Ends {
             None => case.ledger.parent_of(child),
         };
         let party = ProcessRef::new(parent.unwrap_or(child));
-        let line = wait
-            .zip(parent)
-            .map(|(brief, parent)| Evidence::waited(brief, case.ledger, parent.tgid, "was told"));
+        let line = wait.zip(parent).map(|(brief, parent)| {
+            Evidence::waited(brief, case.ledger, parent.tgid, "got the status")
+        });
         let when = Stamp {
             seq: case.event.seq,
             ..end.when

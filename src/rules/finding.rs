@@ -1,4 +1,4 @@
-//! What a rule found: facts, not words. The words are the report's.
+//! Findings and their evidence, as data. The sentences are made in `output`.
 
 use std::sync::Arc;
 
@@ -10,38 +10,38 @@ use crate::event::{Comm, Image, Stack};
 use crate::kernel::{Signal, Tgid, Tid, WaitStatus};
 use crate::ledger::{CompletedWait, Ledger, ParentId, Process, ProcessId, Stamp, Waiting};
 
-/// How many children a finding lists.
+/// How many children a finding lists; the others are only counted.
 const MOST_LISTED: usize = 8;
 
-/// Something wrong, in one process, for one reason.
+/// One fault of one process, found by one rule.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// The rule.
+    /// The rule that found it.
     pub rule: RuleId,
     /// How bad it is.
     pub severity: Severity,
-    /// Whose bug it is.
+    /// The process at fault.
     pub parent: ProcessRef,
-    /// The children that suffered; the first few.
+    /// The affected children; the first few.
     pub children: Vec<AffectedChild>,
-    /// How many suffered in all.
+    /// How many children are affected.
     pub count: u64,
-    /// What the rule found.
+    /// The fault, with its data.
     pub diagnosis: Diagnosis,
-    /// What was seen, in the order of the trace; of the first child.
+    /// What was observed about the first child, in the order of the trace.
     pub evidence: Vec<Evidence>,
-    /// When it was certain.
+    /// When the rule was certain.
     pub when: Stamp,
 }
 
-/// A process in a finding; it may be long gone when it is told.
+/// A process in a finding; it may be gone when the finding is reported.
 #[derive(Clone, Debug)]
 pub struct ProcessRef {
-    /// Who, for good.
+    /// Its unique id, if it was traced; unlike a pid, never reused.
     pub id: Option<ProcessId>,
     /// Its pid.
     pub tgid: Tgid,
-    /// What it executed.
+    /// The program that it runs.
     pub image: Arc<Image>,
 }
 
@@ -56,7 +56,7 @@ impl ProcessRef {
         }
     }
 
-    /// A parent, which may be forgotten or unknown.
+    /// A parent, which may have been dropped from the ledger or be unknown.
     #[must_use]
     pub fn of_parent(parent: ParentId, ledger: &Ledger) -> ProcessRef {
         ledger.parent(parent).map_or_else(
@@ -69,7 +69,7 @@ impl ProcessRef {
         )
     }
 
-    /// A process that may not be known.
+    /// The process with this pid, which may be unknown.
     #[must_use]
     pub fn find(tgid: Tgid, ledger: &Ledger) -> ProcessRef {
         ledger.process(tgid).map_or_else(
@@ -82,7 +82,7 @@ impl ProcessRef {
         )
     }
 
-    /// Its name.
+    /// Its command name.
     #[must_use]
     pub fn comm(&self) -> Comm {
         self.image.comm
@@ -92,11 +92,11 @@ impl ProcessRef {
 /// A child in a finding.
 #[derive(Clone, Debug)]
 pub struct AffectedChild {
-    /// Which.
+    /// The child.
     pub party: ProcessRef,
     /// When and how it ended.
     pub ended: Option<(Stamp, WaitStatus)>,
-    /// Where its creator called, if that was asked for (`-k`).
+    /// Call stack of the call that created it, with `-k`.
     pub created_at: Option<Arc<Stack>>,
 }
 
@@ -112,29 +112,29 @@ impl AffectedChild {
     }
 }
 
-/// One line of the chain of evidence.
+/// One line of evidence.
 #[derive(Clone, Debug)]
 pub struct Evidence {
-    /// When.
+    /// When it happened.
     pub when: Stamp,
-    /// Which thread, of which process.
+    /// The thread that acted.
     pub tid: Tid,
     /// Its process.
     pub tgid: Tgid,
-    /// Its name.
+    /// The thread's name.
     pub comm: Comm,
     /// What it did.
     pub action: Action,
-    /// What that means.
+    /// What that means for the finding.
     pub remark: &'static str,
 }
 
-/// What a line of evidence tells.
+/// The action that a line of evidence shows.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// A wait that ended.
+    /// It completed a wait.
     Waited(CompletedWait),
-    /// A wait that goes on.
+    /// It is in a wait.
     Waits(Waiting),
     /// It ended.
     Ended(WaitStatus),
@@ -142,31 +142,31 @@ pub enum Action {
     Born,
     /// It executed a program.
     Executed(Arc<Image>),
-    /// It called exit with this number.
+    /// It called exit with this code.
     Exits(i32),
     /// It sent a signal.
     Kills(Tgid, Signal),
-    /// It set a handler for SIGCHLD.
+    /// It set a SIGCHLD handler at this address.
     Handles(u64),
-    /// It ignores SIGCHLD from here on.
+    /// It set SIGCHLD to be ignored.
     IgnoresSigchld,
-    /// It sets `SA_NOCLDWAIT`.
+    /// It set `SA_NOCLDWAIT`.
     SetsNoWait,
-    /// It was stopped by a signal.
+    /// It was stopped by this signal.
     Stopped(Signal),
-    /// It got a signal.
+    /// It got this signal.
     Got(Signal),
-    /// A thread of it ended.
+    /// One of its threads ended.
     ThreadEnded,
     /// It became the parent of an orphan.
     Adopted(Tgid),
-    /// It suspends itself in vfork until this child lets it go.
+    /// It is suspended in vfork until this child execs or exits.
     Vforked(Tgid),
-    /// It is blocked on a pipe: writing, descriptor.
+    /// It is blocked on a pipe: whether it writes, and the descriptor.
     OnPipe(bool, i32),
-    /// It waits for input on a pipe or socket.
+    /// It waits for input on this pipe or socket.
     AwaitsStream(i32),
-    /// It waits for SIGCHLD, with `sigwait` or a signalfd.
+    /// It waits for SIGCHLD with `sigwait` or a signalfd.
     AwaitsSigchld,
     /// It is alive.
     LivesOn {
@@ -175,15 +175,15 @@ pub enum Action {
         /// It holds its standard error.
         error: bool,
     },
-    /// It has made no wait since; the system call that it is in, if that is
-    /// known.
+    /// It has made no wait since; the system call that it is in, if known.
     NoWait(Option<&'static str>),
-    /// It has made waits since: how many, how many of them polls, and the last.
+    /// It has made other waits since: their number, how many were polls, and the
+    /// last.
     OtherWaits(u64, u64, CompletedWait),
 }
 
 impl Evidence {
-    /// A wait that ended.
+    /// Evidence that a wait completed.
     #[must_use]
     pub fn waited(
         brief: &CompletedWait,
@@ -201,7 +201,7 @@ impl Evidence {
         }
     }
 
-    /// What a process did.
+    /// Evidence of an action of a process.
     #[must_use]
     pub fn of(process: &Process, when: Stamp, action: Action, remark: &'static str) -> Evidence {
         Evidence {
@@ -214,7 +214,7 @@ impl Evidence {
         }
     }
 
-    /// Where the call was made that it tells of, if that was asked for.
+    /// Call stack of the action, with `-k`.
     #[must_use]
     pub fn stack(&self) -> Option<&Stack> {
         match &self.action {
@@ -224,7 +224,7 @@ impl Evidence {
         }
     }
 
-    /// The end of a process.
+    /// Evidence that a process ended.
     #[must_use]
     pub fn ended(process: &Process, remark: &'static str) -> Option<Evidence> {
         let end = process.ended?;
@@ -233,7 +233,7 @@ impl Evidence {
     }
 }
 
-/// A thread's name, or its process's if it is gone.
+/// A thread's name, or its process's if the thread is gone.
 fn name(ledger: &Ledger, tid: Tid, tgid: Tgid) -> Comm {
     let own = ledger.comm(tid);
     if own == Comm::default() {
@@ -243,15 +243,15 @@ fn name(ledger: &Ledger, tid: Tid, tgid: Tgid) -> Comm {
 }
 
 impl Finding {
-    /// The call stacks that are told with it, in order: those of the evidence,
-    /// then those of the children's creation.
+    /// The call stacks reported with it, in order: those of the evidence, then those
+    /// of the children's creation.
     pub(crate) fn stacks(&self) -> impl Iterator<Item = &Stack> {
         let calls = self.evidence.iter().filter_map(Evidence::stack);
         let births = self.children.iter();
         calls.chain(births.filter_map(|child| child.created_at.as_deref()))
     }
 
-    /// A finding of its rule's usual severity.
+    /// A finding with the usual severity of its rule.
     #[must_use]
     pub fn new(diagnosis: impl Into<Diagnosis>, parent: ProcessRef, when: Stamp) -> Finding {
         let diagnosis = diagnosis.into();
@@ -268,7 +268,7 @@ impl Finding {
         }
     }
 
-    /// The same about this child.
+    /// Adds an affected child.
     #[must_use]
     pub fn about(mut self, child: &Process) -> Finding {
         self.children.push(AffectedChild::new(child));
@@ -276,14 +276,14 @@ impl Finding {
         self
     }
 
-    /// The same with this severity.
+    /// Sets the severity.
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Finding {
         self.severity = severity;
         self
     }
 
-    /// The same with this evidence; it is put in order.
+    /// Adds evidence, and sorts it.
     #[must_use]
     pub fn evidence(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Finding {
         self.evidence.extend(evidence);
@@ -292,20 +292,20 @@ impl Finding {
     }
 }
 
-/// All that was found: one finding a process, rule and kind of it.
+/// All findings: at most one for each process, rule and form of the rule.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     all: Vec<Finding>,
     by_key: FxHashMap<(RuleId, bool, Tgid, Option<ProcessId>), usize>,
-    /// Which children were counted, by the finding's place.
+    /// Which children were counted, by the finding's index.
     counted: FxHashSet<(usize, ProcessId)>,
 }
 
-/// How many children are remembered so that none is counted twice.
+/// Limit of `counted`. Beyond it a child may be counted twice.
 const MOST_COUNTED: usize = 10_000;
 
 impl Findings {
-    /// Add a finding, or its children to the one that there is.
+    /// Adds a finding, or its children to the finding that there is.
     pub fn add(&mut self, finding: Finding) {
         let ProcessRef { id, tgid, .. } = finding.parent;
         let key = (finding.rule, finding.diagnosis.is_second_kind(), tgid, id);
@@ -329,7 +329,7 @@ impl Findings {
             .extend(finding.children.into_iter().take(room));
     }
 
-    /// The finding of a rule about a process.
+    /// Whether there is a finding of this rule about this process.
     #[must_use]
     pub fn has(&self, rule: RuleId, process: &Process) -> bool {
         let mut all = self.all.iter();

@@ -1,4 +1,5 @@
-//! Waits that block for ever or spin, and kills that go wrong.
+//! Rules on waits that block for ever or spin, on dead leaders and pid namespaces,
+//! and on signals sent to a reaped pid.
 
 use rustc_hash::FxHashMap;
 
@@ -13,33 +14,35 @@ use crate::event::{BlockedChild, DeadLeader, EventKind, Moment, Observation, Wai
 use crate::kernel::{Errno, NsPid, Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::{CompletedWait, Ledger, Process, ProcessId, ReapKind, Stamp, Waiting};
 
-/// So many polls in a row are a spin, if they leave no time for a sleep.
+/// Consecutive polls that are a spin, unless the thread slept between them.
 const MANY_POLLS: u64 = 1000;
-/// How much apart two threads must act for their order to be certain.
+/// How far apart two threads must act for their order to be certain, in
+/// nanoseconds.
 const APART: u64 = 10_000_000;
-/// How long the kernel takes at most to kill the rest of a pid namespace.
+/// How long the kernel takes at most to kill the rest of a pid namespace, in
+/// nanoseconds.
 const CLEARING: u64 = 1_000_000_000;
 
-/// The family's memory.
+/// State kept between events.
 #[derive(Clone, Debug)]
 pub(super) struct Hangs {
     thresholds: Thresholds,
     polls: FxHashMap<Tid, Polls>,
     pipes: Pipes,
-    /// Processes whose leader was seen dead, and when first.
+    /// Processes whose leader was found dead, and when first.
     leaders: FxHashMap<Tgid, (Stamp, DeadLeader)>,
-    /// Members of pid namespaces that died of SIGKILL, by the namespace.
+    /// Members of pid namespaces that were killed by SIGKILL, by namespace.
     killed: FxHashMap<u64, Vec<(ProcessId, Tgid, Moment)>>,
-    /// When somebody last sent SIGKILL to more than one process.
+    /// When SIGKILL was last sent to more than one process.
     swept: Option<Moment>,
 }
 
-/// A row of polls of one thread that found nothing.
+/// Consecutive polls of one thread that found nothing.
 #[derive(Clone, Debug)]
 struct Polls {
     rule: RuleId,
     count: u64,
-    /// The time that the thread spent between them.
+    /// Nanoseconds that the thread spent between them, outside of waits.
     own: u64,
     last: Moment,
     first: CompletedWait,
@@ -72,8 +75,12 @@ impl Hangs {
             EventKind::Observed(Observation::AwaitsSignal) => self.only_polls(case),
             EventKind::Observed(Observation::Leader(leader)) => self.leaderless(*leader, case),
             EventKind::Kills { target, signal } => self.kills(*target, *signal, case),
-            EventKind::Executed { .. } => {
-                self.polls.remove(&event.tid);
+            EventKind::Executed { former, .. } => {
+                // The tid of the thread that called exec is free.
+                for tid in [Some(event.tid), *former].into_iter().flatten() {
+                    self.polls.remove(&tid);
+                    self.pipes.forget(tid);
+                }
                 self.leaders.remove(&event.tgid);
             }
             EventKind::Ended { .. } => {
@@ -144,7 +151,7 @@ impl Hangs {
             .pipes
             .look(tid, waiting, waiter, &awaited, children, case);
         if let Some(finding) = found {
-            // A handler may yet do what the child waits for.
+            // A signal handler may still do what the child waits for.
             let severity = if timers {
                 Severity::Warning
             } else {
@@ -175,8 +182,8 @@ impl Hangs {
         self.all_stopped(&children, waiter, wait, case);
     }
 
-    /// A process that polled and found nothing, and now sleeps until a signal
-    /// comes: no less a wait than one that blocks.
+    /// A process that polled, found nothing, and now sleeps until a signal arrives:
+    /// it is as blocked as one in a blocking wait.
     fn only_polls(&self, case: &mut RuleContext) {
         let (ledger, now) = (case.ledger, case.event.at);
         let Some(waiter) = ledger.process(case.event.tgid) else {
@@ -200,11 +207,11 @@ impl Hangs {
         let children = children.filter(|child| all || is_named(child));
         let mut children: Vec<&Process> = children.collect();
         children.sort_unstable_by_key(|child| child.id);
-        let poll = Evidence::waited(last, ledger, waiter.tgid, "found nothing; it sleeps since");
+        let poll = Evidence::waited(last, ledger, waiter.tgid, "found nothing; asleep since");
         self.all_stopped(&children, waiter, poll, case);
     }
 
-    /// Every child that could end a wait has been stopped for long.
+    /// Every child that could end the wait has been stopped for long enough.
     fn all_stopped(
         &self,
         children: &[&Process],
@@ -237,7 +244,7 @@ impl Hangs {
         self.left_by_leader(since, leader, case);
     }
 
-    /// A process whose leader left it so long ago.
+    /// A process whose leader has been dead since `since`.
     fn left_by_leader(&self, since: Stamp, leader: DeadLeader, case: &mut RuleContext) {
         let (now, ledger) = (case.stamp(), case.ledger);
         let Some(process) = ledger.process(case.event.tgid) else {
@@ -306,7 +313,7 @@ impl Hangs {
         if self.swept.is_some_and(|at| now.since(at) < CLEARING) {
             return;
         }
-        // SIGKILL to PID 1 is how a sandbox is ended from outside.
+        // A sandbox is usually ended by SIGKILL to its PID 1 from outside.
         let signal = init.killed_by();
         let severity = if signal == Some(Signal::KILL) {
             Severity::Info
@@ -318,8 +325,8 @@ impl Hangs {
                 .ledger
                 .process(*tgid)
                 .filter(|process| process.id == *id);
-            // What a wait reaped was dead before: the kernel lets nobody wait
-            // while it clears a namespace.
+            // A member that a wait reaped was dead before: while the kernel clears a
+            // namespace, no process can wait.
             let by_wait = |member: &Process| member.reaped.is_some_and(|reap| reap.way.is_wait());
             let member = member.filter(|member| !by_wait(member));
             let Some(member) = member.filter(|_| now.since(*at) < CLEARING) else {
@@ -381,7 +388,7 @@ impl Hangs {
             tgid: caller.tgid,
             comm: ledger.comm(event.tid),
             action: Action::Kills(child.tgid, signal),
-            remark: "may hit a stranger",
+            remark: "may hit an unrelated process",
         };
         let finding = Finding::new(diagnosis, ProcessRef::new(caller), case.stamp())
             .about(child)
@@ -390,7 +397,7 @@ impl Hangs {
     }
 }
 
-/// A wait that goes on.
+/// Evidence of a wait that has not returned.
 pub(super) fn blocked(tid: Tid, waiter: &Process, waiting: &Waiting, ledger: &Ledger) -> Evidence {
     Evidence {
         when: waiting.when,
@@ -421,11 +428,8 @@ fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut RuleContext) {
     let line =
         |brief: &CompletedWait, remark| Evidence::waited(brief, case.ledger, caller.tgid, remark);
     let finding = Finding::new(diagnosis, ProcessRef::new(caller), when).evidence([
-        line(&polls.first, "the first of a row"),
+        line(&polls.first, "the first of the series"),
         line(&last, "the thousandth that found nothing"),
     ]);
     case.warn(finding);
 }
-
-#[cfg(test)]
-mod tests;

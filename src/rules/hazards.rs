@@ -1,5 +1,5 @@
-//! Children that could have been stolen: a wait for any child while another wait
-//! in the same process is for one of them. It is the order of events alone that
+//! Rules on children that could have been stolen: a wait for any child while
+//! another wait of the same process is for one of them. Only the order of events
 //! prevented the theft in this run.
 
 use rustc_hash::FxHashMap;
@@ -16,7 +16,7 @@ use crate::ledger::{CompletedWait, Process, ProcessId, ReapKind, Waiting};
 /// State kept between events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hazards {
-    /// The first of each process, by its place in the trace.
+    /// The first of each process.
     found: FxHashMap<ProcessId, Finding>,
 }
 
@@ -46,7 +46,7 @@ impl Hazards {
         }
     }
 
-    /// Where a child was stolen, that is the finding.
+    /// The trace is over. A child that was stolen after all has a finding already.
     fn over(&mut self, case: &mut RuleContext) {
         let mut found: Vec<Finding> = self.found.drain().map(|(_, finding)| finding).collect();
         found.sort_by_key(|finding| finding.when.seq);
@@ -62,13 +62,13 @@ impl Hazards {
     }
 }
 
-/// Whether a wait with these options takes a child of any thread.
+/// Whether a wait with these options matches children of every thread.
 fn takes(options: WaitOptions, child: &Process) -> bool {
     let is_visible = !child.is_clone_child() || options.contains(WaitOptions::ALL);
     is_visible && !options.contains(WaitOptions::NOWAIT) && !options.contains(WaitOptions::NOTHREAD)
 }
 
-/// A child was reaped by its pid while another thread waited for any.
+/// A child was reaped by its pid while another thread waited for any child.
 fn beside(caller: &Process, exit: &WaitExit, case: &RuleContext) -> Option<Finding> {
     let (tid, ledger) = (case.event.tid, case.ledger);
     let child = ledger.just_reaped()?;
@@ -93,7 +93,8 @@ fn beside(caller: &Process, exit: &WaitExit, case: &RuleContext) -> Option<Findi
     Some(finding(caller, child, &brief, thief, case))
 }
 
-/// A handler waits for any child in the midst of a wait for one.
+/// A signal handler waits for any child while the thread it interrupted waits for
+/// one.
 fn within_handler(caller: &Process, exit: &WaitExit, case: &RuleContext) -> Option<Finding> {
     let (tid, ledger) = (case.event.tid, case.ledger);
     let (interrupted, target) = ledger.restarts(tid)?;

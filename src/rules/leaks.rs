@@ -1,8 +1,8 @@
-//! Leaks: a child died, its parent lived on for a while, and nobody reaped it.
+//! Leaks: a child died, its parent lived on for a while and did not reap it.
 //!
-//! A zombie is a candidate once `/proc` showed it at the age of a verdict. The
-//! verdict falls when its parent ends or the trace does; of the causes the
-//! first that fits is told.
+//! A zombie becomes a candidate when `/proc` shows that it is older than the
+//! threshold. It is judged when its parent or the trace ends; the first cause
+//! that fits is reported.
 
 use rustc_hash::FxHashMap;
 
@@ -16,50 +16,50 @@ use crate::event::{EventKind, Moment, Observation, Owner, SigchldAction, ZombieP
 use crate::kernel::{Tgid, syscall_name};
 use crate::ledger::{Ledger, Process, ProcessId, Stamp};
 
-/// A zombie that was looked at.
+/// A zombie that a probe found.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ZombieCandidate {
     tgid: Tgid,
     parent: ProcessId,
     pub(super) owner: Owner,
-    /// The last look.
+    /// The last probe.
     pub(super) looked: Stamp,
-    /// SIGCHLD was blocked and pending at each look, of which there were two
-    /// at least.
+    /// At how many probes SIGCHLD was blocked and pending; at least two if it
+    /// counts.
     pub(super) looks: u32,
     pub(super) always_blocked: bool,
-    /// It was told while its parent lived.
+    /// A warning was issued while its parent lived.
     told: bool,
 }
 
-/// How many children each process left as zombies while it lived: old enough
-/// for a verdict and not reaped. What every output counts.
+/// How many children each process left as zombies while it lived: older than the
+/// threshold and not reaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ZombiesLeft(FxHashMap<ProcessId, u64>);
 
 impl ZombiesLeft {
-    /// How many in all.
+    /// The number for all processes.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// How many a process left.
+    /// The number for one process.
     #[must_use]
     pub fn of(&self, parent: ProcessId) -> u64 {
         self.0.get(&parent).copied().unwrap_or(0)
     }
 }
 
-/// The family's memory.
+/// State kept between events.
 #[derive(Clone, Debug)]
 pub(super) struct Leaks {
     thresholds: Thresholds,
     candidates: FxHashMap<ProcessId, ZombieCandidate>,
-    /// The longest time after which a parent has reaped a child, where that is
-    /// longer than a zombie may be old.
+    /// The longest delay with which a parent has reaped a child, if it is longer
+    /// than the threshold for zombies.
     delays: FxHashMap<ProcessId, u64>,
-    /// Zombies that nobody reaped while their parent lived, by their parents.
+    /// Zombies that were not reaped while their parent lived, by parent.
     left: ZombiesLeft,
 }
 
@@ -78,8 +78,8 @@ impl Leaks {
         &self.left
     }
 
-    /// Whether a parent may reap a zombie of this age yet: it has reaped others
-    /// as late, once in each turn of its work say.
+    /// Whether a parent may still reap a zombie of this age: it has reaped others as
+    /// late, for instance once in each iteration of a slow loop.
     fn may_come(&self, parent: &Process, age: u64) -> bool {
         let delay = self.delays.get(&parent.id);
         parent.ended.is_none() && delay.is_some_and(|delay| age <= *delay)
@@ -105,7 +105,7 @@ impl Leaks {
         }
     }
 
-    /// A look at a zombie.
+    /// A probe found a zombie.
     fn looked(&mut self, probe: &ZombieProbe, case: &mut RuleContext) {
         let ledger = case.ledger;
         let Some(child) = ledger.process(probe.child) else {
@@ -141,7 +141,7 @@ impl Leaks {
             return;
         };
         if finding.rule == RuleId::VforkStall && !known.told {
-            // The stall is the bug, whoever reaps when it is over.
+            // The vfork stall is the bug, even if the zombie is reaped after it.
             case.findings.add(finding.clone());
             if let Some(candidate) = self.candidates.get_mut(&child.id) {
                 candidate.told = true;
@@ -149,12 +149,12 @@ impl Leaks {
         }
         let age = case.event.at.since(since(child));
         if age >= self.thresholds.live && !self.may_come(parent, age) {
-            // It may be reaped yet: only told, not found.
+            // It may still be reaped: a warning, not yet a finding.
             case.warnings.push(finding);
         }
     }
 
-    /// The parent of some zombies is gone: they are its leaks.
+    /// A parent ended: the zombies it left are leaks.
     fn parent_ended(&mut self, case: &mut RuleContext) {
         let Some(parent) = case.ledger.process(case.event.tgid) else {
             return;
@@ -174,7 +174,7 @@ impl Leaks {
         Leaks::judge_habit(parent, case);
     }
 
-    /// The trace is over: what is a zombie now stays one, for all we know.
+    /// The trace is over: what is a zombie now counts as not reaped.
     fn over(&mut self, case: &mut RuleContext) {
         let mut candidates: Vec<ZombieCandidate> =
             self.candidates.drain().map(|(_, s)| s).collect();
@@ -250,7 +250,7 @@ impl Leaks {
         )
     }
 
-    /// A reap that came late, though nothing kept the parent from it.
+    /// A reap that came late, though nothing prevented the parent from reaping.
     fn judge_reap(&mut self, child: &Process, case: &mut RuleContext) {
         let Some(reap) = child.reaped else {
             return;
@@ -281,7 +281,7 @@ impl Leaks {
             .add(finding.evidence(ended.into_iter().chain(reaped)));
     }
 
-    /// One child a signal, without a leak so far.
+    /// The parent reaps one child for each signal, without a leak so far.
     fn judge_habit(parent: &Process, case: &mut RuleContext) {
         let (count, first) = &parent.waits().singles;
         let handles = matches!(parent.sigchld.action, Some(SigchldAction::Handler { .. }));
@@ -298,7 +298,7 @@ impl Leaks {
                 brief,
                 case.ledger,
                 parent.tgid,
-                "took one, and did not ask again",
+                "reaped one, and did not wait again",
             )
         });
         let diagnosis = Leak::CoalescedSigchld {
@@ -312,7 +312,7 @@ impl Leaks {
     }
 }
 
-/// What a parent did instead of reaping a child, from the child's end on.
+/// What a parent did instead of reaping a child, since the child's end.
 fn instead(
     candidate: &ZombieCandidate,
     child: &Process,
@@ -346,7 +346,7 @@ fn instead(
                 .parent_call
                 .and_then(|nr| i32::try_from(nr).ok());
             let action = Action::NoWait(call.and_then(syscall_name));
-            // Of what was before the attach nothing is known.
+            // Nothing is known of the time before the attach.
             let from = Stamp {
                 is_before_attach: false,
                 ..end.when

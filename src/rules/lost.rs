@@ -1,6 +1,6 @@
-//! Lost statuses: a wait that failed, or a status that nobody looked at.
+//! Rules on lost statuses: a wait that failed, or a status that was not examined.
 //!
-//! Who took a child is known only when every stop that is ready has been
+//! Which wait reaped a child is known only when every stop that is ready has been
 //! taken, since their order is not causal: a failed wait is kept until then.
 
 use super::RuleContext;
@@ -12,17 +12,18 @@ use crate::event::{EventKind, Named, SigchldAction, WaitExit};
 use crate::kernel::{Errno, IdType, Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::{CompletedWait, Ledger, ParentId, Process, ProcessId, Reap, ReapKind};
 
-/// A process that exits so soon after a reap has had no time to do more.
+/// A process that exits so soon after a reap has done nothing else in between;
+/// in nanoseconds.
 const AT_ONCE: u64 = 200_000_000;
 
-/// The family's memory.
+/// State kept between events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lost {
-    /// Waits for one process that ended in ECHILD.
+    /// Waits for one process that failed with ECHILD, until the queue is drained.
     refused: Vec<Refused>,
 }
 
-/// A wait for one process that ended in ECHILD.
+/// A wait for one process that failed with ECHILD.
 #[derive(Clone, Debug)]
 struct Refused {
     caller: Tgid,
@@ -31,13 +32,13 @@ struct Refused {
     child: Option<Awaited>,
 }
 
-/// What was known of the process when the wait ended.
+/// What was known of that process when the wait ended.
 #[derive(Clone, Copy, Debug)]
 struct Awaited {
     id: ProcessId,
     tgid: Tgid,
     parent: Option<ParentId>,
-    /// The thread that created it, if that lived.
+    /// The thread that created it, if alive then.
     creator: Option<Tid>,
 }
 
@@ -89,7 +90,7 @@ impl Lost {
     }
 }
 
-/// A pidfd whose process is not known tells nothing.
+/// Of a wait for a pidfd whose process is unknown, nothing can be said.
 fn named_by_pid_or_known(exit: &WaitExit) -> bool {
     match exit.entry.named {
         Named::Id(IdType::PIDFD, _) => exit.entry.pidfd.is_some_and(|pid| pid > 0),
@@ -97,7 +98,7 @@ fn named_by_pid_or_known(exit: &WaitExit) -> bool {
     }
 }
 
-/// What is worth keeping of the wait at hand.
+/// The wait at hand, with the child it reaped.
 pub(super) fn brief_of(exit: &WaitExit, case: &RuleContext) -> CompletedWait {
     let when = case.stamp();
     CompletedWait::new(case.event.tid, when, exit)
@@ -118,17 +119,17 @@ fn judge(refused: &Refused, case: &mut RuleContext) {
         return;
     };
     if child.tgid == caller.tgid {
-        // A process is no child of itself: probes ask that.
+        // A process is not its own child; libraries probe with that.
         return;
     }
-    // Its end is seen before anybody can reap it: if that came later, it was
-    // there, and the wait did not see it.
+    // The stop at the end of a process precedes its reap: if it came after the
+    // wait, the process existed during the wait, and the wait did not match it.
     let was_there = child
         .ended
         .is_none_or(|end| end.when.seq > refused.brief.when.seq);
     let hidden = was_there || other_thread(refused).is_some();
     // What a thread did after the wait was not before it; between threads the
-    // order of events tells nothing.
+    // order of events proves nothing.
     let before =
         |reap: &Reap| reap.by != refused.brief.tid || reap.when.seq < refused.brief.when.seq;
     let reaped_before = child
@@ -145,14 +146,14 @@ fn judge(refused: &Refused, case: &mut RuleContext) {
         }
         Some((ReapKind::Specific, _)) => waited_twice(refused, child, caller, case),
         Some((ReapKind::Kernel, _)) => reaped_by_kernel(refused, child, caller, case),
-        // EFAULT has its own finding; of a reap that was not seen nothing is
-        // known.
+        // EFAULT has a rule of its own; of a reap that was not observed nothing
+        // is known.
         Some((ReapKind::Fault | ReapKind::Unseen, _)) => {}
         None => not_visible(refused, child, caller, case),
     }
 }
 
-/// The thread that hid its child from the wait, by `__WNOTHREAD`.
+/// The thread whose child the wait excluded by `__WNOTHREAD`.
 fn other_thread(refused: &Refused) -> Option<Tid> {
     let creator = refused.child?.creator?;
     let brief = &refused.brief;
@@ -160,9 +161,9 @@ fn other_thread(refused: &Refused) -> Option<Tid> {
     hides.then_some(creator)
 }
 
-/// Whether a thread waits for what it has reaped itself: a wait for any child
-/// was one for this child, as there was no other. In a handler of SIGCHLD it
-/// would have been a theft.
+/// Whether a thread waits for a child that it has reaped itself: by a wait for
+/// any child when there was no other. If a handler of SIGCHLD reaped it, it
+/// was stolen instead.
 fn is_stale(refused: &Refused, child: &Process, reap: &Reap, caller: &Process) -> bool {
     let handles = matches!(caller.sigchld.action, Some(SigchldAction::Handler { .. }));
     let taken = child.history.last.as_ref();
@@ -173,7 +174,7 @@ fn is_stale(refused: &Refused, child: &Process, reap: &Reap, caller: &Process) -
         && reap.when.at <= refused.brief.entered
 }
 
-/// The evidence of a wait that found nothing.
+/// Evidence that a wait found nothing.
 fn in_vain(refused: &Refused, ledger: &Ledger) -> Evidence {
     Evidence::waited(&refused.brief, ledger, refused.caller, "found nothing")
 }
@@ -193,9 +194,9 @@ fn stolen(
     };
     let taken = thief.map(|brief| {
         let remark = if reap.took_status {
-            "took the status"
+            "got the status"
         } else {
-            "took the child and dropped its status"
+            "reaped the child and dropped its status"
         };
         Evidence::waited(brief, case.ledger, caller.tgid, remark)
     });
@@ -256,19 +257,19 @@ fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: 
 }
 
 /// Whether a forked copy of a program polls for a child of the original: its
-/// library cleans up a table that the fork copied, and expects to fail.
+/// library cleans up a table that fork copied, and expects ECHILD.
 fn is_inherited_poll(child: &Process, caller: &Process, brief: &CompletedWait) -> bool {
     let is_copy = caller.execs.is_empty() && child.born.seq < caller.born.seq;
     is_copy && brief.polls() && child.parent == caller.parent
 }
 
-/// The process lives or is a zombie, and the caller's wait does not see it.
+/// The process is alive or a zombie, and the caller's wait does not match it.
 fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut RuleContext) {
     let parent = refused.child.and_then(|awaited| awaited.parent);
     let brief = &refused.brief;
     if parent != Some(caller.as_parent()) {
         let by_itself = child.cloned_by == Some(caller.tgid);
-        // A parent that is not known was lost, or is out of the trace.
+        // An unknown parent was missed, or is outside of the trace.
         let Some(parent) = parent.filter(|_| !by_itself && child.is_traced) else {
             return;
         };
@@ -320,13 +321,13 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
     case.findings.add(finding);
 }
 
-/// A pid that nobody in the tree ever had.
+/// A pid that no process in the trace ever had.
 fn never_seen(refused: &Refused, caller: &Process, case: &mut RuleContext) {
     let Some(pid) = refused.brief.named.process() else {
         return;
     };
-    // A pid of another namespace, or of somebody who was forgotten, cannot be
-    // told from one that never was.
+    // A pid of another namespace, or of a process dropped from the ledger, cannot
+    // be distinguished from one that never existed.
     if !case.ledger.knows_all()
         || case.ledger.is_in_inner_namespace(caller.tgid)
         || refused.child.is_some()
@@ -339,7 +340,7 @@ fn never_seen(refused: &Refused, caller: &Process, case: &mut RuleContext) {
     case.findings.add(finding);
 }
 
-/// A call that failed with EFAULT and took a child nevertheless.
+/// A call that failed with EFAULT after it had reaped a child.
 fn lost_by_fault(exit: &WaitExit, case: &mut RuleContext) {
     let lost = case.ledger.just_reaped();
     let lost = lost.filter(|child| child.reaped.is_some_and(|reap| reap.way == ReapKind::Fault));
@@ -347,14 +348,14 @@ fn lost_by_fault(exit: &WaitExit, case: &mut RuleContext) {
         return;
     };
     let brief = brief_of(exit, case);
-    let failed = Evidence::waited(&brief, case.ledger, caller.tgid, "reaped it nevertheless");
+    let failed = Evidence::waited(&brief, case.ledger, caller.tgid, "reaped it all the same");
     let finding = Finding::new(Loss::EfaultLostStatus, ProcessRef::new(caller), brief.when)
         .about(child)
         .evidence(Evidence::ended(child, "").into_iter().chain([failed]));
     case.findings.add(finding);
 }
 
-/// The crash that ended a child, unless its parent sent the signal.
+/// The signal of the crash that ended a child, unless its parent sent the signal.
 fn crash(child: &Process) -> Option<Signal> {
     let signal = child.killed_by().filter(|signal| signal.is_crash())?;
     let was_sent = child.history.killed.is_some() || child.history.crash_was_sent;
@@ -383,7 +384,7 @@ fn discarded(exit: &WaitExit, case: &mut RuleContext) {
     case.findings.add(finding);
 }
 
-/// The only child crashed, and its parent exits with 0 at once.
+/// The only child crashed, and its parent exits with 0 right after.
 fn hidden_crash(case: &mut RuleContext) {
     let Some(parent) = case.ledger.process(case.event.tgid) else {
         return;
@@ -403,7 +404,7 @@ fn hidden_crash(case: &mut RuleContext) {
     let (Some(signal), Some(reap), Some(brief)) = (crash(child), child.reaped, told) else {
         return;
     };
-    // Without a place for the status it is another rule's.
+    // A wait without a place for the status is the subject of another rule.
     if case.event.at.since(reap.when.at) > AT_ONCE || !reap.took_status {
         return;
     }
@@ -416,7 +417,7 @@ fn hidden_crash(case: &mut RuleContext) {
             parent.tgid,
             "got the status",
         )),
-        Evidence::ended(parent, "told its caller nothing"),
+        Evidence::ended(parent, "did not report it"),
     ];
     let diagnosis = Loss::SignalDeathHidden { signal };
     let finding = Finding::new(diagnosis, ProcessRef::new(parent), when)
@@ -425,7 +426,7 @@ fn hidden_crash(case: &mut RuleContext) {
     case.findings.add(finding);
 }
 
-/// A wait status that is used as an exit code.
+/// A raw wait status is used as an exit code.
 fn raw_status(code: i32, case: &mut RuleContext) {
     let Some(caller) = case.ledger.process(case.event.tgid) else {
         return;

@@ -1,12 +1,12 @@
-//! What is wrong with the way a program waits for its children.
+//! Rules that find faults in the way a program waits for its children.
 //!
-//! Rules are pure: they take events and the ledger after it took them, and
+//! Rules are pure: they take an event and the ledger to which it was applied, and
 //! give [`Finding`]s. What they need from `/proc` they ask for ([`Question`])
 //! and get as an event, so a recorded stream gives the same findings.
 //!
-//! The families: [`leaks`](self) (a child died and was not reaped), `lost`
-//! (its status did not arrive), `hangs` (waits that block or spin, and what
-//! is killed), `ends` (ends that the user did not expect).
+//! The groups: `leaks` (a child died and was not reaped), `lost` (its status was
+//! lost), `hangs` (waits that block or spin, and kills), `ends` (ends that the
+//! user did not expect).
 
 mod arguments;
 mod causes;
@@ -43,13 +43,13 @@ use crate::event::{Event, EventKind, Moment, Question};
 use crate::kernel::{Tgid, Tid};
 use crate::ledger::{Ledger, ProcessId, Stamp};
 
-/// All rules at work.
+/// All rules, with their state.
 #[derive(Clone, Debug)]
 pub struct RuleEngine {
     findings: Findings,
-    /// What is told at once, though its finding may still be settled.
+    /// Warnings not yet taken; the finding of some may still be withdrawn.
     warnings: Vec<Finding>,
-    /// Of whom it was told, by which rule.
+    /// Warnings already issued, by rule and process.
     warned: FxHashSet<(RuleId, Tgid, Option<ProcessId>)>,
     leaks: leaks::Leaks,
     lost: lost::Lost,
@@ -62,19 +62,19 @@ pub struct RuleEngine {
     deadlines: deadlines::Deadlines,
 }
 
-/// What a family of rules has at hand.
+/// What a rule gets with each event.
 pub(crate) struct RuleContext<'a> {
     pub(crate) event: &'a Event,
     pub(crate) ledger: &'a Ledger,
     pub(crate) findings: &'a mut Findings,
-    /// Something is to be judged at the next [`EventKind::QueueDrained`].
+    /// Set by a rule that decides at the next [`EventKind::QueueDrained`].
     pub(crate) unsettled: bool,
-    /// To be told while the trace goes on.
+    /// To be reported while the trace goes on.
     pub(crate) warnings: Vec<Finding>,
 }
 
 impl RuleContext<'_> {
-    /// The place of the event at hand.
+    /// The stamp of the current event.
     pub(crate) fn stamp(&self) -> Stamp {
         Stamp {
             seq: self.event.seq,
@@ -83,7 +83,7 @@ impl RuleContext<'_> {
         }
     }
 
-    /// A finding that is also told while the trace goes on.
+    /// Adds a finding that is also reported while the trace goes on.
     pub(crate) fn warn(&mut self, finding: Finding) {
         self.warnings.push(finding.clone());
         self.findings.add(finding);
@@ -91,7 +91,7 @@ impl RuleContext<'_> {
 }
 
 impl RuleEngine {
-    /// Rules that judge by these thresholds, and expect these ends.
+    /// Rules with these thresholds and expected ends.
     #[must_use]
     pub fn new(thresholds: Thresholds, expected: Expected) -> RuleEngine {
         RuleEngine {
@@ -110,7 +110,7 @@ impl RuleEngine {
         }
     }
 
-    /// Take an event in, after the ledger has.
+    /// Applies an event, after the ledger has.
     pub fn event(&mut self, event: &Event, ledger: &Ledger) {
         self.deadlines.event(event, ledger);
         let mut case = RuleContext {
@@ -140,47 +140,54 @@ impl RuleEngine {
         }
     }
 
-    /// When something is due next.
+    /// The next time at which [`RuleEngine::questions`] has any.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
         self.deadlines.next()
     }
 
-    /// When something is due next that a record may have an answer to.
+    /// The next deadline that a record may answer.
     #[must_use]
     pub(crate) fn next_deadline_of_record(&self) -> Option<Moment> {
         self.deadlines.next_once()
     }
 
-    /// What is to be looked up now, as deadlines have passed.
+    /// What to look up now, for the deadlines that have passed.
     pub fn questions(&mut self, now: Moment, ledger: &Ledger) -> Vec<Question> {
         self.deadlines.due(now, ledger)
     }
 
-    /// Whether something is judged at the next [`EventKind::QueueDrained`].
+    /// What is to be looked up when the trace is over and the command was ended by
+    /// force: which processes outlive it.
+    #[must_use]
+    pub fn last_question(ledger: &Ledger) -> Option<Question> {
+        deadlines::survivors(ledger)
+    }
+
+    /// Whether a rule waits for the next [`EventKind::QueueDrained`].
     #[must_use]
     pub fn awaits_drained_queue(&self) -> bool {
         self.deadlines.is_unsettled()
     }
 
-    /// What is to be told before the trace is over.
+    /// What to report while the trace goes on.
     pub fn take_warnings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.warnings)
     }
 
-    /// What is certain so far.
+    /// The findings that are certain so far.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         self.findings.all()
     }
 
-    /// How many zombies nobody reaped while their parent lived on.
+    /// How many zombies were not reaped while their parent lived.
     #[must_use]
     pub fn zombies_left(&self) -> &ZombiesLeft {
         self.leaks.left()
     }
 
-    /// The state in which the rules would be if the trace were over now.
+    /// The state in which the rules would be if the trace ended now.
     #[must_use]
     pub fn so_far(&self, now: Moment, ledger: &Ledger) -> RuleEngine {
         let mut interim = self.clone();
@@ -196,7 +203,7 @@ impl RuleEngine {
     }
 }
 
-/// Judge a recorded stream of events.
+/// The findings on a recorded stream of events.
 #[must_use]
 pub fn replay(events: &[Event], thresholds: Thresholds, expected: Expected) -> Vec<Finding> {
     let mut ledger = Ledger::new();

@@ -1,5 +1,5 @@
-//! Deadlocks between a wait and a pipe: the parent waits for a child that
-//! waits for the parent.
+//! The rules on deadlocks between a wait and a pipe: the parent waits for a child
+//! that is blocked on a pipe until the parent acts.
 
 use rustc_hash::FxHashMap;
 
@@ -11,20 +11,20 @@ use crate::event::{BlockedChild, BlockedIn, PipeSide};
 use crate::kernel::{Tgid, Tid};
 use crate::ledger::{Ledger, Process, Waiting};
 
-/// What was seen at the first look at a blocked wait.
+/// What the first look at each blocked wait found.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pipes {
     seen: FxHashMap<Tid, (u64, Vec<(Tgid, u64)>)>,
 }
 
 impl Pipes {
-    /// A thread is gone.
+    /// A thread has ended.
     pub(super) fn forget(&mut self, tid: Tid) {
         self.seen.remove(&tid);
     }
 
-    /// Look at the children that a wait is for. A finding needs two looks that
-    /// saw the same.
+    /// Examines the children that a wait is for. A finding needs two looks with the
+    /// same result.
     pub(super) fn look(
         &mut self,
         tid: Tid,
@@ -55,15 +55,15 @@ impl Pipes {
     }
 }
 
-/// Whether every awaited child is blocked on a pipe of which everybody who
-/// could help is blocked too.
+/// Whether every awaited child is blocked on a pipe, and every process that could
+/// unblock it is blocked too.
 fn all_locked(
     waiter: &Process,
     awaited: &[&BlockedChild],
     all: &[BlockedChild],
     ledger: &Ledger,
 ) -> bool {
-    // Siblings count as blocked while no reason is found that they are not.
+    // Siblings count as blocked until a reason is found that they are not.
     let mut locked: Vec<&BlockedChild> = all
         .iter()
         .filter(|blocked_child| blocked_child.within != BlockedIn::Other)
@@ -108,7 +108,7 @@ fn is_locked(
     })
 }
 
-/// Whether a process can do nothing but wait.
+/// Whether every thread of the process is blocked in a wait.
 fn waits_with_all_threads(tgid: Tgid, ledger: &Ledger) -> bool {
     let waiting = ledger
         .waits_of(tgid)
@@ -117,7 +117,7 @@ fn waits_with_all_threads(tgid: Tgid, ledger: &Ledger) -> bool {
     waiting > 0 && waiting == ledger.threads_of(tgid)
 }
 
-/// Whether `tgid` is the waiter or waits above it.
+/// Whether `tgid` is the waiter, or an ancestor of it that waits too.
 fn is_ancestor(tgid: Tgid, waiter: &Process, ledger: &Ledger) -> bool {
     let mut at = Some(waiter);
     for _ in 0..64 {
@@ -145,7 +145,8 @@ fn finding(
         return None;
     };
     let when = case.stamp();
-    // Another's end is the one that was forgotten; the child's own comes last.
+    // Another process's end is the one that was not closed; the child's own comes
+    // last.
     let own = |side: &&PipeSide| side.tgid == blocked_child.child;
     let side = others.iter().find(|side| !own(side)).or(others.first())?;
     let (diagnosis, remark) = if *writes {
@@ -155,10 +156,10 @@ fn finding(
         let fd = side.fd;
         (
             Hang::PipeEofDeadlock { holder, fd },
-            "the pipe has no end yet",
+            "the pipe is still open for writing",
         )
     };
-    // Who could drain the pipe and waits instead may be further up.
+    // The process that could drain the pipe may be further up.
     let elder = others.iter().find(|side| {
         *writes && side.tgid != waiter.tgid && is_ancestor(side.tgid, waiter, case.ledger)
     });

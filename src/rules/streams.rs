@@ -1,5 +1,5 @@
-//! Reads that do not end with the child that they are about: its descendants
-//! hold the other end of the pipe.
+//! The rule on reads that block after the child that wrote has ended: its
+//! descendants hold the other end of the pipe.
 
 use rustc_hash::FxHashMap;
 
@@ -10,8 +10,8 @@ use crate::event::{BlockedReader, EventKind, Observation, PipeSide, Stream};
 use crate::kernel::Tid;
 use crate::ledger::{Ledger, Process, ProcessId};
 
-/// A thread that was seen blocked on streams: which, and how often it had gone
-/// to sleep.
+/// A thread that is blocked on streams, and its count of voluntary context
+/// switches.
 type Look = (Tid, u64);
 
 /// State kept between events.
@@ -28,8 +28,8 @@ impl Streams {
         }
     }
 
-    /// A finding needs two looks, between which the thread did not run: so no
-    /// byte came, and nothing else did.
+    /// A finding needs two looks between which the thread did not run: no byte
+    /// arrived, and no other event woke it.
     fn looked(&mut self, reader: &BlockedReader, case: &mut RuleContext) {
         let ledger = case.ledger;
         let (tid, parent) = (case.event.tid, ledger.process(case.event.tgid));
@@ -52,7 +52,7 @@ impl Streams {
     }
 }
 
-/// A process that holds the other end, if none but descendants of `child` do.
+/// A process that holds the other end, if only descendants of `child` do.
 fn holder<'a>(stream: &'a Stream, child: &Process, ledger: &Ledger) -> Option<&'a PipeSide> {
     let is_descendant = |side: &PipeSide| {
         let process = ledger.process(side.tgid);

@@ -1,18 +1,18 @@
-//! All rules in one table.
+//! The table of all rules: one row for each.
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Worth knowing; nothing is wrong for sure.
+    /// Worth knowing; not surely wrong.
     Info,
-    /// A bug, or a habit that will be one.
+    /// A bug, or a practice that leads to one.
     Warning,
     /// A status, a process or a program is lost.
     Error,
 }
 
 impl Severity {
-    /// Its name in reports and flags.
+    /// The name in reports and flags.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -22,7 +22,7 @@ impl Severity {
         }
     }
 
-    /// The severity of this name.
+    /// The severity with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Severity> {
         let all = [Severity::Info, Severity::Warning, Severity::Error];
@@ -33,62 +33,61 @@ impl Severity {
 /// A rule as `--explain` lists it.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// Which.
+    /// The rule.
     pub id: RuleId,
-    /// Its name in reports and flags.
+    /// The name in reports and flags.
     pub name: &'static str,
-    /// How bad its findings are as a rule.
+    /// The usual severity of its findings.
     pub severity: Severity,
-    /// It measures a time or counts calls in a span: near its threshold it finds
+    /// It depends on time or on a count of calls: near the threshold it may find
     /// something in one run and not in the next.
     pub is_timed: bool,
-    /// What a record must hold for it to judge.
+    /// What a record must contain for the rule to apply.
     pub needs: Needs,
-    /// What it finds, in a line.
+    /// What it finds, in one line.
     pub summary: &'static str,
-    /// The way out.
+    /// How to fix it.
     pub advice: &'static str,
-    /// Its page for `--explain`.
+    /// The page that `--explain` prints.
     pub page: &'static str,
 }
 
-/// What a record must hold for a rule to judge by it. A rule whose evidence is not
-/// there is silent anyhow; these are things that it would take for absent because
-/// no line has them.
+/// What a record must contain for a rule to apply. A rule without evidence is
+/// silent anyhow; these are facts that a rule would take to be false because no
+/// line of the record has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs(u16);
 
-/// Looks at `/proc`.
+/// Probes of `/proc`.
 const PROC: u16 = 1;
-/// Times.
 const TIMES: u16 = 1 << 1;
-/// The parent of each process, and its end.
+/// The parent and the end of each process.
 const LINEAGE: u16 = 1 << 2;
-/// Execs.
+/// Every exec.
 const EXECS: u16 = 1 << 3;
 /// The result of each wait.
 const WAITS: u16 = 1 << 4;
-/// The child of each wait.
+/// The child that each wait returned.
 const WAITED: u16 = 1 << 5;
-/// Whether the kernel reaps a process's children.
+/// Whether the kernel reaps a process's children itself.
 const AUTO_REAP: u16 = 1 << 6;
-/// What happens at SIGCHLD, and when that was set.
+/// The disposition of SIGCHLD, and when it was set.
 const DISPOSITIONS: u16 = 1 << 7;
 /// Signals and stops.
 const SIGNALS: u16 = 1 << 8;
 /// Whether an interrupted wait was restarted.
 const RESTARTS: u16 = 1 << 9;
-/// Signals that processes send.
+/// Signals sent by system calls.
 const KILLS: u16 = 1 << 10;
-/// Calls of exit.
+/// Calls of exit and `exit_group`.
 const EXITS: u16 = 1 << 11;
 /// Calls of prctl.
 const PRCTLS: u16 = 1 << 12;
-/// The program from its beginning.
+/// The trace begins with the program.
 const BEGINNING: u16 = 1 << 13;
-/// Leaks are judged by the age of a zombie.
+/// Rules on leaks depend on the age of a zombie.
 const LEAK: u16 = TIMES | LINEAGE | EXECS | WAITS | AUTO_REAP;
-/// Losses by the fate of one child.
+/// Rules on losses depend on what became of one child.
 const LOSS: u16 = LINEAGE | WAITS | WAITED;
 
 #[expect(missing_docs, reason = "the bits above, each with its own")]
@@ -109,7 +108,7 @@ impl Needs {
     pub const PRCTLS: Needs = Needs(PRCTLS);
     pub const BEGINNING: Needs = Needs(BEGINNING);
 
-    /// Both.
+    /// The union of both.
     #[must_use]
     pub const fn and(self, other: Needs) -> Needs {
         Needs(self.0 | other.0)
@@ -131,20 +130,20 @@ macro_rules! is_timed {
     };
 }
 
-/// Makes the table and [`RuleId`] of the rows.
+/// Generates [`RULES`] and [`RuleId`] from the rows.
 macro_rules! rules {
     ($(
         $id:ident: $name:literal, $severity:ident, needs $needs:expr $(, $timed:ident)?,
         $summary:literal,
         $advice:literal;
     )*) => {
-        /// The rules.
+        /// Identifies a rule.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum RuleId {
             $(#[doc = $summary] $id,)*
         }
 
-        /// Every rule; of the causes of a leak the first that fits is reported.
+        /// Every rule. Of the causes of a leak, the first that fits is reported.
         pub const RULES: &[Rule] = &[
             $(Rule {
                 id: RuleId::$id,
@@ -164,7 +163,7 @@ rules! {
     // Leaks: a child died, its parent lived on and did not reap it.
     ParentStopped: "parent-stopped", Info, needs LEAK | SIGNALS, timed,
         "the parent of a zombie is stopped",
-        "continue the parent (SIGCONT); it is no bug of its waits";
+        "continue the parent (SIGCONT); its waits are not the bug";
     VforkStall: "vfork-stall", Warning, needs LEAK, timed,
         "the parent of a zombie is suspended in vfork",
         "a vfork child must exec or _exit at once; use posix_spawn";
@@ -175,14 +174,14 @@ rules! {
         "a program has a zombie from before its exec",
         "do not exec while background jobs or process substitutions run, or wait for them first";
     CloneChildInvisible: "clone-child-invisible", Error, needs LEAK, timed,
-        "a clone child that waits without __WALL do not see",
+        "a clone child that waits without __WALL do not match",
         "wait with __WALL, or clone with SIGCHLD as the exit signal";
     WnowaitOnly: "wnowait-only", Warning, needs LEAK, timed,
         "a child's end was looked at with WNOWAIT and never reaped",
         "call the wait again without WNOWAIT";
     StopMistakenForExit: "stop-mistaken-for-exit", Warning, needs LEAK, timed,
         "a stop was taken for an exit, and the exit not waited for",
-        "a wait with WUNTRACED also tells of stops: test WIFEXITED and WIFSIGNALED";
+        "a wait with WUNTRACED also reports stops: test WIFEXITED and WIFSIGNALED";
     EintrAbandoned: "eintr-abandoned", Warning, needs RESTARTS, timed,
         "an interrupted wait was not retried",
         "retry the wait while it fails with EINTR, or set SA_RESTART";
@@ -202,7 +201,7 @@ rules! {
         "one child is reaped for each SIGCHLD, but signals coalesce",
         "signals coalesce: in the handler wait in a loop until 0 or ECHILD";
     SigchldDiscarded: "sigchld-discarded", Warning, needs LEAK | DISPOSITIONS | SIGNALS, timed,
-        "the SIGCHLD of a child went where nothing handles it",
+        "the SIGCHLD of a child was discarded, or got by a thread that does not reap",
         "install the handler or block SIGCHLD before fork, or wait once with WNOHANG after it";
     ZombieLeak: "zombie-leak", Warning, needs LEAK, timed,
         "a child was never waited for",
@@ -218,7 +217,7 @@ rules! {
         "a child was waited for again after its reap",
         "forget a pid once it is reaped";
     NotMyChild: "not-my-child", Warning, needs LOSS | BEGINNING,
-        "a process that is no child of the caller was waited for",
+        "a process that is not a child of the caller was waited for",
         "only the parent can wait for a process; poll a pidfd instead";
     AutoreapEchild: "autoreap-echild", Error, needs LOSS | DISPOSITIONS,
         "SIGCHLD is ignored, so the status that is waited for is gone",
@@ -255,8 +254,8 @@ rules! {
         "a child fills a pipe that only its waiting parent could drain",
         "read the child's output until its end, then wait";
     PipeEofDeadlock: "pipe-eof-deadlock", Error, needs PROC,
-        "a child waits for the end of a pipe that its waiting family holds open",
-        "close the write end in everybody who does not write (O_CLOEXEC), then wait";
+        "a child waits for the end of a pipe that its waiting parent or a sibling holds open",
+        "close the write end in every process that does not write (O_CLOEXEC), then wait";
     PipeHeldByDescendant: "pipe-held-by-descendant", Warning, needs PROC, timed,
         "a dead child's pipe is held open by its descendants",
         "redirect the output of background processes, or stop reading when the child ends";
@@ -264,7 +263,7 @@ rules! {
         "a wait for a child that is stopped",
         "continue the child (SIGCONT), or wait with WUNTRACED";
     LeaderZombie: "leader-zombie", Info, needs PROC, timed,
-        "the main thread has left, the process lives on",
+        "the main thread has exited, the process lives on",
         "ps shows Z for it, but only its main thread has exited";
     PdeathsigThread: "pdeathsig-thread", Error, needs LOSS | SIGNALS | PRCTLS, timed,
         "a death signal was sent at the end of a thread",
@@ -274,33 +273,33 @@ rules! {
         "PID 1 must outlive its namespace: wait for all, or use an init";
     KillAfterReap: "kill-after-reap", Warning, needs LOSS | KILLS,
         "a signal was sent to a pid that was reaped",
-        "the pid may be somebody else's by now; use a pidfd";
+        "the pid may be another process's by now; use a pidfd";
     OutlivesCommand: "outlives-command", Info, needs PROC, timed,
         "processes live on when the command has ended",
         "a reader of the command's output waits for them too: end them, or redirect their output";
     // Asked for by flags.
     UnexpectedExit: "unexpected-exit", Error, needs 0,
         "a process ended otherwise than --expect-exit and --expect-signal allow",
-        "see its last lines, and who reaped it";
+        "see its last lines, and which process reaped it";
 }
 
 impl RuleId {
     /// Its row of the table.
     #[must_use]
     pub fn rule(self) -> &'static Rule {
-        // The table is made from the same list as the enum.
+        // The table is generated from the same list as the enum.
         RULES
             .get(self as usize)
             .unwrap_or(const { RULES.first().unwrap() })
     }
 
-    /// Its name.
+    /// The name in reports and flags.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.rule().name
     }
 
-    /// The rule of this name.
+    /// The rule with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<RuleId> {
         let rule = RULES.iter().find(|rule| rule.name == name)?;

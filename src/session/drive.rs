@@ -32,8 +32,8 @@ pub(crate) fn drive<S: EventSource>(
     session: &mut Session<'_>,
     control: &mut impl Control<S>,
 ) {
-    // From warm caches ledger, rules and outputs take many events in together
-    // the faster, and a stop is over the sooner; but not while somebody looks.
+    // With warm caches, ledger, rules and outputs take many events in faster
+    // than one by one, and a stop is short; but an observer wants each at once.
     let batch = if session.is_watched() {
         1
     } else {

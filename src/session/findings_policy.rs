@@ -155,7 +155,8 @@ impl FindingsPolicy {
         if !self.untraced.is_empty() {
             let many = plural(self.untraced.len() as u64, "child", "children");
             unseen.push(format!(
-                "{many} from before the attach not traced, not-my-child is out of reach"
+                "{many} from before the attach not traced (--tree attaches to them), \
+                 not-my-child is out of reach"
             ));
         }
         if let Some((tgid, comm)) = self.listeners.first_key_value() {

@@ -3,10 +3,10 @@
 
 use super::findings_policy::FindingsPolicy;
 use super::source::EventSource;
-use crate::event::{Event, EventKind, Moment, Question, Stack};
+use crate::event::{Event, EventKind, Moment, Observation, Question, Stack};
 use crate::ledger::Ledger;
 use crate::output::{Conclusion, Output};
-use crate::rules::{Finding, RuleId};
+use crate::rules::{Finding, RuleEngine, RuleId};
 
 /// A trace, as far as it is known.
 #[derive(Default)]
@@ -17,7 +17,6 @@ pub(crate) struct Session<'a> {
     /// What cannot wait for the report is a message at once.
     pub(crate) warns: bool,
     pub(crate) outputs: Vec<NamedOutput>,
-    /// Gets each event last, with the ledger after it.
     pub(crate) observer: Option<&'a mut Observer<'a>>,
 }
 
@@ -53,7 +52,8 @@ impl Session<'_> {
         self.ledger.apply(&event);
         let is_over = matches!(event.kind, EventKind::Over);
         let policy = self.policy.as_mut();
-        if let Some(policy) = policy.filter(|policy| policy.is_open()) {
+        let is_late = matches!(event.kind, EventKind::Observed(Observation::Survivors(_)));
+        if let Some(policy) = policy.filter(|policy| policy.is_open() || is_late) {
             policy.event(&event, &self.ledger);
         }
         for NamedOutput { output, .. } in &mut self.outputs {
@@ -71,8 +71,21 @@ impl Session<'_> {
     /// The trace is over for the rules, though tracees may live on.
     pub(crate) fn conclude(&mut self, source: &mut impl EventSource) {
         if self.judging().is_some() {
+            if let Some(clause) = source.unseen() {
+                self.miss(clause);
+            }
             let over = source.conclude();
             self.take_one(over);
+        }
+    }
+
+    /// The trace is over, and the command was ended by force: see which processes
+    /// outlive it.
+    pub(crate) fn look_for_survivors(&mut self, source: &mut impl EventSource) {
+        if let Some(question) = RuleEngine::last_question(&self.ledger) {
+            let mut events = Vec::new();
+            source.answer(question, &mut events);
+            self.take(&mut events);
         }
     }
 
@@ -110,7 +123,7 @@ impl Session<'_> {
         }
     }
 
-    /// Note that something was out of sight, in a clause.
+    /// Note that something could not be seen, in a clause.
     pub(crate) fn miss(&mut self, clause: &str) {
         if let Some(policy) = &mut self.policy {
             policy.miss(clause);

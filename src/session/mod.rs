@@ -4,7 +4,7 @@
 //! | file | subject |
 //! |---|---|
 //! | [`source`] | where events come from |
-//! | [`drive`] | the loop |
+//! | [`mod@drive`] | the loop |
 //! | [`hub`] | what every event goes through |
 //! | [`findings_policy`] | the rules, what is reported of their findings, and what was out of sight |
 //! | [`traced`] | a tracer as a source |

@@ -23,16 +23,16 @@ pub(crate) struct Recorded {
     is_asked: bool,
     /// What was read and is not yet handed on.
     ahead: VecDeque<Event>,
-    /// For a reader that reads into it.
+    /// Reused by reads.
     buffer: Vec<Event>,
     /// Of the last event.
     seq: u64,
     last: Moment,
     /// The moment of an alarm that has come.
     due: Option<Moment>,
-    /// What is ready was handed on, and nobody was woken since.
+    /// Events were handed on since the last [`Step::Woken`].
     is_fresh: bool,
-    /// What was read says anew which rules cannot judge.
+    /// A read may have changed which rules cannot judge.
     has_news: bool,
     quiet: Quiet,
     /// The end of the record, or where it is broken.
@@ -42,12 +42,12 @@ pub(crate) struct Recorded {
 /// Whether the moments after the last event are quiet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Quiet {
-    /// Nobody has asked.
+    /// Not asked yet.
     #[default]
     Open,
-    /// They are, and it is to be said.
+    /// They are, and the event is due.
     Yes,
-    /// It was said, or something was looked up since.
+    /// The event was made, or something was looked up since.
     Done,
 }
 
@@ -119,8 +119,7 @@ impl Recorded {
             Ok(false) => Some(Ok(())),
             Err(broken) => Some(Err(broken)),
         };
-        // Even of an empty read: lines that are not understood may tell that
-        // rules cannot judge.
+        // Of an empty read too, since output may be waiting.
         self.is_fresh = true;
     }
 }
@@ -168,14 +167,14 @@ impl EventSource for Recorded {
     fn settle(&mut self, events: &mut Vec<Event>) {
         if self.quiet == Quiet::Yes {
             self.quiet = Quiet::Done;
-            self.push(of_nobody(self.last, EventKind::QueueDrained), events);
+            self.push(of_no_task(self.last, EventKind::QueueDrained), events);
         }
     }
 
     fn conclude(&mut self) -> Event {
         Event {
             seq: self.seq.saturating_add(1),
-            ..of_nobody(self.last, EventKind::Over)
+            ..of_no_task(self.last, EventKind::Over)
         }
     }
 
@@ -192,7 +191,7 @@ impl EventSource for Recorded {
     }
 }
 
-fn of_nobody(at: Moment, kind: EventKind) -> Event {
+fn of_no_task(at: Moment, kind: EventKind) -> Event {
     Event {
         seq: 0,
         at,
@@ -202,7 +201,7 @@ fn of_nobody(at: Moment, kind: EventKind) -> Event {
     }
 }
 
-/// A zombie, as far as the record tells: its groups are not known.
+/// A zombie, as far as the record shows: its groups are not known.
 fn zombie(at: Moment, child: Tgid, parent: Tgid) -> Event {
     let owner = Owner {
         parent,
@@ -220,6 +219,6 @@ fn zombie(at: Moment, child: Tgid, parent: Tgid) -> Event {
     Event {
         tid: child.leader(),
         tgid: child,
-        ..of_nobody(at, EventKind::Observed(Observation::ZombieProbe(probe)))
+        ..of_no_task(at, EventKind::Observed(Observation::ZombieProbe(probe)))
     }
 }

@@ -42,6 +42,11 @@ pub(crate) trait EventSource {
         1
     }
 
+    /// What was out of sight, in a clause, at the end of the trace.
+    fn unseen(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The rules that cannot judge by this source, if that has changed.
     fn excluded_rules(&mut self) -> Option<Vec<RuleId>> {
         None

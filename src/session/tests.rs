@@ -32,7 +32,7 @@ fn origin(proc: ProcView) -> Origin {
     }
 }
 
-/// A source that does what it is told. Alarms come at once.
+/// A source with a script. [`Step::Due`] comes at the moment of the alarm.
 struct MadeUp {
     origin: Origin,
     steps: VecDeque<(Step, Vec<Event>)>,
@@ -379,15 +379,15 @@ fn nothing_is_judged_of_a_program_that_never_ran() {
 }
 
 /// A record that is read in these parts.
-struct Parts {
+struct MadeUpRecord {
     origin: Origin,
     steps: VecDeque<Vec<Event>>,
     is_broken: bool,
 }
 
-impl Parts {
-    fn new(proc: ProcView, parts: impl IntoIterator<Item = Vec<Event>>) -> Parts {
-        Parts {
+impl MadeUpRecord {
+    fn new(proc: ProcView, parts: impl IntoIterator<Item = Vec<Event>>) -> MadeUpRecord {
+        MadeUpRecord {
             origin: origin(proc),
             steps: parts.into_iter().collect(),
             is_broken: false,
@@ -395,7 +395,7 @@ impl Parts {
     }
 }
 
-impl Source for Parts {
+impl Source for MadeUpRecord {
     fn read(&mut self, events: &mut Vec<Event>) -> Result<bool, Broken> {
         events.extend(self.steps.pop_front().unwrap_or_default());
         if self.is_broken && self.steps.is_empty() {
@@ -427,7 +427,7 @@ impl Source for Parts {
 }
 
 /// Reads all of a record: the steps, and the events with their numbers.
-fn steps(record: Parts, alarm: &Alarm) -> (Vec<Step>, Vec<Event>) {
+fn steps(record: MadeUpRecord, alarm: &Alarm) -> (Vec<Step>, Vec<Event>) {
     let mut source = Recorded::new(Box::new(record));
     let (mut steps, mut events) = (Vec::new(), Vec::new());
     loop {
@@ -453,7 +453,7 @@ fn a_recording_of_ours_is_handed_on_as_it_is() {
     let mut script = zombie();
     let first = script.take();
     script.after(5000).look(P, X, |_| ());
-    let record = Parts::new(ProcView::Seen, [first, script.take()]);
+    let record = MadeUpRecord::new(ProcView::Seen, [first, script.take()]);
     let alarm = Alarm {
         due: Some(Moment(0)),
         settles: true,
@@ -470,7 +470,7 @@ fn a_recording_of_ours_is_handed_on_as_it_is() {
 fn another_tracer_s_record_is_asked_between_its_events() {
     let mut script = zombie();
     script.after(1500).end(P, exited(0));
-    let record = Parts::new(ProcView::Unseen, [script.events]);
+    let record = MadeUpRecord::new(ProcView::Unseen, [script.events]);
     let alarm = Alarm {
         due: Some(Moment(SECOND)),
         ..Alarm::default()
@@ -493,7 +493,7 @@ fn another_tracer_s_record_is_asked_between_its_events() {
 fn a_record_is_quiet_where_nothing_happens_for_a_while_and_at_its_end() {
     let mut script = Script::launched(P);
     script.after(10).fork(P, X).after(30).end(X, exited(0));
-    let record = Parts::new(ProcView::Unseen, [script.events]);
+    let record = MadeUpRecord::new(ProcView::Unseen, [script.events]);
     let alarm = Alarm {
         settles: true,
         ..Alarm::default()
@@ -518,7 +518,7 @@ fn a_record_is_quiet_where_nothing_happens_for_a_while_and_at_its_end() {
 #[test]
 fn the_rules_that_a_record_excludes_are_news_once_a_read() {
     let script = Script::launched(P);
-    let record = Parts::new(ProcView::Seen, [script.events, Vec::new()]);
+    let record = MadeUpRecord::new(ProcView::Seen, [script.events, Vec::new()]);
     let mut source = Recorded::new(Box::new(record));
     let mut events = Vec::new();
     source.poll(&Alarm::default(), &mut events);
@@ -531,7 +531,7 @@ fn the_rules_that_a_record_excludes_are_news_once_a_read() {
 
 #[test]
 fn what_came_before_a_break_is_handed_on() {
-    let mut record = Parts::new(ProcView::Seen, [zombie().events]);
+    let mut record = MadeUpRecord::new(ProcView::Seen, [zombie().events]);
     record.is_broken = true;
     let mut source = Recorded::new(Box::new(record));
     let mut events = Vec::new();

@@ -11,6 +11,12 @@ use crate::output::{Pids, Style, TextOptions};
 use crate::sys::waker::Waker;
 use crate::tracer::{self, Capture, FdNames, Settings, Tracer};
 
+/// What is said of attached processes that were not made to stop at calls.
+const RAN_FREE: &str = "calls of processes without children were not seen; autoreap-echild by \
+                        SA_NOCLDWAIT, bad-wait-args, double-wait, echild-spin, \
+                        handler-replaced, kill-after-reap, not-my-child, pdeathsig-thread and \
+                        raw-status-exit of those are out of reach (--every-call shows them)";
+
 /// How many events are taken in together.
 const BATCH: usize = 64;
 
@@ -105,6 +111,10 @@ impl EventSource for Traced {
         self.tracer.conclude()
     }
 
+    fn unseen(&self) -> Option<&'static str> {
+        self.tracer.has_run_free().then_some(RAN_FREE)
+    }
+
     fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -148,6 +158,7 @@ pub(crate) fn settings(text: &TextOptions, rules: bool, whole: bool) -> Settings
         },
         polls: true,
         kill_on_exit: false,
+        full_speed: true,
         stops_as_job: false,
     }
 }

@@ -1,4 +1,4 @@
-//! Surviving the first SIGINT, which ^C sends to a whole pipeline.
+//! Survives the first SIGINT, which ^C sends to a whole pipeline.
 #![expect(unsafe_code, reason = "a signal handler")]
 
 use std::io;
@@ -6,8 +6,8 @@ use std::io;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::stat::{SFlag, fstat};
 
-/// Where standard input is a pipe, survive the first SIGINT: the writer of the
-/// pipe gets it too, flushes and exits. A second one ends us.
+/// If standard input is a pipe, survives the first SIGINT: the process that writes to
+/// the pipe gets it too, flushes and exits. A second one ends us.
 pub(crate) fn survive_first_sigint() {
     let kind =
         fstat(io::stdin()).map(|file| SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT);
@@ -21,8 +21,8 @@ pub(crate) fn survive_first_sigint() {
         return;
     };
     if matches!(before.handler(), SigHandler::SigIgn) {
-        // It was ignored when we were started, as under nohup.
-        // SAFETY: it is what was there before.
+        // It was ignored when we were started, as with nohup.
+        // SAFETY: restores the previous action.
         let _ = unsafe { sigaction(Signal::SIGINT, &before) };
     }
 }

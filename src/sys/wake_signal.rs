@@ -1,11 +1,10 @@
-//! The signal that wakes a tracer's thread out of its wait, and how all others
-//! are kept away from it.
+//! The signal that wakes a tracer's thread from its wait, and the blocking of all others
+//! on that thread.
 //!
-//! A wait of the tracer sleeps until a tracee stops; only a signal with a
-//! handler ends it before. A process of our own takes SIGURG. In somebody
-//! else's the signal is borrowed: the highest real-time signal that has no
-//! handler, sent to the tracer's thread alone, and given back when the
-//! last tracer is done.
+//! A wait of the tracer sleeps until a tracee stops; only a signal with a handler
+//! interrupts it. A process of our own uses SIGURG. In another program's process the
+//! signal is borrowed: the highest real-time signal that has no handler, sent only to
+//! the tracer's thread, and returned when the last tracer ends.
 #![expect(
     unsafe_code,
     reason = "signal handlers and masks, raw for real-time signals"
@@ -16,11 +15,11 @@ use std::mem;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The signal that wakes in our own process. SIGURG: ignored by default, so a
-/// stray one harms nobody, and unused by programs without out-of-band data.
+/// The wake signal in our own process. SIGURG: ignored by default, so that a stray one
+/// has no effect, and unused by programs without out-of-band data.
 const OWN: i32 = libc::SIGURG;
 
-/// Faults of the thread itself, which nobody else can answer.
+/// Faults of the thread itself, which must not be blocked.
 const FAULTS: [i32; 7] = [
     libc::SIGSEGV,
     libc::SIGBUS,
@@ -42,7 +41,7 @@ static LOAN: Mutex<Loan> = Mutex::new(Loan {
     users: 0,
 });
 
-/// A signal that the calling thread can be woken by, as long as this lives.
+/// A signal that can wake the calling thread, as long as this value exists.
 #[derive(Debug)]
 pub(crate) struct WakeSignal {
     number: i32,
@@ -52,7 +51,7 @@ pub(crate) struct WakeSignal {
 extern "C" fn nothing(_: i32) {}
 
 impl WakeSignal {
-    /// The signal of a process that is ours: it keeps its handler for good.
+    /// The signal in our own process: the handler is never removed.
     pub(crate) fn own() -> io::Result<WakeSignal> {
         set_handler(OWN, nothing as *const () as libc::sighandler_t)?;
         mask(libc::SIG_UNBLOCK, &set_of(&[OWN]));
@@ -91,8 +90,8 @@ impl WakeSignal {
 }
 
 impl Drop for WakeSignal {
-    /// No timer may send it any more. By default the signal would end the process,
-    /// so one that is still pending is taken first.
+    /// No timer may send it any more. The signal's default action would end the process, so a
+    /// pending one is taken first.
     fn drop(&mut self) {
         if !self.is_borrowed {
             return;
@@ -116,8 +115,8 @@ impl Drop for WakeSignal {
     }
 }
 
-/// Let no signal be handled on the calling thread but its own faults: handlers
-/// of the process run elsewhere, and what it forks starts undisturbed.
+/// Blocks all signals on the calling thread except its own faults: handlers of the process
+/// run on other threads, and processes it forks start undisturbed.
 pub(crate) fn keep_signals_out() {
     // SAFETY: sigfillset initialises the set before it is used.
     let set = unsafe {
@@ -132,7 +131,7 @@ pub(crate) fn keep_signals_out() {
 }
 
 fn loan() -> MutexGuard<'static, Loan> {
-    // What it guards is whole whenever it is unlocked.
+    // The state is consistent whenever it is unlocked.
     LOAN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -148,13 +147,13 @@ fn set_of(numbers: &[i32]) -> libc::sigset_t {
     }
 }
 
-/// Change the calling thread's mask; with valid words it cannot fail.
+/// Changes the calling thread's mask; it cannot fail with valid arguments.
 fn mask(how: i32, set: &libc::sigset_t) {
     // SAFETY: `set` outlives the call, and the old mask is not asked for.
     unsafe { libc::pthread_sigmask(how, &raw const *set, ptr::null_mut()) };
 }
 
-/// The handler that a signal has.
+/// The handler of a signal.
 fn handler(number: i32) -> Option<libc::sighandler_t> {
     // SAFETY: `old` is writable and every bit pattern is valid for it.
     unsafe {
@@ -164,7 +163,7 @@ fn handler(number: i32) -> Option<libc::sighandler_t> {
     }
 }
 
-/// Without `SA_RESTART`, so that it ends a wait.
+/// Without `SA_RESTART`, so that the signal interrupts a wait.
 fn set_handler(number: i32, handler: libc::sighandler_t) -> io::Result<()> {
     // SAFETY: the handler is SIG_DFL or does nothing, which is
     // async-signal-safe; the struct is whole.
@@ -201,7 +200,7 @@ mod tests {
         let threads: Vec<_> = threads.collect();
         let numbers = threads.into_iter().map(|thread| thread.join().unwrap());
         for number in numbers.collect::<Vec<i32>>() {
-            // The other tests' tracers borrow it too.
+            // Tracers of other tests borrow it too.
             let mut looks = 0;
             while handler(number) != Some(libc::SIG_DFL) && looks < 1000 {
                 std::thread::sleep(std::time::Duration::from_millis(10));

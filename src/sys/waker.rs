@@ -1,10 +1,9 @@
-//! What wakes the tracer's blocking wait: deadlines, signals to wait4-strace,
-//! and other threads.
+//! Wakes the tracer's blocking wait: for deadlines, signals to wait4-strace, and other
+//! threads.
 //!
-//! A wait sleeps until a tracee stops; only a signal with a handler ends it
-//! before ([`WakeSignal`]). One that came just before the wait would be lost, so a
-//! timer sends it, and repeats it until it is answered ([`REPEAT`]). No thread is
-//! needed for that.
+//! A wait sleeps until a tracee stops; only a signal with a handler interrupts it
+//! ([`WakeSignal`]). A signal just before the wait would be lost, so a timer sends it,
+//! and repeats it until it is answered ([`REPEAT`]). This needs no other thread.
 #![expect(unsafe_code, reason = "signal handlers")]
 
 use std::cell::Cell;
@@ -18,27 +17,27 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use super::timer::{self, Timer};
 use super::wake_signal::WakeSignal;
 
-/// How long until a wake-up that was not answered is repeated.
+/// The interval at which a wake-up is repeated until it is answered.
 const REPEAT: Duration = Duration::from_millis(5);
 
 /// Signals that have arrived in this process, bit `n` for signal `n`.
 static ARRIVED: AtomicU64 = AtomicU64::new(0);
-/// The timer that wakes the tracer for them; -1 if no tracer waits for any.
+/// The timer that wakes the tracer for them; -1 if no tracer takes signals.
 static SIGNAL_TIMER: AtomicI32 = AtomicI32::new(-1);
 
-/// Wakes the thread that made it.
+/// Wakes the thread that created it.
 pub(crate) struct Waker {
     /// Fires at the next deadline.
     timer: Timer,
     armed: Cell<Option<Instant>>,
     urgent: Arc<Urgent>,
-    /// It was made for signals too.
+    /// It was created for signals too.
     takes_signals: bool,
-    /// Given back when no timer uses it any more.
+    /// Dropped last, when no timer uses it any more.
     _signal: WakeSignal,
 }
 
-/// What cannot wait for a deadline.
+/// Wake-ups that must not wait for a deadline.
 #[derive(Debug)]
 struct Urgent {
     timer: Timer,
@@ -46,19 +45,19 @@ struct Urgent {
     called: AtomicBool,
 }
 
-/// With which other threads wake the tracer.
+/// Allows other threads to wake the tracer.
 #[derive(Clone, Debug)]
 pub(crate) struct WakeHandle(Arc<Urgent>);
 
 impl WakeHandle {
-    /// Wake the tracer; harmless when it is gone.
+    /// Wakes the tracer; has no effect when it is gone.
     pub(crate) fn wake(&self) {
         self.0.called.store(true, SeqCst);
         self.0.timer.start(Duration::ZERO, REPEAT);
     }
 }
 
-/// The signals that arrived since the last look.
+/// The signals that arrived since the last query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arrived(u64);
 
@@ -73,23 +72,23 @@ fn bit(signal: i32) -> u64 {
     1u64 << (signal & 63)
 }
 
-/// The signals that have arrived and end a trace, if they were not taken yet.
+/// The signals that have arrived and end a trace, if not taken yet.
 fn ending() -> u64 {
     ARRIVED.load(SeqCst) & !bit(libc::SIGUSR1)
 }
 
-/// Whether a signal that ends a trace has arrived and was not taken yet.
+/// Whether a signal that ends a trace has arrived and is not taken yet.
 pub(crate) fn an_ending_signal_waits() -> bool {
     ending() != 0
 }
 
-/// A signal that ends a trace, has arrived and was not taken yet.
+/// A signal that ends a trace, has arrived and is not taken yet.
 pub(crate) fn ending_signal() -> Option<i32> {
     let ending = ending();
     (1..=64).find(|signal| ending & bit(*signal) != 0)
 }
 
-/// Notes a signal, and wakes the tracer until it is taken. Async-signal-safe.
+/// Records a signal, and wakes the tracer until it is taken. Async-signal-safe.
 extern "C" fn note(signal: i32) {
     // SAFETY: the address of this thread's errno, which the interrupted code
     // may be about to read.
@@ -102,8 +101,8 @@ extern "C" fn note(signal: i32) {
 }
 
 impl Waker {
-    /// A waker of the calling thread. `signals` are taken from the whole
-    /// process, for good: only one waker can have any.
+    /// A waker of the calling thread. `signals` are taken from the whole process and never
+    /// returned: only one waker can have any.
     ///
     /// # Errors
     /// Those of the system calls that make timers and handlers.
@@ -122,7 +121,7 @@ impl Waker {
         if waker.takes_signals {
             SIGNAL_TIMER.store(waker.urgent.timer.id(), SeqCst);
         }
-        // What they interrupt goes on; the wake signal alone ends a wait.
+        // Calls that they interrupt are restarted; only the wake signal ends a wait.
         let flags = SaFlags::SA_RESTART;
         let action = SigAction::new(SigHandler::Handler(note), flags, SigSet::all());
         for signal in signals {
@@ -134,7 +133,7 @@ impl Waker {
         Ok(waker)
     }
 
-    /// For another thread to wake this one.
+    /// A handle with which another thread can wake this one.
     pub(crate) fn handle(&self) -> WakeHandle {
         WakeHandle(Arc::clone(&self.urgent))
     }
@@ -147,25 +146,24 @@ impl Waker {
             || (self.takes_signals && ARRIVED.load(SeqCst) != 0)
     }
 
-    /// Whether another thread called since the last look.
+    /// Whether another thread called since the last query.
     pub(crate) fn take_call(&self) -> bool {
         self.disarm();
         self.urgent.called.swap(false, SeqCst)
     }
 
-    /// Take the signals that arrived.
+    /// Takes the signals that have arrived.
     pub(crate) fn take_signals(&self) -> Arrived {
         self.disarm();
         Arrived(ARRIVED.swap(0, SeqCst))
     }
 
-    /// Stop the timer; before the answer is taken, so that what comes meanwhile
-    /// starts it again.
+    /// Stops the timer; before the state is taken, so that a later wake-up starts it again.
     fn disarm(&self) {
         self.urgent.timer.stop();
     }
 
-    /// Take the deadline, if it has passed at `now`.
+    /// Takes the deadline, if it has passed at `now`.
     pub(crate) fn take_due(&self, now: Instant) -> bool {
         let is_due = self.armed.get().is_some_and(|at| at <= now);
         if is_due {
@@ -175,8 +173,8 @@ impl Waker {
         is_due
     }
 
-    /// Wake at this time, or earlier if that was asked for before. Whoever is
-    /// still waiting then must ask again.
+    /// Wakes at this time, or earlier if that was requested before. A caller that is still
+    /// waiting then must request it again.
     pub(crate) fn wake_at(&self, at: Instant) {
         if self.armed.get().is_none_or(|armed| at < armed) {
             self.armed.set(Some(at));
@@ -185,7 +183,7 @@ impl Waker {
         }
     }
 
-    /// Wake when so much time has passed, or earlier if that was asked for.
+    /// Wakes after this time, or earlier if that was requested before.
     pub(crate) fn wake_after(&self, after: Duration) {
         self.wake_at(Instant::now() + after);
     }
@@ -196,7 +194,7 @@ impl Drop for Waker {
         if self.takes_signals {
             SIGNAL_TIMER.store(-1, SeqCst);
         }
-        // The signal is given back: no timer may send it any more.
+        // The signal is returned: no timer may send it any more.
         self.timer.stop();
         self.urgent.timer.stop();
     }
@@ -206,7 +204,7 @@ impl Drop for Waker {
 mod tests {
     use super::*;
 
-    /// Sleep until a signal's handler has run.
+    /// Sleeps until a signal handler has run.
     fn sleep_until_woken() {
         // SAFETY: takes no pointers; without a timeout it sleeps for ever.
         unsafe { libc::poll(std::ptr::null_mut(), 0, -1) };

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashSet;
 
 use super::engine::Tracer;
+use super::full_speed::has_no_children;
 use super::own_children;
 use super::refusal;
 use super::scheduler::Scheduler;
 use super::tasks::{Kind, Task};
-use crate::event::{Event, EventKind, Found, Moment, UntracedChild};
+use crate::event::{Event, EventKind, Found, Moment, SigchldAction, UntracedChild};
 use crate::kernel::{Errno, Tgid, Tid, WaitStatus};
-use crate::proc;
-use crate::sys::ptrace::{interrupt, seize};
+use crate::proc::{self, Status};
+use crate::sys::ptrace::seize;
 use crate::sys::seize::seize_beside_others;
 
 /// Whether this tracer traces a process whose creation has not been reported yet.
@@ -62,6 +63,8 @@ impl<S: Scheduler> Tracer<S> {
         let mut attached = self.event(at, tgid.leader(), tgid, EventKind::Attached { threads: 0 });
         self.attaches = true;
         let begun = Instant::now();
+        // A process that seems to have no children is not disturbed.
+        let can_run_free = self.full_speed.is_allowed && has_no_children(tgid);
         let mut count = 0;
         let mut refused = None;
         loop {
@@ -81,11 +84,13 @@ impl<S: Scheduler> Tracer<S> {
                 match answer {
                     // It execs, and has the leader's tid by now.
                     Ok(()) if !reaped.is_empty() && !proc::threads(tid).contains(&tid) => {
-                        interrupt(tgid.leader());
+                        self.interrupt(tgid.leader());
                     }
                     Ok(()) => {
-                        interrupt(tid);
                         self.take_up(tid, tgid, parent, events);
+                        if !can_run_free {
+                            self.interrupt(tid);
+                        }
                         if let Some(process) = self.tasks.processes.get_mut(&tgid) {
                             process.is_own = is_own;
                         }
@@ -105,6 +110,9 @@ impl<S: Scheduler> Tracer<S> {
         match refused {
             Some((tid, errno)) if count == 0 => Err(refusal::explain(tid, errno)),
             _ => {
+                if self.full_speed.is_allowed {
+                    self.choose_speed(tgid);
+                }
                 attached.kind = EventKind::Attached { threads: count };
                 events.insert(place, attached);
                 Ok(())
@@ -201,6 +209,10 @@ impl<S: Scheduler> Tracer<S> {
             .then(|| Arc::new(proc::image(tgid)));
         let rules = is_new && self.capture.rules;
         let status = rules.then(|| proc::status(tgid.leader())).flatten();
+        let sigchld = status.as_ref().and_then(Status::sigchld);
+        if let Some(process) = self.tasks.processes.get_mut(&tgid).filter(|_| is_new) {
+            process.sigchld = status.map(|_| sigchld.unwrap_or(SigchldAction::UNKNOWN_HANDLER));
+        }
         let found = Found {
             // The process's, which comes with its first thread.
             parent: parent.filter(|_| is_new),
@@ -209,7 +221,7 @@ impl<S: Scheduler> Tracer<S> {
             comm: (self.capture.images && self.sees_proc())
                 .then(|| proc::comm(tid))
                 .flatten(),
-            sigchld: status.and_then(|status| status.sigchld()),
+            sigchld,
         };
         events.push(self.event(at, tid, tgid, EventKind::Found(found)));
         if rules {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use super::full_speed::FullSpeed;
 use super::job_control::JobStop;
 use super::pending_children::{HELD_AT_MOST, PendingChildren};
 use super::scheduler::{Held, Scheduler, Unscheduled};
@@ -15,7 +16,7 @@ use crate::event::{Event, EventKind, Moment, NsPids};
 use crate::kernel::{Tgid, Tid, WaitCalls, WaitStatus};
 use crate::proc;
 use crate::stack::Stacks;
-use crate::sys::ptrace::{Stopped, is_dead_tracee, options};
+use crate::sys::ptrace::{self, How, Stopped, is_dead_tracee, options};
 use crate::sys::seccomp::Filter;
 use crate::sys::spawn::Spawned;
 use crate::sys::streams;
@@ -70,6 +71,7 @@ pub(crate) struct Tracer<S = Unscheduled> {
     pub(super) pending: PendingChildren,
     /// Tasks that are kept in a stop that was dealt with.
     pub(super) held: FxHashMap<Tid, Held>,
+    pub(super) full_speed: FullSpeed,
     pub(super) capture: Capture,
     sees_proc: bool,
     pub(super) follow: bool,
@@ -147,6 +149,10 @@ impl<S: Scheduler> Tracer<S> {
             root: None,
             pending: PendingChildren::default(),
             held: FxHashMap::default(),
+            // Elsewhere a change of speed would end calls with EINTR.
+            full_speed: FullSpeed::new(
+                settings.full_speed && settings.follow && sees_proc && cfg!(target_arch = "x86_64"),
+            ),
             capture,
             sees_proc,
             follow: settings.follow,
@@ -317,6 +323,7 @@ impl<S: Scheduler> Tracer<S> {
                 self.serve(READY_AT_MOST, events);
             }
             self.release_overdue(events);
+            self.keep_speed();
             match self.leaving {
                 Some(until) if Instant::now() >= until => self.give_up_leaving(events),
                 Some(_) => self.waker.wake_after(super::leave::POLL_INTERVAL),
@@ -354,16 +361,27 @@ impl<S: Scheduler> Tracer<S> {
         if let StopKind::Executed { former } = kind {
             self.enter_new_leader(tid, former);
         }
-        let Some(task) = self.tasks.by_tid.get(&tid) else {
+        let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
             self.await_creator(tracee, status);
             return;
         };
+        match kind {
+            // Any stop uses up our interrupt. In one of a call the task is about
+            // to sleep, or was woken by it: the stop that undoes that comes next.
+            StopKind::Syscall if task.asked_to_stop => ptrace::interrupt(tid),
+            StopKind::Plain | StopKind::Group(_) => {}
+            _ => task.asked_to_stop = false,
+        }
         let stop = Stop { tracee, kind, at };
         if self.leaving.is_some() && !task.kind.launched {
             self.let_go(stop, events);
             return;
         }
         let how = task.how();
+        if std::mem::take(&mut task.is_awaited) {
+            let tgid = task.tgid;
+            self.has_come_over(tgid);
+        }
         match kind {
             StopKind::Syscall => self.syscall_stop(stop, events),
             StopKind::Seccomp => self.seccomp_stop(stop, events),
@@ -380,7 +398,7 @@ impl<S: Scheduler> Tracer<S> {
     /// Resume a task as its state wants it.
     pub(super) fn go_on(&mut self, stop: Stop) {
         let task = self.tasks.by_tid.get(&stop.tid());
-        let how = task.map_or(crate::sys::ptrace::How::Cont, super::tasks::Task::how);
+        let how = task.map_or(How::Cont, super::tasks::Task::how);
         self.resume(stop, how, None);
     }
 }

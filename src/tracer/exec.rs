@@ -47,8 +47,16 @@ impl<S: Scheduler> Tracer<S> {
         if let Some(former) = former {
             self.tasks.remove_task(former);
         }
+        // All other threads are gone.
+        self.release_children(tgid);
+        self.look_up_inherited(tgid, at, events);
         if let Some(process) = self.tasks.processes.get_mut(&tgid) {
             process.has_plain_handler = false;
+            // Only ignoring it outlives an exec.
+            process.sigchld = process.sigchld.map(|action| match action {
+                SigchldAction::Ignore => action,
+                _ => SigchldAction::Default,
+            });
         }
         if let Some(stacks) = &mut self.stacks {
             stacks.forget(tgid);

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::engine::Tracer;
+use super::interruptions::undo_wake_up;
 use super::scheduler::Scheduler;
 use super::stop::Stop;
 use crate::event::{Event, EventKind};
@@ -46,6 +47,7 @@ impl<S: Scheduler> Tracer<S> {
             return;
         };
         task.group_stopped = true;
+        task.asked_to_stop = false;
         let tgid = task.tgid;
         self.mirror(tgid, tid, signal);
         events.push(self.event(at, tid, tgid, EventKind::GroupStopped { signal }));
@@ -58,8 +60,17 @@ impl<S: Scheduler> Tracer<S> {
             return;
         };
         let (tgid, how) = (task.tgid, task.how());
+        let is_new = std::mem::take(&mut task.is_new);
         let is_continued = std::mem::take(&mut task.group_stopped);
-        self.resume(stop, how, None);
+        // A group-stop wakes untraced tasks too.
+        if std::mem::take(&mut task.asked_to_stop) && !is_continued {
+            undo_wake_up(&stop.tracee);
+        }
+        if is_new && self.must_wait_for_parent(tid) {
+            self.hold(stop.tracee, how, None);
+        } else {
+            self.resume(stop, how, None);
+        }
         if is_continued {
             self.job_stop = None;
             events.push(self.event(at, tid, tgid, EventKind::Resumed));

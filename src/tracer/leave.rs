@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashSet;
 
 use super::engine::Tracer;
+use super::interruptions::undo_wake_up;
 use super::scheduler::Scheduler;
 use super::stop::{Stop, StopKind};
 use super::tasks::Task;
 use crate::event::{Event, EventKind, Moment};
 use crate::kernel::{Signal, Tgid, Tid};
-use crate::sys::ptrace;
+use crate::sys::ptrace::{self, How};
 
 /// How long a tracee may take to stop for its detach. One that cannot (it
 /// sleeps in a vfork or in the disk) is let go by the kernel when we end,
@@ -33,8 +34,9 @@ impl<S: Scheduler> Tracer<S> {
         for tid in held {
             self.release(tid);
         }
-        for (tid, task) in &self.tasks.by_tid {
+        for (tid, task) in &mut self.tasks.by_tid {
             if !task.kind.launched {
+                task.asked_to_stop = true;
                 ptrace::interrupt(*tid);
             }
         }
@@ -87,12 +89,22 @@ impl<S: Scheduler> Tracer<S> {
         let Some(task) = self.tasks.by_tid.get(&tid) else {
             return;
         };
-        let stepping = task.stepping.is_some();
         let mut signal = None;
         match stop.kind {
+            // It was interrupted again, for a stop that is none of a call.
+            StopKind::Syscall if task.asked_to_stop => {
+                stop.tracee.resume(How::Cont, None);
+                return;
+            }
+            StopKind::Plain if task.asked_to_stop && !task.group_stopped => {
+                undo_wake_up(&stop.tracee);
+            }
             // The stop of our own step is no signal of the tracee's.
-            StopKind::Signal(Signal::TRAP) if stepping => {}
-            StopKind::Signal(delivered) => signal = Some(delivered),
+            StopKind::Signal(Signal::TRAP) if task.stepping.is_some() => {}
+            StopKind::Signal(delivered) => {
+                self.undo_wake_up_by(delivered, &stop.tracee);
+                signal = Some(delivered);
+            }
             // The child is under trace already: its first stop is still to come.
             StopKind::NewChild { child, .. } => self.expect_child(tid, child),
             // The thread that called exec goes on under this tid.

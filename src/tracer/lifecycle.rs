@@ -6,12 +6,12 @@ use super::engine::{RootEnd, Tracer};
 use super::scheduler::Scheduler;
 use super::stop::{Creation, Stop};
 use super::tasks::Task;
-use crate::event::{self, Created, Event, EventKind, Moment};
+use crate::event::{self, Created, Event, EventKind, Moment, SigchldAction};
 use crate::kernel::{
     CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CloneCall, Signal, Tgid, Tid, WaitStatus,
 };
 use crate::proc;
-use crate::sys::ptrace::Stopped;
+use crate::sys::ptrace::{How, Stopped};
 use crate::sys::spawn::Report;
 
 impl<S: Scheduler> Tracer<S> {
@@ -27,7 +27,7 @@ impl<S: Scheduler> Tracer<S> {
         let Some(task) = self.tasks.by_tid.get(&tid) else {
             return;
         };
-        let (tgid, kind, how) = (task.tgid, task.kind, task.how());
+        let (tgid, kind) = (task.tgid, task.kind);
         let options = clone_options(&stop.tracee);
         let is_thread = match options {
             Some(options) => options.flags & u64::from(CLONE_THREAD) != 0,
@@ -44,6 +44,10 @@ impl<S: Scheduler> Tracer<S> {
         let is_sibling = flags & u64::from(CLONE_PARENT) != 0;
         let parent = is_sibling.then(|| self.parent_of(child).or(known_parent));
         let parent = parent.flatten();
+        if !is_thread {
+            self.stop_at_calls(parent.unwrap_or(tgid), tid, at, events);
+        }
+        let process = self.tasks.processes.get(&tgid);
         let ns_may_differ = flags & u64::from(CLONE_NEWPID) != 0
             || process.is_some_and(|process| process.moved || process.ns.is_some());
         let child_tgid = if is_thread {
@@ -56,6 +60,8 @@ impl<S: Scheduler> Tracer<S> {
             .flatten()
             .map(Arc::new);
         let stack = (!is_thread).then(|| self.take_stack(&stop.tracee, tgid));
+        let task = self.tasks.by_tid.get(&tid);
+        let (how, is_free) = task.map_or((How::Cont, false), |task| (task.how(), task.is_free));
         self.resume(stop, how, None);
         let stack = stack.flatten().and_then(|stack| self.unwind(stack));
         if let (false, Some(stacks)) = (is_thread, &mut self.stacks) {
@@ -63,11 +69,19 @@ impl<S: Scheduler> Tracer<S> {
         }
 
         if !self.tasks.by_tid.contains_key(&child) {
+            let mut task = Task::new(child_tgid, kind);
+            task.is_free = is_free;
             if !is_thread {
+                let sigchld = self.sigchld_of(tgid);
                 let parent = parent.unwrap_or(tgid);
                 self.tasks.add_process(child_tgid, Some(parent), ns.clone());
+                if let Some(process) = self.tasks.processes.get_mut(&child_tgid) {
+                    process.sigchld = sigchld;
+                }
+                task.is_free = self.begin_free(child_tgid, kind);
+                task.is_new = task.is_free;
             }
-            self.tasks.add_task(child, Task::new(child_tgid, kind));
+            self.tasks.add_task(child, task);
             if !is_thread {
                 self.tasks.inherit_handler(tid, child);
             }
@@ -95,6 +109,10 @@ impl<S: Scheduler> Tracer<S> {
         }
     }
 
+    fn sigchld_of(&self, tgid: Tgid) -> Option<SigchldAction> {
+        self.tasks.processes.get(&tgid)?.sigchld
+    }
+
     /// The real parent of a new child, whose creator's may have died.
     fn parent_of(&self, child: Tid) -> Option<Tgid> {
         let status = self.sees_proc().then(|| proc::status(child)).flatten();
@@ -113,6 +131,9 @@ impl<S: Scheduler> Tracer<S> {
             return;
         };
         let tgid = task.tgid;
+        if task.is_awaited {
+            self.has_come_over(tgid);
+        }
         let is_process = tgid.leader() == tid;
         if let (true, Some(stacks)) = (is_process, &mut self.stacks) {
             stacks.forget(tgid);
@@ -130,6 +151,7 @@ impl<S: Scheduler> Tracer<S> {
             events.push(self.event(at, tid, tgid, EventKind::Ended { status }));
         }
         if is_process {
+            self.release_children(tgid);
             let orphans = self.tasks.remove_process(tgid);
             if self.capture.kinship {
                 self.adoptions(tgid, &orphans, at, events);
@@ -150,6 +172,7 @@ impl<S: Scheduler> Tracer<S> {
                 continue;
             }
             self.tasks.reparent(child, parent);
+            self.stop_at_calls(parent, child.leader(), at, events);
             let comm = proc::comm(parent.leader()).unwrap_or_default();
             let kind = EventKind::Adopted { child, from, comm };
             events.push(self.event(at, parent.leader(), parent, kind));

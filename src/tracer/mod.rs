@@ -19,18 +19,24 @@
 //! | [`waits`], [`wait_result`] | wait calls, and what they write |
 //! | [`sigaction`] | what is to happen at SIGCHLD |
 //! | [`signals`] | deliveries, and the wait that a handler interrupts |
+//! | [`interruptions`] | our interrupts, and no EINTR by them |
 //! | [`job_control`] | group-stops and continuations |
 //! | [`launch`] | starting the root |
-//! | [`attach`], [`refusal`] | `-p`, and why it was refused |
+//! | [`attach`], [`attach_tree`] | `-p`, and `--tree` |
+//! | [`refusal`] | why an attach was refused |
+//! | [`full_speed`] | attached processes without children stop at no call |
 //! | [`own_children`] | attached processes that are children of our own |
 //! | [`leave`] | detaching and killing |
 //! | [`observe`] | what rules look up in `/proc` |
 
 pub(crate) mod attach;
+mod attach_tree;
 pub(crate) mod engine;
 mod exec;
+mod full_speed;
 mod handler;
 mod image;
+mod interruptions;
 mod job_control;
 pub(crate) mod launch;
 mod leave;

@@ -115,7 +115,14 @@ impl<S: Scheduler> Tracer<S> {
         {
             process.moved = true;
         }
-        self.tasks.add_task(tid, Task::new(tgid, kind));
+        let mut task = Task::new(tgid, kind);
+        if tgid.leader() == tid {
+            task.is_free = self.begin_free(tgid, kind);
+        }
+        self.tasks.add_task(tid, task);
+        if let Some(parent) = parent {
+            self.stop_at_calls(parent, tid, at, events);
+        }
         let found = Found {
             parent,
             image: None,

@@ -155,6 +155,7 @@ mod tests {
                 wanted: WaitCalls::ALL,
                 polls: true,
                 kill_on_exit: false,
+                full_speed: false,
                 stops_as_job: false,
             };
             let mut tracer = Tracer::with_scheduler(settings, waker, Decider(decide));

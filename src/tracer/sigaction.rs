@@ -97,6 +97,7 @@ impl<S: Scheduler> Tracer<S> {
     ) {
         if let Some(process) = self.tasks.processes.get_mut(&tgid) {
             process.has_plain_handler = action.is_some_and(|action| action.is_plain_handler);
+            process.sigchld = action.map(|action| action.sigchld).or(process.sigchld);
         }
         let kind = action.map(|action| EventKind::SigchldSet(action.sigchld));
         events.extend(kind.map(|kind| self.event(at, tid, tgid, kind)));
@@ -119,11 +120,7 @@ fn read(stopped: &Stopped, abi: Abi, act: u64) -> Option<Action> {
 fn by_proc(tgid: Tgid) -> Option<Action> {
     let status = proc::status(tgid.leader())?;
     Some(Action {
-        sigchld: status.sigchld().unwrap_or(SigchldAction::Handler {
-            address: 0,
-            no_wait: false,
-            restarts: false,
-        }),
+        sigchld: status.sigchld().unwrap_or(SigchldAction::UNKNOWN_HANDLER),
         is_plain_handler: false,
     })
 }

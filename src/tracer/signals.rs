@@ -22,16 +22,26 @@ impl<S: Scheduler> Tracer<S> {
             self.stepped(stop, by, events);
             return;
         }
-        let tgid = task.tgid;
+        let (tgid, is_free) = (task.tgid, task.is_free);
+        if !task.interrupted {
+            self.undo_wake_up_by(signal, &stop.tracee);
+        }
         if signal == Signal::CHLD
             && let Some(process) = self.tasks.processes.get(&tgid)
             && process.has_plain_handler
+            && let Some(task) = self.tasks.by_tid.get_mut(&tid)
         {
             task.interrupted_at = Interrupted::at(&stop.tracee);
         }
         let wants_info = self.capture.siginfo;
         let info = wants_info.then(|| stop.tracee.siginfo().ok()).flatten();
         let info = info.and_then(|bytes| SigInfo::from_native(&bytes));
+        let is_of_child =
+            signal == Signal::CHLD && is_free && info.is_none_or(|info| info.child().is_some());
+        if is_of_child {
+            // Of one that was not seen: adopted, or untraced by its creator.
+            self.stop_at_calls(tgid, tid, at, events);
+        }
         let sender = info.filter(|_| self.capture.peers);
         let sender = sender.and_then(|info| self.peer(tgid, info.pid()?));
         let Some(task) = self.tasks.by_tid.get_mut(&tid) else {

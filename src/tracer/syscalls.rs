@@ -93,6 +93,7 @@ impl<S: Scheduler> Tracer<S> {
         } else if let Some(call) = task.and_then(|task| task.call.take()) {
             self.wait_exit(stop, call, result, events);
         } else {
+            self.doubt_eintr(stop.tid(), result);
             self.go_on(stop);
         }
     }

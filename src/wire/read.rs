@@ -1,4 +1,4 @@
-//! From the wire back to events.
+//! JSON lines to events.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -20,17 +20,17 @@ use crate::kernel::{
 };
 
 impl Start {
-    /// What it says of the trace.
+    /// What the first line says about the trace.
     ///
     /// # Errors
-    /// A clause on what cannot be read.
+    /// What cannot be read, as a clause.
     pub fn origin(&self) -> Result<Origin, String> {
         let began = match self.began.as_str() {
             "" => SystemTime::UNIX_EPOCH,
             began => began
                 .parse::<jiff::Timestamp>()
                 .and_then(SystemTime::try_from)
-                .map_err(|_| format!("{began:?} is no time as RFC 3339 has it (began)"))?,
+                .map_err(|_| format!("began is not a time in RFC 3339 format: {began:?}"))?,
         };
         Ok(Origin {
             tracer: self.tracer.clone(),
@@ -46,7 +46,7 @@ impl Start {
     }
 }
 
-/// Whether this program can read lines of that version.
+/// Whether this version of the format can be read.
 #[must_use]
 pub fn can_read(version: u32) -> bool {
     version == VERSION
@@ -72,7 +72,7 @@ impl Line {
     }
 }
 
-/// A moment that can be reckoned with.
+/// A moment within a range where arithmetic on it cannot overflow.
 fn moment(nanos: u64) -> Result<Moment, String> {
     let moment = Moment(nanos);
     if moment > Moment::LAST {
@@ -81,7 +81,7 @@ fn moment(nanos: u64) -> Result<Moment, String> {
     Ok(moment)
 }
 
-/// Whose an event is, without what happened.
+/// The process and thread of an event.
 struct Task {
     t_ns: u64,
     pid: i32,
@@ -383,7 +383,7 @@ impl TryFrom<WaitEntry> for event::WaitEntry {
         let system = entry.abi.parse().unwrap_or(System::Linux);
         let abi = match system {
             System::Linux => Abi::ALL.into_iter().find(|abi| abi.name() == entry.abi),
-            // It matters for layouts alone, and those were read.
+            // The ABI only matters for memory layouts, and those are already decoded.
             System::NetBsd | System::FreeBsd => Some(Abi::X86_64),
         };
         let named = match (entry.args.pid, &entry.args.idtype, entry.args.id) {
@@ -394,7 +394,7 @@ impl TryFrom<WaitEntry> for event::WaitEntry {
         let address = |pointer: Option<Address>| pointer.map_or(0, |Address(address)| address);
         Ok(event::WaitEntry {
             call,
-            abi: abi.ok_or_else(|| format!("{:?} is no ABI that is known here", entry.abi))?,
+            abi: abi.ok_or_else(|| format!("{:?} is not a known ABI", entry.abi))?,
             named,
             options: WaitOptions::of(system, entry.args.options.raw),
             result_at: address(entry.args.wstatus),
@@ -418,7 +418,7 @@ impl From<TargetName> for event::TargetName {
     }
 }
 
-/// What lay at `addr`.
+/// The value at `addr`.
 fn fetched<T>(addr: u64, value: Option<T>, unreadable: Option<&Named>) -> Fetched<T> {
     match (value, unreadable) {
         (Some(value), _) => Fetched::Value { addr, value },
@@ -440,7 +440,7 @@ impl TryFrom<Wait> for event::WaitExit {
         let unreadable = wait.status_unreadable.as_ref();
         let status = wait.status.as_ref().map(WaitStatus::from);
         let info = wait.info.map(SigInfo::from);
-        // Of the two places a call has one; the other is NULL.
+        // A call has one of the two addresses; the other is NULL.
         let (status_at, info_at) = if is_waitid {
             (0, entry.result_at)
         } else {

@@ -1,4 +1,4 @@
-//! From events to the wire.
+//! Events to JSON lines.
 
 use super::calls::{
     Args, Child, Info, InfoFields, RestartOutcome, Rusage, TargetName, Wait, WaitEntry,
@@ -40,7 +40,7 @@ pub fn start(origin: &Origin) -> Line {
     }
 }
 
-/// The line of an event, which the ledger has taken.
+/// The line of an event that has been applied to the ledger.
 #[must_use]
 pub fn event(event: &Event, ledger: &Ledger) -> Line {
     Line {
@@ -136,7 +136,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A process that the task at hand calls `pid`.
+    /// The process that the current task calls `pid`.
     fn child(&self, pid: NsPid) -> Option<Child> {
         let child = self.ledger.translate(self.event.tgid, pid)?;
         let seen = (child.tgid.raw() != pid.raw()).then(|| pid.raw());
@@ -147,7 +147,7 @@ impl Writer<'_> {
         })
     }
 
-    /// A process by its pid in the tracer's namespace.
+    /// The process with this pid in the tracer's namespace.
     fn known(&self, tgid: Tgid) -> Child {
         Child {
             pid: tgid.raw(),
@@ -241,7 +241,7 @@ impl Writer<'_> {
         }
     }
 
-    /// How long the child that the event at hand reaped had been dead.
+    /// How long the child that the current event reaped had been dead, in seconds.
     fn zombie_seconds(&self) -> Option<f64> {
         let ended = self.ledger.just_reaped()?.ended?;
         if ended.when.is_before_attach {

@@ -133,13 +133,21 @@ pub fn heads(report: &str) -> Vec<String> {
     heads
 }
 
+/// Say that a test is passed over, and why: past the harness, which shows nothing
+/// of a test that passes.
+pub fn passed_over(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let _ = writeln!(std::io::stderr(), "passed over: {test}: {why}");
+}
+
 /// Whether a program is installed. A test that needs one says so when it is
 /// passed over.
 pub fn have(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
     if !found {
-        eprintln!("passed over: {program} is not installed");
+        passed_over(&format!("{program} is not installed"));
     }
     found
 }

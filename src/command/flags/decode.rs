@@ -17,7 +17,7 @@ pub(super) struct DecodeFlags {
     #[arg(long, value_name = "VALUE", num_args = 0.., allow_negative_numbers = true,
           help_heading = HEADING)]
     decode: Option<Vec<String>>,
-    /// Whose words --decode and --read are given: linux, netbsd or freebsd
+    /// The system of what --decode or --read is given: linux, netbsd or freebsd
     #[arg(long, value_name = "SYSTEM", hide_short_help = true, help_heading = HEADING)]
     abi: Option<String>,
 }

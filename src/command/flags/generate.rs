@@ -28,7 +28,7 @@ pub(super) enum Generated {
     Zsh,
 }
 
-/// What other pages tell more.
+/// Other pages.
 const SEE_ALSO: &str = "strace(1), wait4(2), waitid(2), ptrace(2), proc(5)";
 
 const LIMITS: &str = "A process has one tracer: a tracee that uses ptrace gets EPERM. Tracing shifts \

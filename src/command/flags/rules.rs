@@ -23,13 +23,13 @@ pub(super) struct RuleFlags {
     /// Exit with 120 on: info, warning, error, a rule
     #[arg(long = "fail-on", value_name = "WHAT", help_heading = HEADING)]
     fail_on: Vec<String>,
-    /// Do not tell of these rules
+    /// Do not report these rules
     #[arg(long, value_name = "RULE,…", hide_short_help = true, help_heading = HEADING)]
     allow: Vec<String>,
-    /// Tell of these rules as warnings
+    /// Report these rules as warnings
     #[arg(long, value_name = "RULE,…", hide_short_help = true, help_heading = HEADING)]
     warn: Vec<String>,
-    /// Tell of these rules as errors, and exit with 120
+    /// Report these rules as errors, and exit with 120
     #[arg(long, value_name = "RULE,…", hide_short_help = true, help_heading = HEADING)]
     deny: Vec<String>,
     /// Known findings, a line each: RULE PROGRAM

@@ -66,6 +66,22 @@ pub(super) struct TraceFlags {
         help_heading = "What to trace"
     )]
     pub(super) user: Option<String>,
+    /// With -p: attach to all living descendants too
+    #[arg(
+        long,
+        requires = "attach",
+        hide_short_help = true,
+        help_heading = "What to trace"
+    )]
+    pub(super) tree: bool,
+    /// With -p: show the calls of processes without children too, which run at
+    /// full speed otherwise
+    #[arg(
+        long = "every-call",
+        hide_short_help = true,
+        help_heading = "What to trace"
+    )]
+    pub(super) every_call: bool,
     /// Kill attached processes when the trace ends, instead of detaching
     #[arg(
         long = "kill-on-exit",
@@ -153,6 +169,8 @@ impl TraceFlags {
             command,
             attach,
             follow: !self.no_follow,
+            tree: self.tree,
+            every_call: self.every_call,
             kill_on_exit: self.kill_on_exit,
             seccomp: self.seccomp == Seccomp::Auto,
             polls: !self.no_polls,

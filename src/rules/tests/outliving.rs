@@ -86,6 +86,24 @@ fn holders_that_could_not_be_asked_are_no_matter_where_all_are_known() {
 }
 
 #[test]
+fn processes_that_outlive_a_command_that_was_ended_by_force() {
+    let mut script = Script::launched(P);
+    script.fork(P, X).fork(X, DAEMON).end(X, 0).fork(P, 21);
+    script.over().end(P, 15);
+    // One whose parent has just been killed is no leftover.
+    let survivors = [DAEMON, 21].map(|pid| Survivor {
+        tgid: Tgid::new(pid),
+        holds_output: false,
+        holds_error: false,
+    });
+    let seen = EventKind::Observed(Observation::Survivors(survivors.to_vec()));
+    script.event(P, seen);
+    let outlives = [(Severity::Warning, RuleId::OutlivesCommand)];
+    assert_eq!(found(&script), outlives);
+    assert_eq!(judged(&script)[0].count, 1);
+}
+
+#[test]
 fn processes_that_outlive_the_command() {
     let mut script = Script::launched(P);
     script.fork(P, X).fork(X, DAEMON).end(X, 0).end(P, 0);
