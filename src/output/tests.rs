@@ -233,7 +233,7 @@ fn a_report_has_the_parent_the_children_and_the_evidence() {
       parent  10 sh
       child   12 sh, was killed by SIGKILL at +0.027 s
       |  +0.027 s  12  sh  was killed by SIGKILL
-      |  +0.028 s  10  sh  wait4(-1, …) = 12      took the status
+      |  +0.028 s  10  sh  wait4(-1, …) = 12      got the status
       |  +0.028 s  10  sh  wait4(12, …) = ECHILD  found nothing
       = help: reap by pid, or have one place that reaps and hands the status on
       = note: more: wait4-strace --explain stolen-child
@@ -242,7 +242,7 @@ fn a_report_has_the_parent_the_children_and_the_evidence() {
     wait4-strace: 4 processes, 3 reaped, 0 zombies left; 1 warning
     ");
     insta::assert_snapshot!(report(ReportForm::Github), @"
-    ::warning title=stolen-child%3A sh::sh[10] lost the exit status of 12 sh: its own wait4(-1) reaped it first%0A  parent  10 sh%0A  child   12 sh, was killed by SIGKILL at +0.027 s%0A  |  +0.027 s  12  sh  was killed by SIGKILL%0A  |  +0.028 s  10  sh  wait4(-1, …) = 12      took the status%0A  |  +0.028 s  10  sh  wait4(12, …) = ECHILD  found nothing%0A  = help: reap by pid, or have one place that reaps and hands the status on%0A  = note: more: wait4-strace --explain stolen-child
+    ::warning title=stolen-child%3A sh::sh[10] lost the exit status of 12 sh: its own wait4(-1) reaped it first%0A  parent  10 sh%0A  child   12 sh, was killed by SIGKILL at +0.027 s%0A  |  +0.027 s  12  sh  was killed by SIGKILL%0A  |  +0.028 s  10  sh  wait4(-1, …) = 12      got the status%0A  |  +0.028 s  10  sh  wait4(12, …) = ECHILD  found nothing%0A  = help: reap by pid, or have one place that reaps and hands the status on%0A  = note: more: wait4-strace --explain stolen-child
     wait4-strace: partial view: its threads were out of sight
     wait4-strace: 4 processes, 3 reaped, 0 zombies left; 1 warning
     ");
