@@ -2,17 +2,17 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | [`text`], [`lifecycle_lines`] | lines of calls, and of forks, execs, ends and signals |
-//! | [`call_syntax`], [`annotations`], [`frames`] | the parts of a line: strace's syntax, what a call did, call stacks |
-//! | [`prefix`], [`stamps`], [`styles`], [`line`], [`options`] | how lines look |
-//! | [`poll_runs`] | equal polls, shown as one line |
-//! | [`json`] | JSON lines |
-//! | [`summary`] | the table of who reaped how much how late |
-//! | [`snapshot`] | the normal form of a run |
-//! | [`timeline`] | pictures of a run |
-//! | [`lanes`] | one lane per process, for snapshots and timelines |
-//! | [`report`] | findings in words |
-//! | [`streams`], [`sink`], [`held_lines`], [`outbox`] | where lines go, and how they are written |
+//! | `text`, `lifecycle_lines` | lines of calls, and of forks, execs, ends and signals |
+//! | `call_syntax`, `annotations`, `frames` | the parts of a line: strace's syntax, what a call did, call stacks |
+//! | `prefix`, `stamps`, `styles`, `line`, `options` | how lines look |
+//! | `poll_runs` | equal polls, shown as one line |
+//! | `json` | JSON lines |
+//! | `summary` | the table of who reaped how much how late |
+//! | `snapshot` | the normal form of a run |
+//! | `timeline` | pictures of a run |
+//! | `lanes` | one lane per process, for snapshots and timelines |
+//! | `report` | findings in words |
+//! | `streams`, `sink`, `held_lines`, `outbox` | where lines go, and how they are written |
 
 mod annotations;
 mod call_syntax;

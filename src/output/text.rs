@@ -130,7 +130,7 @@ impl Text {
         }
     }
 
-    /// Whether births, execs and adoptions are told.
+    /// Whether forks, execs and adoptions are shown.
     pub(super) fn shows_lifecycle(&self) -> bool {
         self.annotates() && self.options.quiet < 3
     }
@@ -189,7 +189,9 @@ impl Text {
             EventKind::WaitEnded(exit) if !self.wants(&exit.entry) => {}
             EventKind::WaitEntered(entry) => self.wait_entered(event, entry, ledger),
             EventKind::WaitEnded(exit) => self.wait_ended(event, exit, ledger),
-            EventKind::RestartOutcome { by, eintr } => self.fate(event, *by, *eintr, ledger),
+            EventKind::RestartOutcome { by, eintr } => {
+                self.restart_outcome(event, *by, *eintr, ledger);
+            }
             EventKind::Adopted { child, from, comm } => {
                 self.adopted(event, *child, *from, *comm, ledger);
             }
@@ -269,9 +271,9 @@ impl Text {
         self.finish_call(event, &open, exit, interruption, ledger);
     }
 
-    /// A handler runs in the midst of an interrupted wait: if the program sees
-    /// EINTR the call is over.
-    fn fate(&mut self, event: &Event, by: Signal, eintr: bool, ledger: &Ledger) {
+    /// The outcome of an interrupted wait: if the program sees EINTR, the call is
+    /// over.
+    fn restart_outcome(&mut self, event: &Event, by: Signal, eintr: bool, ledger: &Ledger) {
         let calls = self.calls.get_mut(&event.tid);
         let Some(calls) = calls.filter(|_| eintr) else {
             return;

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::LaneId;
 use super::findings::StableFinding;
 use super::graph::{self, Shown, ShownWaits};
-use super::lane::{Among, Lane, Outcome, Whom};
+use super::lane::{Among, Awaited, Lane, Outcome};
 use crate::kernel::{Errno, Signal};
 use crate::output::lanes::{Forest, Place};
 
@@ -115,7 +115,7 @@ impl Tree {
         }
         self.forks(to, id, lane)?;
         self.waits(to, lane)?;
-        self.told(to, lane)?;
+        self.reported(to, lane)?;
         for signal in &lane.stops {
             let signal = Signal::from_raw(*signal);
             writeln!(to, "  stops itself by {signal}")?;
@@ -147,9 +147,9 @@ impl Tree {
             self.wait(to, wait)?;
         }
         let mut grouped: Vec<_> = waits.grouped.into_iter().collect();
-        grouped.sort_by_key(|(whom, _)| {
-            let place = whom.process().map_or(usize::MAX, |id| self.place(id));
-            (place, *whom)
+        grouped.sort_by_key(|(awaited, _)| {
+            let place = awaited.process().map_or(usize::MAX, |id| self.place(id));
+            (place, *awaited)
         });
         for wait in grouped.iter().flat_map(|(_, waits)| waits) {
             self.wait(to, wait)?;
@@ -158,34 +158,39 @@ impl Tree {
     }
 
     fn wait(&self, to: &mut String, wait: &Shown) -> fmt::Result {
-        let name = match wait.whom {
-            Whom::Among(among) => self.among(among),
-            whom => self.name(whom.process()).to_owned(),
+        let name = match wait.awaited {
+            Awaited::Among(among) => self.among(among),
+            awaited => self.name(awaited.process()).to_owned(),
         };
         write!(to, "  {}{name}{} = ", wait.before, wait.after)?;
         match wait.outcome {
-            Outcome::Reported(told) => writeln!(to, "{name}{told}"),
+            Outcome::Reported(reported) => writeln!(to, "{name}{reported}"),
             Outcome::Failed(errno) => writeln!(to, "{}", Short(errno)),
         }
     }
 
-    fn told(&self, to: &mut String, lane: &Lane) -> fmt::Result {
+    fn reported(&self, to: &mut String, lane: &Lane) -> fmt::Result {
         let mut lines: Vec<_> = lane.certain().collect();
         lines.sort_by_key(|(wildcard, _)| {
-            let leader = wildcard.whom.leader().map(|id| self.place(id));
-            (!wildcard.reaps, wildcard.call, wildcard.whom.kind(), leader)
+            let leader = wildcard.awaited.leader().map(|id| self.place(id));
+            (
+                !wildcard.reaps,
+                wildcard.call,
+                wildcard.awaited.kind(),
+                leader,
+            )
         });
-        for (wildcard, told) in lines {
-            let mut told: Vec<_> = told.iter().collect();
-            told.sort_by_key(|(child, told)| (self.place(*child), *told));
-            let told = told
+        for (wildcard, reported) in lines {
+            let mut reported: Vec<_> = reported.iter().collect();
+            reported.sort_by_key(|(child, reported)| (self.place(*child), *reported));
+            let reported = reported
                 .into_iter()
-                .map(|(child, told)| format!("{}{told}", self.name(Some(*child))));
-            let told: Vec<String> = told.collect();
+                .map(|(child, reported)| format!("{}{reported}", self.name(Some(*child))));
+            let reported: Vec<String> = reported.collect();
             let did = if wildcard.reaps { "reaps" } else { "hears" };
-            let whom = self.among(wildcard.whom);
-            let (call, told) = (wildcard.call, told.join(", "));
-            writeln!(to, "  {did} by {call}({whom}): {told}")?;
+            let awaited = self.among(wildcard.awaited);
+            let (call, reported) = (wildcard.call, reported.join(", "));
+            writeln!(to, "  {did} by {call}({awaited}): {reported}")?;
         }
         Ok(())
     }

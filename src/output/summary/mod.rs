@@ -29,7 +29,7 @@ pub enum SortBy {
     Forked,
     /// Children that it reaped.
     Reaped,
-    /// Dead children that nobody reaped.
+    /// Dead children that were not reaped.
     Left,
     /// Children that it reaped late.
     Late,
@@ -70,7 +70,7 @@ pub(super) struct Row {
     /// Of these, those that had been dead for longer than the rule
     /// `late-reap` likes.
     pub(super) late: u64,
-    /// Its dead children that nobody reaped yet, or when it ended.
+    /// Its dead children that were not reaped yet, or not when it ended.
     pub(super) left: u64,
     /// Waits that ended, and those of them with `WNOHANG`.
     pub(super) waits: u64,
@@ -102,7 +102,7 @@ pub struct Summary {
     rows: FxHashMap<ProcessId, Row>,
     /// Of those that have no row of their own.
     others: Row,
-    /// Waits that go on: whose, and since when.
+    /// Waits that go on: of which process, and since when.
     open: FxHashMap<Tid, (ProcessId, Moment)>,
     /// Nanoseconds from the end of a child to its reap.
     latency: Histogram<u64>,
@@ -342,7 +342,7 @@ impl Summary {
         let latency = child.ended.map(|end| reap.when.at.since(end.when.at));
         let is_late = latency.is_some_and(|latency| latency > self.late);
         let by_wait = reap.way.is_wait() || reap.way == ReapKind::Fault;
-        // What becomes of those that it left behind is not its doing.
+        // Reaps of children that it left behind do not count for it.
         let reaper = ledger.process(reap.by_process);
         let lives = reaper.is_some_and(|reaper| reaper.ended.is_none());
         self.row(reap.by_process, ledger, |row| {
