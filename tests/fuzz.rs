@@ -26,8 +26,8 @@ use support::{fixture_path, have, run, traced_fixture, wait4_strace};
 use tempfile::TempDir;
 use wait4_strace::ledger::Ledger;
 use wait4_strace::output::{
-    Clock, Conclusion, Destination, Output, Pids, Shown, SignalSet, Sink, Snapshot, Stamps, Style,
-    Styles, Target, Text, TextOptions,
+    Clock, Conclusion, Destination, Output, Pids, Shown, SignalSet, Sink, Snapshot, SnapshotText,
+    Stamps, Style, Styles, Target, Text, TextOptions,
 };
 use wait4_strace::rules::{Expected, RuleEngine, Thresholds};
 use wait4_strace::{kernel::WaitCalls, records};
@@ -210,7 +210,8 @@ fn consume(record: Vec<u8>) {
         Target::File(sink()),
         sink(),
     );
-    let (mut ledger, mut snapshot) = (Ledger::new(), Snapshot::new());
+    let mut ledger = Ledger::new();
+    let mut snapshot = Snapshot::new(&SnapshotText::default());
     let mut judge = RuleEngine::new(Thresholds::default(), Expected::default());
     let mut events = Vec::new();
     loop {
@@ -228,13 +229,13 @@ fn consume(record: Vec<u8>) {
     }
     let unseen = source.lacks();
     let end = Conclusion {
-        ledger: &ledger,
         findings: judge.findings(),
         left: Some(judge.zombies_left()),
         unseen: &unseen,
+        ..Conclusion::unjudged(&ledger)
     };
     text.finish(&end).unwrap();
-    let _ = snapshot.text(judge.findings());
+    snapshot.finish(&end).unwrap();
 }
 
 fn peak_memory() -> u64 {

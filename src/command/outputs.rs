@@ -10,15 +10,15 @@ use super::snapshot_check::SnapshotCheck;
 use super::stderr::{print, print_all};
 use crate::event::{Moment, Origin};
 use crate::output::{
-    Clock, Destination, Json, Messages, Output, Sink, Snapshot, Styles, Summary, Target, Text,
-    TextOptions, Timeline,
+    Clock, Destination, Json, Messages, Output, Sink, Snapshot, SnapshotText, Styles, Summarized,
+    Summary, Target, Text, TextOptions, Timeline,
 };
 use crate::session::{FindingsPolicy, NamedOutput, Outcome, Session};
 
 /// What is left to do when the outputs have all events.
 pub(super) struct Ending {
     report: Option<ReportWriter>,
-    snapshot: Option<SnapshotCheck>,
+    snapshot: Option<(SnapshotCheck, SnapshotText)>,
     /// The command that the lines are piped to.
     pipe: Option<PipeCommand>,
     /// Those of standard error.
@@ -39,6 +39,11 @@ pub(super) fn open(
     let timeline = timeline(options, origin)?;
     let snapshot = options.snapshot.as_ref().map(SnapshotCheck::open);
     let snapshot = snapshot.transpose()?;
+    let snapshot = snapshot.map(|check| (check, SnapshotText::default()));
+    let normal_form = snapshot.as_ref().map(|(_, text)| NamedOutput {
+        name: "the snapshot".to_owned(),
+        output: Box::new(Snapshot::new(text)),
+    });
     let mut pipe = None;
     let target = target(&options.output, &mut pipe)?;
     let styles = if options.colour.wanted() {
@@ -50,7 +55,7 @@ pub(super) fn open(
         name: "the output".to_owned(),
         output: lines(options, origin, target, &styles),
     };
-    let outputs = [Some(lines), recording, timeline];
+    let outputs = [Some(lines), recording, timeline, normal_form];
     // JSON lines hold the findings and messages.
     let holds_json = options.format == Format::Json && options.output == OutputTo::Stderr;
     let report = options.report.as_ref();
@@ -59,7 +64,6 @@ pub(super) fn open(
     let session = Session {
         policy: report.map(|report| FindingsPolicy::new(report.rules.clone(), origin)),
         warns: writer.as_ref().is_some_and(ReportWriter::reports),
-        snapshot: snapshot.is_some().then(Snapshot::new),
         outputs: outputs.into_iter().flatten().collect(),
         ..Session::default()
     };
@@ -107,7 +111,9 @@ impl Ending {
         let fails = reported.map_err(|error| format!("cannot write the report: {error}"));
         outcome.written.and(piped)?;
         let fails = fails?.unwrap_or_default();
-        if let (Some(check), Some(text)) = (self.snapshot, &outcome.snapshot) {
+        if let Some((check, text)) = self.snapshot
+            && let Some(text) = text.get()
+        {
             let differs = check.finish(text, &self.styles)?;
             if !differs.is_empty() {
                 // If that is lost, the exit status says it.
@@ -160,10 +166,24 @@ fn lines(
     target: Target,
     styles: &Styles,
 ) -> Box<dyn Output> {
+    let output = shown(options, origin, target, styles);
+    match options.summary.as_ref() {
+        Some(wanted) => {
+            let summary = Summary::new(wanted.late, wanted.sort);
+            Box::new(Summarized::new(summary, output, wanted.only))
+        }
+        None => output,
+    }
+}
+
+/// What shows the events.
+fn shown(
+    options: &OutputOptions,
+    origin: &Origin,
+    target: Target,
+    styles: &Styles,
+) -> Box<dyn Output> {
     let messages = Sink::stderr(Destination::Terminal);
-    let summary = options.summary.as_ref();
-    let only = summary.is_some_and(|summary| summary.only);
-    let summary = summary.map(|summary| Summary::new(summary.late, summary.sort));
     let (sink, messages) = match (options.format, target) {
         (Format::Json, Target::Stderr(sink)) => (sink, Messages::InLines),
         (Format::Json, Target::File(sink)) => (sink, Messages::To(messages)),
@@ -178,16 +198,8 @@ fn lines(
                 Styles::plain()
             };
             let clock = Clock::new(origin.began);
-            let text = Text::new(text, styles, clock, target, messages);
-            return match summary {
-                Some(summary) => Box::new(text.counting(summary, only)),
-                None => Box::new(text),
-            };
+            return Box::new(Text::new(text, styles, clock, target, messages));
         }
     };
-    let json = Json::new(sink, messages, origin);
-    match summary {
-        Some(summary) => Box::new(json.counting(summary, only)),
-        None => Box::new(json),
-    }
+    Box::new(Json::new(sink, messages, origin))
 }

@@ -13,6 +13,7 @@ mod clone;
 mod eintr_calls;
 mod errno;
 mod ids;
+mod option_names;
 mod options;
 pub(crate) mod phrases;
 mod ptrace_event;
@@ -27,7 +28,6 @@ mod syscall_names;
 mod system;
 mod target;
 mod wait_status;
-mod words;
 
 pub use abi::{Abi, CloneCall, RusageLayout, SiginfoLayout, WaitCall, WaitCalls};
 pub use calls::{LAST_PLAIN_SIGNAL, PR_SET_PDEATHSIG, RuleCall, SigactionHead};

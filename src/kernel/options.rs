@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::System;
-use super::words;
+use super::option_names;
 
 /// Wait options, in the bits of their system; bits without a name are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,7 +80,7 @@ impl WaitOptions {
 
     /// The names of the bits that have one.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        let set = words::options(self.system)
+        let set = option_names::options(self.system)
             .iter()
             .filter(move |(_, bits)| self.bits & bits == *bits);
         set.map(|(name, _)| *name)
@@ -89,7 +89,7 @@ impl WaitOptions {
     /// The bits that have no name.
     #[must_use]
     pub fn nameless(self) -> u32 {
-        let named = words::options(self.system).iter();
+        let named = option_names::options(self.system).iter();
         self.bits & !named.fold(0, |all, (_, bits)| all | bits)
     }
 
@@ -122,7 +122,7 @@ impl WaitOptions {
                 .iter()
                 .find(|(of, name, _)| *of == system && *name == word);
             let name = alias.map_or(word, |(_, _, name)| name);
-            let mut known = words::options(system).iter();
+            let mut known = option_names::options(system).iter();
             let named = known.find(|(known, _)| *known == name);
             let hex = || u32::from_str_radix(word.strip_prefix("0x")?, 16).ok();
             let decimal = || word.parse().ok();
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn each_option_of_each_system_is_parsed_back() {
         for system in System::ALL {
-            for (name, bits) in words::options(system) {
+            for (name, bits) in option_names::options(system) {
                 let options = WaitOptions::of(system, *bits);
                 assert_eq!(options.to_string(), *name);
                 assert_eq!(WaitOptions::parse(system, name), Ok(options));
@@ -233,7 +233,7 @@ mod tests {
 
         #[test]
         fn a_word_that_is_no_option_is_refused(word in "[A-Z]{1,8}") {
-            let known = words::options(System::Linux).iter().any(|(name, _)| *name == word);
+            let known = option_names::options(System::Linux).iter().any(|(name, _)| *name == word);
             let known = known || word == "WUNTRACED";
             prop_assert_eq!(word.parse::<WaitOptions>().is_ok(), known);
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{NsPid, System, words};
+use super::{NsPid, System, option_names};
 
 /// `idtype_t`; any number is kept.
 ///
@@ -39,7 +39,7 @@ impl IdType {
         if system == System::Linux {
             return IdType::from_raw(number);
         }
-        let mut known = words::id_types(system).iter();
+        let mut known = option_names::id_types(system).iter();
         let name = known.find(|(_, known)| *known == number);
         name.and_then(|(name, _)| IdType::named(name))
             .unwrap_or(IdType(NAMELESS | u64::from(number)))
@@ -56,7 +56,7 @@ impl IdType {
             _ => {}
         }
         let name = self.name()?;
-        let mut known = words::id_types(system).iter();
+        let mut known = option_names::id_types(system).iter();
         known
             .find(|(known, _)| *known == name)
             .map(|(_, number)| *number)
@@ -64,7 +64,7 @@ impl IdType {
 
     /// The id type of this name.
     fn named(name: &str) -> Option<IdType> {
-        let mut linux = words::id_types(System::Linux).iter();
+        let mut linux = option_names::id_types(System::Linux).iter();
         if let Some((_, number)) = linux.find(|(known, _)| *known == name) {
             return Some(IdType::from_raw(*number));
         }
@@ -79,7 +79,7 @@ impl IdType {
             return None;
         }
         if let Ok(number) = u32::try_from(self.0) {
-            let mut linux = words::id_types(System::Linux).iter();
+            let mut linux = option_names::id_types(System::Linux).iter();
             return linux
                 .find(|(_, known)| *known == number)
                 .map(|(name, _)| *name);
@@ -93,7 +93,7 @@ impl IdType {
     /// If it is not one.
     pub fn parse(system: System, text: &str) -> Result<IdType, ParseIdTypeError> {
         let word = text.strip_suffix(" /* P_??? */").unwrap_or(text);
-        let mut known = words::id_types(system).iter();
+        let mut known = option_names::id_types(system).iter();
         let named = known
             .find(|(name, _)| *name == word)
             .map(|(_, number)| *number);
@@ -109,7 +109,7 @@ impl IdType {
 
 /// The names that only BSDs have: NetBSD's, then those that only FreeBSD has.
 fn foreign() -> impl Iterator<Item = &'static str> {
-    let all = words::id_types(System::NetBsd).iter();
+    let all = option_names::id_types(System::NetBsd).iter();
     all.map(|(name, _)| *name).chain(["P_JAILID"])
 }
 
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn each_id_type_of_each_system_is_parsed_back() {
         for system in System::ALL {
-            for (name, number) in words::id_types(system) {
+            for (name, number) in option_names::id_types(system) {
                 let kind = IdType::of(system, *number);
                 assert_eq!(kind.to_string(), *name);
                 assert_eq!(IdType::parse(system, name), Ok(kind));

@@ -18,11 +18,11 @@ use super::trace::Trace;
 use crate::event::{Event, EventKind};
 use crate::kernel::Tid;
 use crate::ledger::Ledger;
-use crate::output::{ReportForm, Snapshot, Styles};
+use crate::output::{ReportForm, Snapshot, SnapshotText, Styles};
 use crate::program::{CommandLine, NeverRan};
 use crate::session::{
-    Control, EventSource, FindingsPolicy, Outcome, ReportLook, RuleOptions, Session, Traced, drive,
-    settings,
+    Control, EventSource, FindingsPolicy, NamedOutput, Outcome, ReportLook, RuleOptions, Session,
+    Traced, drive, settings,
 };
 use crate::sys::spawn::Program;
 use crate::sys::syscall_info::kernel_is_new_enough;
@@ -111,9 +111,13 @@ pub(super) fn trace(
             begin.call();
         }
     };
+    let snapshot = SnapshotText::default();
     let mut session = Session {
         policy: Some(FindingsPolicy::new(plan.rules, source.origin())),
-        snapshot: Some(Snapshot::new()),
+        outputs: vec![NamedOutput {
+            name: "the snapshot".to_owned(),
+            output: Box::new(Snapshot::new(&snapshot)),
+        }],
         observer: Some(&mut observer),
         ..Session::default()
     };
@@ -144,6 +148,7 @@ pub(super) fn trace(
     Ok(Trace {
         timed_out: answers.timed_out,
         restart_outcomes,
+        snapshot: snapshot.get().unwrap_or_default().to_owned(),
         ..trace
     })
 }
@@ -305,7 +310,7 @@ fn finish(
     Ok(Trace {
         events: Vec::new(),
         report: report.unwrap_or_default(),
-        snapshot: outcome.snapshot.unwrap_or_default(),
+        snapshot: String::new(),
         findings: outcome.findings,
         ledger: outcome.ledger,
         status: match end {

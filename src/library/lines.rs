@@ -36,12 +36,7 @@ pub(super) fn lines(events: &[Event], restart_outcomes: bool) -> String {
         text.event(event, &ledger);
     }
     // Memory takes everything.
-    let _ = text.finish(&Conclusion {
-        ledger: &ledger,
-        findings: &[],
-        left: None,
-        unseen: &[],
-    });
+    let _ = text.finish(&Conclusion::unjudged(&ledger));
     drop(text);
     String::from_utf8_lossy(&written.0.take()).into_owned()
 }

@@ -11,7 +11,7 @@ use crate::ledger::Ledger;
 /// How the pids of a tracee are shown: plain, with names, or translated.
 pub(super) struct Names<'a> {
     pub(super) ledger: &'a Ledger,
-    /// Whose pids they are.
+    /// The process whose pids they are.
     pub(super) caller: Tgid,
     pub(super) pids: Pids,
 }
@@ -164,7 +164,7 @@ fn pointer<T>(
 }
 
 /// wait6's `struct __wrusage`: what the child used, and what the children did
-/// that it reaped. No record tells the second.
+/// that it reaped. No record holds the second.
 fn wrusage(to: &mut String, own: &Rusage, verbose: bool) -> fmt::Result {
     to.write_str("{wru_self=")?;
     rusage(to, own, verbose)?;

@@ -1,4 +1,4 @@
-//! Lines about the lives of tasks: births, execs, ends, signals, adoptions.
+//! Lines about tasks: creation, exec, end, signals, adoption.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 impl Text {
     pub(super) fn found(&mut self, event: &Event, found: &Found, ledger: &Ledger) {
         self.streams.open(event.tid);
-        // Of the root and of what was attached to, others tell.
+        // The root and attached processes have lines of other events.
         let parent = found.parent.filter(|_| found.image.is_none());
         if let Some(parent) = parent.filter(|_| self.shows_lifecycle()) {
             let text = format_args!("+++ created under {parent} by a task that was killed +++");

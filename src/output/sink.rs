@@ -14,7 +14,7 @@ use crate::kernel::Tid;
 /// How much is buffered at most before it is written.
 const FULL: usize = 32 * 1024;
 
-/// Whether the reader sits before it.
+/// Whether a person reads along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// A terminal: everything is written at once, half lines too, so that a
@@ -163,7 +163,7 @@ impl Sink {
         }
     }
 
-    /// Whether somebody sits before it.
+    /// Whether it is a terminal.
     #[must_use]
     pub fn is_watched(&self) -> bool {
         self.destination == Destination::Terminal
@@ -334,9 +334,9 @@ mod tests {
     }
 
     #[derive(Debug)]
-    struct Nobody;
+    struct NoResolver;
 
-    impl crate::event::Resolver for Nobody {
+    impl crate::event::Resolver for NoResolver {
         fn check(&self) {}
         fn hurry(&self) {}
     }
@@ -349,7 +349,7 @@ mod tests {
     fn lines_of_a_stack_wait_for_it_and_all_behind_them_too() {
         let file = Shared::default();
         let mut sink = Sink::new(Box::new(file.clone()), Destination::Terminal);
-        let [first, second] = [(); 2].map(|()| Arc::new(Stack::pending(Arc::new(Nobody))));
+        let [first, second] = [(); 2].map(|()| Arc::new(Stack::pending(Arc::new(NoResolver))));
         sink.push(b"one\n");
         sink.push_stack(&first, Box::new(cut));
         sink.push(b"two\n");
@@ -367,8 +367,8 @@ mod tests {
             cut,
         });
         sink.write_out();
-        let told = b"one\nSome(Deep)\ntwo\nNone\nthree\n";
-        assert_eq!(file.0.borrow().as_slice(), told);
+        let shown = b"one\nSome(Deep)\ntwo\nNone\nthree\n";
+        assert_eq!(file.0.borrow().as_slice(), shown);
         assert!(!sink.is_dirty());
     }
 
@@ -376,7 +376,7 @@ mod tests {
     fn what_waits_is_bounded() {
         let file = Shared::default();
         let mut sink = Sink::new(Box::new(file.clone()), Destination::File);
-        let never = Arc::new(Stack::pending(Arc::new(Nobody)));
+        let never = Arc::new(Stack::pending(Arc::new(NoResolver)));
         sink.push_stack(&never, Box::new(cut));
         let line = [&[b'x'; 4095][..], b"\n"].concat();
         for _ in 0..2000 {

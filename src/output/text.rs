@@ -11,13 +11,13 @@ use super::call_syntax::{self, Names};
 use super::frames;
 use super::line::Line;
 use super::options::{self, Pids, TextOptions};
-use super::polls::{Polls, Run};
+use super::poll_runs::{PollRun, PollRuns};
 use super::prefix::Prefix;
 use super::sink::Sink;
 use super::stamps::{Clock, Stamper};
 use super::streams::{Streams, Target};
 use super::styles::Styles;
-use super::{Conclusion, Output, Summary};
+use super::{Conclusion, Output};
 use crate::event::{Comm, Event, EventKind, Moment, Stack, WaitEntry, WaitExit, one_line};
 use crate::kernel::{Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::Ledger;
@@ -43,15 +43,12 @@ pub struct Text {
     stamper: Stamper,
     pub(super) streams: Streams,
     pub(super) calls: FxHashMap<Tid, Vec<Open>>,
-    polls: Polls,
+    polls: PollRuns,
     pub(super) line: Line,
     /// A piece of a line that is made before it is styled.
     piece: String,
     /// A piece that is made before its line is begun.
     pub(super) early: String,
-    summary: Option<Summary>,
-    /// The events are counted, not shown.
-    counts_only: bool,
 }
 
 impl std::fmt::Debug for Text {
@@ -64,12 +61,6 @@ impl std::fmt::Debug for Text {
 
 impl Output for Text {
     fn event(&mut self, event: &Event, ledger: &Ledger) {
-        if let Some(summary) = &mut self.summary {
-            summary.event(event, ledger);
-        }
-        if self.counts_only {
-            return;
-        }
         // A tick may have come too late for it; so a recording shows the same.
         self.due_polls(event.at, ledger);
         let is_poll = matches!(&event.kind, EventKind::WaitEntered(entry) if self.folds(entry))
@@ -108,8 +99,7 @@ impl Output for Text {
         for tid in self.polls.threads() {
             self.end_polls(tid, end.ledger);
         }
-        if let Some(mut summary) = self.summary.take() {
-            summary.end(end.ledger, end.left);
+        if let Some(summary) = end.summary {
             self.streams.text(&summary.text());
         }
         self.streams.finish()
@@ -133,26 +123,14 @@ impl Text {
             styles,
             streams: Streams::new(target, messages),
             calls: FxHashMap::default(),
-            polls: Polls::default(),
+            polls: PollRuns::default(),
             line: Line::default(),
             piece: String::new(),
             early: String::new(),
-            summary: None,
-            counts_only: false,
         }
     }
 
-    /// Counts events, besides showing them or in place of it.
-    #[must_use]
-    pub fn counting(self, summary: Summary, only: bool) -> Text {
-        Text {
-            summary: Some(summary),
-            counts_only: only,
-            ..self
-        }
-    }
-
-    /// Whether births, execs and adoptions are told.
+    /// Whether forks, execs and adoptions are shown.
     pub(super) fn shows_lifecycle(&self) -> bool {
         self.annotates() && self.options.quiet < 3
     }
@@ -211,7 +189,9 @@ impl Text {
             EventKind::WaitEnded(exit) if !self.wants(&exit.entry) => {}
             EventKind::WaitEntered(entry) => self.wait_entered(event, entry, ledger),
             EventKind::WaitEnded(exit) => self.wait_ended(event, exit, ledger),
-            EventKind::RestartOutcome { by, eintr } => self.fate(event, *by, *eintr, ledger),
+            EventKind::RestartOutcome { by, eintr } => {
+                self.restart_outcome(event, *by, *eintr, ledger);
+            }
             EventKind::Adopted { child, from, comm } => {
                 self.adopted(event, *child, *from, *comm, ledger);
             }
@@ -291,9 +271,9 @@ impl Text {
         self.finish_call(event, &open, exit, interruption, ledger);
     }
 
-    /// A handler runs in the midst of an interrupted wait: if the program sees
-    /// EINTR the call is over.
-    fn fate(&mut self, event: &Event, by: Signal, eintr: bool, ledger: &Ledger) {
+    /// The outcome of an interrupted wait: if the program sees EINTR, the call is
+    /// over.
+    fn restart_outcome(&mut self, event: &Event, by: Signal, eintr: bool, ledger: &Ledger) {
         let calls = self.calls.get_mut(&event.tid);
         let Some(calls) = calls.filter(|_| eintr) else {
             return;
@@ -435,7 +415,7 @@ impl Text {
         }
     }
 
-    fn poll_count(&mut self, tid: Tid, run: &Run, ledger: &Ledger) {
+    fn poll_count(&mut self, tid: Tid, run: &PollRun, ledger: &Ledger) {
         let column = self.begin(tid, run.tgid, ledger.comm(tid), run.at, ledger.tasks());
         let column = column + self.head(run.tgid, &run.last.entry, ledger);
         self.words_of_exit(run.tgid, &run.last, column, ledger);

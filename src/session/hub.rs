@@ -5,7 +5,7 @@ use super::findings_policy::FindingsPolicy;
 use super::source::EventSource;
 use crate::event::{Event, EventKind, Moment, Observation, Question, Stack};
 use crate::ledger::Ledger;
-use crate::output::{Conclusion, Output, Snapshot};
+use crate::output::{Conclusion, Output};
 use crate::rules::{Finding, RuleEngine, RuleId};
 
 /// A trace, as far as it is known.
@@ -16,7 +16,6 @@ pub(crate) struct Session<'a> {
     pub(crate) policy: Option<FindingsPolicy>,
     /// What cannot wait for the report is a message at once.
     pub(crate) warns: bool,
-    pub(crate) snapshot: Option<Snapshot>,
     pub(crate) outputs: Vec<NamedOutput>,
     pub(crate) observer: Option<&'a mut Observer<'a>>,
 }
@@ -37,8 +36,6 @@ pub(crate) struct Outcome {
     pub(crate) findings: Vec<Finding>,
     /// None if nothing was judged.
     pub(crate) policy: Option<FindingsPolicy>,
-    /// The text of the snapshot, if one was wanted.
-    pub(crate) snapshot: Option<String>,
     /// Whether all outputs are written, else a sentence.
     pub(crate) written: Result<(), String>,
 }
@@ -61,9 +58,6 @@ impl Session<'_> {
         }
         for NamedOutput { output, .. } in &mut self.outputs {
             output.event(&event, &self.ledger);
-        }
-        if let Some(snapshot) = &mut self.snapshot {
-            snapshot.event(&event, &self.ledger);
         }
         if is_over && let Some(policy) = &mut self.policy {
             policy.close();
@@ -188,6 +182,8 @@ impl Session<'_> {
             findings: &findings,
             left: policy.as_ref().and_then(FindingsPolicy::left),
             unseen: &unseen.unwrap_or_default(),
+            summary: None,
+            has_run,
         };
         let mut written = Ok(());
         for NamedOutput { name, output } in &mut self.outputs {
@@ -195,13 +191,10 @@ impl Session<'_> {
             let finished = finished.map_err(|error| format!("cannot write {name}: {error}"));
             written = written.and(finished);
         }
-        let snapshot = self.snapshot.filter(|_| has_run);
-        let snapshot = snapshot.map(|mut snapshot| snapshot.text(&findings));
         Outcome {
             ledger: self.ledger,
             findings,
             policy,
-            snapshot,
             written,
         }
     }

@@ -14,7 +14,7 @@ use crate::event::{
 };
 use crate::kernel::{Errno, Tgid, Tid};
 use crate::ledger::Ledger;
-use crate::output::{Conclusion, Output, Snapshot};
+use crate::output::{Conclusion, Output, Snapshot, SnapshotText};
 use crate::records::{Broken, Source};
 use crate::rules::{RuleId, ZombiesLeft};
 
@@ -174,6 +174,16 @@ fn session(log: &Log, origin: &Origin) -> Session<'static> {
     }
 }
 
+/// Add a snapshot to the outputs.
+fn add_snapshot(session: &mut Session<'_>) -> SnapshotText {
+    let text = SnapshotText::default();
+    session.outputs.push(NamedOutput {
+        name: "snapshot".to_owned(),
+        output: Box::new(Snapshot::new(&text)),
+    });
+    text
+}
+
 /// A process with a child that has died.
 fn zombie() -> Script {
     let mut script = Script::launched(P);
@@ -196,13 +206,13 @@ fn an_event_reaches_the_ledger_then_the_outputs_then_the_observer() {
     };
     let mut session = Session {
         policy: None,
-        snapshot: Some(Snapshot::new()),
         observer: Some(&mut observer),
         ..session(&log, source.origin())
     };
+    let snapshot = add_snapshot(&mut session);
     drive(&mut source, &mut session, &mut ());
     let outcome = session.finish(true);
-    assert!(outcome.snapshot.is_some_and(|text| text.contains("root.1")));
+    assert!(snapshot.get().is_some_and(|text| text.contains("root.1")));
     assert!(outcome.policy.is_none() && outcome.findings.is_empty());
     let expected = [
         "1 of 1",
@@ -361,13 +371,11 @@ fn a_trace_is_concluded_once_and_nothing_is_judged_or_asked_after_it() {
 fn nothing_is_judged_of_a_program_that_never_ran() {
     let log = Log::default();
     let mut source = MadeUp::new(&log, [went(Script::launched(P).events)]);
-    let mut session = Session {
-        snapshot: Some(Snapshot::new()),
-        ..session(&log, source.origin())
-    };
+    let mut session = session(&log, source.origin());
+    let snapshot = add_snapshot(&mut session);
     drive(&mut source, &mut session, &mut ());
     let outcome = session.finish(false);
-    assert!(outcome.policy.is_none() && outcome.snapshot.is_none());
+    assert!(outcome.policy.is_none() && snapshot.get().is_none());
 }
 
 /// A record that is read in these parts.

@@ -93,7 +93,7 @@ fn path(finding: &Finding) -> String {
         .next()
         .filter(|word| INTERPRETERS.contains(&name) && !word.is_empty() && !word.starts_with('-'));
     let path = script.unwrap_or(program);
-    // Relative to the repository, as far as can be told.
+    // Relative to the repository, as far as is known.
     let path = path.strip_prefix("./").unwrap_or(&path);
     if path.is_empty() {
         return finding.parent.comm().to_string();

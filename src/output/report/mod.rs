@@ -33,14 +33,14 @@ pub enum ReportForm {
     Gitlab,
 }
 
-/// What is told when a trace is over, or so far.
+/// What is reported when a trace is over, or so far.
 #[derive(Debug)]
 pub struct Report<'a> {
     /// What was found.
     pub findings: &'a [Finding],
     /// How many processes there were.
     pub counts: Counts,
-    /// How many zombies nobody reaped while their parent lived on.
+    /// How many zombies were not reaped while their parent lived on.
     pub left: u64,
     /// What was out of sight, a clause each.
     pub unseen: &'a [String],
@@ -156,8 +156,8 @@ impl Report<'_> {
         let dim = self.styles.dim;
         writeln!(to, "  parent  {}", Command(&finding.parent))?;
         for child in &finding.children {
-            writeln!(to, "  child   {}", Life(child))?;
-            origin(to, child)?;
+            writeln!(to, "  child   {}", ChildLine(child))?;
+            creation(to, child)?;
         }
         let listed = finding.children.len() as u64;
         if finding.count > listed {
@@ -209,7 +209,7 @@ impl Report<'_> {
 }
 
 /// Where a child was created.
-fn origin(to: &mut String, child: &AffectedChild) -> fmt::Result {
+fn creation(to: &mut String, child: &AffectedChild) -> fmt::Result {
     let places = child.created_at.as_deref().map(own_places);
     let mut label = "created";
     for place in places.unwrap_or_default() {
@@ -232,9 +232,9 @@ pub(super) fn evidence_lines(finding: &Finding) -> Vec<String> {
     lines
 }
 
-/// A wait call by whom it waits for: `wait4(-1)`.
+/// A wait call and what it waits for: `wait4(-1)`.
 pub(super) fn call_words(call: WaitCall, named: Named) -> String {
-    format!("{}({})", call.name(), Whom(named))
+    format!("{}({})", call.name(), WaitedFor(named))
 }
 
 /// What a wait gave, in a few words.
@@ -308,11 +308,11 @@ fn quoted(word: &[u8]) -> String {
 }
 
 /// A child and how it ended.
-struct Life<'a>(&'a AffectedChild);
+struct ChildLine<'a>(&'a AffectedChild);
 
-impl fmt::Display for Life<'_> {
+impl fmt::Display for ChildLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Life(child) = self;
+        let ChildLine(child) = self;
         write!(f, "{}", Command(&child.party))?;
         let Some((when, status)) = child.ended else {
             return f.write_str(", alive");
@@ -336,9 +336,9 @@ impl fmt::Display for When {
 }
 
 /// What a wait waits for: `-1`, `P_PGID, 12`.
-struct Whom(Named);
+struct WaitedFor(Named);
 
-impl fmt::Display for Whom {
+impl fmt::Display for WaitedFor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Named::Pid(pid) => pid.fmt(f),
@@ -354,7 +354,7 @@ struct Waited<'a>(&'a CompletedWait);
 impl fmt::Display for Waited<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Waited(brief) = self;
-        write!(f, "{}({}, …", brief.call.name(), Whom(brief.named))?;
+        write!(f, "{}({}, …", brief.call.name(), WaitedFor(brief.named))?;
         if brief.options.raw() != 0 {
             write!(f, ", {}", brief.options)?;
         }
@@ -371,7 +371,7 @@ impl fmt::Display for Waited<'_> {
     }
 }
 
-/// A action in a few words.
+/// An action in a few words.
 struct Did<'a>(&'a Action);
 
 impl fmt::Display for Did<'_> {
@@ -393,7 +393,7 @@ impl fmt::Display for Did<'_> {
             Action::Born => f.write_str("was created"),
             Action::Executed(image) => write!(f, "executed {}", image.comm),
             Action::Exits(code) => write!(f, "exit_group({code})"),
-            Action::Kills(whom, signal) => write!(f, "kill({whom}, {signal})"),
+            Action::Kills(target, signal) => write!(f, "kill({target}, {signal})"),
             Action::Handles(address) => write!(f, "set the SIGCHLD handler {address:#x}"),
             Action::IgnoresSigchld => f.write_str("ignored SIGCHLD"),
             Action::SetsNoWait => f.write_str("set SA_NOCLDWAIT"),
@@ -421,7 +421,7 @@ struct Waits<'a>(&'a Waiting);
 impl fmt::Display for Waits<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Waits(waiting) = self;
-        write!(f, "{}({}, …", waiting.call.name(), Whom(waiting.named))?;
+        write!(f, "{}({}, …", waiting.call.name(), WaitedFor(waiting.named))?;
         if waiting.options.raw() != 0 {
             write!(f, ", {}", waiting.options)?;
         }

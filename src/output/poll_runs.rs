@@ -10,7 +10,7 @@ const AT_LEAST_EVERY: u64 = 1_000_000_000;
 
 /// The polls of one thread that equal the first of their run.
 #[derive(Clone, Debug)]
-pub(super) struct Run {
+pub(super) struct PollRun {
     pub(super) tgid: Tgid,
     /// The newest of them.
     pub(super) last: WaitExit,
@@ -23,7 +23,7 @@ pub(super) struct Run {
     pub(super) at: Moment,
 }
 
-impl Run {
+impl PollRun {
     /// When a count of it is to be shown, if there is one.
     fn due(&self) -> Moment {
         self.shown.after(AT_LEAST_EVERY)
@@ -36,13 +36,13 @@ impl Run {
 
 /// The run that each thread is in.
 #[derive(Debug, Default)]
-pub(super) struct Polls {
-    runs: FxHashMap<Tid, Run>,
+pub(super) struct PollRuns {
+    runs: FxHashMap<Tid, PollRun>,
     /// Nothing is due before.
     next: Moment,
 }
 
-impl Polls {
+impl PollRuns {
     /// Count a poll that goes on with its thread's run; `false` if it does not.
     pub(super) fn absorb(&mut self, tid: Tid, at: Moment, exit: &WaitExit) -> bool {
         let Some(run) = self.runs.get_mut(&tid) else {
@@ -63,7 +63,7 @@ impl Polls {
 
     /// Begin a run with a poll that was shown.
     pub(super) fn begin(&mut self, tid: Tid, tgid: Tgid, at: Moment, exit: &WaitExit) {
-        let run = Run {
+        let run = PollRun {
             tgid,
             last: exit.clone(),
             result: exit.result,
@@ -75,7 +75,7 @@ impl Polls {
     }
 
     /// End a thread's run; it is returned if some of it was not shown.
-    pub(super) fn end(&mut self, tid: Tid) -> Option<Run> {
+    pub(super) fn end(&mut self, tid: Tid) -> Option<PollRun> {
         self.runs.remove(&tid).filter(|run| run.count > 0)
     }
 
@@ -85,7 +85,7 @@ impl Polls {
             return Vec::new();
         }
         let waiting = self.runs.values().filter(|run| run.count > 0);
-        let later = waiting.map(Run::due).filter(|due| *due > now);
+        let later = waiting.map(PollRun::due).filter(|due| *due > now);
         self.next = later.min().unwrap_or(Moment(u64::MAX));
         let due = self.runs.iter().filter(|(_, run)| run.is_due(now));
         let mut due: Vec<Tid> = due.map(|(tid, _)| *tid).collect();
@@ -94,7 +94,7 @@ impl Polls {
     }
 
     /// A run whose count is to be shown now; it goes on.
-    pub(super) fn show(&mut self, tid: Tid) -> Option<Run> {
+    pub(super) fn show(&mut self, tid: Tid) -> Option<PollRun> {
         let run = self.runs.get_mut(&tid)?;
         let shown = run.clone();
         run.count = 0;

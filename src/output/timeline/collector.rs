@@ -1,119 +1,46 @@
-//! What the pictures are made of: lanes, and what happened in them.
+//! Collects the events of a trace into the lanes of a picture.
 
 use rustc_hash::FxHashMap;
-use serde::Serialize;
 
-use super::super::Conclusion;
-use super::super::report::{advice, call_words, sentence, shortly};
+use super::model::{Lane, Model, ModelFinding, Reap, Wait};
 use crate::event::{Comm, Created, Event, EventKind, How, Observation, WaitExit, one_line};
 use crate::kernel::phrases::EndedBriefly;
 use crate::kernel::{Tgid, Tid, WaitOptions, WaitStatus};
 use crate::ledger::{Ledger, ProcessId};
+use crate::output::Conclusion;
+use crate::output::lanes::{Forest, LaneId, Lanes, Limits};
+use crate::output::report::{advice, call_words, evidence_lines, sentence, shortly};
 use crate::rules::{Finding, ZombiesLeft};
 
-/// How many marks are kept; a picture of more shows nothing.
-const MOST_MARKS: usize = 500_000;
-/// How many lanes are.
-const MOST_LANES: usize = 50_000;
+/// How much is collected; a picture of more shows nothing.
+const LIMITS: Limits = Limits {
+    lanes: 50_000,
+    entries: 500_000,
+};
 
-/// A lane's place among the lanes.
-pub(super) type LaneId = usize;
-
-/// All that a picture shows; times are nanoseconds since the trace began.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct WaitHistory {
-    pub(super) title: String,
-    /// When the trace was over.
-    pub(super) end: u64,
-    /// Children right behind their parents and elder siblings.
-    pub(super) lanes: Vec<Lane>,
-    pub(super) findings: Vec<Found>,
-    /// How many zombies were left, if that was judged.
-    pub(super) zombies: Option<u64>,
-    /// There was more than is kept.
-    pub(super) is_cut: bool,
-}
-
-/// The life of a process.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct Lane {
-    pub(super) pid: i32,
-    /// How far below the roots it stands.
-    pub(super) depth: usize,
-    pub(super) parent: Option<LaneId>,
-    pub(super) born: u64,
-    pub(super) ended: Option<u64>,
-    /// How it ended.
-    pub(super) status: Option<String>,
-    /// It failed: by a signal, or with another code than 0.
-    pub(super) failed: bool,
-    pub(super) reaped: Option<Reap>,
-    /// Its names, each from a time on.
-    pub(super) names: Vec<(u64, String)>,
-    pub(super) waits: Vec<Wait>,
-    /// Signals that it got.
-    pub(super) signals: Vec<(u64, String)>,
-    /// When it was stopped as a job, from and to.
-    pub(super) stops: Vec<(u64, u64)>,
-    /// When it was adopted, and by whom.
-    pub(super) moves: Vec<(u64, Option<LaneId>, i32)>,
-    /// Its threads besides the leader: tid, from and to.
-    pub(super) threads: Vec<(i32, u64, u64)>,
-}
-
-/// When a process was reaped, and by whom.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Reap {
-    pub(super) at: u64,
-    pub(super) by: Option<LaneId>,
-    pub(super) tid: i32,
-}
-
-/// A wait call, or a run of polls that found nothing.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Wait {
-    pub(super) tid: i32,
-    pub(super) from: u64,
-    pub(super) to: u64,
-    pub(super) call: String,
-    pub(super) result: String,
-    /// How many polls it stands for; 0 for a wait that may block.
-    pub(super) polls: u64,
-    /// Whom it reaped.
-    pub(super) child: Option<LaneId>,
-}
-
-/// A finding, and whom it is about.
-#[derive(Debug, Serialize)]
-pub(super) struct Found {
-    pub(super) rule: &'static str,
-    pub(super) severity: &'static str,
-    pub(super) sentence: String,
-    pub(super) help: String,
-    pub(super) parent: Option<LaneId>,
-    pub(super) children: Vec<LaneId>,
-    /// The times of its evidence, from the first to the last.
-    pub(super) from: u64,
-    pub(super) to: u64,
-    /// What was seen, a line each.
-    pub(super) evidence: Vec<String>,
-}
-
-/// Collects it.
-#[derive(Debug, Default)]
-pub(super) struct Story {
-    lanes: Vec<Lane>,
-    by_id: FxHashMap<ProcessId, LaneId>,
+/// The lanes so far.
+#[derive(Debug)]
+pub(super) struct Collector {
+    lanes: Lanes<Lane>,
     /// Waits that go on: in which lane, since when, and which call.
     open: FxHashMap<Tid, (LaneId, u64, String)>,
-    /// Job stops that go on.
+    /// Group-stops that go on.
     stopped: FxHashMap<LaneId, u64>,
-    marks: usize,
-    is_cut: bool,
     now: u64,
 }
 
-impl Story {
+impl Default for Collector {
+    fn default() -> Collector {
+        Collector {
+            lanes: Lanes::new(LIMITS),
+            open: FxHashMap::default(),
+            stopped: FxHashMap::default(),
+            now: 0,
+        }
+    }
+}
+
+impl Collector {
     /// Take an event, after the ledger has.
     pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
         if !matches!(event.kind, EventKind::QueueDrained | EventKind::Over) {
@@ -122,7 +49,7 @@ impl Story {
         match &event.kind {
             EventKind::Created(created) => self.created(event, created, ledger),
             EventKind::Executed { image, .. } => {
-                if let Some(lane) = self.mark(event.tgid, ledger) {
+                if let Some(lane) = self.add_to(event.tgid, ledger) {
                     // The root is found by its exec, and had no name before.
                     lane.names.retain(|(at, _)| *at != event.at.0);
                     lane.names.push((event.at.0, image.comm.to_string()));
@@ -130,7 +57,7 @@ impl Story {
             }
             EventKind::Ended { status } => self.ended(event, *status, ledger),
             EventKind::Signalled { signal, .. } => {
-                if let Some(lane) = self.mark(event.tgid, ledger) {
+                if let Some(lane) = self.add_to(event.tgid, ledger) {
                     lane.signals.push((event.at.0, signal.to_string()));
                 }
             }
@@ -151,7 +78,7 @@ impl Story {
             }
             EventKind::Adopted { child, .. } => {
                 let parent = self.lane(event.tgid, ledger);
-                if let Some(lane) = self.mark(*child, ledger) {
+                if let Some(lane) = self.add_to(*child, ledger) {
                     lane.moves.push((event.at.0, parent, event.tgid.raw()));
                 }
             }
@@ -166,7 +93,7 @@ impl Story {
 
     fn created(&mut self, event: &Event, created: &Created, ledger: &Ledger) {
         if created.how == How::Thread {
-            if let Some(lane) = self.mark(event.tgid, ledger) {
+            if let Some(lane) = self.add_to(event.tgid, ledger) {
                 let open = u64::MAX;
                 lane.threads.push((created.child.raw(), event.at.0, open));
             }
@@ -183,7 +110,7 @@ impl Story {
             return;
         };
         let by = self.lane(parent, ledger);
-        if let Some(lane) = self.mark(child, ledger)
+        if let Some(lane) = self.add_to(child, ledger)
             && lane.moves.is_empty()
         {
             lane.moves.push((when.at.0, by, parent.raw()));
@@ -217,7 +144,7 @@ impl Story {
         let now = self.now;
         if let Some(id) = self.lane(event.tgid, ledger)
             && let Some(from) = self.stopped.remove(&id)
-            && let Some(lane) = self.mark(event.tgid, ledger)
+            && let Some(lane) = self.add_to(event.tgid, ledger)
         {
             lane.stops.push((from, now));
         }
@@ -244,7 +171,7 @@ impl Story {
             return;
         }
         let result = shortly(exit);
-        if let Some(lane) = self.mark(event.tgid, ledger) {
+        if let Some(lane) = self.add_to(event.tgid, ledger) {
             lane.waits.push(Wait {
                 tid,
                 from,
@@ -284,7 +211,7 @@ impl Story {
             return;
         };
         let by = self.lane(reap.by_process, ledger);
-        let Some(id) = self.by_id.get(&child.id).copied() else {
+        let Some(id) = self.lanes.find(child.id) else {
             return;
         };
         if let Some(lane) = self.lanes.get_mut(id) {
@@ -307,43 +234,27 @@ impl Story {
     /// The lane of a process, which is made if there is none.
     fn lane(&mut self, tgid: Tgid, ledger: &Ledger) -> Option<LaneId> {
         let process = ledger.process(tgid)?;
-        if let Some(id) = self.by_id.get(&process.id) {
-            return Some(*id);
-        }
-        if self.lanes.len() >= MOST_LANES {
-            self.is_cut = true;
-            return None;
-        }
-        let (id, comm, born) = (process.id, process.image.comm, process.born.at.0);
-        // A parent that is not traced has no lane of its own.
-        let parent = process.parent.and_then(|parent| parent.id);
-        let parent = parent.filter(|parent| *parent != id);
-        let parent = parent.and_then(|parent| self.by_id.get(&parent).copied());
-        let place = self.lanes.len();
-        self.by_id.insert(id, place);
-        self.lanes.push(Lane {
+        let born = process.born.at.0;
+        self.lanes.find_or_add(process, |parent| Lane {
             pid: tgid.raw(),
-            parent,
+            parent: parent.map(|(parent, _)| parent),
             born,
-            names: vec![(born, name(comm))],
+            names: vec![(born, name(process.image.comm))],
             ..Lane::default()
-        });
-        Some(place)
+        })
     }
 
-    /// The lane that gets one mark more.
-    fn mark(&mut self, tgid: Tgid, ledger: &Ledger) -> Option<&mut Lane> {
+    /// The lane of a process, to which an entry is added.
+    fn add_to(&mut self, tgid: Tgid, ledger: &Ledger) -> Option<&mut Lane> {
         let id = self.lane(tgid, ledger)?;
-        self.marks += 1;
-        if self.marks > MOST_MARKS {
-            self.is_cut = true;
+        if !self.lanes.has_room() {
             return None;
         }
         self.lanes.get_mut(id)
     }
 
-    /// Tell it: the lanes in the order of the tree.
-    pub(super) fn tell(mut self, title: &str, end: &Conclusion<'_>) -> WaitHistory {
+    /// The model, its lanes in the order of the tree.
+    pub(super) fn finish(mut self, title: &str, end: &Conclusion<'_>) -> Model {
         for tid in self.open.keys().copied().collect::<Vec<Tid>>() {
             self.close(tid, "has not returned");
         }
@@ -352,61 +263,72 @@ impl Story {
                 lane.stops.push((from, self.now));
             }
         }
-        let (order, depths) = tree_order(&self.lanes);
-        let mut places = vec![0; self.lanes.len()];
-        for (place, id) in order.iter().enumerate() {
-            if let Some(slot) = places.get_mut(*id) {
-                *slot = place;
+        let order = Forest::of(self.lanes.all()).walk();
+        let mut moved = vec![None; self.lanes.all().len()];
+        for (new, place) in order.iter().enumerate() {
+            if let Some(moved) = moved.get_mut(place.id) {
+                *moved = Some(new);
             }
         }
-        let moved = |id: LaneId| places.get(id).copied();
+        let moved = |id: LaneId| moved.get(id).copied().flatten();
         let now = self.now;
-        let lanes = order.iter().zip(depths).filter_map(|(id, depth)| {
-            let mut lane = std::mem::take(self.lanes.get_mut(*id)?);
-            lane.depth = depth;
-            lane.parent = lane.parent.and_then(moved);
-            for wait in &mut lane.waits {
-                wait.child = wait.child.and_then(moved);
-            }
-            for (_, parent, _) in &mut lane.moves {
-                *parent = parent.and_then(moved);
-            }
-            if let Some(reap) = &mut lane.reaped {
-                reap.by = reap.by.and_then(moved);
-            }
-            if lane.parent.is_none() {
-                // Its parent is out of the picture, and with it what it does.
-                let at = lane.ended.unwrap_or(now);
-                lane.reaped.get_or_insert(Reap {
-                    at,
-                    by: None,
-                    tid: 0,
-                });
-            }
-            let until = lane.ended.unwrap_or(now);
-            for thread in &mut lane.threads {
-                thread.2 = thread.2.min(until);
-            }
+        let lanes = order.iter().filter_map(|place| {
+            let mut lane = std::mem::take(self.lanes.get_mut(place.id)?);
+            lane.depth = place.depth;
+            renumber(&mut lane, moved);
+            settle(&mut lane, now);
             Some(lane)
         });
         let lanes: Vec<Lane> = lanes.collect();
-        let lane_of = |id: ProcessId| self.by_id.get(&id).copied().and_then(moved);
+        let lane_of = |id: ProcessId| self.lanes.find(id).and_then(moved);
         let findings = end.findings.iter();
-        WaitHistory {
+        Model {
             title: one_line(title).into_owned(),
             end: now,
-            findings: findings.map(|finding| found(finding, lane_of)).collect(),
+            findings: findings
+                .map(|finding| model_finding(finding, lane_of))
+                .collect(),
             lanes,
             zombies: end.left.map(ZombiesLeft::total),
-            is_cut: self.is_cut,
+            is_cut: self.lanes.is_cut(),
         }
     }
 }
 
-fn found(finding: &Finding, lane_of: impl Fn(ProcessId) -> Option<LaneId>) -> Found {
+/// Give the lanes that this one refers to their new numbers.
+fn renumber(lane: &mut Lane, moved: impl Fn(LaneId) -> Option<LaneId>) {
+    lane.parent = lane.parent.and_then(&moved);
+    for wait in &mut lane.waits {
+        wait.child = wait.child.and_then(&moved);
+    }
+    for (_, parent, _) in &mut lane.moves {
+        *parent = parent.and_then(&moved);
+    }
+    if let Some(reap) = &mut lane.reaped {
+        reap.by = reap.by.and_then(&moved);
+    }
+}
+
+/// End what is still open when the trace is over.
+fn settle(lane: &mut Lane, now: u64) {
+    let until = lane.ended.unwrap_or(now);
+    if lane.parent.is_none() {
+        // Its parent is not in the picture, and neither is the reap.
+        lane.reaped.get_or_insert(Reap {
+            at: until,
+            by: None,
+            tid: 0,
+        });
+    }
+    for thread in &mut lane.threads {
+        thread.2 = thread.2.min(until);
+    }
+}
+
+fn model_finding(finding: &Finding, lane_of: impl Fn(ProcessId) -> Option<LaneId>) -> ModelFinding {
     let times = || finding.evidence.iter().map(|line| line.when.at.0);
     let children = finding.children.iter();
-    Found {
+    ModelFinding {
         rule: finding.rule.name(),
         severity: finding.severity.name(),
         sentence: sentence(finding),
@@ -417,29 +339,8 @@ fn found(finding: &Finding, lane_of: impl Fn(ProcessId) -> Option<LaneId>) -> Fo
             .collect(),
         from: times().min().unwrap_or(finding.when.at.0),
         to: times().max().unwrap_or(finding.when.at.0),
-        evidence: super::super::report::evidence_lines(finding),
+        evidence: evidence_lines(finding),
     }
-}
-
-/// The lanes as a walk through the tree meets them, with their depths.
-fn tree_order(lanes: &[Lane]) -> (Vec<LaneId>, Vec<usize>) {
-    let mut children: Vec<Vec<LaneId>> = vec![Vec::new(); lanes.len()];
-    let mut stack = Vec::new();
-    for (id, lane) in lanes.iter().enumerate() {
-        match lane.parent.and_then(|parent| children.get_mut(parent)) {
-            Some(siblings) => siblings.push(id),
-            None => stack.push((id, 0)),
-        }
-    }
-    stack.reverse();
-    let (mut order, mut depths) = (Vec::new(), Vec::new());
-    while let Some((id, depth)) = stack.pop() {
-        order.push(id);
-        depths.push(depth);
-        let below = children.get(id).into_iter().flatten().rev();
-        stack.extend(below.map(|child| (*child, depth + 1)));
-    }
-    (order, depths)
 }
 
 fn name(comm: Comm) -> String {
@@ -448,12 +349,5 @@ fn name(comm: Comm) -> String {
         "?".to_owned()
     } else {
         name
-    }
-}
-
-impl Lane {
-    /// Its name at its end.
-    pub(super) fn name(&self) -> &str {
-        self.names.last().map_or("?", |(_, name)| name)
     }
 }
