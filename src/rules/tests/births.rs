@@ -161,6 +161,14 @@ fn a_wait_that_sees_clone_children_is_not_accused() {
 }
 
 #[test]
+fn a_wait_that_reaps_after_the_refused_one_has_not_reaped_before() {
+    let mut script = cloned();
+    script.end(X, exited(3)).wait(P, X, 0, NO_CHILD);
+    script.wait(P, X, 0x4000_0000, Ok((X, exited(3)))).over();
+    assert_eq!(found(&script), INVISIBLE);
+}
+
+#[test]
 fn a_clone_child_that_execs_sends_sigchld() {
     let mut script = cloned();
     script.exec(X, "true").end(X, exited(3));
