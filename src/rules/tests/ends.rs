@@ -2,7 +2,7 @@
 //! `pdeathsig-thread`, `pidns-init-exit`, `kill-after-reap`, `unexpected-exit`
 
 use super::*;
-use crate::event::script::HANDLER;
+use crate::event::script::{HANDLER, NOWAIT};
 use crate::event::{DeadLeader, EventKind, Observation, SigchldAction};
 use crate::kernel::{Signal, Tid};
 use crate::rules::End;
@@ -147,6 +147,14 @@ fn the_end_of_another_thread_is_no_matter() {
         .end((12, P), 0)
         .signalled(X, Signal::TERM, P);
     assert_eq!(found(script.quiet().after(200).over()), []);
+}
+
+#[test]
+fn a_new_process_with_the_pid_of_the_child_is_another() {
+    let mut script = bound();
+    script.end(T, 0).end(X, 15).wait(P, X, 0, Ok((X, 15)));
+    script.fork(P, X).quiet().after(200).over();
+    assert_eq!(found(&script), []);
 }
 
 // pidns-init-exit
@@ -323,6 +331,9 @@ fn an_end_that_is_not_expected_with_the_wait_that_reported_it() {
 #[test]
 fn an_end_that_no_wait_reports() {
     assert_eq!(unexpected(dead_child().over()), (false, false));
+    let mut peeked = dead_child();
+    peeked.wait(P, X, NOWAIT, Ok((X, exited(3)))).over();
+    assert_eq!(unexpected(&peeked), (false, false));
     let mut by_kernel = Script::launched(P);
     by_kernel.sigchld(P, SigchldAction::Ignore).fork(P, X);
     by_kernel.end(X, exited(3)).over();
