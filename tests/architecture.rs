@@ -1,5 +1,5 @@
 //! Which folder of the source may use which: data flows one way, and nothing
-//! points up.
+//! points up. And that a rule is at home in one folder.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -168,4 +168,102 @@ fn a_use_is_found_in_code_and_not_in_comments() {
     assert!(used("//! [`crate::sys`], mycrate::sys, $crate::sys").is_empty());
     assert!(used("/// [`Launch`](crate::Launch)").is_empty());
     assert!(used("let a = mycrate::sys;").is_empty());
+}
+
+/// The variants of an enum that a line of code names.
+fn variants<'a>(line: &'a str, name: &str) -> Vec<&'a str> {
+    let code = line.split("//").next().unwrap_or_default();
+    let path = format!("{name}::");
+    let uses = code.match_indices(&path).filter_map(|(at, found)| {
+        let is_other = code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let rest = &code[at + found.len()..];
+        let end = rest.find(|c: char| !c.is_alphanumeric());
+        let variant = &rest[..end.unwrap_or(rest.len())];
+        let is_variant = variant.starts_with(|c: char| c.is_ascii_uppercase());
+        (is_variant && !is_other).then_some(variant)
+    });
+    uses.collect()
+}
+
+/// What a file holds beside its tests; `None` where it is a test itself.
+fn without_tests(inside: &Path) -> Option<String> {
+    let is_test = inside
+        .iter()
+        .any(|part| part == "tests" || part == "tests.rs");
+    if is_test || inside.extension().is_none_or(|end| end != "rs") {
+        return None;
+    }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let text = fs::read_to_string(source.join(inside)).unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests {").next();
+    code.map(str::to_owned)
+}
+
+/// Code outside `src/rules` that may name a rule, and which; or the diagnoses.
+const NAMES_RULES: &[(&str, &[&str])] = &[
+    // Whether the zombies of a record are real.
+    ("records/gaps.rs", &["ZombieLeak"]),
+];
+const NAMES_DIAGNOSES: &str = "output/report/wording.rs";
+
+#[test]
+fn a_new_rule_touches_its_folder_and_its_sentence_alone() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    let mut seen = BTreeSet::new();
+    for path in files(&source) {
+        let inside = path.strip_prefix(&source).unwrap();
+        let name = inside.display().to_string();
+        let Some(code) = without_tests(inside).filter(|_| !name.starts_with("rules/")) else {
+            continue;
+        };
+        let allowed = NAMES_RULES.iter().find(|(file, _)| *file == name);
+        for line in code.lines() {
+            for rule in variants(line, "RuleId") {
+                if allowed.is_some_and(|(_, rules)| rules.contains(&rule)) {
+                    seen.insert(rule.to_owned());
+                } else {
+                    wrong.push(format!("{name}: {line}"));
+                }
+            }
+            let families = ["Leak", "Loss", "Hang"];
+            let mut diagnoses = families.iter().flat_map(|family| variants(line, family));
+            if name == NAMES_DIAGNOSES {
+                seen.extend(diagnoses.map(|_| name.clone()));
+            } else if diagnoses.next().is_some() {
+                wrong.push(format!("{name}: {line}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let expected = ["ZombieLeak", NAMES_DIAGNOSES].map(str::to_owned);
+    assert_eq!(seen, BTreeSet::from(expected), "remove what is not there");
+}
+
+#[test]
+fn each_rule_has_a_unit_test() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules/tests");
+    let mut tested = BTreeSet::new();
+    for path in files(&tests)
+        .iter()
+        .filter(|path| !path.ends_with("mod.rs"))
+    {
+        let text = fs::read_to_string(path).unwrap();
+        let rules = text.lines().flat_map(|line| variants(line, "RuleId"));
+        tested.extend(rules.map(str::to_owned));
+    }
+    let rules = wait4_strace::rules::RULES.iter();
+    let untested = rules.filter(|rule| !tested.contains(&format!("{:?}", rule.id)));
+    let untested: Vec<&str> = untested.map(|rule| rule.name).collect();
+    assert!(untested.is_empty(), "{untested:?}");
+}
+
+#[test]
+fn a_variant_is_found_in_code_and_not_in_comments() {
+    let found = variants(
+        "(RuleId::ZombieLeak, RuleId::LateReap) // RuleId::X",
+        "RuleId",
+    );
+    assert_eq!(found, ["ZombieLeak", "LateReap"]);
+    assert!(variants("RuleId::from_name(name), MyRuleId::A", "RuleId").is_empty());
 }

@@ -77,10 +77,9 @@ fn beside(caller: &Process, exit: &WaitExit, case: &RuleContext) -> Option<Findi
         return None;
     }
     let brief = CompletedWait::new(tid, case.stamp(), exit);
-    let waits = |(other, waiting): &(Tid, &Waiting)| {
-        *other != tid
-            && ReapKind::of(waiting.named) == ReapKind::Wildcard
-            && takes(waiting.options, child)
+    // The caller's own wait has just ended.
+    let waits = |(_, waiting): &(Tid, &Waiting)| {
+        ReapKind::of(waiting.named) == ReapKind::Wildcard && takes(waiting.options, child)
     };
     if let Some((other, waiting)) = ledger.waits_of(caller.tgid).find(waits) {
         let thief = blocked(other, caller, waiting, ledger);

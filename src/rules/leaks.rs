@@ -82,7 +82,7 @@ impl Leaks {
     /// late, for instance once in each iteration of a slow loop.
     fn may_come(&self, parent: &Process, age: u64) -> bool {
         let delay = self.delays.get(&parent.id);
-        parent.ended.is_none() && delay.is_some_and(|delay| age <= *delay)
+        delay.is_some_and(|delay| age <= *delay)
     }
 
     pub(super) fn event(&mut self, case: &mut RuleContext) {

@@ -8,8 +8,8 @@ use super::arguments::bad_arguments;
 use super::diagnosis::{CallName, Diagnosis, Leak, Loss, Stranger};
 use super::finding::{Action, Evidence, Finding, ProcessRef};
 use super::table::Severity;
-use crate::event::{EventKind, Named, SigchldAction, WaitExit};
-use crate::kernel::{Errno, IdType, Signal, Tgid, Tid, WaitOptions};
+use crate::event::{EventKind, SigchldAction, WaitExit};
+use crate::kernel::{Errno, Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::{CompletedWait, Ledger, ParentId, Process, ProcessId, Reap, ReapKind};
 
 /// A process that exits so soon after a reap has done nothing else in between;
@@ -63,7 +63,7 @@ impl Lost {
             Err(Errno::CHILD) => {
                 let (caller, ledger) = (case.event.tgid, case.ledger);
                 let brief = brief_of(exit, case);
-                if brief.way() == ReapKind::Specific && named_by_pid_or_known(exit) {
+                if brief.way() == ReapKind::Specific {
                     let child = ledger.target(caller, &exit.entry);
                     self.refused.push(Refused {
                         caller,
@@ -87,14 +87,6 @@ impl Lost {
             }
             _ => discarded(exit, case),
         }
-    }
-}
-
-/// Of a wait for a pidfd whose process is unknown, nothing can be said.
-fn named_by_pid_or_known(exit: &WaitExit) -> bool {
-    match exit.entry.named {
-        Named::Id(IdType::PIDFD, _) => exit.entry.pidfd.is_some_and(|pid| pid > 0),
-        _ => true,
     }
 }
 
@@ -323,6 +315,7 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
 
 /// A pid that no process in the trace ever had.
 fn never_seen(refused: &Refused, caller: &Process, case: &mut RuleContext) {
+    // Of a wait for a pidfd whose process is unknown, nothing can be said.
     let Some(pid) = refused.brief.named.process() else {
         return;
     };

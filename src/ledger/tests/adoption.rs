@@ -120,6 +120,14 @@ fn a_child_from_before_the_attach_has_no_time_of_birth_or_death() {
 }
 
 #[test]
+fn sigchld_tells_nothing_of_a_child_that_is_traced() {
+    // Its own end does, which may be seen later.
+    let mut script = Script::launched(P);
+    let ledger = ledger(script.fork(P, X).told_of(P, X));
+    assert!(process(&ledger, X).ended.is_none());
+}
+
+#[test]
 fn sigchld_tells_of_the_end_of_a_child_that_is_not_traced() {
     let mut script = untraced_child(None);
     assert_eq!(zombies(&ledger(&script), P), 0);

@@ -54,7 +54,8 @@ fn what_the_program_before_waited_is_forgotten_and_its_children_are_not() {
 #[test]
 fn the_time_in_a_wait_that_an_exec_ends_counts() {
     let mut script = dead_child();
-    script.thread(P, 11).fork(P, Y).enter(P, Y, 0);
+    script.thread(P, 11).thread(P, 12).fork(P, Y);
+    script.enter(P, Y, 0).enter((12, P), Y, 0);
     script.after(10).exec(T, "next").after(10);
     let ledger = ledger(script.quiet());
     let end = process(&ledger, X).ended.unwrap();

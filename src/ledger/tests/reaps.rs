@@ -141,7 +141,7 @@ fn which_of_two_a_waitid_without_a_siginfo_took_is_not_known() {
     let mut script = dead_child();
     script.fork(P, Y).end(Y, 0).wait(P, X, ENDS, STATUS);
     script.but(untold(IdType::ALL, 0));
-    assert_eq!(reap(&script), None);
+    assert_eq!(zombies(&ledger(&script), P), 2);
 }
 
 #[test]
@@ -174,6 +174,17 @@ fn a_pidfd_names_the_process() {
     assert_eq!(way(&script), Some(ReapKind::Specific));
     let ledger = ledger(&script);
     assert!(process(&ledger, X).history.named.is_some());
+}
+
+#[test]
+fn a_pidfd_names_the_process_better_than_a_pid_of_a_namespace_that_is_not_known() {
+    let mut script = dead_child();
+    script.fork(P, 5).wait(P, 6, 0, Ok((5, exited(3))));
+    script.but(|exit| {
+        as_waitid(exit, IdType::PIDFD, 6);
+        exit.entry.pidfd = Some(X);
+    });
+    assert_eq!(way(&script), Some(ReapKind::Specific));
 }
 
 // By other means.
@@ -250,7 +261,12 @@ fn a_child_that_is_not_traced_is_known_to_be_dead_by_its_status() {
 
     let mut untold = untraced_child(None);
     untold.wait(P, X, 0, STATUS).but(without_status);
-    assert!(process(&ledger(&untold), X).ended.is_none(), "or stopped");
+    let ledger = ledger(&untold);
+    let child = process(&ledger, X);
+    assert!(
+        child.ended.is_none() && child.reaped.is_none(),
+        "or stopped"
+    );
 }
 
 // Signals that explain an end.

@@ -58,6 +58,15 @@ fn an_adoption_that_only_the_look_tells_of() {
 }
 
 #[test]
+fn what_was_seen_of_the_former_parent_is_not_held_against_the_new_one() {
+    let mut script = Script::launched(1);
+    script.fork(1, P).fork(P, X).end(X, exited(3));
+    script.after(1000).look(P, X, |_| {});
+    script.adopt(1, X, P).after(2000).over();
+    assert_eq!(rules(&script), []);
+}
+
+#[test]
 fn a_reaper_that_waited_for_any_child_after_the_death_is_merely_slow() {
     let mut script = orphan();
     script.fork(P, Y).end(Y, 0).after(10);
@@ -158,6 +167,14 @@ fn a_wait_that_sees_clone_children_is_not_accused() {
         script.wait(P, X, option, NO_CHILD).over();
         assert_eq!(rules(&script), [], "{option:x}");
     }
+}
+
+#[test]
+fn a_wait_that_reaps_after_the_refused_one_has_not_reaped_before() {
+    let mut script = cloned();
+    script.end(X, exited(3)).wait(P, X, 0, NO_CHILD);
+    script.wait(P, X, 0x4000_0000, Ok((X, exited(3)))).over();
+    assert_eq!(found(&script), INVISIBLE);
 }
 
 #[test]

@@ -1,13 +1,10 @@
 //! `sigchld-discarded`
 
-use super::{found, judged};
+use super::{P, X, found, judged};
 use crate::event::SigchldListener;
 use crate::event::script::{HANDLER, NOHANG, Script, exited};
 use crate::kernel::Tid;
 use crate::rules::{Diagnosis, Leak, RuleId, Severity};
-
-const P: i32 = 10;
-const X: i32 = 20;
 
 /// A child dies, and its SIGCHLD is delivered to this thread.
 fn child_dies(told: i32) -> Script {

@@ -2,7 +2,7 @@
 //! `pdeathsig-thread`, `pidns-init-exit`, `kill-after-reap`, `unexpected-exit`
 
 use super::*;
-use crate::event::script::HANDLER;
+use crate::event::script::{HANDLER, NOWAIT};
 use crate::event::{DeadLeader, EventKind, Observation, SigchldAction};
 use crate::kernel::{Signal, Tid};
 use crate::rules::End;
@@ -149,6 +149,14 @@ fn the_end_of_another_thread_is_no_matter() {
     assert_eq!(found(script.quiet().after(200).over()), []);
 }
 
+#[test]
+fn a_new_process_with_the_pid_of_the_child_is_another() {
+    let mut script = bound();
+    script.end(T, 0).end(X, 15).wait(P, X, 0, Ok((X, 15)));
+    script.fork(P, X).quiet().after(200).over();
+    assert_eq!(found(&script), []);
+}
+
 // pidns-init-exit
 
 const INIT: i32 = 30;
@@ -214,7 +222,6 @@ fn a_member_that_was_reaped_was_dead_before() {
 fn a_member_of_another_namespace_is_not_killed_with_it() {
     let mut script = namespace();
     script.fork(P, Y).in_namespace(78, &[Y, 2]).end(Y, 9);
-    script.wait(P, Y, 0, Ok((Y, 9)));
     script.end(MEMBER, 0);
     assert_eq!(init_ends(&mut script, 0), []);
 }
@@ -267,7 +274,7 @@ fn two_threads_must_act_apart_for_their_order_to_be_known() {
 #[test]
 fn a_process_that_did_not_reap_it_is_not_judged() {
     let mut script = reaped();
-    script.fork(P, Y);
+    script.fork(P, Y).after(1000);
     assert_eq!(killed(&mut script, Y), []);
 
     let mut by_kernel = Script::launched(P);
@@ -324,6 +331,9 @@ fn an_end_that_is_not_expected_with_the_wait_that_reported_it() {
 #[test]
 fn an_end_that_no_wait_reports() {
     assert_eq!(unexpected(dead_child().over()), (false, false));
+    let mut peeked = dead_child();
+    peeked.wait(P, X, NOWAIT, Ok((X, exited(3)))).over();
+    assert_eq!(unexpected(&peeked), (false, false));
     let mut by_kernel = Script::launched(P);
     by_kernel.sigchld(P, SigchldAction::Ignore).fork(P, X);
     by_kernel.end(X, exited(3)).over();

@@ -220,6 +220,14 @@ fn the_stall_is_found_though_the_child_is_reaped_after_it() {
 }
 
 #[test]
+fn a_zombie_of_the_stall_is_no_second_finding_when_that_is_over() {
+    let mut script = suspended();
+    script.after(1000).look(P, X, |_| {}).exec(Y, "late");
+    script.after(9000).over();
+    assert_eq!(rules(&script), [RuleId::VforkStall]);
+}
+
+#[test]
 fn a_vfork_child_that_is_stopped_is_said_to_be() {
     let mut script = suspended();
     script.stop(Y);

@@ -1,13 +1,11 @@
 //! `pipe-held-by-descendant` and `outlives-command`
 
-use super::{found, judged};
+use super::{P, X, found, judged};
 use crate::event::script::{Script, exited};
 use crate::event::{BlockedReader, Comm, EventKind, Observation, PipeSide, Stream, Survivor};
 use crate::kernel::Tgid;
 use crate::rules::{Diagnosis, End, RuleId, Severity};
 
-const P: i32 = 10;
-const X: i32 = 20;
 const DAEMON: i32 = 30;
 const HELD: [(Severity, RuleId); 1] = [(Severity::Warning, RuleId::PipeHeldByDescendant)];
 

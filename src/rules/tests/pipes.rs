@@ -103,9 +103,19 @@ fn a_sibling_that_runs_or_a_stranger_may_help() {
         assert_eq!(twice(&mut waits(), &sibling), [], "{writes}");
         let helped = [on_pipe(X, writes, &[Y]), on_pipe(Y, writes, &[99])];
         assert_eq!(twice(&mut waits(), &helped), [], "{writes}");
+        let fails = [on_pipe(X, writes, &[Y]), on_pipe(Y, writes, &[])];
+        assert_eq!(twice(&mut waits(), &fails), [], "{writes}");
         let stranger = [on_pipe(X, writes, &[P, 99])];
         assert_eq!(twice(&mut waits(), &stranger), [], "{writes}");
     }
+}
+
+#[test]
+fn a_process_elsewhere_that_waits_for_its_own_child_may_help() {
+    let mut script = Script::launched(1);
+    script.fork(1, P).fork(1, 40).fork(40, 41).enter(40, 41, 0);
+    script.fork(P, X).enter(P, X, 0);
+    assert_eq!(twice(&mut script, &[on_pipe(X, true, &[P, 40])]), []);
 }
 
 #[test]

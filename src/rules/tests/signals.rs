@@ -115,6 +115,15 @@ fn a_loop_that_ends_with_nothing_left_is_no_such_handler() {
 }
 
 #[test]
+fn a_handler_that_found_nothing_left_since_the_end_had_asked_again() {
+    let mut script = Script::launched(P);
+    script.sigchld(P, HANDLER).fork(P, X).end(X, exited(3));
+    script.wait(P, -1, NOHANG, Ok((0, 0)));
+    script.fork(P, Y).end(Y, 0).wait(P, -1, NOHANG, Ok((Y, 0)));
+    assert_eq!(leaks(&mut script), [RuleId::ZombieLeak]);
+}
+
+#[test]
 fn a_loop_that_blocks_is_no_such_handler() {
     let mut script = two_die();
     script.wait(P, -1, 0, Ok((Y, 0)));

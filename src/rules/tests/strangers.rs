@@ -100,8 +100,8 @@ fn a_fork_that_polls_for_a_child_of_the_original_is_worth_knowing() {
 
 #[test]
 fn a_process_that_waits_for_itself_tests_the_call() {
-    let mut script = Script::launched(P);
-    script.wait(P, P, 0, NO_CHILD).over();
+    let mut script = Script::launched(1);
+    script.fork(1, P).wait(P, P, 0, NO_CHILD).over();
     assert_eq!(found(&script), []);
 }
 
