@@ -160,15 +160,15 @@ impl Ledger {
     /// A process is gone, but no wait that reaped it was observed.
     pub(super) fn bury(&mut self, tgid: Tgid, way: ReapKind) {
         let process = self.processes.get(&tgid);
-        let by = process
-            .and_then(|process| process.parent_pid())
-            .unwrap_or(tgid);
+        let by_process = process
+            .and_then(|process| process.parent)
+            .unwrap_or(ParentId::untraced(tgid));
         self.reap(
             tgid,
             Reap {
                 when: self.now,
-                by: by.leader(),
-                by_process: by,
+                by: by_process.tgid.leader(),
+                by_process,
                 way,
                 took_status: false,
                 was_only_child: false,

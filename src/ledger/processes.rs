@@ -235,7 +235,7 @@ impl Ledger {
         child.creator = Some((event.tid, created.how));
         child.created_by = creator_id;
         child.created_at.clone_from(&created.stack);
-        child.cloned_by = created.parent.map(|_| event.tgid);
+        child.cloned_by = created.parent.and(creator_id);
         let is_new = child.execs.is_empty() && child.ended.is_none();
         if is_new {
             child.exit_signal = if created.parent.is_some() {

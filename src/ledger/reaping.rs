@@ -1,6 +1,6 @@
 //! What wait calls change in the ledger.
 
-use super::process::{Process, Reap};
+use super::process::{ParentId, Process, Reap};
 use super::processes::Ledger;
 use super::waits::{CompletedWait, Outcome, ReapKind, Waiting};
 use crate::event::{Event, WaitEntry, WaitExit};
@@ -120,7 +120,9 @@ impl Ledger {
         }
         self.counts.reaped += u64::from(process.is_traced);
         let mut was_only_child = false;
+        let mut by_process = ParentId::untraced(caller);
         if let Some(parent) = self.processes.get_mut(&caller) {
+            by_process = parent.as_parent();
             was_only_child = parent.children == 1;
             let waits = parent.waits.get_or_insert_default();
             let before = waits.last_reaped.map_or(0, |(_, count)| count);
@@ -129,7 +131,7 @@ impl Ledger {
         let reap = Reap {
             when: brief.when,
             by: brief.tid,
-            by_process: caller,
+            by_process,
             way: brief.way(),
             took_status: brief.takes_status,
             was_only_child,

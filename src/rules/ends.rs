@@ -88,7 +88,7 @@ impl Ends {
         let told = child.reaped.filter(|reap| reap.way.is_wait());
         let wait = told.and(child.history.last.as_ref());
         let parent = match told {
-            Some(reap) => case.ledger.process(reap.by_process),
+            Some(reap) => case.ledger.parent(reap.by_process),
             None => case.ledger.parent_of(child),
         };
         let party = ProcessRef::new(parent.unwrap_or(child));

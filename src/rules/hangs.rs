@@ -367,7 +367,7 @@ impl Hangs {
         };
         let Some(reap) = child
             .reaped
-            .filter(|reap| reap.way.is_wait() && reap.by_process == caller.tgid)
+            .filter(|reap| reap.way.is_wait() && reap.by_process == caller.as_parent())
         else {
             return;
         };

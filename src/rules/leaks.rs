@@ -259,7 +259,7 @@ impl Leaks {
         if age < self.thresholds.zombie.min(self.thresholds.late) {
             return;
         }
-        let Some(parent) = case.ledger.process(reap.by_process) else {
+        let Some(parent) = case.ledger.parent(reap.by_process) else {
             return;
         };
         let delay = self.delays.entry(parent.id).or_default();

@@ -126,7 +126,7 @@ fn judge(refused: &Refused, case: &mut RuleContext) {
         |reap: &Reap| reap.by != refused.brief.tid || reap.when.seq < refused.brief.when.seq;
     let reaped_before = child
         .reaped
-        .filter(|reap| !hidden && reap.by_process == caller.tgid && before(reap));
+        .filter(|reap| !hidden && reap.by_process == caller.as_parent() && before(reap));
     match reaped_before.map(|reap| (reap.way, reap)) {
         Some((ReapKind::Wildcard | ReapKind::Group, reap))
             if is_stale(refused, child, &reap, caller) =>
@@ -260,7 +260,7 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
     let parent = refused.child.and_then(|awaited| awaited.parent);
     let brief = &refused.brief;
     if parent != Some(caller.as_parent()) {
-        let by_itself = child.cloned_by == Some(caller.tgid);
+        let by_itself = child.cloned_by == Some(caller.as_parent());
         // An unknown parent was missed, or is outside of the trace.
         let Some(parent) = parent.filter(|_| !by_itself && child.is_traced) else {
             return;
@@ -389,7 +389,7 @@ fn hidden_crash(case: &mut RuleContext) {
     let child = case.ledger.process(last);
     let Some(child) = child.filter(|child| {
         let reaped = child.reaped;
-        count == 1 && reaped.is_some_and(|reap| reap.by_process == parent.tgid)
+        count == 1 && reaped.is_some_and(|reap| reap.by_process == parent.as_parent())
     }) else {
         return;
     };

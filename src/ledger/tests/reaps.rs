@@ -48,7 +48,7 @@ fn the_reap_names_the_thread_and_what_it_took() {
     let mut script = dead_child();
     script.thread(P, 11).wait(T, -1, 0, STATUS);
     let taken = reap(&script).unwrap();
-    assert_eq!((taken.by, taken.by_process), (Tid::new(11), Tgid::new(P)));
+    assert_eq!((taken.by, taken.by_process), (Tid::new(11), process(&ledger(&script), P).as_parent()));
     assert!(taken.took_status && taken.was_only_child);
 
     let mut dropped = dead_child();

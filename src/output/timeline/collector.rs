@@ -210,7 +210,7 @@ impl Collector {
         let Some(reap) = child.reaped else {
             return;
         };
-        let by = self.lane(reap.by_process, ledger);
+        let by = self.lane(reap.by_process.tgid, ledger);
         let Some(id) = self.lanes.find(child.id) else {
             return;
         };
