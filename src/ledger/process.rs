@@ -232,14 +232,14 @@ impl Process {
 
     /// How long it was unable to reap between the end of a child and `now`.
     #[must_use]
-    pub fn busy_between(&self, end: &End, now: Moment) -> BlockedTime {
-        self.busy_until(now).since(end.parent_busy)
+    pub fn blocked_between(&self, end: &End, now: Moment) -> BlockedTime {
+        self.blocked_until(now).since(end.parent_busy)
     }
 
     /// How long it has been unable to reap, up to `now` or its end: a process that is
     /// killed while it is stopped was stopped to its end.
     #[must_use]
-    pub(super) fn busy_until(&self, now: Moment) -> BlockedTime {
+    pub(super) fn blocked_until(&self, now: Moment) -> BlockedTime {
         let now = self.ended.map_or(now, |end| now.min(end.when.at));
         let mut busy = self.busy;
         if let Some((since, _)) = self.stopped {

@@ -83,7 +83,9 @@ impl Deadlines {
                 }
                 self.watch_descendants(event, ledger);
             }
-            EventKind::UntracedChild(kin) => self.watch_zombie(event.at, kin.child, ledger),
+            EventKind::UntracedChild(untraced) => {
+                self.watch_zombie(event.at, untraced.child, ledger);
+            }
             EventKind::Signalled {
                 signal: Signal::CHLD,
                 info,

@@ -335,7 +335,7 @@ fn model_finding(finding: &Finding, lane_of: impl Fn(ProcessId) -> Option<LaneId
         help: advice(finding).to_owned(),
         parent: finding.parent.id.and_then(&lane_of),
         children: children
-            .filter_map(|child| child.party.id.and_then(&lane_of))
+            .filter_map(|child| child.process.id.and_then(&lane_of))
             .collect(),
         from: times().min().unwrap_or(finding.when.at.0),
         to: times().max().unwrap_or(finding.when.at.0),
