@@ -10,7 +10,7 @@ mod support;
 
 use std::fs;
 
-use support::{bugs, heads, named_after, run, traced_fixture};
+use support::{bugs, heads, many_at_once, named_after, run, traced_fixture};
 use tempfile::TempDir;
 use wait4_strace::rules::{RULES, RuleId};
 
@@ -40,27 +40,10 @@ fn judge(name: &str, flags: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// Judge all fixtures, several at a time: most of them only sleep.
+/// Judge all fixtures.
 fn judge_all(flags: &[&str]) {
-    let names = bugs();
-    let turns: Vec<Vec<&String>> = (0..8)
-        .map(|turn| names.iter().skip(turn).step_by(8).collect())
-        .collect();
-    let wrong: Vec<String> = std::thread::scope(|scope| {
-        let threads: Vec<_> = turns
-            .iter()
-            .map(|names| {
-                scope.spawn(|| {
-                    let judged = names.iter().filter_map(|name| judge(name, flags).err());
-                    judged.collect::<Vec<String>>()
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap())
-            .collect()
-    });
+    let judged = many_at_once(&bugs(), |name| judge(name, flags).err());
+    let wrong: Vec<String> = judged.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
