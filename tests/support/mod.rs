@@ -19,6 +19,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -45,9 +46,12 @@ const AT_ONCE: usize = 24;
 
 /// The results of `check` for each of the items, in their order.
 pub fn many_at_once<T: Sync, R: Send>(items: &[T], check: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(AT_ONCE);
-    let pool = threads.build().unwrap();
-    pool.install(|| items.par_iter().with_max_len(1).map(&check).collect())
+    // The tests of a binary share them.
+    static POOL: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(AT_ONCE);
+        threads.build().unwrap()
+    });
+    POOL.install(|| items.par_iter().with_max_len(1).map(&check).collect())
 }
 
 /// The command under test.
