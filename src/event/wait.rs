@@ -58,7 +58,13 @@ pub enum Named {
     Pid(i32),
     /// waitid: a type and an id, unsigned as strace prints it.
     Id(IdType, u32),
+    /// A record does not show it.
+    Unknown,
 }
+
+/// Stands for the address of what a record shows without its address, or does
+/// not show. No program has it: it is not canonical.
+pub const NOT_SHOWN: u64 = 0x8000_0000_0000_0001;
 
 impl Named {
     /// The one process that is named.
@@ -67,7 +73,7 @@ impl Named {
         match self {
             Named::Pid(pid) if pid > 0 => Some(NsPid::new(pid)),
             Named::Id(IdType::PID, pid) => Some(NsPid::new(pid.cast_signed())),
-            Named::Pid(_) | Named::Id(..) => None,
+            Named::Pid(_) | Named::Id(..) | Named::Unknown => None,
         }
     }
 }
@@ -91,6 +97,9 @@ pub struct WaitEntry {
     pub info_at: u64,
     /// Whether the kernel restarts a call that was interrupted.
     pub is_restart: bool,
+    /// A record shows the first half of the call alone: its options are not
+    /// known, and stand as none.
+    pub is_half: bool,
     /// What stands behind the pid or file descriptor, if asked for.
     pub target: Option<TargetName>,
     /// The process behind a pidfd; -1 where it has been reaped.

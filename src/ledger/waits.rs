@@ -42,7 +42,7 @@ impl Way {
             Named::Pid(pid) if pid > 0 => Way::Specific,
             Named::Id(IdType::PID | IdType::PIDFD, _) => Way::Specific,
             // A group, or on a BSD those of a user, of a session and so on.
-            Named::Pid(_) | Named::Id(..) => Way::Group,
+            Named::Pid(_) | Named::Id(..) | Named::Unknown => Way::Group,
         }
     }
 }

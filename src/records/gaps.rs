@@ -53,8 +53,10 @@ pub(super) struct Coverage {
     pub(super) namespaces: bool,
     /// Tasks whose creator is not known.
     pub(super) strangers: u64,
-    /// Waits that were cut short.
+    /// Waits and creations of tasks that were cut short.
     pub(super) unknown_waits: u64,
+    /// Halves of calls without the other.
+    pub(super) lost_halves: u64,
     pub(super) forks: bool,
     pub(super) execs: bool,
     pub(super) exits: bool,
@@ -231,10 +233,16 @@ impl Coverage {
     }
 
     fn of_waits(&self, gaps: &mut Gaps) {
-        let (one, more) = ("wait that is cut short", "waits that are cut short");
+        let (one, more) = ("call that is cut short", "calls that are cut short");
         gaps.add(
             self.unknown_waits > 0,
             many(self.unknown_waits, one, more),
+            &[LEAKS, LOSSES, SPINS],
+        );
+        let (one, more) = ("half of a call", "halves of calls");
+        gaps.add(
+            self.lost_halves > 0,
+            many(self.lost_halves, one, more),
             &[LEAKS, LOSSES, SPINS],
         );
         let (one, more) = (

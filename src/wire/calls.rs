@@ -40,7 +40,8 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// The arguments of a wait call, as the tracee gave them: its pids are those
-/// of its own namespace.
+/// of its own namespace. `pid`, or `idtype` and `id`, may lack where a record
+/// does not have them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Args {
     /// wait4 and waitpid: a pid, a negated process group, 0 or -1.
@@ -55,8 +56,8 @@ pub struct Args {
     /// Where the status, or for waitid the siginfo, is to be written; null for
     /// NULL.
     pub wstatus: Option<Address>,
-    /// The options.
-    pub options: Options,
+    /// The options; null where a record does not have them.
+    pub options: Option<Options>,
     /// Where the rusage is to be written; null for NULL.
     pub rusage: Option<Address>,
     /// wait6: where the siginfo is to be written, if not NULL.
@@ -106,10 +107,11 @@ pub struct Wait {
     /// where that is not known, as for one that ended before an attach.
     pub zombie_s: Option<f64>,
     /// How long the call took, in seconds; of a restarted call, the last time.
-    pub duration_s: f64,
+    /// Null where a record does not have the call's beginning.
+    pub duration_s: Option<f64>,
     /// When it was given its arguments, in nanoseconds since the start; of a
-    /// restarted call, the last time.
-    pub entered_ns: u64,
+    /// restarted call, the last time. Null where a record does not have that.
+    pub entered_ns: Option<u64>,
     /// The name of the child in the result, if asked for (`-Y`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child_name: Option<Text>,

@@ -4,6 +4,7 @@
 mod calls;
 mod clock;
 mod line;
+mod open_waits;
 mod translate;
 
 use std::io::{self, Read};
@@ -18,7 +19,7 @@ pub(super) use clock::Time;
 pub(super) use line::{
     Action, Beginning, Birth, Effect, Format, Kind, LogLine, Program, Returned, Wait, What,
 };
-pub(super) use translate::Translator;
+pub(super) use translate::{Root, Translator};
 
 /// How many lines are read before the events are handed on.
 const AT_ONCE: usize = 4096;
@@ -90,7 +91,9 @@ impl<F: Format, I: Input<F>> Source for Log<F, I> {
     }
 
     fn lacks(&self) -> Vec<String> {
-        vec![self.translator.tree.coverage.clause()]
+        let mut clauses = vec![self.translator.tree.coverage.clause()];
+        clauses.extend(self.translator.open_at_end());
+        clauses
     }
 
     fn passed_over(&self) -> Vec<String> {

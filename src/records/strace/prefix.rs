@@ -58,16 +58,28 @@ fn time(text: &[u8]) -> Option<(Time, &[u8])> {
 /// Take a line apart.
 pub(super) fn split(line: &[u8]) -> Prefixed<'_> {
     let (tid, comm, rest) = task(line).unwrap_or((None, None, line));
-    let (time, rest) = match time(rest) {
+    let (time, mut rest) = match time(rest) {
         Some((time, rest)) => (Some(time), rest),
         None => (None, rest),
     };
+    while let Some(inner) = column(rest) {
+        rest = inner;
+    }
     Prefixed {
         tid,
         comm,
         time,
         rest,
     }
+}
+
+/// What stands behind a column in brackets: where the call was made (`-i`),
+/// its number (`-n`), the caller's context (`--secontext`).
+fn column(text: &[u8]) -> Option<&[u8]> {
+    let inner = text.strip_prefix(b"[")?;
+    let is_inner = |byte: &&u8| !matches!(byte, b'[' | b']' | b'(' | b'"' | b',');
+    let length = inner.iter().take(200).take_while(is_inner).count();
+    inner.get(length..)?.strip_prefix(b"] ")
 }
 
 type Task<'a> = (Option<i32>, Option<&'a [u8]>, &'a [u8]);
@@ -151,6 +163,15 @@ mod tests {
         );
         assert_eq!(parts("12         0.004657 a("), (Some(12), relative, "a("));
         assert_eq!(parts("     0.004657 a("), (None, relative, "a("));
+    }
+
+    #[test]
+    fn columns_in_brackets_are_no_part_of_a_call() {
+        assert_eq!(parts("12 [00007f1f3c0e2b1a] a("), (Some(12), None, "a("));
+        assert_eq!(parts("[pid 12] [  61] a("), (Some(12), None, "a("));
+        assert_eq!(parts("[00007f1f] [  61] a("), (None, None, "a("));
+        let second = Some(Time::OfDay(1_000_000_000));
+        assert_eq!(parts("12 00:00:01 [u:r:t:s0] a("), (Some(12), second, "a("));
     }
 
     #[test]

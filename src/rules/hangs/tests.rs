@@ -83,6 +83,7 @@ impl Trace {
             rusage_at: 0,
             info_at: 0,
             is_restart: false,
+            is_half: false,
             target: None,
             pidfd: None,
             stack: None,
