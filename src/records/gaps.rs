@@ -318,7 +318,12 @@ impl Coverage {
 
     /// Lines that were not understood: those of others, and those that were
     /// too long.
-    pub(super) fn passed_over(&self, foreign: u64, overlong: u64) -> Vec<String> {
+    pub(super) fn passed_over(
+        &self,
+        foreign: u64,
+        first: Option<u64>,
+        overlong: u64,
+    ) -> Vec<String> {
         let name = match self.record {
             Record::Strace => "strace's",
             Record::Tracee => "Tracee's",
@@ -326,11 +331,16 @@ impl Coverage {
             Record::Kdump => "kdump's",
         };
         let count = |count, one: &str, more: &str| (count > 0).then(|| many(count, one, more));
-        let foreign = count(
+        let foreign_clause = count(
             foreign,
             &format!("line is not {name}"),
             &format!("lines are not {name}"),
         );
+        let first = first.map_or_else(String::new, |first| match foreign {
+            1 => format!(": line {first}"),
+            _ => format!(", the first is line {first}"),
+        });
+        let foreign = foreign_clause.map(|clause| clause + &first);
         let overlong = count(overlong, "line is too long", "lines are too long");
         foreign.into_iter().chain(overlong).collect()
     }

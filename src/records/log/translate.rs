@@ -113,7 +113,10 @@ impl<F: Format> Translator<F> {
     /// Take in a line of the file of this task.
     pub(in crate::records) fn feed_of(&mut self, task: i32, text: &[u8]) -> Fed {
         let Some(mut line) = self.format.line(text) else {
-            return Fed::Foreign;
+            return match self.format.is_data(text) {
+                true => Fed::Own,
+                false => Fed::Foreign,
+            };
         };
         line.tid = Some(task);
         // The line before may be in another file.

@@ -16,6 +16,7 @@ mod task_log;
 mod waits;
 mod words;
 
+use std::fmt::Write as _;
 use std::io::Read;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use super::gaps::Record;
 use super::lines::Lines;
 use super::log::{Kind, Log, Root, Time, Translator, origin};
 use super::{Source, text};
+use crate::event::escape;
 use crate::kernel::{System, WaitCall};
 use parser::Strace;
 use prefix::split as taken_apart;
@@ -52,11 +54,7 @@ pub(super) fn open(
 ) -> Result<Box<dyn Source>, String> {
     let text = lines.ahead().map_err(|error| error.to_string())?;
     if !text.split(|byte| *byte == b'\n').any(is_strace_s) {
-        return Err(
-            "no record that is known here: JSON lines of wait4-strace's or Tracee's, a log of \
-             strace's or truss's, or a listing of kdump's"
-                .to_owned(),
-        );
+        return Err(unknown(text));
     }
     let mut origin = origin("strace".to_owned());
     if let Some(Time::Epoch(nanos)) = first_time(text) {
@@ -68,6 +66,31 @@ pub(super) fn open(
     Ok(Box::new(Log::new(Stderr::new(lines), translator, origin)))
 }
 
+/// Why a text is no record, with the first line that was not understood.
+fn unknown(text: &[u8]) -> String {
+    let mut lines = text.split(|byte| *byte == b'\n').zip(1u64..);
+    let first = lines.find(|(line, _)| !line.trim_ascii().is_empty());
+    let marks = [&b"  # reaped "[..], b"+++ forked ", b"+++ executed "];
+    if marks.iter().any(|mark| memmem::find(text, mark).is_some()) {
+        return "it is text of wait4-strace's, which lacks what events hold; what --record FILE \
+                writes is read"
+            .to_owned();
+    }
+    let mut why = "no record that is known here: JSON lines of wait4-strace's or Tracee's, a log \
+                   of strace's or truss's, or a listing of kdump's"
+        .to_owned();
+    if let Some((line, number)) = first {
+        let shown = line.get(..line.len().min(60)).unwrap_or(line);
+        let mut quoted = String::new();
+        let _ = escape(shown, &mut quoted);
+        let _ = write!(
+            why,
+            "; line {number} is \"{quoted}\": what stands before pids or names of calls must go"
+        );
+    }
+    why
+}
+
 /// Whether a line is one that strace writes.
 pub(super) fn is_strace_s(line: &[u8]) -> bool {
     let rest = taken_apart(line).rest;
@@ -77,6 +100,11 @@ pub(super) fn is_strace_s(line: &[u8]) -> bool {
         ends.is_some() || rest.ends_with(b" ...>") || rest.ends_with(b"= ?")
     };
     marks.iter().any(|mark| rest.starts_with(mark)) || names::name(rest).is_some() && is_call()
+}
+
+/// Whether a notice of strace's ends a line that is another's.
+pub(super) fn ends_in_notice(line: &[u8]) -> bool {
+    parser::notice_at_end(line).is_some()
 }
 
 /// The time of the first line that has one.

@@ -55,6 +55,11 @@ impl Format for Strace {
         })
     }
 
+    /// Empty lines are of no program.
+    fn is_data(&self, line: &[u8]) -> bool {
+        line.trim_ascii().is_empty()
+    }
+
     fn beginning(&self, line: &LogLine<'_>) -> Beginning {
         match line.what {
             What::Begins(Kind::Exec, _) | What::Whole(Kind::Exec, ..) | What::Cut(Kind::Exec) => {

@@ -25,6 +25,9 @@ fn time(text: &[u8]) -> Option<(Time, &[u8])> {
         b':' => {
             let (minutes, rest) = number(rest.get(1..)?)?;
             let (nanos, rest) = seconds(rest.strip_prefix(b":")?)?;
+            if first > 23 || minutes > 59 || nanos >= 61_000_000_000 {
+                return None;
+            }
             let minutes = first.checked_mul(60)?.checked_add(minutes)?;
             let nanos = minutes.checked_mul(60_000_000_000)?.checked_add(nanos)?;
             (Time::OfDay(nanos), rest)
@@ -77,9 +80,15 @@ pub(super) fn split(line: &[u8]) -> Prefixed<'_> {
 /// its number (`-n`), the caller's context (`--secontext`).
 fn column(text: &[u8]) -> Option<&[u8]> {
     let inner = text.strip_prefix(b"[")?;
-    let is_inner = |byte: &&u8| !matches!(byte, b'[' | b']' | b'(' | b'"' | b',');
-    let length = inner.iter().take(200).take_while(is_inner).count();
-    inner.get(length..)?.strip_prefix(b"] ")
+    let length = memchr::memchr(b']', inner.get(..inner.len().min(200))?)?;
+    let (column, rest) = inner.split_at(length);
+    let all = |is: fn(&u8) -> bool| column.iter().all(is);
+    let is_address = length >= 8 && all(|byte| byte.is_ascii_hexdigit() || *byte == b'?');
+    let is_number = length >= 4 && all(|byte| byte.is_ascii_digit() || *byte == b' ');
+    let is_context = column.first().is_some_and(u8::is_ascii_alphabetic)
+        && all(|byte| byte.is_ascii_alphanumeric() || b"_:.,-".contains(byte));
+    let is_ours = is_address || is_number || is_context;
+    rest.strip_prefix(b"] ").filter(|_| is_ours)
 }
 
 type Task<'a> = (Option<i32>, Option<&'a [u8]>, &'a [u8]);

@@ -81,6 +81,10 @@ impl<R: Read> Input<Strace> for Stderr<R> {
         Ok(fed)
     }
 
+    fn number(&self) -> Option<u64> {
+        Some(self.lines.number)
+    }
+
     fn overlong(&self) -> u64 {
         self.lines.overlong
     }

@@ -9,8 +9,10 @@ mod stage;
 
 use std::io::{self, Cursor, Read};
 
+use memchr::memmem;
+
 use lines::{Unwrapped, is_line};
-use stage::{STAGES, Stage};
+use stage::{ENCODINGS, STAGES, Stage, Step, is_broken_at_width};
 
 use super::{bsd, strace};
 
@@ -59,7 +61,8 @@ fn is_json(line: &[u8]) -> bool {
 
 /// Whether a line is one of a record's.
 fn is_record_s(line: &[u8]) -> bool {
-    is_json(line) || strace::is_strace_s(line) || bsd::is_sure(line)
+    let is_broken = memmem::find(line, b"--- SIG").is_some() && !line.ends_with(b"---");
+    is_json(line) || strace::is_strace_s(line) && !is_broken || bsd::is_sure(line)
 }
 
 /// How many lines of a text are a record's, after these stages.
@@ -67,7 +70,7 @@ fn score(sample: &[u8], stages: &[Stage]) -> usize {
     let mut text = Unwrapped::new(sample, stages.to_vec());
     let mut score = 0;
     while let Ok(Some(line)) = text.next_line() {
-        score += usize::from(is_record_s(line));
+        score += usize::from(is_record_s(line.trim_ascii_end()));
     }
     score
 }
@@ -87,29 +90,52 @@ fn stages(sample: &[u8]) -> Vec<Stage> {
         .split(|byte| *byte == b'\n')
         .filter(|line| is_line(line))
         .count();
-    let mut chosen: Vec<Stage> = Vec::new();
-    let mut best = score(sample, &[]);
+    let shown = ENCODINGS.iter().filter(|(_, shows)| shows(sample));
+    let mut chosen: Vec<Stage> = shown.map(|(stage, _)| *stage).collect();
+    let mut best = score(sample, &chosen);
+    let mut known = STAGES;
+    if is_broken_at_width(sample) {
+        let [.., at_spaces, at_width] = &mut known;
+        std::mem::swap(at_spaces, at_width);
+    }
     // Where nearly all lines are known, nothing is wrapped.
-    while best * 10 < lines * 9 && chosen.len() < MOST_STAGES {
+    for _ in 0..MOST_STAGES {
+        if best * 10 >= lines * 9 {
+            break;
+        }
         let with = |more: &[Stage]| {
             let stages = [&chosen[..], more].concat();
             (score(sample, &stages), stages)
         };
-        let single = STAGES.iter().map(|stage| with(&[*stage]));
-        let mut found = single.rev().max_by_key(|(score, _)| *score);
-        let is_better = |score: usize| score > best + best / 10;
-        if !found.as_ref().is_some_and(|(score, _)| is_better(*score)) {
-            let pairs = STAGES
+        let single = known.iter().map(|stage| with(&[*stage]));
+        let found = first_best(single.collect()).filter(|found| is_better(best, found));
+        let found = found.or_else(|| {
+            let pairs = known
                 .iter()
-                .flat_map(|first| STAGES.iter().map(|second| [*first, *second]));
-            found = pairs
-                .map(|pair| with(&pair))
-                .max_by_key(|(score, _)| *score);
-        }
-        match found.filter(|(score, _)| is_better(*score)) {
+                .flat_map(|first| known.iter().map(|second| [*first, *second]));
+            let pairs = pairs.map(|pair| with(&pair)).collect();
+            first_best(pairs).filter(|found| is_better(best, found))
+        });
+        match found {
             Some((score, stages)) => (best, chosen) = (score, stages),
             None => break,
         }
     }
     chosen
+}
+
+type Scored = (usize, Vec<Stage>);
+
+/// The best, of equals the first.
+fn first_best(scored: Vec<Scored>) -> Option<Scored> {
+    scored.into_iter().rev().max_by_key(|(score, _)| *score)
+}
+
+/// Whether so many lines more are known. Of joins more is wanted: a program's
+/// output within a line looks like the rest of one.
+fn is_better(before: usize, (score, stages): &Scored) -> bool {
+    let joins = stages
+        .iter()
+        .any(|stage| matches!(stage.step, Step::Join(_)));
+    *score > before + before / if joins { 5 } else { 10 }
 }

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::is_record_s;
+use crate::records::strace;
 
 /// Something that was done to each line, or to many.
 #[derive(Clone, Copy)]
@@ -35,13 +35,38 @@ const fn join(name: &'static str, undo: fn(&[u8], &[u8]) -> Option<Vec<u8>>) -> 
     }
 }
 
-/// All that is known, those that are likelier first.
-pub(super) const STAGES: [Stage; 16] = [
+/// What is done to a text's characters, and what shows that.
+pub(super) const ENCODINGS: [(Stage, fn(&[u8]) -> bool); 4] = [
+    (line("colours", colours), |text| has(text, "\u{1b}[")),
+    (line("HTML", html), |text| {
+        let is_plain = has(text, "<unfinished ...>") || has(text, "<... ");
+        !is_plain && (has(text, "&lt;") || has(text, "&quot;"))
+    }),
+    (line("typographic characters", typography), |text| {
+        let marks = [
+            "<\u{2026}",
+            "\u{2026}>",
+            "&lt;\u{2026}",
+            "\u{2026}&gt;",
+            "\u{201c}",
+        ];
+        marks.iter().any(|mark| has(text, mark))
+    }),
+    (line("quoted-printable", quoted_printable), |text| {
+        has(text, ") =3D ") || has(text, "s) =3D=3D ")
+    }),
+];
+
+fn has(text: &[u8], mark: &str) -> bool {
+    memmem::find(text, mark.as_bytes()).is_some()
+}
+
+/// What is done to lines, in the order in which it is likely.
+pub(super) const STAGES: [Stage; 12] = [
     line("indentation", |line| cut(line, indentation(line))),
     line("quote marks before the lines", |line| {
         cut(line, quote(line))
     }),
-    line("line numbers", |line| cut(line, number(line))),
     line("brackets before the lines", |line| cut(line, bracket(line))),
     line("times before the lines", |line| cut(line, stamp(line))),
     line("syslog's or journald's prefixes", |line| {
@@ -51,11 +76,8 @@ pub(super) const STAGES: [Stage; 16] = [
         cut(line, container(line))
     }),
     line("names before a bar", |line| cut(line, bar(line))),
+    line("line numbers", |line| cut(line, number(line))),
     line("docker's JSON", docker_json),
-    line("colours", colours),
-    line("HTML", html),
-    line("typographic characters", typography),
-    line("quoted-printable", quoted_printable),
     join("soft line ends of quoted-printable", soft_end),
     join("lines that were broken at spaces", broken_at_space),
     join("lines that were broken at a width", broken_at_width),
@@ -304,20 +326,44 @@ fn soft_end(line: &[u8], next: &[u8]) -> Option<Vec<u8>> {
     Some([line.strip_suffix(b"=")?, next].concat())
 }
 
-/// Whether a line is the beginning of one of a record's that goes on, and the
-/// next is no line of its own.
+/// Whether the next line is no line of its own, and this one lacks an end.
 fn goes_on(line: &[u8], next: &[u8]) -> bool {
-    let is_begun = memchr::memchr(b'(', line).is_some()
-        || memmem::find(line, b"<... ").is_some()
-        || memmem::find(line, b"--- SIG").is_some();
-    is_begun && !next.is_empty() && !is_record_s(line) && !begins(next)
+    let has = |mark: &str| has(line, mark);
+    let lacks_end = if has("--- SIG") || line.ends_with(b"---") {
+        !line.ends_with(b"---")
+    } else if has("+++ ") {
+        !line.ends_with(b"+++")
+    } else if let Some(at) = memmem::rfind(line, b" = ").filter(|_| has(") = ") || has(")  ")) {
+        lacks_result(line.get(at + 3..).unwrap_or(&[]), next)
+    } else {
+        let is_begun = memchr::memchr(b'(', line).is_some() || has("<... ");
+        is_begun && !line.ends_with(b" ...>") && !strace::ends_in_notice(line)
+    };
+    lacks_end && !next.is_empty() && !begins(next)
+}
+
+/// Whether the rest of a result may be on the next line: of an error with its
+/// explanation, of a number, or how long the call took.
+fn lacks_result(result: &[u8], next: &[u8]) -> bool {
+    if result.starts_with(b"-1 E") || result.starts_with(b"? E") {
+        return !result.ends_with(b")") && !result.ends_with(b">");
+    }
+    let is_number = result.last().is_some_and(u8::is_ascii_digit);
+    next.starts_with(b"E")
+        || next.starts_with(b"<0.")
+        || is_number && next.iter().all(u8::is_ascii_digit)
 }
 
 /// Whether a line begins as those of records do: with a pid, a time, a mark, or
 /// the name of a call.
 fn begins(line: &[u8]) -> bool {
     let count = digits(line);
-    let is_number = count > 0 && matches!(line.get(count), Some(b' ' | b':' | b'.' | b'<'));
+    let is_number = count > 0
+        && match line.get(count..).unwrap_or(&[]) {
+            [b' ', next, ..] => next.is_ascii_lowercase() || b"+-<0123456789 ".contains(next),
+            [b':' | b'.' | b'<', ..] => true,
+            _ => false,
+        };
     let is_word = |byte: &&u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || **byte == b'_';
     let length = line.iter().take_while(is_word).count();
     let is_call = length > 0 && line.get(length) == Some(&b'(');
@@ -331,6 +377,19 @@ fn broken_at_space(line: &[u8], next: &[u8]) -> Option<Vec<u8>> {
 
 fn broken_at_width(line: &[u8], next: &[u8]) -> Option<Vec<u8>> {
     goes_on(line, next).then(|| [line, next].concat())
+}
+
+/// Whether lines were broken at a width, and not at spaces: all of them are of
+/// one length.
+pub(super) fn is_broken_at_width(text: &[u8]) -> bool {
+    let bare = |line| cut(line, quote(line)).unwrap_or_else(|| line.to_vec());
+    let lines: Vec<Vec<u8>> = text.split(|byte| *byte == b'\n').map(bare).collect();
+    let pairs = lines.iter().zip(lines.iter().skip(1));
+    let broken = pairs.filter(|(line, next)| goes_on(line, next));
+    let mut lengths: Vec<usize> = broken.map(|(line, _)| line.len()).collect();
+    let count = lengths.len();
+    lengths.dedup();
+    lengths.len() == 1 && (count > 1 || lengths.contains(&80))
 }
 
 #[cfg(test)]
@@ -395,7 +454,7 @@ mod tests {
         let first = b"600 wait4(-1, [{WIFEXITED(s) &&";
         let rest = b"WEXITSTATUS(s) == 0}], 0, NULL) = 7";
         let whole = broken_at_space(first, rest).unwrap_or_default();
-        assert!(is_record_s(&whole));
+        assert!(strace::is_strace_s(&whole));
         assert_eq!(broken_at_space(first, b"601 exit(0"), None);
         assert_eq!(broken_at_space(b"some prose", rest), None);
         assert_eq!(soft_end(b"a=", b"b"), Some(b"ab".to_vec()));
