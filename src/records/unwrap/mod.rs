@@ -21,7 +21,7 @@ const SAMPLE: u64 = 1 << 16;
 /// How much of it shows that it is JSON.
 const BEGINNING: u64 = 8;
 /// How many of its lines are looked at.
-const LINES: usize = 300;
+const LINES: usize = 200;
 /// How many stages are undone at most.
 const MOST_STAGES: usize = 4;
 
@@ -137,5 +137,5 @@ fn is_better(before: usize, (score, stages): &Scored) -> bool {
     let joins = stages
         .iter()
         .any(|stage| matches!(stage.step, Step::Join(_)));
-    *score > before + before / if joins { 5 } else { 10 }
+    *score > before + before / if joins { 6 } else { 10 }
 }

@@ -358,7 +358,8 @@ fn lacks_result(result: &[u8], next: &[u8]) -> bool {
 /// the name of a call.
 fn begins(line: &[u8]) -> bool {
     let count = digits(line);
-    let is_number = count > 0
+    // A pid, or seconds since 1970.
+    let is_number = (1..=10).contains(&count)
         && match line.get(count..).unwrap_or(&[]) {
             [b' ', next, ..] => next.is_ascii_lowercase() || b"+-<0123456789 ".contains(next),
             [b':' | b'.' | b'<', ..] => true,
