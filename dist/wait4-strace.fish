@@ -27,11 +27,11 @@ complete -c wait4-strace -s S -l summary-sort-by -d 'Sort the table: longest, fo
 complete -c wait4-strace -l watch -d 'Look for zombies again, each 2 seconds or as said' -r
 complete -c wait4-strace -l pidns-of -d 'Only the zombies in the pid namespace of this process: a container\'s' -r
 complete -c wait4-strace -l decode -d 'Say what values mean: 0x137f, errno=512' -r
-complete -c wait4-strace -l abi -d 'Whose words --decode and --read are given: linux, netbsd or freebsd' -r
+complete -c wait4-strace -l abi -d 'The system of what --decode or --read is given: linux, netbsd or freebsd' -r
 complete -c wait4-strace -l fail-on -d 'Exit with 120 on: info, warning, error, a rule' -r
-complete -c wait4-strace -l allow -d 'Do not tell of these rules' -r
-complete -c wait4-strace -l warn -d 'Tell of these rules as warnings' -r
-complete -c wait4-strace -l deny -d 'Tell of these rules as errors, and exit with 120' -r
+complete -c wait4-strace -l allow -d 'Do not report these rules' -r
+complete -c wait4-strace -l warn -d 'Report these rules as warnings' -r
+complete -c wait4-strace -l deny -d 'Report these rules as errors, and exit with 120' -r
 complete -c wait4-strace -l suppress -d 'Known findings, a line each: RULE PROGRAM' -r -F
 complete -c wait4-strace -l threshold -d 'How long is too long: zombie, live, blocked, again, late or spin' -r
 complete -c wait4-strace -l expect-exit -d 'Report processes that exit with another code' -r
@@ -46,6 +46,8 @@ complete -c wait4-strace -l snapshot -d 'Exit with 121 if the run is not as FILE
 complete -c wait4-strace -l duration -d 'End the trace after so many seconds, and report' -r
 complete -c wait4-strace -s f -l follow-forks -d 'Follow children (the default); -ff: a file each'
 complete -c wait4-strace -l no-follow -d 'Do not follow children'
+complete -c wait4-strace -l tree -d 'With -p: attach to all living descendants too'
+complete -c wait4-strace -l every-call -d 'With -p: show the calls of processes without children too, which run at full speed otherwise'
 complete -c wait4-strace -l kill-on-exit -d 'Kill attached processes when the trace ends, instead of detaching'
 complete -c wait4-strace -l no-polls -d 'Do not trace waits with WNOHANG: a loop of polls runs at full speed, and nothing is judged'
 complete -c wait4-strace -s v -l no-abbrev -d 'Show whole rusages, and each poll and restart'

@@ -23,7 +23,7 @@ _wait4-strace() {
 '--user=[Run the command as this user]:USER:_default' \
 '--seccomp-bpf=[Use a seccomp filter so that only the calls of interest stop]::WHEN:((auto\:"Wherever it can be installed"
 never\:"Stop at every system call instead"))' \
-'(-p --attach -E --env -u --user --kill-on-exit --seccomp-bpf --duration -y --decode-fds)--read=[Read a record\: ours, or another tracer'\''s]:FILE:_files' \
+'(-p --attach -E --env -u --user --kill-on-exit --seccomp-bpf --every-call --duration -y --decode-fds)--read=[Read a record\: ours, or another tracer'\''s]:FILE:_files' \
 '*-e+[Choose what is shown\: trace=…, signal=…, status=…]:EXPR:_default' \
 '*--trace=[Calls to show\: wait4, waitid, waitpid, wait (all three) or none]:SET:_default' \
 '*--signal=[Signals to show\: names or numbers, all or none; a ! in front excludes]:SET:_default' \
@@ -50,11 +50,11 @@ zsh\:"Completions of zsh"))' \
 '--watch=[Look for zombies again, each 2 seconds or as said]::SECONDS:_default' \
 '--pidns-of=[Only the zombies in the pid namespace of this process\: a container'\''s]:PID:_default' \
 '*--decode=[Say what values mean\: 0x137f, errno=512]::VALUE:_default' \
-'--abi=[Whose words --decode and --read are given\: linux, netbsd or freebsd]:SYSTEM:_default' \
+'--abi=[The system of what --decode or --read is given\: linux, netbsd or freebsd]:SYSTEM:_default' \
 '*--fail-on=[Exit with 120 on\: info, warning, error, a rule]:WHAT:_default' \
-'*--allow=[Do not tell of these rules]:RULE,…:_default' \
-'*--warn=[Tell of these rules as warnings]:RULE,…:_default' \
-'*--deny=[Tell of these rules as errors, and exit with 120]:RULE,…:_default' \
+'*--allow=[Do not report these rules]:RULE,…:_default' \
+'*--warn=[Report these rules as warnings]:RULE,…:_default' \
+'*--deny=[Report these rules as errors, and exit with 120]:RULE,…:_default' \
 '*--suppress=[Known findings, a line each\: RULE PROGRAM]:FILE:_files' \
 '*--threshold=[How long is too long\: zombie, live, blocked, again, late or spin]:NAME=SECONDS:_default' \
 '*--expect-exit=[Report processes that exit with another code]:CODE,…:_default' \
@@ -70,6 +70,8 @@ none\:"No report"))' \
 '*-f[Follow children (the default); -ff\: a file each]' \
 '*--follow-forks[Follow children (the default); -ff\: a file each]' \
 '(-f --follow-forks)--no-follow[Do not follow children]' \
+'--tree[With -p\: attach to all living descendants too]' \
+'--every-call[With -p\: show the calls of processes without children too, which run at full speed otherwise]' \
 '--kill-on-exit[Kill attached processes when the trace ends, instead of detaching]' \
 '(--read --record --snapshot --timeline)--no-polls[Do not trace waits with WNOHANG\: a loop of polls runs at full speed, and nothing is judged]' \
 '-v[Show whole rusages, and each poll and restart]' \

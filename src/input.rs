@@ -1,9 +1,9 @@
-//! Files that the user names to be read: the name may be that of anything, and
-//! what is no file of ours may never end, or never begin.
+//! Opens files that the user names to be read. Any file can have that name, and one
+//! that is not regular may block the open, or never end.
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 /// A regular file.
@@ -18,15 +18,12 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// If it cannot be opened or is neither.
-#[cfg(feature = "cli")]
 pub(crate) fn open_file_or_device(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::FileTypeExt;
-
     open(path, |kind| kind.is_file() || kind.is_char_device())
 }
 
 fn open(path: &Path, accepts: impl Fn(FileType) -> bool) -> io::Result<File> {
-    // Of a pipe, the open itself would wait for a writer.
+    // The open of a FIFO would block until there is a writer.
     let mut options = OpenOptions::new();
     let file = options
         .read(true)
@@ -43,11 +40,10 @@ fn open(path: &Path, accepts: impl Fn(FileType) -> bool) -> io::Result<File> {
     }))
 }
 
-/// All of a text, if it is no longer than so many MiB; `what` is what it
-/// should be.
+/// The whole of a text of at most so many MiB; `what` names what it should be.
 ///
 /// # Errors
-/// If it is longer, cannot be read or is no text.
+/// If it is longer, cannot be read or is not text.
 pub(crate) fn read_text(file: File, mebibytes: u64, what: &str) -> io::Result<String> {
     let largest = mebibytes << 20;
     let mut bytes = Vec::new();

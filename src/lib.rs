@@ -1,7 +1,7 @@
-//! See how a Linux program waits for its children, and what is wrong with it.
+//! Observes how a Linux program waits for its children, and finds faults in it.
 //!
-//! This is the library under the command `wait4-strace`, made for the tests of
-//! programs that start others: launch one, look at what it did with its
+//! This is the library under the command `wait4-strace`, made for tests of
+//! programs that start others: launch one, examine what it did with its
 //! children, and fail if it leaked a zombie, lost a status or hung.
 //!
 //! ```
@@ -13,66 +13,78 @@
 //! * [`Launch`] a command or [`Attach`] to a process; the [`Trace`] has the
 //!   [`Event`]s, the [`Finding`]s and the report. [`Tracing`] is one that goes on
 //!   beside its caller.
-//! * Traces may run on many threads at once. Each has a thread of its own that
-//!   traces, one that keeps time, and one for captured output.
-//! * No child of the caller is ever reaped by a trace, and its signal masks are
-//!   left alone. One real-time signal that nobody handles gets a handler that
-//!   does nothing while traces run, to wake their threads.
-//! * The other way round, **a caller that waits for any child**, as with
-//!   `waitpid(-1)`, takes the stops of tracees from their tracer, which never
-//!   learns of them. Wait by pid, as [`std::process::Child`] does. A handler for
-//!   SIGCHLD runs for stops of tracees too.
+//! * Traces may run on many threads at once. Each has a thread of its own, and
+//!   one for captured output.
+//! * A trace never reaps a child of the caller, and does not change its signal
+//!   masks. One real-time signal without a handler gets a handler that does
+//!   nothing while traces run, to wake their threads.
+//! * In turn, **a caller that waits for any child**, as with `waitpid(-1)`, takes
+//!   the stops of tracees from their tracer, which never sees them. Wait by pid,
+//!   as [`std::process::Child`] does. A handler for SIGCHLD also runs for stops of
+//!   tracees.
 //! * It works under `cargo test` and `cargo nextest`. What containers must allow
 //!   is in docs/ci.md.
+//!
+//! Without the feature `cli` nothing of the command line is compiled.
 //!
 //! # Inside
 //!
 //! The data flows one way:
 //!
 //! ```text
-//! launch/attach → tracer (stops) → events → ledger (who is whose child) → rules (findings) → outputs
-//!                 └ only unsafe ┘   └──────────── pure: no ptrace, no /proc, no clock ────────────┘
+//! source → events → ledger (process tree) → rules (findings) → outputs
+//!   │               └────────── pure: no ptrace, no /proc, no clock ──────────┘
+//!   ├ tracer: ptrace stops, launched or attached
+//!   └ records: of a trace, ours or another tracer's
 //! ```
 //!
-//! * [`kernel`]: the kernel's words as types, no I/O
-//! * `sys`: the only unsafe code; `tracer`: stops and what follows from them; `stack`: call
-//!   stacks, unwound and named
-//! * [`event`]: what happened, as owned data
-//! * [`ledger`]: who is whose child, who reaped whom, and which pid means whom
-//! * [`rules`]: what is wrong
-//! * [`wire`]: the types of the JSON lines
-//! * [`records`]: records of a trace, back into events
-//! * [`output`]: what the user sees
-//! * `library`: [`Launch`], [`Attach`] and what they make
-//! * [`run`]: the command's own loop that joins them; `cli`: the flags; [`command`]: what is
-//!   launched; `zombies`: `--zombies`; `decode`: `--decode`; [`exit`]: every exit status; `pipe`: `-o '|command'`; `proc`: `/proc`
+//! * [`kernel`]: the kernel's interface as types, no I/O
+//! * `sys`: the only unsafe code; `proc`: every read of `/proc`
+//! * [`event`]: events, as owned data
+//! * `tracer`: ptrace stops, translated to events; `stack`: call stacks, unwound and named
+//! * [`records`]: reads records of a trace as events; [`wire`]: the types of the JSON lines
+//! * [`ledger`]: parents, children and reaps, and which process a pid means
+//! * [`rules`]: faults in the way a program waits
+//! * [`output`]: reports, lines and files for the user
+//! * `session`: the hub, one loop that drives a source through ledger, rules and outputs
+//! * `library`: [`Launch`], [`Attach`] and what they return; `program`: the command to launch
+//! * `command`: flags, modes, where output goes, exit statuses; `zombies`: `--zombies`;
+//!   `decode`: `--decode`
+
+// What only the command uses of a shared module stays with its subject.
+#![cfg_attr(
+    not(feature = "cli"),
+    allow(
+        dead_code,
+        unused_imports,
+        unreachable_pub,
+        reason = "the library alone does not use all of each module"
+    )
+)]
 
 // The command's own; public for `main` alone.
 #[cfg(feature = "cli")]
 #[doc(hidden)]
-pub mod cli;
-#[doc(hidden)]
 pub mod command;
+#[cfg(feature = "cli")]
 mod decode;
 pub mod event;
-#[doc(hidden)]
-pub mod exit;
 mod input;
 pub mod kernel;
 pub mod ledger;
 mod library;
 pub mod output;
-mod pipe;
 mod proc;
+mod program;
 pub mod records;
 pub mod rules;
-#[doc(hidden)]
-pub mod run;
+mod session;
 mod stack;
 mod sys;
 mod tracer;
 mod urgency;
 pub mod wire;
+#[cfg(feature = "cli")]
 mod zombies;
 
 pub use event::Event;

@@ -1,17 +1,17 @@
-//! The command: flags → configuration → run → exit status.
+//! The command `wait4-strace`: flags → configuration → run → exit status.
 
 use std::process::ExitCode;
 
-use wait4_strace::{cli, run};
+use wait4_strace::command;
 
 fn main() -> ExitCode {
-    run::on_large_stack(command)
+    command::on_large_stack(run)
 }
 
-fn command() -> ExitCode {
-    let config = run::refuse_borrowed_rights().and_then(|()| cli::parse());
+fn run() -> ExitCode {
+    let config = command::refuse_borrowed_rights().and_then(|()| command::parse());
     match config {
-        Ok(config) => run::run(&config).conclude(),
+        Ok(config) => command::run(&config).conclude(),
         Err(exit) => exit.conclude(),
     }
 }

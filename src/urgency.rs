@@ -1,71 +1,69 @@
-//! Whether output may be waited for. A reader that stands still holds up the
-//! tracer as it would hold up strace: no line is lost, and no memory fills up.
-//! A signal that ends the trace, and the end of `--duration`, must get through
-//! nevertheless.
+//! Whether output may block. A slow reader normally holds up the tracer, as with
+//! strace: no line is lost, and memory does not grow. But a signal that ends the
+//! trace, and the end of `--duration`, must not be held up.
 //!
-//! Kept for the process, as signals are.
+//! The state is global to the process, as signals are.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use crate::sys::doorbell;
+use crate::sys::waker;
 
-/// How long a trace that goes on after a signal waits for no reader: enough to
-/// see the end of a command that the signal ends.
+/// How long a trace that goes on after a signal does not wait for readers: enough
+/// to see the end of a command that the signal ends.
 const BRIEFLY: Duration = Duration::from_secs(2);
 
-/// How urgent it is that the tracer goes on.
+/// Which waits for a reader are acceptable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Urgency {
-    /// Readers may take their time.
+    /// A write may block.
     None,
-    /// Tracees wait for the tracer.
+    /// Tracees wait for the tracer: a write must not block.
     Tracees,
-    /// The tracees are served; only the user waits.
+    /// No tracee waits; only the user does.
     User,
 }
 
-/// The moment that the others count from.
+/// The zero of the times below.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-/// From then on it is urgent, in nanoseconds.
+/// Urgent from this time on, in nanoseconds.
 static FROM: AtomicU64 = AtomicU64::new(u64::MAX);
-/// Until then it is urgent.
+/// Urgent until this time, in nanoseconds.
 static UNTIL: AtomicU64 = AtomicU64::new(0);
-/// Tracees are under trace.
+/// Tracees are under trace now.
 static TRACES: AtomicBool = AtomicBool::new(false);
-/// They were.
+/// Tracees were under trace.
 static TRACED: AtomicBool = AtomicBool::new(false);
 
-/// A trace begins.
 pub(crate) fn trace_begins() {
     LazyLock::force(&START);
     TRACED.store(true, SeqCst);
     TRACES.store(true, SeqCst);
 }
 
-/// No tracee is left to serve.
+/// No tracee is left.
 pub(crate) fn trace_is_over() {
     TRACES.store(false, SeqCst);
 }
 
-/// Whether this process traces, or did: it has handlers for signals, so none
-/// of them ends a write.
+/// Whether this process traces or has traced: it has handlers for signals then, so
+/// that a signal does not end a write.
 pub(crate) fn has_traced() -> bool {
     TRACED.load(SeqCst)
 }
 
-/// It is urgent from this time on.
+/// Urgent from this time on.
 pub(crate) fn begins_at(at: Instant) {
     FROM.fetch_min(nanos(at), SeqCst);
 }
 
-/// It is urgent from now on.
+/// Urgent from now on.
 pub(crate) fn begins() {
     begins_at(Instant::now());
 }
 
-/// It is urgent for a short time.
+/// Urgent for a short time.
 pub(crate) fn briefly() {
     UNTIL.fetch_max(nanos(Instant::now() + BRIEFLY), SeqCst);
 }
@@ -74,7 +72,7 @@ pub(crate) fn briefly() {
 pub(crate) fn now() -> Urgency {
     let now = nanos(Instant::now());
     let is_urgent =
-        now >= FROM.load(SeqCst) || now < UNTIL.load(SeqCst) || doorbell::an_ending_signal_waits();
+        now >= FROM.load(SeqCst) || now < UNTIL.load(SeqCst) || waker::an_ending_signal_waits();
     match (is_urgent, TRACES.load(SeqCst)) {
         (false, _) => Urgency::None,
         (true, true) => Urgency::Tracees,

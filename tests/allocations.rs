@@ -50,8 +50,8 @@ static ALLOCATOR: Counting = Counting;
 
 fn main() -> ExitCode {
     if let Some(file) = std::env::var_os(COUNTED) {
-        let exit = match wait4_strace::cli::parse() {
-            Ok(config) => wait4_strace::run::run(&config),
+        let exit = match wait4_strace::command::parse() {
+            Ok(config) => wait4_strace::command::run(&config),
             Err(exit) => exit,
         };
         fs::write(file, COUNT.load(Relaxed).to_string()).unwrap();

@@ -188,7 +188,7 @@ fn with_v_every_poll_is_a_line_of_its_own() {
 #[test]
 fn the_readme_lists_the_exit_statuses_that_help_lists() {
     let readme = std::fs::read_to_string("README.md").unwrap();
-    for (what, status) in wait4_strace::exit::Exit::TABLE {
+    for (what, status) in wait4_strace::command::Exit::TABLE {
         let row = format!("| {what} | {status} |");
         assert!(readme.contains(&row), "README.md lacks {row:?}");
     }

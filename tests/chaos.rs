@@ -29,7 +29,7 @@ use tempfile::TempDir;
 use wait4_strace::Launch;
 use wait4_strace::event::EventKind;
 use wait4_strace::kernel::{NsPid, Tgid};
-use wait4_strace::ledger::{Ledger, Way};
+use wait4_strace::ledger::{Ledger, ReapKind};
 
 /// A number that the environment gives.
 fn wished(variable: &str) -> Option<u64> {
@@ -279,6 +279,6 @@ fn all_are_accounted_for(ledger: &Ledger) {
         let reap = process.reaped.unwrap_or_else(|| panic!("{process:?}"));
         assert!(process.ended.is_some(), "{process:?}");
         // The root is a subreaper and waits for all: nobody is left to others.
-        assert_ne!(reap.way, Way::Unseen, "{process:?}");
+        assert_ne!(reap.way, ReapKind::Unseen, "{process:?}");
     }
 }

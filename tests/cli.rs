@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use support::{
-    Outcome, fixture, fixture_path, have, run, traced, traced_fixture, until, wait, wait4_strace,
+    Outcome, fixture, fixture_path, have, install, passed_over, run, traced, traced_fixture, until,
+    wait, wait4_strace,
 };
 
 /// A process that is ended with the test.
@@ -152,7 +153,7 @@ fn a_kernel_thread_is_refused() {
     let is_kernel_thread =
         field("2", "PPid:").as_deref() == Some("0") && field("2", "VmSize:").is_none();
     if !is_kernel_thread {
-        eprintln!("passed over: no kernel thread is to be seen");
+        passed_over("no kernel thread is to be seen");
         return;
     }
     let outcome = run(wait4_strace().args(["-p", "2"]));
@@ -191,16 +192,14 @@ fn another_user_s_process_is_refused() {
     let target = Target::sleeping();
     let directory = tempfile::tempdir().unwrap();
     let copy = directory.path().join("wait4-strace");
-    fs::copy(wait4_strace().get_program(), &copy).unwrap();
-    for path in [directory.path(), copy.as_path()] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
+    install(Path::new(wait4_strace().get_program()), &copy, 0o755);
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let outcome = run(Command::new("setpriv")
         .args(["--reuid=12345", "--regid=12345", "--clear-groups"])
         .arg(&copy)
         .args(["-p", &target.pid()]));
     if outcome.status == 1 {
-        eprintln!("passed over: not root");
+        passed_over("not root");
         return;
     }
     assert_eq!(outcome.status, 125, "{outcome:?}");

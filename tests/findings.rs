@@ -233,7 +233,7 @@ fn an_end_that_was_not_expected_is_told_with_who_was_told() {
     assert!(report.contains("and 1 more ended otherwise"), "{report}");
     assert!(report.contains(", exited with 3 at"), "{report}");
     assert!(report.contains(", was killed by SIGTERM at"), "{report}");
-    assert!(report.contains("was told"), "{report}");
+    assert!(report.contains("got the status"), "{report}");
     let report = with(&["--expect-exit", "0,1,3", "--expect-signal", "TERM"]);
     assert!(report.ends_with("; no findings\n"), "{report}");
     let report = with(&["--expect-signal", "none"]);

@@ -26,10 +26,10 @@ use support::{fixture_path, have, run, traced_fixture, wait4_strace};
 use tempfile::TempDir;
 use wait4_strace::ledger::Ledger;
 use wait4_strace::output::{
-    Clock, Conclusion, Destination, Output, Pids, Shown, SignalSet, Sink, Snapshot, Stamps, Style,
-    Styles, Target, Text, TextOptions,
+    Clock, Conclusion, Destination, Output, Pids, Shown, SignalSet, Sink, Snapshot, SnapshotText,
+    Stamps, Style, Styles, Target, Text, TextOptions,
 };
-use wait4_strace::rules::{Expected, Judge, Thresholds};
+use wait4_strace::rules::{Expected, RuleEngine, Thresholds};
 use wait4_strace::{kernel::WaitCalls, records};
 
 /// More memory than this process takes at any time, in kilobytes.
@@ -199,7 +199,7 @@ fn consume(record: Vec<u8>) {
         follow: true,
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
-        fates: source.origin().fates,
+        restart_outcomes: source.origin().restart_outcomes,
         stacks: true,
     };
     let clock = Clock::new(SystemTime::UNIX_EPOCH);
@@ -210,8 +210,9 @@ fn consume(record: Vec<u8>) {
         Target::File(sink()),
         sink(),
     );
-    let (mut ledger, mut snapshot) = (Ledger::new(), Snapshot::new());
-    let mut judge = Judge::new(Thresholds::default(), Expected::default());
+    let mut ledger = Ledger::new();
+    let mut snapshot = Snapshot::new(&SnapshotText::default());
+    let mut judge = RuleEngine::new(Thresholds::default(), Expected::default());
     let mut events = Vec::new();
     loop {
         let more = source.read(&mut events);
@@ -228,13 +229,13 @@ fn consume(record: Vec<u8>) {
     }
     let unseen = source.lacks();
     let end = Conclusion {
-        ledger: &ledger,
         findings: judge.findings(),
         left: Some(judge.zombies_left()),
         unseen: &unseen,
+        ..Conclusion::unjudged(&ledger)
     };
     text.finish(&end).unwrap();
-    let _ = snapshot.text(judge.findings());
+    snapshot.finish(&end).unwrap();
 }
 
 fn peak_memory() -> u64 {

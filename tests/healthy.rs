@@ -20,7 +20,7 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use support::{Outcome, as_nobody, have, postgres, run, traced};
+use support::{Outcome, as_nobody, have, passed_over, postgres, run, traced};
 use tempfile::TempDir;
 
 /// That the report has no finding above info. `trace` is shown if it does.
@@ -247,7 +247,7 @@ fn rsync_copies() {
 #[test]
 fn postgres_serves() {
     let Some(programs) = postgres() else {
-        eprintln!("passed over: PostgreSQL is not installed");
+        passed_over("PostgreSQL is not installed");
         return;
     };
     if !have("setpriv") {
@@ -314,7 +314,7 @@ fn have_namespaces() -> bool {
     let made = have("unshare")
         && run(Command::new("unshare").args(["-pf", "--mount-proc", "true"])).status == 0;
     if !made {
-        eprintln!("passed over: no PID namespace can be made");
+        passed_over("no PID namespace can be made");
     }
     made
 }

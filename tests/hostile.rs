@@ -24,7 +24,8 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::{
-    Outcome, fixture_path, have, run, traced, traced_fixture, until, wait, wait4_strace,
+    Outcome, fixture_path, have, install, passed_over, run, traced, traced_fixture, until, wait,
+    wait4_strace,
 };
 use tempfile::TempDir;
 
@@ -592,7 +593,7 @@ fn unprivileged() -> Option<Command> {
     let mut probe = Command::new("setpriv");
     let probe = probe.args(["--reuid=12345", "--regid=12345", "--clear-groups", "true"]);
     if run(probe).status != 0 {
-        eprintln!("passed over: not root");
+        passed_over("not root");
         return None;
     }
     Some(command)
@@ -601,8 +602,7 @@ fn unprivileged() -> Option<Command> {
 /// A copy of a program in the trace's directory, with this mode.
 fn copy(trace: &Trace, from: &Path, name: &str, mode: u32) -> PathBuf {
     let to = trace.path(name);
-    fs::copy(from, &to).unwrap();
-    fs::set_permissions(&to, fs::Permissions::from_mode(mode)).unwrap();
+    install(from, &to, mode);
     to
 }
 
@@ -628,7 +628,7 @@ fn an_unprivileged_user_s_namespaces_are_followed() {
             .env(MARK, &trace.mark);
         let outcome = run(&mut command);
         if outcome.stderr.contains("unshare") {
-            eprintln!("passed over: {}", outcome.stderr);
+            passed_over(&outcome.stderr);
             return;
         }
         assert_eq!(outcome.status, 6, "{outcome:?}\n{}", trace.log());

@@ -116,7 +116,7 @@ fn the_schema_in_docs_is_that_of_the_wire_types() {
 }
 
 /// Kinds that an attach makes, an output to standard error, or a flag.
-const OTHERS: [&str; 5] = ["message", "detach", "attach", "kin", "summary"];
+const OTHERS: [&str; 5] = ["message", "detach", "attach", "untraced-child", "summary"];
 
 #[test]
 fn stacks_and_summaries_are_valid_too() {

@@ -18,7 +18,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use support::{Outcome, fixture_path, have, run, traced, wait4_strace};
+use support::{
+    Outcome, fixture_path, have, install, install_script, passed_over, run, traced, wait4_strace,
+};
 use tempfile::TempDir;
 
 /// The ways to trace that differ in how the program is started.
@@ -36,11 +38,6 @@ fn open_directory() -> TempDir {
     directory
 }
 
-fn write_file(path: &Path, text: &str, mode: u32) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-}
-
 /// Both programs, where other users can execute them.
 struct Programs {
     directory: TempDir,
@@ -52,8 +49,7 @@ impl Programs {
         let tracer = PathBuf::from(wait4_strace().get_program());
         for (from, name) in [(tracer, "wait4-strace"), (fixture_path(), "fixture")] {
             let to = directory.path().join(name);
-            fs::copy(from, &to).unwrap();
-            fs::set_permissions(&to, Permissions::from_mode(0o755)).unwrap();
+            install(&from, &to, 0o755);
         }
         Programs { directory }
     }
@@ -219,7 +215,7 @@ fn an_unprivileged_user_s_program_starts_as_an_untraced_one() {
     let state = [fixture.as_os_str(), OsStr::new("print_state")];
     let plain = run(&mut start(&user, &state));
     if plain.stderr.contains("not permitted") {
-        eprintln!("passed over: not root");
+        passed_over("not root");
         return;
     }
     assert_eq!(plain.status, 0, "{plain:?}");
@@ -353,12 +349,12 @@ impl Path0 {
         for name in ["first", "second", "here/inner"] {
             fs::create_dir_all(at(name)).unwrap();
         }
-        write_file(&at("first/tool"), "#!/bin/sh\nexit 1\n", 0o644);
-        write_file(&at("second/tool"), "#!/bin/sh\nexit 2\n", 0o755);
-        write_file(&at("first/locked"), "#!/bin/sh\nexit 1\n", 0o644);
-        write_file(&at("second/plain"), "exit $((10 + $1))\n", 0o755);
-        write_file(&at("second/lost"), "#!/no/such/interpreter\n", 0o755);
-        write_file(&at("here/local"), "#!/bin/sh\nexit 4\n", 0o755);
+        install_script("#!/bin/sh\nexit 1\n", &at("first/tool"), 0o644);
+        install_script("#!/bin/sh\nexit 2\n", &at("second/tool"), 0o755);
+        install_script("#!/bin/sh\nexit 1\n", &at("first/locked"), 0o644);
+        install_script("exit $((10 + $1))\n", &at("second/plain"), 0o755);
+        install_script("#!/no/such/interpreter\n", &at("second/lost"), 0o755);
+        install_script("#!/bin/sh\nexit 4\n", &at("here/local"), 0o755);
         fs::create_dir(at("first/dir")).unwrap();
         Path0 { directory }
     }
@@ -473,7 +469,7 @@ fn the_program_runs_as_the_user_that_is_named() {
     let ids = "id -u; id -g; id -G";
     let outcome = run(&mut traced(&["-u", "nobody"], ["sh", "-c", ids]));
     if outcome.status == 125 && outcome.stderr.contains("only root can") {
-        eprintln!("passed over: not root");
+        passed_over("not root");
         return;
     }
     let plain = run(Command::new("sh").args(["-c", "id -u nobody; id -g nobody; id -G nobody"]));
@@ -506,7 +502,7 @@ fn only_root_can_change_the_user() {
         .arg(programs.path("wait4-strace"))
         .args(["-u", "nobody", "--", "true"]));
     if outcome.status == 1 {
-        eprintln!("passed over: not root");
+        passed_over("not root");
         return;
     }
     assert_eq!(outcome.status, 125, "{outcome:?}");
@@ -520,19 +516,18 @@ fn a_setuid_program_keeps_its_right_when_root_traces_it() {
     let id = ["/usr/bin/id", "/bin/id"]
         .into_iter()
         .find(|path| Path::new(path).exists());
-    fs::copy(id.unwrap(), &copy).unwrap();
-    fs::set_permissions(&copy, Permissions::from_mode(0o4755)).unwrap();
+    install(Path::new(id.unwrap()), &copy, 0o4755);
     let Ok(plain) = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(&copy)
         .arg("-u")
         .output()
     else {
-        eprintln!("passed over: setpriv is not installed");
+        passed_over("setpriv is not installed");
         return;
     };
     if !plain.status.success() {
-        eprintln!("passed over: not root");
+        passed_over("not root");
         return;
     }
     let plain = String::from_utf8(plain.stdout).unwrap();
@@ -553,7 +548,7 @@ fn as_pid_1(flags: &[&str], words: &[&str]) -> Option<Outcome> {
         .stderr(Stdio::null())
         .status();
     if !possible.is_ok_and(|status| status.success()) {
-        eprintln!("passed over: no new pid namespace");
+        passed_over("no new pid namespace");
         return None;
     }
     let mut command = Command::new("unshare");
@@ -612,7 +607,7 @@ fn children_that_a_shell_left_to_its_exec_are_no_hindrance() {
 #[test]
 fn as_pid_1_an_orphan_that_is_reaped_is_not_the_next_process_of_its_pid() {
     if !nix::unistd::geteuid().is_root() {
-        eprintln!("passed over: needs root");
+        passed_over("needs root");
         return;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -16,7 +16,7 @@ use std::process::Command;
 
 use nix::sys::stat::Mode;
 use nix::unistd::{geteuid, mkfifo};
-use support::{Outcome, run, wait4_strace};
+use support::{Outcome, passed_over, run, wait4_strace};
 use tempfile::TempDir;
 
 /// Somebody else.
@@ -30,7 +30,7 @@ impl Place {
     /// None if we are not root.
     fn new() -> Option<Place> {
         if !geteuid().is_root() {
-            eprintln!("passed over: only root writes to what others may not");
+            passed_over("only root writes to what others may not");
             return None;
         }
         let place = Place(TempDir::new().unwrap());

@@ -56,7 +56,8 @@ fn kept() -> Vec<(String, String)> {
         .flatten()
         .filter_map(|entry| {
             let name = entry.file_name().into_string().unwrap();
-            let is_log = name.ends_with(".log") && entry.metadata().unwrap().len() < 20_000;
+            let is_log = entry.path().extension().is_some_and(|end| end == "log")
+                && entry.metadata().unwrap().len() < 20_000;
             is_log.then(|| (name, fs::read_to_string(entry.path()).unwrap()))
         });
     let mut logs: Vec<_> = logs.collect();
@@ -70,9 +71,9 @@ type Wrapper = (&'static str, fn(&str) -> String);
 /// Each line behind what `before` says of its number.
 fn behind(log: &str, before: impl Fn(usize) -> String) -> String {
     let lines = log.lines().enumerate();
-    lines
-        .map(|(number, line)| format!("{}{line}\n", before(number + 1)))
-        .collect()
+    let lines =
+        lines.flat_map(|(number, line)| [before(number + 1), line.to_owned(), "\n".to_owned()]);
+    lines.collect()
 }
 
 /// Lines that are broken where they are longer than `width`; at spaces, or
@@ -445,9 +446,8 @@ fn options_that_change_the_shape_of_lines_change_no_finding() {
     for (shape, changes) in shapes {
         let mut log = LEAK.to_owned();
         for (from, to) in changes {
-            let from_end = format!("{from}");
             log = log
-                .replace(&from_end, to)
+                .replace(from, to)
                 .replace(&format!(" {to} +++"), " +++ +++");
         }
         let log = log.replace("exited with 3 [????????????????] +++", "exited with 3 +++");
@@ -519,7 +519,7 @@ fn a_child_is_one_in_whichever_pid_namespace_it_is_named() {
 fn evidence_of_missing_lines_silences_what_needs_them() {
     let without = |part: &str| -> String {
         let lines = LEAK.lines().filter(|line| !line.contains(part));
-        lines.map(|line| format!("{line}\n")).collect()
+        lines.flat_map(|line| [line, "\n"]).collect()
     };
     let cut = LEAK.replace(" WUNTRACED, NULL) = 72", "");
     let contradicts = LEAK.replace("NULL) = 72", "NULL) = 7");

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::{Outcome, have, postgres, run, traced, until, wait, wait4_strace};
+use support::{Outcome, have, passed_over, postgres, run, traced, until, wait, wait4_strace};
 use tempfile::TempDir;
 
 /// The environment variable by which a run's processes are found again.
@@ -203,7 +203,7 @@ fn debugger(name: &str) {
 fn have_daemon(needed: &[&str]) -> bool {
     let root = nix::unistd::geteuid().is_root();
     if !root {
-        eprintln!("passed over: the daemons are run as root");
+        passed_over("the daemons are run as root");
     }
     root && needed
         .iter()
@@ -376,7 +376,7 @@ fn daemon_attached(name: &str, needed: &[&str]) {
 fn attach_to_postgres() {
     match postgres() {
         Some(_) => daemon_attached("postgres", &["setpriv"]),
-        None => eprintln!("passed over: PostgreSQL is not installed"),
+        None => passed_over("PostgreSQL is not installed"),
     }
 }
 

@@ -8,11 +8,10 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use support::{Outcome, have, run};
+use support::{Outcome, have, install_script, run};
 use tempfile::TempDir;
 
 /// A suite that is healthy, and one that leaves a zombie behind.
@@ -37,8 +36,7 @@ fn follow(recipe: &str, suite: &str) -> (Outcome, TempDir) {
     let directory = TempDir::new().unwrap();
     let write = |suite: &str| {
         let script = directory.path().join("ci.sh");
-        fs::write(&script, suite).unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        install_script(suite, &script, 0o755);
     };
     fs::write(directory.path().join("known-findings.txt"), "late-reap x\n").unwrap();
     let binaries = Path::new(env!("CARGO_BIN_EXE_wait4-strace"));

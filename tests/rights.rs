@@ -10,18 +10,18 @@ mod support;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::unistd::geteuid;
-use support::{Outcome, have, run, wait4_strace};
+use support::{Outcome, have, install, passed_over, run, wait4_strace};
 use tempfile::TempDir;
 
 /// Whether we are root, and can give programs other rights.
 fn is_root() -> bool {
     let is_root = geteuid().is_root() && have("setpriv");
     if !is_root {
-        eprintln!("passed over: only root hands on rights");
+        passed_over("only root hands on rights");
     }
     is_root
 }
@@ -128,8 +128,7 @@ fn copy(mode: u32) -> (TempDir, PathBuf) {
     let directory = TempDir::new().unwrap();
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
     let copy = directory.path().join("wait4-strace");
-    fs::copy(wait4_strace().get_program(), &copy).unwrap();
-    fs::set_permissions(&copy, Permissions::from_mode(mode)).unwrap();
+    install(Path::new(wait4_strace().get_program()), &copy, mode);
     (directory, copy)
 }
 
@@ -150,7 +149,7 @@ fn a_tracer_that_is_setuid_or_has_capabilities_refuses_to_run() {
                 .arg(&copy)
                 .status();
             if !given.unwrap().success() {
-                eprintln!("passed over: this file system keeps no capabilities");
+                passed_over("this file system keeps no capabilities");
                 continue;
             }
         }

@@ -14,12 +14,12 @@ use std::path::Path;
 use std::process::Command;
 
 use support::call_stacks::{below, compiled, room, stacks, waits};
-use support::{have, run, traced};
+use support::{have, passed_over, run, traced};
 
 /// How many frames strace finds below each wait.
 fn frames_of_strace(program: &str) -> Option<Vec<usize>> {
     if !have("strace") {
-        eprintln!("passed over: there is no strace");
+        passed_over("there is no strace");
         return None;
     }
     let room = room();
@@ -36,7 +36,7 @@ fn frames_of_strace(program: &str) -> Option<Vec<usize>> {
     ]);
     let outcome = run(command.arg(&log).arg(program));
     if outcome.stderr.contains("-k") {
-        eprintln!("passed over: this strace has no -k");
+        passed_over("this strace has no -k");
         return None;
     }
     let text = std::fs::read_to_string(log).unwrap();

@@ -13,7 +13,7 @@ mod support;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{have, run, traced, traced_fixture, wait4_strace};
+use support::{have, passed_over, run, traced, traced_fixture, wait4_strace};
 
 /// The summary's line among JSON lines.
 fn summary(text: &str) -> Value {
@@ -54,7 +54,7 @@ fn strace_counts(words: &[&str]) -> u64 {
 #[test]
 fn the_counts_are_those_of_strace() {
     if !have("strace") {
-        eprintln!("passed over: there is no strace");
+        passed_over("there is no strace");
         return;
     }
     let shell = "/bin/true; /bin/true | /bin/cat; (exit 3)";
@@ -70,7 +70,7 @@ fn the_counts_are_those_of_strace() {
     ];
     for words in programs {
         if !have(words[0]) {
-            eprintln!("passed over: there is no {}", words[0]);
+            passed_over(&format!("there is no {}", words[0]));
             continue;
         }
         let summary = summary_of(words);

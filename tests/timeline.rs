@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{have, run, traced, traced_fixture, wait4_strace};
+use support::{have, passed_over, run, traced, traced_fixture, wait4_strace};
 
 fn drawn(room: &Path, name: &str, fixture: &str) -> String {
     let file = room.join(name);
@@ -153,7 +153,7 @@ fn a_record_is_drawn_as_the_run_was() {
 #[test]
 fn a_browser_draws_the_page() {
     if !have("chromium") {
-        eprintln!("passed over: there is no chromium");
+        passed_over("there is no chromium");
         return;
     }
     let room = tempfile::tempdir().unwrap();
@@ -180,10 +180,7 @@ fn a_browser_draws_the_page() {
     let outcome = run(command.arg(url));
     let page = outcome.stdout;
     if page.is_empty() {
-        eprintln!(
-            "passed over: chromium does not run here: {}",
-            outcome.stderr
-        );
+        passed_over(&format!("chromium does not run here: {}", outcome.stderr));
         return;
     }
     assert!(

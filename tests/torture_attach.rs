@@ -74,9 +74,22 @@ fn send(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).ok();
 }
 
+/// What ends a trace: two signals that it answers, and its death.
+const ENDINGS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL];
+
 /// One attach and its end, at random moments: of `target`, or of all of its
 /// family; `meanwhile` is done between the two.
 fn visit(target: &Target, random: &mut Random, meanwhile: impl FnOnce(&mut Random)) {
+    let ending = *random.pick(&ENDINGS);
+    visit_until(ending, target, random, meanwhile);
+}
+
+fn visit_until(
+    ending: Signal,
+    target: &Target,
+    random: &mut Random,
+    meanwhile: impl FnOnce(&mut Random),
+) {
     let flags: [&[&str]; 4] = [&[], &["--strace"], &["--no-follow"], &["--format", "json"]];
     let directory = TempDir::new().unwrap();
     let errors = directory.path().join("errors");
@@ -96,7 +109,6 @@ fn visit(target: &Target, random: &mut Random, meanwhile: impl FnOnce(&mut Rando
         .unwrap();
     thread::sleep(random.moment(4..17));
     meanwhile(random);
-    let ending = *random.pick(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL]);
     send(i32::try_from(tracer.id()).unwrap(), ending);
     let status = target.mark.end_of(&mut tracer);
     let errors = fs::read_to_string(errors).unwrap();
@@ -157,6 +169,22 @@ fn a_program_that_execs_from_any_thread_goes_on() {
 #[test]
 fn a_program_of_500_threads_that_start_and_end_goes_on() {
     torture("torture_threads", Mark::nobody_is_stopped);
+}
+
+#[test]
+fn a_program_that_is_not_safe_against_eintr_sees_none() {
+    if cfg!(target_arch = "x86_64") {
+        rounds(ROUNDS, FEW, |random| {
+            let target = Target::start(&mut fixture("torture_sleeps"));
+            for _ in 0..VISITS {
+                // A tracer that is killed cannot undo what it has interrupted.
+                let ending = *random.pick(&[Signal::SIGINT, Signal::SIGTERM]);
+                visit_until(ending, &target, random, |_| ());
+                target.mark.nobody_is_stopped();
+            }
+            target.ends(0, AS_EVER);
+        });
+    }
 }
 
 #[test]

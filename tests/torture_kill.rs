@@ -24,7 +24,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::torture::{Mark, Random, rounds};
-use support::{Outcome, fixture_path, have, run, until, wait4_strace};
+use support::{Outcome, fixture_path, have, passed_over, run, until, wait4_strace};
 use tempfile::TempDir;
 
 const ROUNDS: &str = "WAIT4_STRACE_KILL_ROUNDS";
@@ -115,7 +115,7 @@ fn command(words: &[String], directory: &Path) -> Command {
 
 /// Whether the program is launched by the tracer, or attached to later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum ReapKind {
     Launched,
     Attached,
 }
@@ -143,7 +143,7 @@ impl<'a> Run<'a> {
     /// Start both at random, the lines going to `log`, or as `start` wants it.
     fn start(
         program: &'a Program,
-        way: Way,
+        way: ReapKind,
         random: &mut Random,
         form: &[&str],
         log: Option<&Path>,
@@ -158,13 +158,13 @@ impl<'a> Run<'a> {
         }
         let mut program_alone = command(&program.words, directory.path());
         let target = match way {
-            Way::Launched => {
+            ReapKind::Launched => {
                 mark.put_on(&mut tracer);
                 tracer.arg("--").arg(program_alone.get_program());
                 tracer.args(program_alone.get_args()).stdout(stdout);
                 None
             }
-            Way::Attached => {
+            ReapKind::Attached => {
                 mark.put_on(&mut program_alone);
                 let target = program_alone.stdin(Stdio::null()).stdout(stdout).spawn();
                 thread::sleep(random.moment(8..16));
@@ -297,7 +297,7 @@ fn no_cores() {
     setrlimit(Resource::RLIMIT_CORE, 0, most).unwrap();
 }
 
-fn a_tracer_dies(way: Way, random: &mut Random, programs: &[Program]) -> bool {
+fn a_tracer_dies(way: ReapKind, random: &mut Random, programs: &[Program]) -> bool {
     let (program, form) = (random.pick(programs), *random.pick(&FORMS));
     let directory = TempDir::new().unwrap();
     let log = directory.path().join("log");
@@ -308,7 +308,7 @@ fn a_tracer_dies(way: Way, random: &mut Random, programs: &[Program]) -> bool {
     blow.strike(&mut run);
     let status = run.end_of_tracer();
     let died = blow.was_deadly(status);
-    if way == Way::Attached {
+    if way == ReapKind::Attached {
         run.mark.nobody_is_traced();
         run.mark.nobody_is_stopped();
         run.program_is_undisturbed();
@@ -323,7 +323,7 @@ fn a_tracer_dies(way: Way, random: &mut Random, programs: &[Program]) -> bool {
     died
 }
 
-fn tracers_die(way: Way) {
+fn tracers_die(way: ReapKind) {
     no_cores();
     let programs = Program::all();
     let (mut all, mut died) = (0, 0);
@@ -340,12 +340,12 @@ fn tracers_die(way: Way) {
 
 #[test]
 fn programs_that_a_dying_tracer_was_attached_to_end_as_ever() {
-    tracers_die(Way::Attached);
+    tracers_die(ReapKind::Attached);
 }
 
 #[test]
 fn programs_that_a_dying_tracer_launched_die_with_it() {
-    tracers_die(Way::Launched);
+    tracers_die(ReapKind::Launched);
 }
 
 // The tracer loses its output.
@@ -377,7 +377,7 @@ impl SmallDisk {
         let words = ["-t", "tmpfs", "-o", &size, "tmpfs"];
         let outcome = run(Command::new("mount").args(words).arg(directory.path()));
         if outcome.status != 0 {
-            eprintln!("passed over: no file system may be mounted");
+            passed_over("no file system may be mounted");
             return None;
         }
         Some(SmallDisk(directory))
@@ -460,7 +460,7 @@ fn output_is_lost(random: &mut Random, programs: &[Program], disk: Option<&Small
         &losses[..4]
     };
     let (program, loss) = (random.pick(programs), *random.pick(losses));
-    let way = *random.pick(&[Way::Launched, Way::Attached]);
+    let way = *random.pick(&[ReapKind::Launched, ReapKind::Attached]);
     // One file, so that its loss is the only one.
     let form = *random.pick(&FORMS[..4]);
     let directory = TempDir::new().unwrap();
@@ -488,8 +488,8 @@ fn output_is_lost(random: &mut Random, programs: &[Program], disk: Option<&Small
     let status = run.end_of_tracer();
     run.program_is_undisturbed();
     let own = match way {
-        Way::Launched => program.undisturbed.status,
-        Way::Attached => 0,
+        ReapKind::Launched => program.undisturbed.status,
+        ReapKind::Attached => 0,
     };
     // Attached too late it is refused, with 125 as well.
     let expected = [125, own];

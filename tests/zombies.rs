@@ -12,13 +12,14 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
-use support::{LIMIT, Outcome, as_nobody, fixture, have, run, wait4_strace};
+use support::{LIMIT, Outcome, as_nobody, fixture, have, install, passed_over, run, wait4_strace};
 
 /// A program with zombies; it ends with the test, and all below it.
 struct Farm {
@@ -42,7 +43,7 @@ impl Farm {
     /// A Python program that prints a line when it has what it is to have.
     fn python(text: &str) -> Option<Farm> {
         if !have("python3") {
-            eprintln!("passed over: there is no python3");
+            passed_over("there is no python3");
             return None;
         }
         let head = "import os, signal, sys, time, threading, ctypes\n\
@@ -209,7 +210,7 @@ fn what_the_parent_does_is_told() {
 #[test]
 fn the_first_process_of_a_namespace_gets_all_orphans() {
     if !have("unshare") || !nix::unistd::geteuid().is_root() {
-        eprintln!("passed over: needs root and unshare");
+        passed_over("needs root and unshare");
         return;
     }
     let orphan = "sh -c 'sleep 0.1 &'; echo ready; exec sleep 60";
@@ -217,7 +218,7 @@ fn the_first_process_of_a_namespace_gets_all_orphans() {
     let command = command.args(["--pid", "--fork", "--kill-child", "sh", "-c", orphan]);
     let mut farm = Farm::start(command);
     if farm.line() != "ready" {
-        eprintln!("passed over: no pid namespace can be made here");
+        passed_over("no pid namespace can be made here");
         return;
     }
     let zombie = farm.has("reaper-idle");
@@ -284,7 +285,7 @@ fn without_zombies_the_status_is_zero() {
 fn without_privilege_it_says_what_it_could_not_see() {
     let words = as_nobody();
     let Some((first, rest)) = words.split_first() else {
-        eprintln!("passed over: this is somebody without privilege already");
+        passed_over("this is somebody without privilege already");
         return;
     };
     let mut farm = Farm::start(fixture("holds_a_zombie").arg("1"));
@@ -294,7 +295,11 @@ fn without_privilege_it_says_what_it_could_not_see() {
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(room.path(), open).unwrap();
     let binary = room.path().join("wait4-strace");
-    std::fs::copy(env!("CARGO_BIN_EXE_wait4-strace"), &binary).unwrap();
+    install(
+        Path::new(env!("CARGO_BIN_EXE_wait4-strace")),
+        &binary,
+        0o755,
+    );
     let mut command = Command::new(first);
     let outcome = run(command
         .args(rest)

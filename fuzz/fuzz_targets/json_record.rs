@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-const START: &[u8] = br#"{"v":1,"type":"start","tracer":"","command":["a"],"attached":[],"kernel":"","arch":"x86_64","began":"2026-01-01T00:00:00Z","sees":{"children":true,"fates":true,"proc":true}}
+const START: &[u8] = br#"{"v":1,"type":"start","tracer":"","command":["a"],"attached":[],"kernel":"","arch":"x86_64","began":"2026-01-01T00:00:00Z","sees":{"children":true,"restart_outcomes":true,"proc":true}}
 "#;
 
 fuzz_target!(|bytes: &[u8]| {

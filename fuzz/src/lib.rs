@@ -9,9 +9,9 @@ use std::time::UNIX_EPOCH;
 use wait4_strace::ledger::Ledger;
 use wait4_strace::output::{
     Clock, Conclusion, Destination, Json, Messages, Output, Pids, Report, ReportForm, Shown,
-    SignalSet, Sink, Snapshot, Stamps, Style, Styles, Target, Text, TextOptions,
+    SignalSet, Sink, Snapshot, SnapshotText, Stamps, Style, Styles, Target, Text, TextOptions,
 };
-use wait4_strace::rules::{Expected, Judge, Thresholds};
+use wait4_strace::rules::{Expected, RuleEngine, Thresholds};
 use wait4_strace::{kernel::WaitCalls, records};
 
 /// A file that is looked at afterwards.
@@ -49,7 +49,7 @@ pub fn check(text: &str) {
     assert!(!text.contains(harms), "{text:?}");
 }
 
-fn options(fates: bool, style: Style) -> TextOptions {
+fn options(restart_outcomes: bool, style: Style) -> TextOptions {
     TextOptions {
         style,
         column: 40,
@@ -62,7 +62,7 @@ fn options(fates: bool, style: Style) -> TextOptions {
         follow: true,
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
-        fates,
+        restart_outcomes,
         stacks: true,
     }
 }
@@ -77,14 +77,16 @@ pub fn read(record: &[u8]) {
     let [annotated, strace, json, messages] = &files;
     let text = |file: &Written, style| {
         Text::new(
-            options(source.origin().fates, style),
+            options(source.origin().restart_outcomes, style),
             Styles::plain(),
             Clock::new(UNIX_EPOCH),
             Target::File(file.sink()),
             messages.sink(),
         )
     };
-    let mut outputs: [Box<dyn Output>; 3] = [
+    let snapshot = SnapshotText::default();
+    let mut outputs: [Box<dyn Output>; 4] = [
+        Box::new(Snapshot::new(&snapshot)),
         Box::new(text(annotated, Style::Annotated)),
         Box::new(text(strace, Style::Strace)),
         Box::new(Json::new(
@@ -93,8 +95,8 @@ pub fn read(record: &[u8]) {
             source.origin(),
         )),
     ];
-    let (mut ledger, mut snapshot) = (Ledger::new(), Snapshot::new());
-    let mut judge = Judge::new(Thresholds::default(), Expected::default());
+    let mut ledger = Ledger::new();
+    let mut judge = RuleEngine::new(Thresholds::default(), Expected::default());
     let mut events = Vec::new();
     loop {
         let more = source.read(&mut events);
@@ -102,7 +104,6 @@ pub fn read(record: &[u8]) {
             ledger.apply(&event);
             judge.event(&event, &ledger);
             judge.questions(event.at, &ledger);
-            snapshot.event(&event, &ledger);
             for output in &mut outputs {
                 output.event(&event, &ledger);
             }
@@ -113,16 +114,16 @@ pub fn read(record: &[u8]) {
     }
     let unseen = source.lacks();
     let end = Conclusion {
-        ledger: &ledger,
         findings: judge.findings(),
         left: Some(judge.zombies_left()),
         unseen: &unseen,
+        ..Conclusion::unjudged(&ledger)
     };
     for output in &mut outputs {
         output.finish(&end).expect("memory takes all");
     }
     files.iter().for_each(Written::check);
-    check(&snapshot.text(judge.findings()));
+    check(snapshot.get().expect("it is finished"));
     let report = Report {
         findings: judge.findings(),
         left: judge.zombies_left().total(),

@@ -1,17 +1,18 @@
-//! What a value means: its readings, a line each.
+//! The meaning of a value: its possible readings, one on each line.
 
 use std::fmt::Write;
 
 use super::number::word;
+use crate::kernel::phrases::{ExitedWith, KilledBy};
 use crate::kernel::{Errno, IdType, Signal, Status, System, WaitOptions, WaitStatus, WaitTarget};
 
-/// What is said of a value, behind the value itself.
+/// The text to print for a value, without the value itself.
 pub(super) struct Answer {
     pub(super) text: String,
     pub(super) means_something: bool,
 }
 
-/// What a value is a value of.
+/// The kinds of value that `KIND=VALUE` can name.
 const KINDS: [&str; 6] = ["status", "options", "idtype", "errno", "signal", "pid"];
 
 impl Answer {
@@ -66,11 +67,11 @@ fn no_number(what: &str) -> Answer {
     nothing(&format!("{what} is a 32-bit number"))
 }
 
-/// A reading, and what is read so.
+/// How the number is read, and its meaning or why it has none.
 type Reading = (&'static str, Result<String, String>);
 
-/// Each reading on a line; one that makes sense is enough, but for those of
-/// other systems, which are indented.
+/// One line for each reading. One valid reading is enough; those of other systems
+/// are indented and do not count.
 fn readings(all: Vec<Reading>) -> Answer {
     let mut text = "\n".to_owned();
     let means_something = all
@@ -90,8 +91,8 @@ fn readings(all: Vec<Reading>) -> Answer {
     }
 }
 
-/// A number that nobody said anything of: what `wait4` writes, and what else
-/// goes by that name.
+/// A number without a kind: a wait status, as `wait4` writes it, and the exit
+/// codes of a shell and of Python.
 fn bare(typed: &str, number: i32, system: Option<System>) -> Answer {
     let mut all = status_readings(number, system);
     if let Some(shell) = by_shell(number, system.unwrap_or_default()) {
@@ -101,9 +102,9 @@ fn bare(typed: &str, number: i32, system: Option<System>) -> Answer {
     if let Some(signal) = negated.and_then(|number| existing(system.unwrap_or_default(), number)) {
         all.push((
             "as a returncode",
-            Ok(format!("killed by {signal} (Python's subprocess)")),
+            Ok(format!("{} (Python's subprocess)", KilledBy(signal))),
         ));
-        // No kernel writes a status like that.
+        // No kernel writes such a status, so the other readings come first.
         all.rotate_right(1);
     }
     let mut answer = readings(all);
@@ -114,7 +115,7 @@ fn bare(typed: &str, number: i32, system: Option<System>) -> Answer {
     answer
 }
 
-/// As a wait status of the system, or of each that reads it otherwise.
+/// As a wait status of the system, or of each system that decodes it differently.
 fn status_readings(number: i32, system: Option<System>) -> Vec<Reading> {
     let chosen = system.unwrap_or_default();
     let mut all = vec![("as a wait status", status(number, chosen))];
@@ -138,7 +139,7 @@ fn status_readings(number: i32, system: Option<System>) -> Vec<Reading> {
     all
 }
 
-/// What a wait status says, in words and by the macros.
+/// A decoded wait status, with the macros that it satisfies.
 fn status(number: i32, system: System) -> Result<String, String> {
     let status = WaitStatus::of(system, number);
     in_words(status).map(|words| format!("{words}   {status}"))
@@ -148,7 +149,7 @@ fn in_words(status: WaitStatus) -> Result<String, String> {
     let system = status.system();
     let upper = status.raw() >> 16;
     let words = match status.decode() {
-        // A stop for a tracer has its event there.
+        // The upper 16 bits of a ptrace stop hold the event.
         Status::Exited(_) | Status::Signaled { .. } | Status::Continued
             if system == System::Linux && upper != 0 =>
         {
@@ -157,12 +158,12 @@ fn in_words(status: WaitStatus) -> Result<String, String> {
         Status::Signaled { signal, .. } | Status::Stopped { signal, .. } if !exists(signal) => {
             return Err(format!("{system} has no signal {signal}"));
         }
-        Status::Exited(code) => format!("exited with {code}"),
+        Status::Exited(code) => ExitedWith(code).to_string(),
         Status::Signaled {
             signal,
             core: false,
-        } => format!("killed by {signal}"),
-        Status::Signaled { signal, core: true } => format!("killed by {signal}, core dumped"),
+        } => KilledBy(signal).to_string(),
+        Status::Signaled { signal, core: true } => format!("{}, core dumped", KilledBy(signal)),
         Status::Stopped {
             signal,
             syscall: true,
@@ -180,19 +181,22 @@ fn in_words(status: WaitStatus) -> Result<String, String> {
     Ok(words)
 }
 
-/// What a shell means by `$?`.
+/// The meaning of a shell's `$?`.
 fn by_shell(number: i32, system: System) -> Option<String> {
     if !(0..=255).contains(&number) {
         return None;
     }
     let above = number - 128;
     Some(match existing(system, above) {
-        Some(signal) => format!("killed by {signal} (128 + {above}), or exited with {number}"),
-        None => format!("exited with {number}"),
+        Some(signal) => {
+            let (killed, exited) = (KilledBy(signal), ExitedWith(number));
+            format!("{killed} (128 + {above}), or {exited}")
+        }
+        None => ExitedWith(number).to_string(),
     })
 }
 
-/// The signal with a number in a system, if there is one.
+/// The signal with this number, if the system has it.
 fn existing(system: System, number: i32) -> Option<Signal> {
     Some(Signal::of(system, number)).filter(|signal| number > 0 && exists(*signal))
 }
@@ -228,18 +232,18 @@ fn options(text: &str, system: System) -> Answer {
 
 fn meaning_of_option(name: &str) -> &'static str {
     match name {
-        "WNOHANG" => "return at once if there is nothing to tell",
-        "WEXITED" => "tell of children that have ended (wait4 always does)",
-        "WSTOPPED" | "WUNTRACED" => "tell of children that are stopped",
-        "WCONTINUED" => "tell of children that go on after a stop",
-        "WNOWAIT" => "leave the child as it is, to be waited for again",
-        "WTRAPPED" => "tell of traced children at a breakpoint or trap",
+        "WNOHANG" => "return at once if there is nothing to report",
+        "WEXITED" => "report children that have ended (wait4 always does)",
+        "WSTOPPED" | "WUNTRACED" => "report children that are stopped",
+        "WCONTINUED" => "report children that continue after a stop",
+        "WNOWAIT" => "leave the child waitable",
+        "WTRAPPED" => "report traced children at a breakpoint or trap",
         "WNOZOMBIE" => "pass over children that have ended",
-        "WALTSIG" | "__WCLONE" => "only children whose end sends another signal than SIGCHLD",
-        "WALLSIG" | "__WALL" => "children whatever signal their end sends",
-        "WLINUXCLONE" => "children that a Linux clone made",
+        "WALTSIG" | "__WCLONE" => "only children whose exit signal is not SIGCHLD",
+        "WALLSIG" | "__WALL" => "children with any exit signal",
+        "WLINUXCLONE" => "children created by a Linux clone",
         "__WNOTHREAD" => "only children of this thread, not of the others of its process",
-        _ => "the kernel's own",
+        _ => "internal to the kernel",
     }
 }
 
@@ -277,7 +281,8 @@ fn meaning_of_id_type(name: &str) -> &'static str {
 
 fn errno(text: &str, system: System) -> Answer {
     let errno = match word(text) {
-        // A kernel returns them negated; the BSDs' own are negative themselves.
+        // A Linux kernel returns errors negated; the internal errors of the BSDs are
+        // negative themselves.
         Some(number) => {
             let given = Errno::of(system, number);
             let negated = number.checked_neg().map(|number| Errno::of(system, number));
@@ -297,7 +302,7 @@ fn errno(text: &str, system: System) -> Answer {
         System::NetBsd | System::FreeBsd => number < 0,
     };
     let note = if own {
-        "; the kernel's own: a tracer sees it, a program never does"
+        "; internal to the kernel: a tracer sees it, a program never does"
     } else {
         ""
     };
@@ -322,8 +327,8 @@ fn signal(text: &str, system: System) -> Answer {
     }
 }
 
-/// The real-time signals that the C library leaves to programs (signal(7)): it
-/// keeps the kernel's first two.
+/// The real-time signals that the C library leaves to programs (signal(7)); it
+/// reserves the kernel's first two.
 const REALTIME: std::ops::RangeInclusive<i32> = 34..=64;
 
 /// `SIGRTMIN+3`, `RTMAX-1`: as the C library and `kill -l` count them.
@@ -345,7 +350,7 @@ fn realtime(system: System, text: &str) -> Option<Signal> {
 /// What the C library calls a real-time signal.
 fn glibc_s(system: System, number: i32) -> String {
     match (system, number) {
-        (System::Linux, 32 | 33) => "; the C library keeps it for itself".to_owned(),
+        (System::Linux, 32 | 33) => "; reserved by the C library".to_owned(),
         (System::Linux, 34) => "; the C library's SIGRTMIN".to_owned(),
         (System::Linux, 64) => "; the C library's SIGRTMAX".to_owned(),
         (System::Linux, number) if REALTIME.contains(&number) => {
@@ -355,7 +360,7 @@ fn glibc_s(system: System, number: i32) -> String {
     }
 }
 
-/// Whom wait4 waits for.
+/// Which processes wait4 waits for.
 fn whom(pid: i32, system: System) -> Answer {
     something(match WaitTarget::of_pid(pid) {
         WaitTarget::Any => "any child".to_owned(),
@@ -367,7 +372,7 @@ fn whom(pid: i32, system: System) -> Answer {
                 System::Linux => "Linux fails with ESRCH",
                 System::NetBsd | System::FreeBsd => "no group has that number",
             };
-            format!("nobody: INT_MIN has no positive, and {what}")
+            format!("no process: INT_MIN cannot be negated, and {what}")
         }
     })
 }

@@ -1,4 +1,4 @@
-//! Single values in words (`--decode`): from a log, a debugger, a core.
+//! `--decode`: explains single values from a log, a debugger or a core.
 
 mod answer;
 mod number;
@@ -6,12 +6,10 @@ mod number;
 use std::io::{self, BufRead, Read, Write};
 
 use crate::event::one_line;
-use crate::exit::Exit;
 use crate::kernel::System;
-use crate::run::complain;
 use answer::Answer;
 
-/// A longer line of standard input holds no value.
+/// In bytes; a longer line of standard input is refused.
 const LONGEST_LINE: u64 = 64 * 1024;
 
 /// Stands for standard input.
@@ -19,62 +17,68 @@ const STDIN: &str = "-";
 
 /// What to decode.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
-    /// The values; none, or `-`, stands for those on standard input.
+pub struct Options {
+    /// The values; none, or `-`, means those on standard input.
     pub values: Vec<String>,
-    /// The system whose words they are, if it was said.
+    /// The system that they are from, if given.
     pub system: Option<System>,
 }
 
-/// Tell what each value means.
-#[must_use]
-pub(crate) fn run(wish: &Wish) -> Exit {
-    let mut teller = Teller {
-        system: wish.system,
-        mean_nothing: false,
+/// For the exit status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// A value had no meaning, or there was none.
+    pub(crate) has_unknown: bool,
+    /// Standard input had no value.
+    pub(crate) was_empty: bool,
+}
+
+/// Prints the meaning of each value.
+///
+/// # Errors
+/// What cannot be read or written; `BrokenPipe` if the reader of
+/// standard output is gone.
+pub(crate) fn run(options: &Options) -> io::Result<Outcome> {
+    let mut printer = Printer {
+        system: options.system,
+        outcome: Outcome::default(),
         to: io::stdout().lock(),
     };
     let stdin = [STDIN.to_owned()];
-    let values = if wish.values.is_empty() {
+    let values = if options.values.is_empty() {
         &stdin[..]
     } else {
-        &wish.values
+        &options.values
     };
     for value in values {
-        let told = if value == STDIN {
-            teller.tell_input()
+        let printed = if value == STDIN {
+            printer.print_input()
         } else {
-            teller.tell(value)
+            printer.print(value)
         };
-        if let Err(error) = told {
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                complain(&format!("cannot decode: {error}"));
-            }
-            return Exit::Failed;
-        }
+        printed.map_err(|error| io::Error::new(error.kind(), format!("cannot decode: {error}")))?;
     }
-    Exit::Code(u8::from(teller.mean_nothing))
+    Ok(printer.outcome)
 }
 
-struct Teller<W> {
+struct Printer<W> {
     system: Option<System>,
-    /// Some value meant nothing.
-    mean_nothing: bool,
+    outcome: Outcome,
     to: W,
 }
 
-impl<W: Write> Teller<W> {
-    fn tell(&mut self, value: &str) -> io::Result<()> {
+impl<W: Write> Printer<W> {
+    fn print(&mut self, value: &str) -> io::Result<()> {
         let answer = Answer::of(value, self.system);
-        self.mean_nothing |= !answer.means_something;
-        // What was typed stands on one line, whatever it is.
+        self.outcome.has_unknown |= !answer.means_something;
+        // Escaped, so that any argument stays on one line.
         self.to.write_all(one_line(value).as_bytes())?;
         self.to.write_all(answer.text.as_bytes())?;
         self.to.flush()
     }
 
-    /// The words of standard input, as they come.
-    fn tell_input(&mut self) -> io::Result<()> {
+    /// The values on standard input, as they arrive.
+    fn print_input(&mut self) -> io::Result<()> {
         let mut input = io::stdin().lock();
         let mut line = Vec::new();
         let mut has_word = false;
@@ -91,16 +95,18 @@ impl<W: Write> Teller<W> {
                 ));
             }
             let line = String::from_utf8_lossy(&line);
-            // Bars join options, whatever stands around them.
+            // Options may be joined by bars with spaces around them.
             let parts: Vec<&str> = line.split('|').map(str::trim).collect();
             for word in parts.join("|").split_whitespace() {
                 has_word = true;
-                self.tell(word)?;
+                self.print(word)?;
             }
         }
         if !has_word {
-            self.mean_nothing = true;
-            complain("standard input had no value to decode: give some there, or behind --decode");
+            self.outcome = Outcome {
+                has_unknown: true,
+                was_empty: true,
+            };
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
-//! Numbers as people write them.
+//! Numbers as they are typed: decimal, hexadecimal, octal, binary.
 
-/// A number in any base, as the 32-bit word that it is: C's spellings (`0x1f`,
-/// `037`, `31`), Rust's (`0o37`, `0b11111`) and a sign. A word that a register
-/// holds with its sign extended is taken too.
+/// A number in any base as a 32-bit word: C's spellings (`0x1f`, `037`, `31`),
+/// Rust's (`0o37`, `0b11111`), with a sign. A sign-extended 64-bit register value
+/// is accepted too.
 pub(super) fn word(text: &str) -> Option<i32> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

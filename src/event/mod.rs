@@ -1,8 +1,8 @@
-//! What happened: the one type that the tracer makes and everything else reads.
+//! Events: the one type that a source makes and everything else reads.
 //!
-//! An event owns its data. Whatever had to be read from a tracee or from
-//! `/proc` was read at the stop; nothing behind an event touches a tracee, so
-//! ledger and outputs run on made-up events as well.
+//! An event owns its data. Whatever is needed of a tracee or `/proc` is read at
+//! the stop; code behind an event touches no tracee, so that ledger, rules and
+//! outputs can run on made-up events.
 
 mod name;
 mod observed;
@@ -18,8 +18,8 @@ use crate::kernel::{NsPid, SigInfo, Signal, Tgid, Tid, WaitStatus};
 
 pub use name::{Comm, escape, escape_controls, harmless_json, one_line};
 pub use observed::{
-    BlockedReader, Corpse, DeadLeader, Observation, Owner, PipeSide, Question, SigchldAction,
-    SigchldListener, Stream, Stuck, StuckIn, Survivor,
+    BlockedChild, BlockedIn, BlockedReader, DeadLeader, Observation, Owner, PipeSide, Question,
+    SigchldAction, SigchldListener, Stream, Survivor, ZombieProbe,
 };
 pub use origin::{Origin, ProcView};
 pub use stack::{Cut, Frame, Function, Stack};
@@ -31,8 +31,8 @@ pub use wait::{Fetched, NOT_SHOWN, Named, TargetName, WaitEntry, WaitExit};
 pub struct Moment(pub u64);
 
 impl Moment {
-    /// The last that a record may tell of, four years after the first: what is
-    /// reckoned with moments then fits 64 bits.
+    /// The latest moment that a record may contain, four years after the start:
+    /// arithmetic on moments then cannot overflow.
     pub const LAST: Moment = Moment(u64::MAX / 128);
 
     /// Nanoseconds from `earlier` to `self`, 0 if it was not earlier.
@@ -41,17 +41,17 @@ impl Moment {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// So many nanoseconds later; the last moment there is, if that is none.
+    /// So many nanoseconds later, saturating.
     #[must_use]
     pub(crate) fn after(self, nanos: u64) -> Moment {
         Moment(self.0.saturating_add(nanos))
     }
 }
 
-/// A fact about one task, in the order in which the tracer learned it.
+/// A fact about one task, in the order in which the tracer observed it.
 ///
-/// That order is not causal: the kernel hands out stops that are ready at the
-/// same time in the order of its list, not in that of their making.
+/// That order is not causal: of stops that are ready at the same time the kernel
+/// returns first the one that is first in its list, not the one that came first.
 #[derive(Clone, Debug)]
 pub struct Event {
     /// Counts from 1.
@@ -62,7 +62,7 @@ pub struct Event {
     pub tid: Tid,
     /// Its process.
     pub tgid: Tgid,
-    /// What happened to it.
+    /// The event.
     pub kind: EventKind,
 }
 
@@ -74,8 +74,8 @@ pub struct Event {
     reason = "an event is made at a stop, where a box would be an allocation"
 )]
 pub enum EventKind {
-    /// The task came under trace without a fork that we saw: the launched
-    /// root, an attached thread, or a child whose creator died too early.
+    /// The trace of the task begins without an observed fork: the launched root,
+    /// an attached thread, or a child whose creator died too early.
     Found(Found),
     /// `-p` now traces this process, with that many threads.
     Attached {
@@ -86,20 +86,20 @@ pub enum EventKind {
     Created(Created),
     /// The process executed a program.
     Executed {
-        /// What it is now.
+        /// The new program.
         image: Arc<Image>,
-        /// The thread that called exec, where that was not the leader. Its
-        /// tid is gone: it goes on under the leader's.
+        /// The thread that called exec, if it was not the leader. It continues with
+        /// the leader's tid.
         former: Option<Tid>,
     },
-    /// The thread, or with its last thread the process, is dead.
+    /// The thread has ended; the last one ends the process.
     Ended {
-        /// How.
+        /// Its wait status.
         status: WaitStatus,
     },
     /// A signal is delivered.
     Signalled {
-        /// Which.
+        /// The signal.
         signal: Signal,
         /// Its siginfo, if it could be read.
         info: Option<SigInfo>,
@@ -108,7 +108,7 @@ pub enum EventKind {
     },
     /// The process is in a group-stop.
     GroupStopped {
-        /// What stopped it.
+        /// The signal that stopped it.
         signal: Signal,
     },
     /// The process left its group-stop.
@@ -117,87 +117,87 @@ pub enum EventKind {
     WaitEntered(WaitEntry),
     /// A wait call ends, or is interrupted ([`WaitExit::is_interrupted`]).
     WaitEnded(WaitExit),
-    /// A signal handler runs in the midst of the last wait that was
-    /// interrupted, and what the program will see was read from its frame.
-    WaitFate {
+    /// A signal handler interrupted the thread's last wait, and the result that the
+    /// program will get was read from the signal frame.
+    RestartOutcome {
         /// The signal whose handler runs.
         by: Signal,
-        /// Whether the program sees EINTR; else the kernel restarts the call.
+        /// The program gets EINTR. If false, the kernel restarts the call.
         eintr: bool,
     },
     /// The task is the new parent of a process whose parent died.
     Adopted {
         /// The orphan.
         child: Tgid,
-        /// Who died.
+        /// The parent that died.
         from: Tgid,
         /// The name of the new parent, which may not be traced.
         comm: Comm,
     },
     /// The task is no longer traced and runs on.
     Detached,
-    /// A child of an attached process that is not traced: it lived, or was a
-    /// zombie, before the attach, or was adopted from outside the trace. Told
-    /// again when it is found to be a zombie.
-    Kin(Kin),
-    /// The process changes what happens at SIGCHLD (`rt_sigaction`).
+    /// A child of an attached process that is not traced: it is older than the
+    /// attach, or was adopted from outside the trace. Repeated when it is found to
+    /// be a zombie.
+    UntracedChild(UntracedChild),
+    /// The process changes the disposition of SIGCHLD (`rt_sigaction`).
     SigchldSet(SigchldAction),
-    /// The task asks for a signal when its parent dies
-    /// (`PR_SET_PDEATHSIG`); `None` takes that back.
+    /// The task sets its parent-death signal (`PR_SET_PDEATHSIG`); `None` clears
+    /// it.
     DeathSignalSet(Option<Signal>),
-    /// The process exits with a number that does not fit the 8 bits that its
-    /// parent will get (256 to 65535).
+    /// The process exits with a code of which its parent gets only 8 bits (256 to
+    /// 65535).
     ExitsWith(i32),
-    /// The task asks for a seccomp filter with a listener: calls that the
-    /// filter hands to its supervisor run without a stop for us.
+    /// The task requests a seccomp filter with a listener: calls that the filter
+    /// passes to its supervisor do not stop for us.
     ListenerWanted,
     /// The task sends a signal (kill, tkill, tgkill).
     Kills {
-        /// Whom, as the task calls it: a pid, a negated group, 0 or -1.
+        /// The target as the task names it: a pid, a negated group, 0 or -1.
         target: NsPid,
-        /// Which signal.
+        /// The signal.
         signal: Signal,
     },
-    /// What `/proc` said, about a process of the task's or the task itself.
+    /// A probe of `/proc`, about a child of the task or the task itself.
     Observed(Observation),
-    /// No stop was left in the queue: whatever happened before is known.
-    Quiet,
+    /// No stop is left in the queue: every earlier event has been reported.
+    QueueDrained,
     /// The trace is over.
     Over,
 }
 
 /// A child of an attached process that is not traced itself.
 #[derive(Clone, Debug)]
-pub struct Kin {
+pub struct UntracedChild {
     /// Its pid.
     pub child: Tgid,
-    /// What it executes.
+    /// The program that it runs.
     pub image: Arc<Image>,
     /// Its wait status, if it is a zombie.
     pub zombie: Option<WaitStatus>,
-    /// It came after the attach: an orphan from outside the trace.
+    /// It appeared after the attach: an orphan from outside the trace.
     pub is_adopted: bool,
     /// Its pids in other namespaces than the tracer's, if it has any.
     pub ns: Option<Arc<NsPids>>,
 }
 
-/// A task that came under trace without a fork that we saw.
+/// A task whose trace begins without an observed fork.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The real parent of its process.
     pub parent: Option<Tgid>,
-    /// What it runs, where that was asked for.
+    /// The program that it runs, if it was looked up.
     pub image: Option<Arc<Image>>,
     /// Its pids in other namespaces than the tracer's, if it has any.
     pub ns: Option<Arc<NsPids>>,
-    /// Its own name, where that differs from its process's.
+    /// The thread's name, if different from its process's.
     pub comm: Option<Comm>,
-    /// What happens at SIGCHLD, if it was looked up.
+    /// The disposition of SIGCHLD, if it was looked up.
     pub sigchld: Option<SigchldAction>,
 }
 
 impl EventKind {
-    /// The call stack that was taken at it.
+    /// The call stack that was taken with the event.
     pub(crate) fn stack(&self) -> Option<&Arc<Stack>> {
         match self {
             EventKind::Created(created) => created.stack.as_ref(),
@@ -213,25 +213,25 @@ impl EventKind {
 pub struct Created {
     /// Its tid; for a process its pid.
     pub child: Tid,
-    /// By which kind of call.
+    /// The kind of call.
     pub how: How,
-    /// Its parent, where that is not the creator (`CLONE_PARENT`).
+    /// Its parent, if that is not the creator (`CLONE_PARENT`).
     pub parent: Option<Tgid>,
     /// Its pids in other namespaces than the tracer's, if it has any.
     pub ns: Option<Arc<NsPids>>,
-    /// The signal that its end sends to its parent; `None` for no signal, or
-    /// where the flags could not be read.
+    /// The signal that its end sends to its parent; `None` for none, or if the
+    /// flags could not be read.
     pub exit_signal: Option<Signal>,
     /// The stack of the task that created it, if asked for (`-k`).
     pub stack: Option<Arc<Stack>>,
 }
 
-/// How a task was created, as the kernel's events tell it.
+/// How a task was created, by the kernel's ptrace event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// `fork`, or a clone that sends SIGCHLD.
+    /// `fork`, or a clone with the exit signal SIGCHLD.
     Fork,
-    /// With `CLONE_VFORK`: the creator sleeps until the child execs or exits.
+    /// With `CLONE_VFORK`: the creator is suspended until the child execs or exits.
     Vfork,
     /// A process whose exit signal is not SIGCHLD.
     Clone,
@@ -239,23 +239,22 @@ pub enum How {
     Thread,
 }
 
-/// What a process executes; made once an exec and shared from then on.
+/// The program that a process runs; made at each exec and shared from then on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
-    /// The kernel's name for it, 15 bytes at most.
+    /// Its command name, at most 15 bytes.
     pub comm: Comm,
-    /// The path that was executed, as it was given to exec (a script's own);
-    /// of a process that was found running, its executable. If it could be
-    /// read.
+    /// The path as it was passed to exec (a script's own); for a process that was
+    /// found running, its executable. If it could be read.
     pub path: Option<Vec<u8>>,
     /// The arguments, if they could be read.
     pub argv: Vec<Vec<u8>>,
 }
 
-/// The pids of a process that lives in another pid namespace than the tracer.
+/// The pids of a process that is in another pid namespace than the tracer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NsPids {
-    /// Inode of its own, innermost namespace; 0 where it could not be read.
+    /// Inode of its innermost namespace; 0 if it could not be read.
     pub inode: u64,
     /// Its pid in each namespace, from the tracer's inwards (`NSpid:` in
     /// `/proc/PID/status`).

@@ -1,4 +1,4 @@
-//! Names that a tracee chose, and the one place where they are made harmless.
+//! Names that a tracee chose, and their escaping for terminals and JSON.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -31,8 +31,8 @@ impl Comm {
 }
 
 impl fmt::Display for Comm {
-    /// The name, with control bytes and quotes escaped: a tracee chooses it,
-    /// and it must not move the cursor of a terminal.
+    /// The name, with control bytes and quotes escaped: a tracee chooses it, and it
+    /// must not control a terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         escape(self.as_bytes(), f)
     }
@@ -44,9 +44,9 @@ impl fmt::Debug for Comm {
     }
 }
 
-/// Write bytes that a tracee chose, so that they cannot harm a terminal:
-/// control characters and what is no UTF-8 become `\n`, `\33` and their like,
-/// as strace writes them: with three digits where another digit follows.
+/// Writes bytes that a tracee chose, so that they cannot control a terminal:
+/// control characters and invalid UTF-8 become `\n`, `\33` and so on, as strace
+/// writes them, with three digits if another digit follows.
 ///
 /// # Errors
 /// Those of the writer.
@@ -57,7 +57,7 @@ pub fn escape(bytes: &[u8], f: &mut dyn fmt::Write) -> fmt::Result {
     })
 }
 
-/// The same, but quotes and backslashes stay as they are.
+/// The same, but quotes and backslashes are kept.
 ///
 /// # Errors
 /// Those of the writer.
@@ -65,8 +65,7 @@ pub fn escape_controls(bytes: &[u8], f: &mut dyn fmt::Write) -> fmt::Result {
     each_char(bytes, f, write_harmless)
 }
 
-/// A sentence in which names stand that anybody chose: one line, whatever they
-/// are.
+/// Text that contains names that a tracee chose, as one line.
 #[must_use]
 pub fn one_line(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_harmful) {
@@ -78,12 +77,12 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     line.into()
 }
 
-/// JSON in which what harms a terminal stands as `\u…`. Only strings hold such
-/// characters, but for the white space between tokens.
+/// JSON in which characters that control a terminal become `\u…`. Outside of strings
+/// only the white space between tokens is such a character.
 #[must_use]
 pub fn harmless_json(json: &str) -> Cow<'_, str> {
     let is_bad = |c: &char| is_harmful(*c) && !c.is_ascii_whitespace();
-    // ASCII but DEL is nearly every line.
+    // Nearly every line is ASCII without DEL.
     if json.bytes().all(|byte| byte < 0x7f) || !json.chars().any(|c| is_bad(&c)) {
         return json.into();
     }
@@ -100,8 +99,8 @@ pub fn harmless_json(json: &str) -> Cow<'_, str> {
     harmless.into()
 }
 
-/// Write each character by `write`, which is told the byte behind it, and what
-/// is no UTF-8 as octal numbers.
+/// Passes each character with the byte after it to `write`, and writes invalid
+/// UTF-8 as octal numbers.
 fn each_char(
     bytes: &[u8],
     f: &mut dyn fmt::Write,
@@ -129,7 +128,7 @@ fn each_char(
     Ok(())
 }
 
-/// `\33`, or `\033` where a digit follows that would belong to it.
+/// `\33`, or `\033` if a digit follows, which would extend the number.
 fn octal(number: u32, next: Option<u8>, f: &mut dyn fmt::Write) -> fmt::Result {
     if next.is_some_and(|byte| byte.is_ascii_digit()) {
         write!(f, "\\{number:03o}")
@@ -138,8 +137,8 @@ fn octal(number: u32, next: Option<u8>, f: &mut dyn fmt::Write) -> fmt::Result {
     }
 }
 
-/// Whether a character controls a terminal, breaks the line for some reader,
-/// cannot be seen, or turns the order of what follows.
+/// Whether a character controls a terminal, breaks the line for some reader, is
+/// invisible, or changes the text direction.
 fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
@@ -147,7 +146,7 @@ fn is_harmful(c: char) -> bool {
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// A character, escaped if it does harm.
+/// Writes a character, escaped if it is harmful.
 fn write_harmless(c: char, next: Option<u8>, f: &mut dyn fmt::Write) -> fmt::Result {
     match c {
         '\n' => f.write_str("\\n"),

@@ -1,22 +1,22 @@
-//! What the tracer looked up in `/proc` because a rule may need it.
+//! Probes of `/proc`: the questions of rules, and what was found.
 
 use crate::event::Comm;
 use crate::kernel::{SigactionHead, Tgid, Tid};
 
-/// What happens to a process when a child of it dies, as far as signals go.
+/// The disposition of SIGCHLD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SigchldAction {
     /// `SIG_DFL`
     Default,
-    /// `SIG_IGN`: children are reaped by the kernel, their statuses are lost.
+    /// `SIG_IGN`: the kernel reaps children, their statuses are lost.
     Ignore,
     /// A handler runs.
     Handler {
-        /// Its address; 0 where only `/proc` told of it.
+        /// Its address; 0 if only known from `/proc`.
         address: u64,
         /// `SA_NOCLDWAIT`: as `SIG_IGN`, but the handler runs.
         no_wait: bool,
-        /// `SA_RESTART`: interrupted calls go on.
+        /// `SA_RESTART`: interrupted calls are restarted.
         restarts: bool,
     },
     /// `SIG_DFL` with `SA_NOCLDWAIT`: as `SIG_IGN`.
@@ -39,7 +39,15 @@ impl From<SigactionHead> for SigchldAction {
 }
 
 impl SigchldAction {
-    /// Whether the kernel reaps children at once (`do_notify_parent` in
+    /// A handler of which no more is known, as `/proc` tells neither its address
+    /// nor its flags.
+    pub(crate) const UNKNOWN_HANDLER: SigchldAction = SigchldAction::Handler {
+        address: 0,
+        no_wait: false,
+        restarts: false,
+    };
+
+    /// Whether the kernel reaps children when they exit (`do_notify_parent` in
     /// `kernel/signal.c`).
     #[must_use]
     pub fn reaps_for_us(self) -> bool {
@@ -52,45 +60,44 @@ impl SigchldAction {
     }
 }
 
-/// What `/proc` said.
+/// What a probe of `/proc` showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Observation {
-    /// Of a child that died a while ago and was not reaped as far as we know.
-    Corpse(Corpse),
-    /// Of a process that is blocked in a wait.
-    Stuck {
-        /// What its children do.
-        children: Vec<Stuck>,
-        /// It handles a signal that a timer or a descriptor can send it.
+    /// Probe of a child that ended a while ago and was not reaped as far as known.
+    ZombieProbe(ZombieProbe),
+    /// Probe of the children of a process that is blocked in a wait.
+    BlockedChildren {
+        /// The state of the children.
+        children: Vec<BlockedChild>,
+        /// The process handles a signal that a timer or a descriptor can send it.
         timers: bool,
     },
-    /// Of a process whose leading thread may have left it.
+    /// Probe of a process whose leader may have exited.
     Leader(DeadLeader),
-    /// Of a thread that is blocked on streams, some time after the death of a
+    /// Probe of a thread that is blocked on streams, some time after the death of a
     /// child of its process.
     Streams(BlockedReader),
-    /// Of the launched command, some time after its end: its descendants that
-    /// are alive.
+    /// Probe of what the launched command left running, some time after its end:
+    /// its descendants that are alive.
     Survivors(Vec<Survivor>),
-    /// Of a process that polled for its children: its only thread sleeps until
-    /// a signal comes, and it handles none but SIGCHLD and those that ask it to
-    /// end.
+    /// Probe of a process that polled for its children: its only thread sleeps until
+    /// a signal arrives, and it handles none but SIGCHLD and requests to end.
     AwaitsSignal,
 }
 
-/// What a rule would like to know of `/proc`.
+/// What a rule asks of `/proc`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// What has become of a child that died a while ago?
-    Corpse {
+    /// What became of a child that ended a while ago?
+    ZombieProbe {
         /// The child.
         child: Tgid,
-        /// Who had it last.
+        /// Its last known parent.
         parent: Tgid,
     },
-    /// What do the children do that this thread is blocked on?
-    Stuck {
+    /// In what are the children blocked that this thread waits for?
+    BlockedChildren {
         /// The thread.
         tid: Tid,
         /// Its process.
@@ -98,21 +105,21 @@ pub enum Question {
         /// The children.
         children: Vec<Tgid>,
     },
-    /// Which children has this attached process that are not known, or that are
-    /// zombies by now?
+    /// Which children has this attached process that are unknown, or that are
+    /// zombies now?
     Children {
         /// The process.
         parent: Tgid,
-        /// Its children of which nothing new can be said: those that are traced
-        /// or known to be dead.
+        /// Children about which nothing new can be found: those that are traced or
+        /// known to be dead.
         settled: Vec<Tgid>,
-        /// Those that lived when they were last looked at, and are not traced.
+        /// Untraced children that were alive when they were last examined.
         alive: Vec<Tgid>,
     },
-    /// Has the leading thread left this process?
+    /// Has the leader of this process exited?
     Leader(Tgid),
-    /// Is a thread of this process blocked on streams, and who holds their other
-    /// ends?
+    /// Is a thread of this process blocked on streams, and which processes hold
+    /// their other ends?
     Streams {
         /// The process.
         parent: Tgid,
@@ -126,16 +133,16 @@ pub enum Question {
         /// Its descendants that are alive.
         members: Vec<Tgid>,
     },
-    /// Does this process do nothing but wait for a signal of its children?
+    /// Does this process do nothing but wait for a signal about its children?
     AwaitsSignal(Tgid),
 }
 
 /// A dead child, as `/proc` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Corpse {
+pub struct ZombieProbe {
     /// The child.
     pub child: Tgid,
-    /// Its state and who has it; `None` if it is gone: somebody reaped it.
+    /// Its parent and state; `None` if it is gone, that is, reaped.
     pub zombie: Option<Owner>,
 }
 
@@ -146,41 +153,40 @@ pub struct Owner {
     pub parent: Tgid,
     /// The zombie's process group.
     pub child_group: i32,
-    /// The parent's process group; 0 where it is not known.
+    /// The parent's process group; 0 if not known.
     pub group: i32,
-    /// Somebody else traces the zombie, and so withholds it from its parent.
+    /// Another process traces the zombie, so that its parent cannot reap it.
     pub traced: bool,
     /// SIGCHLD is blocked in every thread of the parent, has a handler, and is
     /// pending.
     pub blocked_and_pending: bool,
-    /// The number of the system call, x86-64's, that the parent's main thread
-    /// is in; `None` for none, or where it is not known.
+    /// The number of the system call, in x86-64's table, that the parent's main
+    /// thread is in; `None` for none, or if not known.
     pub parent_call: Option<u32>,
-    /// A thread of the parent that takes SIGCHLD without a handler, if one
-    /// does.
+    /// A thread of the parent that takes SIGCHLD without a handler, if any.
     pub listener: Option<SigchldListener>,
 }
 
 /// A thread that waits for SIGCHLD with `sigwait` or a signalfd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SigchldListener {
-    /// Which.
+    /// The thread.
     pub tid: Tid,
-    /// Another thread of the process that does not block SIGCHLD, and so may
-    /// get it instead.
+    /// Another thread of the process that does not block SIGCHLD, and so may get it
+    /// instead.
     pub unblocked: Option<Tid>,
 }
 
-/// A thread that waits for input on streams: pipes and socket pairs, and nothing
-/// that others than their holders can make ready.
+/// A thread that waits for input on streams only: pipes and socket pairs, which
+/// no process but their holders can make ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockedReader {
     /// The child of its process that has died.
     pub child: Tgid,
-    /// How often the thread has gone to sleep so far. The same number at another
-    /// look means that it has not run in between.
+    /// Voluntary context switches of the thread so far. The same number at a later
+    /// probe means that it has not run in between.
     pub sleeps: u64,
-    /// Those streams.
+    /// The streams that it waits for.
     pub streams: Vec<Stream>,
 }
 
@@ -191,16 +197,16 @@ pub struct Stream {
     pub fd: i32,
     /// The pipe, or its end of the socket pair.
     pub inode: u64,
-    /// Who holds the other end.
+    /// The holders of the other end.
     pub others: Vec<PipeSide>,
-    /// Whether every process could be asked.
+    /// Whether every process could be examined.
     pub complete: bool,
 }
 
 /// A process that outlives the launched command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Survivor {
-    /// Which.
+    /// Its pid.
     pub tgid: Tgid,
     /// It holds a pipe or socket that is the command's standard output.
     pub holds_output: bool,
@@ -208,32 +214,32 @@ pub struct Survivor {
     pub holds_error: bool,
 }
 
-/// A child that a blocked wait waits for, and what it does.
+/// A child that a blocked wait is for, and what it is blocked in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stuck {
+pub struct BlockedChild {
     /// The child.
     pub child: Tgid,
-    /// What its leading thread is blocked in.
-    pub within: StuckIn,
+    /// What its leader is blocked in.
+    pub within: BlockedIn,
 }
 
 /// What a thread is blocked in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StuckIn {
-    /// Something that no rule is about.
+pub enum BlockedIn {
+    /// Nothing that a rule is about.
     Other,
     /// A write to or a read from a pipe.
     Pipe {
-        /// It writes; else it reads.
+        /// Whether it writes; if not, it reads.
         writes: bool,
         /// Its descriptor.
         fd: i32,
         /// The pipe.
         inode: u64,
-        /// Who holds the other end; of the family alone where that says that
-        /// somebody can go on.
+        /// The holders of the other end; only those in the process tree if one of
+        /// them can run.
         others: Vec<PipeSide>,
-        /// Whether every process could be asked.
+        /// Whether every process could be examined.
         complete: bool,
     },
 }
@@ -241,19 +247,19 @@ pub enum StuckIn {
 /// A descriptor of the other end of a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PipeSide {
-    /// Whose.
+    /// The process that holds it.
     pub tgid: Tgid,
-    /// Its name.
+    /// The name of the process.
     pub comm: Comm,
-    /// Its number.
+    /// The descriptor.
     pub fd: i32,
 }
 
-/// A process whose leading thread has ended by exit(2) while others live on.
+/// A process whose leader has exited while other threads are alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadLeader {
-    /// A thread that lives.
+    /// A thread that is alive.
     pub living: Tid,
-    /// How many live.
+    /// How many are alive.
     pub threads: usize,
 }

@@ -1,44 +1,44 @@
-//! What holds for a whole trace.
+//! The origin of a trace: what holds for all of its events.
 
 use std::time::SystemTime;
 
-/// Where the events of a trace come from, and what they can tell.
+/// The source of the events of a trace, and what it could observe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// What made the trace: `wait4-strace 0.1.0`, or `strace`.
+    /// The program that recorded the trace: `wait4-strace 0.1.0`, or `strace`.
     pub tracer: String,
-    /// The command that was launched, empty if none was or it is not known.
+    /// The command that was launched; empty if none was, or if not known.
     pub command: Vec<Vec<u8>>,
     /// The processes that were attached to.
     pub attached: Vec<i32>,
-    /// The kernel's release; empty if it is not known.
+    /// The kernel's release; empty if not known.
     pub kernel: String,
-    /// The machine, as `uname -m` calls it; empty if it is not known.
+    /// The machine, as in `uname -m`; empty if not known.
     pub arch: String,
     /// Wall-clock time of moment 0.
     pub began: SystemTime,
     /// Children were followed.
     pub follows: bool,
-    /// It is told whether an interrupted wait is restarted or fails with
+    /// Whether it is known if an interrupted wait was restarted or failed with
     /// EINTR.
-    pub fates: bool,
-    /// What `/proc` tells.
+    pub restart_outcomes: bool,
+    /// What `/proc` showed.
     pub proc: ProcView,
 }
 
-/// What the looks at `/proc` in a trace are worth.
+/// What probes of `/proc` in a trace can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcView {
-    /// It shows the processes of the trace.
+    /// The processes of the trace.
     Seen,
-    /// It shows another pid namespace.
+    /// The processes of another pid namespace.
     Elsewhere,
-    /// Nobody looked.
+    /// There were no probes.
     Unseen,
 }
 
 impl ProcView {
-    /// Of a tracer that can, or cannot, find its tracees there.
+    /// For a tracer that can, or cannot, find its tracees there.
     #[must_use]
     pub fn of(sees: bool) -> ProcView {
         if sees {
@@ -59,7 +59,7 @@ impl Default for Origin {
             arch: String::new(),
             began: SystemTime::UNIX_EPOCH,
             follows: true,
-            fates: true,
+            restart_outcomes: true,
             proc: ProcView::Seen,
         }
     }

@@ -1,16 +1,17 @@
-//! Events that are made up for a test, in the order in which a tracer would
-//! report them. A process is named by its pid, a thread by `(tid, tgid)`.
+//! Made-up events for tests, in the order in which a tracer would report them. A
+//! process is named by its pid, a thread by `(tid, tgid)`.
 
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::{
-    Comm, Corpse, Created, Event, EventKind, Fetched, Found, How, Image, Moment, Named,
-    Observation, Owner, SigchldAction, WaitEntry, WaitExit,
+    Comm, Created, Event, EventKind, Fetched, Found, How, Image, Moment, Named, NsPids,
+    Observation, Owner, SigchldAction, WaitEntry, WaitExit, ZombieProbe,
 };
 use crate::kernel::{
-    Abi, Errno, Fields, NsPid, SigInfo, Signal, Tgid, Tid, WaitCall, WaitOptions, WaitStatus,
+    Abi, Errno, Fields, IdType, NsPid, SigInfo, Signal, Tgid, Tid, WaitCall, WaitOptions,
+    WaitStatus,
 };
 
 /// Options of waits.
@@ -25,7 +26,7 @@ pub(crate) const HANDLER: SigchldAction = SigchldAction::Handler {
     restarts: true,
 };
 
-/// What a wait gives: a pid and a status word, or an error.
+/// What a wait returns: a pid and a status word, or an error.
 pub(crate) type Answer = Result<(i32, i32), Errno>;
 
 /// The status word of an exit.
@@ -36,6 +37,24 @@ pub(crate) const fn exited(code: i32) -> i32 {
 /// The status word of a stop.
 pub(crate) const fn stopped(signal: i32) -> i32 {
     signal << 8 | 0x7f
+}
+
+/// A wait that passes no place for the status.
+pub(crate) fn without_status(exit: &mut WaitExit) {
+    exit.entry.result_at = 0;
+    exit.status = Fetched::Null;
+}
+
+/// The `waitid` for this id that gives what the `wait4` gave.
+pub(crate) fn as_waitid(exit: &mut WaitExit, kind: IdType, id: u32) {
+    exit.entry.call = WaitCall::Waitid;
+    exit.entry.named = Named::Id(kind, id);
+    if let (Ok(pid), Some(status)) = (exit.result, exit.status.value()) {
+        let value = SigInfo::of_child(pid, *status);
+        exit.info = Fetched::Value { addr: 8, value };
+    }
+    exit.result = exit.result.map(|_| NsPid::new(0));
+    exit.status = Fetched::Null;
 }
 
 /// A thread and its process.
@@ -54,7 +73,7 @@ impl From<(i32, i32)> for Task {
     }
 }
 
-/// Events so far. The clock stands still unless it is moved.
+/// The events so far. The clock stands still unless it is advanced.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
     pub(crate) events: Vec<Event>,
@@ -72,12 +91,17 @@ impl Script {
         script
     }
 
-    /// The events so far; those to come follow them.
+    /// The events so far; later events continue from them.
     pub(crate) fn take(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
 
-    /// Time goes by.
+    /// The time of the next event.
+    pub(crate) fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// Advances the clock.
     pub(crate) fn after(&mut self, millis: u64) -> &mut Script {
         self.now = self.now.after(millis * 1_000_000);
         self
@@ -97,7 +121,7 @@ impl Script {
         self
     }
 
-    /// A process comes under trace.
+    /// The trace of a process begins.
     pub(crate) fn found(&mut self, pid: i32, parent: Option<i32>) -> &mut Script {
         let found = Found {
             parent: parent.map(Tgid::new),
@@ -107,6 +131,19 @@ impl Script {
             sigchld: None,
         };
         self.event(pid, EventKind::Found(found))
+    }
+
+    /// The process that was found or created last has these pids, from the
+    /// tracer's namespace to its own.
+    pub(crate) fn in_namespace(&mut self, inode: u64, chain: &[i32]) -> &mut Script {
+        let chain = chain.iter().copied().map(NsPid::new).collect();
+        let pids = Some(Arc::new(NsPids { inode, chain }));
+        match self.events.last_mut().map(|event| &mut event.kind) {
+            Some(EventKind::Found(found)) => found.ns = pids,
+            Some(EventKind::Created(created)) => created.ns = pids,
+            other => unreachable!("no new process: {other:?}"),
+        }
+        self
     }
 
     fn created(&mut self, by: Task, child: i32, how: How, signal: Option<Signal>) -> &mut Script {
@@ -129,14 +166,34 @@ impl Script {
         self.created(by.into(), tid, How::Thread, None)
     }
 
-    pub(crate) fn exec(&mut self, pid: i32, name: &str) -> &mut Script {
+    pub(crate) fn vfork(&mut self, by: impl Into<Task>, child: i32) -> &mut Script {
+        self.created(by.into(), child, How::Vfork, Some(Signal::CHLD))
+    }
+
+    /// A child with another exit signal than SIGCHLD.
+    pub(crate) fn clone_child(&mut self, by: impl Into<Task>, child: i32) -> &mut Script {
+        self.created(by.into(), child, How::Clone, None)
+    }
+
+    /// The child that was created last has this parent (`CLONE_PARENT`).
+    pub(crate) fn for_parent(&mut self, parent: i32) -> &mut Script {
+        match self.events.last_mut().map(|event| &mut event.kind) {
+            Some(EventKind::Created(created)) => created.parent = Some(Tgid::new(parent)),
+            other => unreachable!("no new process: {other:?}"),
+        }
+        self
+    }
+
+    /// An exec, which a thread may call.
+    pub(crate) fn exec(&mut self, task: impl Into<Task>, name: &str) -> &mut Script {
+        let Task(tid, tgid) = task.into();
         let image = Arc::new(Image {
             comm: Comm::new(name.as_bytes()),
             path: None,
             argv: Vec::new(),
         });
-        let former = None;
-        self.event(pid, EventKind::Executed { image, former })
+        let former = (tid != tgid.leader()).then_some(tid);
+        self.event(tgid.raw(), EventKind::Executed { image, former })
     }
 
     /// A process or thread ends with this status word.
@@ -153,6 +210,42 @@ impl Script {
             comm: Comm::default(),
         };
         self.event(by, adopted)
+    }
+
+    /// A group-stop.
+    pub(crate) fn stop(&mut self, pid: i32) -> &mut Script {
+        let signal = Signal::STOP;
+        self.event(pid, EventKind::GroupStopped { signal })
+    }
+
+    /// A process leaves its group-stop.
+    pub(crate) fn resume(&mut self, pid: i32) -> &mut Script {
+        self.event(pid, EventKind::Resumed)
+    }
+
+    /// A process sends a signal.
+    pub(crate) fn kill(&mut self, by: impl Into<Task>, target: i32, signal: Signal) -> &mut Script {
+        let target = NsPid::new(target);
+        self.event(by, EventKind::Kills { target, signal })
+    }
+
+    /// A signal that a process sent is delivered.
+    pub(crate) fn signalled(&mut self, pid: i32, signal: Signal, sender: i32) -> &mut Script {
+        let info = SigInfo {
+            signo: signal,
+            errno: 0,
+            code: libc::SI_USER,
+            fields: Fields::Kill {
+                pid: NsPid::new(sender),
+                uid: 0,
+            },
+        };
+        let signalled = EventKind::Signalled {
+            signal,
+            info: Some(info),
+            sender: None,
+        };
+        self.event(pid, signalled)
     }
 
     /// A disposition of SIGCHLD.
@@ -235,6 +328,60 @@ impl Script {
         self.leave(task, named, options, answer)
     }
 
+    /// Changes the wait that has just ended, and so its begin.
+    pub(crate) fn but(&mut self, change: impl FnOnce(&mut WaitExit)) -> &mut Script {
+        let mut events = self.events.iter_mut().rev();
+        let (entry, tid) = match events.next() {
+            Some(Event {
+                kind: EventKind::WaitEnded(exit),
+                tid,
+                ..
+            }) => {
+                change(exit);
+                (exit.entry.clone(), *tid)
+            }
+            other => unreachable!("no end of a wait: {other:?}"),
+        };
+        let entered = events.filter(|event| event.tid == tid);
+        let entered = entered.map(|event| &mut event.kind);
+        for kind in entered {
+            if let EventKind::WaitEntered(entered) = kind {
+                *entered = entry;
+                break;
+            }
+        }
+        self
+    }
+
+    /// A handler interrupts a wait for a child, which ends in EINTR or goes on
+    /// after it.
+    pub(crate) fn interrupted(
+        &mut self,
+        task: impl Into<Task>,
+        named: i32,
+        by: Signal,
+        eintr: bool,
+    ) -> &mut Script {
+        let Task(tid, tgid) = task.into();
+        let task = (tid.raw(), tgid.raw());
+        self.wait(task, named, 0, Err(Errno::RESTARTSYS));
+        self.event(task, EventKind::RestartOutcome { by, eintr })
+    }
+
+    /// What `/proc` said.
+    pub(crate) fn observe(&mut self, task: impl Into<Task>, seen: Observation) -> &mut Script {
+        self.event(task, EventKind::Observed(seen))
+    }
+
+    /// A look at a zombie, which is gone.
+    pub(crate) fn look_in_vain(&mut self, parent: i32, child: i32) -> &mut Script {
+        let probe = ZombieProbe {
+            child: Tgid::new(child),
+            zombie: None,
+        };
+        self.observe(parent, Observation::ZombieProbe(probe))
+    }
+
     /// A look at a zombie, which has this parent; `change` says what else is
     /// seen.
     pub(crate) fn look(
@@ -253,16 +400,16 @@ impl Script {
             listener: None,
         };
         change(&mut owner);
-        let corpse = Corpse {
+        let probe = ZombieProbe {
             child: Tgid::new(child),
             zombie: Some(owner),
         };
-        self.event(parent, EventKind::Observed(Observation::Corpse(corpse)))
+        self.observe(parent, Observation::ZombieProbe(probe))
     }
 
-    /// Whatever happened before is known.
+    /// All earlier events have been reported.
     pub(crate) fn quiet(&mut self) -> &mut Script {
-        self.event(0, EventKind::Quiet)
+        self.event(0, EventKind::QueueDrained)
     }
 
     /// The trace is over.

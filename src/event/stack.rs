@@ -1,4 +1,4 @@
-//! Call stacks, as far as they could be read.
+//! Call stacks as far as they could be unwound, with names that may come later.
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 /// The call stack of a task at a system call.
 ///
-/// Its frames and their names may be known later than the event: to read them
-/// from files takes its time, and nothing waits for it but [`Stack::wait`].
+/// Its frames and their names may become known later than the event: they are read
+/// from files, which takes time. Only [`Stack::wait`] waits for them.
 #[derive(Debug, Default)]
 pub struct Stack {
     frames: OnceLock<Frames>,
@@ -17,7 +17,7 @@ pub struct Stack {
     resolver: Option<Arc<dyn Resolver>>,
 }
 
-/// The frames of a stack.
+/// The frames of a stack, with the reason why some are missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Frames {
     /// The innermost first.
@@ -25,18 +25,18 @@ pub(crate) struct Frames {
     pub(crate) cut: Option<Cut>,
 }
 
-/// Finds frames and names beside the trace.
+/// Finds frames and names on other threads.
 pub(crate) trait Resolver: fmt::Debug + Send + Sync + UnwindSafe + RefUnwindSafe {
-    /// Give up what does not come.
+    /// Gives up work that takes too long.
     fn check(&self);
 
-    /// Somebody waits: do not take for ever.
+    /// A caller waits: limit the time from now on.
     fn hurry(&self);
 }
 
 impl Stack {
-    /// A stack that is known: its frames, the innermost first, and why there
-    /// may be more of them.
+    /// A stack with known frames, the innermost first, and the reason why some are
+    /// missing.
     #[must_use]
     pub fn new(frames: Vec<Arc<Frame>>, cut: Option<Cut>) -> Stack {
         Stack {
@@ -45,7 +45,7 @@ impl Stack {
         }
     }
 
-    /// A stack whose frames, or their names, will be known.
+    /// A stack whose frames, or their names, will be found by `resolver`.
     pub(crate) fn pending(resolver: Arc<dyn Resolver>) -> Stack {
         Stack {
             frames: OnceLock::new(),
@@ -53,18 +53,18 @@ impl Stack {
         }
     }
 
-    /// The frames are known; those that were known before stay.
+    /// Sets the frames; does nothing if they are known.
     pub(crate) fn resolve(&self, frames: Frames) {
         let _ = self.frames.set(frames);
     }
 
-    /// The frames, the innermost first, as far as they are known by now.
+    /// The frames known by now, the innermost first.
     #[must_use]
     pub fn frames(&self) -> &[Arc<Frame>] {
         self.frames.get().map_or(&[], |frames| &frames.frames)
     }
 
-    /// Why there may be more frames; `None` if the last is the outermost.
+    /// Why frames are missing; `None` if the last is the outermost.
     #[must_use]
     pub fn cut(&self) -> Option<Cut> {
         self.frames
@@ -72,8 +72,7 @@ impl Stack {
             .map_or(Some(Cut::Lost), |frames| frames.cut)
     }
 
-    /// Whether the frames and their names are known as well as they will ever
-    /// be.
+    /// Whether the frames and their names are final.
     #[must_use]
     pub fn is_known(&self) -> bool {
         let named = |frame: &Arc<Frame>| frame.functions.get().is_some();
@@ -90,9 +89,9 @@ impl Stack {
         }
     }
 
-    /// Wait until the frames and their names are known, or it takes too long.
+    /// Waits until the frames and their names are final, or it takes too long.
     pub fn wait(&self) {
-        /// How long to sleep until the next look.
+        /// Poll interval.
         const GLANCE: Duration = Duration::from_millis(2);
         if let Some(resolver) = &self.resolver {
             while !self.is_known() {
@@ -114,27 +113,26 @@ impl Eq for Stack {}
 /// Why a stack ends before its outermost frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// It has more frames than are told.
+    /// It has more frames than the limit.
     Deep,
-    /// The way back from its last frame is not known: code without unwind
-    /// information, a file that does not answer, or an ABI that is not unwound.
+    /// Its last frame could not be unwound: code without unwind information, a
+    /// file that does not respond, or an ABI that is not supported.
     Lost,
 }
 
-/// A place in code that a call is made from. Two are equal if they are the same
-/// place of the same file.
+/// A call site. Two are equal if they are the same address of the same file.
 pub struct Frame {
     /// The path of the file that the code is mapped from; `None` for code that
     /// was made at run time.
     pub object: Option<Arc<[u8]>>,
-    /// Where the call returns to, as the file's own address (as `addr2line`
-    /// wants it); of code from no file the address in memory.
+    /// The return address, as an address of the file (as `addr2line` expects it); for
+    /// code from no file, in memory.
     pub address: u64,
     functions: OnceLock<Vec<Function>>,
 }
 
 impl Frame {
-    /// A place that is called so.
+    /// A frame whose functions are known.
     #[must_use]
     pub fn new(object: Option<Arc<[u8]>>, address: u64, functions: Vec<Function>) -> Frame {
         Frame {
@@ -144,7 +142,7 @@ impl Frame {
         }
     }
 
-    /// A place whose names are looked up.
+    /// A frame whose functions are looked up later.
     pub(crate) fn unnamed(object: Arc<[u8]>, address: u64) -> Frame {
         Frame {
             object: Some(object),
@@ -153,13 +151,13 @@ impl Frame {
         }
     }
 
-    /// It is called so; the first names stay.
+    /// Sets the functions; does nothing if they are known.
     pub(crate) fn name(&self, functions: Vec<Function>) {
         let _ = self.functions.set(functions);
     }
 
-    /// The function that this is in, and before it those that were inlined
-    /// there, the innermost first. Empty if none is known (yet).
+    /// The function that contains it, preceded by those inlined there, innermost
+    /// first. Empty if none is known (yet).
     #[must_use]
     pub fn functions(&self) -> &[Function] {
         self.functions.get().map_or(&[], Vec::as_slice)
@@ -189,21 +187,20 @@ impl fmt::Debug for Frame {
 pub struct Function {
     /// Its name, demangled.
     pub name: Option<String>,
-    /// How many bytes behind its first instruction; of an inlined one that is
-    /// not known.
+    /// Bytes after its first instruction; `None` for an inlined function.
     pub offset: Option<u64>,
-    /// The source file, as the compiler was given it.
+    /// The source file, as the compiler recorded it.
     pub file: Option<String>,
-    /// The line there, from 1.
+    /// The line, from 1.
     pub line: Option<u32>,
 }
 
 impl Function {
-    /// The name of what the kernel lets a signal handler return to. The frame
-    /// behind it is the one that was interrupted.
+    /// The name of the code to which a signal handler returns. The next frame is
+    /// the interrupted one.
     pub const SIGNAL: &str = "<signal handler called>";
 
-    /// Whether it is what a signal handler returns to.
+    /// Whether it is the code to which a signal handler returns.
     #[must_use]
     pub fn is_signal(&self) -> bool {
         self.name.as_deref() == Some(Function::SIGNAL)

@@ -1,4 +1,4 @@
-//! Wait calls as they were given and as they ended.
+//! Wait calls: their arguments and their results.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use crate::kernel::{
     Abi, Errno, IdType, NsPid, Rusage, SigInfo, Tgid, WaitCall, WaitOptions, WaitStatus,
 };
 
-/// Something that lay in a tracee's memory.
+/// Data in a tracee's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fetched<T> {
     /// The pointer was NULL.
     Null,
-    /// It was not read: the call wrote nothing there.
+    /// It was not read, since the call wrote nothing there.
     Unread {
         /// The pointer.
         addr: u64,
@@ -21,10 +21,10 @@ pub enum Fetched<T> {
     Unreadable {
         /// The pointer.
         addr: u64,
-        /// Why not.
+        /// The error.
         errno: Errno,
     },
-    /// What was there.
+    /// It was read.
     Value {
         /// The pointer.
         addr: u64,
@@ -34,7 +34,7 @@ pub enum Fetched<T> {
 }
 
 impl<T> Fetched<T> {
-    /// What a record does not have of this pointer.
+    /// A pointer whose data a record does not contain.
     pub(crate) fn unread(addr: u64) -> Fetched<T> {
         match addr {
             0 => Fetched::Null,
@@ -51,7 +51,7 @@ impl<T> Fetched<T> {
     }
 }
 
-/// Whom a wait call names, by the words it was given.
+/// What a wait call names, by its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
     /// wait4 and waitpid: a pid, a negated group, 0 or -1.
@@ -67,7 +67,7 @@ pub enum Named {
 pub const NOT_SHOWN: u64 = 0x8000_0000_0000_0001;
 
 impl Named {
-    /// The one process that is named.
+    /// The one process that is named, if it is one.
     #[must_use]
     pub fn process(self) -> Option<NsPid> {
         match self {
@@ -83,9 +83,9 @@ impl Named {
 pub struct WaitEntry {
     /// Which call.
     pub call: WaitCall,
-    /// Of which ABI; decided at each stop.
+    /// Its ABI; decided at each stop.
     pub abi: Abi,
-    /// Whom it waits for.
+    /// What it waits for.
     pub named: Named,
     /// Its options.
     pub options: WaitOptions,
@@ -95,20 +95,20 @@ pub struct WaitEntry {
     pub rusage_at: u64,
     /// wait6's pointer to the siginfo; 0 for the others.
     pub info_at: u64,
-    /// Whether the kernel restarts a call that was interrupted.
+    /// Whether the kernel restarts an interrupted call.
     pub is_restart: bool,
-    /// A record shows the first half of the call alone: its options are not
-    /// known, and stand as none.
+    /// A record shows only the first half of the call: the options are not
+    /// known, and are set to none.
     pub is_half: bool,
-    /// What stands behind the pid or file descriptor, if asked for.
+    /// What the pid or file descriptor refers to, if asked for.
     pub target: Option<TargetName>,
-    /// The process behind a pidfd; -1 where it has been reaped.
+    /// The process that the pidfd refers to; -1 if it has been reaped.
     pub pidfd: Option<i32>,
-    /// Where the call was made, if asked for (`-k`).
+    /// The call stack (`-k`).
     pub stack: Option<Arc<Stack>>,
 }
 
-/// What stands behind the pid or descriptor that a wait names.
+/// What the pid or descriptor of a wait refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetName {
     /// The process's name (`-Y`).
@@ -122,11 +122,11 @@ pub enum TargetName {
 /// The result of a wait call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitExit {
-    /// What the call was given.
+    /// The call and its arguments.
     pub entry: WaitEntry,
-    /// When it was given it; of a restarted call, the last time.
+    /// When the call began; for a restarted call, the last time.
     pub entered: Moment,
-    /// A pid or 0, or an error, kernel-internal ones included.
+    /// A pid or 0, or an error, including those internal to the kernel.
     pub result: Result<NsPid, Errno>,
     /// wait4's and waitpid's status word.
     pub status: Fetched<WaitStatus>,
@@ -136,18 +136,18 @@ pub struct WaitExit {
     pub rusage: Fetched<Rusage>,
     /// The name of the child in the result or siginfo, if asked for (`-Y`).
     pub child: Option<Comm>,
-    /// After EFAULT: the children that the process still has, dead or alive.
+    /// After EFAULT: the children that the process still has, alive or zombie.
     pub remaining: Option<Vec<Tgid>>,
-    /// The child was stopped or went on, and has not ended; the record does
-    /// not tell which.
+    /// The child was stopped or continued, and has not ended; the record does not
+    /// show which.
     pub lives_on: bool,
-    /// It took a child that it did not name, in a process that handles SIGCHLD
-    /// and had no other: whether it was called within that handler. `None` where
-    /// that is not known, or was not looked at.
+    /// For a wait that reaped a child it did not name, as the only one, in a process
+    /// that handles SIGCHLD: whether it was called within that handler. `None` if
+    /// that is not known or was not examined.
     pub in_handler: Option<bool>,
 }
 
-/// What is known of a child that lives on: a stop by no signal.
+/// The status of a child that lives on: stopped by signal 0.
 const SOME_STOP: WaitStatus = WaitStatus::from_raw(0x7f);
 
 impl WaitExit {
@@ -159,8 +159,8 @@ impl WaitExit {
 
     /// The child that the call reports and its status word, if it does.
     ///
-    /// waitid tells the status in two fields; the word is made from them. Of a
-    /// child that lives on ([`WaitExit::lives_on`]) it is a stop by no signal.
+    /// waitid has the status in two fields, from which the word is made. For a child
+    /// that lives on ([`WaitExit::lives_on`]) it is a stop by signal 0.
     #[must_use]
     pub fn reported(&self) -> Option<(NsPid, Option<WaitStatus>)> {
         let pid = self.result.ok()?;

@@ -1,4 +1,4 @@
-//! The ABIs: which numbers are wait calls, and how wide the words are.
+//! System call ABIs: the numbers of wait calls, and the width of words.
 //!
 //! An ABI is data, chosen at each stop, and not the machine's architecture:
 //! 64-bit code may call through `int $0x80`.
@@ -20,11 +20,11 @@ pub enum Abi {
 pub enum WaitCall {
     /// `wait4(pid, wstatus, options, rusage)`
     Wait4,
-    /// `waitid(idtype, id, infop, options, rusage)`: the kernel's has five.
+    /// `waitid(idtype, id, infop, options, rusage)`: the kernel's has five arguments.
     Waitid,
-    /// `waitpid(pid, wstatus, options)`: i386 has it as a call of its own.
+    /// `waitpid(pid, wstatus, options)`: a system call of its own on i386.
     Waitpid,
-    /// `wait6(idtype, id, wstatus, options, wrusage, infop)`: the BSDs'.
+    /// `wait6(idtype, id, wstatus, options, wrusage, infop)`, on the BSDs.
     Wait6,
 }
 
@@ -48,13 +48,13 @@ impl WaitCall {
         WaitCall::Wait6,
     ];
 
-    /// Whether it names whom it waits for by a type and an id.
+    /// Whether what it waits for is given by a type and an id.
     #[must_use]
     pub const fn names_by_id(self) -> bool {
         matches!(self, WaitCall::Waitid | WaitCall::Wait6)
     }
 
-    /// Which of its arguments, from 0 on, holds the options.
+    /// Index of the argument that holds the options.
     #[must_use]
     pub const fn options_index(self) -> usize {
         match self {
@@ -111,11 +111,11 @@ pub enum CloneCall {
     Vfork,
     /// The flags are the first argument.
     Clone,
-    /// The flags are the first word of what the first argument points to.
+    /// The flags are the first word of the structure that the first argument points to.
     Clone3,
 }
 
-/// How a `struct rusage` lies in memory.
+/// The memory layout of a `struct rusage`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RusageLayout {
     /// 18 words of 8 bytes.
@@ -125,7 +125,7 @@ pub enum RusageLayout {
 }
 
 impl SiginfoLayout {
-    /// Bytes in all (`SI_MAX_SIZE`).
+    /// Size in bytes (`SI_MAX_SIZE`).
     #[must_use]
     pub const fn size(self) -> usize {
         128
@@ -133,7 +133,7 @@ impl SiginfoLayout {
 }
 
 impl RusageLayout {
-    /// Bytes in all.
+    /// Size in bytes.
     #[must_use]
     pub const fn size(self) -> usize {
         match self {
@@ -143,7 +143,7 @@ impl RusageLayout {
     }
 }
 
-/// How a `siginfo_t` lies in memory; always 128 bytes.
+/// The memory layout of a `siginfo_t`; always 128 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SiginfoLayout {
     /// The union starts at 16, pointers have 8 bytes.
@@ -155,7 +155,7 @@ pub enum SiginfoLayout {
     X32,
 }
 
-/// `AUDIT_ARCH_X86_64`; x32's calls have it too.
+/// `AUDIT_ARCH_X86_64`; x32 has the same.
 const AUDIT_X86_64: u32 = 0xc000_003e;
 /// `AUDIT_ARCH_I386`
 const AUDIT_I386: u32 = 0x4000_0003;
@@ -186,7 +186,7 @@ impl Abi {
     ];
 
     /// The ABI of a call by its `AUDIT_ARCH_*` (`include/uapi/linux/audit.h`)
-    /// and number; `None` for an architecture that we do not know.
+    /// and number; `None` for an architecture that is not supported.
     #[must_use]
     pub const fn from_audit(arch: u32, nr: u64) -> Option<Abi> {
         Some(match arch {
@@ -262,7 +262,7 @@ impl Abi {
             Abi::X86_64 => (Some(57), Some(58)),
             Abi::X32 => (Some(x32(57)), Some(x32(58))),
             Abi::I386 | Abi::Arm => (Some(2), Some(190)),
-            // Newer architectures have clone alone.
+            // Newer architectures have only clone.
             Abi::Aarch64 | Abi::Riscv64 => (None, None),
         };
         Some(match nr {
@@ -321,7 +321,7 @@ impl Abi {
         }
     }
 
-    /// How its rusages lie in memory.
+    /// The layout of its rusages.
     #[must_use]
     pub const fn rusage_layout(self) -> RusageLayout {
         match self {
@@ -330,7 +330,7 @@ impl Abi {
         }
     }
 
-    /// How its siginfos lie in memory.
+    /// The layout of its siginfos.
     #[must_use]
     pub const fn siginfo_layout(self) -> SiginfoLayout {
         match self {
@@ -359,7 +359,7 @@ mod tests {
     fn the_abi_follows_from_architecture_and_number() {
         assert_eq!(Abi::from_audit(0xc000_003e, 61), Some(Abi::X86_64));
         assert_eq!(Abi::from_audit(0xc000_003e, 0x4000_003d), Some(Abi::X32));
-        // -1, as a skipped call has it, is no x32 call.
+        // -1, the number of a skipped call, is not an x32 call.
         assert_eq!(Abi::from_audit(0xc000_003e, u64::MAX), Some(Abi::X86_64));
         assert_eq!(Abi::from_audit(0x4000_0003, 7), Some(Abi::I386));
         assert_eq!(Abi::from_audit(0xc000_00b7, 260), Some(Abi::Aarch64));

@@ -1,5 +1,5 @@
 //! Names of `AUDIT_ARCH_*`, for the SIGSYS of a seccomp filter.
-//! From `include/uapi/linux/audit.h`; strace knows V850 still, too.
+//! From `include/uapi/linux/audit.h`; strace also still knows V850.
 
 /// The name of an architecture.
 pub(super) fn name(arch: u32) -> Option<&'static str> {

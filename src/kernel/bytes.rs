@@ -1,4 +1,4 @@
-//! Words out of bytes that a tracee wrote; what is not there is `None`.
+//! Integers from bytes that a tracee wrote; `None` beyond their end.
 
 /// Native-endian `i32` at a byte offset.
 pub(super) fn i32_at(bytes: &[u8], offset: usize) -> Option<i32> {

@@ -1,10 +1,10 @@
-//! Calls beside the waits that decide what a wait finds, and their numbers
+//! System calls other than waits that rules depend on, and their numbers
 //! (`arch/*/entry/syscalls/*.tbl`, `include/uapi/asm-generic/unistd.h`).
 
 use super::Abi;
 use super::abi::x32;
 
-/// A call that rules need to see.
+/// A call that rules depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleCall {
     /// `rt_sigaction(signal, act, oldact, size)`
@@ -33,23 +33,23 @@ impl RuleCall {
     ];
 }
 
-/// The signals that one thread sends another as a rule for its own runtime
-/// (URG, PWR, the real-time ones) are above this one, SIGTTOU.
+/// SIGTTOU. Higher signals (URG, PWR, the real-time ones) are usually sent by a
+/// runtime to its own threads.
 pub const LAST_PLAIN_SIGNAL: i32 = 22;
 
-/// prctl's option that asks for a signal at the parent's death.
+/// The option of prctl that sets the parent-death signal.
 pub const PR_SET_PDEATHSIG: u32 = 1;
 
-/// A sigaction's flag: children are not kept as zombies.
+/// Flag of sigaction: children do not become zombies.
 const SA_NOCLDWAIT: u64 = 2;
-/// A sigaction's flag: the handler runs on the stack of sigaltstack.
+/// Flag of sigaction: the handler runs on the stack set by sigaltstack.
 const SA_ONSTACK: u64 = 0x0800_0000;
-/// A sigaction's flag: interrupted calls go on.
+/// Flag of sigaction: interrupted calls are restarted.
 const SA_RESTART: u64 = 0x1000_0000;
-/// A sigaction's flag: the signal is not blocked while its handler runs.
+/// Flag of sigaction: the signal is not blocked while its handler runs.
 const SA_NODEFER: u64 = 0x4000_0000;
 
-/// What `struct sigaction` begins with, as the kernel reads it.
+/// The fields at the start of the kernel's `struct sigaction`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SigactionHead {
     /// `SIG_DFL` is 0, `SIG_IGN` 1, anything else an address.
@@ -58,8 +58,8 @@ pub struct SigactionHead {
     pub no_wait: bool,
     /// `SA_RESTART` is set.
     pub restarts: bool,
-    /// The handler runs on the stack that it interrupts, and SIGCHLD waits
-    /// until it has returned: neither `SA_ONSTACK` nor `SA_NODEFER` is set.
+    /// The handler runs on the interrupted stack, and SIGCHLD is blocked until it
+    /// returns: neither `SA_ONSTACK` nor `SA_NODEFER` is set.
     pub is_plain: bool,
 }
 
@@ -67,7 +67,7 @@ impl Abi {
     /// The number of `call`.
     #[must_use]
     pub const fn rule_number(self, call: RuleCall) -> u32 {
-        // In the order of the calls.
+        // In the order of [`RuleCall`].
         let numbers = match self {
             Abi::X86_64 => [13, 231, 62, 200, 234, 157],
             Abi::X32 => [x32(512), x32(231), x32(62), x32(200), x32(234), x32(157)],
@@ -86,7 +86,7 @@ impl Abi {
         }
     }
 
-    /// The call with this number, if rules need to see it.
+    /// The call with this number, if rules depend on it.
     #[must_use]
     pub fn rule_call(self, nr: u64) -> Option<RuleCall> {
         RuleCall::ALL
@@ -94,7 +94,7 @@ impl Abi {
             .find(|call| u64::from(self.rule_number(*call)) == nr)
     }
 
-    /// Read the head of a `struct sigaction`: two words.
+    /// Reads the head of a `struct sigaction`: two words.
     #[must_use]
     pub fn sigaction_head(self, bytes: [u8; 16]) -> SigactionHead {
         let [a, b, c, d, e, f, g, h, tail @ ..] = bytes;

@@ -1,11 +1,11 @@
-//! Errors of system calls, those that the kernel keeps to itself included.
+//! Errors of system calls, including those internal to the kernel.
 
 use std::fmt;
 
 use super::{System, bsd};
 
-/// An errno; any number kept. Numbers are those of Linux on most machines, also
-/// of what a BSD tells of the error of that name.
+/// An errno; any number is kept. Errors of a BSD have the number of Linux's error
+/// of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Errno(i32);
 
@@ -52,7 +52,7 @@ impl Errno {
     pub fn of(system: System, number: i32) -> Errno {
         match system {
             System::Linux => Errno(number),
-            // A number without a name keeps its own.
+            // A number without a name is kept.
             System::NetBsd | System::FreeBsd => {
                 bsd::errno_of(system, number).unwrap_or(Errno(number))
             }
@@ -68,7 +68,7 @@ impl Errno {
         }
     }
 
-    /// Linux's error of this name.
+    /// Linux's error with this name.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Errno> {
         let name = match name {
@@ -81,7 +81,7 @@ impl Errno {
         row.map(|(number, ..)| Errno(*number))
     }
 
-    /// The error that a system calls so.
+    /// The error that has this name in a system.
     #[must_use]
     pub fn from_name_in(system: System, name: &str) -> Option<Errno> {
         if system == System::Linux {
@@ -97,14 +97,14 @@ impl Errno {
         self.row().map(|(name, _)| name)
     }
 
-    /// The text of glibc's `strerror`, or strace's for the kernel's own.
+    /// The text of glibc's `strerror`, or strace's for those internal to the kernel.
     #[must_use]
     pub fn message(self) -> Option<&'static str> {
         self.row().map(|(_, message)| message)
     }
 
-    /// Whether a tracer sees it in place of a result because the kernel may
-    /// restart the call (`include/linux/errno.h`). No program sees it.
+    /// Whether a tracer sees it in place of a result because the kernel may restart the
+    /// call (`include/linux/errno.h`). A program never sees it.
     #[must_use]
     pub const fn is_restart(self) -> bool {
         matches!(self.0, 512..=514 | 516 | bsd::RESTARTED)
@@ -129,9 +129,9 @@ impl fmt::Display for Errno {
     }
 }
 
-/// Number, name, text; sorted by number. 41 and 58 were never given out. Those
-/// from 512 on are the kernel's own (`include/linux/errno.h`): strace has texts
-/// for those that restart a call, glibc's words for the rest.
+/// Number, name, text; sorted by number. 41 and 58 are not used. Those from 512 on
+/// are internal to the kernel (`include/linux/errno.h`): strace has texts for
+/// those that restart a call, the others are as in glibc.
 const TABLE: &[(i32, &str, &str)] = &[
     (1, "EPERM", "Operation not permitted"),
     (2, "ENOENT", "No such file or directory"),

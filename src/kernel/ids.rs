@@ -1,4 +1,4 @@
-//! Three kinds of numbers that all print as a pid and must not be mixed up.
+//! Ids: three kinds of numbers that all print as a pid and must not be confused.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
-//! The kernel's words as types: ids, signals, errnos, wait statuses, options,
-//! targets, rusages, siginfos, and how each ABI lays them out.
+//! The kernel's interface as types: ids, signals, errnos, wait statuses, options,
+//! targets, rusages, siginfos, and their layout in each ABI.
 //!
-//! Pure: no I/O, no unsafe, nothing of the rest of the crate. Whatever number
-//! the kernel or a tracee hands over is data here, never a panic.
+//! Pure: no I/O, no unsafe, no use of the rest of the crate. Any number from the
+//! kernel or a tracee is accepted, without a panic.
 
 mod abi;
 mod audit_arch;
@@ -10,9 +10,12 @@ mod bsd;
 mod bytes;
 mod calls;
 mod clone;
+mod eintr_calls;
 mod errno;
 mod ids;
+mod option_names;
 mod options;
+pub(crate) mod phrases;
 mod ptrace_event;
 mod rusage;
 mod si_code;
@@ -25,7 +28,6 @@ mod syscall_names;
 mod system;
 mod target;
 mod wait_status;
-mod words;
 
 pub use abi::{Abi, CloneCall, RusageLayout, SiginfoLayout, WaitCall, WaitCalls};
 pub use calls::{LAST_PLAIN_SIGNAL, PR_SET_PDEATHSIG, RuleCall, SigactionHead};

@@ -1,11 +1,11 @@
-//! The option bits of the wait family: Linux's (`include/uapi/linux/wait.h`),
-//! and the BSDs' with other numbers.
+//! The option bits of the wait family: Linux's (`include/uapi/linux/wait.h`), and
+//! the BSDs', whose numbers differ.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::System;
-use super::words;
+use super::option_names;
 
 /// Wait options, in the bits of their system; bits without a name are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,7 +14,7 @@ pub struct WaitOptions {
     system: System,
 }
 
-/// What the BSDs' names are in Linux's bits; the others have none there.
+/// The BSDs' options that Linux has too, with Linux's bits.
 const IN_LINUX: [(&str, WaitOptions); 9] = [
     ("WNOHANG", WaitOptions::NOHANG),
     ("WUNTRACED", WaitOptions::STOPPED),
@@ -27,7 +27,7 @@ const IN_LINUX: [(&str, WaitOptions); 9] = [
     ("WSTOPPED", WaitOptions::STOPPED),
 ];
 
-/// Other spellings of names.
+/// Alternative names.
 const ALIASES: [(System, &str, &str); 5] = [
     (System::Linux, "WUNTRACED", "WSTOPPED"),
     (System::NetBsd, "WSTOPPED", "WUNTRACED"),
@@ -47,11 +47,11 @@ impl WaitOptions {
     pub const CONTINUED: WaitOptions = WaitOptions::from_raw(8);
     /// Leave what is reported waitable.
     pub const NOWAIT: WaitOptions = WaitOptions::from_raw(0x0100_0000);
-    /// Not the children of other threads.
+    /// Not children of other threads.
     pub const NOTHREAD: WaitOptions = WaitOptions::from_raw(0x2000_0000);
-    /// Children of every exit signal.
+    /// Children with any exit signal.
     pub const ALL: WaitOptions = WaitOptions::from_raw(0x4000_0000);
-    /// Children of another exit signal than SIGCHLD only.
+    /// Only children with another exit signal than SIGCHLD.
     pub const CLONE: WaitOptions = WaitOptions::from_raw(0x8000_0000);
 
     /// Linux's options with these bits.
@@ -72,7 +72,7 @@ impl WaitOptions {
         self.bits
     }
 
-    /// Whose bits they are.
+    /// The system that defines the bits.
     #[must_use]
     pub const fn system(self) -> System {
         self.system
@@ -80,7 +80,7 @@ impl WaitOptions {
 
     /// The names of the bits that have one.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        let set = words::options(self.system)
+        let set = option_names::options(self.system)
             .iter()
             .filter(move |(_, bits)| self.bits & bits == *bits);
         set.map(|(name, _)| *name)
@@ -89,7 +89,7 @@ impl WaitOptions {
     /// The bits that have no name.
     #[must_use]
     pub fn nameless(self) -> u32 {
-        let named = words::options(self.system).iter();
+        let named = option_names::options(self.system).iter();
         self.bits & !named.fold(0, |all, (_, bits)| all | bits)
     }
 
@@ -110,10 +110,10 @@ impl WaitOptions {
         same.fold(0, |all, (_, options)| all | options.bits)
     }
 
-    /// Parse what a system calls its options: names or numbers between bars.
+    /// Parses options of a system: names or numbers, separated by bars.
     ///
     /// # Errors
-    /// The first word that is no option.
+    /// The first word that is not an option.
     pub fn parse(system: System, text: &str) -> Result<WaitOptions, ParseOptionsError> {
         let text = text.strip_suffix(" /* W??? */").unwrap_or(text);
         let mut all = 0;
@@ -122,7 +122,7 @@ impl WaitOptions {
                 .iter()
                 .find(|(of, name, _)| *of == system && *name == word);
             let name = alias.map_or(word, |(_, _, name)| name);
-            let mut known = words::options(system).iter();
+            let mut known = option_names::options(system).iter();
             let named = known.find(|(known, _)| *known == name);
             let hex = || u32::from_str_radix(word.strip_prefix("0x")?, 16).ok();
             let decimal = || word.parse().ok();
@@ -136,8 +136,8 @@ impl WaitOptions {
 }
 
 impl fmt::Display for WaitOptions {
-    /// As strace prints them, in the system's own names; only unknown bits get
-    /// a comment, and only alone.
+    /// As strace prints them, with the system's names; unknown bits get a comment, if
+    /// there are no others.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.bits == 0 {
             return f.write_str("0");
@@ -155,9 +155,9 @@ impl fmt::Display for WaitOptions {
     }
 }
 
-/// A word that is no wait option.
+/// A word that is not a wait option.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{word:?} is no wait option")]
+#[error("{word:?} is not a wait option")]
 pub struct ParseOptionsError {
     /// The word.
     pub word: String,
@@ -166,7 +166,7 @@ pub struct ParseOptionsError {
 impl FromStr for WaitOptions {
     type Err = ParseOptionsError;
 
-    /// Parse what [`WaitOptions`] prints of Linux's; `WUNTRACED` is taken too.
+    /// Parses what [`WaitOptions`] prints for Linux, and `WUNTRACED`.
     fn from_str(text: &str) -> Result<WaitOptions, ParseOptionsError> {
         WaitOptions::parse(System::Linux, text)
     }
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn each_option_of_each_system_is_parsed_back() {
         for system in System::ALL {
-            for (name, bits) in words::options(system) {
+            for (name, bits) in option_names::options(system) {
                 let options = WaitOptions::of(system, *bits);
                 assert_eq!(options.to_string(), *name);
                 assert_eq!(WaitOptions::parse(system, name), Ok(options));
@@ -233,7 +233,7 @@ mod tests {
 
         #[test]
         fn a_word_that_is_no_option_is_refused(word in "[A-Z]{1,8}") {
-            let known = words::options(System::Linux).iter().any(|(name, _)| *name == word);
+            let known = option_names::options(System::Linux).iter().any(|(name, _)| *name == word);
             let known = known || word == "WUNTRACED";
             prop_assert_eq!(word.parse::<WaitOptions>().is_ok(), known);
         }

@@ -1,4 +1,4 @@
-//! The events that a ptrace-stop's status carries above its low 16 bits.
+//! Ptrace events: bits 16 and above of a ptrace-stop's status.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ pub struct PtraceEvent(u16);
 impl PtraceEvent {
     /// No event.
     pub const NONE: PtraceEvent = PtraceEvent(0);
-    /// A child was made whose exit signal is SIGCHLD.
+    /// A child with the exit signal SIGCHLD was created.
     pub const FORK: PtraceEvent = PtraceEvent(1);
-    /// A child was made with `CLONE_VFORK`.
+    /// A child was created with `CLONE_VFORK`.
     pub const VFORK: PtraceEvent = PtraceEvent(2);
-    /// Another task was made, a thread say.
+    /// Another task was created, for example a thread.
     pub const CLONE: PtraceEvent = PtraceEvent(3);
     /// A program was executed.
     pub const EXEC: PtraceEvent = PtraceEvent(4);
-    /// A vforked child gave the memory back.
+    /// A vforked child exec'ed or exited.
     pub const VFORK_DONE: PtraceEvent = PtraceEvent(5);
     /// The task is about to exit.
     pub const EXIT: PtraceEvent = PtraceEvent(6);
-    /// A filter asked for the tracer (`SECCOMP_RET_TRACE`).
+    /// A filter returned `SECCOMP_RET_TRACE`.
     pub const SECCOMP: PtraceEvent = PtraceEvent(7);
-    /// A seized tracee's group-stop, interrupt or first stop.
+    /// Group-stop, interrupt or first stop of a seized tracee.
     pub const STOP: PtraceEvent = PtraceEvent(128);
 
     /// The event with this number.

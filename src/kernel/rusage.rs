@@ -1,9 +1,9 @@
-//! `struct rusage` (`man 2 getrusage`).
+//! `struct rusage`: resource usage of a child (`man 2 getrusage`).
 
 use super::RusageLayout;
 use super::bytes::{i32_at, i64_at, u32_at};
 
-/// A span of CPU time, as the kernel gives it.
+/// A CPU time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeVal {
     /// Seconds.
@@ -12,8 +12,8 @@ pub struct TimeVal {
     pub usec: i64,
 }
 
-/// What a child, and the children that it reaped, used. Fields that Linux does
-/// not maintain are kept as they lie in memory.
+/// Resource usage of a child and the children that it reaped. Fields that Linux does
+/// not maintain are kept as in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields of getrusage(2), without ru_")]
 pub struct Rusage {
@@ -35,18 +35,18 @@ pub struct Rusage {
     pub nivcsw: i64,
 }
 
-/// Which of the words are those of `tv_sec`.
+/// The indexes of the two `tv_sec` words.
 const SECONDS: [usize; 2] = [0, 2];
 
 impl Rusage {
-    /// Decode 18 words of the layout's size; `None` if there are fewer.
+    /// Decodes 18 words of the layout's size; `None` if there are fewer.
     #[must_use]
     pub fn from_bytes(layout: RusageLayout, bytes: &[u8]) -> Option<Rusage> {
         let mut words = [0i64; 18];
         for (index, word) in words.iter_mut().enumerate() {
             *word = match layout {
                 RusageLayout::Bits64 => i64_at(bytes, index * 8)?,
-                // Seconds are signed; strace reads all else as unsigned.
+                // Seconds are signed; strace prints all others as unsigned.
                 RusageLayout::Bits32 if SECONDS.contains(&index) => {
                     i64::from(i32_at(bytes, index * 4)?)
                 }

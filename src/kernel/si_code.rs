@@ -2,7 +2,7 @@
 
 use super::Signal;
 
-/// Codes that any signal may carry.
+/// Codes that any signal may have.
 const GENERAL: &[(i32, &str)] = &[
     (0, "SI_USER"),
     (0x80, "SI_KERNEL"),
@@ -16,7 +16,7 @@ const GENERAL: &[(i32, &str)] = &[
     (-60, "SI_ASYNCNL"),
 ];
 
-/// Stands for codes that our ABIs do not have (9 to 13 are ia64's).
+/// Codes that our ABIs do not have (9 to 13 are ia64's).
 const UNUSED: &str = "";
 
 /// Names of codes 1, 2, … of a signal.
@@ -141,8 +141,8 @@ pub(super) fn name(signal: Signal, code: i32) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    /// The numbers of `include/uapi/asm-generic/siginfo.h`, and the names that
-    /// strace 6.1 gave them when it was shown every code from -70 to 140.
+    /// The numbers of `include/uapi/asm-generic/siginfo.h`, and the names that strace
+    /// 6.1 printed for every code from -70 to 140.
     #[test]
     fn the_ends_of_each_list_have_their_numbers() {
         let known = [

@@ -1,4 +1,4 @@
-//! `siginfo_t`: what a signal or waitid says of its cause.
+//! `siginfo_t`: the cause of a signal, or the result of waitid.
 
 use std::fmt::{self, Write};
 
@@ -26,13 +26,13 @@ pub struct SigInfo {
 pub enum Fields {
     /// Sent by `kill` or `tgkill`.
     Kill { pid: NsPid, uid: u32 },
-    /// By a POSIX timer.
+    /// Sent by a POSIX timer.
     Timer { id: i32, overrun: i32, value: Value },
-    /// By `sigqueue` and whatever else is sent from user space, or by the
-    /// kernel for signals without members of their own.
+    /// Sent by `sigqueue` or otherwise from user space, or by the kernel for signals
+    /// without members of their own.
     Queue { pid: NsPid, uid: u32, value: Value },
-    /// A child's change of state. The clocks of waitid's are the caller's own
-    /// garbage: the kernel does not write them.
+    /// A child's change of state. waitid does not write the clocks: they are what
+    /// the caller left there.
     Child {
         pid: NsPid,
         uid: u32,
@@ -40,13 +40,13 @@ pub enum Fields {
         utime: i64,
         stime: i64,
     },
-    /// A fault's address, and what else is known of it.
+    /// A fault.
     Fault { addr: u64, detail: FaultDetail },
     /// I/O readiness.
     Poll { band: i64, fd: i32 },
-    /// SIGIO without readiness: nothing that strace would show.
+    /// SIGIO without I/O readiness: strace shows no members.
     Nothing,
-    /// A call that a filter forbids.
+    /// A system call that a filter rejects.
     Sys {
         call_addr: u64,
         syscall: i32,
@@ -54,21 +54,21 @@ pub enum Fields {
     },
 }
 
-/// What a fault's siginfo holds beside the address.
+/// What the siginfo of a fault contains besides the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the members of siginfo_t, without si_")]
 pub enum FaultDetail {
     /// Nothing.
     None,
-    /// `BUS_MCEERR_*`: how much memory is bad.
+    /// `BUS_MCEERR_*`: how much memory is corrupt.
     Lsb { addr_lsb: u16 },
-    /// `SEGV_BNDERR`: the bounds that were missed.
+    /// `SEGV_BNDERR`: the bounds that were violated.
     Bounds { lower: u64, upper: u64 },
-    /// `SEGV_PKUERR`: the key that forbids it.
+    /// `SEGV_PKUERR`: the protection key.
     Key { pkey: u32 },
 }
 
-/// A `sigval`: an int or a pointer, as its sender meant it.
+/// A `sigval`: an int or a pointer, depending on its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value(pub u64);
 
@@ -94,7 +94,7 @@ impl SiginfoLayout {
 }
 
 impl SigInfo {
-    /// Decode a siginfo; `None` if there are too few bytes (48 suffice).
+    /// Decodes a siginfo; `None` if there are too few bytes (48 suffice).
     #[must_use]
     pub fn from_bytes(layout: SiginfoLayout, bytes: &[u8]) -> Option<SigInfo> {
         let signo = Signal::from_raw(i32_at(bytes, 0)?);
@@ -109,7 +109,7 @@ impl SigInfo {
         })
     }
 
-    /// Decode a siginfo of this process's own layout, as ptrace gives it.
+    /// Decodes a siginfo in this process's own layout, as ptrace returns it.
     #[must_use]
     pub fn from_native(bytes: &[u8; 128]) -> Option<SigInfo> {
         let layout = if cfg!(target_pointer_width = "64") {
@@ -131,7 +131,7 @@ impl SigInfo {
         }
     }
 
-    /// The process that sent it, for one that a call sent: kill(2) and its like.
+    /// The process that sent it, if a system call such as kill(2) did.
     #[must_use]
     pub fn sender(&self) -> Option<NsPid> {
         match self.fields {
@@ -140,8 +140,8 @@ impl SigInfo {
         }
     }
 
-    /// The child and the status word that wait4 would give for it, if this is
-    /// a child's change of state.
+    /// The child and the status word that wait4 would return for it, if this is a
+    /// child's change of state.
     #[must_use]
     pub fn child(&self) -> Option<(NsPid, WaitStatus)> {
         let Fields::Child { pid, status, .. } = self.fields else {
@@ -159,8 +159,8 @@ impl SigInfo {
         Some((pid, WaitStatus::from_raw(word)))
     }
 
-    /// What waitid tells of a child with this status. Whose user's it is and
-    /// what time it took is not known: they are -1 and 0.
+    /// What waitid returns for a child with this status. Its uid and CPU times are not
+    /// known: they are -1 and 0.
     #[must_use]
     pub(crate) fn of_child(pid: NsPid, status: WaitStatus) -> SigInfo {
         let (code, status) = match status.decode() {
@@ -185,14 +185,14 @@ impl SigInfo {
         }
     }
 
-    /// The `si_code` of a name; `SI_LWP` is the BSDs' for `SI_TKILL`.
+    /// The `si_code` with this name; `SI_LWP` is the BSDs' name for `SI_TKILL`.
     #[must_use]
     pub(crate) fn code_of_name(signal: Signal, name: &str) -> Option<i32> {
         let name = if name == "SI_LWP" { "SI_TKILL" } else { name };
         (-64..=0x80).find(|code| si_code::name(signal, *code) == Some(name))
     }
 
-    /// Whether a SIGCHLD's code says that its status is an exit's.
+    /// Whether a `si_code` of SIGCHLD means that the status is an exit code.
     #[must_use]
     pub(crate) fn tells_an_exit(code: i32) -> bool {
         code == si_code::CLD_EXITED
@@ -204,7 +204,7 @@ impl SigInfo {
         si_code::name(self.signo, self.code)
     }
 
-    /// Print as strace does, but pids by `pid`: it may add who they are.
+    /// Prints as strace does, but pids by `pid`, which may add a name.
     ///
     /// # Errors
     /// Those of the writer.
@@ -231,7 +231,7 @@ impl SigInfo {
         to.write_char('}')
     }
 
-    /// The members, each after a comma, as strace's `printsiginfo.c` has them.
+    /// The members, each after a comma, in the format of strace's `printsiginfo.c`.
     fn write_fields(
         &self,
         to: &mut dyn Write,
@@ -249,7 +249,7 @@ impl SigInfo {
                 write!(to, ", si_timerid={id}, si_overrun={overrun}, {value}")
             }
             Fields::Queue { pid, uid, value } => {
-                // What the kernel sends may have no sender.
+                // Signals from the kernel may have no sender.
                 if self.code < 0 || pid.raw() != 0 || uid != 0 {
                     source(to, pid, uid)?;
                 }
@@ -291,9 +291,9 @@ impl SigInfo {
 /// `AUDIT_ARCH_X86_64`
 const X86_64: u32 = 0xc000_003e;
 
-/// SIGSYS's members. strace names the calls of the tracee's own ABI `__NR_…`,
-/// and of others that its build knows it prints `7 /* waitpid */`; we know
-/// x86-64's alone, and an i386 tracee's number stays a number.
+/// The members of SIGSYS. strace prints calls of the tracee's own ABI as `__NR_…`,
+/// and of other ABIs that its build supports as `7 /* waitpid */`; here only
+/// x86-64's calls have names, and an i386 tracee's number stays a number.
 fn write_sys(to: &mut dyn Write, call_addr: u64, syscall: i32, arch: u32) -> fmt::Result {
     write!(to, ", si_call_addr={}", Pointer(call_addr))?;
     match syscall_names::name(syscall).filter(|_| arch == X86_64) {
@@ -306,7 +306,7 @@ fn write_sys(to: &mut dyn Write, call_addr: u64, syscall: i32, arch: u32) -> fmt
     write!(to, ", si_arch={} /* AUDIT_ARCH_??? */", Hex(arch.into()))
 }
 
-/// The union's bytes, and how they lie.
+/// The bytes of the union, and their layout.
 struct Union<'a> {
     layout: SiginfoLayout,
     bytes: &'a [u8],
@@ -314,7 +314,7 @@ struct Union<'a> {
 
 impl Union<'_> {
     fn fields(&self, signo: Signal, code: i32) -> Option<Fields> {
-        // A code of 0 or less comes from user space, whatever the signal.
+        // A code of 0 or less comes from user space, for every signal.
         if code <= 0 {
             return match code {
                 si_code::SI_USER | si_code::SI_TKILL => Some(Fields::Kill {
@@ -364,8 +364,8 @@ impl Union<'_> {
         })
     }
 
-    /// `_sigfault`: behind the address lie a short, or, as if that were a
-    /// pointer wide, bounds or a key.
+    /// `_sigfault`: the address is followed by a short, or, at the offset of a pointer,
+    /// by bounds or a key.
     fn fault(&self, signo: Signal, code: i32) -> Option<Fields> {
         let pointer = self.layout.offsets().pointer;
         let detail = match (signo, code) {
@@ -395,7 +395,7 @@ impl Union<'_> {
                 i64::from(i32_at(self.bytes, 24)?),
                 i64::from(i32_at(self.bytes, 28)?),
             ),
-            // 8 bytes right behind the status (`_sigchld_x32`).
+            // 8 bytes, directly after the status (`_sigchld_x32`).
             SiginfoLayout::X32 => (i64_at(self.bytes, 24)?, i64_at(self.bytes, 32)?),
         };
         Some(Fields::Child {
@@ -441,7 +441,7 @@ impl Union<'_> {
 }
 
 impl fmt::Display for Value {
-    /// Both readings, as strace prints them.
+    /// As int and as pointer, as strace prints it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let int = (self.0 & 0xffff_ffff) as u32;
         let pointer = Pointer(self.0);

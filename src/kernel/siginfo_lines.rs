@@ -1,9 +1,9 @@
-//! What strace 6.1 printed for siginfos whose bytes were put before it.
+//! Test of [`SigInfo`] on lines that strace 6.1 printed.
 //!
-//! A seccomp supervisor answered a tracee's waitid with 0, so that strace
-//! decoded what the tracee itself had written there: every signal from -1 to
-//! 71 with every code from -70 to 140, on x86-64 and i386, 200,000 lines that
-//! [`SigInfo`] was compared with. These are one of each kind.
+//! A seccomp supervisor answered a tracee's waitid with 0, so that strace decoded
+//! bytes that the tracee had written itself: every signal from -1 to 71 with
+//! every code from -70 to 140, on x86-64 and i386, 200,000 lines to which
+//! [`SigInfo`] was compared. These are one of each kind.
 
 use super::{SigInfo, SiginfoLayout};
 
@@ -17,7 +17,7 @@ fn sevens(signo: i32, code: i32) -> Vec<u8> {
     }))
 }
 
-/// The siginfo of which only signal and code are not 0.
+/// The siginfo in which all but signal and code is 0.
 fn blank(signo: i32, code: i32) -> Vec<u8> {
     words((0..32).map(|n| match n {
         0 => signo,
@@ -36,7 +36,7 @@ fn shown(layout: SiginfoLayout, bytes: &[u8]) -> String {
 
 #[test]
 fn each_kind_of_fields_prints_as_strace_prints_it() {
-    // Signal, code, the line of a 64-bit tracee, that of an i386 one.
+    // Signal, code, the line of a 64-bit tracee, the line of an i386 tracee.
     #[rustfmt::skip]
     let lines = [
         (1, -2, "SIGHUP, si_code=SI_TIMER, si_timerid=0x1c, si_overrun=35, si_int=42, si_ptr=0x310000002a",

@@ -1,21 +1,21 @@
-//! Signals, real-time ones and impossible ones included.
+//! Signals, including real-time and invalid ones.
 
 use std::fmt;
 
 use super::System;
 use super::bsd;
 
-/// A signal number; any number kept. Numbers are those of Linux on x86, arm and
-/// riscv, also of what a BSD tells of the signal of that name.
+/// A signal number; any number is kept. Numbers are those of Linux on x86, arm and
+/// riscv; signals of a BSD have that of the signal with the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Signal(i32);
 
-/// The first real-time signal of the kernel. glibc keeps two to itself.
+/// The first real-time signal of the kernel. glibc reserves two.
 const FIRST_REALTIME: i32 = 32;
-/// The last.
+/// The last real-time signal.
 const LAST: i32 = 64;
 
-/// Names of 1 to 32; strace calls 32 so, and those above `SIGRT_n`.
+/// Names of 1 to 32; strace prints 32 like this, and those above as `SIGRT_n`.
 const NAMES: [&str; 32] = [
     "SIGHUP",
     "SIGINT",
@@ -84,7 +84,7 @@ impl Signal {
     pub const IO: Signal = Signal(29);
     pub const PWR: Signal = Signal(30);
     pub const SYS: Signal = Signal(31);
-    // These the BSDs alone have.
+    // Only the BSDs have these.
     pub const EMT: Signal = Signal(bsd::FOREIGN);
     pub const INFO: Signal = Signal(bsd::FOREIGN + 1);
     pub const THR: Signal = Signal(bsd::FOREIGN + 2);
@@ -132,8 +132,7 @@ impl Signal {
             .or_else(|| bsd::foreign_name(self))
     }
 
-    /// The signal that a system calls so, with or without `SIG`, in either
-    /// case.
+    /// The signal with this name in a system, with or without `SIG`, in either case.
     #[must_use]
     pub fn from_name_in(system: System, name: &str) -> Option<Signal> {
         if system == System::Linux {
@@ -176,8 +175,8 @@ impl Signal {
         Some(Signal(i32::try_from(index).ok()? + 1))
     }
 
-    /// Whether a program dies of it by a fault of its own: SEGV, ABRT, BUS, FPE,
-    /// ILL and SYS.
+    /// Whether it is usually caused by a fault of the program: SEGV, ABRT, BUS, FPE, ILL
+    /// and SYS.
     #[must_use]
     pub const fn is_crash(self) -> bool {
         matches!(
@@ -186,7 +185,7 @@ impl Signal {
         )
     }
 
-    /// Whether its default is to stop the process.
+    /// Whether its default action stops the process.
     #[must_use]
     pub const fn is_stopping(self) -> bool {
         matches!(
@@ -197,7 +196,7 @@ impl Signal {
 }
 
 impl fmt::Display for Signal {
-    /// As strace prints it; a number that is no signal prints as a number.
+    /// As strace prints it; an invalid number prints as a number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
             Some(name) => f.write_str(name),
@@ -205,7 +204,7 @@ impl fmt::Display for Signal {
                 write!(f, "SIGRT_{}", self.0 - FIRST_REALTIME)
             }
             None => match bsd::nameless(*self) {
-                // As kill(1) of the BSDs lists them.
+                // As the BSDs' kill(1) lists them.
                 Some(bsd::Nameless::Realtime(0)) => f.write_str("SIGRTMIN"),
                 Some(bsd::Nameless::Realtime(offset)) => write!(f, "SIGRTMIN+{offset}"),
                 Some(bsd::Nameless::Number(number)) => write!(f, "{number}"),

@@ -1,4 +1,4 @@
-//! Numbers in the forms that strace gives them, where Rust's own forms differ.
+//! Numbers as strace prints them, where that differs from Rust's formats.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl fmt::Display for Pointer {
     }
 }
 
-/// A user's id: the one that means "none" is -1.
+/// A user id: the one that means "none" is -1.
 pub(super) struct Uid(pub(super) u32);
 
 impl fmt::Display for Uid {
@@ -38,8 +38,8 @@ impl fmt::Display for Uid {
     }
 }
 
-/// A `clock_t`, explained in seconds unless it is zero. It counts in
-/// `USER_HZ`, which is 100 on all of our ABIs (`man 7 time`).
+/// A `clock_t`, with a comment in seconds unless it is zero. The unit is `USER_HZ`,
+/// 100 on all supported ABIs (`man 7 time`).
 pub(super) struct Clock(pub(super) i64);
 
 impl fmt::Display for Clock {

@@ -1,7 +1,7 @@
 //! Names of x86-64's system calls, for the SIGSYS of a seccomp filter.
 //! From the kernel's `arch/x86/entry/syscalls/syscall_64.tbl`.
 
-/// The name of an x86-64 call, if we know it.
+/// The name of an x86-64 call, if it has one here.
 pub(crate) fn name(number: i32) -> Option<&'static str> {
     let number = u16::try_from(number).ok()?;
     let index = TABLE.binary_search_by_key(&number, |(number, _)| *number);

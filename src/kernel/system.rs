@@ -1,14 +1,14 @@
-//! Whose words a number is one of.
+//! The system (Linux or a BSD) that defines a number.
 //!
-//! Statuses, options and id types keep the word as their system gave it, and
-//! the system beside it. Signals and errors are Linux's of the same name, so
-//! that a rule asks for `SIGCHLD` or `ECHILD` and means all of them; what
-//! Linux has no name for gets a number that Linux never gives.
+//! Statuses, options and id types keep the number as their system defines it,
+//! with the system. Signals and errors are converted to Linux's of the same name,
+//! so that a rule can test for `SIGCHLD` or `ECHILD`; those that Linux does not
+//! have get a number that Linux never uses.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A system whose wait family is known here.
+/// A system whose wait calls are supported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum System {
     /// Linux.
@@ -24,7 +24,7 @@ impl System {
     /// All of them.
     pub const ALL: [System; 3] = [System::Linux, System::NetBsd, System::FreeBsd];
 
-    /// Its name as a flag and in JSON has it.
+    /// Its name in flags and in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -45,9 +45,9 @@ impl fmt::Display for System {
     }
 }
 
-/// A word that is the name of no system.
+/// A word that is not the name of a system.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{word:?} is no system that is known here: linux, netbsd and freebsd are")]
+#[error("{word:?} is not a supported system: linux, netbsd and freebsd are")]
 pub struct ParseSystemError {
     /// The word.
     pub word: String,

@@ -1,21 +1,20 @@
-//! Whom a wait call waits for: wait4's pid, waitid's id type and id
-//! (`man 2 wait`).
+//! What a wait call waits for: wait4's pid, waitid's id type and id (`man 2 wait`).
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::{NsPid, System, words};
+use super::{NsPid, System, option_names};
 
-/// `idtype_t`, any number kept.
+/// `idtype_t`; any number is kept.
 ///
-/// Those that the systems share have Linux's numbers here, the others what
-/// Linux's 32 bits cannot hold.
+/// Those that the systems share have Linux's numbers here, the others numbers
+/// above 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IdType(u64);
 
-/// Where the id types begin that Linux does not have.
+/// The start of our numbers for id types that Linux does not have.
 const FOREIGN: u64 = 1 << 32;
-/// Where the numbers begin that are no id types of a BSD.
+/// The start of our numbers for what is not an id type of a BSD.
 const NAMELESS: u64 = 1 << 33;
 
 impl IdType {
@@ -40,13 +39,13 @@ impl IdType {
         if system == System::Linux {
             return IdType::from_raw(number);
         }
-        let mut known = words::id_types(system).iter();
+        let mut known = option_names::id_types(system).iter();
         let name = known.find(|(_, known)| *known == number);
         name.and_then(|(name, _)| IdType::named(name))
             .unwrap_or(IdType(NAMELESS | u64::from(number)))
     }
 
-    /// Its number in a system; `None` where it has none.
+    /// Its number in a system; `None` if the system does not have it.
     #[must_use]
     pub fn number_in(self, system: System) -> Option<u32> {
         match u32::try_from(self.0) {
@@ -57,7 +56,7 @@ impl IdType {
             _ => {}
         }
         let name = self.name()?;
-        let mut known = words::id_types(system).iter();
+        let mut known = option_names::id_types(system).iter();
         known
             .find(|(known, _)| *known == name)
             .map(|(_, number)| *number)
@@ -65,7 +64,7 @@ impl IdType {
 
     /// The id type of this name.
     fn named(name: &str) -> Option<IdType> {
-        let mut linux = words::id_types(System::Linux).iter();
+        let mut linux = option_names::id_types(System::Linux).iter();
         if let Some((_, number)) = linux.find(|(known, _)| *known == name) {
             return Some(IdType::from_raw(*number));
         }
@@ -80,7 +79,7 @@ impl IdType {
             return None;
         }
         if let Ok(number) = u32::try_from(self.0) {
-            let mut linux = words::id_types(System::Linux).iter();
+            let mut linux = option_names::id_types(System::Linux).iter();
             return linux
                 .find(|(_, known)| *known == number)
                 .map(|(name, _)| *name);
@@ -88,13 +87,13 @@ impl IdType {
         foreign().nth(usize::try_from(self.0 & !FOREIGN).ok()?)
     }
 
-    /// Parse what a system calls its id types.
+    /// Parses an id type of a system.
     ///
     /// # Errors
-    /// If it is none.
+    /// If it is not one.
     pub fn parse(system: System, text: &str) -> Result<IdType, ParseIdTypeError> {
         let word = text.strip_suffix(" /* P_??? */").unwrap_or(text);
-        let mut known = words::id_types(system).iter();
+        let mut known = option_names::id_types(system).iter();
         let named = known
             .find(|(name, _)| *name == word)
             .map(|(_, number)| *number);
@@ -108,9 +107,9 @@ impl IdType {
     }
 }
 
-/// The names that only BSDs have: NetBSD's, then FreeBSD's own.
+/// The names that only BSDs have: NetBSD's, then those that only FreeBSD has.
 fn foreign() -> impl Iterator<Item = &'static str> {
-    let all = words::id_types(System::NetBsd).iter();
+    let all = option_names::id_types(System::NetBsd).iter();
     all.map(|(name, _)| *name).chain(["P_JAILID"])
 }
 
@@ -123,9 +122,9 @@ impl fmt::Display for IdType {
     }
 }
 
-/// A word that is no id type.
+/// A word that is not an id type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{word:?} is no id type")]
+#[error("{word:?} is not an id type")]
 pub struct ParseIdTypeError {
     /// The word.
     pub word: String,
@@ -134,33 +133,33 @@ pub struct ParseIdTypeError {
 impl FromStr for IdType {
     type Err = ParseIdTypeError;
 
-    /// Parse what [`IdType`] prints of Linux's.
+    /// Parses what [`IdType`] prints for Linux.
     fn from_str(text: &str) -> Result<IdType, ParseIdTypeError> {
         IdType::parse(System::Linux, text)
     }
 }
 
-/// Whom a wait call waits for.
+/// What a wait call waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WaitTarget {
     /// Any child.
     Any,
     /// The child with this pid.
     Pid(NsPid),
-    /// Any child of the process group with this number, which is in the
-    /// caller's pid namespace.
+    /// Any child of the process group with this number in the caller's pid
+    /// namespace.
     Group(i32),
     /// Any child of the caller's own process group.
     OwnGroup,
     /// The child that this descriptor refers to.
     PidFd(i32),
-    /// Nobody: the kernel refuses it.
+    /// Nothing: the kernel refuses it.
     Invalid,
 }
 
 impl WaitTarget {
-    /// What wait4's and waitpid's first argument means. `i32::MIN` has no
-    /// positive counterpart: ESRCH (`kernel_wait4` in `kernel/exit.c`).
+    /// By the first argument of wait4 and waitpid. `i32::MIN` cannot be negated: ESRCH
+    /// (`kernel_wait4` in `kernel/exit.c`).
     #[must_use]
     pub const fn of_pid(pid: i32) -> WaitTarget {
         match pid {
@@ -172,9 +171,9 @@ impl WaitTarget {
         }
     }
 
-    /// What waitid's first two arguments mean; what is invalid gives EINVAL
-    /// (`kernel_waitid_prepare` in `kernel/exit.c`). A group of 0 is the
-    /// caller's own since Linux 5.4, and was invalid before.
+    /// By the first two arguments of waitid; invalid ones give EINVAL
+    /// (`kernel_waitid_prepare` in `kernel/exit.c`). Group 0 is the caller's own since
+    /// Linux 5.4, and was invalid before.
     #[must_use]
     pub const fn of_id(kind: IdType, id: i32) -> WaitTarget {
         match kind {
@@ -235,7 +234,7 @@ mod tests {
     #[test]
     fn each_id_type_of_each_system_is_parsed_back() {
         for system in System::ALL {
-            for (name, number) in words::id_types(system) {
+            for (name, number) in option_names::id_types(system) {
                 let kind = IdType::of(system, *number);
                 assert_eq!(kind.to_string(), *name);
                 assert_eq!(IdType::parse(system, name), Ok(kind));

@@ -1,4 +1,4 @@
-//! The status word of wait4 and waitpid (`man 2 wait`), and of the BSDs'
+//! The status word of wait4 and waitpid on Linux (`man 2 wait`) and the BSDs
 //! (`sys/wait.h`).
 
 use std::fmt;
@@ -12,15 +12,15 @@ pub struct WaitStatus {
     system: System,
 }
 
-/// A continued child on FreeBSD: its number of SIGCONT.
+/// FreeBSD's status of a continued child: the number of SIGCONT.
 const FREEBSD_CONTINUED: i32 = 0x13;
-/// A continued child on Linux and NetBSD.
+/// The status of a continued child on Linux and NetBSD.
 const CONTINUED: i32 = 0xffff;
 
-/// What a status word says.
+/// A decoded status word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// `WIFEXITED`: with this code.
+    /// `WIFEXITED`: the exit code.
     Exited(u8),
     /// `WIFSIGNALED`.
     Signaled {
@@ -33,15 +33,15 @@ pub enum Status {
     Stopped {
         /// `WSTOPSIG`, without its 0x80 bit.
         signal: Signal,
-        /// The 0x80 bit: with SIGTRAP it is the syscall-stop of a ptracer that
-        /// asked for `PTRACE_O_TRACESYSGOOD`; the kernel sets it nowhere else.
+        /// The 0x80 bit: with SIGTRAP it is the syscall-stop of a tracer that set
+        /// `PTRACE_O_TRACESYSGOOD`; the kernel sets it nowhere else.
         syscall: bool,
-        /// A ptracer sees an event.
+        /// The ptrace event, for a tracer.
         event: PtraceEvent,
     },
     /// `WIFCONTINUED`.
     Continued,
-    /// Nothing that the kernel makes.
+    /// Not a status that the kernel makes.
     Unknown,
 }
 
@@ -64,14 +64,14 @@ impl WaitStatus {
         self.word
     }
 
-    /// Whose word it is.
+    /// The system that defines the word.
     #[must_use]
     pub const fn system(self) -> System {
         self.system
     }
 
-    /// What the word says, by its system's macros: bits that they do not look
-    /// at do not matter.
+    /// Decodes the word like its system's macros: bits that they do not examine are
+    /// ignored.
     #[must_use]
     pub fn decode(self) -> Status {
         match self.system {
@@ -81,8 +81,8 @@ impl WaitStatus {
         }
     }
 
-    /// `sys/wait.h` of the BSDs, which take every word with the low seven bits
-    /// set for a stop.
+    /// `sys/wait.h` of the BSDs, where every word with the low seven bits set is a
+    /// stop.
     fn by_bsd(self, continued: i32) -> Status {
         if self.word == continued {
             return Status::Continued;
@@ -121,7 +121,7 @@ impl WaitStatus {
         }
     }
 
-    /// The bits that [`WaitStatus::decode`]'s answer does not account for.
+    /// The bits that the result of [`WaitStatus::decode`] does not account for.
     fn rest(self) -> i32 {
         let accounted = match self.decode() {
             Status::Exited(_) => 0xff00,
@@ -145,7 +145,7 @@ impl fmt::Display for WaitStatus {
                 let core = if core { " && WCOREDUMP(s)" } else { "" };
                 write!(f, "{{WIFSIGNALED(s) && WTERMSIG(s) == {signal}{core}}}")?;
             }
-            // truss does not tell by which signal.
+            // truss does not print the signal.
             Status::Stopped { signal, .. } if signal.raw() == 0 && self.system != System::Linux => {
                 f.write_str("{WIFSTOPPED(s)}")?;
             }
@@ -160,7 +160,7 @@ impl fmt::Display for WaitStatus {
         }
         let [low, high, event_low, event_high] = self.rest().to_le_bytes();
         if self.system != System::Linux {
-            // No events there: the bits that are left are one number.
+            // Without events, the remaining bits are one number.
             return match self.rest() {
                 0 => Ok(()),
                 rest => write!(f, "|{rest:#x}"),
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(shown(0x12ff), "0x12ff");
     }
 
-    /// libc's own macros, for every word that a kernel makes.
+    /// libc's own macros, for every low word.
     #[test]
     #[cfg_attr(miri, ignore = "too many words for an interpreter")]
     fn all_low_words_agree_with_libc() {
@@ -245,10 +245,9 @@ mod tests {
         }
     }
 
-    /// What strace's `printstatus` does, said again with the macros and by
-    /// taking from the word what was printed. It and this crate were compared
-    /// with strace 6.1 on all these words and on 14000 with higher bits, put
-    /// into tracees' memory.
+    /// strace's `printstatus`, reimplemented with the macros: each part that was printed
+    /// is removed from the word. It and this crate were compared with strace 6.1 on
+    /// all these words and on 14000 with higher bits, written to tracees' memory.
     fn by_the_macros(word: i32) -> String {
         let (text, rest) = if libc::WIFSTOPPED(word) {
             let signal = Signal::from_raw(libc::WSTOPSIG(word) & 0x7f);
@@ -293,7 +292,7 @@ mod tests {
         }
     }
 
-    /// Lines of strace 6.1 for words that no kernel makes.
+    /// Lines of strace 6.1 for words that a kernel does not make.
     #[test]
     fn leftover_bits_are_printed_behind() {
         let lines = [

@@ -1,13 +1,13 @@
-//! How processes end, and what becomes of the dead.
+//! The end of processes, and what follows: orphans, adoption, reaps.
 
 use super::process::{End, ParentId, Process, Reap, Stamp};
 use super::processes::Ledger;
-use super::waits::{Busy, Way};
-use crate::event::{Corpse, Event};
+use super::waits::{BlockedTime, ReapKind};
+use crate::event::{Event, ZombieProbe};
 use crate::kernel::{NsPid, Signal, Tgid, WaitStatus};
 
-/// How many reaped processes are remembered: a wait may come for one that
-/// somebody else took a while ago.
+/// How many reaped processes are remembered: a wait may name one that another wait
+/// reaped a while ago.
 const MOST_REMEMBERED: usize = 4096;
 
 impl Ledger {
@@ -47,17 +47,17 @@ impl Ledger {
             });
         }
         if by_kernel {
-            self.bury(tgid, Way::Kernel);
+            self.bury(tgid, ReapKind::Kernel);
         } else if !is_watched {
-            self.bury(tgid, Way::Unseen);
+            self.bury(tgid, ReapKind::Unseen);
         }
         if has_children {
             self.orphan_children(as_parent);
         }
     }
 
-    /// The children of a dead process have another parent from now on, which
-    /// events or a look tell, if anything does. Its pid is soon another's.
+    /// The children of a dead process get another parent, which later events or a
+    /// probe show, if anything does. The pid may be reused soon.
     fn orphan_children(&mut self, parent: ParentId) {
         let now = self.now;
         let mut zombies = Vec::new();
@@ -82,30 +82,36 @@ impl Ledger {
         }
     }
 
-    /// A process gets the signal of a crash from another process. If that is its
-    /// parent, the crash is no surprise to it.
+    /// A process gets the signal of a crash from another process. If that is its parent,
+    /// the parent expects the crash.
     pub(super) fn crash_sent(&mut self, tgid: Tgid, sender: NsPid) {
         let sender = self.existing(tgid, sender).map(Process::as_parent);
         if let Some(process) = self.processes.get_mut(&tgid) {
-            process.told.crash_was_sent |= sender.is_some() && process.parent == sender;
+            process.history.crash_was_sent |= sender.is_some() && process.parent == sender;
         }
     }
 
-    /// SIGCHLD tells of the end of a child that is not traced.
-    pub(super) fn kin_died(&mut self, parent: Tgid, pid: NsPid, status: WaitStatus) {
+    /// SIGCHLD reports the end of a child that is not traced.
+    pub(super) fn untraced_child_died(&mut self, parent: Tgid, pid: NsPid, status: WaitStatus) {
         let by = self.parent_id(parent);
         let child = self
             .recall(parent, pid)
             .filter(|child| !child.is_traced && child.ended.is_none() && child.parent == Some(by));
         let child = child.map(|child| child.tgid);
         if let Some(child) = child.filter(|_| super::is_end(status)) {
-            self.kin_ended(parent, child, status, self.now);
+            self.untraced_child_ended(parent, child, status, self.now);
         }
     }
 
     /// A child that is not traced is a zombie.
-    pub(super) fn kin_ended(&mut self, parent: Tgid, child: Tgid, status: WaitStatus, when: Stamp) {
-        let mut parent_busy = Busy::default();
+    pub(super) fn untraced_child_ended(
+        &mut self,
+        parent: Tgid,
+        child: Tgid,
+        status: WaitStatus,
+        when: Stamp,
+    ) {
+        let mut parent_busy = BlockedTime::default();
         if let Some(parent) = self.processes.get_mut(&parent) {
             parent.zombies.insert(child);
             parent_busy = parent.busy_until(when.at);
@@ -119,15 +125,15 @@ impl Ledger {
         }
     }
 
-    /// What `/proc` says of a zombie settles what no event told.
-    pub(super) fn looked_at(&mut self, corpse: &Corpse) {
-        let child = self.processes.get(&corpse.child);
+    /// A probe of `/proc` completes what no event has shown.
+    pub(super) fn looked_at(&mut self, probe: &ZombieProbe) {
+        let child = self.processes.get(&probe.child);
         let Some(child) = child.filter(|child| child.is_zombie()) else {
             return;
         };
         let (known, tgid, orphaned) = (child.parent, child.tgid, child.orphaned);
-        let Some(owner) = corpse.zombie else {
-            self.bury(tgid, Way::Unseen);
+        let Some(owner) = probe.zombie else {
+            self.bury(tgid, ReapKind::Unseen);
             return;
         };
         for (tgid, group) in [(tgid, owner.child_group), (owner.parent, owner.group)] {
@@ -140,19 +146,19 @@ impl Ledger {
             return;
         }
         if now.id.is_some() {
-            // It was orphaned when its parent died, not when we looked.
+            // It was orphaned when its parent died, not when it was probed.
             let from = orphaned.map(|(_, from)| from).or(known);
             self.adopted(tgid, from.map_or(tgid, |from| from.tgid), owner.parent);
             if let Some(child) = self.processes.get_mut(&tgid) {
                 child.adopted = orphaned.or(child.adopted);
             }
         } else {
-            self.bury(tgid, Way::Unseen);
+            self.bury(tgid, ReapKind::Unseen);
         }
     }
 
-    /// A process is gone by other means than a wait that was seen.
-    pub(super) fn bury(&mut self, tgid: Tgid, way: Way) {
+    /// A process is gone, but no wait that reaped it was observed.
+    pub(super) fn bury(&mut self, tgid: Tgid, way: ReapKind) {
         let process = self.processes.get(&tgid);
         let by = process
             .and_then(|process| process.parent_pid())
@@ -170,7 +176,7 @@ impl Ledger {
         );
     }
 
-    /// A process is gone; it is remembered for a while.
+    /// A process is reaped; it is remembered for a while.
     pub(super) fn reap(&mut self, tgid: Tgid, reap: Reap) {
         let Some(process) = self.processes.get_mut(&tgid) else {
             return;
@@ -191,7 +197,7 @@ impl Ledger {
         }
     }
 
-    fn leave_parent(&mut self, child: Tgid, parent: Option<ParentId>) {
+    pub(super) fn leave_parent(&mut self, child: Tgid, parent: Option<ParentId>) {
         if let Some(parent) = parent.and_then(|parent| self.parent_mut(parent)) {
             parent.zombies.remove(&child);
             parent.children = parent.children.saturating_sub(1);

@@ -1,8 +1,7 @@
-//! Who is whose child, who died when, who reaped whom, and which pid means
-//! whom.
+//! The ledger: processes, their parents and children, ends, reaps and waits, and
+//! which process a pid means.
 //!
-//! Pure: events in, state out. Nothing here reads a clock, `/proc` or a
-//! tracee.
+//! Pure: events in, state out. Nothing here reads a clock, `/proc` or a tracee.
 
 mod ends;
 mod namespaces;
@@ -19,11 +18,11 @@ mod tests;
 pub use process::{End, ParentId, Process, ProcessId, Reap, Stamp};
 pub use processes::{Counts, Ledger};
 pub use sigchld::Sigchld;
-pub use waits::{Brief, Busy, Outcome, Told, Waiting, Waits, Way};
+pub use waits::{BlockedTime, CompletedWait, Outcome, ReapKind, WaitHistory, Waiting, Waits};
 
 use crate::kernel::{Status, WaitStatus};
 
-/// Whether a wait status is that of an end, and not of a stop.
+/// Whether a wait status is that of an end, not of a stop.
 pub(crate) fn is_end(status: WaitStatus) -> bool {
     matches!(status.decode(), Status::Exited(_) | Status::Signaled { .. })
 }

@@ -1,5 +1,5 @@
-//! The processes and threads of the family, from birth to reap and a while
-//! beyond.
+//! The processes and threads of the trace, from creation to some time after the
+//! reap.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,27 +9,29 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::namespaces::{Levels, Namespaces};
 use super::process::{ParentId, Process, ProcessId, Stamp};
 use super::sigchld::Sigchld;
-use super::waits::{Brief, Busy, Told, Waiting, Way};
-use crate::event::{Comm, Created, Event, EventKind, Found, How, Image, Kin, NsPids, Observation};
+use super::waits::{BlockedTime, CompletedWait, ReapKind, WaitHistory, Waiting};
+use crate::event::{
+    Comm, Created, Event, EventKind, Found, How, Image, NsPids, Observation, UntracedChild,
+};
 use crate::kernel::{SigInfo, Signal, Tgid, Tid};
 
 /// A thread that is alive.
 #[derive(Clone, Debug)]
 pub(super) struct Thread {
     pub(super) tgid: Tgid,
-    /// Its own name, where it is not the process's.
+    /// Its own name, if it is not the process's.
     pub(super) comm: Option<Comm>,
     /// The wait that it is in.
     pub(super) waiting: Option<Waiting>,
-    /// Its last wait, if that was interrupted and its fate is not known yet,
-    /// and the one process that it was for.
-    pub(super) interrupted: Option<(Brief, Option<Tgid>)>,
-    /// A wait that the kernel restarts when the handler returns that
-    /// interrupted it, and the one process that it is for.
-    pub(super) restarts: Option<(Brief, Option<Tgid>)>,
+    /// Its last wait, if that was interrupted and it is not known yet whether it is
+    /// restarted, with the one process that it was for.
+    pub(super) interrupted: Option<(CompletedWait, Option<Tgid>)>,
+    /// A wait that the kernel restarts when the handler that interrupted it returns,
+    /// with the one process that it is for.
+    pub(super) restarts: Option<(CompletedWait, Option<Tgid>)>,
 }
 
-/// How many there were.
+/// Totals of the trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Processes that were under trace.
@@ -38,28 +40,28 @@ pub struct Counts {
     pub reaped: u64,
 }
 
-/// The state of the family after the events so far.
+/// The state after the events so far.
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub(super) processes: FxHashMap<Tgid, Box<Process>>,
-    /// One that was forgotten, for the next that is born.
+    /// A dropped record, to be reused without an allocation.
     pub(super) spare: Option<Box<Process>>,
     pub(super) threads: FxHashMap<Tid, Thread>,
     pub(super) namespaces: Namespaces,
-    /// The reaped, in the order of their reaps.
+    /// Reaped processes that are remembered, in the order of their reaps.
     pub(super) remembered: VecDeque<(Tgid, ProcessId)>,
-    /// Dead children whose parent the event at hand ended.
+    /// Dead children whose parent the current event ended.
     pub(super) orphaned: Vec<Tgid>,
-    /// Threads that the event at hand ended; kept until the next, so that
-    /// outputs can still name them.
+    /// Threads that the current event ended; kept until the next, so that outputs can
+    /// still name them.
     pub(super) departed: Vec<Tid>,
-    /// The place of the event at hand.
+    /// The position of the current event.
     pub(super) now: Stamp,
     last_id: u64,
     pub(super) counts: Counts,
-    /// Reaped processes were forgotten.
+    /// Reaped processes were dropped.
     pub(super) forgot: bool,
-    /// The process that was attached to last: it lived before the trace.
+    /// The last process that was attached to: it is older than the trace.
     pub(super) attached: Option<Tgid>,
     /// The launched command.
     pub(super) root: Option<ParentId>,
@@ -74,7 +76,7 @@ impl Ledger {
         Ledger::default()
     }
 
-    /// Take an event in.
+    /// Applies an event.
     pub fn apply(&mut self, event: &Event) {
         while let Some(tid) = self.departed.pop() {
             self.threads.remove(&tid);
@@ -95,7 +97,7 @@ impl Ledger {
             EventKind::Adopted { child, from, .. } => self.adopted(*child, *from, tgid),
             EventKind::WaitEntered(entry) => self.wait_entered(event, entry),
             EventKind::WaitEnded(exit) => self.wait_ended(event, exit),
-            EventKind::WaitFate { by, eintr } => self.fate(event, *by, *eintr),
+            EventKind::RestartOutcome { by, eintr } => self.fate(event, *by, *eintr),
             EventKind::GroupStopped { signal } => {
                 let now = self.now;
                 if let Some(process) = self.processes.get_mut(&tgid) {
@@ -110,18 +112,18 @@ impl Ledger {
                     *stopped = stopped.saturating_add(event.at.since(since.at));
                 }
             }
-            EventKind::Kin(kin) => self.kin(tgid, kin),
+            EventKind::UntracedChild(seen) => self.untraced_child(tgid, seen),
             EventKind::SigchldSet(action) => {
                 let (now, comm) = (self.now, self.comm(event.tid));
                 if let Some(process) = self.processes.get_mut(&tgid) {
                     process.sigchld.set(*action, comm, now);
                 }
             }
-            EventKind::Observed(Observation::Corpse(corpse)) => self.looked_at(corpse),
+            EventKind::Observed(Observation::ZombieProbe(probe)) => self.looked_at(probe),
             EventKind::Detached => {
                 self.departed.push(event.tid);
                 if tgid.leader() == event.tid {
-                    self.bury(tgid, Way::Unseen);
+                    self.bury(tgid, ReapKind::Unseen);
                 }
             }
             EventKind::Signalled { signal, info, .. } => {
@@ -130,7 +132,7 @@ impl Ledger {
                     self.crash_sent(tgid, sender);
                 }
                 if let Some((pid, status)) = info.as_ref().and_then(SigInfo::child) {
-                    self.kin_died(tgid, pid, status);
+                    self.untraced_child_died(tgid, pid, status);
                 }
                 let now = self.now;
                 if *signal == Signal::CHLD
@@ -143,9 +145,9 @@ impl Ledger {
                 let (now, sender) = (self.now, self.parent_id(tgid));
                 let target = self.recall(tgid, *target).map(|child| child.tgid);
                 if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid)) {
-                    child.told.signalled = Some(now);
+                    child.history.signalled = Some(now);
                     if child.parent == Some(sender) {
-                        child.told.killed = Some(now);
+                        child.history.killed = Some(now);
                     }
                 }
             }
@@ -153,21 +155,21 @@ impl Ledger {
             | EventKind::ListenerWanted
             | EventKind::ExitsWith(_)
             | EventKind::Observed(_)
-            | EventKind::Quiet
+            | EventKind::QueueDrained
             | EventKind::Over => {}
         }
     }
 
-    // Births.
+    // Creation.
 
     fn found(&mut self, event: &Event, found: &Found) {
         let image = found.image.clone().unwrap_or_default();
-        if let Some(kin) = self.processes.get_mut(&event.tgid)
-            && !kin.is_traced
+        if let Some(seen) = self.processes.get_mut(&event.tgid)
+            && !seen.is_traced
         {
-            // A child of one that we attached to before.
-            kin.is_traced = true;
-            kin.sigchld = Sigchld::found(found.sigchld);
+            // A child of a process that was attached to before.
+            seen.is_traced = true;
+            seen.sigchld = Sigchld::found(found.sigchld);
             self.counts.processes += 1;
         } else if self.existing_or_none(event.tgid).is_none() {
             let birth = Birth {
@@ -223,7 +225,7 @@ impl Ledger {
         let birth = Birth {
             tgid,
             parent: Some(self.parent_id(created.parent.unwrap_or(event.tgid))),
-            // A process that a named thread forks starts with its name.
+            // A process that a renamed thread forks starts with the thread's name.
             image: match comm {
                 Some(comm) => Arc::new(Image {
                     comm,
@@ -238,7 +240,7 @@ impl Ledger {
             child.is_traced && child.creator.is_none() && child.parent == birth.parent
         });
         let child = match self.processes.get_mut(&tgid).filter(|_| was_found) {
-            // Its creator's word came late.
+            // The event of its creator came late.
             Some(child) => child.as_mut(),
             None => self.enter(birth),
         };
@@ -268,42 +270,42 @@ impl Ledger {
     }
 
     /// A child of an attached process that is not traced.
-    fn kin(&mut self, parent: Tgid, kin: &Kin) {
+    fn untraced_child(&mut self, parent: Tgid, seen: &UntracedChild) {
         let by = self.parent_id(parent);
-        if let Some(known) = self.existing_or_none(kin.child) {
+        if let Some(known) = self.existing_or_none(seen.child) {
             let dies = !known.is_traced && known.ended.is_none() && known.parent == Some(by);
-            if let Some(status) = kin.zombie.filter(|_| dies) {
-                self.kin_ended(parent, kin.child, status, self.now);
+            if let Some(status) = seen.zombie.filter(|_| dies) {
+                self.untraced_child_ended(parent, seen.child, status, self.now);
             }
             return;
         }
         let when = Stamp {
-            is_before_attach: !kin.is_adopted,
+            is_before_attach: !seen.is_adopted,
             ..self.now
         };
         let child = self.enter(Birth {
-            tgid: kin.child,
+            tgid: seen.child,
             parent: Some(by),
-            image: Arc::clone(&kin.image),
-            ns: kin.ns.clone(),
+            image: Arc::clone(&seen.image),
+            ns: seen.ns.clone(),
             is_traced: false,
         });
         child.born.is_before_attach = true;
-        if kin.is_adopted {
+        if seen.is_adopted {
             let unknown = ParentId {
                 tgid: Tgid::new(0),
                 id: None,
             };
             child.adopted = Some((when, unknown));
         }
-        if let Some(status) = kin.zombie {
-            self.kin_ended(parent, kin.child, status, when);
+        if let Some(status) = seen.zombie {
+            self.untraced_child_ended(parent, seen.child, status, when);
         }
     }
 
     fn enter(&mut self, birth: Birth) -> &mut Process {
         let tgid = birth.tgid;
-        // The pid is used again: whoever had it is gone for good.
+        // The pid is reused: the former process is gone.
         self.forget(tgid);
         let levels = match &birth.ns {
             Some(ns) => {
@@ -344,8 +346,8 @@ impl Ledger {
             zombies: FxHashSet::default(),
             children: 0,
             waits: None,
-            told: Told::default(),
-            busy: Busy::default(),
+            history: WaitHistory::default(),
+            busy: BlockedTime::default(),
             ns: birth.ns,
             levels,
         };
@@ -374,7 +376,7 @@ impl Ledger {
             .insert(event.tid, Thread::new(event.tgid, None));
     }
 
-    /// The child of a vfork lets its creator go on.
+    /// The child of a vfork execs or exits: its creator is resumed.
     pub(super) fn end_vfork(&mut self, parent: Option<ParentId>, child: Tgid) {
         let at = self.now.at;
         let parent = parent.and_then(|parent| self.parent_mut(parent));
@@ -386,7 +388,7 @@ impl Ledger {
         }
     }
 
-    /// A process is attached to, of which we knew children already.
+    /// A process is attached to of which children are known already.
     fn claim_children(&mut self, tgid: Tgid) {
         let parent = self.parent_id(tgid);
         let unclaimed = ParentId { id: None, ..parent };
@@ -417,6 +419,10 @@ impl Ledger {
             tgid: from,
             id: None,
         });
+        let Some(process) = self.processes.get(&child) else {
+            return;
+        };
+        self.leave_parent(child, process.parent);
         let Some(process) = self.processes.get_mut(&child) else {
             return;
         };
@@ -439,7 +445,7 @@ impl Ledger {
     }
 }
 
-/// Who comes into the ledger.
+/// What is known of a new process.
 struct Birth {
     tgid: Tgid,
     parent: Option<ParentId>,

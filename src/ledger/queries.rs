@@ -1,23 +1,23 @@
-//! What can be asked of the ledger.
+//! Queries of the ledger.
 
 use super::process::{ParentId, Process, ProcessId};
 use super::processes::{Counts, Ledger};
-use super::waits::{Brief, Waiting};
+use super::waits::{CompletedWait, Waiting};
 use crate::event::{Comm, Moment};
 use crate::kernel::{NsPid, Tgid, Tid};
 
-/// How many ancestors of a process are looked at.
+/// How many ancestors of a process are examined.
 const MOST_GENERATIONS: usize = 1000;
 
 impl Ledger {
-    /// The process with this pid in the tracer's namespace, a reaped one that
-    /// is still remembered included.
+    /// The process with this pid in the tracer's namespace, including a reaped one
+    /// that is still remembered.
     #[must_use]
     pub fn process(&self, tgid: Tgid) -> Option<&Process> {
         self.processes.get(&tgid).map(Box::as_ref)
     }
 
-    /// A process, unless it is forgotten and its pid another's.
+    /// A process, unless it was dropped and its pid reused.
     #[must_use]
     pub fn parent(&self, parent: ParentId) -> Option<&Process> {
         self.process(parent.tgid)
@@ -50,8 +50,7 @@ impl Ledger {
             .filter(|process| process.reaped.is_none())
     }
 
-    /// How many tasks are under trace, one that the event at hand ended still
-    /// counted.
+    /// How many tasks are under trace, including one that the current event ended.
     #[must_use]
     pub fn tasks(&self) -> usize {
         self.threads.len()
@@ -94,8 +93,8 @@ impl Ledger {
             .unwrap_or_default()
     }
 
-    /// Whom a task of process `caller` calls `pid`, among those too that were
-    /// reaped a while ago.
+    /// The process that a task of process `caller` calls `pid`, including processes
+    /// that were reaped a while ago.
     #[must_use]
     pub fn recall(&self, caller: Tgid, pid: NsPid) -> Option<&Process> {
         let levels = self.processes.get(&caller).map(|caller| &caller.levels);
@@ -105,8 +104,8 @@ impl Ledger {
         }
     }
 
-    /// Whom a task of process `caller` calls `pid`. A dead process is found
-    /// until its reap has been told.
+    /// The process that a task of process `caller` calls `pid`. A dead process is
+    /// found until its reap has been reported.
     #[must_use]
     pub fn translate(&self, caller: Tgid, pid: NsPid) -> Option<&Process> {
         self.recall(caller, pid).filter(|process| {
@@ -116,36 +115,36 @@ impl Ledger {
         })
     }
 
-    /// The same, but only of a process that still exists: not of one that the
-    /// event at hand reaped.
+    /// The same, but only of a process that still exists: not one that the current
+    /// event reaped.
     #[must_use]
     pub fn existing(&self, caller: Tgid, pid: NsPid) -> Option<&Process> {
         self.recall(caller, pid)
             .filter(|process| process.reaped.is_none())
     }
 
-    /// Whether a process lives in another pid namespace than the tracer.
+    /// Whether a process is in another pid namespace than the tracer.
     #[must_use]
     pub fn is_in_inner_namespace(&self, tgid: Tgid) -> bool {
         self.process(tgid)
             .is_some_and(|process| process.ns.is_some())
     }
 
-    /// The dead children of `parent` that were not reaped before the event at
-    /// hand, as far as we know.
+    /// The dead children of `parent` that were not reaped before the current event, as
+    /// far as known.
     pub fn unreaped(&self, parent: Tgid) -> impl Iterator<Item = &Process> {
         let parent = self.process(parent);
         let zombies = parent.into_iter().flat_map(|parent| parent.zombies.iter());
         zombies.filter_map(|tgid| self.process(*tgid))
     }
 
-    /// The dead children that lost their parent by the event at hand.
+    /// The dead children that lost their parent by the current event.
     #[must_use]
     pub fn orphaned(&self) -> &[Tgid] {
         &self.orphaned
     }
 
-    /// The process that the event at hand found reaped, if it did.
+    /// The process that the current event found reaped, if any.
     #[must_use]
     pub fn just_reaped(&self) -> Option<&Process> {
         let (tgid, id) = self.remembered.back()?;
@@ -156,7 +155,7 @@ impl Ledger {
         is_new.then_some(last)
     }
 
-    /// The launched command, dead or alive; `None` where none was launched.
+    /// The launched command, dead or alive; `None` if none was launched.
     #[must_use]
     pub fn root(&self) -> Option<ParentId> {
         self.root
@@ -167,8 +166,8 @@ impl Ledger {
         self.orphans.iter().filter_map(|tgid| self.process(*tgid))
     }
 
-    /// Whether `ancestor` created the process, or a process that did, as far as
-    /// those in between are remembered.
+    /// Whether `ancestor` created the process, directly or by others, as far as those
+    /// in between are remembered.
     #[must_use]
     pub fn descends_from(&self, process: &Process, ancestor: ProcessId) -> bool {
         let creator = |process: &&Process| self.parent(process.created_by?);
@@ -178,10 +177,10 @@ impl Ledger {
         creators.any(|creator| creator.id == ancestor)
     }
 
-    /// The wait in the midst of which a handler of this thread runs, and which
-    /// the kernel restarts after it, with the one process that it is for.
+    /// The wait that a handler of this thread interrupted and that the kernel restarts
+    /// after it, with the one process that it is for.
     #[must_use]
-    pub fn restarts(&self, tid: Tid) -> Option<(&Brief, Option<Tgid>)> {
+    pub fn restarts(&self, tid: Tid) -> Option<(&CompletedWait, Option<Tgid>)> {
         let (brief, target) = self.threads.get(&tid)?.restarts.as_ref()?;
         Some((brief, *target))
     }
@@ -198,27 +197,27 @@ impl Ledger {
         process.is_some_and(|process| process.is_traced && process.born.is_before_attach)
     }
 
-    /// The children of a process that no wait has reaped.
+    /// The children of a process that were not reaped.
     pub fn children(&self, parent: Tgid) -> impl Iterator<Item = &Process> {
         let by = self.parent_id(parent);
         let all = self.processes();
         all.filter(move |child| child.parent == Some(by) && child.reaped.is_none())
     }
 
-    /// The moment of the event at hand.
+    /// The time of the current event.
     #[must_use]
     pub fn now(&self) -> Moment {
         self.now.at
     }
 
-    /// How many there were.
+    /// Totals so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// Whether a pid that is not known here was never a child of this
-    /// process: nobody was forgotten, and nobody lived before the trace.
+    /// Whether a pid that is not known here was never a child of this process: no
+    /// process was dropped, and none is older than the trace.
     #[must_use]
     pub fn knows_all(&self) -> bool {
         !self.forgot && self.attached.is_none()

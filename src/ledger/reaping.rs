@@ -1,8 +1,8 @@
-//! What wait calls do to the ledger.
+//! What wait calls change in the ledger.
 
 use super::process::{Process, Reap};
 use super::processes::Ledger;
-use super::waits::{Brief, Outcome, Waiting, Way};
+use super::waits::{CompletedWait, Outcome, ReapKind, Waiting};
 use crate::event::{Event, WaitEntry, WaitExit};
 use crate::kernel::{Signal, Tgid, Tid, WaitCall, WaitOptions};
 
@@ -25,7 +25,7 @@ impl Ledger {
         };
         let blocks = waiting.blocks();
         thread.interrupted = None;
-        // Another wait meanwhile is one of the handler.
+        // A wait in between is one of the handler.
         thread.restarts.take_if(|(brief, _)| {
             (brief.call, brief.named, brief.options)
                 == (waiting.call, waiting.named, waiting.options)
@@ -36,7 +36,7 @@ impl Ledger {
         }
     }
 
-    /// A thread is in no wait any more. Returns the one that it was in.
+    /// A thread has left its wait, which is returned.
     pub(super) fn leave_wait(&mut self, tid: Tid) -> Option<Waiting> {
         let at = self.now.at;
         let thread = self.threads.get_mut(&tid)?;
@@ -52,7 +52,7 @@ impl Ledger {
     pub(super) fn wait_ended(&mut self, event: &Event, exit: &WaitExit) {
         let waiting = self.leave_wait(event.tid);
         let target = waiting.and_then(|waiting| waiting.target);
-        let brief = Brief::new(event.tid, self.now, exit);
+        let brief = CompletedWait::new(event.tid, self.now, exit);
         if exit.is_interrupted() {
             if let Some(thread) = self.threads.get_mut(&event.tid) {
                 thread.interrupted = Some((brief, target));
@@ -65,7 +65,7 @@ impl Ledger {
         self.record(event.tgid, &brief, target);
     }
 
-    /// The fate of an interrupted wait.
+    /// Whether an interrupted wait is restarted.
     pub(super) fn fate(&mut self, event: &Event, by: Signal, eintr: bool) {
         let thread = self.threads.get_mut(&event.tid);
         let interrupted = thread.and_then(|thread| thread.interrupted.take());
@@ -81,7 +81,7 @@ impl Ledger {
         }
     }
 
-    fn record(&mut self, caller: Tgid, brief: &Brief, target: Option<Tgid>) {
+    fn record(&mut self, caller: Tgid, brief: &CompletedWait, target: Option<Tgid>) {
         if let Some(process) = self.processes.get_mut(&caller) {
             let waits = process.waits.get_or_insert_default();
             waits.record(brief, process.children);
@@ -89,7 +89,7 @@ impl Ledger {
             process.busy.polls += u64::from(brief.polls());
         }
         if let Some(child) = target.and_then(|target| self.processes.get_mut(&target)) {
-            child.told.named = Some(brief.clone());
+            child.history.named = Some(brief.clone());
         }
         let Some(child) = self.taken(caller, brief, target) else {
             return;
@@ -97,16 +97,17 @@ impl Ledger {
         let Some(process) = self.processes.get_mut(&child) else {
             return;
         };
-        process.told.last = Some(brief.clone());
-        if !brief.told_an_end() {
+        process.history.last = Some(brief.clone());
+        // A poll that says nothing is here only if it took the child.
+        if !brief.told_an_end() && brief.outcome != Outcome::Nothing {
             return;
         }
         if brief.options.contains(WaitOptions::NOWAIT) {
-            process.told.peeked = Some(brief.clone());
+            process.history.peeked = Some(brief.clone());
             return;
         }
-        // An end that was not seen: of a child that is not traced. A status
-        // is needed to know it from a stop.
+        // An end that was not observed, of a child that is not traced. Without a
+        // status it could be a stop.
         if process.ended.is_none() {
             let Outcome::Child(_, Some(status)) = brief.outcome else {
                 return;
@@ -114,7 +115,7 @@ impl Ledger {
             process.ended = Some(super::process::End {
                 when: brief.when,
                 status,
-                parent_busy: super::Busy::default(),
+                parent_busy: super::BlockedTime::default(),
             });
         }
         self.counts.reaped += u64::from(process.is_traced);
@@ -137,8 +138,10 @@ impl Ledger {
     }
 
     /// The child that a wait told of.
-    fn taken(&self, caller: Tgid, brief: &Brief, target: Option<Tgid>) -> Option<Tgid> {
-        let named = target.filter(|_| brief.way() == Way::Specific);
+    fn taken(&self, caller: Tgid, brief: &CompletedWait, target: Option<Tgid>) -> Option<Tgid> {
+        let named = target.filter(|_| brief.way() == ReapKind::Specific);
+        // Those without a siginfo are waitids, which must be asked for ends.
+        let asks = brief.options.contains(WaitOptions::EXITED);
         match brief.outcome {
             Outcome::Child(pid, _) if pid.raw() > 0 => {
                 // By the descriptor the kernel knows it better than we by name.
@@ -147,24 +150,26 @@ impl Ledger {
             }
             // waitid without a siginfo does not say whom it took: the one that
             // it named, or the only one that there was.
-            Outcome::Child(..) => {
+            Outcome::Child(..) if asks => {
                 let zombies = &self.process(caller)?.zombies;
                 let only = zombies.iter().copied().next();
                 let only = only.filter(|_| zombies.len() == 1);
-                let taken = if brief.way() == Way::Specific {
+                let taken = if brief.way() == ReapKind::Specific {
                     named
                 } else {
                     only
                 };
                 taken.filter(|tgid| self.process(*tgid).is_some_and(Process::is_zombie))
             }
-            Outcome::Nothing if !brief.takes_status && brief.call == WaitCall::Waitid => named
-                .filter(|tgid| {
-                    // Without a siginfo a poll succeeds in either case; it took a
-                    // child that was dead before it began.
-                    let ended = self.process(*tgid).and_then(|child| child.ended);
+            Outcome::Nothing if asks && !brief.takes_status && brief.call == WaitCall::Waitid => {
+                // Without a siginfo a poll succeeds in either case; it took a
+                // child that was dead before it began.
+                named.filter(|tgid| {
+                    let child = self.process(*tgid).filter(|child| child.is_zombie());
+                    let ended = child.and_then(|child| child.ended);
                     ended.is_some_and(|end| end.when.at < brief.entered)
-                }),
+                })
+            }
             _ => None,
         }
     }
@@ -189,7 +194,7 @@ impl Ledger {
         });
         let certain: Vec<Tgid> = certain.map(|child| child.tgid).collect();
         if let [child] = certain.as_slice() {
-            self.bury(*child, Way::Fault);
+            self.bury(*child, ReapKind::Fault);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What happens to a process at SIGCHLD, and by whose doing.
+//! The disposition of SIGCHLD of a process, and which program set it.
 
 use super::process::Stamp;
 use crate::event::{Comm, SigchldAction};
@@ -7,18 +7,18 @@ use crate::kernel::Tid;
 /// The disposition of SIGCHLD, with its history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sigchld {
-    /// What happens; `None` where it is not known.
+    /// The disposition; `None` if not known.
     pub action: Option<SigchldAction>,
-    /// The program started with it: it was ignored already at its exec.
+    /// The program was started with SIGCHLD ignored.
     pub is_inherited: bool,
-    /// The name of the program that chose to ignore it; `None` where that was
-    /// before the trace.
+    /// The name of the program that set it to ignore; `None` if that was before the
+    /// trace.
     pub chosen_by: Option<Comm>,
-    /// When the present program set it.
+    /// When the current program set it.
     pub set: Option<Stamp>,
     /// The address of the program's first handler.
     pub first_handler: Option<u64>,
-    /// Another took its place: its address, and when.
+    /// Another replaced it: its address, and when.
     pub replaced: Option<(u64, Stamp)>,
     /// The last SIGCHLD that was delivered at the default disposition, and so
     /// discarded: when, and to which thread.
@@ -28,7 +28,7 @@ pub struct Sigchld {
 }
 
 impl Sigchld {
-    /// As it was found when the trace began.
+    /// The disposition when the trace began.
     pub(super) fn found(action: Option<SigchldAction>) -> Sigchld {
         Sigchld {
             action,
@@ -39,7 +39,10 @@ impl Sigchld {
 
     /// The program sets it.
     pub(super) fn set(&mut self, action: SigchldAction, by: Comm, when: Stamp) {
-        if let SigchldAction::Handler { address, .. } = action {
+        // Of one that was found in `/proc` the address is not known.
+        if let SigchldAction::Handler { address, .. } = action
+            && address != 0
+        {
             let first = *self.first_handler.get_or_insert(address);
             self.replaced = (address != first).then_some((address, when));
         }
@@ -60,7 +63,7 @@ impl Sigchld {
         }
     }
 
-    /// Across an exec `SIG_IGN` stays, handlers and `SA_NOCLDWAIT` go.
+    /// An exec keeps `SIG_IGN`, and resets handlers and `SA_NOCLDWAIT`.
     pub(super) fn execute(&mut self) {
         *self = match self.action {
             Some(SigchldAction::Ignore) => Sigchld {
@@ -77,7 +80,7 @@ impl Sigchld {
         };
     }
 
-    /// Whether the kernel reaps the children; `None` where it is not known.
+    /// Whether the kernel reaps the children; `None` if not known.
     #[must_use]
     pub fn reaps_for_us(&self) -> Option<bool> {
         Some(self.action?.reaps_for_us())

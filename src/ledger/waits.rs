@@ -1,5 +1,5 @@
-//! What the ledger keeps of wait calls: no history, but what can still
-//! explain why a child is not reaped.
+//! The ledger's record of wait calls: not a history, only what can explain why a
+//! child is not reaped.
 
 use std::sync::Arc;
 
@@ -9,91 +9,93 @@ use crate::kernel::{
     Errno, IdType, NsPid, Signal, Status, Tgid, Tid, WaitCall, WaitOptions, WaitStatus,
 };
 
-/// Whom a wait may take.
+/// What kind of wait reaped a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum ReapKind {
     /// Any child.
     Wildcard,
     /// Any child of a process group.
     Group,
     /// One process.
     Specific,
-    /// The call failed with EFAULT and consumed it nevertheless.
+    /// The call failed with EFAULT and reaped it all the same.
     Fault,
-    /// The kernel reaped it, as its parent ignores SIGCHLD.
+    /// The kernel reaped it, since its parent ignores SIGCHLD.
     Kernel,
-    /// Somebody whose waits are not seen: a parent that is not traced, or a
-    /// way to reap that is no wait call.
+    /// A reap that was not observed: its parent is not traced, or it was not by a wait
+    /// call.
     Unseen,
 }
 
-impl Way {
+impl ReapKind {
     /// Whether it was a wait call that succeeded.
     #[must_use]
     pub fn is_wait(self) -> bool {
-        matches!(self, Way::Wildcard | Way::Group | Way::Specific)
+        matches!(
+            self,
+            ReapKind::Wildcard | ReapKind::Group | ReapKind::Specific
+        )
     }
 
-    /// The kind of wait that names this.
+    /// The kind of a wait with these arguments.
     #[must_use]
-    pub fn of(named: Named) -> Way {
+    pub fn of(named: Named) -> ReapKind {
         match named {
-            Named::Pid(-1) | Named::Id(IdType::ALL, _) => Way::Wildcard,
-            Named::Pid(pid) if pid > 0 => Way::Specific,
-            Named::Id(IdType::PID | IdType::PIDFD, _) => Way::Specific,
-            // A group, or on a BSD those of a user, of a session and so on.
-            Named::Pid(_) | Named::Id(..) | Named::Unknown => Way::Group,
+            Named::Pid(-1) | Named::Id(IdType::ALL, _) => ReapKind::Wildcard,
+            Named::Pid(pid) if pid > 0 => ReapKind::Specific,
+            Named::Id(IdType::PID | IdType::PIDFD, _) => ReapKind::Specific,
+            // A group, or on a BSD the children of a user, a session and so on.
+            Named::Pid(_) | Named::Id(..) | Named::Unknown => ReapKind::Group,
         }
     }
 }
 
 /// A wait that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Brief {
-    /// Its end.
+pub struct CompletedWait {
+    /// When it ended.
     pub when: Stamp,
-    /// Its begin.
+    /// When it began.
     pub entered: Moment,
-    /// Who called.
+    /// The thread that called.
     pub tid: Tid,
     /// Which call.
     pub call: WaitCall,
-    /// Whom it was to wait for.
+    /// What it waited for.
     pub named: Named,
     /// Its options.
     pub options: WaitOptions,
     /// It passed a place for the status.
     pub takes_status: bool,
-    /// What it gave.
+    /// Its result.
     pub outcome: Outcome,
-    /// Whether it was called within a handler of SIGCHLD, where that was looked
-    /// at.
+    /// Whether it was called within a handler of SIGCHLD, if examined.
     pub in_handler: Option<bool>,
-    /// Where it was called, if that was asked for.
+    /// The call stack (`-k`).
     pub stack: Option<Arc<Stack>>,
 }
 
-/// What a wait gave.
+/// The result of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A child, by its pid in the caller's namespace.
+    /// A child, with its pid in the caller's namespace.
     Child(NsPid, Option<WaitStatus>),
     /// No child was ready (`WNOHANG`).
     Nothing,
-    /// It was interrupted by a handler of this signal: EINTR.
+    /// It was interrupted by a handler of this signal and not restarted: EINTR.
     Eintr(Signal),
     /// An error.
     Error(Errno),
 }
 
-impl Brief {
-    /// What is worth keeping of a wait that ended at `when`.
+impl CompletedWait {
+    /// The record of a wait that ended at `when`.
     #[must_use]
-    pub fn new(tid: Tid, when: Stamp, exit: &WaitExit) -> Brief {
+    pub fn new(tid: Tid, when: Stamp, exit: &WaitExit) -> CompletedWait {
         let outcome = match (exit.reported(), exit.result) {
             (Some((pid, status)), _) => Outcome::Child(pid, status),
             (None, Err(errno)) => Outcome::Error(errno),
-            // waitid without a siginfo succeeds without telling whom it took.
+            // waitid without a siginfo succeeds without reporting which child it took.
             (None, Ok(pid)) => {
                 let blocks = !exit.entry.options.contains(WaitOptions::NOHANG);
                 if blocks && exit.entry.call == WaitCall::Waitid {
@@ -103,7 +105,7 @@ impl Brief {
                 }
             }
         };
-        Brief {
+        CompletedWait {
             when,
             entered: exit.entered,
             tid,
@@ -117,14 +119,13 @@ impl Brief {
         }
     }
 
-    /// Which kind of wait it was.
+    /// The kind of wait.
     #[must_use]
-    pub fn way(&self) -> Way {
-        Way::of(self.named)
+    pub fn way(&self) -> ReapKind {
+        ReapKind::of(self.named)
     }
 
-    /// The process group that it was for; `own` is the caller's. 0 if it was
-    /// for none.
+    /// The process group that it was for; `own` is the caller's. 0 if it was for none.
     #[must_use]
     pub fn group(&self, own: i32) -> i32 {
         match self.named {
@@ -135,7 +136,7 @@ impl Brief {
         }
     }
 
-    /// Whether it told of the end of a child, and not of a stop.
+    /// Whether it reported the end of a child, not a stop.
     #[must_use]
     pub fn told_an_end(&self) -> bool {
         let Outcome::Child(_, status) = self.outcome else {
@@ -144,7 +145,7 @@ impl Brief {
         status.is_none_or(super::is_end)
     }
 
-    /// Whether it told that a child runs again.
+    /// Whether it reported that a child was continued.
     #[must_use]
     pub fn told_a_continue(&self) -> bool {
         let Outcome::Child(_, Some(status)) = self.outcome else {
@@ -160,33 +161,33 @@ impl Brief {
     }
 }
 
-/// The waits of a process that a rule may still ask about.
+/// The waits of a process that a rule may ask about.
 #[derive(Clone, Debug, Default)]
 pub struct Waits {
     /// The last one for any child.
-    pub last_wildcard: Option<Brief>,
+    pub last_wildcard: Option<CompletedWait>,
     /// The last one for a group.
-    pub last_group: Option<Brief>,
-    /// Polls for any child that returned one, since the last that found
-    /// nothing: how many, and the first three.
-    pub singles: (u64, Vec<Brief>),
-    /// At one of them there were other children, so that a loop would have
-    /// asked again.
+    pub last_group: Option<CompletedWait>,
+    /// Polls for any child that returned one, since the last that found nothing: how
+    /// many, and the first three.
+    pub singles: (u64, Vec<CompletedWait>),
+    /// At one of them there were other children, for which a loop would have waited
+    /// again.
     pub stopped_early: bool,
-    /// When a wait for any child blocked or last found nothing left.
+    /// When a wait for any child last blocked or found nothing.
     pub drained: Option<Stamp>,
     /// The last child that was reaped, and how many were.
     pub last_reaped: Option<(Tgid, u64)>,
     /// The last one of all.
-    pub last: Option<Brief>,
-    /// The last few waits that brought the status of an end.
-    statuses: Vec<Brief>,
+    pub last: Option<CompletedWait>,
+    /// The last few waits that returned the status of an end.
+    statuses: Vec<CompletedWait>,
 }
 
 /// How many statuses are remembered.
 const MOST_STATUSES: usize = 8;
 
-/// Those of a process that made none.
+/// The waits of a process that made none.
 pub(super) static NO_WAITS: Waits = Waits {
     last_wildcard: None,
     last_group: None,
@@ -199,29 +200,29 @@ pub(super) static NO_WAITS: Waits = Waits {
 };
 
 impl Waits {
-    /// The last wait that brought this raw status.
+    /// The last wait that returned this raw status.
     #[must_use]
-    pub fn last_status(&self, word: i32) -> Option<Brief> {
+    pub fn last_status(&self, word: i32) -> Option<CompletedWait> {
         let mut last = self.statuses.iter().rev();
         last.find(|brief| matches!(brief.outcome, Outcome::Child(_, Some(status)) if status.raw() == word))
             .cloned()
     }
 
-    /// Record a wait of a process that has so many children.
-    pub(super) fn record(&mut self, brief: &Brief, children: u32) {
+    /// Records a wait of a process that has so many children.
+    pub(super) fn record(&mut self, brief: &CompletedWait, children: u32) {
         self.last = Some(brief.clone());
         if let Outcome::Child(_, Some(status)) = brief.outcome
             && status.raw() > 0xff
             && super::is_end(status)
         {
-            // Only those that do not fit an exit code are ever asked for.
+            // Only those that are not in the range of an exit code are asked for.
             if self.statuses.len() == MOST_STATUSES {
                 self.statuses.remove(0);
             }
             self.statuses.push(brief.clone());
         }
         match brief.way() {
-            Way::Wildcard => {
+            ReapKind::Wildcard => {
                 self.last_wildcard = Some(brief.clone());
                 let found = matches!(brief.outcome, Outcome::Child(..)) && brief.polls();
                 if found {
@@ -235,57 +236,57 @@ impl Waits {
                     self.drained = Some(brief.when);
                 }
             }
-            Way::Group => self.last_group = Some(brief.clone()),
+            ReapKind::Group => self.last_group = Some(brief.clone()),
             _ => {}
         }
     }
 }
 
-/// What waits told of a process.
+/// What waits reported of a process.
 #[derive(Clone, Debug, Default)]
-pub struct Told {
-    /// The last wait that looked at its end with `WNOWAIT`.
-    pub peeked: Option<Brief>,
-    /// The last wait that told of it at all, an end or a stop.
-    pub last: Option<Brief>,
-    /// The last wait for it alone.
-    pub named: Option<Brief>,
+pub struct WaitHistory {
+    /// The last wait that reported its end with `WNOWAIT`.
+    pub peeked: Option<CompletedWait>,
+    /// The last wait that reported an end or a stop.
+    pub last: Option<CompletedWait>,
+    /// The last wait that named it.
+    pub named: Option<CompletedWait>,
     /// When its parent last sent it a signal.
     pub killed: Option<Stamp>,
-    /// When anybody did.
+    /// When any process last sent it a signal.
     pub signalled: Option<Stamp>,
-    /// Its parent sent it the signal of a crash, by whatever call.
+    /// Its parent sent it a signal that looks like a crash, by any call.
     pub crash_was_sent: bool,
 }
 
 /// How long a process has been unable to reap, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Busy {
+pub struct BlockedTime {
     /// At least one thread was blocked in a wait.
     pub waiting: u64,
     /// It was in a group-stop.
     pub stopped: u64,
     /// A thread of it was suspended in vfork.
     pub suspended: u64,
-    /// Waits of it that ended, and how many of them were polls.
+    /// How many of its waits ended.
     pub waits: u64,
-    /// See there.
+    /// How many of these were polls.
     pub polls: u64,
     pub(super) blocked_threads: u32,
     pub(super) blocked_since: Moment,
 }
 
-impl Busy {
-    /// What came since `earlier`.
+impl BlockedTime {
+    /// The difference to `earlier`.
     #[must_use]
-    pub fn since(self, earlier: Busy) -> Busy {
-        Busy {
+    pub fn since(self, earlier: BlockedTime) -> BlockedTime {
+        BlockedTime {
             waiting: self.waiting.saturating_sub(earlier.waiting),
             stopped: self.stopped.saturating_sub(earlier.stopped),
             suspended: self.suspended.saturating_sub(earlier.suspended),
             waits: self.waits.saturating_sub(earlier.waits),
             polls: self.polls.saturating_sub(earlier.polls),
-            ..Busy::default()
+            ..BlockedTime::default()
         }
     }
 
@@ -302,22 +303,28 @@ impl Busy {
         }
         self.blocked_threads = self.blocked_threads.saturating_sub(1);
     }
+
+    /// No thread is in a wait any more.
+    pub(super) fn leave_all(&mut self, at: Moment) {
+        self.blocked_threads = self.blocked_threads.min(1);
+        self.leave(at);
+    }
 }
 
 /// A wait that a thread is in.
 #[derive(Clone, Debug)]
 pub struct Waiting {
-    /// Its entry.
+    /// When it began.
     pub when: Stamp,
     /// Which call.
     pub call: WaitCall,
-    /// Whom it waits for.
+    /// What it waits for.
     pub named: Named,
     /// Its options.
     pub options: WaitOptions,
-    /// The one process that it waits for, if it is known.
+    /// The one process that it waits for, if known.
     pub target: Option<Tgid>,
-    /// Where it was called, if that was asked for.
+    /// The call stack (`-k`).
     pub stack: Option<Arc<Stack>>,
 }
 
@@ -333,7 +340,7 @@ impl Waiting {
         }
     }
 
-    /// Whether it sleeps until a child is ready.
+    /// Whether it blocks until a child is ready.
     #[must_use]
     pub fn blocks(&self) -> bool {
         !self.options.contains(WaitOptions::NOHANG)

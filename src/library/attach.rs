@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::engine::{self, Plan, Target};
 use super::error::Error;
-use super::judging::{Wishes, judging_methods};
+use super::rules::{Rules, rule_methods};
 use super::trace::Trace;
 use super::tracing::Tracing;
 use crate::event::Event;
@@ -13,12 +13,12 @@ use crate::ledger::Ledger;
 /// A running process to trace, with all of its threads and all that it starts
 /// from now on.
 ///
-/// When the trace ends the process goes on as if nothing had been. Attaching
-/// needs what ptrace needs: the same user, and Yama's consent where it is on.
+/// When the trace ends the process goes on as before. Attaching
+/// needs what ptrace needs: the same user, and Yama's permission where it is on.
 ///
 /// A child of the caller may be attached to, and is the caller's to reap when it
-/// ends, but **not before the trace is over**: the kernel knows no difference
-/// between this process as its parent and as its tracer, and a wait for it, be it
+/// ends, but **not before the trace is over**: the kernel does not tell
+/// this process as its parent from this process as its tracer, and a wait for it, be it
 /// [`Child::try_wait`](std::process::Child::try_wait), would take its stops from
 /// the tracer. [`Launch`](crate::Launch) has no such limit.
 ///
@@ -35,11 +35,11 @@ use crate::ledger::Ledger;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "nobody is traced until `record`, `record_for`, `for_each` or `start`"]
+#[must_use = "nothing is traced until `record`, `record_for`, `for_each` or `start`"]
 pub struct Attach {
     pid: u32,
     limit: Option<Duration>,
-    wishes: Wishes,
+    rules: Rules,
 }
 
 impl Attach {
@@ -49,7 +49,7 @@ impl Attach {
         Attach {
             pid,
             limit: None,
-            wishes: Wishes::default(),
+            rules: Rules::default(),
         }
     }
 
@@ -59,13 +59,13 @@ impl Attach {
         self
     }
 
-    judging_methods!();
+    rule_methods!();
 
     /// Trace until all that are traced have ended, or the time is up.
     ///
     /// # Errors
     /// [`Error::Refused`] if the process cannot be attached to, with the reason
-    /// and the way out; else what keeps us from beginning.
+    /// and a remedy; else why the trace cannot begin.
     pub fn record(self) -> Result<Trace, Error> {
         let mut events = Vec::new();
         let plan = self.plan()?;
@@ -113,7 +113,7 @@ impl Attach {
         let pid = pid.ok_or_else(|| Error::Invalid(format!("{} is no pid", self.pid)))?;
         Ok(Plan {
             target: Target::Process(pid),
-            judging: self.wishes.mean()?,
+            rules: self.rules.resolve()?,
             limit: self.limit,
         })
     }

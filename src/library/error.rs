@@ -2,17 +2,17 @@
 
 use thiserror::Error as ThisError;
 
-/// Why there is no trace. The texts are whole sentences that name the way out.
+/// Why there is no trace. The texts are whole sentences that name a remedy.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
 pub enum Error {
     /// There is no such command.
     #[error("{0}")]
     NotFound(String),
-    /// The command is there but cannot be executed, or not where it shall be.
+    /// The command is there but cannot be executed, or not as it should be.
     #[error("{0}")]
     NotExecutable(String),
-    /// A process cannot be attached to: it is gone, is traced by somebody else,
+    /// A process cannot be attached to: it is gone, has another tracer,
     /// or may not be traced by us.
     #[error("{0}")]
     Refused(String),
@@ -20,7 +20,7 @@ pub enum Error {
     /// exist, a NUL byte in an argument.
     #[error("{0}")]
     Invalid(String),
-    /// The system did not let us begin.
+    /// A system call failed.
     #[error("cannot {operation}: {reason}")]
     System {
         /// What failed.
@@ -31,7 +31,7 @@ pub enum Error {
     /// The kernel is too old.
     #[error("Linux 5.3 or later is needed (PTRACE_GET_SYSCALL_INFO), this is {0}")]
     OldKernel(String),
-    /// The command ended, and another thread of this process was told how. It
+    /// The command ended, and another thread of this process got its status. It
     /// waits for any child, as in `waitpid(-1)`, where it should name its own.
     #[error(
         "the end of the command went to another thread of this process, which waits for any \
@@ -41,7 +41,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The system did not let us begin.
+    /// A system call failed.
     pub(super) fn system(operation: &'static str, reason: &dyn std::fmt::Display) -> Error {
         Error::System {
             operation,

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use super::engine::{self, Command, Plan, Target};
 use super::error::Error;
-use super::judging::{Wishes, judging_methods};
+use super::rules::{Rules, rule_methods};
 use super::streams::{Input, Stream, Streams};
 use super::trace::Trace;
 use super::tracing::Tracing;
-use crate::command::{CommandLine, EnvChange};
 use crate::event::Event;
 use crate::kernel::WaitCalls;
 use crate::ledger::Ledger;
+use crate::program::{CommandLine, EnvChange};
 use crate::sys::seccomp::Filter;
 use crate::sys::startup::Inherited;
 
@@ -46,7 +46,7 @@ pub struct Launch {
     stderr: Stream,
     seccomp: bool,
     limit: Option<Duration>,
-    wishes: Wishes,
+    rules: Rules,
 }
 
 impl Launch {
@@ -64,7 +64,7 @@ impl Launch {
             stderr: Stream::default(),
             seccomp: true,
             limit: None,
-            wishes: Wishes::default(),
+            rules: Rules::default(),
         }
     }
 
@@ -107,49 +107,49 @@ impl Launch {
         self
     }
 
-    /// What the command reads; nothing, if it is not said. Takes bytes and
+    /// What the command reads; nothing, by default. Takes bytes and
     /// text too.
     pub fn stdin(mut self, input: impl Into<Input>) -> Launch {
         self.stdin = input.into();
         self
     }
 
-    /// Where the command's output goes; it is captured, if it is not said.
+    /// Where the command's output goes; captured by default.
     pub fn stdout(mut self, stream: impl Into<Stream>) -> Launch {
         self.stdout = stream.into();
         self
     }
 
-    /// Where its errors go; they are captured, if it is not said.
+    /// Where its errors go; captured by default.
     pub fn stderr(mut self, stream: impl Into<Stream>) -> Launch {
         self.stderr = stream.into();
         self
     }
 
     /// Kill the command and all that it started after this time. What is wrong
-    /// is judged as of that moment, so a hang is told with who waits for whom;
+    /// is judged as of that moment, so a hang is reported with what waits for what;
     /// [`Trace::timed_out`] says that it came to that.
     pub fn timeout(mut self, limit: Duration) -> Launch {
         self.limit = Some(limit);
         self
     }
 
-    /// Whether the family runs under a seccomp filter, so that only the calls
-    /// of interest stop; it does, if it is not said. Without, every system call
-    /// of it stops, and seccomp's strict mode can be entered.
+    /// Whether the command and all that it starts run under a seccomp filter, so that only the calls
+    /// of interest stop; it does by default. Without one, each of its system
+    /// calls stops, and seccomp's strict mode can be entered.
     pub fn seccomp(mut self, wanted: bool) -> Launch {
         self.seccomp = wanted;
         self
     }
 
-    judging_methods!();
+    rule_methods!();
 
     /// Trace to the end.
     ///
     /// # Errors
     /// [`Error::NotFound`] and [`Error::NotExecutable`] if the command never
-    /// ran; else what keeps us from beginning. What the command does with its
-    /// life is no error.
+    /// ran; else why the trace cannot begin. How the command ends
+    /// is no error.
     pub fn record(self) -> Result<Trace, Error> {
         let mut events = Vec::new();
         let plan = self.plan()?;
@@ -199,7 +199,7 @@ impl Launch {
     }
 
     fn plan(self) -> Result<Plan, Error> {
-        let judging = self.wishes.mean()?;
+        let rules = self.rules.resolve()?;
         let base = if self.clears_env {
             Vec::new()
         } else {
@@ -221,7 +221,7 @@ impl Launch {
                 program,
                 streams,
             })),
-            judging,
+            rules,
             limit: self.limit,
         })
     }

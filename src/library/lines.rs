@@ -16,30 +16,33 @@ use crate::output::{
 /// Where results stand in a line, unless the call is longer (`-a`).
 const COLUMN: usize = 40;
 
-/// The annotated lines of these events.
-pub(super) fn lines(events: &[Event]) -> String {
+/// The annotated lines of these events; `restart_outcomes` if they say which interrupted
+/// waits are restarted.
+pub(super) fn lines(events: &[Event], restart_outcomes: bool) -> String {
     let written = Written::default();
     let sink = || Sink::new(Box::new(written.clone()), Destination::File);
     let clock = Clock::new(SystemTime::UNIX_EPOCH);
     let target = Target::File(sink());
-    let mut text = Text::new(options(), Styles::plain(), clock, target, sink());
+    let mut text = Text::new(
+        options(restart_outcomes),
+        Styles::plain(),
+        clock,
+        target,
+        sink(),
+    );
     let mut ledger = Ledger::new();
     for event in events {
         ledger.apply(event);
         text.event(event, &ledger);
     }
     // Memory takes everything.
-    let _ = text.finish(&Conclusion {
-        ledger: &ledger,
-        findings: &[],
-        left: None,
-        unseen: &[],
-    });
+    let _ = text.finish(&Conclusion::unjudged(&ledger));
     drop(text);
     String::from_utf8_lossy(&written.0.take()).into_owned()
 }
 
-fn options() -> TextOptions {
+/// How the lines look.
+pub(super) fn options(restart_outcomes: bool) -> TextOptions {
     TextOptions {
         style: Style::Annotated,
         column: COLUMN,
@@ -52,7 +55,7 @@ fn options() -> TextOptions {
         follow: true,
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
-        fates: cfg!(any(target_arch = "x86_64", target_arch = "x86")),
+        restart_outcomes,
         stacks: false,
     }
 }

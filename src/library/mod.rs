@@ -4,7 +4,7 @@
 //! | file | subject |
 //! |---|---|
 //! | [`launch`], [`attach`] | what is asked for |
-//! | [`judging`] | what is judged, and how |
+//! | [`rules`] | what the rules judge by |
 //! | [`streams`] | standard files of a launched command |
 //! | [`engine`] | the trace, on a thread of its own |
 //! | [`tracing`] | a trace that goes on beside its caller |
@@ -15,9 +15,9 @@
 mod attach;
 mod engine;
 mod error;
-mod judging;
 mod launch;
 mod lines;
+mod rules;
 mod streams;
 mod trace;
 mod tracing;

@@ -1,8 +1,8 @@
 //! The standard files of a launched command, and the thread that serves them.
 //!
-//! A pipe holds 64 KiB. Whoever fills it is blocked until somebody reads, and
+//! A pipe holds 64 KiB. A writer that fills it is blocked until it is read, and
 //! the tracer sleeps in its wait: so a thread reads what the command writes,
-//! and writes what it shall read.
+//! and writes what the command is to read.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -16,8 +16,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::unistd::pipe2;
 
-use crate::sys::ring::keep_signals_out;
 use crate::sys::spawn::above_standard;
+use crate::sys::wake_signal::keep_signals_out;
 
 /// What a command reads from its standard input.
 #[derive(Debug, Default)]
@@ -242,7 +242,7 @@ impl Server {
                 Ok(count) if count > 0 => *written += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // All is written, or nobody reads it any more.
+                // All is written, or there is no reader any more.
                 _ => self.input = None,
             }
         }

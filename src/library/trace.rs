@@ -1,4 +1,4 @@
-//! What there is in the end.
+//! A trace that is over.
 
 use std::process::ExitStatus;
 
@@ -19,10 +19,12 @@ pub struct Trace {
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
     pub(super) timed_out: bool,
+    /// The events say which interrupted waits are restarted.
+    pub(super) restart_outcomes: bool,
 }
 
 impl Trace {
-    /// What happened, in the order in which the kernel told of it. Empty after
+    /// What happened, in the order in which the kernel reported it. Empty after
     /// a `for_each`, which has handed them on.
     #[must_use]
     pub fn events(&self) -> &[Event] {
@@ -30,26 +32,26 @@ impl Trace {
     }
 
     /// The lines of the trace, as the command line prints them: every wait, what
-    /// it did, and who was born and died. Empty after a `for_each`.
+    /// it did, and which processes began and ended. Empty after a `for_each`.
     #[must_use]
     pub fn lines(&self) -> String {
-        lines(&self.events)
+        lines(&self.events, self.restart_outcomes)
     }
 
-    /// Who was whose child and who reaped whom, at the end.
+    /// The processes with their parents and reapers, as of the end.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// What is wrong, in the order in which it was certain.
+    /// What is wrong, in the order in which it became certain.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// The report, as the command line tells it: the findings with their
-    /// evidence and the way out, and a last line that counts them.
+    /// The report, as the command line prints it: the findings with their
+    /// evidence and a remedy, and a last line that counts them.
     #[must_use]
     pub fn report(&self) -> &str {
         &self.report
@@ -88,8 +90,8 @@ impl Trace {
         &self.stderr
     }
 
-    /// Whether the trace was ended by its time, not by the end of those who
-    /// were traced.
+    /// Whether the trace was ended by its time, not by the end of what
+    /// was traced.
     #[must_use]
     pub fn timed_out(&self) -> bool {
         self.timed_out

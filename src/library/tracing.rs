@@ -23,19 +23,19 @@ impl Tracing {
     /// Begin, and return when the command has been executed or the process is
     /// attached to.
     pub(super) fn begin(plan: Plan) -> Result<Tracing, Error> {
-        let (tell, told) = mpsc::sync_channel(1);
+        let (sender, receiver) = mpsc::sync_channel(1);
         let thread = thread::Builder::new().name("tracer".to_owned());
         let thread = thread.spawn(move || {
             let mut events = Vec::new();
             let begun = |begun| {
                 // The receiver waits for it or for our end.
-                let _ = tell.send(begun);
+                let _ = sender.send(begun);
             };
             let trace = trace(plan, begun, &mut |event, _| events.push(event))?;
             Ok(Trace { events, ..trace })
         });
         let thread = thread.map_err(|error| Error::system("start a thread", &error))?;
-        match told.recv() {
+        match receiver.recv() {
             Ok(begun) => Ok(Tracing {
                 thread: Some(thread),
                 begun,
@@ -64,7 +64,7 @@ impl Tracing {
     /// # Errors
     /// Why there is no trace.
     pub fn stop(mut self) -> Result<Trace, Error> {
-        self.begun.caller.call();
+        self.begun.wake.wake();
         self.join()
     }
 
@@ -81,8 +81,8 @@ fn joined(thread: JoinHandle<Result<Trace, Error>>) -> Result<Trace, Error> {
 impl Drop for Tracing {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
-            self.begun.caller.call();
-            // Its panic is told by the panic hook; a second one would abort.
+            self.begun.wake.wake();
+            // Its panic was printed by the panic hook; a second one would abort.
             let _ = thread.join();
         }
     }

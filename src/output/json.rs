@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::report::{advice, sentence};
 use super::sink::Sink;
-use super::{Conclusion, Output, Summary};
+use super::{Conclusion, Output};
 use crate::event::{Event, Moment, Origin, Stack, harmless_json, one_line};
 use crate::ledger::Ledger;
 use crate::rules::{self, Severity, ZombiesLeft};
@@ -16,7 +16,7 @@ use crate::wire::{self, Body, End, Finding, Line, Message};
 /// Where messages to the user go.
 #[derive(Debug)]
 pub enum Messages {
-    /// Nowhere: another output tells them.
+    /// Nowhere: another output shows them.
     Elsewhere,
     /// To standard error.
     To(Sink),
@@ -28,12 +28,9 @@ pub enum Messages {
 #[derive(Debug)]
 pub struct Json {
     sink: Sink,
-    /// A line that is made.
+    /// The line under construction.
     buffer: Vec<u8>,
     messages: Messages,
-    summary: Option<Summary>,
-    /// The events are counted, not told.
-    counts_only: bool,
 }
 
 impl Json {
@@ -44,28 +41,16 @@ impl Json {
             sink,
             buffer: Vec::new(),
             messages,
-            summary: None,
-            counts_only: false,
         };
         json.line(&wire::start(origin));
         json
-    }
-
-    /// Counts events, besides telling them or in place of it.
-    #[must_use]
-    pub fn counting(self, summary: Summary, only: bool) -> Json {
-        Json {
-            summary: Some(summary),
-            counts_only: only,
-            ..self
-        }
     }
 
     fn line(&mut self, line: &impl Serialize) {
         self.sink.push(&text(line, &mut self.buffer));
     }
 
-    fn tell(&mut self, body: Body) {
+    fn write(&mut self, body: Body) {
         self.line(&Line {
             v: None,
             seq: None,
@@ -74,7 +59,7 @@ impl Json {
     }
 }
 
-/// A line as text; `buffer` is for use.
+/// A line as text; `buffer` is scratch space.
 fn text<'a>(line: &impl Serialize, buffer: &'a mut Vec<u8>) -> Cow<'a, [u8]> {
     buffer.clear();
     // Wire types hold nothing that JSON cannot, and a Vec takes all.
@@ -91,12 +76,6 @@ fn text<'a>(line: &impl Serialize, buffer: &'a mut Vec<u8>) -> Cow<'a, [u8]> {
 
 impl Output for Json {
     fn event(&mut self, event: &Event, ledger: &Ledger) {
-        if let Some(summary) = &mut self.summary {
-            summary.event(event, ledger);
-        }
-        if self.counts_only {
-            return;
-        }
         let line = wire::event(event, ledger);
         match event.kind.stack().filter(|stack| !stack.is_known()) {
             None => self.line(&line),
@@ -121,7 +100,7 @@ impl Output for Json {
             }
             Messages::InLines => {
                 let text = text.to_owned();
-                self.tell(Body::Message(Message { text }));
+                self.write(Body::Message(Message { text }));
                 self.sink.write_out();
             }
         }
@@ -148,13 +127,12 @@ impl Output for Json {
 
     fn finish(&mut self, end: &Conclusion<'_>) -> io::Result<()> {
         for finding in end.findings {
-            self.tell(Body::Finding(finding.into()));
+            self.write(Body::Finding(finding.into()));
         }
-        if let Some(mut summary) = self.summary.take() {
-            summary.end(end.ledger, end.left);
-            self.tell(Body::Summary(summary.wire()));
+        if let Some(summary) = end.summary {
+            self.write(Body::Summary(summary.wire()));
         }
-        self.tell(Body::End(end.into()));
+        self.write(Body::End(end.into()));
         self.sink.finish()
     }
 }

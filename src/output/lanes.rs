@@ -1,246 +1,214 @@
-//! Where each line goes, and which lines are still open.
-//!
-//! A line is open while its call is under way. When another task writes to
-//! the same place, the open line is ended with ` <unfinished ...>`.
-
-use std::io;
-use std::sync::Arc;
+//! One lane per process, for outputs that collect what each process did until
+//! the trace is over.
 
 use rustc_hash::FxHashMap;
 
-use super::held::Lines;
-use super::line::Line;
-use super::sink::{Files, Sink};
-use crate::event::Stack;
-use crate::kernel::Tid;
+use crate::ledger::{Process, ProcessId};
 
-/// Where the lines go.
-pub enum Target {
-    /// To standard error, with messages in between.
-    Stderr(Sink),
-    /// To a file (`-o`); messages go to standard error.
-    File(Sink),
-    /// To a file for each task (`-ff -o`).
-    Each(Files),
+/// A lane's index among all lanes.
+pub(super) type LaneId = usize;
+
+/// What is collected of one process.
+pub(super) trait Lane {
+    /// The lane of its parent.
+    fn parent(&self) -> Option<LaneId>;
 }
 
-impl std::fmt::Debug for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Target::Stderr(_) => "Stderr",
-            Target::File(_) => "File",
-            Target::Each(_) => "Each",
-        })
-    }
+/// The lanes of all processes, in the order in which they were first observed.
+#[derive(Debug)]
+pub(super) struct Lanes<L> {
+    all: Vec<L>,
+    by_process: FxHashMap<ProcessId, LaneId>,
+    entries: usize,
+    limits: Limits,
+    is_cut: bool,
 }
 
-/// A sink and the line that is open in it.
-struct Lane {
-    sink: Sink,
-    open: Option<Tid>,
-    column: usize,
+/// How much is collected.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) lanes: usize,
+    /// Entries of all lanes together.
+    pub(super) entries: usize,
 }
 
-impl Lane {
-    fn new(sink: Sink) -> Lane {
-        Lane {
-            sink,
-            open: None,
-            column: 0,
-        }
-    }
-
-    fn end_open_line(&mut self, with: &str) {
-        if self.open.take().is_some() {
-            self.sink.push(with.as_bytes());
-        }
-    }
-}
-
-/// All places that lines go to.
-pub(super) struct Lanes {
-    shared: Option<Lane>,
-    each: FxHashMap<Tid, Lane>,
-    /// Files of tasks that are gone, whose last lines wait for call stacks.
-    retired: Vec<Lane>,
-    files: Option<Files>,
-    is_stderr: bool,
-    /// For messages, where the lines go elsewhere.
-    messages: Lane,
-}
-
-impl Lanes {
-    pub(super) fn new(target: Target, messages: Sink) -> Lanes {
-        let is_stderr = matches!(target, Target::Stderr(_));
-        let (shared, files) = match target {
-            Target::Stderr(sink) | Target::File(sink) => (Some(Lane::new(sink)), None),
-            Target::Each(files) => (None, Some(files)),
-        };
+impl<L> Lanes<L> {
+    pub(super) fn new(limits: Limits) -> Lanes<L> {
         Lanes {
-            shared,
-            each: FxHashMap::default(),
-            retired: Vec::new(),
-            files,
-            is_stderr,
-            messages: Lane::new(messages),
+            all: Vec::new(),
+            by_process: FxHashMap::default(),
+            entries: 0,
+            limits,
+            is_cut: false,
         }
     }
 
-    /// Whether lines go to standard error.
-    pub(super) fn is_stderr(&self) -> bool {
-        self.is_stderr
+    pub(super) fn all(&self) -> &[L] {
+        &self.all
     }
 
-    /// Whether each task has a file of its own.
-    pub(super) fn is_split(&self) -> bool {
-        self.files.is_some()
+    pub(super) fn get_mut(&mut self, id: LaneId) -> Option<&mut L> {
+        self.all.get_mut(id)
     }
 
-    /// Whether the open line is this task's.
-    pub(super) fn is_open(&self, tid: Tid) -> bool {
-        let lane = self.shared.as_ref().or_else(|| self.each.get(&tid));
-        lane.is_some_and(|lane| lane.open == Some(tid))
+    /// The lane of a process, if it has one.
+    pub(super) fn find(&self, process: ProcessId) -> Option<LaneId> {
+        self.by_process.get(&process).copied()
     }
 
-    /// The column that this task's open line has reached.
-    pub(super) fn column(&self, tid: Tid) -> usize {
-        let lane = self.shared.as_ref().or_else(|| self.each.get(&tid));
-        lane.filter(|lane| lane.open == Some(tid))
-            .map_or(0, |lane| lane.column)
-    }
-
-    /// Write a line, or the rest of one; with `open` it is not at its end yet
-    /// and has reached that column. `line` is empty afterwards.
-    pub(super) fn write(&mut self, tid: Tid, line: &mut Line, open: Option<usize>) {
-        if let Some(lane) = self.lane(tid) {
-            if lane.open != Some(tid) {
-                lane.end_open_line(" <unfinished ...>\n");
-            }
-            if open.is_none() {
-                line.text.push('\n');
-            }
-            lane.sink.push(line.text.as_bytes());
-            lane.open = open.map(|_| tid);
-            lane.column = open.unwrap_or(0);
+    /// The lane of a process. If it has none, `make` makes it from the lane of
+    /// its parent; `None` if there are too many.
+    pub(super) fn find_or_add(
+        &mut self,
+        process: &Process,
+        make: impl FnOnce(Option<(LaneId, &L)>) -> L,
+    ) -> Option<LaneId> {
+        if let Some(id) = self.find(process.id) {
+            return Some(id);
         }
-        line.text.clear();
-    }
-
-    /// Write the lines of a call stack, as soon as it is known.
-    pub(super) fn write_stack(&mut self, tid: Tid, stack: &Arc<Stack>, lines: Lines) {
-        if let Some(lane) = self.lane(tid) {
-            lane.end_open_line(" <unfinished ...>\n");
-            lane.sink.push_stack(stack, lines);
+        if self.all.len() >= self.limits.lanes {
+            self.is_cut = true;
+            return None;
         }
+        // A parent that is not traced has no lane.
+        let parent = process.parent.and_then(|parent| parent.id);
+        let parent = parent.and_then(|parent| self.find(parent));
+        let lane = make(parent.and_then(|id| Some((id, self.all.get(id)?))));
+        let id = self.all.len();
+        self.all.push(lane);
+        self.by_process.insert(process.id, id);
+        Some(id)
     }
 
-    /// End the open line, whoever's it is, before a new one of this task.
-    pub(super) fn interrupt(&mut self, tid: Tid) {
-        if let Some(lane) = self.lane(tid) {
-            lane.end_open_line(" <unfinished ...>\n");
-        }
+    /// This process has a lane already: it was first known under another id.
+    pub(super) fn identify(&mut self, process: ProcessId, lane: LaneId) {
+        self.by_process.insert(process, lane);
     }
 
-    /// Write a message: a whole line to standard error.
-    pub(super) fn message(&mut self, text: &str) {
-        let lane = match &mut self.shared {
-            Some(shared) if self.is_stderr => shared,
-            _ => &mut self.messages,
+    /// Count an entry; `false` if it is one too many.
+    pub(super) fn has_room(&mut self) -> bool {
+        self.entries += 1;
+        self.is_cut |= self.entries > self.limits.entries;
+        self.entries <= self.limits.entries
+    }
+
+    /// Whether something was left out.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+}
+
+/// The lanes as trees, by their parents.
+#[derive(Debug)]
+pub(super) struct Forest {
+    children: Vec<Vec<LaneId>>,
+    roots: Vec<LaneId>,
+}
+
+/// A lane's place in its tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) id: LaneId,
+    pub(super) parent: Option<LaneId>,
+    /// 0 for a root.
+    pub(super) depth: usize,
+    /// Its index among its siblings.
+    pub(super) turn: usize,
+}
+
+impl Forest {
+    /// Siblings in the order of their lanes.
+    pub(super) fn of(lanes: &[impl Lane]) -> Forest {
+        let mut forest = Forest {
+            children: vec![Vec::new(); lanes.len()],
+            roots: Vec::new(),
         };
-        lane.end_open_line(" <unfinished ...>\n");
-        lane.sink.push(text.as_bytes());
-        lane.sink.push(b"\n");
+        for (id, lane) in lanes.iter().enumerate() {
+            let parent = lane.parent();
+            let siblings = parent.and_then(|parent| forest.children.get_mut(parent));
+            siblings.unwrap_or(&mut forest.roots).push(id);
+        }
+        forest
     }
 
-    /// Write whole lines to where all tasks' lines go.
-    pub(super) fn text(&mut self, text: &str) {
-        if let Some(lane) = &mut self.shared {
-            lane.end_open_line(" <unfinished ...>\n");
-            lane.sink.push(text.as_bytes());
+    /// Put siblings in another order.
+    pub(super) fn sort_by_key<K: Ord>(&mut self, key: impl Fn(LaneId) -> K) {
+        for siblings in self.children.iter_mut().chain([&mut self.roots]) {
+            siblings.sort_by_key(|id| key(*id));
         }
     }
 
-    /// Make a task's file even if nothing is ever written to it.
-    pub(super) fn open(&mut self, tid: Tid) {
-        if self.is_split() {
-            self.lane(tid);
+    /// How many lanes have no parent.
+    pub(super) fn root_count(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// Depth first: children right behind their parents and elder siblings.
+    pub(super) fn walk(&self) -> Vec<Place> {
+        let places = |siblings: &[LaneId], parent: Option<LaneId>, depth: usize| {
+            let siblings = siblings.iter().enumerate().rev();
+            let places = siblings.map(|(turn, id)| Place {
+                id: *id,
+                parent,
+                depth,
+                turn,
+            });
+            places.collect::<Vec<Place>>()
+        };
+        let mut order = Vec::new();
+        let mut open = places(&self.roots, None, 0);
+        while let Some(place) = open.pop() {
+            order.push(place);
+            let children = self.children.get(place.id);
+            let children = children.map(Vec::as_slice).unwrap_or_default();
+            open.extend(places(children, Some(place.id), place.depth + 1));
+        }
+        order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Of(Option<LaneId>);
+
+    impl Lane for Of {
+        fn parent(&self) -> Option<LaneId> {
+            self.0
         }
     }
 
-    /// A task is gone: its file is done.
-    pub(super) fn retire(&mut self, tid: Tid) {
-        if let Some(mut lane) = self.each.remove(&tid) {
-            if lane.sink.is_held() {
-                self.retired.push(lane);
-            } else {
-                lane.sink.finish_later();
-            }
-        }
+    #[test]
+    fn children_stand_behind_their_parents() {
+        // 0 has 1 and 3, 1 has 4, and 2 is another root.
+        let lanes = [None, Some(0), None, Some(0), Some(1)].map(Of);
+        let mut forest = Forest::of(&lanes);
+        let walked = |forest: &Forest| {
+            let places = forest.walk().into_iter();
+            let places = places.map(|place| (place.id, place.depth, place.turn));
+            places.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            walked(&forest),
+            [(0, 0, 0), (1, 1, 0), (4, 2, 0), (3, 1, 1), (2, 0, 1)]
+        );
+        forest.sort_by_key(std::cmp::Reverse);
+        assert_eq!(
+            walked(&forest),
+            [(2, 0, 0), (0, 0, 1), (3, 1, 0), (1, 1, 1), (4, 2, 0)]
+        );
+        assert_eq!(forest.root_count(), 2);
     }
 
-    fn lane(&mut self, tid: Tid) -> Option<&mut Lane> {
-        if self.shared.is_some() {
-            return self.shared.as_mut();
-        }
-        let files = self.files.as_ref()?;
-        let lane = self.each.entry(tid);
-        Some(lane.or_insert_with(|| Lane::new(files.open(tid))))
-    }
-
-    fn sinks(&mut self) -> impl Iterator<Item = &mut Sink> {
-        let lanes = self.shared.iter_mut().chain(self.each.values_mut());
-        let lanes = lanes.chain(&mut self.retired);
-        lanes.chain([&mut self.messages]).map(|lane| &mut lane.sink)
-    }
-
-    /// The event is over: terminals see what there is.
-    pub(super) fn settle(&mut self, tid: Tid) {
-        let lane = self.shared.as_mut().or_else(|| self.each.get_mut(&tid));
-        if let Some(lane) = lane {
-            lane.sink.settle();
-        }
-        self.messages.sink.write_out();
-    }
-
-    /// Whether a terminal shows the lines. A terminal that each task has for a
-    /// file is none to sit before.
-    pub(super) fn is_watched(&self) -> bool {
-        let shared = self.shared.as_ref();
-        shared.is_some_and(|lane| lane.sink.is_watched())
-    }
-
-    pub(super) fn is_dirty(&self) -> bool {
-        let mut lanes = self.shared.iter().chain(self.each.values());
-        !self.retired.is_empty() || lanes.any(|lane| lane.sink.is_dirty())
-    }
-
-    pub(super) fn write_out(&mut self) {
-        self.sinks().for_each(Sink::write_out);
-        self.retired.retain_mut(|lane| {
-            let is_held = lane.sink.is_held();
-            if !is_held {
-                lane.sink.finish_later();
-            }
-            is_held
-        });
-    }
-
-    /// Wait a moment for what is written.
-    pub(super) fn pause(&mut self) {
-        let shared = self.shared.iter_mut();
-        shared
-            .chain([&mut self.messages])
-            .for_each(|lane| lane.sink.pause());
-        self.files.iter().for_each(Files::pause);
-    }
-
-    /// Write all there is; the first error that any write met.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
-        let mut written = Ok(());
-        self.sinks().for_each(Sink::finish_later);
-        for sink in self.sinks() {
-            written = written.and(sink.finish());
-        }
-        written.and(self.files.as_ref().map_or(Ok(()), Files::finish))
+    #[test]
+    fn what_is_too_much_is_left_out() {
+        let limits = Limits {
+            lanes: 0,
+            entries: 1,
+        };
+        let mut lanes: Lanes<Of> = Lanes::new(limits);
+        assert!(lanes.has_room() && !lanes.is_cut());
+        assert!(!lanes.has_room() && lanes.is_cut());
     }
 }

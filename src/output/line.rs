@@ -18,7 +18,7 @@ impl Line {
         text.chars().count()
     }
 
-    /// Add text in a style, whose columns nobody counts.
+    /// Add text in a style, without counting its columns.
     pub(super) fn write(&mut self, text: fmt::Arguments<'_>, style: Style) {
         // Writing to a String cannot fail.
         let _ = if style.is_plain() {

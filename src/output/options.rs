@@ -3,7 +3,7 @@
 use super::stamps::Stamps;
 use crate::kernel::{Signal, WaitCalls};
 
-/// Whose grammar the lines have.
+/// The grammar of the lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {
     /// strace's lines with what the calls did.
@@ -69,9 +69,9 @@ pub struct TextOptions {
     pub shown: Shown,
     /// Calls to show (`-e trace=`).
     pub calls: WaitCalls,
-    /// The events tell which interrupted waits are restarted; else each
+    /// The events say which interrupted waits are restarted; else each
     /// interruption is shown as strace shows it.
-    pub fates: bool,
+    pub restart_outcomes: bool,
     /// Call stacks are shown (`-k`).
     pub stacks: bool,
 }

@@ -21,7 +21,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustc_hash::FxHashMap;
 
-use crate::sys::ring::keep_signals_out;
+use crate::sys::wake_signal::keep_signals_out;
 use crate::urgency::{self, Urgency};
 
 /// Bytes that wait for a reader before the tracer does too.
@@ -32,7 +32,7 @@ const HELD: usize = 1024 * 1024;
 const JOB: usize = 256;
 
 /// How often a wait for a reader looks for something more urgent.
-const GLANCE: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// How long a reader is waited for in all where tracees wait too.
 const BRIEF: Duration = Duration::from_millis(250);
 /// How long a reader may stand still where only the user waits, and how long
@@ -298,7 +298,7 @@ impl Outbox {
     /// Write `bytes` behind all that came before, sooner or later.
     ///
     /// # Errors
-    /// The first error that any write met, or that nobody reads.
+    /// The first error that any write met, or a timeout if there is no reader.
     pub(super) fn write(&self, number: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.start();
         state.outcome()?;
@@ -308,12 +308,12 @@ impl Outbox {
             }
             return state.outcome();
         }
-        let mut patience = Patience::new();
+        let mut timeout = ReaderTimeout::new();
         while state.queued >= FULL && state.failed.is_none() {
             if urgency::now() != Urgency::None && state.queued < HELD {
                 break;
             }
-            state = self.wait(state, &mut patience)?;
+            state = self.wait(state, &mut timeout)?;
         }
         state.outcome()?;
         state.add(number, bytes);
@@ -336,12 +336,12 @@ impl Outbox {
     /// Wait until all is written.
     ///
     /// # Errors
-    /// The first error that any write met, or that nobody reads.
+    /// The first error that any write met, or a timeout if there is no reader.
     pub(super) fn finish(&self) -> io::Result<()> {
         let mut state = self.shared.lock();
-        let mut patience = Patience::new();
+        let mut timeout = ReaderTimeout::new();
         while state.queued > 0 && state.failed.is_none() {
-            state = self.wait(state, &mut patience)?;
+            state = self.wait(state, &mut timeout)?;
         }
         state.outcome()
     }
@@ -351,7 +351,7 @@ impl Outbox {
         let begun = Instant::now();
         let mut state = self.shared.lock();
         while state.queued > 0 && begun.elapsed() < BRIEF {
-            let waited = self.shared.done.wait_timeout(state, GLANCE);
+            let waited = self.shared.done.wait_timeout(state, POLL_INTERVAL);
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -383,13 +383,13 @@ impl Outbox {
     fn wait<'a>(
         &'a self,
         state: MutexGuard<'a, State>,
-        patience: &mut Patience,
+        timeout: &mut ReaderTimeout,
     ) -> io::Result<MutexGuard<'a, State>> {
         let begun = Instant::now();
-        let waited = self.shared.done.wait_timeout(state, GLANCE);
+        let waited = self.shared.done.wait_timeout(state, POLL_INTERVAL);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let written = self.shared.written.load(Relaxed);
-        if !patience.lasts(begun.elapsed(), written) {
+        if !timeout.lasts(begun.elapsed(), written) {
             state.fail(io::Error::new(io::ErrorKind::TimedOut, "nobody reads it"));
             state.outcome()?;
         }
@@ -407,15 +407,15 @@ impl Drop for Outbox {
 
 /// How long a reader was waited for while something was urgent.
 #[derive(Default)]
-struct Patience {
+struct ReaderTimeout {
     in_all: Duration,
     still: Duration,
     written: u64,
 }
 
-impl Patience {
-    fn new() -> Patience {
-        Patience::default()
+impl ReaderTimeout {
+    fn new() -> ReaderTimeout {
+        ReaderTimeout::default()
     }
 
     /// Whether a reader that has taken `written` bytes is waited for, after
@@ -423,7 +423,7 @@ impl Patience {
     fn lasts(&mut self, waited: Duration, written: u64) -> bool {
         let urgency = urgency::now();
         if urgency == Urgency::None {
-            *self = Patience::new();
+            *self = ReaderTimeout::new();
         } else {
             self.in_all += waited;
             self.still += waited;

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::held::{Held, Lines};
+use super::held_lines::{HeldLines, Lines};
 use super::outbox::{Opening, Outbox, Writer};
 use crate::event::Stack;
 use crate::kernel::Tid;
@@ -14,7 +14,7 @@ use crate::kernel::Tid;
 /// How much is buffered at most before it is written.
 const FULL: usize = 32 * 1024;
 
-/// Whether the reader sits before it.
+/// Whether a person reads along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// A terminal: everything is written at once, half lines too, so that a
@@ -28,41 +28,41 @@ pub enum Destination {
 /// A buffered writer that fails once and for all: after an error it takes
 /// everything and writes nothing, since tracees must be served to their end.
 pub struct Sink {
-    way: Way,
+    writing: Writing,
     destination: Destination,
     buffer: Vec<u8>,
     /// How much of the buffer is whole lines.
     whole: usize,
-    held: Held,
+    held: HeldLines,
     failed: Option<io::Error>,
 }
 
 /// How a sink writes.
-enum Way {
-    Itself(Box<dyn Write>),
+enum Writing {
+    Direct(Box<dyn Write>),
     /// As this sink of an outbox.
     Outbox(Rc<Outbox>, u64),
 }
 
-impl Way {
+impl Writing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Way::Itself(writer) => writer.write_all(bytes),
-            Way::Outbox(outbox, number) => outbox.write(*number, bytes),
+            Writing::Direct(writer) => writer.write_all(bytes),
+            Writing::Outbox(outbox, number) => outbox.write(*number, bytes),
         }
     }
 
     fn finish(&mut self) -> io::Result<()> {
         match self {
-            Way::Itself(writer) => writer.flush(),
-            Way::Outbox(outbox, _) => outbox.finish(),
+            Writing::Direct(writer) => writer.flush(),
+            Writing::Outbox(outbox, _) => outbox.finish(),
         }
     }
 }
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        if let Way::Outbox(outbox, number) = &self.way {
+        if let Writing::Outbox(outbox, number) = &self.writing {
             outbox.close(*number);
         }
     }
@@ -82,7 +82,7 @@ impl Sink {
     /// A sink that writes to `writer`, which must not block.
     #[must_use]
     pub fn new(writer: Box<dyn Write>, destination: Destination) -> Sink {
-        Sink::with(Way::Itself(writer), destination)
+        Sink::with(Writing::Direct(writer), destination)
     }
 
     /// A sink that writes to a descriptor.
@@ -108,16 +108,16 @@ impl Sink {
 
     fn of(outbox: Rc<Outbox>, opening: Opening, destination: Destination) -> Sink {
         let number = outbox.open(opening);
-        Sink::with(Way::Outbox(outbox, number), destination)
+        Sink::with(Writing::Outbox(outbox, number), destination)
     }
 
-    fn with(way: Way, destination: Destination) -> Sink {
+    fn with(writing: Writing, destination: Destination) -> Sink {
         Sink {
-            way,
+            writing,
             destination,
             buffer: Vec::new(),
             whole: 0,
-            held: Held::default(),
+            held: HeldLines::default(),
             failed: None,
         }
     }
@@ -163,7 +163,7 @@ impl Sink {
         }
     }
 
-    /// Whether somebody sits before it.
+    /// Whether it is a terminal.
     #[must_use]
     pub fn is_watched(&self) -> bool {
         self.destination == Destination::Terminal
@@ -192,7 +192,7 @@ impl Sink {
 
     /// Wait a moment for what is written.
     pub fn pause(&mut self) {
-        if let Way::Outbox(outbox, _) = &self.way {
+        if let Writing::Outbox(outbox, _) = &self.writing {
             outbox.pause();
         }
     }
@@ -211,7 +211,7 @@ impl Sink {
     pub fn finish(&mut self) -> io::Result<()> {
         self.finish_later();
         if self.failed.is_none() {
-            self.failed = self.way.finish().err();
+            self.failed = self.writing.finish().err();
         }
         self.failed.take().map_or(Ok(()), Err)
     }
@@ -221,10 +221,10 @@ impl Sink {
         if ready.is_empty() || self.failed.is_some() {
             return;
         }
-        if let Err(error) = self.way.write(ready) {
+        if let Err(error) = self.writing.write(ready) {
             self.failed = Some(error);
             self.buffer = Vec::new();
-            self.held = Held::default();
+            self.held = HeldLines::default();
             self.whole = 0;
             return;
         }
@@ -334,9 +334,9 @@ mod tests {
     }
 
     #[derive(Debug)]
-    struct Nobody;
+    struct NoResolver;
 
-    impl crate::event::Resolver for Nobody {
+    impl crate::event::Resolver for NoResolver {
         fn check(&self) {}
         fn hurry(&self) {}
     }
@@ -349,7 +349,7 @@ mod tests {
     fn lines_of_a_stack_wait_for_it_and_all_behind_them_too() {
         let file = Shared::default();
         let mut sink = Sink::new(Box::new(file.clone()), Destination::Terminal);
-        let [first, second] = [(); 2].map(|()| Arc::new(Stack::pending(Arc::new(Nobody))));
+        let [first, second] = [(); 2].map(|()| Arc::new(Stack::pending(Arc::new(NoResolver))));
         sink.push(b"one\n");
         sink.push_stack(&first, Box::new(cut));
         sink.push(b"two\n");
@@ -367,8 +367,8 @@ mod tests {
             cut,
         });
         sink.write_out();
-        let told = b"one\nSome(Deep)\ntwo\nNone\nthree\n";
-        assert_eq!(file.0.borrow().as_slice(), told);
+        let shown = b"one\nSome(Deep)\ntwo\nNone\nthree\n";
+        assert_eq!(file.0.borrow().as_slice(), shown);
         assert!(!sink.is_dirty());
     }
 
@@ -376,7 +376,7 @@ mod tests {
     fn what_waits_is_bounded() {
         let file = Shared::default();
         let mut sink = Sink::new(Box::new(file.clone()), Destination::File);
-        let never = Arc::new(Stack::pending(Arc::new(Nobody)));
+        let never = Arc::new(Stack::pending(Arc::new(NoResolver)));
         sink.push_stack(&never, Box::new(cut));
         let line = [&[b'x'; 4095][..], b"\n"].concat();
         for _ in 0..2000 {

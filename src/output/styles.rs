@@ -14,7 +14,7 @@ pub struct Styles {
     pub(crate) dim: Style,
     /// What is wrong.
     pub(crate) wrong: Style,
-    /// What is to be mended.
+    /// What is to be fixed.
     pub(crate) warned: Style,
 }
 

@@ -6,18 +6,18 @@ use std::{fmt, io};
 use owo_colors::Style;
 use rustc_hash::FxHashMap;
 
+use super::annotations::{self, Interruption};
+use super::call_syntax::{self, Names};
 use super::frames;
-use super::lanes::{Lanes, Target};
 use super::line::Line;
-use super::notes::{self, Interruption};
 use super::options::{self, Pids, TextOptions};
-use super::polls::{Polls, Run};
+use super::poll_runs::{PollRun, PollRuns};
 use super::prefix::Prefix;
 use super::sink::Sink;
 use super::stamps::{Clock, Stamper};
+use super::streams::{Streams, Target};
 use super::styles::Styles;
-use super::words::{self, Names};
-use super::{Conclusion, Output, Summary};
+use super::{Conclusion, Output};
 use crate::event::{Comm, Event, EventKind, Moment, Stack, WaitEntry, WaitExit, one_line};
 use crate::kernel::{Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::Ledger;
@@ -41,17 +41,14 @@ pub struct Text {
     pub(super) options: TextOptions,
     pub(super) styles: Styles,
     stamper: Stamper,
-    pub(super) lanes: Lanes,
+    pub(super) streams: Streams,
     pub(super) calls: FxHashMap<Tid, Vec<Open>>,
-    polls: Polls,
+    polls: PollRuns,
     pub(super) line: Line,
     /// A piece of a line that is made before it is styled.
     piece: String,
     /// A piece that is made before its line is begun.
     pub(super) early: String,
-    summary: Option<Summary>,
-    /// The events are counted, not shown.
-    counts_only: bool,
 }
 
 impl std::fmt::Debug for Text {
@@ -64,12 +61,6 @@ impl std::fmt::Debug for Text {
 
 impl Output for Text {
     fn event(&mut self, event: &Event, ledger: &Ledger) {
-        if let Some(summary) = &mut self.summary {
-            summary.event(event, ledger);
-        }
-        if self.counts_only {
-            return;
-        }
         // A tick may have come too late for it; so a recording shows the same.
         self.due_polls(event.at, ledger);
         let is_poll = matches!(&event.kind, EventKind::WaitEntered(entry) if self.folds(entry))
@@ -78,30 +69,30 @@ impl Output for Text {
             self.end_polls(event.tid, ledger);
         }
         self.show(event, ledger);
-        self.lanes.settle(event.tid);
+        self.streams.settle(event.tid);
     }
 
     fn message(&mut self, text: &str) {
-        self.lanes
+        self.streams
             .message(&format!("wait4-strace: {}", one_line(text)));
-        self.lanes.write_out();
+        self.streams.write_out();
     }
 
     fn tick(&mut self, now: Moment, ledger: &Ledger) {
         self.due_polls(now, ledger);
-        self.lanes.write_out();
+        self.streams.write_out();
     }
 
     fn pause(&mut self) {
-        self.lanes.pause();
+        self.streams.pause();
     }
 
     fn is_watched(&self) -> bool {
-        self.lanes.is_watched()
+        self.streams.is_watched()
     }
 
     fn wants_tick(&self) -> bool {
-        self.lanes.is_dirty() || self.polls.any()
+        self.streams.is_dirty() || self.polls.any()
     }
 
     fn finish(&mut self, end: &Conclusion<'_>) -> io::Result<()> {
@@ -112,16 +103,15 @@ impl Output for Text {
         open.sort_unstable();
         for tid in open {
             // A record may end in the midst of a call.
-            if self.lanes.is_open(tid) {
+            if self.streams.is_open(tid) {
                 self.line.plain(" <unfinished ...>");
-                self.lanes.write(tid, &mut self.line, None);
+                self.streams.write(tid, &mut self.line, None);
             }
         }
-        if let Some(mut summary) = self.summary.take() {
-            summary.end(end.ledger, end.left);
-            self.lanes.text(&summary.text());
+        if let Some(summary) = end.summary {
+            self.streams.text(&summary.text());
         }
-        self.lanes.finish()
+        self.streams.finish()
     }
 }
 
@@ -140,29 +130,17 @@ impl Text {
             stamper: Stamper::new(options.stamps, clock),
             options,
             styles,
-            lanes: Lanes::new(target, messages),
+            streams: Streams::new(target, messages),
             calls: FxHashMap::default(),
-            polls: Polls::default(),
+            polls: PollRuns::default(),
             line: Line::default(),
             piece: String::new(),
             early: String::new(),
-            summary: None,
-            counts_only: false,
         }
     }
 
-    /// Counts events, besides showing them or in place of it.
-    #[must_use]
-    pub fn counting(self, summary: Summary, only: bool) -> Text {
-        Text {
-            summary: Some(summary),
-            counts_only: only,
-            ..self
-        }
-    }
-
-    /// Whether births, execs and adoptions are told.
-    pub(super) fn tells_lives(&self) -> bool {
+    /// Whether forks, execs and adoptions are shown.
+    pub(super) fn shows_lifecycle(&self) -> bool {
         self.annotates() && self.options.quiet < 3
     }
 
@@ -177,7 +155,7 @@ impl Text {
 
     /// Whether a call that is interrupted and restarted is shown as one.
     fn merges_restarts(&self) -> bool {
-        self.merges() && self.options.fates
+        self.merges() && self.options.restart_outcomes
     }
 
     /// Whether a call is a poll that may be one of many: it is shown when its
@@ -203,7 +181,7 @@ impl Text {
             EventKind::Ended { status } => {
                 self.unfinished(event, ledger);
                 self.ended(event, *status, ledger);
-                self.lanes.retire(tid);
+                self.streams.retire(tid);
             }
             EventKind::Signalled {
                 signal,
@@ -220,20 +198,22 @@ impl Text {
             EventKind::WaitEnded(exit) if !self.wants(&exit.entry) => {}
             EventKind::WaitEntered(entry) => self.wait_entered(event, entry, ledger),
             EventKind::WaitEnded(exit) => self.wait_ended(event, exit, ledger),
-            EventKind::WaitFate { by, eintr } => self.fate(event, *by, *eintr, ledger),
+            EventKind::RestartOutcome { by, eintr } => {
+                self.restart_outcome(event, *by, *eintr, ledger);
+            }
             EventKind::Adopted { child, from, comm } => {
                 self.adopted(event, *child, *from, *comm, ledger);
             }
             EventKind::Detached => self.detached(event),
             EventKind::Resumed
-            | EventKind::Kin(_)
+            | EventKind::UntracedChild(_)
             | EventKind::SigchldSet(_)
             | EventKind::DeathSignalSet(_)
             | EventKind::ListenerWanted
             | EventKind::ExitsWith(_)
             | EventKind::Kills { .. }
             | EventKind::Observed(_)
-            | EventKind::Quiet
+            | EventKind::QueueDrained
             | EventKind::Over => {}
         }
     }
@@ -267,7 +247,7 @@ impl Text {
         if shown {
             let column = self.begin(tid, event.tgid, ledger.comm(tid), event.at, ledger.tasks());
             let column = column + self.head(event.tgid, entry, ledger);
-            self.lanes.write(tid, &mut self.line, Some(column));
+            self.streams.write(tid, &mut self.line, Some(column));
         }
     }
 
@@ -300,9 +280,9 @@ impl Text {
         self.finish_call(event, &open, exit, interruption, ledger);
     }
 
-    /// A handler runs in the midst of an interrupted wait: if the program sees
-    /// EINTR the call is over.
-    fn fate(&mut self, event: &Event, by: Signal, eintr: bool, ledger: &Ledger) {
+    /// The outcome of an interrupted wait: if the program sees EINTR, the call is
+    /// over.
+    fn restart_outcome(&mut self, event: &Event, by: Signal, eintr: bool, ledger: &Ledger) {
         let calls = self.calls.get_mut(&event.tid);
         let Some(calls) = calls.filter(|_| eintr) else {
             return;
@@ -339,7 +319,7 @@ impl Text {
         }
         if self.annotates() {
             self.piece.clear();
-            let _ = notes::of_wait(&mut self.piece, event, exit, interruption, ledger);
+            let _ = annotations::of_wait(&mut self.piece, event, exit, interruption, ledger);
             if !self.piece.is_empty() {
                 let lost = exit.result == Err(crate::kernel::Errno::FAULT);
                 let style = if lost {
@@ -351,7 +331,7 @@ impl Text {
                 self.line.styled(&self.piece, style);
             }
         }
-        self.lanes.write(tid, &mut self.line, None);
+        self.streams.write(tid, &mut self.line, None);
         self.stack(event, exit.entry.stack.as_ref(), ledger);
     }
 
@@ -362,7 +342,7 @@ impl Text {
         };
         if !self.annotates() {
             let lines = Box::new(|stack: &Stack| frames::strace_lines(stack));
-            self.lanes.write_stack(event.tid, stack, lines);
+            self.streams.write_stack(event.tid, stack, lines);
             return;
         }
         let comm = ledger.comm(event.tid);
@@ -370,7 +350,7 @@ impl Text {
         let prefix = std::mem::take(&mut self.line.text);
         let dim = self.styles.dim;
         let lines = Box::new(move |stack: &Stack| frames::lines(stack, &prefix, dim));
-        self.lanes.write_stack(event.tid, stack, lines);
+        self.streams.write_stack(event.tid, stack, lines);
     }
 
     /// The words of a call's exit and its result, from `column` on.
@@ -378,11 +358,11 @@ impl Text {
         let names = self.names(caller, ledger);
         self.piece.clear();
         // Writing to a String cannot fail.
-        let _ = words::tail(&mut self.piece, exit, self.options.verbose, &names);
+        let _ = call_syntax::tail(&mut self.piece, exit, self.options.verbose, &names);
         let column = column + self.line.plain(&self.piece);
         self.pad_to_result(column);
         self.piece.clear();
-        let _ = words::result(&mut self.piece, exit, &names);
+        let _ = call_syntax::result(&mut self.piece, exit, &names);
         self.line.plain("= ");
         self.line.plain(&self.piece);
     }
@@ -391,8 +371,8 @@ impl Text {
     /// open, else as `<... wait4 resumed>`, or from the start.
     fn resume(&mut self, event: &Event, open: &Open, ledger: &Ledger) -> usize {
         let tid = event.tid;
-        if open.shown && self.lanes.is_open(tid) {
-            return self.lanes.column(tid);
+        if open.shown && self.streams.is_open(tid) {
+            return self.streams.column(tid);
         }
         let comm = ledger.comm(tid);
         let column = self.begin(tid, event.tgid, comm, event.at, ledger.tasks());
@@ -423,7 +403,7 @@ impl Text {
             let column = column + self.line.plain(" <unfinished ...>)");
             self.pad_to_result(column);
             self.line.plain("= ?");
-            self.lanes.write(event.tid, &mut self.line, None);
+            self.streams.write(event.tid, &mut self.line, None);
             self.stack(event, open.entry.stack.as_ref(), ledger);
         }
     }
@@ -445,13 +425,13 @@ impl Text {
         }
     }
 
-    fn poll_count(&mut self, tid: Tid, run: &Run, ledger: &Ledger) {
+    fn poll_count(&mut self, tid: Tid, run: &PollRun, ledger: &Ledger) {
         let column = self.begin(tid, run.tgid, ledger.comm(tid), run.at, ledger.tasks());
         let column = column + self.head(run.tgid, &run.last.entry, ledger);
         self.words_of_exit(run.tgid, &run.last, column, ledger);
-        let note = notes::of_polls(run.count, run.shown, run.at);
+        let note = annotations::of_polls(run.count, run.shown, run.at);
         self.line.styled(&format!("  # {note}"), self.styles.dim);
-        self.lanes.write(tid, &mut self.line, None);
+        self.streams.write(tid, &mut self.line, None);
     }
 
     // Pieces of lines.
@@ -484,7 +464,7 @@ impl Text {
         let comm = ledger.comm(event.tid);
         self.begin(event.tid, event.tgid, comm, event.at, ledger.tasks());
         self.line.write(text, style);
-        self.lanes.write(event.tid, &mut self.line, None);
+        self.streams.write(event.tid, &mut self.line, None);
     }
 
     /// Begin a line: who, and when. Returns the column that counts as reached.
@@ -496,7 +476,7 @@ impl Text {
         at: Moment,
         tasks: usize,
     ) -> usize {
-        self.lanes.interrupt(tid);
+        self.streams.interrupt(tid);
         self.line.text.clear();
         self.piece.clear();
         let named = self.options.pids == Pids::Names;
@@ -515,13 +495,13 @@ impl Text {
     fn prefix(&self, tasks: usize) -> Prefix {
         if self.annotates() {
             Prefix::Annotated
-        } else if self.lanes.is_stderr() {
+        } else if self.streams.is_stderr() {
             if tasks > 1 {
                 Prefix::Bracketed
             } else {
                 Prefix::None
             }
-        } else if self.lanes.is_split() || !self.options.follow {
+        } else if self.streams.is_split() || !self.options.follow {
             Prefix::None
         } else {
             Prefix::Column
@@ -532,7 +512,7 @@ impl Text {
     fn head(&mut self, caller: Tgid, entry: &WaitEntry, ledger: &Ledger) -> usize {
         self.piece.clear();
         let names = self.names(caller, ledger);
-        let _ = words::head(&mut self.piece, entry, &names);
+        let _ = call_syntax::head(&mut self.piece, entry, &names);
         self.line.plain(&self.piece)
     }
 

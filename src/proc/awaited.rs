@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use super::{Syscall, are_filled, is_64_bit, wchan};
 use crate::kernel::{Tgid, Tid};
 
-/// A system call that blocks, as far as we tell them apart.
+/// A blocking system call, as far as the rules distinguish them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Blocking {
     Read,
@@ -72,21 +72,21 @@ const RESTART: u64 = 219;
 #[cfg(not(target_arch = "x86_64"))]
 const RESTART: u64 = 128;
 
-/// No `poll` or `select` with more descriptors is looked at.
+/// A `poll` or `select` with more descriptors is not examined.
 const MOST_POLLED: u64 = 64;
 const MOST_SELECTED: u64 = 1024;
-/// The size of a `struct pollfd`.
+/// Bytes of a `struct pollfd`.
 const POLLFD: u64 = 8;
 
-/// The call that a thread is blocked in, with its kind; `None` if it runs or may
-/// not be looked at.
+/// The call that a thread is blocked in, and its kind; `None` if it runs or may
+/// not be examined.
 pub(crate) fn blocking_call(tgid: Tgid, tid: Tid) -> Option<(Syscall, Blocking)> {
     let call = Syscall::read(tgid, tid)?;
     let numbers = if is_64_bit(tgid) { NUMBERS } else { NUMBERS_32 };
     let known = numbers.iter().find(|(number, _)| *number == call.number);
     let kind = match known {
         Some((_, kind)) => *kind,
-        // A poll that a signal interrupted; its arguments stay what they were.
+        // An interrupted poll; its arguments are still in the registers.
         None if call.number == RESTART && sleeps_in_poll(tgid, tid) => Blocking::Poll,
         None => Blocking::Other,
     };
@@ -97,8 +97,8 @@ fn sleeps_in_poll(tgid: Tgid, tid: Tid) -> bool {
     is_64_bit(tgid) && wchan(tgid, tid).is_some_and(|name| name.contains("poll"))
 }
 
-/// The descriptors that a thread waits for, to read from them; `None` if it is
-/// in no such call, or they cannot be known.
+/// The descriptors that a thread waits to read from; `None` if it is in no such
+/// call, or they cannot be read.
 pub(crate) fn awaited_descriptors(tgid: Tgid, tid: Tid) -> Option<Vec<i32>> {
     let (call, kind) = blocking_call(tgid, tid)?;
     let [first, second, ..] = call.args;
@@ -122,13 +122,13 @@ pub(crate) fn awaited_descriptors(tgid: Tgid, tid: Tid) -> Option<Vec<i32>> {
     }
 }
 
-/// The set of signals that a thread in `sigwait` or its kin waits for.
+/// The set of signals that a thread in `sigwait` or the like waits for.
 pub(crate) fn awaited_signals(tgid: Tgid, call: Syscall) -> Option<u64> {
     let bytes = memory(tgid, call.args[0], 8, 8)?;
     Some(u64::from_ne_bytes(bytes.try_into().ok()?))
 }
 
-/// Memory of a process, if it is there: nothing that it would have to fill.
+/// Memory of a process, only if all of it is resident (see [`super::pages`]).
 fn memory(tgid: Tgid, addr: u64, length: u64, most: u64) -> Option<Vec<u8>> {
     if length == 0 || length > most || !are_filled(tgid, addr, length) {
         return None;
@@ -139,8 +139,7 @@ fn memory(tgid: Tgid, addr: u64, length: u64, most: u64) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The descriptors of an array of `struct pollfd`, those that are negative left
-/// out.
+/// The descriptors of an array of `struct pollfd`, without negative ones.
 fn polled(array: &[u8]) -> Vec<i32> {
     let (entries, _) = array.as_chunks::<8>();
     let fds = entries

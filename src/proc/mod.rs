@@ -1,10 +1,11 @@
-//! `/proc`, read by hand, since some of it is read at stops.
+//! Everything that is read from `/proc`; by hand, since some is read at stops.
 //!
-//! Everything may vanish while it is read: `None` then, never an error.
+//! Any process may vanish while it is read: that gives `None`, not an error.
 
 mod awaited;
 mod pages;
 mod pipes;
+mod rights;
 mod sleep;
 mod stat;
 mod status;
@@ -23,15 +24,16 @@ use crate::kernel::{NsPid, Tgid, Tid};
 pub(crate) use awaited::{Blocking, awaited_signals, blocking_call};
 pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
+pub(crate) use rights::{can_ptrace, own_user_namespace, user_namespace, yama_scope};
 pub(crate) use sleep::awaits_child_signal;
 pub(crate) use stat::Stat;
 pub(crate) use status::{Status, has};
 pub(crate) use streams::{blocked_reader, held_outputs, output_of, takes_sigchld_by_descriptor};
 pub(crate) use syscall::{Syscall, is_64_bit, wchan};
 
-/// A file's bytes. Files of `/proc` give all that they have to a read that has
-/// room for it, so one that is not filled is the last: `fs::read` asks twice,
-/// and for the length, which is 0.
+/// The bytes of a file. A read of a `/proc` file returns all there is if the
+/// buffer has room, so a short read is the last: `fs::read` would read once more,
+/// and ask for the length, which is 0.
 fn read(path: &str) -> io::Result<Vec<u8>> {
     let mut file = fs::File::open(path)?;
     let mut bytes = vec![0; 4096];
@@ -54,13 +56,13 @@ fn read(path: &str) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The fields of `/proc/TID/status` that we use.
+/// The fields of `/proc/TID/status` that are used.
 pub(crate) fn status(tid: Tid) -> Option<Status> {
     Status::parse(&read(&format!("/proc/{tid}/status")).ok()?)
 }
 
-/// Whether `/proc` shows the pid namespace that we live in: else every look-up
-/// by pid would silently find another process.
+/// Whether `/proc` shows our own pid namespace: otherwise a look-up by pid would
+/// silently find another process.
 pub(crate) fn shows_our_namespace() -> bool {
     read("/proc/self/status")
         .ok()
@@ -77,7 +79,7 @@ pub(crate) fn comm(tid: Tid) -> Option<Comm> {
     Some(Comm::new(text.strip_suffix(b"\n").unwrap_or(&text)))
 }
 
-/// What a process executes. Parts that cannot be read are left out.
+/// The program that a process runs. Parts that cannot be read are left out.
 pub(crate) fn image(tgid: Tgid) -> Image {
     let path = fs::read_link(format!("/proc/{tgid}/exe")).ok();
     let cmdline = cmdline(tgid).unwrap_or_default();
@@ -93,8 +95,8 @@ pub(crate) fn image(tgid: Tgid) -> Image {
     }
 }
 
-/// The arguments of a process, from its own memory: not where a page of them is
-/// missing, as the kernel would wait for it.
+/// The arguments of a process, from its memory. `None` if a page is not resident:
+/// the kernel would wait for it.
 fn cmdline(tgid: Tgid) -> Option<Vec<u8>> {
     let (begin, end) = Stat::read(tgid)?.arguments;
     let length = end.checked_sub(begin).filter(|length| *length > 0)?;
@@ -114,29 +116,28 @@ pub(crate) fn ns_pids(tgid: Tgid) -> Option<NsPids> {
     Some(NsPids { inode, chain })
 }
 
-/// The inode of a process's pid namespace; `None` if we may not know.
+/// The inode of a process's pid namespace; `None` if it may not be read.
 pub(crate) fn pid_namespace(tgid: Tgid) -> Option<u64> {
     let meta = fs::metadata(format!("/proc/{tgid}/ns/pid")).ok()?;
     Some(meta.ino())
 }
 
-/// Whether we may see the wait status of this zombie. The kernel prints 0 where
-/// not, and asks for the same right before it follows a link in `ns`.
+/// Whether the wait status of this zombie is readable. The kernel prints 0 if
+/// not; the same permission is needed to follow a link in `ns`.
 pub(crate) fn shows_status(tgid: Tgid) -> bool {
     let link = fs::read_link(format!("/proc/{tgid}/ns/pid"));
     link.is_ok_and(|link| !link.as_os_str().is_empty())
 }
 
-/// Whether a task's children will live in another pid namespace than itself:
-/// it has called unshare or setns. Before the first of them is born the link
-/// cannot be read.
+/// Whether a task's children will be in another pid namespace than itself, after
+/// unshare or setns. The link cannot be read before the first of them exists.
 pub(crate) fn children_are_elsewhere(tid: Tid) -> bool {
     let link = |name: &str| fs::read_link(format!("/proc/{tid}/ns/{name}")).ok();
     let own = link("pid");
     own.is_some() && own != link("pid_for_children")
 }
 
-/// What a descriptor is, as `/proc` shows it.
+/// The target of a descriptor's link in `/proc`.
 pub(crate) fn fd_link(tgid: Tgid, fd: i32) -> Option<Vec<u8>> {
     let link = fs::read_link(format!("/proc/{tgid}/fd/{fd}")).ok()?;
     Some(link.into_os_string().into_vec())
@@ -147,6 +148,11 @@ pub(crate) fn pidfd_target(tgid: Tgid, fd: i32) -> Option<i32> {
     let text = fs::read_to_string(format!("/proc/{tgid}/fdinfo/{fd}")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pid:"))?;
     line.trim().parse().ok()
+}
+
+/// Whether a task exists, alive or zombie.
+pub(crate) fn is_there(tid: Tid) -> bool {
+    fs::exists(format!("/proc/{tid}")).unwrap_or(false)
 }
 
 /// The threads of a process, by any of its tids. Empty if it is gone.
@@ -160,8 +166,7 @@ pub(crate) fn threads(tid: Tid) -> Vec<Tid> {
         .collect()
 }
 
-/// The children of all threads of a process, dead ones that nobody reaped
-/// included.
+/// The children of all threads of a process, zombies included.
 pub(crate) fn children(tgid: Tgid) -> Option<Vec<Tgid>> {
     let mut found = Vec::new();
     for tid in threads(tgid.leader()) {

@@ -1,8 +1,8 @@
-//! `/proc/PID/pagemap`: which pages a process has in memory.
+//! `/proc/PID/pagemap`: which pages of a process are resident.
 //!
-//! To read a page that is missing, even from outside, waits for whoever fills
-//! it: of a userfaultfd or of a FUSE file that may be a tracee, which waits for
-//! us.
+//! A read of a page that is not resident waits until it is filled, also from
+//! outside. Behind a userfaultfd or a FUSE file the filler may be a tracee,
+//! which waits for us.
 
 use std::fs::File;
 use std::ops::Range;
@@ -12,17 +12,17 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use crate::kernel::Tgid;
 
-/// An entry's bits (`Documentation/admin-guide/mm/pagemap.rst`).
+/// Bits of an entry (`Documentation/admin-guide/mm/pagemap.rst`).
 const PRESENT: u64 = 1 << 63;
 const SWAPPED: u64 = 1 << 62;
 const MARKED: u64 = 1 << 57;
-/// The bytes of an entry.
+/// Bytes of an entry.
 const ENTRY: u64 = 8;
-/// More pages than any array of arguments has that is shown.
+/// More pages than any argument array that is shown has.
 const MOST_PAGES: u64 = 2048;
 
-/// Whether all of a range of memory can be read without waiting for a process
-/// to fill it. `false` also where that cannot be known.
+/// Whether a range of memory can be read without waiting for a process to fill it.
+/// `false` if unknown.
 pub(crate) fn are_filled(tgid: Tgid, addr: u64, length: u64) -> bool {
     let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     let Some(page) = page.and_then(|size| u64::try_from(size).ok()) else {
@@ -49,25 +49,25 @@ pub(crate) fn are_filled(tgid: Tgid, addr: u64, length: u64) -> bool {
     entries.all(is_filled)
 }
 
-/// Whether a page can be read without waiting for a process. What has a mark of
-/// a userfaultfd and is not there may be no more than the mark.
+/// Whether a page can be read without waiting for a process. A page that is marked
+/// as userfaultfd write-protected but neither present nor swapped may be only a
+/// marker.
 fn is_filled(entry: u64) -> bool {
     entry & PRESENT != 0 || entry & (SWAPPED | MARKED) == SWAPPED
 }
 
-/// The page map of a process, held open: it is read at many stops. It shows the
-/// memory that the process had when it was opened, so not that of a program
-/// that it executes later.
+/// The page map of a process, held open because it is read at many stops. It shows
+/// the address space at the time of the open, so not that of a later exec.
 #[derive(Debug)]
 pub(crate) struct PageMap(File);
 
 impl PageMap {
-    /// The pages of the architecture whose stacks are read.
+    /// The page size of x86-64, the only architecture whose stacks are read.
     const PAGE: u64 = 4096;
-    /// How many pages are looked at.
+    /// How many pages are examined at once.
     const MOST: usize = 129;
 
-    /// Whether the kernel has page maps.
+    /// Whether the kernel provides page maps.
     pub(crate) fn exist() -> bool {
         File::open("/proc/self/pagemap").is_ok()
     }
@@ -77,7 +77,7 @@ impl PageMap {
         file.ok().map(PageMap)
     }
 
-    /// Whether the memory at this address can be read so.
+    /// Whether this address can be read without waiting.
     pub(crate) fn has(&self, addr: u64) -> bool {
         let mut entry = [0; 8];
         let read = self
@@ -138,7 +138,7 @@ mod tests {
     fn parts_of_memory_are_those_that_were_written() {
         const PAGE: usize = 4096;
         let own = Tgid::new(i32::try_from(std::process::id()).unwrap());
-        // As large as to be mapped for this alone.
+        // Large enough to get a mapping of its own.
         let mut memory: Vec<u8> = Vec::with_capacity(1 << 26);
         let at = memory.as_mut_ptr().expose_provenance();
         let skip = at.next_multiple_of(PAGE) - at;

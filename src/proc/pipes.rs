@@ -1,4 +1,4 @@
-//! Who is blocked on which pipe, and who holds its other end.
+//! Which processes are blocked on a pipe, and which hold its other end.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -10,11 +10,10 @@ use crate::kernel::Tgid;
 /// A pipe that a process is blocked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Blocked {
-    /// It writes; else it reads.
+    /// Whether it writes; if not, it reads.
     pub(crate) writes: bool,
     /// Its descriptor.
     pub(crate) fd: i32,
-    /// The pipe.
     pub(crate) inode: u64,
 }
 
@@ -42,11 +41,11 @@ fn pipe_inode(link: &Path) -> Option<u64> {
 }
 
 impl Blocked {
-    /// The descriptors of the pipe's other end that a process has; `None` if
-    /// it may not be asked.
+    /// The descriptors of the pipe's other end that a process has; `None` if it may
+    /// not be examined.
     pub(crate) fn other_ends(self, tgid: Tgid) -> Option<Vec<PipeSide>> {
         let Ok(fds) = fs::read_dir(format!("/proc/{tgid}/fd")) else {
-            // A process that has just ended holds nothing.
+            // A process that has just ended has no descriptors.
             let gone = super::Stat::read(tgid).is_none_or(|stat| stat.state == b'Z');
             return gone.then(Vec::new);
         };
@@ -67,8 +66,8 @@ impl Blocked {
         Some(found)
     }
 
-    /// All descriptors of the pipe's other end, and whether every process
-    /// could be asked.
+    /// All descriptors of the pipe's other end, and whether every process could be
+    /// examined.
     pub(crate) fn all_other_ends(self) -> (Vec<PipeSide>, bool) {
         let (mut found, mut complete) = (Vec::new(), true);
         let Ok(processes) = fs::read_dir("/proc") else {

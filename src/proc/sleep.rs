@@ -1,4 +1,4 @@
-//! Whether a process sleeps until a signal comes, whatever else happens.
+//! Whether a process sleeps until a signal arrives, with no timeout or descriptor.
 
 use super::{Status, Syscall};
 use crate::kernel::{Signal, Tgid};
@@ -6,13 +6,13 @@ use crate::kernel::{Signal, Tgid};
 /// What ends a call that sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sleep {
-    /// A signal alone.
+    /// Only a signal.
     Suspend,
-    /// Descriptors (none if the second argument is 0), or a time: in
-    /// milliseconds, as the third argument.
+    /// Descriptors (none if the second argument is 0), or a timeout: the third
+    /// argument, in milliseconds.
     Poll,
-    /// Descriptors (none if this argument is 0), or a time: its address is that
-    /// argument, 0 for none.
+    /// Descriptors (none if the first of these arguments is 0), or a timeout: its
+    /// address is the second of these arguments, 0 for none.
     Timed(usize, usize),
 }
 
@@ -29,7 +29,8 @@ const X86_64: &[(u64, Sleep)] = &[
 ];
 
 /// sigsuspend, `rt_sigsuspend`, pause, poll, ppoll, `_newselect`, pselect6, and the
-/// last three with 64-bit times: i386's, and but for ppoll and pselect6 arm's.
+/// last three with 64-bit times: the numbers of i386, and without ppoll and
+/// pselect6 those of arm.
 const X86_32: &[(u64, Sleep)] = &[
     (72, Suspend),
     (179, Suspend),
@@ -42,12 +43,12 @@ const X86_32: &[(u64, Sleep)] = &[
     (413, Timed(0, 4)),
 ];
 
-/// `rt_sigsuspend`, ppoll, pselect6: aarch64's, riscv64's.
+/// `rt_sigsuspend`, ppoll, pselect6, on aarch64 and riscv64.
 const GENERIC: &[(u64, Sleep)] = &[(133, Suspend), (73, Timed(1, 2)), (72, Timed(0, 4))];
 
-/// Whether the only thread of a process sleeps until a signal comes: no time
-/// ends that, and no descriptor. And whether that can only be SIGCHLD, or one
-/// that asks it to end: a process that handles others has more to do.
+/// Whether the only thread of a process sleeps until a signal arrives, with no
+/// timeout and no descriptor, and only SIGCHLD or a request to end can be that
+/// signal: a process that handles others has other work.
 pub(crate) fn awaits_child_signal(tgid: Tgid) -> bool {
     let is_64_bit = super::is_64_bit(tgid);
     let calls = match (
@@ -71,7 +72,7 @@ fn ends_by_signal(call: &Syscall, calls: &[(u64, Sleep)]) -> bool {
     let argument = |index: usize| call.args.get(index).copied();
     match found.map(|(_, sleep)| *sleep) {
         Some(Suspend) => true,
-        // The time is an int: what lies above is garbage.
+        // The timeout is an int: the upper half of the register is undefined.
         Some(Poll) => {
             argument(1) == Some(0) && argument(2).is_some_and(|time| time & 0x8000_0000 != 0)
         }
@@ -80,10 +81,10 @@ fn ends_by_signal(call: &Syscall, calls: &[(u64, Sleep)]) -> bool {
     }
 }
 
-/// Whether a process handles no signal but those of children, of its end, and
-/// of its own faults.
+/// Whether a process handles no signals but SIGCHLD, requests to end, and its own
+/// faults.
 fn only_for_children(status: &Status) -> bool {
-    /// glibc's own, for `pthread_cancel` and setuid.
+    /// Reserved by glibc, for `pthread_cancel` and setuid.
     const OF_THE_LIBRARY: [i32; 2] = [32, 33];
     let usual = [
         Signal::CHLD,

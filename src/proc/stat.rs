@@ -1,13 +1,13 @@
-//! `/proc/PID/stat`: the fields that we use. It is all that is left of a
-//! zombie.
+//! `/proc/PID/stat`: the fields that are used. Unlike most files it is complete
+//! for a zombie.
 
 use crate::event::Comm;
 use crate::kernel::{Tgid, Tid};
 
-/// Part of `/proc/PID/stat` (`man 5 proc_pid_stat`).
+/// Fields of `/proc/PID/stat` (`man 5 proc_pid_stat`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
-    /// The process; of a thread's file, the thread.
+    /// The process, or for the file of a thread its tid.
     pub(crate) pid: Tgid,
     pub(crate) comm: Comm,
     /// One letter: `R`, `S`, `T`, `Z`, …
@@ -15,16 +15,15 @@ pub(crate) struct Stat {
     pub(crate) parent: Tgid,
     pub(crate) group: i32,
     pub(crate) session: i32,
-    /// Threads that are alive, and a dead leader.
+    /// Live threads, plus a dead leader.
     pub(crate) threads: u32,
-    /// Clock ticks from the boot to its start.
+    /// Clock ticks from boot to its start.
     pub(crate) started: u64,
     /// The CPU that it ran on last.
     pub(crate) cpu: u32,
-    /// Where its arguments lie in its memory, begin and end; zeroes where we
-    /// may not see it.
+    /// Begin and end address of its arguments; zeroes if they may not be read.
     pub(crate) arguments: (u64, u64),
-    /// The raw wait status of a zombie; 0 where we may not see it.
+    /// The raw wait status of a zombie; 0 if it may not be read.
     pub(crate) exit_code: i32,
 }
 
@@ -34,18 +33,18 @@ impl Stat {
         Stat::parse(&super::read(&format!("/proc/{tgid}/stat")).ok()?)
     }
 
-    /// The same of one thread.
+    /// The `stat` file of one thread.
     pub(crate) fn of_thread(tgid: Tgid, tid: Tid) -> Option<Stat> {
         Stat::parse(&super::read(&format!("/proc/{tgid}/task/{tid}/stat")).ok()?)
     }
 
     pub(crate) fn parse(text: &[u8]) -> Option<Stat> {
-        // The name is in parentheses and may hold some itself.
+        // The name is in parentheses and may itself contain some.
         let open = text.iter().position(|byte| *byte == b'(')?;
         let close = text.iter().rposition(|byte| *byte == b')')?;
         let pid = str::from_utf8(text.get(..open)?).ok()?;
         let rest = str::from_utf8(text.get(close + 1..)?).ok()?;
-        // Numbered as in the manual; the state is the third field.
+        // Field numbers as in the manual; the state is the third field.
         let mut number = 3;
         let mut fields = rest.split_ascii_whitespace();
         let mut field = |wanted: usize| {
@@ -68,13 +67,13 @@ impl Stat {
         })
     }
 
-    /// Whether the whole process is dead. One whose leader alone is dead has
-    /// the state of a zombie too.
+    /// Whether the whole process is dead. A process whose leader alone is dead shows
+    /// state Z too.
     pub(crate) fn is_zombie(&self) -> bool {
         self.state == b'Z' && self.threads <= 1
     }
 
-    /// Whether its leader is dead and other threads live.
+    /// Whether its leader is dead and other threads are alive.
     pub(crate) fn is_headless(&self) -> bool {
         self.state == b'Z' && self.threads > 1
     }
@@ -82,7 +81,7 @@ impl Stat {
 
 #[cfg(test)]
 impl Stat {
-    /// A process of which nothing but its pids is known.
+    /// A process of which only the pids are known.
     pub(crate) fn of_pids(pid: i32, parent: i32) -> Stat {
         Stat {
             pid: Tgid::new(pid),

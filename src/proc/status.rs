@@ -1,17 +1,17 @@
-//! `/proc/PID/status`, the fields that we use.
+//! `/proc/PID/status`: the fields that are used.
 
 use crate::event::SigchldAction;
 use crate::kernel::{NsPid, Signal, Tgid, Tid};
 
-/// Part of `/proc/PID/status` (`man 5 proc_pid_status`).
+/// Fields of `/proc/PID/status` (`man 5 proc_pid_status`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Status {
     /// One letter: `R`, `S`, `T`, `Z`, …
     pub(crate) state: u8,
     pub(crate) tgid: Option<Tgid>,
-    /// The parent; 0 where it lives outside our namespace.
+    /// The parent; 0 if it is outside our namespace.
     pub(crate) parent: Option<Tgid>,
-    /// Who traces it; 0 for nobody.
+    /// The tracer; 0 for none.
     pub(crate) tracer: Option<Tid>,
     /// Real, effective, saved and file system uid.
     pub(crate) uids: Vec<u32>,
@@ -19,14 +19,14 @@ pub(crate) struct Status {
     pub(crate) ns_pids: Vec<NsPid>,
     /// Signals that have a handler, bit `n - 1` for signal `n`.
     pub(crate) caught: u64,
-    /// Signals that are ignored, and that are blocked in this thread.
+    /// Signals that are ignored; then those blocked in this thread.
     pub(crate) ignored: u64,
     pub(crate) blocked: u64,
-    /// Signals that wait for any thread of the process.
+    /// Signals pending for the process.
     pub(crate) pending: u64,
-    /// How often the thread has gone to sleep by itself.
+    /// Voluntary context switches.
     pub(crate) sleeps: u64,
-    /// Whether it has an address space of its own; kernel threads do not.
+    /// Whether it has an address space; kernel threads have none.
     pub(crate) has_memory: bool,
 }
 
@@ -35,8 +35,8 @@ impl Status {
     pub(crate) fn parse(text: &[u8]) -> Option<Status> {
         let mut status = Status::default();
         for line in text.split(|byte| *byte == b'\n') {
-            // The name comes first and may hold anything but a newline, which
-            // the kernel escapes; all that we read is ASCII.
+            // The name comes first and may contain any byte but a newline, which the
+            // kernel escapes; all other fields are ASCII.
             let Ok(line) = str::from_utf8(line) else {
                 continue;
             };
@@ -72,8 +72,17 @@ impl Status {
         has(self.caught, signal)
     }
 
-    /// What happens at SIGCHLD. A handler's flags are not told, and with them
-    /// not whether children stay zombies: `None` then.
+    /// Whether `signal` is ignored, by the program's wish or by default.
+    pub(crate) fn disregards(&self, signal: Signal) -> bool {
+        let by_default = matches!(
+            signal,
+            Signal::CHLD | Signal::CONT | Signal::URG | Signal::WINCH
+        );
+        has(self.ignored, signal) || (by_default && !self.catches(signal))
+    }
+
+    /// The disposition of SIGCHLD. The flags of a handler, `SA_NOCLDWAIT` among them,
+    /// are not shown: `None` then.
     pub(crate) fn sigchld(&self) -> Option<SigchldAction> {
         if self.catches(Signal::CHLD) {
             None
@@ -90,7 +99,7 @@ fn mask(text: &str) -> u64 {
     u64::from_str_radix(text, 16).unwrap_or(0)
 }
 
-/// Whether `signal` is in a set of `/proc`'s.
+/// Whether `signal` is in a mask as `/proc` prints it.
 pub(crate) fn has(mask: u64, signal: Signal) -> bool {
     let bit = u32::try_from(signal.raw() - 1).unwrap_or(u32::MAX);
     mask.checked_shr(bit).unwrap_or(0) & 1 != 0

@@ -11,10 +11,10 @@ use super::{comm, fd_link, has};
 use crate::event::{BlockedReader, PipeSide, Stream, Survivor};
 use crate::kernel::{Signal, Tgid, Tid};
 
-/// No process with more threads is asked which of them is blocked.
+/// A process with more threads is not examined.
 const MOST_THREADS: usize = 16;
 
-/// One end of a stream: the number behind a link of `/proc/PID/fd`.
+/// One end of a stream, with the inode of the link in `/proc/PID/fd`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Pipe(u64),
@@ -66,14 +66,14 @@ pub(crate) fn blocked_reader(tgid: Tgid, child: Tgid) -> Option<(Tid, BlockedRea
     Some((tid, reader))
 }
 
-/// What a thread waits for, if that is streams alone: a device, a listening
-/// socket or another process may make it go on at any time.
+/// What a thread waits for, if it is only streams: a device, a listening socket or
+/// a pidfd may wake it at any time.
 fn awaited_streams(tgid: Tgid, tid: Tid) -> Option<Vec<Awaited>> {
     let mut sockets = None;
     let mut awaited = Vec::new();
     for fd in awaited_descriptors(tgid, tid)? {
         let link = fd_link(tgid, fd)?;
-        // Those that only the process itself, its timers and signals make ready.
+        // Only the process itself, its timers and its signals make these ready.
         if matches!(
             link.as_slice(),
             b"anon_inode:[eventfd]" | b"anon_inode:[timerfd]" | b"anon_inode:[signalfd]"
@@ -92,8 +92,8 @@ fn awaited_streams(tgid: Tgid, tid: Tid) -> Option<Vec<Awaited>> {
     (!awaited.is_empty()).then_some(awaited)
 }
 
-/// Who holds the other end of each stream, and whether every process could be
-/// asked.
+/// The holders of the other end of each stream, and whether every process could be
+/// examined.
 fn holders(awaited: &[Awaited]) -> (Vec<Vec<PipeSide>>, bool) {
     let mut found = vec![Vec::new(); awaited.len()];
     let mut complete = true;
@@ -104,7 +104,7 @@ fn holders(awaited: &[Awaited]) -> (Vec<Vec<PipeSide>>, bool) {
     let pids = names.filter_map(|name| name.to_str()?.parse().ok().map(Tgid::new));
     for tgid in pids {
         let Some(ends) = open_ends(tgid) else {
-            // A process that has just ended holds nothing.
+            // A process that has just ended has no descriptors.
             complete &= super::Stat::read(tgid).is_none_or(|stat| stat.state == b'Z');
             continue;
         };
@@ -124,7 +124,7 @@ fn holders(awaited: &[Awaited]) -> (Vec<Vec<PipeSide>>, bool) {
     (found, complete)
 }
 
-/// The streams that a process has open; `None` if it may not be asked.
+/// The streams that a process has open; `None` if it may not be examined.
 fn open_ends(tgid: Tgid) -> Option<Vec<(i32, End)>> {
     let fds = fs::read_dir(format!("/proc/{tgid}/fd")).ok()?;
     let end = |entry: fs::DirEntry| {
@@ -135,7 +135,7 @@ fn open_ends(tgid: Tgid) -> Option<Vec<(i32, End)>> {
     Some(fds.flatten().filter_map(end).collect())
 }
 
-/// The standard output and error of a process, where they are streams.
+/// The standard output and error of a process, if they are streams.
 pub(crate) fn output_of(tgid: Tgid) -> [Option<Vec<u8>>; 2] {
     [1, 2].map(|fd| fd_link(tgid, fd).filter(|link| End::parse(link).is_some()))
 }

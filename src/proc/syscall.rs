@@ -8,21 +8,20 @@ use crate::kernel::{Tgid, Tid};
 /// A system call that a thread is blocked in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Syscall {
-    /// Its number, of the thread's ABI.
+    /// Its number, in the ABI of the thread.
     pub(crate) number: u64,
-    /// Its arguments.
     pub(crate) args: [u64; 6],
 }
 
 impl Syscall {
-    /// `None` if the thread runs, is in no call, or may not be looked at.
+    /// `None` if the thread runs, is in no call, or may not be examined.
     pub(crate) fn read(tgid: Tgid, tid: Tid) -> Option<Syscall> {
         let text = fs::read_to_string(format!("/proc/{tgid}/task/{tid}/syscall")).ok()?;
         Syscall::parse(&text)
     }
 
     /// `61 0xffffffff 0x7ffd0c 0x0 0x0 0x0 0x0 0x7ffcf8 0x7f06`; `running` and
-    /// `-1 …` are no calls.
+    /// `-1 …` are not calls.
     fn parse(text: &str) -> Option<Syscall> {
         let mut words = text.split_ascii_whitespace();
         let number = words.next()?.parse().ok()?;
@@ -38,16 +37,16 @@ impl Syscall {
     }
 }
 
-/// The function of the kernel that a thread sleeps in.
+/// The kernel function that a thread sleeps in.
 pub(crate) fn wchan(tgid: Tgid, tid: Tid) -> Option<String> {
     let name = fs::read_to_string(format!("/proc/{tgid}/task/{tid}/wchan")).ok()?;
     Some(name).filter(|name| !name.is_empty() && name != "0")
 }
 
-/// Whether a process runs 64-bit code, so that the numbers of its calls are
-/// ours. By its auxiliary vector, since its file may be one that does not
-/// answer: in a 64-bit vector the first type is 8 bytes long, of which the
-/// upper half is 0; in a 32-bit one its value stands there.
+/// Whether a process runs 64-bit code, so that it has our system call numbers. By
+/// its auxiliary vector, since its executable may be on a file system that does
+/// not respond: in a 64-bit vector the first type is 8 bytes long, with an upper
+/// half of 0; in a 32-bit one its value is there.
 pub(crate) fn is_64_bit(tgid: Tgid) -> bool {
     let mut first = [0; 8];
     let vector = fs::File::open(format!("/proc/{tgid}/auxv"));

@@ -1,5 +1,5 @@
-//! Which Unix sockets are connected with which: `sock_diag(7)`, as `ss -xp`
-//! asks it. `/proc` does not tell.
+//! Which Unix sockets are connected to each other: by `sock_diag(7)`, as `ss -xp`
+//! does it, since `/proc` does not show that.
 
 use std::os::fd::AsRawFd;
 
@@ -15,12 +15,12 @@ const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const UDIAG_SHOW_PEER: u32 = 4;
 const UNIX_DIAG_PEER: u16 = 2;
-/// The sizes of a `struct nlmsghdr` and a `struct unix_diag_msg`.
+/// Bytes of a `struct nlmsghdr` and of a `struct unix_diag_msg`.
 const HEADER: usize = 16;
 const SOCKET: usize = 16;
 
 /// The inode of each connected Unix socket of our network namespace, with that
-/// of its peer; `None` where the kernel does not tell.
+/// of its peer; `None` if the kernel has no `unix_diag`.
 pub(crate) fn peers() -> Option<FxHashMap<u64, u64>> {
     let netlink = socket(
         AddressFamily::Netlink,
@@ -41,7 +41,7 @@ pub(crate) fn peers() -> Option<FxHashMap<u64, u64>> {
     }
 }
 
-/// Asks for all Unix sockets, in whatever state, with their peers.
+/// Asks for all Unix sockets, in any state, with their peers.
 fn request() -> Vec<u8> {
     let family = u32::from(nix::libc::AF_UNIX.cast_unsigned().to_le_bytes()[0]);
     let body: [u32; 6] = [
@@ -62,8 +62,8 @@ fn request() -> Vec<u8> {
     bytes
 }
 
-/// Take the messages of one answer in; whether it was the last, `None` for an
-/// error.
+/// Processes the messages of one answer. Returns whether it was the last; `None`
+/// for an error.
 fn take(mut messages: &[u8], peers: &mut FxHashMap<u64, u64>) -> Option<bool> {
     while !messages.is_empty() {
         let length = usize::try_from(word(messages, 0)?).ok()?;
@@ -82,7 +82,7 @@ fn take(mut messages: &[u8], peers: &mut FxHashMap<u64, u64>) -> Option<bool> {
     Some(false)
 }
 
-/// The peer among the attributes of a socket.
+/// The peer, from the attributes of a socket.
 fn peer(mut attributes: &[u8]) -> Option<u32> {
     loop {
         let length = usize::from(half(attributes, 0)?);
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn the_ends_of_a_pair_are_each_others_peers() {
         let (one, other) = UnixStream::pair().unwrap();
-        // A kernel without unix_diag tells nothing.
+        // A kernel without unix_diag has no answer.
         let Some(peers) = peers() else {
             return;
         };

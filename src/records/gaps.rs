@@ -2,8 +2,7 @@
 //! out of reach. A rule whose evidence cannot be there is silent anyhow; one that
 //! would take a thing for absent because it is not in the log must be silenced.
 
-use crate::rules::RuleId;
-use crate::rules::RuleId as R;
+use crate::rules::{Needs, RULES, RuleId};
 
 /// Which program made a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,60 +68,14 @@ pub(super) struct Coverage {
     others: [bool; 3],
 }
 
-/// Those that ask what processes do meanwhile.
-const PROC: &[RuleId] = &[
-    R::ReaperIdle,
-    R::PgrpMiss,
-    R::SigchldBlocked,
-    R::PipeFullDeadlock,
-    R::PipeEofDeadlock,
-    R::PipeHeldByDescendant,
-    R::OutlivesCommand,
-    R::StoppedChildHang,
-    R::LeaderZombie,
-    R::EfaultLostStatus,
-    R::PidnsInitExit,
-];
-/// Loops of calls, which are judged by their times.
-const SPINS: &[RuleId] = &[R::WnohangSpin, R::EchildSpin];
-/// Leaks, which are judged by the age of a zombie.
-const LEAKS: &[RuleId] = &[
-    R::ParentStopped,
-    R::VforkStall,
-    R::ExecInheritedChild,
-    R::CloneChildInvisible,
-    R::WnowaitOnly,
-    R::StopMistakenForExit,
-    R::SpawnFailedZombie,
-    R::HandlerReplaced,
-    R::CoalescedSigchld,
-    R::SigchldDiscarded,
-    R::ZombieLeak,
-    R::LateReap,
-];
-/// Those that need to know the parent of each process, and more than that.
-const LOSSES: &[RuleId] = &[
-    R::StolenChild,
-    R::DoubleWait,
-    R::NotMyChild,
-    R::AutoreapEchild,
-    R::InheritedSigchldIgnore,
-    R::StatusDiscarded,
-    R::SignalDeathHidden,
-    R::RawStatusExit,
-    R::WrongThreadWait,
-    R::PdeathsigThread,
-    R::KillAfterReap,
-];
-
-/// Clauses, each with the rules that it puts out of reach.
+/// Clauses, each with what a rule may need that the record lacks.
 #[derive(Default)]
-struct Gaps(Vec<(String, Vec<RuleId>)>);
+struct Gaps(Vec<(String, Needs)>);
 
 impl Gaps {
-    fn add(&mut self, is_there: bool, what: impl Into<String>, rules: &[&[RuleId]]) {
+    fn add(&mut self, is_there: bool, what: impl Into<String>, lacking: Needs) {
         if is_there {
-            self.0.push((what.into(), rules.concat()));
+            self.0.push((what.into(), lacking));
         }
     }
 }
@@ -165,28 +118,27 @@ impl Coverage {
     }
 
     /// Each gap in a clause, with its rules.
-    fn gaps(&self) -> Vec<(String, Vec<RuleId>)> {
+    fn gaps(&self) -> Vec<(String, Needs)> {
         let mut gaps = Gaps::default();
-        gaps.add(true, "no looks at /proc", &[PROC]);
+        gaps.add(true, "no looks at /proc", Needs::PROC);
         self.of_interruptions(&mut gaps);
         let no_times = format!("no times{}", self.record.time_flag());
-        gaps.add(!self.times, no_times, &[LEAKS, SPINS]);
+        gaps.add(!self.times, no_times, Needs::TIMES);
         self.of_tasks(&mut gaps);
         self.of_waits(&mut gaps);
         self.of_actions(&mut gaps);
         self.of_calls(&mut gaps);
-        let midst = &[R::NotMyChild, R::DoubleWait, R::InheritedSigchldIgnore];
         gaps.add(
             self.attached,
             "a beginning in the midst of a program",
-            &[midst],
+            Needs::BEGINNING,
         );
         gaps.0
     }
 
     fn of_interruptions(&self, gaps: &mut Gaps) {
         let is_strace_s = self.record == Record::Strace;
-        let rules: &[&[RuleId]] = &[&[R::EintrAbandoned]];
+        let rules = Needs::RESTARTS;
         gaps.add(
             is_strace_s && !self.has(self.sigreturns),
             "nothing on whether interrupted waits failed",
@@ -203,33 +155,29 @@ impl Coverage {
             Record::Tracee => "no sched_process_fork events",
             Record::Truss | Record::Kdump => "no fork calls",
         };
-        gaps.add(
-            strangers && !self.has(self.forks),
-            no_forks,
-            &[LEAKS, LOSSES],
-        );
+        gaps.add(strangers && !self.has(self.forks), no_forks, Needs::LINEAGE);
         let (one, more) = ("task without a creator", "tasks without a creator");
         gaps.add(
             strangers && self.has(self.forks),
             many(self.strangers, one, more),
-            &[LEAKS, LOSSES],
+            Needs::LINEAGE,
         );
         let no_ends = match self.record {
             Record::Strace => "no ends (+++)",
             Record::Tracee => "no sched_process_exit events",
             Record::Truss | Record::Kdump => "no ends of processes",
         };
-        gaps.add(!self.ends, no_ends, &[LEAKS, LOSSES]);
+        gaps.add(!self.ends, no_ends, Needs::LINEAGE);
         gaps.add(
             self.namespaces,
             "pids of several namespaces",
-            &[LEAKS, LOSSES],
+            Needs::LINEAGE,
         );
         let no_execs = match self.record {
             Record::Tracee => "no sched_process_exec events",
             Record::Strace | Record::Truss | Record::Kdump => "no execve calls",
         };
-        gaps.add(self.forks && !self.has(self.execs), no_execs, &[LEAKS]);
+        gaps.add(self.forks && !self.has(self.execs), no_execs, Needs::EXECS);
     }
 
     fn of_waits(&self, gaps: &mut Gaps) {
@@ -237,13 +185,13 @@ impl Coverage {
         gaps.add(
             self.unknown_waits > 0,
             many(self.unknown_waits, one, more),
-            &[LEAKS, LOSSES, SPINS],
+            Needs::WAITS,
         );
         let (one, more) = ("half of a call", "halves of calls");
         gaps.add(
             self.lost_halves > 0,
             many(self.lost_halves, one, more),
-            &[LEAKS, LOSSES, SPINS],
+            Needs::WAITS,
         );
         let (one, more) = (
             "wait that does not show its child",
@@ -252,45 +200,36 @@ impl Coverage {
         gaps.add(
             self.unknown_children > 0,
             many(self.unknown_children, one, more),
-            &[LOSSES],
+            Needs::WAITED,
         );
     }
 
     fn of_actions(&self, gaps: &mut Gaps) {
-        let rules: &[RuleId] = &[R::AutoreapEchild, R::InheritedSigchldIgnore, R::DoubleWait];
         let is_strace_s = self.record == Record::Strace;
         gaps.add(
             is_strace_s && !self.has(self.sigactions),
             "no rt_sigaction calls",
-            &[LEAKS, rules],
+            Needs::AUTO_REAP.and(Needs::DISPOSITIONS),
         );
         // Elsewhere a zombie is reported of a parent alone that reaps others.
         gaps.add(
             !is_strace_s && (self.unknown_actions || !self.has(self.sigactions)),
             "nothing on what happens at SIGCHLD",
-            &[rules, &[R::HandlerReplaced, R::SigchldDiscarded]],
+            Needs::DISPOSITIONS,
         );
     }
 
     fn of_calls(&self, gaps: &mut Gaps) {
         // Nor are there stops: who reaps late may have been stopped.
-        let of_signals: &[RuleId] = &[
-            R::CoalescedSigchld,
-            R::SigchldDiscarded,
-            R::PdeathsigThread,
-            R::ParentStopped,
-            R::LateReap,
+        gaps.add(!self.signals, "no signals", Needs::SIGNALS);
+        let calls = [
+            (self.exits, "no exit calls", Needs::EXITS),
+            (self.prctls, "no prctl calls", Needs::PRCTLS),
+            // Who kills a child knows how it ended.
+            (self.kills, "no kill calls", Needs::KILLS),
         ];
-        gaps.add(!self.signals, "no signals", &[of_signals]);
-        // Who kills a child knows how it ended.
-        let of_kills: &[RuleId] = &[R::KillAfterReap, R::StatusDiscarded, R::SignalDeathHidden];
-        let calls: [(bool, &str, &[RuleId]); 3] = [
-            (self.exits, "no exit calls", &[R::RawStatusExit]),
-            (self.prctls, "no prctl calls", &[R::PdeathsigThread]),
-            (self.kills, "no kill calls", of_kills),
-        ];
-        for (some, what, rules) in calls {
-            gaps.add(!self.has(some), what, &[rules]);
+        for (some, what, lacking) in calls {
+            gaps.add(!self.has(some), what, lacking);
         }
     }
 
@@ -298,9 +237,7 @@ impl Coverage {
     pub(super) fn clause(&self) -> String {
         let gaps = self.gaps();
         let what: Vec<&str> = gaps.iter().map(|(what, _)| what.as_str()).collect();
-        let mut rules = self.out_of_reach();
-        rules.sort_unstable();
-        rules.dedup();
+        let rules = self.out_of_reach();
         let names: Vec<&str> = rules.iter().map(|rule| rule.name()).collect();
         format!(
             "{} has {}; out of reach: {}",
@@ -312,8 +249,15 @@ impl Coverage {
 
     /// The rules that cannot judge by the record.
     pub(super) fn out_of_reach(&self) -> Vec<RuleId> {
-        let gaps = self.gaps().into_iter();
-        gaps.flat_map(|(_, rules)| rules).collect()
+        let lacking = self.gaps().into_iter().map(|(_, lacking)| lacking);
+        let lacking = lacking.fold(Needs::NOTHING, Needs::and);
+        let mut rules: Vec<RuleId> = RULES
+            .iter()
+            .filter(|rule| rule.needs.any_of(lacking))
+            .map(|rule| rule.id)
+            .collect();
+        rules.sort_unstable();
+        rules
     }
 
     /// Lines that were not understood: those of others, and those that were
@@ -347,7 +291,7 @@ impl Coverage {
 
     /// Whether a zombie of the log is one for sure.
     pub(super) fn knows_zombies(&self) -> bool {
-        !self.out_of_reach().contains(&R::ZombieLeak)
+        !self.out_of_reach().contains(&RuleId::ZombieLeak)
     }
 }
 

@@ -128,9 +128,10 @@ fn of(
             Err(lines) => strace::open(lines, pid)?,
         }
     };
-    Ok(match undone.is_empty() {
-        true => source,
-        false => Box::new(Unwrapped { source, undone }),
+    Ok(if undone.is_empty() {
+        source
+    } else {
+        Box::new(Unwrapped { source, undone })
     })
 }
 

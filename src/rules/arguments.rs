@@ -1,15 +1,15 @@
-//! Waits whose arguments the kernel refused, and what is wrong with them.
+//! Waits whose arguments the kernel refused, and which argument was invalid.
 
-use super::Case;
-use super::finding::{Evidence, Facts, Finding, Party};
+use super::RuleContext;
+use super::diagnosis::Loss;
+use super::finding::{Evidence, Finding, ProcessRef};
 use super::lost::brief_of;
-use super::table::RuleId;
 use crate::event::{Named, WaitExit};
 use crate::kernel::{Errno, IdType, System, WaitCall, WaitOptions};
-use crate::ledger::Brief;
+use crate::ledger::CompletedWait;
 
 /// A wait that failed with EINVAL, EBADF or ESRCH.
-pub(super) fn bad_arguments(exit: &WaitExit, errno: Errno, case: &mut Case) {
+pub(super) fn bad_arguments(exit: &WaitExit, errno: Errno, case: &mut RuleContext) {
     let Some(caller) = case.ledger.process(case.event.tgid) else {
         return;
     };
@@ -17,37 +17,27 @@ pub(super) fn bad_arguments(exit: &WaitExit, errno: Errno, case: &mut Case) {
         return;
     }
     let brief = brief_of(exit, case);
-    let facts = Facts {
-        code: Some(errno.raw()),
-        wait: Some(brief.clone()),
-        ..Facts::default()
-    };
-    let finding = Finding::new(RuleId::BadWaitArgs, Party::new(caller), brief.when)
-        .facts(facts)
-        .evidence([Evidence::waited(
-            &brief,
-            case.ledger,
-            caller.tgid,
-            "refused",
-        )]);
+    let evidence = Evidence::waited(&brief, case.ledger, caller.tgid, "refused");
+    let when = brief.when;
+    let diagnosis = Loss::BadWaitArgs { wait: brief, errno };
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), when).evidence([evidence]);
     case.findings.add(finding);
 }
 
-/// Libraries ask whether the kernel knows `P_PIDFD` with a descriptor that
-/// cannot be.
+/// Libraries probe for `P_PIDFD` with an invalid descriptor.
 fn is_probe(exit: &WaitExit) -> bool {
     matches!(exit.entry.named, Named::Id(IdType::PIDFD, fd) if fd >= i32::MAX.cast_unsigned())
 }
 
-/// The bit or value that the kernel refused, in words of the call.
+/// The option bits or the argument that the kernel refused.
 #[must_use]
-pub fn refused_part(brief: &Brief, errno: Errno) -> Refusal {
+pub fn refused_part(brief: &CompletedWait, errno: Errno) -> Refusal {
     let bits = brief.options.raw();
     let legal = match (brief.options.system(), brief.call) {
         // kernel/exit.c: kernel_wait4 and kernel_waitid_prepare.
         (System::Linux, WaitCall::Wait4 | WaitCall::Waitpid) => 0xe000_0000 | 1 | 2 | 8,
         (System::Linux, _) => 0xe100_0000 | 1 | 2 | 4 | 8,
-        // sys/kern/kern_exit.c: each option that there is.
+        // sys/kern/kern_exit.c: any option that it does not define.
         (System::NetBsd | System::FreeBsd, _) => !brief.options.nameless(),
     };
     let kinds = [
@@ -69,13 +59,13 @@ pub fn refused_part(brief: &Brief, errno: Errno) -> Refusal {
 /// What is wrong with the arguments of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// These bits are no options of the call.
+    /// These bits are not options of the call.
     Options(u32),
-    /// waitid or wait6 was not told what to wait for.
+    /// waitid or wait6 without WEXITED, WSTOPPED or WCONTINUED.
     NothingAsked,
     /// The type or id is not valid.
     Id,
-    /// The descriptor is no pidfd.
+    /// The descriptor is not a pidfd.
     NoPidfd,
     /// The pid is `INT_MIN`.
     NoSuchGroup,
@@ -90,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_part_that_was_refused_is_named() {
-        let brief = |call, named, bits| Brief {
+        let brief = |call, named, bits| CompletedWait {
             when: Stamp::default(),
             entered: crate::event::Moment(0),
             tid: Tid::new(1),

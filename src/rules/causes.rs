@@ -1,31 +1,24 @@
-//! Why a zombie was not reaped: of the causes the first that fits.
+//! Causes of leaks: why a zombie was not reaped. The first that fits is reported.
 
-use super::finding::{Deed, Evidence, Facts, Form, Party};
-use super::leaks::Suspect;
-use super::table::RuleId;
+use super::diagnosis::Leak;
+use super::finding::{Action, Evidence, ProcessRef};
+use super::leaks::ZombieCandidate;
 use crate::event::{Moment, Owner, SigchldAction};
 use crate::kernel::{Errno, Signal, Status, Tid};
-use crate::ledger::{Brief, Ledger, Outcome, Process, Stamp};
+use crate::ledger::{CompletedWait, Ledger, Outcome, Process, Stamp};
 
 /// A leak, with its cause.
 pub(super) struct Cause {
-    pub(super) rule: RuleId,
-    pub(super) facts: Facts,
+    pub(super) leak: Leak,
     pub(super) evidence: Vec<Evidence>,
 }
 
 impl Cause {
-    fn new(rule: RuleId) -> Cause {
+    fn new(leak: Leak) -> Cause {
         Cause {
-            rule,
-            facts: Facts::default(),
+            leak,
             evidence: Vec::new(),
         }
-    }
-
-    fn facts(mut self, facts: Facts) -> Cause {
-        self.facts = facts;
-        self
     }
 
     fn seen(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Cause {
@@ -34,14 +27,14 @@ impl Cause {
     }
 }
 
-/// Since when a zombie's parent could have reaped it.
+/// Since when the parent could have reaped this zombie.
 pub(super) fn since(child: &Process) -> Moment {
     let ended = child.ended.map(|end| end.when.at).unwrap_or_default();
     let adopted = child.adopted.map(|(when, _)| when.at);
     adopted.map_or(ended, |adopted| adopted.max(ended))
 }
 
-/// What kept a parent from reaping a child for most of the time.
+/// What prevented a parent from reaping a child for most of the time.
 #[derive(Clone, Copy)]
 pub(super) struct Kept {
     /// It was in a group-stop.
@@ -53,13 +46,12 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Whether anything did.
     pub(super) fn at_all(self) -> bool {
         self.stopped || self.suspended || self.waiting
     }
 }
 
-/// What kept `parent` from reaping a zombie until `now`.
+/// What prevented `parent` from reaping a zombie until `now`.
 pub(super) fn kept(child: &Process, parent: &Process, now: Moment) -> Kept {
     let age = now.since(since(child));
     let busy = child.ended.map(|end| parent.busy_between(&end, now));
@@ -74,7 +66,7 @@ pub(super) fn kept(child: &Process, parent: &Process, now: Moment) -> Kept {
 
 /// The first cause that fits; `None` where the parent is merely slow.
 pub(super) fn cause(
-    suspect: &Suspect,
+    candidate: &ZombieCandidate,
     child: &Process,
     parent: &Process,
     now: Moment,
@@ -86,20 +78,23 @@ pub(super) fn cause(
         return unable;
     }
     if child.adopted.is_some() {
-        return orphan(child, parent, ledger);
+        return orphan(child, parent);
     }
     let found = not_its_own(child, parent, ledger)
-        .or_else(|| misunderstood(suspect, child, parent, ledger))
-        .or_else(|| missed_group(suspect, child, parent, ledger))
-        .or_else(|| signal_trouble(suspect, child, parent, ledger))
-        .or_else(|| discarded_signal(suspect, child, parent));
-    let found = found.unwrap_or_else(|| Cause::new(RuleId::ZombieLeak));
-    // It joins its children one after the other perhaps, and comes to this one
-    // yet. One that exits by itself had the time; one that is killed had not.
+        .or_else(|| misunderstood(candidate, child, parent, ledger))
+        .or_else(|| missed_group(candidate, child, parent, ledger))
+        .or_else(|| signal_trouble(candidate, child, parent, ledger))
+        .or_else(|| discarded_signal(candidate, child, parent));
+    let found = found.unwrap_or_else(|| {
+        let age = now.since(since(child));
+        Cause::new(Leak::ZombieLeak { age })
+    });
+    // The parent may join its children one after the other and has not reached
+    // this one. If it exited by itself it had the time; if it was killed it had not.
     let may_come = parent.ended.is_none() || parent.killed_by().is_some();
     let needs_idleness = matches!(
-        found.rule,
-        RuleId::ZombieLeak | RuleId::SpawnFailedZombie | RuleId::SigchldDiscarded
+        found.leak,
+        Leak::ZombieLeak { .. } | Leak::SpawnFailedZombie | Leak::SigchldDiscarded { .. }
     );
     (!(needs_idleness && kept.waiting && may_come)).then_some(found)
 }
@@ -112,39 +107,36 @@ fn unable(kept: Kept, parent: &Process, ledger: &Ledger) -> Option<Cause> {
             Evidence::of(
                 parent,
                 when,
-                Deed::Stopped(signal),
+                Action::Stopped(signal),
                 "cannot reap while it is stopped",
             )
         });
-        return Some(
-            Cause::new(RuleId::ParentStopped)
-                .facts(Facts {
-                    signal,
-                    ..Facts::default()
-                })
-                .seen(line),
-        );
+        return Some(Cause::new(Leak::ParentStopped { by: signal }).seen(line));
     }
     if kept.suspended {
         let (when, other) = parent.vforking.unzip();
         let other = other.and_then(|other| ledger.process(other));
         let line = when.zip(other).map(|(when, other)| {
-            let deed = Deed::Vforked(other.tgid);
-            Evidence::of(parent, when, deed, "sleeps until its child execs or exits")
+            let action = Action::Vforked(other.tgid);
+            Evidence::of(
+                parent,
+                when,
+                action,
+                "is suspended until its child execs or exits",
+            )
         });
-        let facts = Facts {
-            signal: other.and_then(|other| Some(other.stopped?.1)),
-            other: other.map(Party::new),
-            ..Facts::default()
+        let stall = Leak::VforkStall {
+            until: other.map(ProcessRef::new),
+            stopped_by: other.and_then(|other| Some(other.stopped?.1)),
         };
-        return Some(Cause::new(RuleId::VforkStall).facts(facts).seen(line));
+        return Some(Cause::new(stall).seen(line));
     }
     None
 }
 
-/// The zombie was adopted, by a parent that is there to reap.
-fn orphan(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cause> {
-    let (adopted, from) = child.adopted?;
+/// The zombie was adopted by an init or subreaper, which should reap it.
+fn orphan(child: &Process, parent: &Process) -> Option<Cause> {
+    let (adopted, _) = child.adopted?;
     let last = parent.waits().last_wildcard.as_ref();
     let reaps_any = last.is_some_and(|brief| {
         brief.when.at >= since(child) && matches!(brief.outcome, Outcome::Child(..))
@@ -152,91 +144,77 @@ fn orphan(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cause> {
     if reaps_any {
         return None;
     }
-    let form = if parent.is_namespace_init() {
-        Form::NamespaceInit
-    } else {
-        Form::Usual
-    };
-    let facts = Facts {
-        form,
-        other: Some(Party::of_parent(from, ledger)),
-        ..Facts::default()
-    };
     let line = Evidence::of(
         parent,
         adopted,
-        Deed::Adopted(child.tgid),
-        "its parent died, and it was given to this process",
+        Action::Adopted(child.tgid),
+        "its parent died, and this process adopted it",
     );
-    Some(Cause::new(RuleId::ReaperIdle).facts(facts).seen([line]))
+    let idle = Leak::ReaperIdle {
+        is_namespace_init: parent.is_namespace_init(),
+    };
+    Some(Cause::new(idle).seen([line]))
 }
 
-/// The parent does not know the child, or cannot see it.
+/// The parent's program did not create the child, or its waits exclude it.
 fn not_its_own(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cause> {
-    if let Some((when, before)) = parent.execs.last()
+    if let Some((when, _)) = parent.execs.last()
         && child.born.seq < when.seq
         && child.is_traced
     {
         let born = Evidence::of(
             child,
             child.born,
-            Deed::Born,
+            Action::Born,
             "created by the program before",
         );
-        let deed = Deed::Executed(parent.image.clone());
-        let line = Evidence::of(parent, *when, deed, "does not know the child");
-        let facts = Facts {
-            name: Some(before.comm),
-            ..Facts::default()
-        };
-        let cause = Cause::new(RuleId::ExecInheritedChild).facts(facts);
-        return Some(cause.seen([born, line]));
+        let action = Action::Executed(parent.image.clone());
+        let line = Evidence::of(parent, *when, action, "does not know the child");
+        return Some(Cause::new(Leak::ExecInheritedChild).seen([born, line]));
     }
     if child.is_clone_child() {
-        let facts = Facts {
-            signal: child.exit_signal,
-            ..Facts::default()
-        };
-        let named = child.told.named.iter();
+        let named = child.history.named.iter();
         let lines = named.map(|brief| {
             Evidence::waited(brief, ledger, parent.tgid, "does not see it without __WALL")
         });
-        let cause = Cause::new(RuleId::CloneChildInvisible).facts(facts);
-        return Some(cause.seen(lines));
+        let invisible = Leak::CloneChildInvisible {
+            exit_signal: child.exit_signal,
+            is_refused: false,
+        };
+        return Some(Cause::new(invisible).seen(lines));
     }
     None
 }
 
-/// A wait told of the child, or was for it, and was misunderstood.
+/// A wait reported a stop of the child or left it unreaped, or failed with
+/// EINTR, and the program did not wait again.
 fn misunderstood(
-    suspect: &Suspect,
+    candidate: &ZombieCandidate,
     child: &Process,
     parent: &Process,
     ledger: &Ledger,
 ) -> Option<Cause> {
-    let line = |brief: &Brief, remark| Evidence::waited(brief, ledger, parent.tgid, remark);
-    if let Some(peek) = &child.told.peeked {
+    let line = |brief: &CompletedWait, remark| Evidence::waited(brief, ledger, parent.tgid, remark);
+    if let Some(peek) = &child.history.peeked {
         let seen = line(peek, "looked at it and left it");
-        return Some(Cause::new(RuleId::WnowaitOnly).seen([seen]));
+        return Some(Cause::new(Leak::WnowaitOnly).seen([seen]));
     }
-    let last = child.told.last.as_ref();
+    let last = child.history.last.as_ref();
     if let Some(last) = last.filter(|last| !last.told_an_end()) {
-        let seen = line(last, "told of a stop, not of its end");
-        let facts = Facts {
-            wait: Some(last.clone()),
-            ..Facts::default()
+        let seen = line(last, "reported a stop, not its end");
+        let mistaken = Leak::StopMistakenForExit {
+            was_continued: last.told_a_continue(),
         };
-        let cause = Cause::new(RuleId::StopMistakenForExit).facts(facts);
-        return Some(cause.seen([seen]));
+        return Some(Cause::new(mistaken).seen([seen]));
     }
     let Owner {
         group, child_group, ..
-    } = suspect.owner;
+    } = candidate.owner;
     let waits = parent.waits();
     let of_its_group = waits.last_group.as_ref();
     let of_its_group = of_its_group.filter(|brief| brief.group(group) == child_group);
     let of_any = waits.last_wildcard.as_ref();
-    let last = [child.told.named.as_ref(), of_any, of_its_group];
+    let last = [child.history.named.as_ref(), of_any, of_its_group];
     let last = last
         .into_iter()
         .flatten()
@@ -245,36 +223,22 @@ fn misunderstood(
         && let Outcome::Eintr(signal) = last.outcome
         && last.when.seq > child.born.seq
         && child
-            .told
+            .history
             .killed
             .is_none_or(|when| when.seq < last.when.seq)
     {
-        let facts = Facts {
-            signal: Some(signal),
-            wait: Some(last.clone()),
-            ..Facts::default()
-        };
         let seen = line(last, "gave up, and was not called again");
-        return Some(Cause::new(RuleId::EintrAbandoned).facts(facts).seen([seen]));
+        return Some(Cause::new(Leak::EintrAbandoned { by: signal }).seen([seen]));
     }
-    let code = match child.ended?.status.decode() {
-        Status::Exited(code @ (126 | 127)) => i32::from(code),
-        _ => return None,
-    };
+    let could_not_exec = matches!(child.ended?.status.decode(), Status::Exited(126 | 127));
     let created_it = child.creator.is_some_and(|_| child.cloned_by.is_none());
-    if created_it && child.execs.is_empty() {
-        let facts = Facts {
-            code: Some(code),
-            ..Facts::default()
-        };
-        return Some(Cause::new(RuleId::SpawnFailedZombie).facts(facts));
-    }
-    None
+    let failed = could_not_exec && created_it && child.execs.is_empty();
+    failed.then(|| Cause::new(Leak::SpawnFailedZombie))
 }
 
-/// A wait for a group did not see the child.
+/// A wait for a process group did not match the child.
 fn missed_group(
-    suspect: &Suspect,
+    candidate: &ZombieCandidate,
     child: &Process,
     parent: &Process,
     ledger: &Ledger,
@@ -285,35 +249,33 @@ fn missed_group(
         last.outcome,
         Outcome::Nothing | Outcome::Error(Errno::CHILD)
     );
-    let group = last.group(suspect.owner.group);
-    if !missed || group == 0 || group == suspect.owner.child_group {
+    let group = last.group(candidate.owner.group);
+    if !missed || group == 0 || group == candidate.owner.child_group {
         return None;
     }
-    let facts = Facts {
-        code: Some(suspect.owner.child_group),
-        wait: Some(last.clone()),
-        count: u64::try_from(group).ok(),
-        ..Facts::default()
+    let miss = Leak::PgrpMiss {
+        group,
+        child_group: candidate.owner.child_group,
     };
-    let seen = Evidence::waited(last, ledger, parent.tgid, "did not see it");
-    Some(Cause::new(RuleId::PgrpMiss).facts(facts).seen([seen]))
+    let seen = Evidence::waited(last, ledger, parent.tgid, "did not match it");
+    Some(Cause::new(miss).seen([seen]))
 }
 
-/// SIGCHLD did not do what the parent relies on.
+/// SIGCHLD did not have the effect on which the parent relies.
 fn signal_trouble(
-    suspect: &Suspect,
+    candidate: &ZombieCandidate,
     child: &Process,
     parent: &Process,
     ledger: &Ledger,
 ) -> Option<Cause> {
-    if suspect.looks >= 2 && suspect.always_blocked {
-        return Some(Cause::new(RuleId::SigchldBlocked));
+    if candidate.looks >= 2 && candidate.always_blocked {
+        return Some(Cause::new(Leak::SigchldBlocked));
     }
     let handles = matches!(parent.sigchld.action, Some(SigchldAction::Handler { .. }));
     if let Some((new, when)) = parent.sigchld.replaced.filter(|_| handles) {
-        let deed = Deed::Handles(new);
-        let seen = Evidence::of(parent, when, deed, "took the place of the first handler");
-        return Some(Cause::new(RuleId::HandlerReplaced).seen([seen]));
+        let action = Action::Handles(new);
+        let seen = Evidence::of(parent, when, action, "took the place of the first handler");
+        return Some(Cause::new(Leak::HandlerReplaced).seen([seen]));
     }
     let ended = child.ended?.when.seq;
     let last = parent.waits().last_wildcard.as_ref()?;
@@ -323,23 +285,24 @@ fn signal_trouble(
             last,
             ledger,
             parent.tgid,
-            "took another, and did not ask again",
+            "reaped another, and did not wait again",
         );
-        let facts = Facts {
-            count: Some(parent.waits().singles.0),
-            ..Facts::default()
+        let coalesced = Leak::CoalescedSigchld {
+            singles: parent.waits().singles.0,
+            is_latent: false,
         };
-        return Some(
-            Cause::new(RuleId::CoalescedSigchld)
-                .facts(facts)
-                .seen([seen]),
-        );
+        return Some(Cause::new(coalesced).seen([seen]));
     }
     None
 }
 
-/// The SIGCHLD of the child went where nothing handles it, and no other came.
-fn discarded_signal(suspect: &Suspect, child: &Process, parent: &Process) -> Option<Cause> {
+/// The child's SIGCHLD was discarded or got by a thread that does not reap,
+/// and no other came.
+fn discarded_signal(
+    candidate: &ZombieCandidate,
+    child: &Process,
+    parent: &Process,
+) -> Option<Cause> {
     let ended = child.ended?.when.seq;
     let sigchld = &parent.sigchld;
     let after = |signal: &&(Stamp, Tid)| signal.0.seq > ended;
@@ -347,17 +310,17 @@ fn discarded_signal(suspect: &Suspect, child: &Process, parent: &Process) -> Opt
     let handled = sigchld.handled.as_ref().filter(after);
     let got = |(when, tid): &(Stamp, Tid), remark| Evidence {
         tid: *tid,
-        ..Evidence::of(parent, *when, Deed::Got(Signal::CHLD), remark)
+        ..Evidence::of(parent, *when, Action::Got(Signal::CHLD), remark)
     };
-    let rule = || Cause::new(RuleId::SigchldDiscarded);
-    let listener = suspect.owner.listener;
+    let cause = |got_by| Cause::new(Leak::SigchldDiscarded { got_by });
+    let listener = candidate.owner.listener;
     if let Some(listener) = listener {
         let listens = Evidence {
             tid: listener.tid,
             ..Evidence::of(
                 parent,
-                suspect.looked,
-                Deed::AwaitsSigchld,
+                candidate.looked,
+                Action::AwaitsSigchld,
                 "does not get it",
             )
         };
@@ -369,17 +332,9 @@ fn discarded_signal(suspect: &Suspect, child: &Process, parent: &Process) -> Opt
             }
             _ => return None,
         };
-        let form = match other {
-            Some(_) => Form::OtherThread,
-            // It is blocked everywhere by now: that came too late.
-            None => Form::Usual,
-        };
-        let facts = Facts {
-            form,
-            tid: other.and(Some(signal.tid)),
-            ..Facts::default()
-        };
-        return Some(rule().facts(facts).seen([signal, listens]));
+        // If all threads block SIGCHLD now, they began to after it had arrived.
+        let got_by = other.and(Some(signal.tid));
+        return Some(cause(got_by).seen([signal, listens]));
     }
     let discarded = discarded.filter(|_| handled.is_none())?;
     let SigchldAction::Handler { address, .. } = sigchld.action? else {
@@ -390,8 +345,8 @@ fn discarded_signal(suspect: &Suspect, child: &Process, parent: &Process) -> Opt
     let handles = Evidence::of(
         parent,
         set,
-        Deed::Handles(address),
+        Action::Handles(address),
         "too late for the child",
     );
-    Some(rule().seen([signal, handles]))
+    Some(cause(None).seen([signal, handles]))
 }

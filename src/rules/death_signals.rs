@@ -1,27 +1,26 @@
-//! Death signals (`PR_SET_PDEATHSIG`) that fire when a thread ends, while its
-//! process lives on.
+//! The rule on death signals (`PR_SET_PDEATHSIG`) that are sent when a thread
+//! ends, while its process lives on.
 
 use rustc_hash::FxHashMap;
 
-use super::Case;
-use super::finding::{Deed, Evidence, Facts, Finding, Party};
-use super::table::RuleId;
+use super::RuleContext;
+use super::diagnosis::End;
+use super::finding::{Action, Evidence, Finding, ProcessRef};
 use crate::event::EventKind;
 use crate::kernel::{Signal, Status, Tgid, Tid};
 use crate::ledger::{ParentId, ProcessId, Stamp};
 
-/// How soon after a thread's end its death signal arrives, in nanoseconds.
+/// How soon after the end of a thread its death signal arrives, in nanoseconds.
 const SOON: u64 = 50_000_000;
-/// How long after it the process must still live.
+/// How long after it the process must still live, in nanoseconds.
 const LIVES_ON: u64 = 100_000_000;
 
-/// The processes that asked for one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DeathSignals {
     bound: FxHashMap<Tgid, Bound>,
 }
 
-/// A process that asked for a signal when its creator ends.
+/// A process that set a death signal.
 #[derive(Clone, Copy, Debug)]
 struct Bound {
     child: ProcessId,
@@ -30,12 +29,12 @@ struct Bound {
     signal: Signal,
     /// When the thread that created it ended.
     thread_ended: Option<Stamp>,
-    /// When it got the signal, or died of it.
+    /// When it got the signal, or was killed by it.
     hit: Option<Stamp>,
 }
 
 impl DeathSignals {
-    pub(super) fn event(&mut self, case: &mut Case) {
+    pub(super) fn event(&mut self, case: &mut RuleContext) {
         let event = case.event;
         match &event.kind {
             EventKind::DeathSignalSet(signal) => self.bind(*signal, case),
@@ -44,19 +43,19 @@ impl DeathSignals {
                 if let Status::Signaled { signal, .. } = status.decode() {
                     self.hit(signal, case);
                 }
-                // One that was hit and died of it is judged when it is settled.
+                // A process that was killed by the signal is judged when the queue is drained.
                 let bound = self.bound.get(&event.tgid);
                 if bound.is_some_and(|bound| bound.hit.is_none()) {
                     self.bound.remove(&event.tgid);
                 }
             }
             EventKind::Ended { .. } => self.thread_ended(case),
-            EventKind::Quiet | EventKind::Over => self.judge(case),
+            EventKind::QueueDrained | EventKind::Over => self.judge(case),
             _ => {}
         }
     }
 
-    fn bind(&mut self, signal: Option<Signal>, case: &Case) {
+    fn bind(&mut self, signal: Option<Signal>, case: &RuleContext) {
         let tgid = case.event.tgid;
         self.bound.remove(&tgid);
         let child = case.ledger.process(tgid);
@@ -76,7 +75,7 @@ impl DeathSignals {
         }
     }
 
-    fn thread_ended(&mut self, case: &mut Case) {
+    fn thread_ended(&mut self, case: &mut RuleContext) {
         let (tid, now) = (case.event.tid, case.stamp());
         for bound in self.bound.values_mut().filter(|bound| bound.creator == tid) {
             bound.thread_ended = Some(now);
@@ -84,7 +83,7 @@ impl DeathSignals {
         }
     }
 
-    fn hit(&mut self, signal: Signal, case: &mut Case) {
+    fn hit(&mut self, signal: Signal, case: &mut RuleContext) {
         let now = case.stamp();
         let bound = self.bound.get_mut(&case.event.tgid);
         if let Some(bound) = bound.filter(|bound| bound.signal == signal) {
@@ -93,7 +92,7 @@ impl DeathSignals {
         }
     }
 
-    fn judge(&mut self, case: &mut Case) {
+    fn judge(&mut self, case: &mut RuleContext) {
         if self.bound.is_empty() {
             return;
         }
@@ -105,7 +104,7 @@ impl DeathSignals {
             };
             let newest = bound.thread_ended.map_or(hit.at, |end| end.at.max(hit.at));
             if now.since(newest) < LIVES_ON {
-                // The rest of the process may be about to end too.
+                // The rest of the parent's threads may be about to end too.
                 case.unsettled = true;
                 continue;
             }
@@ -120,8 +119,8 @@ impl DeathSignals {
     }
 }
 
-/// A death signal that a thread's end sent, while its process lives on.
-fn death_signal(tgid: Tgid, bound: &Bound, case: &mut Case) {
+/// Report a death signal that the end of a thread sent, while its process lives on.
+fn death_signal(tgid: Tgid, bound: &Bound, case: &mut RuleContext) {
     let ledger = case.ledger;
     let child = ledger.process(tgid).filter(|child| child.id == bound.child);
     let (Some(child), Some(parent)) = (child, ledger.parent(bound.parent)) else {
@@ -131,31 +130,29 @@ fn death_signal(tgid: Tgid, bound: &Bound, case: &mut Case) {
         return;
     };
     let soon = ended.at.since(hit.at).max(hit.at.since(ended.at)) <= SOON;
-    let sent = child.told.killed.is_some();
-    // The parent must have outlived its thread.
+    let sent = child.history.killed.is_some();
+    // The parent must have lived on after the thread's end.
     let lived_on = parent
         .ended
         .is_none_or(|end| end.when.at.since(ended.at) >= LIVES_ON);
     if !soon || sent || !lived_on {
         return;
     }
-    let facts = Facts {
-        signal: Some(bound.signal),
-        tid: Some(bound.creator),
-        ..Facts::default()
+    let diagnosis = End::PdeathsigThread {
+        thread: bound.creator,
+        signal: bound.signal,
     };
     let thread = Evidence {
         when: ended,
         tid: bound.creator,
         tgid: parent.tgid,
         comm: parent.image.comm,
-        deed: Deed::ThreadEnded,
+        action: Action::ThreadEnded,
         remark: "the thread that had created the child",
     };
-    let got = Evidence::of(child, hit, Deed::Got(bound.signal), "its parent lives on");
-    let finding = Finding::new(RuleId::PdeathsigThread, Party::new(parent), hit)
+    let got = Evidence::of(child, hit, Action::Got(bound.signal), "its parent is alive");
+    let finding = Finding::new(diagnosis, ProcessRef::new(parent), hit)
         .about(child)
-        .facts(facts)
         .evidence([thread, got]);
     case.findings.add(finding);
 }

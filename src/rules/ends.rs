@@ -1,9 +1,9 @@
 //! Ends that the user did not expect (`--expect-exit`, `--expect-signal`), and
-//! who was told of them.
+//! the wait that reported them.
 
-use super::Case;
-use super::finding::{Evidence, Facts, Finding, Form, Party};
-use super::table::RuleId;
+use super::RuleContext;
+use super::diagnosis::{CallName, End};
+use super::finding::{Evidence, Finding, ProcessRef};
 use crate::event::EventKind;
 use crate::kernel::{Signal, Status, WaitStatus};
 use crate::ledger::{Process, Stamp};
@@ -11,9 +11,9 @@ use crate::ledger::{Process, Stamp};
 /// How processes may end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// With these codes; any if it is not said.
+    /// With these codes; `None` for any.
     pub codes: Option<Vec<u8>>,
-    /// By these signals; none if only codes are said, any if nothing is.
+    /// By these signals; `None` for none if codes are given, else for any.
     pub signals: Option<Vec<Signal>>,
 }
 
@@ -39,7 +39,7 @@ impl Expected {
     }
 }
 
-/// The family's memory: none but what is expected.
+/// State kept between events: what is expected.
 #[derive(Clone, Debug)]
 pub(super) struct Ends {
     expected: Expected,
@@ -50,7 +50,7 @@ impl Ends {
         Ends { expected }
     }
 
-    pub(super) fn event(&self, case: &mut Case) {
+    pub(super) fn event(&self, case: &mut RuleContext) {
         if self.expected.is_anything() {
             return;
         }
@@ -81,36 +81,30 @@ impl Ends {
         }
     }
 
-    fn judge(&self, child: &Process, case: &mut Case) {
+    fn judge(&self, child: &Process, case: &mut RuleContext) {
         let Some(end) = child.ended.filter(|end| !self.expected.admits(end.status)) else {
             return;
         };
         let told = child.reaped.filter(|reap| reap.way.is_wait());
-        let wait = told.and(child.told.last.as_ref());
+        let wait = told.and(child.history.last.as_ref());
         let parent = match told {
             Some(reap) => case.ledger.process(reap.by_process),
             None => case.ledger.parent_of(child),
         };
-        let party = Party::new(parent.unwrap_or(child));
-        let form = if parent.is_some() {
-            Form::Usual
-        } else {
-            Form::Outside
-        };
-        let line = wait
-            .zip(parent)
-            .map(|(brief, parent)| Evidence::waited(brief, case.ledger, parent.tgid, "was told"));
+        let party = ProcessRef::new(parent.unwrap_or(child));
+        let line = wait.zip(parent).map(|(brief, parent)| {
+            Evidence::waited(brief, case.ledger, parent.tgid, "got the status")
+        });
         let when = Stamp {
             seq: case.event.seq,
             ..end.when
         };
-        let finding = Finding::new(RuleId::UnexpectedExit, party, when)
+        let diagnosis = End::UnexpectedExit {
+            reported_by: wait.map(CallName::from),
+            is_outside: parent.is_none(),
+        };
+        let finding = Finding::new(diagnosis, party, when)
             .about(child)
-            .facts(Facts {
-                wait: wait.cloned(),
-                form,
-                ..Facts::default()
-            })
             .evidence(Evidence::ended(child, "").into_iter().chain(line));
         case.findings.add(finding);
     }

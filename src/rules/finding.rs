@@ -1,87 +1,88 @@
-//! What a rule found: facts, not words. The words are the report's.
+//! Findings and their evidence, as data. The sentences are made in `output`.
 
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::diagnosis::Diagnosis;
 use super::table::{RuleId, Severity};
 use crate::event::{Comm, Image, Stack};
 use crate::kernel::{Signal, Tgid, Tid, WaitStatus};
-use crate::ledger::{Brief, Ledger, ParentId, Process, ProcessId, Stamp, Waiting};
+use crate::ledger::{CompletedWait, Ledger, ParentId, Process, ProcessId, Stamp, Waiting};
 
-/// How many children a finding lists.
+/// How many children a finding lists; the others are only counted.
 const MOST_LISTED: usize = 8;
 
-/// Something wrong, in one process, for one reason.
+/// One fault of one process, found by one rule.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// The rule.
+    /// The rule that found it.
     pub rule: RuleId,
     /// How bad it is.
     pub severity: Severity,
-    /// Whose bug it is.
-    pub parent: Party,
-    /// The children that suffered; the first few.
-    pub children: Vec<Victim>,
-    /// How many suffered in all.
+    /// The process at fault.
+    pub parent: ProcessRef,
+    /// The affected children; the first few.
+    pub children: Vec<AffectedChild>,
+    /// How many children are affected.
     pub count: u64,
-    /// What the words of the rule need.
-    pub facts: Facts,
-    /// What was seen, in the order of the trace; of the first child.
+    /// The fault, with its data.
+    pub diagnosis: Diagnosis,
+    /// What was observed about the first child, in the order of the trace.
     pub evidence: Vec<Evidence>,
-    /// When it was certain.
+    /// When the rule was certain.
     pub when: Stamp,
 }
 
-/// A process in a finding; it may be long gone when it is told.
+/// A process in a finding; it may be gone when the finding is reported.
 #[derive(Clone, Debug)]
-pub struct Party {
-    /// Who, for good.
+pub struct ProcessRef {
+    /// Its unique id, if it was traced; unlike a pid, never reused.
     pub id: Option<ProcessId>,
     /// Its pid.
     pub tgid: Tgid,
-    /// What it executed.
+    /// The program that it runs.
     pub image: Arc<Image>,
 }
 
-impl Party {
+impl ProcessRef {
     /// A process of the ledger.
     #[must_use]
-    pub fn new(process: &Process) -> Party {
-        Party {
+    pub fn new(process: &Process) -> ProcessRef {
+        ProcessRef {
             id: Some(process.id),
             tgid: process.tgid,
             image: Arc::clone(&process.image),
         }
     }
 
-    /// A parent, which may be forgotten or unknown.
+    /// A parent, which may have been dropped from the ledger or be unknown.
     #[must_use]
-    pub fn of_parent(parent: ParentId, ledger: &Ledger) -> Party {
+    pub fn of_parent(parent: ParentId, ledger: &Ledger) -> ProcessRef {
         ledger.parent(parent).map_or_else(
-            || Party {
+            || ProcessRef {
                 id: parent.id,
                 tgid: parent.tgid,
                 image: Arc::default(),
             },
-            Party::new,
+            ProcessRef::new,
         )
     }
 
-    /// A process that may not be known.
+    /// The process with this pid, which may be unknown.
     #[must_use]
-    pub fn find(tgid: Tgid, ledger: &Ledger) -> Party {
+    pub fn find(tgid: Tgid, ledger: &Ledger) -> ProcessRef {
         ledger.process(tgid).map_or_else(
-            || Party {
+            || ProcessRef {
                 id: None,
                 tgid,
                 image: Arc::default(),
             },
-            Party::new,
+            ProcessRef::new,
         )
     }
 
-    /// Its name.
+    /// Its command name.
     #[must_use]
     pub fn comm(&self) -> Comm {
         self.image.comm
@@ -90,97 +91,50 @@ impl Party {
 
 /// A child in a finding.
 #[derive(Clone, Debug)]
-pub struct Victim {
-    /// Which.
-    pub party: Party,
+pub struct AffectedChild {
+    /// The child.
+    pub party: ProcessRef,
     /// When and how it ended.
     pub ended: Option<(Stamp, WaitStatus)>,
-    /// Where its creator called, if that was asked for (`-k`).
+    /// Call stack of the call that created it, with `-k`.
     pub created_at: Option<Arc<Stack>>,
 }
 
-impl Victim {
+impl AffectedChild {
     /// A child of the ledger.
     #[must_use]
-    pub fn new(child: &Process) -> Victim {
-        Victim {
-            party: Party::new(child),
+    pub fn new(child: &Process) -> AffectedChild {
+        AffectedChild {
+            party: ProcessRef::new(child),
             ended: child.ended.map(|end| (end.when, end.status)),
             created_at: child.created_at.clone(),
         }
     }
 }
 
-/// What the words of the rules need. Each rule fills in its own few.
-#[derive(Clone, Debug, Default)]
-pub struct Facts {
-    /// A signal.
-    pub signal: Option<Signal>,
-    /// An exit code or another small number.
-    pub code: Option<i32>,
-    /// A descriptor.
-    pub fd: Option<i32>,
-    /// A thread.
-    pub tid: Option<Tid>,
-    /// Another process that has a part in it.
-    pub other: Option<Party>,
-    /// A name.
-    pub name: Option<Comm>,
-    /// How often.
-    pub count: Option<u64>,
-    /// How long, in nanoseconds.
-    pub nanos: Option<u64>,
-    /// A wait that explains it.
-    pub wait: Option<Brief>,
-    /// A form of the rule that has words of its own.
-    pub form: Form,
-}
-
-/// The forms that some rules come in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Form {
-    /// The usual one.
-    #[default]
-    Usual,
-    /// It has not done harm yet.
-    Latent,
-    /// Of a clone child: the wait failed with ECHILD.
-    Refused,
-    /// Of an owner of orphans: it is PID 1 of its namespace.
-    NamespaceInit,
-    /// The process that was waited for was never in the tree.
-    NeverSeen,
-    /// By a flag (`SA_NOCLDWAIT`), not by ignoring the signal.
-    NoWaitFlag,
-    /// The parent of the process is out of the trace.
-    Outside,
-    /// Another thread was to get the signal.
-    OtherThread,
-}
-
-/// One line of the chain of evidence.
+/// One line of evidence.
 #[derive(Clone, Debug)]
 pub struct Evidence {
-    /// When.
+    /// When it happened.
     pub when: Stamp,
-    /// Which thread, of which process.
+    /// The thread that acted.
     pub tid: Tid,
     /// Its process.
     pub tgid: Tgid,
-    /// Its name.
+    /// The thread's name.
     pub comm: Comm,
     /// What it did.
-    pub deed: Deed,
-    /// What that means.
+    pub action: Action,
+    /// What that means for the finding.
     pub remark: &'static str,
 }
 
-/// What a line of evidence tells.
+/// The action that a line of evidence shows.
 #[derive(Clone, Debug)]
-pub enum Deed {
-    /// A wait that ended.
-    Waited(Brief),
-    /// A wait that goes on.
+pub enum Action {
+    /// It completed a wait.
+    Waited(CompletedWait),
+    /// It is in a wait.
     Waits(Waiting),
     /// It ended.
     Ended(WaitStatus),
@@ -188,31 +142,31 @@ pub enum Deed {
     Born,
     /// It executed a program.
     Executed(Arc<Image>),
-    /// It called exit with this number.
+    /// It called exit with this code.
     Exits(i32),
     /// It sent a signal.
     Kills(Tgid, Signal),
-    /// It set a handler for SIGCHLD.
+    /// It set a SIGCHLD handler at this address.
     Handles(u64),
-    /// It ignores SIGCHLD from here on.
+    /// It set SIGCHLD to be ignored.
     IgnoresSigchld,
-    /// It sets `SA_NOCLDWAIT`.
+    /// It set `SA_NOCLDWAIT`.
     SetsNoWait,
-    /// It was stopped by a signal.
+    /// It was stopped by this signal.
     Stopped(Signal),
-    /// It got a signal.
+    /// It got this signal.
     Got(Signal),
-    /// A thread of it ended.
+    /// One of its threads ended.
     ThreadEnded,
     /// It became the parent of an orphan.
     Adopted(Tgid),
-    /// It suspends itself in vfork until this child lets it go.
+    /// It is suspended in vfork until this child execs or exits.
     Vforked(Tgid),
-    /// It is blocked on a pipe: writing, descriptor.
+    /// It is blocked on a pipe: whether it writes, and the descriptor.
     OnPipe(bool, i32),
-    /// It waits for input on a pipe or socket.
+    /// It waits for input on this pipe or socket.
     AwaitsStream(i32),
-    /// It waits for SIGCHLD, with `sigwait` or a signalfd.
+    /// It waits for SIGCHLD with `sigwait` or a signalfd.
     AwaitsSigchld,
     /// It is alive.
     LivesOn {
@@ -221,60 +175,65 @@ pub enum Deed {
         /// It holds its standard error.
         error: bool,
     },
-    /// It has made no wait since; the system call that it is in, if that is
-    /// known.
+    /// It has made no wait since; the system call that it is in, if known.
     NoWait(Option<&'static str>),
-    /// It has made waits since: how many, how many of them polls, and the last.
-    OtherWaits(u64, u64, Brief),
+    /// It has made other waits since: their number, how many were polls, and the
+    /// last.
+    OtherWaits(u64, u64, CompletedWait),
 }
 
 impl Evidence {
-    /// A wait that ended.
+    /// Evidence that a wait completed.
     #[must_use]
-    pub fn waited(brief: &Brief, ledger: &Ledger, tgid: Tgid, remark: &'static str) -> Evidence {
+    pub fn waited(
+        brief: &CompletedWait,
+        ledger: &Ledger,
+        tgid: Tgid,
+        remark: &'static str,
+    ) -> Evidence {
         Evidence {
             when: brief.when,
             tid: brief.tid,
             tgid,
             comm: name(ledger, brief.tid, tgid),
-            deed: Deed::Waited(brief.clone()),
+            action: Action::Waited(brief.clone()),
             remark,
         }
     }
 
-    /// What a process did.
+    /// Evidence of an action of a process.
     #[must_use]
-    pub fn of(process: &Process, when: Stamp, deed: Deed, remark: &'static str) -> Evidence {
+    pub fn of(process: &Process, when: Stamp, action: Action, remark: &'static str) -> Evidence {
         Evidence {
             when,
             tid: process.tgid.leader(),
             tgid: process.tgid,
             comm: process.image.comm,
-            deed,
+            action,
             remark,
         }
     }
 
-    /// Where the call was made that it tells of, if that was asked for.
+    /// Call stack of the action, with `-k`.
     #[must_use]
     pub fn stack(&self) -> Option<&Stack> {
-        match &self.deed {
-            Deed::Waited(brief) | Deed::OtherWaits(_, _, brief) => brief.stack.as_deref(),
-            Deed::Waits(waiting) => waiting.stack.as_deref(),
+        match &self.action {
+            Action::Waited(brief) | Action::OtherWaits(_, _, brief) => brief.stack.as_deref(),
+            Action::Waits(waiting) => waiting.stack.as_deref(),
             _ => None,
         }
     }
 
-    /// The end of a process.
+    /// Evidence that a process ended.
     #[must_use]
     pub fn ended(process: &Process, remark: &'static str) -> Option<Evidence> {
         let end = process.ended?;
-        let deed = Deed::Ended(end.status);
-        Some(Evidence::of(process, end.when, deed, remark))
+        let action = Action::Ended(end.status);
+        Some(Evidence::of(process, end.when, action, remark))
     }
 }
 
-/// A thread's name, or its process's if it is gone.
+/// A thread's name, or its process's if the thread is gone.
 fn name(ledger: &Ledger, tid: Tid, tgid: Tgid) -> Comm {
     let own = ledger.comm(tid);
     if own == Comm::default() {
@@ -284,52 +243,47 @@ fn name(ledger: &Ledger, tid: Tid, tgid: Tgid) -> Comm {
 }
 
 impl Finding {
-    /// The call stacks that are told with it, in order: those of the evidence,
-    /// then those of the children's creation.
+    /// The call stacks reported with it, in order: those of the evidence, then those
+    /// of the children's creation.
     pub(crate) fn stacks(&self) -> impl Iterator<Item = &Stack> {
         let calls = self.evidence.iter().filter_map(Evidence::stack);
         let births = self.children.iter();
         calls.chain(births.filter_map(|child| child.created_at.as_deref()))
     }
 
-    /// A finding without facts yet, of its rule's usual severity.
+    /// A finding with the usual severity of its rule.
     #[must_use]
-    pub fn new(rule: RuleId, parent: Party, when: Stamp) -> Finding {
+    pub fn new(diagnosis: impl Into<Diagnosis>, parent: ProcessRef, when: Stamp) -> Finding {
+        let diagnosis = diagnosis.into();
+        let rule = diagnosis.rule();
         Finding {
             rule,
             severity: rule.rule().severity,
             parent,
             children: Vec::new(),
             count: 0,
-            facts: Facts::default(),
+            diagnosis,
             evidence: Vec::new(),
             when,
         }
     }
 
-    /// The same about this child.
+    /// Adds an affected child.
     #[must_use]
     pub fn about(mut self, child: &Process) -> Finding {
-        self.children.push(Victim::new(child));
+        self.children.push(AffectedChild::new(child));
         self.count = 1;
         self
     }
 
-    /// The same with this severity.
+    /// Sets the severity.
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Finding {
         self.severity = severity;
         self
     }
 
-    /// The same with these facts.
-    #[must_use]
-    pub fn facts(mut self, facts: Facts) -> Finding {
-        self.facts = facts;
-        self
-    }
-
-    /// The same with this evidence; it is put in order.
+    /// Adds evidence, and sorts it.
     #[must_use]
     pub fn evidence(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Finding {
         self.evidence.extend(evidence);
@@ -338,23 +292,23 @@ impl Finding {
     }
 }
 
-/// All that was found: one finding a process, rule and form of it.
+/// All findings: at most one for each process, rule and form of the rule.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     all: Vec<Finding>,
-    by_key: FxHashMap<(RuleId, Form, Tgid, Option<ProcessId>), usize>,
-    /// Which children were counted, by the finding's place.
+    by_key: FxHashMap<(RuleId, bool, Tgid, Option<ProcessId>), usize>,
+    /// Which children were counted, by the finding's index.
     counted: FxHashSet<(usize, ProcessId)>,
 }
 
-/// How many children are remembered so that none is counted twice.
+/// Limit of `counted`. Beyond it a child may be counted twice.
 const MOST_COUNTED: usize = 10_000;
 
 impl Findings {
-    /// Add a finding, or its children to the one that there is.
+    /// Adds a finding, or its children to the finding that there is.
     pub fn add(&mut self, finding: Finding) {
-        let Party { id, tgid, .. } = finding.parent;
-        let key = (finding.rule, finding.facts.form, tgid, id);
+        let ProcessRef { id, tgid, .. } = finding.parent;
+        let key = (finding.rule, finding.diagnosis.is_second_kind(), tgid, id);
         let at = self.by_key.get(&key).copied().unwrap_or(self.all.len());
         let child = finding.children.first().and_then(|child| child.party.id);
         let is_new = child
@@ -375,7 +329,7 @@ impl Findings {
             .extend(finding.children.into_iter().take(room));
     }
 
-    /// The finding of a rule about a process.
+    /// Whether there is a finding of this rule about this process.
     #[must_use]
     pub fn has(&self, rule: RuleId, process: &Process) -> bool {
         let mut all = self.all.iter();
@@ -393,16 +347,17 @@ impl Findings {
 mod tests {
     use super::*;
     use crate::ledger::Ledger;
+    use crate::rules::Loss;
 
     #[test]
     fn a_child_that_is_found_again_is_counted_once() {
         let ledger = Ledger::new();
-        let party = |number| Party::find(Tgid::new(number), &ledger);
+        let party = |number| ProcessRef::find(Tgid::new(number), &ledger);
         let about = |id| {
-            let mut finding = Finding::new(RuleId::DoubleWait, party(1), Stamp::default());
+            let mut finding = Finding::new(Loss::DoubleWait, party(1), Stamp::default());
             finding.count = 1;
-            finding.children.push(Victim {
-                party: Party {
+            finding.children.push(AffectedChild {
+                party: ProcessRef {
                     id: Some(id),
                     ..party(2)
                 },

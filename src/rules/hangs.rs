@@ -1,47 +1,51 @@
-//! Waits that block for ever or spin, and kills that go wrong.
+//! Rules on waits that block for ever or spin, on dead leaders and pid namespaces,
+//! and on signals sent to a reaped pid.
 
 use rustc_hash::FxHashMap;
 
-use super::Case;
-use super::finding::{Deed, Evidence, Facts, Finding, Party};
+use super::RuleContext;
+use super::deadlines::polled_in_vain;
+use super::diagnosis::{End, Hang};
+use super::finding::{Action, Evidence, Finding, ProcessRef};
 use super::pipes::Pipes;
 use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
-use super::watch::polled_in_vain;
-use crate::event::{DeadLeader, EventKind, Moment, Observation, Stuck, WaitExit};
+use crate::event::{BlockedChild, DeadLeader, EventKind, Moment, Observation, WaitExit};
 use crate::kernel::{Errno, NsPid, Signal, Tgid, Tid, WaitOptions};
-use crate::ledger::{Brief, Ledger, Process, ProcessId, Stamp, Waiting, Way};
+use crate::ledger::{CompletedWait, Ledger, Process, ProcessId, ReapKind, Stamp, Waiting};
 
-/// So many polls in a row are a spin, if they leave no time for a sleep.
+/// Consecutive polls that are a spin, unless the thread slept between them.
 const MANY_POLLS: u64 = 1000;
-/// How much apart two threads must act for their order to be certain.
+/// How far apart two threads must act for their order to be certain, in
+/// nanoseconds.
 const APART: u64 = 10_000_000;
-/// How long the kernel takes at most to kill the rest of a pid namespace.
+/// How long the kernel takes at most to kill the rest of a pid namespace, in
+/// nanoseconds.
 const CLEARING: u64 = 1_000_000_000;
 
-/// The family's memory.
+/// State kept between events.
 #[derive(Clone, Debug)]
 pub(super) struct Hangs {
     thresholds: Thresholds,
     polls: FxHashMap<Tid, Polls>,
     pipes: Pipes,
-    /// Processes whose leader was seen dead, and when first.
+    /// Processes whose leader was found dead, and when first.
     leaders: FxHashMap<Tgid, (Stamp, DeadLeader)>,
-    /// Members of pid namespaces that died of SIGKILL, by the namespace.
+    /// Members of pid namespaces that were killed by SIGKILL, by namespace.
     killed: FxHashMap<u64, Vec<(ProcessId, Tgid, Moment)>>,
-    /// When somebody last sent SIGKILL to more than one process.
+    /// When SIGKILL was last sent to more than one process.
     swept: Option<Moment>,
 }
 
-/// A row of polls of one thread that found nothing.
+/// Consecutive polls of one thread that found nothing.
 #[derive(Clone, Debug)]
 struct Polls {
     rule: RuleId,
     count: u64,
-    /// The time that the thread spent between them.
+    /// Nanoseconds that the thread spent between them, outside of waits.
     own: u64,
     last: Moment,
-    first: Brief,
+    first: CompletedWait,
 }
 
 impl Hangs {
@@ -56,7 +60,7 @@ impl Hangs {
         }
     }
 
-    pub(super) fn event(&mut self, case: &mut Case) {
+    pub(super) fn event(&mut self, case: &mut RuleContext) {
         let event = case.event;
         match &event.kind {
             EventKind::WaitEntered(_) => {
@@ -65,14 +69,18 @@ impl Hangs {
                 }
             }
             EventKind::WaitEnded(exit) => self.polled(exit, case),
-            EventKind::Observed(Observation::Stuck { children, timers }) => {
-                self.stuck(children, *timers, case);
+            EventKind::Observed(Observation::BlockedChildren { children, timers }) => {
+                self.blocked_wait(children, *timers, case);
             }
             EventKind::Observed(Observation::AwaitsSignal) => self.only_polls(case),
             EventKind::Observed(Observation::Leader(leader)) => self.leaderless(*leader, case),
             EventKind::Kills { target, signal } => self.kills(*target, *signal, case),
-            EventKind::Executed { .. } => {
-                self.polls.remove(&event.tid);
+            EventKind::Executed { former, .. } => {
+                // The tid of the thread that called exec is free.
+                for tid in [Some(event.tid), *former].into_iter().flatten() {
+                    self.polls.remove(&tid);
+                    self.pipes.forget(tid);
+                }
                 self.leaders.remove(&event.tgid);
             }
             EventKind::Ended { .. } => {
@@ -91,7 +99,7 @@ impl Hangs {
 
     // Spins.
 
-    fn polled(&mut self, exit: &WaitExit, case: &mut Case) {
+    fn polled(&mut self, exit: &WaitExit, case: &mut RuleContext) {
         let (tid, at) = (case.event.tid, case.event.at);
         let rule = if exit.result == Err(Errno::CHILD) {
             RuleId::EchildSpin
@@ -107,7 +115,7 @@ impl Hangs {
             count: 0,
             own: 0,
             last: at,
-            first: Brief::new(tid, when, exit),
+            first: CompletedWait::new(tid, when, exit),
         };
         let polls = self.polls.entry(tid).or_insert_with(fresh);
         if polls.rule != rule || polls.own > self.thresholds.spin {
@@ -125,7 +133,7 @@ impl Hangs {
 
     // Blocked waits.
 
-    fn stuck(&mut self, children: &[Stuck], timers: bool, case: &mut Case) {
+    fn blocked_wait(&mut self, children: &[BlockedChild], timers: bool, case: &mut RuleContext) {
         let (tid, ledger) = (case.event.tid, case.ledger);
         let Some((tgid, waiting)) = ledger.waiting(tid) else {
             return;
@@ -134,7 +142,7 @@ impl Hangs {
             return;
         };
         let waits_for = |child: Tgid| waiting.target.is_none_or(|target| target == child);
-        let awaited: Vec<&Stuck> = children.iter().filter(|s| waits_for(s.child)).collect();
+        let awaited: Vec<&BlockedChild> = children.iter().filter(|s| waits_for(s.child)).collect();
         if awaited.is_empty() {
             return;
         }
@@ -143,7 +151,7 @@ impl Hangs {
             .pipes
             .look(tid, waiting, waiter, &awaited, children, case);
         if let Some(finding) = found {
-            // A handler may yet do what the child waits for.
+            // A signal handler may still do what the child waits for.
             let severity = if timers {
                 Severity::Warning
             } else {
@@ -155,16 +163,18 @@ impl Hangs {
 
     fn stopped_children(
         &self,
-        awaited: &[&Stuck],
+        awaited: &[&BlockedChild],
         waiter: &Process,
         waiting: &Waiting,
-        case: &mut Case,
+        case: &mut RuleContext,
     ) {
         if waiting.options.contains(WaitOptions::STOPPED) {
             return;
         }
         let ledger = case.ledger;
-        let children = awaited.iter().map(|stuck| ledger.process(stuck.child));
+        let children = awaited
+            .iter()
+            .map(|blocked_child| ledger.process(blocked_child.child));
         let Some(children) = children.collect::<Option<Vec<&Process>>>() else {
             return;
         };
@@ -172,9 +182,9 @@ impl Hangs {
         self.all_stopped(&children, waiter, wait, case);
     }
 
-    /// A process that polled and found nothing, and now sleeps until a signal
-    /// comes: no less a wait than one that blocks.
-    fn only_polls(&self, case: &mut Case) {
+    /// A process that polled, found nothing, and now sleeps until a signal arrives:
+    /// it is as blocked as one in a blocking wait.
+    fn only_polls(&self, case: &mut RuleContext) {
         let (ledger, now) = (case.ledger, case.event.at);
         let Some(waiter) = ledger.process(case.event.tgid) else {
             return;
@@ -189,25 +199,25 @@ impl Hangs {
             return;
         };
         let is_named = |child: &Process| {
-            let named = child.told.named.as_ref();
+            let named = child.history.named.as_ref();
             named.is_some_and(|named| named.when.seq == last.when.seq)
         };
-        let all = last.way() != Way::Specific;
+        let all = last.way() != ReapKind::Specific;
         let children = ledger.children(waiter.tgid);
         let children = children.filter(|child| all || is_named(child));
         let mut children: Vec<&Process> = children.collect();
         children.sort_unstable_by_key(|child| child.id);
-        let poll = Evidence::waited(last, ledger, waiter.tgid, "found nothing; it sleeps since");
+        let poll = Evidence::waited(last, ledger, waiter.tgid, "found nothing; asleep since");
         self.all_stopped(&children, waiter, poll, case);
     }
 
-    /// Every child that could end a wait has been stopped for long.
+    /// Every child that could end the wait has been stopped for long enough.
     fn all_stopped(
         &self,
         children: &[&Process],
         waiter: &Process,
         wait: Evidence,
-        case: &mut Case,
+        case: &mut RuleContext,
     ) {
         let long = |child: &&Process| {
             let stopped = child.stopped.filter(|_| child.ended.is_none())?;
@@ -219,27 +229,23 @@ impl Hangs {
         let (Some(child), Some((when, signal))) = (children.first(), first) else {
             return;
         };
-        let facts = Facts {
-            signal: Some(signal),
-            ..Facts::default()
-        };
-        let stays = Evidence::of(child, when, Deed::Stopped(signal), "stays stopped");
-        let finding = Finding::new(RuleId::StoppedChildHang, Party::new(waiter), case.stamp())
+        let diagnosis = Hang::StoppedChildHang { by: signal };
+        let stays = Evidence::of(child, when, Action::Stopped(signal), "stays stopped");
+        let finding = Finding::new(diagnosis, ProcessRef::new(waiter), case.stamp())
             .about(child)
-            .facts(facts)
             .evidence([stays, wait]);
         case.warn(finding);
     }
 
-    fn leaderless(&mut self, leader: DeadLeader, case: &mut Case) {
+    fn leaderless(&mut self, leader: DeadLeader, case: &mut RuleContext) {
         let (tgid, now) = (case.event.tgid, case.stamp());
         let seen = self.leaders.entry(tgid).or_insert((now, leader));
         let (since, leader) = *seen;
         self.left_by_leader(since, leader, case);
     }
 
-    /// A process whose leader left it so long ago.
-    fn left_by_leader(&self, since: Stamp, leader: DeadLeader, case: &mut Case) {
+    /// A process whose leader has been dead since `since`.
+    fn left_by_leader(&self, since: Stamp, leader: DeadLeader, case: &mut RuleContext) {
         let (now, ledger) = (case.stamp(), case.ledger);
         let Some(process) = ledger.process(case.event.tgid) else {
             return;
@@ -263,22 +269,24 @@ impl Hangs {
         } else {
             Severity::Info
         };
-        let facts = Facts {
-            count: Some(leader.threads as u64),
-            tid: Some(leader.living),
-            ..Facts::default()
+        let diagnosis = End::LeaderZombie {
+            threads: leader.threads as u64,
         };
-        let line = Evidence::of(process, since, Deed::ThreadEnded, "the leader is a zombie");
-        let finding = Finding::new(RuleId::LeaderZombie, Party::new(process), now)
+        let line = Evidence::of(
+            process,
+            since,
+            Action::ThreadEnded,
+            "the leader is a zombie",
+        );
+        let finding = Finding::new(diagnosis, ProcessRef::new(process), now)
             .severity(severity)
-            .facts(facts)
             .evidence(waits.into_iter().chain([line]));
         case.findings.add(finding);
     }
 
     // Pid namespaces.
 
-    fn member_ended(&mut self, case: &mut Case) {
+    fn member_ended(&mut self, case: &mut RuleContext) {
         let Some(process) = case.ledger.process(case.event.tgid) else {
             return;
         };
@@ -288,19 +296,24 @@ impl Hangs {
         if process.is_namespace_init() {
             let members = self.killed.remove(&namespace).unwrap_or_default();
             self.init_ended(process, &members, case);
-        } else if process.killed_by() == Some(Signal::KILL) && process.told.signalled.is_none() {
+        } else if process.killed_by() == Some(Signal::KILL) && process.history.signalled.is_none() {
             let members = self.killed.entry(namespace).or_default();
             members.retain(|(.., at)| case.event.at.since(*at) < CLEARING);
             members.push((process.id, process.tgid, case.event.at));
         }
     }
 
-    fn init_ended(&self, init: &Process, members: &[(ProcessId, Tgid, Moment)], case: &mut Case) {
+    fn init_ended(
+        &self,
+        init: &Process,
+        members: &[(ProcessId, Tgid, Moment)],
+        case: &mut RuleContext,
+    ) {
         let now = case.event.at;
         if self.swept.is_some_and(|at| now.since(at) < CLEARING) {
             return;
         }
-        // SIGKILL to PID 1 is how a sandbox is ended from outside.
+        // A sandbox is usually ended by SIGKILL to its PID 1 from outside.
         let signal = init.killed_by();
         let severity = if signal == Some(Signal::KILL) {
             Severity::Info
@@ -312,35 +325,35 @@ impl Hangs {
                 .ledger
                 .process(*tgid)
                 .filter(|process| process.id == *id);
-            // What a wait reaped was dead before: the kernel lets nobody wait
-            // while it clears a namespace.
+            // A member that a wait reaped was dead before: while the kernel clears a
+            // namespace, no process can wait.
             let by_wait = |member: &Process| member.reaped.is_some_and(|reap| reap.way.is_wait());
             let member = member.filter(|member| !by_wait(member));
             let Some(member) = member.filter(|_| now.since(*at) < CLEARING) else {
                 continue;
             };
-            let finding = Finding::new(RuleId::PidnsInitExit, Party::new(init), case.stamp())
-                .severity(severity)
-                .about(member)
-                .facts(Facts {
-                    signal,
-                    ..Facts::default()
-                })
-                .evidence(
-                    [
-                        Evidence::ended(member, "killed by the kernel"),
-                        Evidence::ended(init, "was PID 1 of its pid namespace"),
-                    ]
-                    .into_iter()
-                    .flatten(),
-                );
+            let finding = Finding::new(
+                End::PidnsInitExit { killed_by: signal },
+                ProcessRef::new(init),
+                case.stamp(),
+            )
+            .severity(severity)
+            .about(member)
+            .evidence(
+                [
+                    Evidence::ended(member, "killed by the kernel"),
+                    Evidence::ended(init, "was PID 1 of its pid namespace"),
+                ]
+                .into_iter()
+                .flatten(),
+            );
             case.findings.add(finding);
         }
     }
 
     // Kills.
 
-    fn kills(&mut self, target: NsPid, signal: Signal, case: &mut Case) {
+    fn kills(&mut self, target: NsPid, signal: Signal, case: &mut RuleContext) {
         let (event, ledger) = (case.event, case.ledger);
         if target.raw() <= 0 {
             if signal == Signal::KILL {
@@ -362,12 +375,11 @@ impl Hangs {
         if reap.by != event.tid && since < APART {
             return;
         }
-        let facts = Facts {
-            signal: Some(signal),
-            nanos: Some(since),
-            ..Facts::default()
+        let diagnosis = End::KillAfterReap {
+            signal,
+            after: since,
         };
-        let reaped = child.told.last.as_ref().map(|brief| {
+        let reaped = child.history.last.as_ref().map(|brief| {
             Evidence::waited(brief, ledger, caller.tgid, "reaped it: the pid is free")
         });
         let kill = Evidence {
@@ -375,50 +387,49 @@ impl Hangs {
             tid: event.tid,
             tgid: caller.tgid,
             comm: ledger.comm(event.tid),
-            deed: Deed::Kills(child.tgid, signal),
-            remark: "may hit a stranger",
+            action: Action::Kills(child.tgid, signal),
+            remark: "may hit an unrelated process",
         };
-        let finding = Finding::new(RuleId::KillAfterReap, Party::new(caller), case.stamp())
+        let finding = Finding::new(diagnosis, ProcessRef::new(caller), case.stamp())
             .about(child)
-            .facts(facts)
             .evidence(reaped.into_iter().chain([kill]));
         case.findings.add(finding);
     }
 }
 
-/// A wait that goes on.
+/// Evidence of a wait that has not returned.
 pub(super) fn blocked(tid: Tid, waiter: &Process, waiting: &Waiting, ledger: &Ledger) -> Evidence {
     Evidence {
         when: waiting.when,
         tid,
         tgid: waiter.tgid,
         comm: ledger.comm(tid),
-        deed: Deed::Waits(waiting.clone()),
+        action: Action::Waits(waiting.clone()),
         remark: "has not returned",
     }
 }
 
-fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut Case) {
+fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut RuleContext) {
     let Some(caller) = case.ledger.process(case.event.tgid) else {
         return;
     };
-    let last = Brief::new(case.event.tid, when, exit);
-    let facts = Facts {
-        count: Some(polls.count),
-        nanos: Some(when.at.since(polls.first.when.at)),
-        tid: Some(case.event.tid),
-        wait: Some(last.clone()),
-        ..Facts::default()
+    let last = CompletedWait::new(case.event.tid, when, exit);
+    let (count, within) = (polls.count, when.at.since(polls.first.when.at));
+    let diagnosis = match polls.rule {
+        RuleId::EchildSpin => Hang::EchildSpin {
+            polls: count,
+            within,
+        },
+        _ => Hang::WnohangSpin {
+            polls: count,
+            within,
+        },
     };
-    let line = |brief: &Brief, remark| Evidence::waited(brief, case.ledger, caller.tgid, remark);
-    let finding = Finding::new(polls.rule, Party::new(caller), when)
-        .facts(facts)
-        .evidence([
-            line(&polls.first, "the first of a row"),
-            line(&last, "the thousandth that found nothing"),
-        ]);
+    let line =
+        |brief: &CompletedWait, remark| Evidence::waited(brief, case.ledger, caller.tgid, remark);
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), when).evidence([
+        line(&polls.first, "the first of the series"),
+        line(&last, "the thousandth that found nothing"),
+    ]);
     case.warn(finding);
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,64 +1,65 @@
-//! Leaks: a child died, its parent lived on for a while, and nobody reaped it.
+//! Leaks: a child died, its parent lived on for a while and did not reap it.
 //!
-//! A zombie is a candidate once `/proc` showed it at the age of a verdict. The
-//! verdict falls when its parent ends or the trace does; of the causes the
-//! first that fits is told.
+//! A zombie becomes a candidate when `/proc` shows that it is older than the
+//! threshold. It is judged when its parent or the trace ends; the first cause
+//! that fits is reported.
 
 use rustc_hash::FxHashMap;
 
-use super::Case;
+use super::RuleContext;
 use super::causes::{cause, kept, since};
-use super::finding::{Deed, Evidence, Facts, Finding, Form, Party};
+use super::diagnosis::Leak;
+use super::finding::{Action, Evidence, Finding, ProcessRef};
 use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
-use crate::event::{Corpse, EventKind, Moment, Observation, Owner, SigchldAction};
+use crate::event::{EventKind, Moment, Observation, Owner, SigchldAction, ZombieProbe};
 use crate::kernel::{Tgid, syscall_name};
 use crate::ledger::{Ledger, Process, ProcessId, Stamp};
 
-/// A zombie that was looked at.
+/// A zombie that a probe found.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Suspect {
+pub(super) struct ZombieCandidate {
     tgid: Tgid,
     parent: ProcessId,
     pub(super) owner: Owner,
-    /// The last look.
+    /// The last probe.
     pub(super) looked: Stamp,
-    /// SIGCHLD was blocked and pending at each look, of which there were two
-    /// at least.
+    /// At how many probes SIGCHLD was blocked and pending; at least two if it
+    /// counts.
     pub(super) looks: u32,
     pub(super) always_blocked: bool,
-    /// It was told while its parent lived.
+    /// A warning was issued while its parent lived.
     told: bool,
 }
 
-/// How many children each process left as zombies while it lived: old enough
-/// for a verdict and not reaped. What every output counts.
+/// How many children each process left as zombies while it lived: older than the
+/// threshold and not reaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ZombiesLeft(FxHashMap<ProcessId, u64>);
 
 impl ZombiesLeft {
-    /// How many in all.
+    /// The number for all processes.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// How many a process left.
+    /// The number for one process.
     #[must_use]
     pub fn of(&self, parent: ProcessId) -> u64 {
         self.0.get(&parent).copied().unwrap_or(0)
     }
 }
 
-/// The family's memory.
+/// State kept between events.
 #[derive(Clone, Debug)]
 pub(super) struct Leaks {
     thresholds: Thresholds,
-    suspects: FxHashMap<ProcessId, Suspect>,
-    /// The longest time after which a parent has reaped a child, where that is
-    /// longer than a zombie may be old.
+    candidates: FxHashMap<ProcessId, ZombieCandidate>,
+    /// The longest delay with which a parent has reaped a child, if it is longer
+    /// than the threshold for zombies.
     delays: FxHashMap<ProcessId, u64>,
-    /// Zombies that nobody reaped while their parent lived, by their parents.
+    /// Zombies that were not reaped while their parent lived, by parent.
     left: ZombiesLeft,
 }
 
@@ -66,7 +67,7 @@ impl Leaks {
     pub(super) fn new(thresholds: Thresholds) -> Leaks {
         Leaks {
             thresholds,
-            suspects: FxHashMap::default(),
+            candidates: FxHashMap::default(),
             delays: FxHashMap::default(),
             left: ZombiesLeft::default(),
         }
@@ -77,19 +78,19 @@ impl Leaks {
         &self.left
     }
 
-    /// Whether a parent may reap a zombie of this age yet: it has reaped others
-    /// as late, once in each turn of its work say.
+    /// Whether a parent may still reap a zombie of this age: it has reaped others as
+    /// late, for instance once in each iteration of a slow loop.
     fn may_come(&self, parent: &Process, age: u64) -> bool {
         let delay = self.delays.get(&parent.id);
-        parent.ended.is_none() && delay.is_some_and(|delay| age <= *delay)
+        delay.is_some_and(|delay| age <= *delay)
     }
 
-    pub(super) fn event(&mut self, case: &mut Case) {
+    pub(super) fn event(&mut self, case: &mut RuleContext) {
         match &case.event.kind {
-            EventKind::Observed(Observation::Corpse(corpse)) => self.looked(corpse, case),
+            EventKind::Observed(Observation::ZombieProbe(probe)) => self.looked(probe, case),
             EventKind::WaitEnded(_) => {
                 if let Some(child) = case.ledger.just_reaped() {
-                    self.suspects.remove(&child.id);
+                    self.candidates.remove(&child.id);
                     self.judge_reap(child, case);
                 }
             }
@@ -104,24 +105,24 @@ impl Leaks {
         }
     }
 
-    /// A look at a zombie.
-    fn looked(&mut self, corpse: &Corpse, case: &mut Case) {
+    /// A probe found a zombie.
+    fn looked(&mut self, probe: &ZombieProbe, case: &mut RuleContext) {
         let ledger = case.ledger;
-        let Some(child) = ledger.process(corpse.child) else {
+        let Some(child) = ledger.process(probe.child) else {
             return;
         };
-        let owner = corpse
+        let owner = probe
             .zombie
             .filter(|owner| !owner.traced && child.is_zombie());
         let parent = ledger.parent_of(child);
         let (Some(owner), Some(parent)) = (owner, parent) else {
-            self.suspects.remove(&child.id);
+            self.candidates.remove(&child.id);
             return;
         };
         if parent.tgid != owner.parent || parent.ended.is_some() {
             return;
         }
-        let suspect = self.suspects.entry(child.id).or_insert(Suspect {
+        let candidate = self.candidates.entry(child.id).or_insert(ZombieCandidate {
             tgid: child.tgid,
             parent: parent.id,
             owner,
@@ -130,62 +131,63 @@ impl Leaks {
             always_blocked: true,
             told: false,
         });
-        suspect.parent = parent.id;
-        suspect.owner = owner;
-        suspect.looked = case.stamp();
-        suspect.looks += 1;
-        suspect.always_blocked &= owner.blocked_and_pending;
-        let known = *suspect;
+        candidate.parent = parent.id;
+        candidate.owner = owner;
+        candidate.looked = case.stamp();
+        candidate.looks += 1;
+        candidate.always_blocked &= owner.blocked_and_pending;
+        let known = *candidate;
         let Some(finding) = self.verdict(&known, child, parent, case.event.at, ledger) else {
             return;
         };
         if finding.rule == RuleId::VforkStall && !known.told {
-            // The stall is the bug, whoever reaps when it is over.
+            // The vfork stall is the bug, even if the zombie is reaped after it.
             case.findings.add(finding.clone());
-            if let Some(suspect) = self.suspects.get_mut(&child.id) {
-                suspect.told = true;
+            if let Some(candidate) = self.candidates.get_mut(&child.id) {
+                candidate.told = true;
             }
         }
         let age = case.event.at.since(since(child));
         if age >= self.thresholds.live && !self.may_come(parent, age) {
-            // It may be reaped yet: only told, not found.
+            // It may still be reaped: a warning, not yet a finding.
             case.warnings.push(finding);
         }
     }
 
-    /// The parent of some zombies is gone: they are its leaks.
-    fn parent_ended(&mut self, case: &mut Case) {
+    /// A parent ended: the zombies it left are leaks.
+    fn parent_ended(&mut self, case: &mut RuleContext) {
         let Some(parent) = case.ledger.process(case.event.tgid) else {
             return;
         };
         let orphans = case.ledger.orphaned();
-        if !self.suspects.is_empty() {
+        if !self.candidates.is_empty() {
             for orphan in orphans {
                 let Some(child) = case.ledger.process(*orphan) else {
                     continue;
                 };
-                let Some(suspect) = self.suspects.remove(&child.id) else {
+                let Some(candidate) = self.candidates.remove(&child.id) else {
                     continue;
                 };
-                self.tell(&suspect, child, parent, case);
+                self.tell(&candidate, child, parent, case);
             }
         }
         Leaks::judge_habit(parent, case);
     }
 
-    /// The trace is over: what is a zombie now stays one, for all we know.
-    fn over(&mut self, case: &mut Case) {
-        let mut suspects: Vec<Suspect> = self.suspects.drain().map(|(_, s)| s).collect();
-        suspects.sort_by_key(|suspect| suspect.tgid);
-        for suspect in suspects {
-            let child = case.ledger.process(suspect.tgid);
+    /// The trace is over: what is a zombie now counts as not reaped.
+    fn over(&mut self, case: &mut RuleContext) {
+        let mut candidates: Vec<ZombieCandidate> =
+            self.candidates.drain().map(|(_, s)| s).collect();
+        candidates.sort_by_key(|candidate| candidate.tgid);
+        for candidate in candidates {
+            let child = case.ledger.process(candidate.tgid);
             let Some(child) = child.filter(|child| child.is_zombie()) else {
                 continue;
             };
             let parent = case.ledger.parent_of(child);
             let age = case.event.at.since(since(child));
             if let Some(parent) = parent.filter(|parent| !self.may_come(parent, age)) {
-                self.tell(&suspect, child, parent, case);
+                self.tell(&candidate, child, parent, case);
             }
         }
         let ledger = case.ledger;
@@ -194,13 +196,19 @@ impl Leaks {
         }
     }
 
-    fn tell(&mut self, suspect: &Suspect, child: &Process, parent: &Process, case: &mut Case) {
-        if suspect.parent != parent.id {
+    fn tell(
+        &mut self,
+        candidate: &ZombieCandidate,
+        child: &Process,
+        parent: &Process,
+        case: &mut RuleContext,
+    ) {
+        if candidate.parent != parent.id {
             return;
         }
-        if let Some(finding) = self.verdict(suspect, child, parent, case.event.at, case.ledger) {
+        if let Some(finding) = self.verdict(candidate, child, parent, case.event.at, case.ledger) {
             *self.left.0.entry(parent.id).or_default() += 1;
-            if !suspect.told {
+            if !candidate.told {
                 case.findings.add(finding);
             }
         }
@@ -208,7 +216,7 @@ impl Leaks {
 
     fn verdict(
         &self,
-        suspect: &Suspect,
+        candidate: &ZombieCandidate,
         child: &Process,
         parent: &Process,
         now: Moment,
@@ -218,13 +226,14 @@ impl Leaks {
         if age < self.thresholds.zombie {
             return None;
         }
-        let cause = cause(suspect, child, parent, now, ledger)?;
-        let mut facts = cause.facts;
-        facts.nanos = Some(age);
+        let cause = cause(candidate, child, parent, now, ledger)?;
         let ended = Evidence::ended(child, "a zombie from here on");
-        let could_not_run = matches!(cause.rule, RuleId::ParentStopped | RuleId::VforkStall);
+        let could_not_run = matches!(
+            cause.leak,
+            Leak::ParentStopped { .. } | Leak::VforkStall { .. }
+        );
         let instead = (!could_not_run)
-            .then(|| instead(suspect, child, parent, ledger))
+            .then(|| instead(candidate, child, parent, ledger))
             .flatten();
         let instead = instead.filter(|line| {
             let mut told = cause.evidence.iter();
@@ -235,15 +244,14 @@ impl Leaks {
             ..Stamp::default()
         };
         Some(
-            Finding::new(cause.rule, Party::new(parent), when)
+            Finding::new(cause.leak, ProcessRef::new(parent), when)
                 .about(child)
-                .facts(facts)
                 .evidence(ended.into_iter().chain(cause.evidence).chain(instead)),
         )
     }
 
-    /// A reap that came late, though nothing kept the parent from it.
-    fn judge_reap(&mut self, child: &Process, case: &mut Case) {
+    /// A reap that came late, though nothing prevented the parent from reaping.
+    fn judge_reap(&mut self, child: &Process, case: &mut RuleContext) {
         let Some(reap) = child.reaped else {
             return;
         };
@@ -262,14 +270,10 @@ impl Leaks {
         if kept(child, parent, reap.when.at).at_all() {
             return;
         }
-        let finding = Finding::new(RuleId::LateReap, Party::new(parent), reap.when)
-            .about(child)
-            .facts(Facts {
-                nanos: Some(age),
-                ..Facts::default()
-            });
+        let finding =
+            Finding::new(Leak::LateReap { age }, ProcessRef::new(parent), reap.when).about(child);
         let reaped =
-            child.told.last.as_ref().map(|brief| {
+            child.history.last.as_ref().map(|brief| {
                 Evidence::waited(brief, case.ledger, parent.tgid, "reaped it at last")
             });
         let ended = Evidence::ended(child, "a zombie from here on");
@@ -277,8 +281,8 @@ impl Leaks {
             .add(finding.evidence(ended.into_iter().chain(reaped)));
     }
 
-    /// One child a signal, without a leak so far.
-    fn judge_habit(parent: &Process, case: &mut Case) {
+    /// The parent reaps one child for each signal, without a leak so far.
+    fn judge_habit(parent: &Process, case: &mut RuleContext) {
         let (count, first) = &parent.waits().singles;
         let handles = matches!(parent.sigchld.action, Some(SigchldAction::Handler { .. }));
         if *count < 3
@@ -294,26 +298,23 @@ impl Leaks {
                 brief,
                 case.ledger,
                 parent.tgid,
-                "took one, and did not ask again",
+                "reaped one, and did not wait again",
             )
         });
-        let finding = Finding::new(RuleId::CoalescedSigchld, Party::new(parent), case.stamp());
-        let facts = Facts {
-            count: Some(*count),
-            form: Form::Latent,
-            ..Facts::default()
+        let diagnosis = Leak::CoalescedSigchld {
+            singles: *count,
+            is_latent: true,
         };
-        let finding = finding
+        let finding = Finding::new(diagnosis, ProcessRef::new(parent), case.stamp())
             .severity(Severity::Info)
-            .facts(facts)
             .evidence(lines);
         case.findings.add(finding);
     }
 }
 
-/// What a parent did instead of reaping a child, from the child's end on.
+/// What a parent did instead of reaping a child, since the child's end.
 fn instead(
-    suspect: &Suspect,
+    candidate: &ZombieCandidate,
     child: &Process,
     parent: &Process,
     ledger: &Ledger,
@@ -324,7 +325,7 @@ fn instead(
         let line = Evidence::of(
             parent,
             waiting.when,
-            Deed::Waits(waiting.clone()),
+            Action::Waits(waiting.clone()),
             "is in this wait since then",
         );
         return Some(Evidence { tid, ..line });
@@ -332,25 +333,25 @@ fn instead(
     let since = parent.busy_between(&end, ledger.now());
     match &parent.waits().last {
         Some(last) if since.waits > 0 => {
-            let deed = Deed::OtherWaits(since.waits, since.polls, last.clone());
-            let line = Evidence::of(parent, last.when, deed, "did not reap it");
+            let action = Action::OtherWaits(since.waits, since.polls, last.clone());
+            let line = Evidence::of(parent, last.when, action, "did not reap it");
             Some(Evidence {
                 tid: last.tid,
                 ..line
             })
         }
         _ => {
-            let call = suspect
+            let call = candidate
                 .owner
                 .parent_call
                 .and_then(|nr| i32::try_from(nr).ok());
-            let deed = Deed::NoWait(call.and_then(syscall_name));
-            // Of what was before the attach nothing is known.
+            let action = Action::NoWait(call.and_then(syscall_name));
+            // Nothing is known of the time before the attach.
             let from = Stamp {
                 is_before_attach: false,
                 ..end.when
             };
-            Some(Evidence::of(parent, from, deed, ""))
+            Some(Evidence::of(parent, from, action, ""))
         }
     }
 }

@@ -1,53 +1,55 @@
-//! Lost statuses: a wait that failed, or a status that nobody looked at.
+//! Rules on lost statuses: a wait that failed, or a status that was not examined.
 //!
-//! Who took a child is known only when every stop that is ready has been
+//! Which wait reaped a child is known only when every stop that is ready has been
 //! taken, since their order is not causal: a failed wait is kept until then.
 
-use super::Case;
+use super::RuleContext;
 use super::arguments::bad_arguments;
-use super::finding::{Deed, Evidence, Facts, Finding, Form, Party};
-use super::table::{RuleId, Severity};
-use crate::event::{EventKind, Named, SigchldAction, WaitExit};
-use crate::kernel::{Errno, IdType, Signal, Tgid, Tid, WaitOptions};
-use crate::ledger::{Brief, Ledger, ParentId, Process, ProcessId, Reap, Way};
+use super::diagnosis::{CallName, Diagnosis, Leak, Loss, Stranger};
+use super::finding::{Action, Evidence, Finding, ProcessRef};
+use super::table::Severity;
+use crate::event::{EventKind, SigchldAction, WaitExit};
+use crate::kernel::{Errno, Signal, Tgid, Tid, WaitOptions};
+use crate::ledger::{CompletedWait, Ledger, ParentId, Process, ProcessId, Reap, ReapKind};
 
-/// A process that exits so soon after a reap has had no time to do more.
+/// A process that exits so soon after a reap has done nothing else in between;
+/// in nanoseconds.
 const AT_ONCE: u64 = 200_000_000;
 
-/// The family's memory.
+/// State kept between events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lost {
-    /// Waits for one process that ended in ECHILD.
+    /// Waits for one process that failed with ECHILD, until the queue is drained.
     refused: Vec<Refused>,
 }
 
-/// A wait for one process that ended in ECHILD.
+/// A wait for one process that failed with ECHILD.
 #[derive(Clone, Debug)]
 struct Refused {
     caller: Tgid,
-    brief: Brief,
+    brief: CompletedWait,
     /// The process, if it was known when the wait ended.
     child: Option<Awaited>,
 }
 
-/// What was known of the process when the wait ended.
+/// What was known of that process when the wait ended.
 #[derive(Clone, Copy, Debug)]
 struct Awaited {
     id: ProcessId,
     tgid: Tgid,
     parent: Option<ParentId>,
-    /// The thread that created it, if that lived.
+    /// The thread that created it, if alive then.
     creator: Option<Tid>,
 }
 
 impl Lost {
-    pub(super) fn event(&mut self, case: &mut Case) {
+    pub(super) fn event(&mut self, case: &mut RuleContext) {
         let event = case.event;
         match &event.kind {
             EventKind::WaitEnded(exit) => self.wait_ended(exit, case),
             EventKind::ExitsWith(code) => raw_status(*code, case),
             EventKind::Ended { .. } if event.tgid.leader() == event.tid => hidden_crash(case),
-            EventKind::Quiet | EventKind::Over => {
+            EventKind::QueueDrained | EventKind::Over => {
                 for refused in std::mem::take(&mut self.refused) {
                     judge(&refused, case);
                 }
@@ -56,12 +58,12 @@ impl Lost {
         }
     }
 
-    fn wait_ended(&mut self, exit: &WaitExit, case: &mut Case) {
+    fn wait_ended(&mut self, exit: &WaitExit, case: &mut RuleContext) {
         match exit.result {
             Err(Errno::CHILD) => {
                 let (caller, ledger) = (case.event.tgid, case.ledger);
                 let brief = brief_of(exit, case);
-                if brief.way() == Way::Specific && named_by_pid_or_known(exit) {
+                if brief.way() == ReapKind::Specific {
                     let child = ledger.target(caller, &exit.entry);
                     self.refused.push(Refused {
                         caller,
@@ -88,22 +90,14 @@ impl Lost {
     }
 }
 
-/// A pidfd whose process is not known tells nothing.
-fn named_by_pid_or_known(exit: &WaitExit) -> bool {
-    match exit.entry.named {
-        Named::Id(IdType::PIDFD, _) => exit.entry.pidfd.is_some_and(|pid| pid > 0),
-        _ => true,
-    }
-}
-
-/// What is worth keeping of the wait at hand.
-pub(super) fn brief_of(exit: &WaitExit, case: &Case) -> Brief {
+/// The wait at hand, with the child it reaped.
+pub(super) fn brief_of(exit: &WaitExit, case: &RuleContext) -> CompletedWait {
     let when = case.stamp();
-    Brief::new(case.event.tid, when, exit)
+    CompletedWait::new(case.event.tid, when, exit)
 }
 
 /// Why a wait for one process found no child.
-fn judge(refused: &Refused, case: &mut Case) {
+fn judge(refused: &Refused, case: &mut RuleContext) {
     let ledger = case.ledger;
     let Some(caller) = ledger.process(refused.caller) else {
         return;
@@ -117,37 +111,41 @@ fn judge(refused: &Refused, case: &mut Case) {
         return;
     };
     if child.tgid == caller.tgid {
-        // A process is no child of itself: probes ask that.
+        // A process is not its own child; libraries probe with that.
         return;
     }
-    // Its end is seen before anybody can reap it: if that came later, it was
-    // there, and the wait did not see it.
+    // The stop at the end of a process precedes its reap: if it came after the
+    // wait, the process existed during the wait, and the wait did not match it.
     let was_there = child
         .ended
         .is_none_or(|end| end.when.seq > refused.brief.when.seq);
     let hidden = was_there || other_thread(refused).is_some();
     // What a thread did after the wait was not before it; between threads the
-    // order of events tells nothing.
+    // order of events proves nothing.
     let before =
         |reap: &Reap| reap.by != refused.brief.tid || reap.when.seq < refused.brief.when.seq;
     let reaped_before = child
         .reaped
         .filter(|reap| !hidden && reap.by_process == caller.tgid && before(reap));
     match reaped_before.map(|reap| (reap.way, reap)) {
-        Some((Way::Wildcard | Way::Group, reap)) if is_stale(refused, child, &reap, caller) => {
-            waited_twice(refused, child, &reap, caller, case);
+        Some((ReapKind::Wildcard | ReapKind::Group, reap))
+            if is_stale(refused, child, &reap, caller) =>
+        {
+            waited_twice(refused, child, caller, case);
         }
-        Some((Way::Wildcard | Way::Group, reap)) => stolen(refused, child, &reap, caller, case),
-        Some((Way::Specific, reap)) => waited_twice(refused, child, &reap, caller, case),
-        Some((Way::Kernel, _)) => reaped_by_kernel(refused, child, caller, case),
-        // EFAULT has its own finding; of a reap that was not seen nothing is
-        // known.
-        Some((Way::Fault | Way::Unseen, _)) => {}
+        Some((ReapKind::Wildcard | ReapKind::Group, reap)) => {
+            stolen(refused, child, &reap, caller, case);
+        }
+        Some((ReapKind::Specific, _)) => waited_twice(refused, child, caller, case),
+        Some((ReapKind::Kernel, _)) => reaped_by_kernel(refused, child, caller, case),
+        // EFAULT has a rule of its own; of a reap that was not observed nothing
+        // is known.
+        Some((ReapKind::Fault | ReapKind::Unseen, _)) => {}
         None => not_visible(refused, child, caller, case),
     }
 }
 
-/// The thread that hid its child from the wait, by `__WNOTHREAD`.
+/// The thread whose child the wait excluded by `__WNOTHREAD`.
 fn other_thread(refused: &Refused) -> Option<Tid> {
     let creator = refused.child?.creator?;
     let brief = &refused.brief;
@@ -155,12 +153,12 @@ fn other_thread(refused: &Refused) -> Option<Tid> {
     hides.then_some(creator)
 }
 
-/// Whether a thread waits for what it has reaped itself: a wait for any child
-/// was one for this child, as there was no other. In a handler of SIGCHLD it
-/// would have been a theft.
+/// Whether a thread waits for a child that it has reaped itself: by a wait for
+/// any child when there was no other. If a handler of SIGCHLD reaped it, it
+/// was stolen instead.
 fn is_stale(refused: &Refused, child: &Process, reap: &Reap, caller: &Process) -> bool {
     let handles = matches!(caller.sigchld.action, Some(SigchldAction::Handler { .. }));
-    let taken = child.told.last.as_ref();
+    let taken = child.history.last.as_ref();
     let outside = !handles || taken.is_some_and(|taken| taken.in_handler == Some(false));
     reap.was_only_child
         && outside
@@ -168,13 +166,19 @@ fn is_stale(refused: &Refused, child: &Process, reap: &Reap, caller: &Process) -
         && reap.when.at <= refused.brief.entered
 }
 
-/// The evidence of a wait that found nothing.
+/// Evidence that a wait found nothing.
 fn in_vain(refused: &Refused, ledger: &Ledger) -> Evidence {
     Evidence::waited(&refused.brief, ledger, refused.caller, "found nothing")
 }
 
-fn stolen(refused: &Refused, child: &Process, reap: &Reap, caller: &Process, case: &mut Case) {
-    let thief = child.told.last.as_ref();
+fn stolen(
+    refused: &Refused,
+    child: &Process,
+    reap: &Reap,
+    caller: &Process,
+    case: &mut RuleContext,
+) {
+    let thief = child.history.last.as_ref();
     let severity = if reap.took_status {
         Severity::Warning
     } else {
@@ -182,193 +186,177 @@ fn stolen(refused: &Refused, child: &Process, reap: &Reap, caller: &Process, cas
     };
     let taken = thief.map(|brief| {
         let remark = if reap.took_status {
-            "took the status"
+            "got the status"
         } else {
-            "took the child and dropped its status"
+            "reaped the child and dropped its status"
         };
         Evidence::waited(brief, case.ledger, caller.tgid, remark)
     });
-    let facts = Facts {
-        tid: Some(reap.by),
-        wait: thief.cloned(),
-        ..Facts::default()
+    let diagnosis = Loss::StolenChild {
+        wait: thief.map(CallName::from),
+        is_latent: false,
     };
     let lines = Evidence::ended(child, "").into_iter().chain(taken);
-    let finding = Finding::new(RuleId::StolenChild, Party::new(caller), refused.brief.when)
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.brief.when)
         .about(child)
         .severity(severity)
-        .facts(facts)
         .evidence(lines.chain([in_vain(refused, case.ledger)]));
     case.findings.add(finding);
 }
 
-fn waited_twice(
-    refused: &Refused,
-    child: &Process,
-    reap: &Reap,
-    caller: &Process,
-    case: &mut Case,
-) {
+fn waited_twice(refused: &Refused, child: &Process, caller: &Process, case: &mut RuleContext) {
     let first = child
-        .told
+        .history
         .last
         .as_ref()
         .map(|brief| Evidence::waited(brief, case.ledger, caller.tgid, "reaped it"));
-    let facts = Facts {
-        nanos: Some(refused.brief.when.at.since(reap.when.at)),
-        ..Facts::default()
-    };
-    let finding = Finding::new(RuleId::DoubleWait, Party::new(caller), refused.brief.when)
-        .about(child)
-        .facts(facts)
-        .evidence(first.into_iter().chain([in_vain(refused, case.ledger)]));
+    let finding = Finding::new(
+        Loss::DoubleWait,
+        ProcessRef::new(caller),
+        refused.brief.when,
+    )
+    .about(child)
+    .evidence(first.into_iter().chain([in_vain(refused, case.ledger)]));
     case.findings.add(finding);
 }
 
-fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: &mut Case) {
+fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: &mut RuleContext) {
     let sigchld = &caller.sigchld;
-    let (rule, form) = match sigchld.action {
-        _ if sigchld.is_inherited => (RuleId::InheritedSigchldIgnore, Form::Usual),
-        Some(SigchldAction::Handler { .. } | SigchldAction::DefaultNoWait) => {
-            (RuleId::AutoreapEchild, Form::NoWaitFlag)
-        }
-        _ => (RuleId::AutoreapEchild, Form::Usual),
+    let by_flag = matches!(
+        sigchld.action,
+        Some(SigchldAction::Handler { .. } | SigchldAction::DefaultNoWait)
+    );
+    let diagnosis = if sigchld.is_inherited {
+        let by = sigchld.chosen_by;
+        Loss::InheritedSigchldIgnore { by }
+    } else {
+        Loss::AutoreapEchild { by_flag }
     };
     let set = sigchld.set.map(|when| {
-        let deed = match form {
-            Form::NoWaitFlag => Deed::SetsNoWait,
-            _ => Deed::IgnoresSigchld,
+        let action = if by_flag {
+            Action::SetsNoWait
+        } else {
+            Action::IgnoresSigchld
         };
-        Evidence::of(caller, when, deed, "the kernel reaps from here on")
+        Evidence::of(caller, when, action, "the kernel reaps from here on")
     });
     let ended = Evidence::ended(child, "reaped by the kernel, its status dropped");
     let lines = set.into_iter().chain(ended);
-    let finding = Finding::new(rule, Party::new(caller), refused.brief.when)
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.brief.when)
         .about(child)
-        .facts(Facts {
-            name: sigchld.chosen_by,
-            form,
-            ..Facts::default()
-        })
         .evidence(lines.chain([in_vain(refused, case.ledger)]));
     case.findings.add(finding);
 }
 
 /// Whether a forked copy of a program polls for a child of the original: its
-/// library cleans up a table that the fork copied, and expects to fail.
-fn is_inherited_poll(child: &Process, caller: &Process, brief: &Brief) -> bool {
+/// library cleans up a table that fork copied, and expects ECHILD.
+fn is_inherited_poll(child: &Process, caller: &Process, brief: &CompletedWait) -> bool {
     let is_copy = caller.execs.is_empty() && child.born.seq < caller.born.seq;
     is_copy && brief.polls() && child.parent == caller.parent
 }
 
-/// The process lives or is a zombie, and the caller's wait does not see it.
-fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut Case) {
+/// The process is alive or a zombie, and the caller's wait does not match it.
+fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut RuleContext) {
     let parent = refused.child.and_then(|awaited| awaited.parent);
     let brief = &refused.brief;
     if parent != Some(caller.as_parent()) {
         let by_itself = child.cloned_by == Some(caller.tgid);
-        // A parent that is not known was lost, or is out of the trace.
+        // An unknown parent was missed, or is outside of the trace.
         let Some(parent) = parent.filter(|_| !by_itself && child.is_traced) else {
             return;
         };
-        let facts = Facts {
-            other: Some(Party::of_parent(parent, case.ledger)),
-            ..Facts::default()
-        };
+        let stranger = Stranger::ChildOf(ProcessRef::of_parent(parent, case.ledger));
         let severity = if is_inherited_poll(child, caller, brief) {
             Severity::Info
         } else {
             Severity::Warning
         };
-        let finding = Finding::new(RuleId::NotMyChild, Party::new(caller), brief.when)
-            .about(child)
-            .severity(severity)
-            .facts(facts)
-            .evidence([
-                Evidence::of(child, child.born, Deed::Born, "a child of another process"),
-                in_vain(refused, case.ledger),
-            ]);
+        let finding = Finding::new(
+            Loss::NotMyChild(stranger),
+            ProcessRef::new(caller),
+            brief.when,
+        )
+        .about(child)
+        .severity(severity)
+        .evidence([
+            Evidence::of(
+                child,
+                child.born,
+                Action::Born,
+                "a child of another process",
+            ),
+            in_vain(refused, case.ledger),
+        ]);
         case.findings.add(finding);
         return;
     }
-    let other = other_thread(refused);
     let sees_clones =
         brief.options.contains(WaitOptions::ALL) || brief.options.contains(WaitOptions::CLONE);
-    let (rule, facts) = if other.is_some() {
-        let facts = Facts {
-            tid: other,
-            wait: Some(brief.clone()),
-            ..Facts::default()
-        };
-        (RuleId::WrongThreadWait, facts)
+    let diagnosis: Diagnosis = if let Some(creator) = other_thread(refused) {
+        Loss::WrongThreadWait { creator }.into()
     } else if child.is_clone_child() && !sees_clones {
-        let facts = Facts {
-            signal: child.exit_signal,
-            form: Form::Refused,
-            ..Facts::default()
-        };
-        (RuleId::CloneChildInvisible, facts)
+        let exit_signal = child.exit_signal;
+        Leak::CloneChildInvisible {
+            exit_signal,
+            is_refused: true,
+        }
+        .into()
     } else {
         return;
     };
-    let finding = Finding::new(rule, Party::new(caller), brief.when)
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), brief.when)
         .about(child)
-        .facts(facts)
         .evidence([
-            Evidence::of(child, child.born, Deed::Born, ""),
+            Evidence::of(child, child.born, Action::Born, ""),
             in_vain(refused, case.ledger),
         ]);
     case.findings.add(finding);
 }
 
-/// A pid that nobody in the tree ever had.
-fn never_seen(refused: &Refused, caller: &Process, case: &mut Case) {
+/// A pid that no process in the trace ever had.
+fn never_seen(refused: &Refused, caller: &Process, case: &mut RuleContext) {
+    // Of a wait for a pidfd whose process is unknown, nothing can be said.
     let Some(pid) = refused.brief.named.process() else {
         return;
     };
-    // A pid of another namespace, or of somebody who was forgotten, cannot be
-    // told from one that never was.
+    // A pid of another namespace, or of a process dropped from the ledger, cannot
+    // be distinguished from one that never existed.
     if !case.ledger.knows_all()
         || case.ledger.is_in_inner_namespace(caller.tgid)
         || refused.child.is_some()
     {
         return;
     }
-    let facts = Facts {
-        code: Some(pid.raw()),
-        form: Form::NeverSeen,
-        ..Facts::default()
-    };
-    let finding = Finding::new(RuleId::NotMyChild, Party::new(caller), refused.brief.when)
-        .facts(facts)
+    let diagnosis = Loss::NotMyChild(Stranger::NeverSeen(pid.raw()));
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.brief.when)
         .evidence([in_vain(refused, case.ledger)]);
     case.findings.add(finding);
 }
 
-/// A call that failed with EFAULT and took a child nevertheless.
-fn lost_by_fault(exit: &WaitExit, case: &mut Case) {
+/// A call that failed with EFAULT after it had reaped a child.
+fn lost_by_fault(exit: &WaitExit, case: &mut RuleContext) {
     let lost = case.ledger.just_reaped();
-    let lost = lost.filter(|child| child.reaped.is_some_and(|reap| reap.way == Way::Fault));
+    let lost = lost.filter(|child| child.reaped.is_some_and(|reap| reap.way == ReapKind::Fault));
     let (Some(child), Some(caller)) = (lost, case.ledger.process(case.event.tgid)) else {
         return;
     };
     let brief = brief_of(exit, case);
-    let failed = Evidence::waited(&brief, case.ledger, caller.tgid, "reaped it nevertheless");
-    let finding = Finding::new(RuleId::EfaultLostStatus, Party::new(caller), brief.when)
+    let failed = Evidence::waited(&brief, case.ledger, caller.tgid, "reaped it all the same");
+    let finding = Finding::new(Loss::EfaultLostStatus, ProcessRef::new(caller), brief.when)
         .about(child)
         .evidence(Evidence::ended(child, "").into_iter().chain([failed]));
     case.findings.add(finding);
 }
 
-/// The crash that ended a child, unless its parent sent the signal.
+/// The signal of the crash that ended a child, unless its parent sent the signal.
 fn crash(child: &Process) -> Option<Signal> {
     let signal = child.killed_by().filter(|signal| signal.is_crash())?;
-    let was_sent = child.told.killed.is_some() || child.told.crash_was_sent;
+    let was_sent = child.history.killed.is_some() || child.history.crash_was_sent;
     (!was_sent).then_some(signal)
 }
 
 /// A crash whose status was not asked for.
-fn discarded(exit: &WaitExit, case: &mut Case) {
+fn discarded(exit: &WaitExit, case: &mut RuleContext) {
     if exit.entry.result_at != 0 {
         return;
     }
@@ -381,20 +369,16 @@ fn discarded(exit: &WaitExit, case: &mut Case) {
         return;
     };
     let brief = brief_of(exit, case);
-    let facts = Facts {
-        signal: Some(signal),
-        ..Facts::default()
-    };
     let reaped = Evidence::waited(&brief, case.ledger, caller.tgid, "asked for no status");
-    let finding = Finding::new(RuleId::StatusDiscarded, Party::new(caller), brief.when)
+    let diagnosis = Loss::StatusDiscarded { signal };
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), brief.when)
         .about(child)
-        .facts(facts)
         .evidence(Evidence::ended(child, "").into_iter().chain([reaped]));
     case.findings.add(finding);
 }
 
-/// The only child crashed, and its parent exits with 0 at once.
-fn hidden_crash(case: &mut Case) {
+/// The only child crashed, and its parent exits with 0 right after.
+fn hidden_crash(case: &mut RuleContext) {
     let Some(parent) = case.ledger.process(case.event.tgid) else {
         return;
     };
@@ -409,18 +393,14 @@ fn hidden_crash(case: &mut Case) {
     }) else {
         return;
     };
-    let told = child.told.last.as_ref();
+    let told = child.history.last.as_ref();
     let (Some(signal), Some(reap), Some(brief)) = (crash(child), child.reaped, told) else {
         return;
     };
-    // Without a place for the status it is another rule's.
+    // A wait without a place for the status is the subject of another rule.
     if case.event.at.since(reap.when.at) > AT_ONCE || !reap.took_status {
         return;
     }
-    let facts = Facts {
-        signal: Some(signal),
-        ..Facts::default()
-    };
     let when = case.stamp();
     let lines = [
         Evidence::ended(child, ""),
@@ -430,17 +410,17 @@ fn hidden_crash(case: &mut Case) {
             parent.tgid,
             "got the status",
         )),
-        Evidence::ended(parent, "told its caller nothing"),
+        Evidence::ended(parent, "did not report it"),
     ];
-    let finding = Finding::new(RuleId::SignalDeathHidden, Party::new(parent), when)
+    let diagnosis = Loss::SignalDeathHidden { signal };
+    let finding = Finding::new(diagnosis, ProcessRef::new(parent), when)
         .about(child)
-        .facts(facts)
         .evidence(lines.into_iter().flatten());
     case.findings.add(finding);
 }
 
-/// A wait status that is used as an exit code.
-fn raw_status(code: i32, case: &mut Case) {
+/// A raw wait status is used as an exit code.
+fn raw_status(code: i32, case: &mut RuleContext) {
     let Some(caller) = case.ledger.process(case.event.tgid) else {
         return;
     };
@@ -451,16 +431,11 @@ fn raw_status(code: i32, case: &mut Case) {
     let exits = Evidence::of(
         caller,
         when,
-        Deed::Exits(code),
+        Action::Exits(code),
         "its caller sees the low 8 bits",
     );
-    let facts = Facts {
-        code: Some(code),
-        ..Facts::default()
-    };
     let got = Evidence::waited(&brief, case.ledger, caller.tgid, "got this status");
-    let finding = Finding::new(RuleId::RawStatusExit, Party::new(caller), when)
-        .facts(facts)
-        .evidence([got, exits]);
+    let diagnosis = Loss::RawStatusExit { code };
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), when).evidence([got, exits]);
     case.findings.add(finding);
 }

@@ -1,16 +1,18 @@
-//! What is wrong with the way a program waits for its children.
+//! Rules that find faults in the way a program waits for its children.
 //!
-//! Rules are pure: they take events and the ledger after it took them, and
+//! Rules are pure: they take an event and the ledger to which it was applied, and
 //! give [`Finding`]s. What they need from `/proc` they ask for ([`Question`])
 //! and get as an event, so a recorded stream gives the same findings.
 //!
-//! The families: [`leaks`](self) (a child died and was not reaped), `lost`
-//! (its status did not arrive), `hangs` (waits that block or spin, and what
-//! is killed), `ends` (ends that the user did not expect).
+//! The groups: `leaks` (a child died and was not reaped), `lost` (its status was
+//! lost), `hangs` (waits that block or spin, and kills), `ends` (ends that the
+//! user did not expect).
 
 mod arguments;
 mod causes;
+mod deadlines;
 mod death_signals;
+mod diagnosis;
 mod ends;
 mod finding;
 mod hangs;
@@ -25,14 +27,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod thresholds;
-mod watch;
 
 pub use arguments::{Refusal, refused_part};
+pub use diagnosis::{CallName, Diagnosis, End, Hang, Leak, Loss, Stranger};
 pub use ends::Expected;
-pub use finding::{Deed, Evidence, Facts, Finding, Findings, Form, Party, Victim};
+pub use finding::{Action, AffectedChild, Evidence, Finding, Findings, ProcessRef};
 pub use leaks::ZombiesLeft;
 pub use policy::{FailOn, Policy, Suppressions};
-pub use table::{RULES, Rule, RuleId, Severity};
+pub use table::{Needs, RULES, Rule, RuleId, Severity};
 pub use thresholds::Thresholds;
 
 use rustc_hash::FxHashSet;
@@ -41,13 +43,13 @@ use crate::event::{Event, EventKind, Moment, Question};
 use crate::kernel::{Tgid, Tid};
 use crate::ledger::{Ledger, ProcessId, Stamp};
 
-/// All rules at work.
+/// All rules, with their state.
 #[derive(Clone, Debug)]
-pub struct Judge {
+pub struct RuleEngine {
     findings: Findings,
-    /// What is told at once, though its finding may still be settled.
+    /// Warnings not yet taken; the finding of some may still be withdrawn.
     warnings: Vec<Finding>,
-    /// Of whom it was told, by which rule.
+    /// Warnings already issued, by rule and process.
     warned: FxHashSet<(RuleId, Tgid, Option<ProcessId>)>,
     leaks: leaks::Leaks,
     lost: lost::Lost,
@@ -57,22 +59,22 @@ pub struct Judge {
     ends: ends::Ends,
     streams: streams::Streams,
     survivors: survivors::Survivors,
-    watch: watch::Watch,
+    deadlines: deadlines::Deadlines,
 }
 
-/// What a family of rules has at hand.
-pub(crate) struct Case<'a> {
+/// What a rule gets with each event.
+pub(crate) struct RuleContext<'a> {
     pub(crate) event: &'a Event,
     pub(crate) ledger: &'a Ledger,
     pub(crate) findings: &'a mut Findings,
-    /// Something is to be judged at the next [`EventKind::Quiet`].
+    /// Set by a rule that decides at the next [`EventKind::QueueDrained`].
     pub(crate) unsettled: bool,
-    /// To be told while the trace goes on.
+    /// To be reported while the trace goes on.
     pub(crate) warnings: Vec<Finding>,
 }
 
-impl Case<'_> {
-    /// The place of the event at hand.
+impl RuleContext<'_> {
+    /// The stamp of the current event.
     pub(crate) fn stamp(&self) -> Stamp {
         Stamp {
             seq: self.event.seq,
@@ -81,18 +83,18 @@ impl Case<'_> {
         }
     }
 
-    /// A finding that is also told while the trace goes on.
+    /// Adds a finding that is also reported while the trace goes on.
     pub(crate) fn warn(&mut self, finding: Finding) {
         self.warnings.push(finding.clone());
         self.findings.add(finding);
     }
 }
 
-impl Judge {
-    /// Rules that judge by these thresholds, and expect these ends.
+impl RuleEngine {
+    /// Rules with these thresholds and expected ends.
     #[must_use]
-    pub fn new(thresholds: Thresholds, expected: Expected) -> Judge {
-        Judge {
+    pub fn new(thresholds: Thresholds, expected: Expected) -> RuleEngine {
+        RuleEngine {
             findings: Findings::default(),
             warnings: Vec::new(),
             warned: FxHashSet::default(),
@@ -104,14 +106,14 @@ impl Judge {
             ends: ends::Ends::new(expected),
             streams: streams::Streams::default(),
             survivors: survivors::Survivors::default(),
-            watch: watch::Watch::new(thresholds),
+            deadlines: deadlines::Deadlines::new(thresholds),
         }
     }
 
-    /// Take an event in, after the ledger has.
+    /// Applies an event, after the ledger has.
     pub fn event(&mut self, event: &Event, ledger: &Ledger) {
-        self.watch.event(event, ledger);
-        let mut case = Case {
+        self.deadlines.event(event, ledger);
+        let mut case = RuleContext {
             event,
             ledger,
             findings: &mut self.findings,
@@ -128,59 +130,66 @@ impl Judge {
         self.survivors.event(&mut case);
         let (unsettled, warnings) = (case.unsettled, case.warnings);
         if unsettled {
-            self.watch.settle();
+            self.deadlines.settle();
         }
         for warning in warnings {
-            let Party { tgid, id, .. } = warning.parent;
+            let ProcessRef { tgid, id, .. } = warning.parent;
             if self.warned.insert((warning.rule, tgid, id)) {
                 self.warnings.push(warning);
             }
         }
     }
 
-    /// When something is due next.
+    /// The next time at which [`RuleEngine::questions`] has any.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
-        self.watch.next()
+        self.deadlines.next()
     }
 
-    /// When something is due next that a record may have an answer to.
+    /// The next deadline that a record may answer.
     #[must_use]
     pub(crate) fn next_deadline_of_record(&self) -> Option<Moment> {
-        self.watch.next_once()
+        self.deadlines.next_once()
     }
 
-    /// What is to be looked up now, as deadlines have passed.
+    /// What to look up now, for the deadlines that have passed.
     pub fn questions(&mut self, now: Moment, ledger: &Ledger) -> Vec<Question> {
-        self.watch.due(now, ledger)
+        self.deadlines.due(now, ledger)
     }
 
-    /// Whether something is judged at the next [`EventKind::Quiet`].
+    /// What is to be looked up when the trace is over and the command was ended by
+    /// force: which processes outlive it.
     #[must_use]
-    pub fn wants_quiet(&self) -> bool {
-        self.watch.is_unsettled()
+    pub fn last_question(ledger: &Ledger) -> Option<Question> {
+        deadlines::survivors(ledger)
     }
 
-    /// What is to be told before the trace is over.
+    /// Whether a rule waits for the next [`EventKind::QueueDrained`].
+    #[must_use]
+    pub fn awaits_drained_queue(&self) -> bool {
+        self.deadlines.is_unsettled()
+    }
+
+    /// What to report while the trace goes on.
     pub fn take_warnings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.warnings)
     }
 
-    /// What is certain so far.
+    /// The findings that are certain so far.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         self.findings.all()
     }
 
-    /// How many zombies nobody reaped while their parent lived on.
+    /// How many zombies were not reaped while their parent lived.
     #[must_use]
     pub fn zombies_left(&self) -> &ZombiesLeft {
         self.leaks.left()
     }
 
-    /// The state in which the rules would be if the trace were over now.
+    /// The state in which the rules would be if the trace ended now.
     #[must_use]
-    pub fn so_far(&self, now: Moment, ledger: &Ledger) -> Judge {
+    pub fn so_far(&self, now: Moment, ledger: &Ledger) -> RuleEngine {
         let mut interim = self.clone();
         let over = Event {
             seq: u64::MAX,
@@ -194,11 +203,11 @@ impl Judge {
     }
 }
 
-/// Judge a recorded stream of events.
+/// The findings on a recorded stream of events.
 #[must_use]
 pub fn replay(events: &[Event], thresholds: Thresholds, expected: Expected) -> Vec<Finding> {
     let mut ledger = Ledger::new();
-    let mut judge = Judge::new(thresholds, expected);
+    let mut judge = RuleEngine::new(thresholds, expected);
     for event in events {
         ledger.apply(event);
         judge.event(event, &ledger);

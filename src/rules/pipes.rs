@@ -1,43 +1,45 @@
-//! Deadlocks between a wait and a pipe: the parent waits for a child that
-//! waits for the parent.
+//! The rules on deadlocks between a wait and a pipe: the parent waits for a child
+//! that is blocked on a pipe until the parent acts.
 
 use rustc_hash::FxHashMap;
 
-use super::Case;
-use super::finding::{Deed, Evidence, Facts, Finding, Party};
+use super::RuleContext;
+use super::diagnosis::Hang;
+use super::finding::{Action, Evidence, Finding, ProcessRef};
 use super::hangs::blocked;
-use super::table::RuleId;
-use crate::event::{PipeSide, Stuck, StuckIn};
+use crate::event::{BlockedChild, BlockedIn, PipeSide};
 use crate::kernel::{Tgid, Tid};
 use crate::ledger::{Ledger, Process, Waiting};
 
-/// What was seen at the first look at a blocked wait.
+/// What the first look at each blocked wait found.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pipes {
     seen: FxHashMap<Tid, (u64, Vec<(Tgid, u64)>)>,
 }
 
 impl Pipes {
-    /// A thread is gone.
+    /// A thread has ended.
     pub(super) fn forget(&mut self, tid: Tid) {
         self.seen.remove(&tid);
     }
 
-    /// Look at the children that a wait is for. A finding needs two looks that
-    /// saw the same.
+    /// Examines the children that a wait is for. A finding needs two looks with the
+    /// same result.
     pub(super) fn look(
         &mut self,
         tid: Tid,
         waiting: &Waiting,
         waiter: &Process,
-        awaited: &[&Stuck],
-        all: &[Stuck],
-        case: &Case,
+        awaited: &[&BlockedChild],
+        all: &[BlockedChild],
+        case: &RuleContext,
     ) -> Option<Finding> {
-        let pipes = awaited.iter().map(|stuck| match stuck.within {
-            StuckIn::Pipe { inode, .. } => Some((stuck.child, inode)),
-            StuckIn::Other => None,
-        });
+        let pipes = awaited
+            .iter()
+            .map(|blocked_child| match blocked_child.within {
+                BlockedIn::Pipe { inode, .. } => Some((blocked_child.child, inode)),
+                BlockedIn::Other => None,
+            });
         let pipes = pipes.collect::<Option<Vec<_>>>();
         let key = waiting.when.seq;
         let Some(pipes) = pipes.filter(|_| all_locked(waiter, awaited, all, case.ledger)) else {
@@ -53,31 +55,46 @@ impl Pipes {
     }
 }
 
-/// Whether every awaited child is blocked on a pipe of which everybody who
-/// could help is blocked too.
-fn all_locked(waiter: &Process, awaited: &[&Stuck], all: &[Stuck], ledger: &Ledger) -> bool {
-    // Siblings count as blocked while no reason is found that they are not.
-    let mut locked: Vec<&Stuck> = all
+/// Whether every awaited child is blocked on a pipe, and every process that could
+/// unblock it is blocked too.
+fn all_locked(
+    waiter: &Process,
+    awaited: &[&BlockedChild],
+    all: &[BlockedChild],
+    ledger: &Ledger,
+) -> bool {
+    // Siblings count as blocked until a reason is found that they are not.
+    let mut locked: Vec<&BlockedChild> = all
         .iter()
-        .filter(|stuck| stuck.within != StuckIn::Other)
+        .filter(|blocked_child| blocked_child.within != BlockedIn::Other)
         .collect();
     loop {
         let before = locked.len();
-        let names: Vec<Tgid> = locked.iter().map(|stuck| stuck.child).collect();
-        locked.retain(|stuck| is_locked(stuck, waiter, &names, ledger));
+        let names: Vec<Tgid> = locked
+            .iter()
+            .map(|blocked_child| blocked_child.child)
+            .collect();
+        locked.retain(|blocked_child| is_locked(blocked_child, waiter, &names, ledger));
         if locked.len() == before {
             break;
         }
     }
-    awaited
-        .iter()
-        .all(|stuck| locked.iter().any(|other| other.child == stuck.child))
+    awaited.iter().all(|blocked_child| {
+        locked
+            .iter()
+            .any(|other| other.child == blocked_child.child)
+    })
 }
 
-fn is_locked(stuck: &Stuck, waiter: &Process, locked: &[Tgid], ledger: &Ledger) -> bool {
-    let StuckIn::Pipe {
+fn is_locked(
+    blocked_child: &BlockedChild,
+    waiter: &Process,
+    locked: &[Tgid],
+    ledger: &Ledger,
+) -> bool {
+    let BlockedIn::Pipe {
         others, complete, ..
-    } = &stuck.within
+    } = &blocked_child.within
     else {
         return false;
     };
@@ -85,13 +102,13 @@ fn is_locked(stuck: &Stuck, waiter: &Process, locked: &[Tgid], ledger: &Ledger) 
         return false;
     }
     others.iter().all(|side| {
-        side.tgid == stuck.child
+        side.tgid == blocked_child.child
             || locked.contains(&side.tgid)
             || waits_with_all_threads(side.tgid, ledger) && is_ancestor(side.tgid, waiter, ledger)
     })
 }
 
-/// Whether a process can do nothing but wait.
+/// Whether every thread of the process is blocked in a wait.
 fn waits_with_all_threads(tgid: Tgid, ledger: &Ledger) -> bool {
     let waiting = ledger
         .waits_of(tgid)
@@ -100,7 +117,7 @@ fn waits_with_all_threads(tgid: Tgid, ledger: &Ledger) -> bool {
     waiting > 0 && waiting == ledger.threads_of(tgid)
 }
 
-/// Whether `tgid` is the waiter or waits above it.
+/// Whether `tgid` is the waiter, or an ancestor of it that waits too.
 fn is_ancestor(tgid: Tgid, waiter: &Process, ledger: &Ledger) -> bool {
     let mut at = Some(waiter);
     for _ in 0..64 {
@@ -117,33 +134,32 @@ fn finding(
     tid: Tid,
     waiting: &Waiting,
     waiter: &Process,
-    stuck: &Stuck,
-    case: &Case,
+    blocked_child: &BlockedChild,
+    case: &RuleContext,
 ) -> Option<Finding> {
-    let child = case.ledger.process(stuck.child)?;
-    let StuckIn::Pipe {
+    let child = case.ledger.process(blocked_child.child)?;
+    let BlockedIn::Pipe {
         writes, fd, others, ..
-    } = &stuck.within
+    } = &blocked_child.within
     else {
         return None;
     };
     let when = case.stamp();
-    let (rule, remark) = if *writes {
-        (RuleId::PipeFullDeadlock, "the pipe is full")
-    } else {
-        (RuleId::PipeEofDeadlock, "the pipe has no end yet")
-    };
-    // Another's end is the one that was forgotten; the child's own comes last.
-    let own = |side: &&PipeSide| side.tgid == stuck.child;
+    // Another process's end is the one that was not closed; the child's own comes
+    // last.
+    let own = |side: &&PipeSide| side.tgid == blocked_child.child;
     let side = others.iter().find(|side| !own(side)).or(others.first())?;
-    let facts = Facts {
-        fd: Some(*fd),
-        code: Some(side.fd),
-        other: Some(Party::find(side.tgid, case.ledger)),
-        nanos: Some(when.at.since(waiting.when.at)),
-        ..Facts::default()
+    let (diagnosis, remark) = if *writes {
+        (Hang::PipeFullDeadlock { fd: *fd }, "the pipe is full")
+    } else {
+        let holder = ProcessRef::find(side.tgid, case.ledger);
+        let fd = side.fd;
+        (
+            Hang::PipeEofDeadlock { holder, fd },
+            "the pipe is still open for writing",
+        )
     };
-    // Who could drain the pipe and waits instead may be further up.
+    // The process that could drain the pipe may be further up.
     let elder = others.iter().find(|side| {
         *writes && side.tgid != waiter.tgid && is_ancestor(side.tgid, waiter, case.ledger)
     });
@@ -153,13 +169,12 @@ fn finding(
         Some(blocked(tid, elder, waiting, case.ledger))
     });
     Some(
-        Finding::new(rule, Party::new(elder.unwrap_or(waiter)), when)
+        Finding::new(diagnosis, ProcessRef::new(elder.unwrap_or(waiter)), when)
             .about(child)
-            .facts(facts)
             .evidence(waits)
             .evidence([
                 blocked(tid, waiter, waiting, case.ledger),
-                Evidence::of(child, when, Deed::OnPipe(*writes, *fd), remark),
+                Evidence::of(child, when, Action::OnPipe(*writes, *fd), remark),
             ]),
     )
 }

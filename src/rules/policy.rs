@@ -1,5 +1,5 @@
-//! What the user thinks of findings: which are told, how severe they are, and
-//! which of them fail the run.
+//! The user's policy: which findings are reported, with which severity, and which
+//! fail the run.
 
 use super::finding::Finding;
 use super::table::{RuleId, Severity};
@@ -7,7 +7,7 @@ use super::table::{RuleId, Severity};
 /// `--allow`, `--warn`, `--deny`, `--suppress` and `--fail-on`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Rules that are not told.
+    /// Rules that are not reported.
     pub allow: Vec<RuleId>,
     /// Rules whose findings are warnings.
     pub warn: Vec<RuleId>,
@@ -29,7 +29,7 @@ pub struct FailOn {
 }
 
 impl Policy {
-    /// A finding as it is told; `None` if it is not.
+    /// The finding as it is reported; `None` if it is not.
     #[must_use]
     pub fn admit(&self, finding: &Finding) -> Option<Finding> {
         let rule = finding.rule;
@@ -60,16 +60,16 @@ impl Policy {
     }
 }
 
-/// Known findings: a rule and the name of the program, a line each.
+/// Known findings: a rule and the name of a program on each line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Suppressions(Vec<(Option<RuleId>, Option<String>)>);
 
 impl Suppressions {
-    /// Read a file's lines: `RULE [PROGRAM]`, `*` for any, `#` begins a
+    /// Reads the lines of a file: `RULE [PROGRAM]`, `*` for any, `#` begins a
     /// comment.
     ///
     /// # Errors
-    /// A sentence on the first line that is none.
+    /// The first line that is invalid, and why.
     pub fn parse(text: &str) -> Result<Suppressions, String> {
         let mut all = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -112,14 +112,14 @@ mod tests {
     use crate::event::{Comm, Image};
     use crate::kernel::Tgid;
     use crate::ledger::Stamp;
-    use crate::rules::Party;
+    use crate::rules::ProcessRef;
 
     fn finding(rule: RuleId, comm: &str) -> Finding {
         let image = Arc::new(Image {
             comm: Comm::new(comm.as_bytes()),
             ..Image::default()
         });
-        let party = Party {
+        let party = ProcessRef {
             id: None,
             tgid: Tgid::new(1),
             image,

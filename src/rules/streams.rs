@@ -1,17 +1,17 @@
-//! Reads that do not end with the child that they are about: its descendants
-//! hold the other end of the pipe.
+//! The rule on reads that block after the child that wrote has ended: its
+//! descendants hold the other end of the pipe.
 
 use rustc_hash::FxHashMap;
 
-use super::Case;
-use super::finding::{Deed, Evidence, Facts, Finding, Party};
-use super::table::RuleId;
+use super::RuleContext;
+use super::diagnosis::Hang;
+use super::finding::{Action, Evidence, Finding, ProcessRef};
 use crate::event::{BlockedReader, EventKind, Observation, PipeSide, Stream};
 use crate::kernel::Tid;
 use crate::ledger::{Ledger, Process, ProcessId};
 
-/// A thread that was seen blocked on streams: which, and how often it had gone
-/// to sleep.
+/// A thread that is blocked on streams, and its count of voluntary context
+/// switches.
 type Look = (Tid, u64);
 
 /// State kept between events.
@@ -22,15 +22,15 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    pub(super) fn event(&mut self, case: &mut Case) {
+    pub(super) fn event(&mut self, case: &mut RuleContext) {
         if let EventKind::Observed(Observation::Streams(reader)) = &case.event.kind {
             self.looked(reader, case);
         }
     }
 
-    /// A finding needs two looks, between which the thread did not run: so no
-    /// byte came, and nothing else did.
-    fn looked(&mut self, reader: &BlockedReader, case: &mut Case) {
+    /// A finding needs two looks between which the thread did not run: no byte
+    /// arrived, and no other event woke it.
+    fn looked(&mut self, reader: &BlockedReader, case: &mut RuleContext) {
         let ledger = case.ledger;
         let (tid, parent) = (case.event.tid, ledger.process(case.event.tgid));
         let child = ledger.process(reader.child);
@@ -52,7 +52,7 @@ impl Streams {
     }
 }
 
-/// A process that holds the other end, if none but descendants of `child` do.
+/// A process that holds the other end, if only descendants of `child` do.
 fn holder<'a>(stream: &'a Stream, child: &Process, ledger: &Ledger) -> Option<&'a PipeSide> {
     let is_descendant = |side: &PipeSide| {
         let process = ledger.process(side.tgid);
@@ -71,32 +71,27 @@ fn finding(
     holder: &PipeSide,
     parent: &Process,
     child: &Process,
-    case: &Case,
+    case: &RuleContext,
 ) -> Finding {
     let (when, ledger) = (case.stamp(), case.ledger);
-    let since = child.ended.map(|end| when.at.since(end.when.at));
-    let facts = Facts {
-        fd: Some(stream.fd),
-        code: Some(holder.fd),
-        other: Some(Party::find(holder.tgid, ledger)),
-        nanos: since,
-        ..Facts::default()
+    let diagnosis = Hang::PipeHeldByDescendant {
+        fd: stream.fd,
+        holder: ProcessRef::find(holder.tgid, ledger),
     };
     let blocked = Evidence {
         when,
         tid,
         tgid: parent.tgid,
         comm: ledger.comm(tid),
-        deed: Deed::AwaitsStream(stream.fd),
+        action: Action::AwaitsStream(stream.fd),
         remark: "does not end with the child",
     };
     let born = ledger.process(holder.tgid).map(|process| {
         let remark = "inherited the other end of the pipe";
-        Evidence::of(process, process.born, Deed::Born, remark)
+        Evidence::of(process, process.born, Action::Born, remark)
     });
-    Finding::new(RuleId::PipeHeldByDescendant, Party::new(parent), when)
+    Finding::new(diagnosis, ProcessRef::new(parent), when)
         .about(child)
-        .facts(facts)
         .evidence(born)
         .evidence(Evidence::ended(child, ""))
         .evidence([blocked])

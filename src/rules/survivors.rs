@@ -1,40 +1,61 @@
-//! Processes that live on when the launched command has ended: daemons, and
-//! background jobs that nobody waits for.
+//! The rule on processes that live on after the launched command: daemons and
+//! background jobs.
 
-use super::Case;
-use super::finding::{Deed, Evidence, Facts, Finding, Party};
-use super::table::RuleId;
+use rustc_hash::FxHashSet;
+
+use super::RuleContext;
+use super::diagnosis::End;
+use super::finding::{Action, Evidence, Finding, ProcessRef};
+use super::table::Severity;
 use crate::event::{EventKind, Observation, Survivor};
-use crate::ledger::{Ledger, Process};
+use crate::ledger::{Ledger, Process, ProcessId};
 
 /// State kept between events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Survivors {
-    /// They were looked at.
+    /// The survivors were looked up.
     reported: bool,
+    /// The trace was over before the command, which is ended by force: its
+    /// descendants that had lost their parents then, as they outlive any command.
+    /// The others just lose a parent that had no time.
+    left_before: Option<FxHashSet<ProcessId>>,
 }
 
 impl Survivors {
-    pub(super) fn event(&mut self, case: &mut Case) {
+    pub(super) fn event(&mut self, case: &mut RuleContext) {
         match &case.event.kind {
             EventKind::Observed(Observation::Survivors(survivors)) => {
                 self.reported = true;
-                report(survivors, case);
+                let Some(left) = &self.left_before else {
+                    report(survivors, Severity::Info, case);
+                    return;
+                };
+                let is_left = |survivor: &&Survivor| {
+                    let process = case.ledger.process(survivor.tgid);
+                    process.is_some_and(|process| left.contains(&process.id))
+                };
+                let left: Vec<Survivor> = survivors.iter().filter(is_left).copied().collect();
+                report(&left, Severity::Warning, case);
             }
-            // The trace ended before they were looked at.
+            // The trace ended before the look-up.
             EventKind::Over if !self.reported => {
                 let command = case.ledger.root();
                 let command = command.and_then(|command| case.ledger.parent(command));
-                let Some(command) = command.filter(|command| command.ended.is_some()) else {
+                let Some(command) = command else {
                     return;
                 };
+                if command.ended.is_none() {
+                    let orphans = case.ledger.orphans().map(|orphan| orphan.id);
+                    self.left_before = Some(orphans.collect());
+                    return;
+                }
                 let survivor = |process: &Process| Survivor {
                     tgid: process.tgid,
                     holds_output: false,
                     holds_error: false,
                 };
                 let all: Vec<Survivor> = living(command, case.ledger).map(survivor).collect();
-                report(&all, case);
+                report(&all, Severity::Info, case);
             }
             _ => {}
         }
@@ -56,34 +77,29 @@ pub(super) fn living<'a>(
     living.into_iter()
 }
 
-fn report(survivors: &[Survivor], case: &mut Case) {
+fn report(survivors: &[Survivor], severity: Severity, case: &mut RuleContext) {
     let ledger = case.ledger;
     let command = ledger.root().and_then(|root| ledger.parent(root));
     let Some(command) = command else {
         return;
     };
-    let holders = survivors
-        .iter()
-        .filter(|survivor| survivor.holds_output || survivor.holds_error);
-    let holders = holders.count() as u64;
-    let mut ended = Evidence::ended(command, "the command has ended").into_iter();
     for survivor in survivors {
         let process = ledger.process(survivor.tgid);
         let Some(process) = process.filter(|process| process.ended.is_none()) else {
             continue;
         };
-        let deed = Deed::LivesOn {
+        let action = Action::LivesOn {
             output: survivor.holds_output,
             error: survivor.holds_error,
         };
-        let finding = Finding::new(RuleId::OutlivesCommand, Party::new(command), case.stamp())
+        let diagnosis = End::OutlivesCommand {
+            holds_output: survivor.holds_output || survivor.holds_error,
+        };
+        let finding = Finding::new(diagnosis, ProcessRef::new(command), case.stamp())
             .about(process)
-            .facts(Facts {
-                count: Some(holders),
-                ..Facts::default()
-            })
-            .evidence(ended.next())
-            .evidence([Evidence::of(process, case.stamp(), deed, "")]);
+            .severity(severity)
+            .evidence(Evidence::ended(command, "the command has ended"))
+            .evidence([Evidence::of(process, case.stamp(), action, "")]);
         case.findings.add(finding);
     }
 }

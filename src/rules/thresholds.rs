@@ -1,21 +1,21 @@
-//! How long is too long: `--threshold NAME=SECONDS`.
+//! Thresholds of the rules: `--threshold NAME=SECONDS`.
 
 use std::time::Duration;
 
-/// The times by which rules judge, in nanoseconds.
+/// The thresholds, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
-    /// How old a zombie must be for a verdict.
+    /// Age of a zombie that is a finding.
     pub zombie: u64,
-    /// How old for a warning while the trace goes on.
+    /// Age of a zombie that is a warning while the trace goes on.
     pub live: u64,
     /// How long a wait must have blocked.
     pub blocked: u64,
-    /// How long it must go on when it is looked at a second time.
+    /// How much longer it must block until the second look.
     pub again: u64,
-    /// How late a reap is late.
+    /// Age of a zombie whose reap is late.
     pub late: u64,
-    /// In how short a time a thousand polls are a spin.
+    /// Time in which a thousand polls are a spin.
     pub spin: u64,
 }
 
@@ -35,17 +35,17 @@ impl Default for Thresholds {
 }
 
 impl Thresholds {
-    /// Every name, with what it is.
+    /// Every name with its meaning.
     pub const NAMES: [(&str, &str); 6] = [
-        ("zombie", "age of a zombie for a verdict"),
-        ("live", "age of a zombie for a warning during the trace"),
+        ("zombie", "age of a zombie that is a finding"),
+        ("live", "age of a zombie that is a warning during the trace"),
         ("blocked", "time that a wait must have blocked"),
         ("again", "time until a blocked wait is looked at again"),
-        ("late", "age of a zombie at its reap that is late"),
+        ("late", "age of a zombie whose reap is late"),
         ("spin", "time in which a thousand polls are a spin"),
     ];
 
-    /// Set the one of this name; `None` if there is none.
+    /// Sets the threshold with this name; `None` if there is none.
     pub fn set(&mut self, name: &str, time: Duration) -> Option<()> {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let field = match name {

@@ -1,5 +1,5 @@
-//! Files that are broken at random: they are read without a panic and without
-//! an end that does not come.
+//! Tests on randomly corrupted ELF files: they are read without a panic and without
+//! an endless loop.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,7 @@ use super::names::Names;
 use super::object::Objects;
 use super::unwind::{Callee, Registers};
 
-/// A generator of numbers that look random (Knuth's constants).
+/// A pseudo-random generator (Knuth's constants).
 struct Dice(u64);
 
 impl Dice {
@@ -45,7 +45,7 @@ fn program() -> Vec<u8> {
     .unwrap()
 }
 
-/// Change a few bytes: anywhere, or in the headers, where they do most harm.
+/// Changes a few bytes: anywhere, or in the headers, where they matter most.
 fn broken(whole: &[u8], dice: &mut Dice) -> Vec<u8> {
     let mut bytes = whole.to_vec();
     for _ in 0..=dice.below(12) {

@@ -1,5 +1,5 @@
-//! How much memory may be used for what is read from ELF files, in all: a
-//! tracee chooses the files, and a section may claim any size.
+//! The limit on memory for what is read from ELF files, in total: a tracee chooses
+//! the files, and a section may claim any size.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -8,10 +8,10 @@ pub(super) struct Budget {
     left: AtomicU64,
 }
 
-/// What the unwinding takes: call frame information.
+/// For unwinding: call frame information.
 pub(super) static UNWINDING: Budget = Budget::new(48 << 20);
-/// What the names take: symbols and debug information. Together with what is
-/// made of them, and the frames that were named, no more than 256 MiB.
+/// For names: symbols and debug information. With what is derived from them, and the
+/// frames that were named, no more than 256 MiB.
 pub(super) static NAMES: Budget = Budget::new(176 << 20);
 
 impl Budget {
@@ -21,7 +21,7 @@ impl Budget {
         }
     }
 
-    /// Nothing yet, to add to.
+    /// An empty reservation, to add to.
     pub(super) fn nothing(&'static self) -> Reserved {
         Reserved {
             budget: self,
@@ -31,16 +31,16 @@ impl Budget {
     }
 }
 
-/// A part of a budget, given back when it is dropped.
+/// A part of a budget, returned when it is dropped.
 pub(super) struct Reserved {
     budget: &'static Budget,
     bytes: u64,
-    /// More was wanted than was left.
+    /// More was requested than was available.
     refused: bool,
 }
 
 impl Reserved {
-    /// Take so many bytes more; `None` if they are not left.
+    /// Reserves so many bytes more; `None` if they are not available.
     pub(super) fn add(&mut self, bytes: u64) -> Option<()> {
         let left = &self.budget.left;
         let take = |left: u64| left.checked_sub(bytes);
@@ -48,22 +48,22 @@ impl Reserved {
         (!self.refused).then(|| self.bytes += bytes)
     }
 
-    /// Another part of the budget was refused more, and this one counts it.
+    /// Another reservation was refused more, which this one records.
     pub(super) fn refuse(&mut self, other: &Reserved) {
         self.refused |= other.refused;
     }
 
-    /// Whether more was wanted than was left; nothing is added after it.
+    /// Whether more was requested than was available; nothing is added after that.
     pub(super) fn was_refused(&self) -> bool {
         self.refused
     }
 
-    /// What it is a part of.
+    /// The budget that it belongs to.
     pub(super) fn budget(&self) -> &'static Budget {
         self.budget
     }
 
-    /// How much it is.
+    /// Its size in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }

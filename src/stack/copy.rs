@@ -1,4 +1,4 @@
-//! The bytes of a stack, copied at a stop.
+//! A copy of the bytes of a stack, made at a stop.
 
 use std::ops::Range;
 
@@ -6,20 +6,20 @@ use crate::proc::PageMap;
 use crate::sys::memory::PARTS;
 use crate::sys::ptrace::Stopped;
 
-/// How much of a stack is read.
+/// How much of a stack is read, in bytes.
 pub(super) const MOST_BYTES: usize = 512 << 10;
-/// What was copied of a stack. Pages that the task never touched are not: the
-/// kernel would make them, or ask somebody for them who may not answer.
+/// What was copied of a stack. Pages that are not resident are left out: the kernel
+/// would allocate them, or ask a handler for them that may not respond.
 #[derive(Clone, Debug)]
 pub(super) struct Copy {
-    /// Where the first byte lay.
+    /// The address of the first byte.
     base: u64,
-    /// Which of the bytes were read.
+    /// The ranges of bytes that were read.
     parts: [Range<usize>; PARTS],
 }
 
 impl Copy {
-    /// Copy the stack from `base` upwards: what is there of it, to the end of
+    /// Copies the stack from `base` upwards, as far as it is resident, to the end of
     /// its mapping.
     pub(super) fn take(
         stopped: &Stopped,
@@ -51,7 +51,7 @@ impl Copy {
         self.parts.iter().map(|part| part.end).max().unwrap_or(0)
     }
 
-    /// The word at an address; the bytes are those that were copied.
+    /// The word at an address; `bytes` are those that were copied.
     pub(super) fn word(&self, bytes: &[u8], address: u64) -> Option<u64> {
         let at = usize::try_from(address.checked_sub(self.base)?).ok()?;
         let word = at..at.checked_add(8)?;

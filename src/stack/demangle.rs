@@ -1,20 +1,20 @@
-//! Names as the source has them.
+//! Demangled names of C++ and Rust.
 
 use std::fmt::{self, Write};
 
 use cpp_demangle::{DemangleOptions, Symbol};
 
-/// Longer names are cut: those of templates can fill pages.
+/// In bytes; longer names are truncated: those of templates can fill pages.
 const MOST_OF_A_NAME: usize = 256;
 
-/// A name in the source's words: of C++ or Rust, or as it is; cut if it is long.
+/// The demangled name, or the name itself; truncated if it is long.
 pub(super) fn demangled(name: &str) -> String {
     let mut short = Short::default();
     if let Ok(name) = rustc_demangle::try_demangle(name) {
-        // An error says that it is cut.
+        // An error only means that it is truncated.
         let _ = write!(short, "{name:#}");
     } else if let Some(symbol) = name.starts_with("_Z").then(|| Symbol::new(name)) {
-        // A few bytes may stand for a name of gigabytes.
+        // A few bytes may expand to a name of gigabytes.
         let written = symbol.map(|symbol| {
             let options = DemangleOptions::default();
             symbol.structured_demangle(&mut short, &options).is_ok()
@@ -29,7 +29,7 @@ pub(super) fn demangled(name: &str) -> String {
     short.text
 }
 
-/// Text that does not get long.
+/// Text with a limited length.
 #[derive(Default)]
 struct Short {
     text: String,
@@ -75,7 +75,7 @@ mod tests {
         assert!(demangled(&long).ends_with("x…"));
     }
 
-    /// Each type is the pair of the last two: the whole name has 2^60 words.
+    /// Each type is the pair of the last two: the whole name has 2^60 parts.
     #[test]
     fn a_short_symbol_of_a_name_without_end_is_cut() {
         const DIGITS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";

@@ -1,5 +1,5 @@
-//! ELF files, read within a budget: what is looked at is read, and nothing of a
-//! size that only the file claims.
+//! ELF files, read within a budget: only what is needed, and never a size that only
+//! the file claims.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -13,10 +13,10 @@ use object::{CompressedData, Object as _, ObjectSection, ReadCache, ReadRef};
 use super::budget::Reserved;
 use super::watch;
 
-/// The largest piece of the headers, and all of them together.
+/// The largest part of the headers, and the limit for all of them, in bytes.
 const MOST_AT_ONCE: u64 = 8 << 20;
 const MOST_OF_HEADERS: u64 = 16 << 20;
-/// How much a file is asked for at once.
+/// How many bytes are read at once.
 const CHUNK: usize = 1 << 20;
 
 /// A file and what was read of its headers.
@@ -53,8 +53,7 @@ impl<'a> ReadRef<'a> for Headers<'a> {
     }
 }
 
-/// Reads a file from a place of its own, whoever else reads it, but no more
-/// than the headers of a file may be.
+/// Reads a file with its own offset, and no more than the headers of a file may be.
 struct Reader {
     file: Arc<File>,
     at: u64,
@@ -91,7 +90,7 @@ pub(super) struct Elf<'a> {
 }
 
 impl<'a> Elf<'a> {
-    /// The headers of a file; `None` if it is no ELF file.
+    /// The headers of a file; `None` if it is not an ELF file.
     pub(super) fn parse(bytes: &'a Bytes, from: &Arc<File>) -> Option<Elf<'a>> {
         Some(Elf {
             file: object::File::parse(Headers(&bytes.0)).ok()?,
@@ -99,15 +98,15 @@ impl<'a> Elf<'a> {
         })
     }
 
-    /// Where a section is loaded.
+    /// The addresses of a section.
     pub(super) fn addresses(&self, name: &str) -> Option<Range<u64>> {
         let section = self.file.section_by_name(name)?;
         let start = section.address();
         Some(start..start.checked_add(section.size())?)
     }
 
-    /// The bytes of a section, unpacked. `None` if there are none, or more than
-    /// are left.
+    /// The bytes of a section, decompressed. `None` if there are none, or more than the
+    /// budget allows.
     pub(super) fn section(&self, name: &str, reserved: &mut Reserved) -> Option<Arc<[u8]>> {
         let section = self.file.section_by_name(name)?;
         let range = section.compressed_file_range().ok()?;
@@ -118,7 +117,7 @@ impl<'a> Elf<'a> {
         if range.format == object::CompressionFormat::None {
             return self.read(range.offset, range.uncompressed_size);
         }
-        // Its packed form is there for a moment, and so is a copy.
+        // The compressed section and a copy exist for a moment.
         let mut moment = reserved.budget().nothing();
         let packed = range.compressed_size;
         let taken = moment.add(packed.checked_add(range.uncompressed_size)?);

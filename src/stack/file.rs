@@ -1,5 +1,5 @@
-//! The files that code is mapped from, and those that tell more of it. To look
-//! at any of them may take for ever: see `lane`.
+//! Opens the files that code is mapped from, and their separate debug files. An
+//! access to any of them may block for ever: see `lane`.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
@@ -19,11 +19,11 @@ use super::maps::Source;
 use super::watch;
 use crate::kernel::Tgid;
 
-/// Where Debian, Fedora and others keep what was stripped.
+/// Where Debian, Fedora and others install separate debug files.
 const DEBUG: &str = "/usr/lib/debug";
 
-/// A file as long as nobody writes it: one that was built anew is another,
-/// even by the same path and inode.
+/// Identifies a file as long as it is not written: a rebuilt file is another, even
+/// with the same path and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Identity {
     device: u64,
@@ -48,25 +48,25 @@ impl Identity {
     }
 }
 
-/// How many files are held at once, for all processes: descriptors are few.
+/// How many files are held at once, for all processes: descriptors are scarce.
 const MOST_HELD: usize = 128;
 
-/// How many are.
+/// How many are held.
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-/// The files that a process has mapped, held so that they are found when it is
-/// gone. To get hold of one asks nothing of the file itself: `O_PATH` behind a
-/// link of `/proc`.
+/// The files that a process has mapped, held so that they can be opened when it is
+/// gone. To hold one does not access the file itself: `O_PATH` on a link of
+/// `/proc`.
 #[derive(Default)]
 pub(super) struct Handles {
-    /// By the mapping; this needs privilege, and finds what was deleted.
+    /// By mapping; this needs privilege, and also finds deleted files.
     mapped: Vec<(Range<u64>, HeldFile)>,
-    /// The root directory, from which the process sees the rest.
+    /// The root directory of the process, in which other paths are resolved.
     root: Option<HeldFile>,
 }
 
 impl Handles {
-    /// Get hold of what a process has mapped in these places.
+    /// Holds what a process has mapped at these addresses.
     pub(super) fn hold<'a>(tgid: Tgid, places: impl Iterator<Item = &'a Range<u64>>) -> Handles {
         let mut handles = Handles {
             root: hold(&format!("/proc/{tgid}/root")),
@@ -75,7 +75,7 @@ impl Handles {
         for memory in places {
             let Range { start, end } = memory;
             let Some(file) = hold(&format!("/proc/{tgid}/map_files/{start:x}-{end:x}")) else {
-                // Nor the others, most likely.
+                // The others would most likely fail too.
                 break;
             };
             handles.mapped.push((memory.clone(), file));
@@ -83,8 +83,8 @@ impl Handles {
         handles
     }
 
-    /// Open the file that is mapped there: by its mapping, by its path as the
-    /// process sees it, or as we do.
+    /// Opens the file that is mapped there: by its mapping, by its path as the process
+    /// sees it, or as we do.
     pub(super) fn open(&self, memory: &Range<u64>, source: &Source) -> Option<(File, Identity)> {
         let mut mapped = self.mapped.iter();
         if let Some((_, file)) = mapped.find(|(range, _)| range == memory)
@@ -101,10 +101,10 @@ impl Handles {
     }
 }
 
-/// A file that is held.
+/// A file held by an `O_PATH` descriptor.
 struct HeldFile(OwnedFd);
 
-/// Get hold of what a link leads to, if not too many are held.
+/// Holds the target of a link, unless too many are held.
 fn hold(link: &str) -> Option<HeldFile> {
     if HELD.fetch_add(1, Relaxed) < MOST_HELD {
         let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
@@ -117,7 +117,7 @@ fn hold(link: &str) -> Option<HeldFile> {
 }
 
 impl HeldFile {
-    /// A link to it.
+    /// A path to the held file.
     fn link(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
     }
@@ -129,16 +129,16 @@ impl Drop for HeldFile {
     }
 }
 
-/// Open a file once more by its path, if that is still it.
+/// Opens a file again by its path, if it is still the same.
 pub(super) fn open_again(path: &[u8], identity: Identity) -> Option<File> {
     let (file, now) = open_regular(Path::new(OsStr::from_bytes(path))).ok()?;
     (now == identity).then_some(file)
 }
 
-/// Open a file if it is a regular one: a pipe that a tracee put in its place
-/// must not hold us.
+/// Opens a file if it is a regular one: a FIFO that a tracee put in its place must
+/// not block us.
 pub(super) fn open_regular(path: &Path) -> io::Result<(File, Identity)> {
-    // Even to open some devices does something to them.
+    // The open of some devices has side effects.
     if !watch::during(|| std::fs::metadata(path))?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
@@ -154,7 +154,7 @@ pub(super) fn open_regular(path: &Path) -> io::Result<(File, Identity)> {
     }
 }
 
-/// The file that has what was stripped from a file with this build id.
+/// The separate debug file of a file with this build id.
 pub(super) fn open_debug_by_id(id: &[u8]) -> Option<File> {
     let (first, rest) = id.split_first()?;
     let mut path = format!("{DEBUG}/.build-id/{first:02x}/");
@@ -166,8 +166,8 @@ pub(super) fn open_debug_by_id(id: &[u8]) -> Option<File> {
     open_regular(Path::new(&path)).ok().map(|(file, _)| file)
 }
 
-/// The file that has what was stripped from the file of this path, which
-/// names it in a `.gnu_debuglink`.
+/// The separate debug file that the file of this path names in its
+/// `.gnu_debuglink`.
 pub(super) fn open_debug_by_link(path: &[u8], link: &[u8]) -> Option<File> {
     let path = Path::new(OsStr::from_bytes(path));
     let link = Path::new(OsStr::from_bytes(link)).file_name()?;
@@ -178,15 +178,15 @@ pub(super) fn open_debug_by_link(path: &[u8], link: &[u8]) -> Option<File> {
         folder.join(".debug").join(link),
         under.join(link),
     ];
-    // Without debug information a file may name itself.
+    // A file without debug information may name itself.
     let mut files = places.iter().filter(|place| *place != path);
     files.find_map(|place| Some(open_regular(place).ok()?.0))
 }
 
-/// The file with what several have in common (`.gnu_debugaltlink`).
+/// The file with debug information that several share (`.gnu_debugaltlink`).
 pub(super) fn open_common(path: &[u8], link: &[u8]) -> Option<File> {
     let folder = Path::new(OsStr::from_bytes(path)).parent()?;
-    // An absolute link takes the folder's place.
+    // An absolute link replaces the folder.
     let (file, _) = open_regular(&folder.join(OsStr::from_bytes(link))).ok()?;
     Some(file)
 }

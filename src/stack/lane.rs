@@ -1,11 +1,11 @@
-//! Work beside the trace that may take long, or for ever: to open and read
-//! files of tracees.
+//! A work queue with threads of its own, for work that may block for ever: opening
+//! and reading files of tracees.
 //!
-//! A file may be served by a tracee (FUSE), which answers only while the tracer
-//! goes on, or by nobody: whoever reads it then sleeps where no signal reaches
-//! it. So a thread that a file does not answer is left behind, and another goes
-//! on; after a few of those there is none any more. What they are to find is
-//! unknown then.
+//! A file may be served by a tracee (FUSE), which responds only while the tracer
+//! runs, or by a server that never responds: a thread that reads it then sleeps
+//! uninterruptibly. Such a thread is abandoned, and another takes its place; after
+//! a few of those there are no more threads. What the remaining jobs should find
+//! stays unknown.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
@@ -14,30 +14,30 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::watch::{self, Watch};
-use crate::sys::ring::keep_signals_out;
+use crate::sys::wake_signal::keep_signals_out;
 
-/// How long a file may take to answer.
+/// How long a file may take to respond.
 const ANSWER: Duration = Duration::from_secs(3);
-/// How many threads may wait for files that do not answer.
+/// How many threads may be blocked on files that do not respond.
 const MOST_STUCK: usize = 4;
-/// How many jobs may wait; more of them take memory for nothing.
+/// How many jobs may be queued; with more, memory use would grow.
 const MOST_JOBS: usize = 1 << 16;
-/// The stack of a thread, whatever limit the user has set: demanglers recurse.
+/// Stack size of a thread, independent of the user's limit: demanglers recurse.
 const STACK: usize = 4 << 20;
 
-/// Something to be done.
+/// A unit of work.
 pub(super) trait Job: Send + Sync + UnwindSafe + RefUnwindSafe + 'static {
-    /// What a thread keeps from one job to the next.
+    /// What a thread keeps between jobs.
     type State: Default;
 
     /// Do it.
     fn run(&self, state: &mut Self::State);
 
-    /// It is not done, or not to its end: go on without.
+    /// It is not done, or not finished: continue without its result.
     fn give_up(&self);
 }
 
-/// Jobs that are done one after the other.
+/// A queue of jobs, done in order.
 pub(super) struct Lane<J> {
     shared: Arc<Mutex<State<J>>>,
     work: Arc<std::sync::Condvar>,
@@ -45,15 +45,15 @@ pub(super) struct Lane<J> {
 
 struct State<J> {
     jobs: VecDeque<Arc<J>>,
-    /// The thread that works; `None` if there is none.
+    /// The thread that works, if any.
     worker: Option<Worker<J>>,
     /// The number of the next thread.
     next: u64,
-    /// How many threads were left behind and have not come back.
+    /// How many threads were abandoned and have not come back.
     stuck: usize,
-    /// No job will come but from other jobs: threads need not stay.
+    /// No job will be added except by other jobs: idle threads may end.
     closed: bool,
-    /// When all that is not done is given up.
+    /// When all jobs that are not done are given up.
     until: Option<Instant>,
 }
 
@@ -79,7 +79,7 @@ impl<J: Job> Lane<J> {
         }
     }
 
-    /// Do this, sooner or later.
+    /// Queues a job.
     pub(super) fn send(&self, job: J) {
         let mut state = lock(&self.shared);
         let is_late = state.until.is_some_and(|until| until <= Instant::now());
@@ -92,7 +92,7 @@ impl<J: Job> Lane<J> {
         self.work.notify_one();
     }
 
-    /// Have a thread work; whether there is one.
+    /// Makes sure that there is a thread; returns whether there is one.
     fn start(&self, state: &mut State<J>) -> bool {
         if state.worker.is_some() {
             return true;
@@ -121,7 +121,7 @@ impl<J: Job> Lane<J> {
         state.worker.is_some()
     }
 
-    /// The thread of this number.
+    /// The loop of the thread with this number.
     fn work(&self, number: u64) {
         let mut kept = J::State::default();
         let mut state = lock(&self.shared);
@@ -150,7 +150,7 @@ impl<J: Job> Lane<J> {
             drop(state);
             let done = catch_unwind(AssertUnwindSafe(|| job.run(&mut kept)));
             if done.is_err() {
-                // A fault in what reads files must not hold up the rest.
+                // A panic in code that reads files must not affect other jobs.
                 kept = J::State::default();
                 job.give_up();
             }
@@ -158,8 +158,8 @@ impl<J: Job> Lane<J> {
         }
     }
 
-    /// Leave a thread behind that a file does not answer; give up what takes
-    /// too long.
+    /// Abandons a thread that is blocked on a file; gives up jobs when the time limit
+    /// has passed.
     pub(super) fn check(&self) {
         let mut state = lock(&self.shared);
         let worker = state.worker.as_ref();
@@ -182,14 +182,14 @@ impl<J: Job> Lane<J> {
         }
     }
 
-    /// Somebody waits for what is still to be done, and no longer than that.
+    /// A caller waits for the remaining jobs, at most this long.
     pub(super) fn hurry(&self, limit: Duration) {
         let until = Instant::now() + limit;
         let mut state = lock(&self.shared);
         state.until = Some(state.until.map_or(until, |before| before.min(until)));
     }
 
-    /// The threads are to end when nothing is left to do.
+    /// Threads end when no job is left.
     pub(super) fn close(&self) {
         lock(&self.shared).closed = true;
         self.work.notify_all();
@@ -197,7 +197,7 @@ impl<J: Job> Lane<J> {
 }
 
 fn lock<J>(state: &Mutex<State<J>>) -> MutexGuard<'_, State<J>> {
-    // What it guards is whole whenever it is unlocked.
+    // The state is consistent whenever it is unlocked.
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -214,7 +214,7 @@ mod tests {
         given_up: AtomicUsize,
     }
 
-    /// Sleeps where a file would not answer, until it is told to go on.
+    /// Blocks as on a file that does not respond, until it is released.
     struct Nap(Arc<Count>, Option<Mutex<Receiver<()>>>);
 
     impl Job for Nap {
@@ -254,7 +254,7 @@ mod tests {
             lane.send(Nap(Arc::clone(&count), Some(Mutex::new(wait))));
             eventually(&lane, || given_up() == stuck);
         }
-        // No further thread begins; but those that come back count.
+        // No further thread starts, but those that come back count.
         lane.send(Nap(Arc::clone(&count), None));
         assert_eq!(given_up(), MOST_STUCK + 1);
         assert_eq!(count.done.load(SeqCst), 0);
@@ -273,7 +273,7 @@ mod tests {
         lane.hurry(Duration::from_millis(20));
         lane.hurry(Duration::from_hours(1));
         eventually(&lane, || count.given_up.load(SeqCst) == 2);
-        // And so is what comes later.
+        // The same holds for later jobs.
         lane.send(Nap(Arc::clone(&count), None));
         assert_eq!(count.given_up.load(SeqCst), 3);
         drop(end);
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(count.given_up.load(SeqCst), 1);
         drop(end);
         eventually(&lane, || lock(&lane.shared).worker.is_none());
-        // Jobs of jobs are still done.
+        // Jobs added by jobs are still done.
         lane.send(Nap(Arc::clone(&count), None));
         eventually(&lane, || count.done.load(SeqCst) == 3);
     }

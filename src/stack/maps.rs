@@ -1,15 +1,14 @@
-//! `/proc/PID/maps`: what code is mapped where.
+//! `/proc/PID/maps`: which file is mapped where.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Memory of one kind.
+/// A mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mapping {
-    /// Where it is.
+    /// Its addresses.
     pub(super) memory: Range<u64>,
-    /// The file, and where its first byte is in that; `None` for memory that
-    /// is from no file.
+    /// The file, and the file offset of the first byte; `None` for anonymous memory.
     pub(super) file: Option<(Arc<Source>, u64)>,
 }
 
@@ -18,17 +17,17 @@ pub(super) struct Mapping {
 pub(super) struct Source {
     /// Its path in the process's own mount namespace.
     pub(super) path: Arc<[u8]>,
-    /// Its inode; its device is not told on every file system as `stat` tells
-    /// it.
+    /// Its inode. Its device is not included: on some file systems it differs from that
+    /// of `stat`.
     pub(super) inode: u64,
 }
 
-/// What is mapped, in the order of the addresses.
+/// The mappings of a process, sorted by address.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Maps {
     /// The executable mappings.
     pub(super) code: Vec<Mapping>,
-    /// The memory that may be written, and may hold stacks.
+    /// Writable memory, which may contain stacks.
     pub(super) data: Vec<Range<u64>>,
 }
 
@@ -78,7 +77,7 @@ fn mapping(line: &[u8]) -> Option<(Mapping, [u8; 4])> {
     Some((Mapping { memory, file }, rights))
 }
 
-/// The kernel writes a newline in a path as `\012`, and nothing else so.
+/// Of all bytes the kernel only escapes a newline in a path, as `\012`.
 fn unescaped(path: &[u8]) -> Vec<u8> {
     let mut rest = path;
     let mut plain = Vec::with_capacity(path.len());

@@ -1,11 +1,11 @@
-//! Call stacks (`-k`): what is read at a stop, and how it is unwound and named
-//! once the tracee runs on.
+//! Call stacks (`-k`): what is copied at a stop, and how it is unwound and named
+//! while the tracee runs.
 //!
-//! At the stop the registers and the bytes of the stack are copied, no more;
-//! the list of what is mapped where is read once a program, and its children
-//! share it. Files of tracees are opened and read beside the trace, by threads
-//! of their own: a stack that needs one that was not read yet is unwound there.
-//! gimli reads how to unwind, addr2line what it is called.
+//! At the stop only the registers and the bytes of the stack are copied. The list of
+//! mappings is read once for each program, and its children share it. Files of
+//! tracees are opened and read by other threads: a stack that needs a file that has
+//! not been read is unwound there. gimli reads the unwind information, addr2line the
+//! names.
 
 #[cfg(test)]
 mod broken;
@@ -44,19 +44,19 @@ use walk::Walker;
 /// How many page maps are held open.
 const MOST_OPEN: usize = 64;
 
-/// What a stack is unwound with, for all tracees.
+/// The state for unwinding stacks of all tracees.
 pub(crate) struct Stacks {
     processes: FxHashMap<Tgid, Process>,
     /// How many page maps are open.
     open: usize,
-    /// The kernel has none.
+    /// The kernel has no page maps.
     is_without_pages: bool,
     resolver: Arc<Resolver>,
-    /// Those of the stack that was copied last.
+    /// The bytes of the stack that was copied last.
     bytes: Vec<u8>,
 }
 
-/// The memory of a process.
+/// What is known of the memory of a process.
 #[derive(Default)]
 struct Process {
     space: Option<Arc<Space>>,
@@ -74,8 +74,8 @@ impl Stacks {
         }
     }
 
-    /// Copy what is needed, while the task is stopped. `None` if its registers
-    /// cannot be read, or are those of an ABI that is not unwound.
+    /// Copies what is needed, while the task is stopped. `None` if its registers cannot
+    /// be read, or belong to an ABI that is not unwound.
     pub(crate) fn take(&mut self, stopped: &Stopped, tgid: Tgid) -> Option<RawStack> {
         let values = stopped.registers().ok()?.by_dwarf_number()?;
         let registers = Registers::new(values);
@@ -88,7 +88,7 @@ impl Stacks {
             .get_or_insert_with(|| Arc::new(Space::read(tgid, None)));
         let is_there = || pages.is_none_or(|pages| pages.has(base));
         if space.end_of_stack(base).is_none() && is_there() {
-            // A thread's, mapped since.
+            // The stack of a thread, mapped later.
             *space = Arc::new(Space::read(tgid, Some(space)));
         }
         let end = match space.end_of_stack(base) {
@@ -104,7 +104,7 @@ impl Stacks {
         })
     }
 
-    /// Open the page map of a process; those that were opened before make room.
+    /// Opens the page map of a process; closes the oldest if there are too many.
     fn open_pages(&mut self, tgid: Tgid) {
         let process = self.processes.get(&tgid);
         if self.is_without_pages || process.is_some_and(|process| process.pages.is_some()) {
@@ -121,8 +121,8 @@ impl Stacks {
         self.processes.entry(tgid).or_default().pages = pages;
     }
 
-    /// Unwind it, while the task runs on: here if all files that it needs were
-    /// read, else beside the trace.
+    /// Unwinds it, while the task runs: here if all files that it needs have been read,
+    /// else on another thread.
     pub(crate) fn unwind(&mut self, mut raw: RawStack) -> Arc<Stack> {
         let bytes = self.bytes.get(..raw.copy.span()).unwrap_or_default();
         let stack = Arc::new(Stack::pending(Arc::clone(&self.resolver) as _));
@@ -136,7 +136,7 @@ impl Stacks {
         match frames {
             Ok(frames) => {
                 stack.resolve(frames);
-                // It may have found that more is mapped.
+                // The unwinding may have found new mappings.
                 if let Some(process) = self.processes.get_mut(&raw.tgid) {
                     process.space = Some(raw.space);
                 }
@@ -151,7 +151,7 @@ impl Stacks {
         stack
     }
 
-    /// A child has what its parent has.
+    /// A child has a copy of its parent's memory.
     pub(crate) fn fork(&mut self, parent: Tgid, child: Tgid) {
         let space = self.processes.get(&parent);
         if let Some(space) = space.and_then(|parent| parent.space.clone()) {

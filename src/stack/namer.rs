@@ -1,4 +1,4 @@
-//! Naming frames beside the trace: debug information takes longer than any
+//! Names frames on a thread of its own: debug information takes longer to read than a
 //! tracee should wait.
 
 use std::sync::{Arc, Weak};
@@ -8,15 +8,15 @@ use super::names::Names;
 use super::object::Object;
 use crate::event::{Frame, Function};
 
-/// A frame that is to be named.
+/// A frame to be named.
 pub(super) struct Naming {
     pub(super) frame: Arc<Frame>,
     pub(super) object: Arc<Object>,
-    /// What it is looked up by.
+    /// The address by which it is looked up.
     pub(super) within: u64,
 }
 
-/// The names that were read last.
+/// A cache of the names of files, least recently used first.
 #[derive(Default)]
 pub(super) struct Library(Vec<Entry>);
 
@@ -27,11 +27,10 @@ struct Entry {
 }
 
 impl Library {
-    /// What a frame of a file is called.
+    /// The functions of a frame.
     fn functions(&mut self, naming: &Naming) -> Vec<Function> {
         let Naming { object, within, .. } = naming;
-        // Of files that nobody has mapped any more the frames that are known
-        // are all that is kept.
+        // Of files that are not mapped any more only the known frames are kept.
         self.0.retain(Entry::is_mapped);
         let found = self
             .0
@@ -46,12 +45,12 @@ impl Library {
             },
         };
         let functions = entry.names.at(*within, naming.frame.address);
-        // The one that was used last is the last.
+        // The most recently used one is last.
         self.0.push(entry);
         functions
     }
 
-    /// Read the names of a file. Those that were not used for the longest make
+    /// Reads the names of a file. The least recently used ones are dropped to make
     /// room.
     fn read(&mut self, object: &Object) -> Names {
         let Some(file) = object.open() else {
@@ -69,8 +68,8 @@ impl Library {
 }
 
 impl Entry {
-    /// Whether a process has the file mapped: more than the files that are kept
-    /// for later know it.
+    /// Whether a process has the file mapped: the object is then referenced from
+    /// elsewhere than the idle cache.
     fn is_mapped(&self) -> bool {
         self.object.strong_count() > 1
     }

@@ -1,6 +1,5 @@
-//! What the places in an ELF file's code are called: functions, source files
-//! and lines, from its debug information and its symbols, or those that were
-//! stripped from it into another file.
+//! Names of code addresses of an ELF file: functions, source files and lines, from its
+//! debug information and its symbols, or those in its separate debug file.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -20,15 +19,15 @@ use crate::event::Function;
 
 type Bytes = EndianReader<RunTimeEndian, Arc<[u8]>>;
 
-/// The most that the line program of one source file may have: what is made of
-/// it takes many times as much.
+/// Limit in bytes for the line program of one source file: its parsed form is many
+/// times as large.
 const MOST_OF_LINES: usize = 4 << 20;
-/// What a byte of a line program and one of a unit's other information come to,
-/// and what is kept of each unit.
+/// Estimated bytes in memory for a byte of a line program and for a byte of a unit's
+/// other information, and the overhead of each unit.
 const LINE: u64 = 24;
 const ENTRY: u64 = 2;
 const UNIT: u64 = 512;
-/// The most source files that a program may be made of.
+/// Limit for the source files of a program.
 const MOST_UNITS: u64 = 100_000;
 
 /// The names in one file.
@@ -41,7 +40,7 @@ pub(super) struct Names {
 /// Its debug information.
 struct Lines {
     context: Context<Bytes>,
-    /// The units whose lines were read.
+    /// The units whose lines were parsed.
     read: FxHashSet<usize>,
 }
 
@@ -56,7 +55,7 @@ impl Default for Names {
 }
 
 impl Names {
-    /// Read the names of the file of this path, as far as they fit the budget.
+    /// Reads the names of the file with this path, as far as they fit the budget.
     pub(super) fn read(file: &Arc<File>, path: &[u8]) -> Names {
         let mut names = Names::default();
         let bytes = FileBytes::new(Arc::clone(file));
@@ -84,19 +83,19 @@ impl Names {
         });
     }
 
-    /// Whether there are more of them than fitted the budget.
+    /// Whether there are more than fit the budget.
     pub(super) fn are_cut(&self) -> bool {
         self.reserved.was_refused()
     }
 
-    /// The functions at an address, the innermost first. It is looked up
-    /// `within` the call; what is told is `address`.
+    /// The functions at an address, the innermost first. They are looked up by `within`,
+    /// which is inside of the call instruction; offsets are relative to `address`.
     pub(super) fn at(&mut self, within: u64, address: u64) -> Vec<Function> {
         let mut functions = Vec::new();
         if let Some(lines) = &mut self.lines {
             functions = frames(&lines.context, within);
             if lines.count(within, &mut self.reserved).is_none() {
-                // The rest would take too much.
+                // The rest would need too much memory.
                 self.lines = None;
             }
         }
@@ -108,7 +107,7 @@ impl Names {
         }
         if let Some(last) = functions.last_mut() {
             last.offset = Some(address.wrapping_sub(start));
-            // glibc's aliases for its own use hide what everybody calls.
+            // glibc's internal aliases hide the public names.
             let is_alias = |name: &String| name.starts_with("__GI_");
             if last.name.as_ref().is_none_or(is_alias) {
                 last.name = Some(demangled(name));
@@ -119,8 +118,8 @@ impl Names {
 }
 
 impl Lines {
-    /// Count what was made of the lines around this address; `None` if that is
-    /// more than is left.
+    /// Adds the memory for the lines around this address to the budget; `None` if that is
+    /// more than is available.
     fn count(&mut self, address: u64, reserved: &mut Reserved) -> Option<()> {
         let unit = self.context.find_dwarf_and_unit(address).skip_all_loads();
         let Some(unit) = unit else {
@@ -137,7 +136,7 @@ impl Lines {
     }
 }
 
-/// The functions that the debug information tells of.
+/// The functions by the debug information.
 fn frames(lines: &Context<Bytes>, address: u64) -> Vec<Function> {
     let mut told = Vec::new();
     let Ok(mut frames) = lines.find_frames(address).skip_all_loads() else {
@@ -157,11 +156,11 @@ fn frames(lines: &Context<Bytes>, address: u64) -> Vec<Function> {
     told
 }
 
-/// The debug information of a file, if it has any that fits.
+/// The debug information of a file, if it has any that fits the budget.
 fn lines(elf: &Elf<'_>, path: &[u8], reserved: &mut Reserved) -> Option<Context<Bytes>> {
     elf.file.section_by_name(".debug_info")?;
     let mut dwarf = dwarf(elf, reserved)?;
-    // What several files have in common, dwz moves into one of its own.
+    // dwz moves what several files share into another file.
     if let Ok(Some((link, _))) = elf.file.gnu_debugaltlink()
         && let Some(common) = file::open_common(path, link).map(Arc::new)
     {
@@ -173,8 +172,8 @@ fn lines(elf: &Elf<'_>, path: &[u8], reserved: &mut Reserved) -> Option<Context<
     Context::from_dwarf(dwarf).ok()
 }
 
-/// What of a file's debug information is needed for names; `None` if it does not
-/// fit the budget, or is made to take more than it seems.
+/// The debug information that is needed for names; `None` if it does not fit the
+/// budget, or would expand to more than it seems.
 fn dwarf(elf: &Elf<'_>, reserved: &mut Reserved) -> Option<Dwarf<Bytes>> {
     let endian = if elf.file.is_little_endian() {
         RunTimeEndian::Little
@@ -205,7 +204,7 @@ fn dwarf(elf: &Elf<'_>, reserved: &mut Reserved) -> Option<Dwarf<Bytes>> {
     Some(dwarf)
 }
 
-/// Variables and macros have no part in it.
+/// Variables and macros are not needed.
 fn is_needed(section: SectionId) -> bool {
     matches!(
         section,
@@ -223,7 +222,7 @@ fn is_needed(section: SectionId) -> bool {
     )
 }
 
-/// The length of the longest line program, by the lengths that each begins with.
+/// The length of the longest line program, by the lengths in their headers.
 fn longest_program(lines: &[u8]) -> usize {
     const WIDE: u32 = u32::MAX;
     let mut rest = lines;
@@ -245,7 +244,7 @@ fn longest_program(lines: &[u8]) -> usize {
     longest
 }
 
-/// The file that holds what was stripped from this one.
+/// The separate debug file.
 fn debug_file(elf: &Elf<'_>, path: &[u8]) -> Option<File> {
     let by_id = elf.file.build_id().ok().flatten();
     by_id.and_then(file::open_debug_by_id).or_else(|| {

@@ -1,5 +1,5 @@
-//! ELF files: how to unwind from their code. Each is read once, whoever runs
-//! it, and kept for a while when nobody does.
+//! ELF files with their unwind information. Each is read once, for all processes that
+//! map it, and kept for a while after that.
 
 use std::fs::File;
 use std::ops::Range;
@@ -16,8 +16,8 @@ use super::maps::{Mapping, Source};
 use super::unwind::{FrameInfo, Section};
 use crate::event::{Frame, Function};
 
-/// How many files that nobody has mapped are kept, for whoever runs them next,
-/// and how much of the budget they may take.
+/// How many unmapped files are kept for later processes, and how much of the budget
+/// they may use.
 const MOST_IDLE: usize = 128;
 const MOST_OF_IDLE: u64 = 16 << 20;
 /// How many frames of a file are kept.
@@ -25,20 +25,20 @@ const MOST_FRAMES: usize = 1 << 16;
 
 type Path = Arc<[u8]>;
 
-/// The files that were met.
+/// The files that were mapped by tracees.
 #[derive(Default)]
 pub(super) struct Objects {
     known: FxHashMap<(Identity, Path), Known>,
-    /// The same file once more, as in another container's image.
+    /// By build id: the same file in another place, as in another container's image.
     by_build_id: FxHashMap<(Vec<u8>, Path), Weak<Object>>,
-    /// Counts uses.
+    /// Counts uses, for the least recently used one.
     clock: u64,
 }
 
-/// A file; `None` if it is no ELF file.
+/// A known file; without an object if it is not an ELF file.
 struct Known {
     object: Option<Arc<Object>>,
-    /// When it was asked for last.
+    /// The clock of its last use.
     used: u64,
 }
 
@@ -57,28 +57,26 @@ impl Known {
 
 /// One file.
 pub(super) struct Object {
-    /// No other has it.
+    /// Unique number.
     pub(super) number: u64,
     pub(super) path: Path,
     identity: Identity,
-    /// The code that is loaded: offsets in the file, and the address of the
-    /// first.
+    /// The executable segments: offsets in the file, and the address of the first byte.
     code: Vec<(Range<u64>, u64)>,
-    /// How to unwind from its code.
+    /// Its unwind information.
     pub(super) info: FrameInfo,
-    /// Frames that were met: by their address, and the address that they are
-    /// looked up by.
+    /// The frames found so far, by their address and the address by which they are looked
+    /// up.
     frames: Mutex<FxHashMap<(u64, u64), Arc<Frame>>>,
     /// The file, until its names are read.
     file: Mutex<Option<Arc<File>>>,
-    /// It did not answer.
+    /// The file did not respond.
     is_nameless: AtomicBool,
     reserved: Reserved,
 }
 
 impl Objects {
-    /// What is known of a file that a process has mapped. `None` if it is gone
-    /// or is no ELF file.
+    /// The object of a mapped file. `None` if the file is gone or is not an ELF file.
     pub(super) fn load(&mut self, mapping: &Mapping, handles: &Handles) -> Option<Arc<Object>> {
         let (source, _) = mapping.file.as_ref()?;
         let (file, identity) = handles.open(&mapping.memory, source)?;
@@ -124,8 +122,8 @@ impl Objects {
         Some(object)
     }
 
-    /// Forget files that nobody has mapped, those first that were not asked for
-    /// the longest, until the rest takes no more than that.
+    /// Drops unmapped files, the least recently used first, until the rest uses no more
+    /// than this.
     fn forget_idle(&mut self, most: u64) {
         let idle = self.known.iter().filter(|(_, known)| known.is_idle());
         let mut idle: Vec<_> = idle
@@ -162,7 +160,7 @@ impl Object {
         let start = |name| Some(elf.addresses(name)?.start);
         let bases = [start(".text"), start(".got")];
         let info = FrameInfo::new(eh_frame, eh_frame_hdr, debug_frame, bases, &mut reserved);
-        // Others may have bytes on the same pages.
+        // Other segments may have bytes on the same pages.
         let code = elf.file.segments();
         let code = code.filter(|segment| segment.permissions().executable());
         let segments = code.map(|segment| {
@@ -182,8 +180,8 @@ impl Object {
         }
     }
 
-    /// The address that the byte at this offset is linked to; an offset as the
-    /// kernel maps it, at the start of a page.
+    /// The link-time address of the byte at this offset; the offset of a mapping, so the
+    /// start of a page.
     pub(super) fn address_at(&self, offset: u64) -> Option<u64> {
         const PAGE: u64 = 0xfff;
         let mut code = self.code.iter();
@@ -194,8 +192,8 @@ impl Object {
         Some(address.wrapping_sub(range.start).wrapping_add(offset))
     }
 
-    /// The frame at an address of the file's own; it is looked up by `within`.
-    /// Whoever gets a new one first is to have it named.
+    /// The frame at an address of the file; it is looked up by `within`. The caller that
+    /// gets a new one must have it named.
     pub(super) fn frame(&self, address: u64, within: u64, is_signal: bool) -> (Arc<Frame>, bool) {
         let frames = self.frames.lock();
         let mut frames = frames.unwrap_or_else(PoisonError::into_inner);
@@ -204,7 +202,7 @@ impl Object {
         }
         let path = Arc::clone(&self.path);
         let frame = Arc::new(if is_signal {
-            // What the kernel lets a handler return to.
+            // The code to which a signal handler returns.
             let function = Function {
                 name: Some(Function::SIGNAL.to_owned()),
                 ..Function::default()
@@ -220,15 +218,15 @@ impl Object {
         (frame, !is_signal)
     }
 
-    /// The file, to read its names. It is held open until it is asked for
-    /// first; later it is opened once more, if it is still there.
+    /// The file, to read its names. It is held open until the first use; later it is opened
+    /// again, if it still exists.
     pub(super) fn open(&self) -> Option<Arc<File>> {
         let held = self.file.lock();
         let held = held.unwrap_or_else(PoisonError::into_inner).take();
         held.or_else(|| file::open_again(&self.path, self.identity).map(Arc::new))
     }
 
-    /// Its names are not asked for any more.
+    /// Its names are not looked up any more.
     pub(super) fn make_nameless(&self) {
         self.is_nameless.store(true, Relaxed);
     }

@@ -1,4 +1,4 @@
-//! What finds frames and names beside the trace.
+//! The resolver: finds frames and names on other threads.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,13 +13,13 @@ use super::walk::{Missing, RawStack, Walker};
 use crate::event::{self, Stack};
 use crate::urgency::{self, Urgency};
 
-/// How long the work may take when somebody waits for it, and how long if that
-/// is urgent.
+/// How long the work may take when a caller waits for it, and how long if that is
+/// urgent.
 const LONGEST: Duration = Duration::from_secs(30);
 const URGENT: Duration = Duration::from_secs(1);
 
-/// Files are opened and unwound by one thread, which is quick, while their
-/// processes live, and named by another.
+/// One thread opens files and unwinds, which is fast, while the processes are alive;
+/// another one names frames.
 pub(super) struct Resolver {
     pub(super) unwinder: Lane<Unwinding>,
     pub(super) namer: Lane<Naming>,
@@ -33,7 +33,7 @@ impl Resolver {
         }
     }
 
-    /// The trace is over: finish what there is.
+    /// The trace is over: finish the queued work.
     pub(super) fn close(&self) {
         self.unwinder.close();
         self.namer.close();
@@ -62,7 +62,7 @@ impl fmt::Debug for Resolver {
     }
 }
 
-/// A stack that needs a file which was not read yet.
+/// A stack that needs a file that has not been read.
 pub(super) struct Unwinding {
     raw: RawStack,
     bytes: Vec<u8>,
@@ -70,7 +70,7 @@ pub(super) struct Unwinding {
     handles: Handles,
     stack: Arc<Stack>,
     resolver: Arc<Resolver>,
-    /// Where the file that is being read is mapped.
+    /// The mapping whose file is being read.
     reads: Mutex<Option<Arc<Place>>>,
 }
 
@@ -126,7 +126,7 @@ impl Job for Unwinding {
     fn give_up(&self) {
         let place = self.reads.lock();
         if let Some(place) = place.unwrap_or_else(PoisonError::into_inner).take() {
-            // The file did not answer.
+            // The file did not respond.
             place.hold(None);
         }
         if let Ok(frames) = self.walk(self.raw.clone(), true) {

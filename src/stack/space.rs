@@ -1,4 +1,4 @@
-//! The address space of a program: what code is where, as far as a stack met
+//! The address space of a program: which code is mapped where, as far as stacks needed
 //! it.
 
 use std::fs;
@@ -9,29 +9,29 @@ use super::maps::{Mapping, Maps};
 use super::object::Object;
 use crate::kernel::Tgid;
 
-/// What is mapped where, at one time.
+/// The mappings at one time.
 #[derive(Default)]
 pub(super) struct Space {
     code: Vec<Arc<Place>>,
     data: Vec<Range<u64>>,
 }
 
-/// A mapping of code, and what it holds once that was needed.
+/// A mapping of code, and its object once that was needed.
 pub(super) struct Place {
     pub(super) mapping: Mapping,
     pub(super) held: OnceLock<Held>,
 }
 
 pub(super) enum Held {
-    /// Code of no file, or of one that cannot be read.
+    /// Code without a file, or with one that cannot be read.
     Nameless(Option<Arc<[u8]>>),
-    /// A file, and what is to be added to its addresses.
+    /// A file, and the load bias to be added to its addresses.
     Object(Arc<Object>, u64),
 }
 
 impl Space {
-    /// What a process has mapped. Of mappings that stayed since `before` it is
-    /// known what they hold.
+    /// The mappings of a process. Those that are unchanged since `before` keep their
+    /// objects.
     pub(super) fn read(tgid: Tgid, before: Option<&Space>) -> Space {
         let text = fs::read(format!("/proc/{tgid}/maps")).unwrap_or_default();
         let maps = Maps::parse(&text);
@@ -48,8 +48,8 @@ impl Space {
         }
     }
 
-    /// What was mapped since. The process runs by now and may have executed
-    /// another program: its mappings count if they still have ours.
+    /// The mappings now. The process runs and may have executed another program: they only
+    /// count if ours are still among them.
     pub(super) fn read_again(&self, tgid: Tgid) -> Option<Space> {
         let now = Space::read(tgid, Some(self));
         let first = self.code.first()?;
@@ -57,14 +57,14 @@ impl Space {
         stays.then_some(now)
     }
 
-    /// Where files are mapped that were not read.
+    /// The addresses of files that have not been read.
     pub(super) fn unread(&self) -> impl Iterator<Item = &Range<u64>> {
         let unread = |place: &&Arc<Place>| place.held.get().is_none();
         let places = self.code.iter().filter(unread);
         places.map(|place| &place.mapping.memory)
     }
 
-    /// What code is at an address.
+    /// The code at an address.
     pub(super) fn at(&self, address: u64) -> Option<&Arc<Place>> {
         let after = self
             .code
@@ -73,7 +73,7 @@ impl Space {
         place.mapping.memory.contains(&address).then_some(place)
     }
 
-    /// The end of the mapping that holds this address of a stack.
+    /// The end of the mapping with this address of a stack.
     pub(super) fn end_of_stack(&self, address: u64) -> Option<u64> {
         let after = self.data.partition_point(|memory| memory.start <= address);
         let memory = self.data.get(after.checked_sub(1)?)?;
@@ -83,7 +83,7 @@ impl Space {
 
 impl Place {
     fn new(mapping: Mapping) -> Place {
-        // Code of no file needs no look.
+        // Code without a file needs no look-up.
         let held = match mapping.file {
             Some(_) => OnceLock::new(),
             None => OnceLock::from(Held::Nameless(None)),
@@ -91,13 +91,13 @@ impl Place {
         Place { mapping, held }
     }
 
-    /// The path of the file that it is from.
+    /// The path of its file.
     pub(super) fn path(&self) -> Option<&Arc<[u8]>> {
         let (source, _) = self.mapping.file.as_ref()?;
         Some(&source.path)
     }
 
-    /// It holds this file; what was known before stays.
+    /// Sets its object; does nothing if it is known.
     pub(super) fn hold(&self, object: Option<Arc<Object>>) {
         let Mapping { memory, file } = &self.mapping;
         let held = file.as_ref().zip(object).and_then(|((_, offset), object)| {

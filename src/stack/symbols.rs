@@ -1,4 +1,4 @@
-//! The symbols of an ELF file's functions, by address.
+//! The function symbols of an ELF file, sorted by address.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use object::{Object as _, ObjectSegment};
 use super::budget::Reserved;
 use super::elf::Elf;
 
-/// The symbol tables of a file and where their names are.
+/// The symbol tables of a file, each with its string table.
 const TABLES: [(&str, &str); 2] = [(".symtab", ".strtab"), (".dynsym", ".dynstr")];
-/// The size of an `Elf64_Sym`.
+/// Bytes of an `Elf64_Sym`.
 const ENTRY: usize = 24;
-/// Longer names are no names.
+/// Longer names are ignored.
 const MOST_OF_A_NAME: usize = 16 << 10;
 
 /// The symbols of functions.
@@ -26,13 +26,13 @@ pub(super) struct Symbols {
 struct Symbol {
     address: u64,
     size: u64,
-    /// Which of the names' tables, and where in it.
+    /// The string table, and the offset in it.
     table: u8,
     name: u32,
 }
 
 impl Symbols {
-    /// Add those of a file, as far as they fit the budget.
+    /// Adds the symbols of a file, as far as they fit the budget.
     pub(super) fn add(&mut self, elf: &Elf<'_>, reserved: &mut Reserved) {
         if !elf.file.is_64() || !elf.file.is_little_endian() {
             return;
@@ -75,10 +75,10 @@ impl Symbols {
         self.names.push(names);
     }
 
-    /// Make them ready to be found.
+    /// Sorts the symbols for look-ups.
     pub(super) fn sort(&mut self) {
-        // Of those at one address the one that says its size, and of these the
-        // one with the fewest underscores before its name: wait4, not __wait4.
+        // Of symbols at one address the one with a size comes first, and of these the one
+        // with the fewest leading underscores: wait4, not __wait4.
         let names = &self.names;
         let inner = |symbol: &Symbol| {
             let name = names.get(usize::from(symbol.table));
@@ -91,7 +91,7 @@ impl Symbols {
         self.sorted.dedup_by_key(|symbol| symbol.address);
     }
 
-    /// The symbol that an address belongs to, and where it starts.
+    /// The symbol that contains an address, and its start.
     pub(super) fn find(&self, address: u64) -> Option<(&str, u64)> {
         let after = self
             .sorted
@@ -112,13 +112,13 @@ impl Symbols {
 }
 
 impl Symbol {
-    /// A symbol of code, from its `Elf64_Sym`.
+    /// A function symbol, from its `Elf64_Sym`.
     fn read(entry: &[u8; ENTRY], table: u8) -> Option<Symbol> {
         const FUNCTION: u8 = 2;
         const INDIRECT: u8 = 10;
         let [n0, n1, n2, n3, info, _, s0, s1, rest @ ..] = *entry;
         let [address, size] = [rest.first_chunk()?, rest.last_chunk()?];
-        // Hand-written code has no type, and no size.
+        // Assembler code often has no type and no size.
         let is_code = matches!(info & 0xf, 0 | FUNCTION | INDIRECT);
         let is_defined = u16::from_le_bytes([s0, s1]) != 0;
         (is_code && is_defined).then_some(Symbol {

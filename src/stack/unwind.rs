@@ -1,8 +1,8 @@
-//! One step out of a function: by its call frame information, or by the frame
-//! pointer where there is none.
+//! Unwinds one frame: by its call frame information, or by the frame pointer if there
+//! is none.
 //!
-//! gimli does the reading. Signal frames, realigned stacks and all else that
-//! wants memory or registers in its expressions are followed too.
+//! gimli parses the information. Signal frames, realigned stacks and other expressions
+//! that use memory or registers are supported.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use super::budget::Reserved;
 
 type Bytes<'a> = EndianSlice<'a, LittleEndian>;
 
-/// How many registers of x86-64 have a part in unwinding: the general ones and
-/// the return address, numbered as DWARF does.
+/// The number of registers of x86-64 that unwinding uses: the general ones and the
+/// return address, with DWARF's numbers.
 const COUNT: usize = 17;
 
-/// The registers of a frame, as far as they are known.
+/// The registers of a frame, as far as known.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Registers([Option<u64>; COUNT]);
 
 impl Registers {
-    /// Those of a task, in DWARF's order.
+    /// In DWARF's order.
     pub(super) fn new(values: [u64; COUNT]) -> Registers {
         Registers(values.map(Some))
     }
@@ -41,8 +41,8 @@ impl Registers {
         }
     }
 
-    /// The registers of the caller, if the return address is all that the frame
-    /// has on the stack.
+    /// The registers of the caller, if the frame has only the return address on the
+    /// stack.
     pub(super) fn popped(&self, memory: &Memory<'_>) -> Option<Registers> {
         let mut caller = *self;
         caller.set(X86_64::RA, Some(memory(self.sp())?));
@@ -50,32 +50,32 @@ impl Registers {
         Some(caller)
     }
 
-    /// The top of the frame's stack.
+    /// The stack pointer.
     pub(super) fn sp(&self) -> u64 {
         self.get(X86_64::RSP).unwrap_or(0)
     }
 
-    /// Where the frame's code is.
+    /// The instruction pointer.
     pub(super) fn ip(&self) -> u64 {
         self.get(X86_64::RA).unwrap_or(0)
     }
 }
 
-/// What a step came to.
+/// The result of unwinding one frame.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
-    /// To the frame that called.
+    /// The frame of the caller.
     Caller(Registers),
-    /// To the frame that a signal interrupted: it is at its next instruction.
+    /// The frame that a signal interrupted: its ip is the next instruction.
     Interrupted(Registers),
-    /// This frame is the outermost.
+    /// The frame is the outermost.
     Over,
 }
 
 /// Reads a word of the stack.
 pub(super) type Memory<'a> = dyn Fn(u64) -> Option<u64> + 'a;
 
-/// A section that is loaded with the code.
+/// A loaded section.
 pub(super) struct Section {
     pub(super) addresses: Range<u64>,
     pub(super) bytes: Arc<[u8]>,
@@ -88,15 +88,14 @@ pub(super) struct FrameInfo {
     eh_frame_hdr: Option<Section>,
     debug_frame: Option<Arc<[u8]>>,
     bases: BaseAddresses,
-    /// Where no table is in the file: which code each entry of `.eh_frame`, or
-    /// else of `.debug_frame`, is about, and where it is.
+    /// If the file has no search table: the addresses that each entry of `.eh_frame`, or
+    /// else of `.debug_frame`, covers, and its offset.
     index: Vec<(Range<u64>, usize)>,
 }
 
 impl FrameInfo {
-    /// The information of these sections; where `.text` and `.got` are loaded
-    /// matters for some encodings. A list that does not fit the budget is left
-    /// out.
+    /// The information in these sections; the addresses of `.text` and `.got` are needed for
+    /// some encodings. An index that does not fit the budget is left out.
     pub(super) fn new(
         eh_frame: Option<Section>,
         eh_frame_hdr: Option<Section>,
@@ -135,8 +134,8 @@ impl FrameInfo {
         self.eh_frame.is_some() && parsed.is_some_and(|header| header.table().is_some())
     }
 
-    /// The step out of the function that holds `address`, as the file numbers
-    /// its code. `None` if the way back is not known.
+    /// Unwinds the function that contains `address`, an address of the file. `None` if that
+    /// is not possible.
     pub(super) fn step(&self, address: u64, callee: &Callee<'_>) -> Option<Step> {
         if let Some(section) = &self.eh_frame {
             let eh_frame = eh_frame(section);
@@ -152,7 +151,7 @@ impl FrameInfo {
         callee.by_frame_pointer()
     }
 
-    /// Whether it is told how to step out of the function at this address.
+    /// Whether there is information for the function at this address.
     pub(super) fn knows(&self, address: u64) -> bool {
         if let Some(section) = &self.eh_frame {
             let eh_frame = eh_frame(section);
@@ -210,7 +209,7 @@ impl FrameInfo {
         let entry = section.fde_from_offset(&self.bases, offset, S::cie_from_offset);
         let entry = entry.ok().filter(|entry| entry.contains(address));
         let Some(entry) = entry else {
-            // A gap between two functions that have information.
+            // Between two functions that have information.
             return callee.by_frame_pointer();
         };
         let mut context = UnwindContext::new();
@@ -223,7 +222,7 @@ impl FrameInfo {
             callee,
         };
         let cfa = frame.canonical_address(row.cfa())?;
-        // What is not told stays as it is; the stack pointer is the address by
+        // A register without a rule keeps its value; the stack pointer is the CFA by
         // definition.
         let mut caller = *callee.registers;
         caller.set(X86_64::RSP, Some(cfa));
@@ -239,34 +238,34 @@ impl FrameInfo {
     }
 }
 
-/// The frame that a step leads out of.
+/// The frame to be unwound.
 pub(super) struct Callee<'a> {
     pub(super) registers: &'a Registers,
     pub(super) memory: &'a Memory<'a>,
-    /// It has called another function, and so its return address is in memory.
-    /// The innermost frame, or one that a signal interrupted, may have it in a
-    /// register: glibc's vfork takes it off the stack.
+    /// It has called another function, so that its return address is in memory. The
+    /// innermost frame, or one that a signal interrupted, may have it in a register:
+    /// glibc's vfork pops it off the stack.
     pub(super) has_called: bool,
 }
 
 impl Callee<'_> {
-    /// What a caller's registers mean.
+    /// Checks the caller's registers.
     fn judged(&self, caller: &Registers, was_interrupted: bool) -> Option<Step> {
         let [above, below] = [caller, self.registers].map(|frame| frame.get(X86_64::RSP));
         match caller.get(X86_64::RA) {
-            // It lay where the stack was not read.
+            // The return address is in memory that was not copied.
             None => None,
             Some(0) => Some(Step::Over),
-            // Its handler may run on a stack of its own.
+            // The handler may run on its own stack.
             Some(_) if was_interrupted => Some(Step::Interrupted(*caller)),
-            // A frame below its callee's would go on for ever.
+            // A frame below its callee's would loop for ever.
             Some(_) if above < below || (self.has_called && above == below) => None,
             Some(_) => Some(Step::Caller(*caller)),
         }
     }
 
-    /// The step where nothing tells: the frame pointer leads to the caller's,
-    /// and behind that lies where it goes on.
+    /// Unwinds without information: the frame pointer points to the saved one, followed by
+    /// the return address.
     fn by_frame_pointer(&self) -> Option<Step> {
         let frame = self.registers.get(X86_64::RBP)?;
         if frame == 0 {
@@ -280,7 +279,7 @@ impl Callee<'_> {
     }
 }
 
-/// A frame whose entry was found.
+/// A frame with the entry that covers it.
 struct Frame<'f, S> {
     section: &'f S,
     encoding: Encoding,
@@ -288,7 +287,7 @@ struct Frame<'f, S> {
 }
 
 impl<'a, S: UnwindSection<Bytes<'a>>> Frame<'_, S> {
-    /// The address that the rules of the registers count from.
+    /// The canonical frame address (CFA).
     fn canonical_address(&self, rule: &CfaRule<usize>) -> Option<u64> {
         match rule {
             CfaRule::RegisterAndOffset { register, offset } => {
@@ -299,7 +298,7 @@ impl<'a, S: UnwindSection<Bytes<'a>>> Frame<'_, S> {
         }
     }
 
-    /// The value that the caller had in a register.
+    /// The value of a register in the caller.
     fn value(&self, rule: &RegisterRule<usize>, register: Register, cfa: u64) -> Option<u64> {
         match *rule {
             RegisterRule::SameValue => self.callee.registers.get(register),
@@ -315,9 +314,9 @@ impl<'a, S: UnwindSection<Bytes<'a>>> Frame<'_, S> {
         }
     }
 
-    /// What an expression comes to; `first` is what it starts with.
+    /// Evaluates an expression; `first` is its initial stack.
     fn evaluate(&self, expression: &UnwindExpression<usize>, first: Option<u64>) -> Option<u64> {
-        /// A loop in an expression would hold us.
+        /// Limits loops in expressions.
         const MOST_STEPS: u32 = 1000;
         let expression = expression.get(self.section).ok()?;
         let mut evaluation = expression.evaluation(self.encoding);
@@ -361,7 +360,7 @@ fn debug_frame(bytes: &[u8]) -> DebugFrame<Bytes<'_>> {
     debug_frame
 }
 
-/// Which code each entry is about, by its address.
+/// The addresses that each entry covers, sorted.
 fn index<'a, S>(
     section: &S,
     bases: &BaseAddresses,

@@ -1,4 +1,4 @@
-//! The way through a whole stack, frame by frame.
+//! Unwinds a whole stack, frame by frame.
 
 use std::sync::Arc;
 
@@ -11,32 +11,32 @@ use super::unwind::{Callee, FrameInfo, Registers, Step};
 use crate::event::{Cut, Frame, Frames};
 use crate::kernel::Tgid;
 
-/// How many frames of a stack are told; strace tells as many.
+/// Limit for the frames of a stack, as in strace.
 const MOST_FRAMES: usize = 256;
 
-/// A stack as it was copied at a stop, without its bytes.
+/// A stack as copied at a stop, without its bytes.
 #[derive(Clone)]
 pub(crate) struct RawStack {
     pub(super) tgid: Tgid,
     pub(super) registers: Registers,
     pub(super) copy: Copy,
-    /// What was mapped then, or somewhat earlier.
+    /// The mappings then, or somewhat earlier.
     pub(super) space: Arc<Space>,
 }
 
-/// What is needed to walk through stacks.
+/// Unwinds one stack.
 pub(super) struct Walker<'a> {
     pub(super) stack: &'a mut RawStack,
     pub(super) bytes: &'a [u8],
     pub(super) namer: &'a Lane<Naming>,
-    /// Whether to go on without files that are not read.
+    /// Whether to skip files that have not been read, instead of failing.
     pub(super) is_final: bool,
 }
 
 /// A file must be read first.
 pub(super) struct Missing(pub(super) Arc<Place>);
 
-/// A frame that was found.
+/// An unwound frame.
 struct Found {
     frame: Arc<Frame>,
     step: Option<Step>,
@@ -52,10 +52,9 @@ impl Walker<'_> {
         self.frames_from(&registers, false)
     }
 
-    /// The innermost frame may have no call frame information although all
-    /// others do: system calls are made by assembler code, which glibc's clone
-    /// and clone3 leave untold. If its return address is all that it has on the
-    /// stack, the whole way from there to the outermost frame is told.
+    /// The innermost frame may be the only one without call frame information: glibc's clone
+    /// and clone3, in assembler, have none around the system call. If its return address
+    /// is all that it has on the stack, the rest of the stack can be unwound.
     fn past_a_gap(&mut self, registers: &Registers) -> Result<Option<Frames>, Missing> {
         let Some((object, address)) = self.object_at(registers.ip())? else {
             return Ok(None);
@@ -79,8 +78,8 @@ impl Walker<'_> {
         Ok(Some(rest))
     }
 
-    /// The frames from one on, whose registers these are; one that has called,
-    /// or one that was interrupted.
+    /// The frames from the one with these registers on; it has called another, or was
+    /// interrupted.
     fn frames_from(
         &mut self,
         innermost: &Registers,
@@ -93,7 +92,7 @@ impl Walker<'_> {
                 break Some(Cut::Deep);
             }
             let Some(Found { frame, step }) = self.step(&registers, has_called)? else {
-                // No code is there.
+                // There is no code at this address.
                 break Some(Cut::Lost);
             };
             frames.push(frame);
@@ -107,10 +106,10 @@ impl Walker<'_> {
         Ok(Frames { frames, cut })
     }
 
-    /// The frame with these registers, and the way out of it.
+    /// The frame with these registers, and its caller's.
     fn step(&mut self, registers: &Registers, has_called: bool) -> Result<Option<Found>, Missing> {
         let address = registers.ip();
-        // A call that never returns may be the last of its function.
+        // After a call that never returns may be the next function.
         let within = address.wrapping_sub(u64::from(has_called));
         let Some(place) = self.place(within) else {
             return Ok(None);
@@ -141,7 +140,7 @@ impl Walker<'_> {
         }))
     }
 
-    /// A frame of a file, which gets its name sooner or later.
+    /// A frame of a file; its names may be found later.
     fn frame(
         &self,
         object: &Arc<Object>,
@@ -160,7 +159,7 @@ impl Walker<'_> {
         frame
     }
 
-    /// The file whose code is at an address, and that address as its own.
+    /// The file whose code is at an address, and the address in that file.
     fn object_at(&mut self, address: u64) -> Result<Option<(Arc<Object>, u64)>, Missing> {
         let Some(place) = self.place(address) else {
             return Ok(None);

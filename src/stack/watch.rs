@@ -1,4 +1,4 @@
-//! Since when a thread waits for a file.
+//! Measures for how long a thread has been waiting for a file.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -6,33 +6,33 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// The moment that the others count from.
+/// The zero of the times below.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 thread_local! {
-    /// That of this thread, if somebody looks at it.
+    /// The watch of this thread, if it has one.
     static OWN: RefCell<Option<Arc<Watch>>> = const { RefCell::new(None) };
 }
 
-/// Since when a thread waits for a file: in milliseconds from 1, or 0 while it
-/// does not.
+/// Since when a thread has been waiting for a file: in milliseconds from 1, or 0 if it
+/// is not.
 #[derive(Debug, Default)]
 pub(super) struct Watch(AtomicU64);
 
 impl Watch {
-    /// Whether it has waited for one answer longer than that.
+    /// Whether it has been waiting for longer than this.
     pub(super) fn waits_longer_than(&self, limit: Duration) -> bool {
         let since = self.0.load(Relaxed);
         since != 0 && u128::from(now().saturating_sub(since)) > limit.as_millis()
     }
 }
 
-/// This thread is looked at from now on.
+/// Sets the watch of this thread.
 pub(super) fn begin(watch: Arc<Watch>) {
     OWN.set(Some(watch));
 }
 
-/// Do what a file must answer.
+/// Runs a function that accesses a file.
 pub(super) fn during<T>(ask: impl FnOnce() -> T) -> T {
     let set = |to| {
         OWN.with_borrow(|own| {

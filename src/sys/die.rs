@@ -1,14 +1,14 @@
-//! Ending as the command ended.
+//! Ends this process with the signal that ended the command.
 #![expect(unsafe_code, reason = "raw signal calls: nix has no real-time signals")]
 
 use nix::sys::prctl::set_dumpable;
 
-/// Die of signal `number`, as the command did, without a core dump of our own.
+/// Ends this process by signal `number`, without a core dump.
 ///
-/// Returns where that does not kill: as PID 1 of a namespace, or for a signal
-/// that does not kill by default.
+/// Returns if that does not end it: as PID 1 of a namespace, or for a signal that does
+/// not terminate by default.
 pub(crate) fn die_of(number: i32) {
-    // RLIMIT_CORE would not stop a core_pattern that is a pipe.
+    // RLIMIT_CORE has no effect on a core_pattern that is a pipe.
     let _ = set_dumpable(false);
     // SAFETY: `set` is initialised by sigemptyset before it is used, and all
     // calls take valid pointers or numbers. An invalid number is refused.

@@ -1,10 +1,10 @@
-//! Reading a stopped tracee's memory.
+//! Reads the memory of a stopped tracee.
 #![expect(unsafe_code, reason = "process_vm_readv(2) and PTRACE_PEEKDATA")]
 
 use std::ops::Range;
 use std::{mem, ptr};
 
-use super::ptrace::Stopped;
+use super::ptrace::{Request, Stopped};
 use crate::kernel::Errno;
 
 /// How many parts of memory one call reads at most.
@@ -14,24 +14,23 @@ pub(crate) const PARTS: usize = 16;
 const WORD: usize = size_of::<libc::c_long>();
 
 impl Stopped {
-    /// Fill `buffer` from the tracee's memory at `addr`, whole or not at all.
+    /// Fills `buffer` from the tracee's memory at `addr`, or fails without a partial read.
     ///
     /// # Errors
-    /// `EFAULT` where a byte is not readable; `ESRCH` where the tracee is gone.
+    /// `EFAULT` if a byte is not readable; `ESRCH` if the tracee is gone.
     pub(crate) fn read(&self, addr: u64, buffer: &mut [u8]) -> Result<(), Errno> {
         let wanted = buffer.len();
         match self.readv(&mut [(addr, buffer)]) {
             Ok(got) if got == wanted => Ok(()),
-            // Old kernels, seccomp'ed containers and 711 binaries refuse the
-            // call where the debugger's way may still be open.
+            // Old kernels, seccomp'ed containers and executables without read permission refuse
+            // the call; PTRACE_PEEKDATA may still be allowed.
             Ok(_) | Err(Errno::PERM | Errno::NOSYS | Errno::FAULT) => self.peek(addr, buffer),
             Err(errno) => Err(errno),
         }
     }
 
-    /// Fill as much of `buffer` as there is memory at `addr`, and say how much
-    /// that was. The kernel copies page by page, up to the first that is not
-    /// there.
+    /// Fills as much of `buffer` as there is memory at `addr`, and returns how much that was.
+    /// The kernel copies page by page, up to the first that is missing.
     ///
     /// # Errors
     /// Those of `process_vm_readv(2)`.
@@ -39,8 +38,8 @@ impl Stopped {
         self.readv(&mut [(addr, buffer)])
     }
 
-    /// Fill these parts of `buffer`, whose first byte is at `addr`, with one
-    /// call; says how many of their bytes were there.
+    /// Fills these parts of `buffer`, whose first byte is at `addr`, with one call; returns
+    /// how many bytes were read.
     ///
     /// # Errors
     /// Those of `process_vm_readv(2)`.
@@ -58,7 +57,7 @@ impl Stopped {
             (rest, taken) = (later, part.end);
             Some((addr.wrapping_add(part.start as u64), now.get_mut(start..)?))
         };
-        // Those that are none are empty.
+        // Unused parts are empty.
         let parts = parts.each_ref().map(|range| {
             let wanted = (!range.is_empty()).then(|| part(range));
             wanted.flatten().unwrap_or((addr, &mut []))
@@ -66,7 +65,7 @@ impl Stopped {
         self.readv(&mut { parts })
     }
 
-    /// Fill two buffers with one call where it works, else one by one.
+    /// Fills two buffers with one call if possible, else one by one.
     pub(crate) fn read_two(
         &self,
         (first_at, first): (u64, &mut [u8]),
@@ -115,9 +114,9 @@ impl Stopped {
         let mut addr = usize::try_from(addr).map_err(|_| Errno::FAULT)?;
         let mut rest = buffer;
         while !rest.is_empty() {
-            // Aligned words never touch a page that the bytes asked for do not.
+            // An aligned word never crosses into a page without requested bytes.
             let skip = addr % WORD;
-            let bytes = self.peek_word(addr - skip)?;
+            let bytes = self.peek_word(libc::PTRACE_PEEKDATA, addr - skip)?;
             let taken = rest.len().min(WORD - skip);
             let (now, later) = rest.split_at_mut(taken);
             for (to, from) in now.iter_mut().zip(bytes.iter().skip(skip)) {
@@ -129,14 +128,15 @@ impl Stopped {
         Ok(())
     }
 
-    fn peek_word(&self, addr: usize) -> Result<[u8; WORD], Errno> {
+    /// A word of the tracee's memory, or with PEEKUSER of its registers.
+    pub(super) fn peek_word(&self, request: Request, addr: usize) -> Result<[u8; WORD], Errno> {
         let mut word: libc::c_long = 0;
         // SAFETY: raw, as libc's ptrace returns the word in place of an error;
-        // the kernel's own PEEKDATA writes it to `data`.
+        // the kernel's own requests write it to `data`.
         let answer = unsafe {
             libc::syscall(
                 libc::SYS_ptrace,
-                libc::c_long::from(libc::PTRACE_PEEKDATA),
+                libc::c_long::from(request),
                 libc::c_long::from(self.tid().raw()),
                 addr,
                 &raw mut word,

@@ -1,15 +1,15 @@
-//! The only door to the kernel: every `unsafe` block of the crate lives here.
+//! System calls: every `unsafe` block of the crate is in this folder.
 //!
-//! This module knows the kernel's words ([`crate::kernel`]) and nothing of
-//! tracing policy: what to do at a stop is decided in `tracer`.
+//! It uses the types of [`crate::kernel`] and knows nothing of tracing policy: what to
+//! do at a stop is decided in `tracer`.
 
+#[cfg(feature = "cli")]
 pub(crate) mod die;
-pub(crate) mod doorbell;
+#[cfg(feature = "cli")]
+pub(crate) mod first_sigint;
 pub(crate) mod memory;
-pub(crate) mod patience;
 pub(crate) mod ptrace;
 pub(crate) mod registers;
-pub(crate) mod ring;
 pub(crate) mod seccomp;
 pub(crate) mod seize;
 pub(crate) mod spawn;
@@ -18,10 +18,12 @@ pub(crate) mod streams;
 pub(crate) mod syscall_info;
 mod timer;
 pub(crate) mod wait;
+pub(crate) mod wake_signal;
+pub(crate) mod waker;
 
 use crate::kernel::Errno;
 
-/// The errno that the last failed libc call of this thread left.
+/// The errno of the last failed libc call of this thread.
 pub(crate) fn last_errno() -> Errno {
     Errno::from_raw(
         std::io::Error::last_os_error()

@@ -1,17 +1,17 @@
 //! ptrace requests, as methods of a tracee that is known to be stopped.
 //!
-//! A [`Stopped`] can only come from a wait ([`super::wait`]), cannot leave the
-//! tracer's thread, and is given up by the request that lets the tracee run.
-//! A tracee may be killed in its stop at any moment: that is [`Fault::Gone`],
-//! an outcome like any other, and its death is reported by a later wait.
+//! A [`Stopped`] can only come from a wait ([`super::wait`]), cannot leave the tracer's
+//! thread, and is consumed by the request that resumes the tracee. A tracee may be
+//! killed in its stop at any time: that is [`Fault::Gone`], an expected result, and a
+//! later wait reports its death.
 #![expect(unsafe_code, reason = "ptrace(2)")]
 
 use std::marker::PhantomData;
 use std::ptr;
 
-use crate::kernel::{Errno, Signal, Tid, WaitStatus};
+use crate::kernel::{Errno, Signal, Tid};
 
-/// Why a request did nothing.
+/// Why a request had no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The tracee was killed in its stop (ESRCH).
@@ -29,14 +29,14 @@ impl From<Fault> for Errno {
     }
 }
 
-/// How a tracee goes on.
+/// How to resume a tracee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
-    /// To the next event, signal or filtered call.
+    /// To the next event, signal or filtered call (`PTRACE_CONT`).
     Cont,
-    /// To the next entry or exit of any call.
+    /// To the next entry or exit of any system call.
     Syscall,
-    /// For one instruction (of user space: a handler's first, at a signal).
+    /// For one instruction in user space; with a signal, the first of its handler.
     SingleStep,
 }
 
@@ -53,7 +53,7 @@ pub(crate) mod options {
 
 /// A tracee in a ptrace-stop, and the right to make requests on it.
 ///
-/// Not `Send`: the kernel takes requests from the thread that attached only.
+/// Not `Send`: the kernel only accepts requests from the thread that attached.
 #[must_use = "a stopped tracee waits for its tracer: resume, listen or detach it"]
 #[derive(Debug)]
 pub(crate) struct Stopped {
@@ -61,10 +61,10 @@ pub(crate) struct Stopped {
     _this_thread: PhantomData<*const ()>,
 }
 
-/// How libc types the first argument of ptrace.
+/// The type of ptrace's first argument in libc.
 #[cfg(target_env = "musl")]
 pub(super) type Request = libc::c_int;
-/// How libc types the first argument of ptrace.
+/// The type of ptrace's first argument in libc.
 #[cfg(not(target_env = "musl"))]
 pub(super) type Request = libc::c_uint;
 
@@ -102,7 +102,7 @@ fn word(value: usize) -> *mut libc::c_void {
     ptr::without_provenance_mut(value)
 }
 
-/// Start tracing `tid` without stopping it.
+/// Starts tracing `tid` without stopping it.
 pub(crate) fn seize(tid: Tid, options: libc::c_int) -> Result<(), Errno> {
     let options = usize::try_from(options).unwrap_or(0);
     // SAFETY: SEIZE takes its options as a number.
@@ -110,22 +110,22 @@ pub(crate) fn seize(tid: Tid, options: libc::c_int) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Ask a running tracee to stop; its stop is reported by a wait. A tracee that
-/// is stopped already, or gone, needs nothing.
+/// Asks a running tracee to stop; a wait reports the stop. Has no effect on a tracee
+/// that is stopped or gone.
 pub(crate) fn interrupt(tid: Tid) {
     // SAFETY: INTERRUPT takes no data.
     let _ = unsafe { request(libc::PTRACE_INTERRUPT, tid, 0, word(0)) };
 }
 
-/// Whether a task that is dead and not yet waited for is a tracee of this
-/// thread. Another child of ours is none: of an orphan that was given to us, it
-/// may be the second end, after that of the tracee that it was.
+/// Whether a zombie is a tracee of this thread. Another child of ours is not: for an
+/// orphan that we adopted, it may be its second end, after that of the tracee that it
+/// was.
 pub(crate) fn is_dead_tracee(tid: Tid) -> bool {
     // SAFETY: INTERRUPT takes no data, and does nothing to the dead.
     unsafe { request(libc::PTRACE_INTERRUPT, tid, 0, word(0)) }.is_ok()
 }
 
-/// Send `signal` to the process `pid`. Errors (it is gone) need no answer.
+/// Sends `signal` to the process `pid`. Errors (it is gone) are ignored.
 pub(crate) fn kill(pid: i32, signal: Signal) {
     // SAFETY: kill takes two numbers.
     unsafe {
@@ -134,7 +134,7 @@ pub(crate) fn kill(pid: i32, signal: Signal) {
 }
 
 impl Stopped {
-    /// Only a wait may say that a tracee is stopped.
+    /// Only for waits, which know that the tracee is stopped.
     pub(super) fn new(tid: Tid) -> Stopped {
         Stopped {
             tid,
@@ -147,44 +147,36 @@ impl Stopped {
         self.tid
     }
 
-    /// Let the tracee run on, delivering `signal` if there is one.
-    pub(crate) fn resume(self, how: How, signal: Option<Signal>) -> Result<(), Fault> {
+    /// Resumes the tracee, with `signal` if there is one.
+    ///
+    /// It has no effect on a tracee that was killed in its stop: a later wait reports its
+    /// death. The same holds for the two requests below.
+    pub(crate) fn resume(self, how: How, signal: Option<Signal>) {
         let how = match how {
             How::Cont => libc::PTRACE_CONT,
             How::Syscall => libc::PTRACE_SYSCALL,
             How::SingleStep => libc::PTRACE_SINGLESTEP,
         };
         // SAFETY: these requests take a signal number.
-        unsafe { request(how, self.tid, 0, signal_word(signal)) }.map(drop)
+        let _ = unsafe { request(how, self.tid, 0, signal_word(signal)) };
     }
 
-    /// Leave a group-stopped tracee stopped, and be told when it is continued.
-    pub(crate) fn listen(self) -> Result<(), Fault> {
+    /// Leaves a group-stopped tracee stopped, with an event when it is continued.
+    pub(crate) fn listen(self) {
         // SAFETY: LISTEN takes no data.
-        unsafe { request(libc::PTRACE_LISTEN, self.tid, 0, word(0)) }.map(drop)
+        let _ = unsafe { request(libc::PTRACE_LISTEN, self.tid, 0, word(0)) };
     }
 
-    /// Stop tracing; `signal` is delivered if there is one.
-    pub(crate) fn detach(self, signal: Option<Signal>) -> Result<(), Fault> {
+    /// Stops tracing, with `signal` if there is one. `false` if the tracee was killed in its
+    /// stop: it is a tracee until a wait reaps it.
+    pub(crate) fn detach(self, signal: Option<Signal>) -> bool {
         // SAFETY: DETACH takes a signal number.
-        unsafe { request(libc::PTRACE_DETACH, self.tid, 0, signal_word(signal)) }.map(drop)
+        unsafe { request(libc::PTRACE_DETACH, self.tid, 0, signal_word(signal)) }.is_ok()
     }
 
-    /// The task that an event-stop tells of, in the tracer's pid namespace: the
-    /// new child, or at an exec the thread that called it.
-    pub(crate) fn event_tid(&self) -> Result<Tid, Fault> {
-        // A tid fits an int; the kernel passes it as an unsigned long.
-        let message = self.event_message()?;
-        Ok(Tid::new(i32::try_from(message).unwrap_or(0)))
-    }
-
-    /// The status that a task is about to exit with.
-    pub(crate) fn event_status(&self) -> Result<WaitStatus, Fault> {
-        let message = self.event_message()?;
-        Ok(WaitStatus::from_raw(i32::try_from(message).unwrap_or(0)))
-    }
-
-    fn event_message(&self) -> Result<libc::c_ulong, Fault> {
+    /// The message of an event-stop: the tid of a new child or, at an exec, of the thread
+    /// that called it, both in the tracer's pid namespace; at an exit the status.
+    pub(crate) fn event_message(&self) -> Result<i32, Fault> {
         let mut message: libc::c_ulong = 0;
         // SAFETY: GETEVENTMSG writes one unsigned long.
         unsafe {
@@ -195,7 +187,8 @@ impl Stopped {
                 (&raw mut message).cast(),
             )
         }?;
-        Ok(message)
+        // All of these fit an int; the kernel passes an unsigned long.
+        Ok(i32::try_from(message).unwrap_or(0))
     }
 
     /// The siginfo of a signal-delivery-stop, in the tracer's own layout.

@@ -1,26 +1,32 @@
-//! The few register words that no other request gives: the flags of the call
-//! that created a child, and the result that a signal frame has saved.
+//! Registers that no other request returns: the flags of the call that created a child,
+//! and the result that is saved in a signal frame.
 #![expect(unsafe_code, reason = "PTRACE_GETREGSET and SETREGSET")]
 
 use super::ptrace::{Fault, Stopped, request};
 use crate::kernel::{Abi, CloneCall, Errno};
 
-/// Room for the general registers of every architecture we know.
+/// Room for the general registers of every supported architecture, in bytes.
 const MOST_BYTES: usize = 512;
 
-/// The general registers as the kernel's `NT_PRSTATUS` regset lays them out.
-/// The regset's length tells whose they are: no two layouts are equally long.
+/// The general registers, in the layout of the kernel's `NT_PRSTATUS` regset. The regset's
+/// length identifies the layout: no two are equally long.
 pub(crate) struct Registers {
     bytes: [u8; MOST_BYTES],
     length: usize,
 }
 
-/// Where a layout keeps what we need, as byte offsets.
+/// Byte offsets of the registers that are used.
 struct Layout {
     abi: Abi,
     word: usize,
     nr: usize,
     first_argument: usize,
+}
+
+/// Byte offsets of the x86 registers that are changed to repeat or skip a call.
+struct X86 {
+    result: usize,
+    instruction_pointer: usize,
 }
 
 const LAYOUTS: [(usize, Layout); 5] = [
@@ -45,8 +51,9 @@ const fn layout(abi: Abi, word: usize, nr: usize, first_argument: usize) -> Layo
     }
 }
 
-/// Words of the x86 layouts that only the signal frame and a skipped call need.
+/// Registers of x86 that only the signal frame needs.
 mod x86 {
+    pub(super) const RAX: usize = 80;
     pub(super) const RBX: usize = 40;
     pub(super) const RDX: usize = 96;
     pub(super) const ECX: usize = 4;
@@ -94,25 +101,76 @@ impl Stopped {
         .map(drop)
     }
 
-    /// Make the call that the tracee is about to make do nothing and give
-    /// ENOSYS, as a filter's `SECCOMP_RET_TRACE` does where nobody traces.
-    ///
-    /// x86 only, whose result register already holds -ENOSYS at this stop;
-    /// elsewhere the call is left as it is.
-    pub(crate) fn skip_call(&self) -> Result<(), Fault> {
-        let mut registers = self.registers()?;
-        let Some(layout) = registers.layout() else {
-            return Ok(());
-        };
-        if matches!(layout.abi, Abi::X86_64 | Abi::I386) {
+    /// Makes the system call at whose entry the tracee is fail with `errno`, without running
+    /// it. x86 only; elsewhere the call is unchanged.
+    pub(crate) fn fail_call(&self, errno: Errno) -> Result<(), Fault> {
+        self.change_call(|registers, layout, x86| {
             registers.put(layout.nr, layout.word, u64::MAX);
+            let result = i64::from(errno.raw()).wrapping_neg();
+            registers.put(x86.result, layout.word, result.cast_unsigned());
+        })
+    }
+
+    /// Makes the tracee return to the instruction of the system call at whose entry it is.
+    /// Pending signals are delivered before that. x86 only; elsewhere the call is
+    /// unchanged.
+    pub(crate) fn rewind_call(&self) -> Result<(), Fault> {
+        /// Length of both `syscall` and `int $0x80`, in bytes.
+        const INSTRUCTION: u64 = 2;
+        self.change_call(|registers, layout, x86| {
+            let nr = registers.get(layout.nr, layout.word);
+            registers.put(layout.nr, layout.word, u64::MAX);
+            registers.put(x86.result, layout.word, nr);
+            let at = registers.get(x86.instruction_pointer, layout.word);
+            let at = at.wrapping_sub(INSTRUCTION);
+            registers.put(x86.instruction_pointer, layout.word, at);
+        })
+    }
+
+    /// Whether the call that the tracee was woken from has failed with EINTR;
+    /// `false` also where that is not known (not x86-64). One word is read, as
+    /// this is asked at each delivery of a signal.
+    pub(crate) fn has_eintr(&self) -> bool {
+        if !cfg!(target_arch = "x86_64") {
+            return false;
+        }
+        let word = self.peek_word(libc::PTRACE_PEEKUSER, x86::RAX);
+        // A 32-bit call's result is not extended.
+        word.is_ok_and(|word| word.starts_with(&(-Errno::INTR.raw()).to_le_bytes()))
+    }
+
+    /// Have the kernel make the call again that failed with EINTR, unless a
+    /// handler runs first: ERESTARTNOHAND as its result does that. In a stop on
+    /// the way out of the kernel only, where it looks for signals: there it acts
+    /// on that result. x86 only; elsewhere the call fails.
+    pub(crate) fn restart_unless_handled(
+        &self,
+        can_be_made_again: impl FnOnce(u64) -> bool,
+    ) -> Result<(), Fault> {
+        let mut registers = self.registers()?;
+        if let Some(layout) = registers.layout()
+            && let Some(x86) = layout.x86()
+            && can_be_made_again(registers.get(layout.nr, layout.word))
+        {
+            let result = i64::from(Errno::RESTARTNOHAND.raw()).wrapping_neg();
+            registers.put(x86.result, layout.word, result.cast_unsigned());
             self.set_registers(&mut registers)?;
         }
         Ok(())
     }
 
-    /// Clear `bits` of the first argument of the call that the tracee is about
-    /// to make.
+    fn change_call(&self, change: impl FnOnce(&mut Registers, &Layout, &X86)) -> Result<(), Fault> {
+        let mut registers = self.registers()?;
+        if let Some(layout) = registers.layout()
+            && let Some(x86) = layout.x86()
+        {
+            change(&mut registers, layout, &x86);
+            self.set_registers(&mut registers)?;
+        }
+        Ok(())
+    }
+
+    /// Clears `bits` of the first argument of the system call at whose entry the tracee is.
     pub(crate) fn clear_argument_bits(&self, bits: u64) -> Result<(), Fault> {
         let mut registers = self.registers()?;
         if let Some(layout) = registers.layout() {
@@ -123,12 +181,11 @@ impl Stopped {
         Ok(())
     }
 
-    /// At a handler's first instruction: the result register that the signal
-    /// frame saved, which the interrupted code will see.
+    /// At a handler's first instruction: the result register saved in the signal frame, which
+    /// the interrupted code will get.
     ///
-    /// `Ok(None)` where the frame's layout is not known (not x86). The frames
-    /// are `struct rt_sigframe` and `sigframe_ia32` of the kernel's
-    /// `arch/x86/include/asm/sigframe.h`.
+    /// `Ok(None)` if the frame's layout is not supported (not x86). The frames are `struct
+    /// rt_sigframe` and `sigframe_ia32` of the kernel's `arch/x86/include/asm/sigframe.h`.
     pub(crate) fn saved_result(&self) -> Result<Option<i64>, Errno> {
         let registers = self.registers()?;
         match registers.layout().map(|layout| layout.abi) {
@@ -157,6 +214,22 @@ impl Stopped {
     }
 }
 
+impl Layout {
+    /// Offsets of rax and rip in `struct user_regs_struct`, or of eax and eip in the 32-bit
+    /// layout.
+    fn x86(&self) -> Option<X86> {
+        let (result, instruction_pointer) = match self.abi {
+            Abi::X86_64 => (x86::RAX, 128),
+            Abi::I386 => (24, 48),
+            _ => return None,
+        };
+        Some(X86 {
+            result,
+            instruction_pointer,
+        })
+    }
+}
+
 impl Registers {
     fn layout(&self) -> Option<&'static Layout> {
         LAYOUTS
@@ -181,9 +254,9 @@ impl Registers {
         }
     }
 
-    /// What unwinding starts from, in the order of DWARF's numbers for x86-64
-    /// (System V ABI, AMD64 supplement, figure 3.36): the general registers and
-    /// the instruction pointer. `None` for any other layout.
+    /// The initial registers for unwinding, in the order of DWARF's numbers for x86-64
+    /// (System V ABI, AMD64 supplement, figure 3.36): the general registers and the
+    /// instruction pointer. `None` for any other layout.
     pub(crate) fn by_dwarf_number(&self) -> Option<[u64; 17]> {
         // rax rdx rcx rbx rsi rdi rbp rsp r8 to r15 rip, as words of struct
         // user_regs_struct.
@@ -193,10 +266,10 @@ impl Registers {
         is_x86_64.then(|| WORDS.map(|word| self.get(word * layout.word, layout.word)))
     }
 
-    /// The call of the clone family that is being made, and its first
-    /// argument: the flags, or for clone3 where they lie.
+    /// The clone call at whose entry the tracee is, and its first argument: the flags, or for
+    /// clone3 their address.
     ///
-    /// `None` where the number is no such call in any ABI of the layout.
+    /// `None` if the number is not such a call in any ABI of the layout.
     pub(crate) fn creating_call(&self) -> Option<(CloneCall, u64)> {
         let layout = self.layout()?;
         let nr = self.get(layout.nr, layout.word);

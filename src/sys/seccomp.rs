@@ -1,4 +1,4 @@
-//! The filter under which a launched family runs, so that only the calls of
+//! The seccomp filter for a launched command and its descendants, so that only the calls of
 //! interest stop.
 //!
 //! Arch is tested first, then the number, and an argument is loaded only for
@@ -11,15 +11,15 @@ use crate::kernel::{
     Signal, WaitCalls,
 };
 
-/// `SECCOMP_RET_DATA` of our own stops: another number means that the
-/// tracee's own filter asked for a tracer.
+/// `SECCOMP_RET_DATA` of our stops: with another number the tracee's own filter asked for
+/// a tracer.
 pub(crate) const OURS: u16 = 0x5734;
 
-/// A flag of seccomp(2): the filter's `SECCOMP_RET_USER_NOTIF` outranks our
+/// A flag of seccomp(2): the filter's `SECCOMP_RET_USER_NOTIF` takes precedence over our
 /// stops, and a supervisor answers it.
 pub(crate) const NEW_LISTENER: u32 = 1 << 3;
 
-/// The last number that is not x32's (`__X32_SYSCALL_BIT`).
+/// The last number that is not one of x32 (`__X32_SYSCALL_BIT`).
 const BELOW_X32: u32 = 0x3fff_ffff;
 
 /// Offsets in `struct seccomp_data`.
@@ -30,7 +30,7 @@ const SECOND_ARGUMENT_LOW: u32 = 24;
 const THIRD_ARGUMENT_LOW: u32 = 32;
 const FOURTH_ARGUMENT_LOW: u32 = 40;
 
-/// An instruction's code; all of them fit.
+/// An instruction's code.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "classic BPF codes are 16 bits wide"
@@ -45,16 +45,15 @@ const JUMP_ANY_BIT: u16 = code(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K);
 const JUMP_ABOVE: u16 = code(libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K);
 const RETURN: u16 = code(libc::BPF_RET | libc::BPF_K);
 
-/// A BPF program, built before the fork: a child between fork and exec may
-/// not allocate.
+/// A BPF program, built before the fork: a child must not allocate between fork and exec.
 #[derive(Clone, Debug)]
 pub(crate) struct Filter(Vec<libc::sock_filter>);
 
 impl Filter {
-    /// A filter that stops the waits of `wanted`, with `rules` the calls that
-    /// rules need to see, and the calls that the tracer itself must see: those
-    /// that put children in another pid namespace, and a clone that would
-    /// escape us. Without `polls` waits with `WNOHANG` run on.
+    /// A filter that stops at the waits of `wanted`, with `rules` at the calls that rules need,
+    /// and at the calls that the tracer itself needs: those that put children in another
+    /// pid namespace, and a clone with `CLONE_UNTRACED`. Without `polls` it does not stop
+    /// at waits with `WNOHANG`.
     pub(crate) fn new(wanted: WaitCalls, polls: bool, rules: bool) -> Filter {
         let mut program = vec![statement(LOAD, ARCH)];
         for (arch, abis) in native_architectures() {
@@ -68,14 +67,14 @@ impl Filter {
                 }
                 calls.push(statement(RETURN, ALLOW));
                 if abis.len() > 1 && *abi == Abi::X86_64 {
-                    // x32's numbers are all above: a kernel that looks at each
-                    // number once, as the filter comes, looks at half.
+                    // x32's numbers are all above. When the filter is installed, the kernel evaluates it
+                    // for each number; with this test that is half the work.
                     let over = u8::try_from(calls.len()).unwrap_or(u8::MAX);
                     body.push(jump(JUMP_ABOVE, BELOW_X32, over, 0));
                 }
                 body.append(&mut calls);
             }
-            // A body is some hundred instructions, below a jump's 255.
+            // A body is some hundred instructions, below a jump's limit of 255.
             let over = u8::try_from(body.len()).unwrap_or(u8::MAX);
             program.push(jump(JUMP_EQUAL, *arch, 0, over));
             program.append(&mut body);
@@ -84,8 +83,8 @@ impl Filter {
         Filter(program)
     }
 
-    /// Whether a call stops for us by this filter. Another filter, of the
-    /// tracee's own, may have asked for a tracer with the same data.
+    /// Whether this filter stops a call. Another filter, of the tracee's own, may have asked
+    /// for a tracer with the same data.
     pub(crate) fn stops(&self, arch: u32, nr: u64, args: [u64; 6]) -> bool {
         let low = |word: u64| (word & 0xffff_ffff) as u32;
         let [first, second, third, fourth, ..] = args.map(low);
@@ -100,7 +99,7 @@ impl Filter {
         self.answer(load) == STOP
     }
 
-    /// Run the program, of which `load` gives the words of `seccomp_data`.
+    /// Interprets the program; `load` returns the words of `seccomp_data`.
     fn answer(&self, load: impl Fn(u32) -> u32) -> u32 {
         let mut value = 0;
         let mut rest = self.0.as_slice();
@@ -122,7 +121,7 @@ impl Filter {
         ALLOW
     }
 
-    /// Put the calling thread, and all that it will create, under the filter.
+    /// Installs the filter on the calling thread, for all that it will create.
     /// Async-signal-safe. An unprivileged caller gets `NO_NEW_PRIVS` first.
     pub(crate) fn install(&self) -> Result<(), Errno> {
         match self.try_install() {
@@ -147,7 +146,7 @@ impl Filter {
             libc::syscall(
                 libc::SYS_seccomp,
                 libc::SECCOMP_SET_MODE_FILTER,
-                // Mitigations of speculation stay as they are untraced.
+                // Speculation mitigations stay as without a tracer.
                 libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
                 &raw const program,
             )
@@ -159,7 +158,7 @@ impl Filter {
     }
 }
 
-/// The audit architectures that a process on this machine can call through.
+/// The audit architectures whose calls a process on this machine can make.
 fn native_architectures() -> &'static [(u32, &'static [Abi])] {
     if cfg!(target_arch = "x86_64") {
         const {
@@ -180,7 +179,7 @@ fn native_architectures() -> &'static [(u32, &'static [Abi])] {
     }
 }
 
-/// The answer that makes a call stop.
+/// The return value that stops a call.
 const STOP: u32 = libc::SECCOMP_RET_TRACE | OURS as u32;
 const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
 
@@ -206,7 +205,7 @@ fn push_waits(body: &mut Vec<libc::sock_filter>, abi: Abi, wanted: WaitCalls, po
     }
 }
 
-/// The calls that the tracer itself must see.
+/// The calls that the tracer itself needs.
 fn push_own_calls(body: &mut Vec<libc::sock_filter>, abi: Abi) {
     body.push(jump(JUMP_EQUAL, abi.setns(), 0, 1));
     body.push(statement(RETURN, STOP));
@@ -227,13 +226,13 @@ fn push_own_calls(body: &mut Vec<libc::sock_filter>, abi: Abi) {
     body.push(statement(RETURN, ALLOW));
 }
 
-/// Calls that only rules need, with the arguments that matter: all others
-/// cost nothing.
+/// Calls that only rules need, with the arguments that matter: all others run at full
+/// speed.
 fn push_rule_calls(body: &mut Vec<libc::sock_filter>, abi: Abi) {
     let sigchld = Signal::CHLD.raw().cast_unsigned();
     for call in RuleCall::ALL {
         let test = match call {
-            // An act that is NULL only asks.
+            // A call with act NULL only queries.
             RuleCall::Sigaction => vec![
                 statement(LOAD, FIRST_ARGUMENT_LOW),
                 jump(JUMP_EQUAL, sigchld, 0, 3),
@@ -249,7 +248,7 @@ fn push_rule_calls(body: &mut Vec<libc::sock_filter>, abi: Abi) {
                 statement(RETURN, STOP),
                 statement(RETURN, ALLOW),
             ],
-            // Signal 0 only asks.
+            // Signal 0 only tests whether the target exists.
             RuleCall::Kill => vec![
                 statement(LOAD, SECOND_ARGUMENT_LOW),
                 jump(JUMP_EQUAL, 0, 1, 0),
@@ -300,7 +299,7 @@ fn jump(code: u16, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
 mod tests {
     use super::*;
 
-    /// What the filter answers.
+    /// The return value of the filter.
     fn answer(filter: &Filter, arch: u32, nr: u32, arguments: [u32; 4]) -> u32 {
         filter.answer(|offset| match offset {
             NR => nr,

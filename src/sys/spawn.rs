@@ -1,8 +1,8 @@
-//! Launching the root: fork, be seized, then exec.
+//! Launches the root: fork, seize, then exec.
 //!
-//! The child waits on a pipe until it is traced, so nothing it does is missed
-//! and no phantom SIGSTOP is needed. What stops it before its program runs
-//! comes back over a close-on-exec pipe.
+//! The child waits on a pipe until it is traced, so that nothing it does is missed and no
+//! artificial SIGSTOP is needed. If its program cannot be started, the reason comes back
+//! over a close-on-exec pipe.
 #![expect(
     unsafe_code,
     reason = "fork(2), and the async-signal-safe steps between fork and exec"
@@ -24,7 +24,7 @@ use super::seccomp::Filter;
 use super::startup::Inherited;
 use crate::kernel::{Errno, Signal, Tid, WaitStatus};
 
-/// Whom the program shall run as (`-u`).
+/// The user to run the program as (`-u`).
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) uid: libc::uid_t,
@@ -32,7 +32,7 @@ pub(crate) struct Identity {
     pub(crate) groups: Vec<libc::gid_t>,
 }
 
-/// A program to launch, with everything that the child needs made beforehand.
+/// A program to launch, with everything that the child needs allocated in advance.
 #[derive(Debug)]
 pub(crate) struct Program {
     /// The paths to try, in the order of `PATH`.
@@ -41,16 +41,16 @@ pub(crate) struct Program {
     pub(crate) env: Vec<CString>,
     pub(crate) identity: Option<Identity>,
     pub(crate) filter: Option<Filter>,
-    /// Its signals, and which standard files it finds closed.
+    /// Its signal dispositions and mask, and which standard files are closed.
     pub(crate) start: Inherited,
-    /// Its standard files where they are not ours; none of them is one of
-    /// ours ([`above_standard`]).
+    /// Its standard files if they are not ours; none is one of our standard descriptors
+    /// ([`above_standard`]).
     pub(crate) files: [Option<OwnedFd>; 3],
-    /// Where it starts, if not where we are.
+    /// Its working directory, if not ours.
     pub(crate) directory: Option<CString>,
 }
 
-/// What a child that has not reached its program says, by one message.
+/// What a child reports that has not executed its program, as one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Report {
     /// The filter could not be installed; the program runs without it.
@@ -71,9 +71,9 @@ pub(crate) struct Spawned {
 }
 
 impl Spawned {
-    /// The next report; `None` when there is none. The child has said all it
-    /// had to say when it has executed its program or is dead. It never blocks:
-    /// whoever forks in this process holds the pipe open.
+    /// The next report; `None` if there is none. The child has sent all of its reports when it
+    /// has executed its program or is dead. Never blocks: another process forked from
+    /// this one may hold the pipe open.
     pub(crate) fn report(&mut self) -> Option<Report> {
         let mut message = [0u8; 8];
         self.reports.read_exact(&mut message).ok()?;
@@ -100,11 +100,11 @@ pub(crate) enum Failure {
     Cannot(&'static str, Errno),
     /// The child cannot be traced. It is gone.
     Refused(Errno),
-    /// Somebody killed the child before it was traced.
+    /// The child was killed before it was traced.
     Killed(WaitStatus),
 }
 
-/// Fork a child, seize it with `options`, and let it execute `program`.
+/// Forks a child, seizes it with `options`, and lets it execute `program`.
 ///
 /// # Errors
 /// Why there is no child.
@@ -114,7 +114,7 @@ pub(crate) fn spawn(program: &Program, options: libc::c_int) -> Result<Spawned, 
     fcntl(&report_read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
         .map_err(|errno| cannot("make a pipe", errno))?;
     let pointers = Pointers::new(program);
-    // Our handlers are not for the child, which has them until it execs.
+    // The child must not run our handlers, which it has until it execs.
     let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
     let mask = mask.map_err(|errno| cannot("block signals", errno))?;
     // SAFETY: the child calls only async-signal-safe functions until it execs
@@ -122,14 +122,14 @@ pub(crate) fn spawn(program: &Program, options: libc::c_int) -> Result<Spawned, 
     let pid = unsafe { libc::fork() };
     let failed = super::last_errno();
     if pid != 0 {
-        // With a mask that was given to us it cannot fail.
+        // It cannot fail with a mask that the kernel returned.
         let _ = mask.thread_set_mask();
     }
     if pid < 0 {
         return Err(Failure::Cannot("fork", failed));
     }
     if pid == 0 {
-        // Or the child would hold its own pipe open after our death.
+        // The child would otherwise hold its own pipe open after our death.
         // SAFETY: the descriptor is ours and not used again in this process.
         unsafe { libc::close(go_write.as_raw_fd()) };
         child(
@@ -142,7 +142,7 @@ pub(crate) fn spawn(program: &Program, options: libc::c_int) -> Result<Spawned, 
     drop((go_read, report_write));
     let tid = Tid::new(pid);
     if let Err(errno) = ptrace::seize(tid, options) {
-        // A zombie cannot be seized; one that waits for our word is killed.
+        // A zombie cannot be seized; a child that still waits on the pipe is killed.
         let dead = reap(pid, libc::WNOHANG);
         if dead.is_none() {
             ptrace::kill(pid, Signal::KILL);
@@ -150,7 +150,7 @@ pub(crate) fn spawn(program: &Program, options: libc::c_int) -> Result<Spawned, 
         }
         return Err(dead.map_or(Failure::Refused(errno), Failure::Killed));
     }
-    // A child that was killed meanwhile has closed its end: its death comes.
+    // If the child was killed meanwhile, a wait will report it.
     let _ = File::from(go_write).write_all(&[1]);
     Ok(Spawned {
         tid,
@@ -158,7 +158,7 @@ pub(crate) fn spawn(program: &Program, options: libc::c_int) -> Result<Spawned, 
     })
 }
 
-/// Reap our own, untraced child.
+/// Reaps our own, untraced child.
 fn reap(pid: i32, options: libc::c_int) -> Option<WaitStatus> {
     let mut status = 0;
     loop {
@@ -180,14 +180,14 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), Failure> {
     both.map_err(|errno| cannot("make a pipe", errno))
 }
 
-/// The same file on a descriptor above 2: where standard files are closed, a
-/// new file may get their numbers, which the child's own will take.
+/// The same file on a descriptor above 2: if standard files are closed, a new file may get
+/// their numbers, which the child's own need.
 pub(crate) fn above_standard(fd: OwnedFd) -> nix::Result<OwnedFd> {
     if fd.as_raw_fd() > 2 {
         return Ok(fd);
     }
     let number = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
-    // SAFETY: F_DUPFD_CLOEXEC has made it, and nobody else knows of it.
+    // SAFETY: F_DUPFD_CLOEXEC has made it, and nothing else uses it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
@@ -221,7 +221,7 @@ impl Pointers {
 
 const SHELL: &std::ffi::CStr = c"/bin/sh";
 
-/// The child's side: from here to exec only async-signal-safe calls.
+/// The child's side: only async-signal-safe calls until exec.
 fn child(program: &Program, pointers: &Pointers, go: i32, reports: i32) -> ! {
     let mut byte = 0u8;
     loop {
@@ -229,7 +229,7 @@ fn child(program: &Program, pointers: &Pointers, go: i32, reports: i32) -> ! {
         match unsafe { libc::read(go, (&raw mut byte).cast(), 1) } {
             1 => break,
             -1 if super::last_errno() == Errno::INTR => {}
-            // The tracer is gone before it began.
+            // The tracer died before it was ready.
             _ => exit(127),
         }
     }
@@ -243,7 +243,7 @@ fn child(program: &Program, pointers: &Pointers, go: i32, reports: i32) -> ! {
     }
     for (fd, file) in (0..).zip(&program.files) {
         if let Some(file) = file {
-            // SAFETY: a copy of the process has only itself to harm. The copy
+            // SAFETY: a copy of the process affects only itself. The copy
             // of the file is not close-on-exec.
             unsafe { libc::dup2(file.as_raw_fd(), fd) };
         }
@@ -273,8 +273,8 @@ fn child(program: &Program, pointers: &Pointers, go: i32, reports: i32) -> ! {
     exit(127)
 }
 
-/// Try the candidates as a shell does: what is not there or not a directory is
-/// passed over, "permission denied" is remembered, anything else ends it.
+/// Tries the candidates as a shell does: a path that does not exist is skipped, "permission
+/// denied" is remembered, any other error ends the search.
 fn execute(program: &Program, pointers: &Pointers) -> Errno {
     let mut found = Errno::NOENT;
     for path in &program.candidates {
@@ -290,12 +290,12 @@ fn execute(program: &Program, pointers: &Pointers) -> Errno {
     found
 }
 
-/// A text file without `#!` is a shell script, to a shell and to execvp.
+/// A text file without `#!` is a shell script, as for a shell and execvp.
 fn execute_as_script(path: &CString, pointers: &Pointers) -> Errno {
     if let Some(room) = pointers.shell.get(1) {
         room.set(path.as_ptr());
     }
-    // A cell lies in memory as what is in it.
+    // A cell has the memory layout of its content.
     let argv = pointers.shell.as_ptr().cast();
     // SAFETY: all three are NULL-terminated and outlive the call.
     unsafe { libc::execve(SHELL.as_ptr(), argv, pointers.env.as_ptr()) };
@@ -304,8 +304,8 @@ fn execute_as_script(path: &CString, pointers: &Pointers) -> Errno {
 
 fn assume(identity: &Identity) -> Result<(), Errno> {
     let count = identity.groups.len();
-    // Raw, since glibc's wrappers signal all threads of the process, which in
-    // this copy of it do not exist.
+    // Raw, since glibc's wrappers signal all threads of the process, which do not exist in
+    // this copy of it.
     // SAFETY: `groups` holds `count` ids; the others take numbers.
     let failed = unsafe {
         libc::syscall(libc::SYS_setgroups, count, identity.groups.as_ptr()) < 0
@@ -329,14 +329,14 @@ fn assume(identity: &Identity) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Give up all capabilities, those that an exec hands on too: a change of the
-/// user leaves the inheritable ones, and with `SECBIT_NO_SETUID_FIXUP` all.
+/// Drops all capabilities, including those that an exec would pass on: a change of the user
+/// keeps the inheritable ones, and with `SECBIT_NO_SETUID_FIXUP` all.
 fn drop_capabilities() -> bool {
     // _LINUX_CAPABILITY_VERSION_3, this task; effective, permitted and
     // inheritable, 64 bits each in two words.
     let (head, none) = ([0x2008_0522_u32, 0], [0u32; 6]);
-    // The ambient ones are of those that are permitted and inheritable, and go
-    // with them.
+    // Ambient capabilities are always permitted and inheritable, so they are dropped with
+    // them.
     // SAFETY: the kernel reads a head of 8 bytes and data of 24.
     unsafe { libc::syscall(libc::SYS_capset, head.as_ptr(), none.as_ptr()) == 0 }
 }

@@ -1,9 +1,8 @@
-//! What this process was started with, noted before `main`.
+//! The state with which this process was started, captured before `main`.
 //!
-//! Rust's runtime ignores SIGPIPE and opens `/dev/null` on closed standard
-//! descriptors before `main` runs. A tracee must start with what *we* were
-//! started with, so it is captured in an `.init_array` function, which runs
-//! earlier still.
+//! Rust's runtime ignores SIGPIPE and opens `/dev/null` on closed standard descriptors
+//! before `main` runs. A tracee must start with what *we* were started with, so it is
+//! captured in an `.init_array` function, which runs earlier.
 #![expect(
     unsafe_code,
     reason = "raw signal system calls, and a function that the loader calls"
@@ -18,20 +17,20 @@ use nix::unistd::{getegid, geteuid, getgid, getuid};
 
 /// Signals whose disposition was `SIG_IGN`, bit `n - 1` for signal `n`.
 static IGNORED: AtomicU64 = AtomicU64::new(0);
-/// The blocked mask, in the same bits.
+/// The mask of blocked signals, in the same bits.
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
-/// Which of the descriptors 0, 1 and 2 were closed, a bit each.
+/// Which of the descriptors 0, 1 and 2 were closed, one bit each.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
 
-/// The kernel's `struct sigaction`, large enough for every architecture; the
-/// handler is its first word on all those we know.
+/// The kernel's `struct sigaction`, large enough for every architecture; the handler is its
+/// first word on all supported ones.
 type KernelSigaction = [u64; 4];
-/// The size of the kernel's `sigset_t`, which glibc's is larger than.
+/// Bytes of the kernel's `sigset_t`; glibc's is larger.
 const SIGSET_BYTES: usize = 8;
 /// The highest signal number there is.
 const LAST_SIGNAL: i32 = 64;
 
-/// What a process is started with: wait4-strace itself, or one that it starts.
+/// The state with which a process is started: wait4-strace itself, or one that it starts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inherited {
     /// Ignored signals, bit `n - 1` for signal `n`.
@@ -43,7 +42,7 @@ pub(crate) struct Inherited {
 }
 
 impl Inherited {
-    /// What was captured before `main`.
+    /// The state that was captured before `main`.
     pub(crate) fn get() -> Inherited {
         let closed = CLOSED.load(Relaxed);
         Inherited {
@@ -53,9 +52,8 @@ impl Inherited {
         }
     }
 
-    /// What `std::process::Command` gives to the processes that it starts: an
-    /// empty mask, SIGPIPE at its default though Rust's runtime ignores it,
-    /// and else the dispositions that this process has now.
+    /// The state that `std::process::Command` gives to processes: an empty mask, SIGPIPE at its
+    /// default though Rust's runtime ignores it, and otherwise the current dispositions.
     pub(crate) fn as_std_gives() -> Inherited {
         Inherited {
             ignored: ignored_now() & !bit(libc::SIGPIPE),
@@ -64,15 +62,14 @@ impl Inherited {
         }
     }
 
-    /// The environment as it is, entries without `=` included, which std
-    /// passes over.
+    /// The environment, including entries without `=`, which std skips.
     pub(crate) fn environment() -> Vec<OsString> {
         unsafe extern "C" {
             static environ: *const *const libc::c_char;
         }
         let mut entries = Vec::new();
-        // SAFETY: `environ` is NULL or a NULL-terminated list of C strings,
-        // which nobody in this process changes.
+        // SAFETY: `environ` is NULL or a NULL-terminated list of C strings, which is not
+        // changed in this process.
         unsafe {
             let mut next = environ;
             while !next.is_null() && !(*next).is_null() {
@@ -89,8 +86,8 @@ impl Inherited {
         signal > 0 && self.ignored & bit(signal) != 0
     }
 
-    /// Give the calling process these dispositions: `SIG_IGN` where it was so,
-    /// `SIG_DFL` elsewhere. Async-signal-safe: for a child between fork and exec.
+    /// Sets these dispositions for the calling process: `SIG_IGN` where it was so, `SIG_DFL`
+    /// elsewhere. Async-signal-safe: for a child between fork and exec.
     pub(crate) fn restore_dispositions(self) {
         for signal in 1..=LAST_SIGNAL {
             let handler = if self.ignores(signal) {
@@ -101,7 +98,7 @@ impl Inherited {
             let action: KernelSigaction = [handler as u64, 0, 0, 0];
             // SAFETY: `action` outlives the call and is at least as large as
             // the kernel's struct. Raw, because glibc refuses 32 and 33.
-            // KILL and STOP give EINVAL, which is right.
+            // KILL and STOP fail with EINVAL, as they should.
             unsafe {
                 libc::syscall(
                     libc::SYS_rt_sigaction,
@@ -114,7 +111,7 @@ impl Inherited {
         }
     }
 
-    /// Give the calling thread the blocked mask of the start.
+    /// Sets the mask of the calling thread to the captured one.
     pub(crate) fn restore_mask(self) {
         let set = self.blocked;
         // SAFETY: `set` outlives the call and has the size that is passed.
@@ -130,14 +127,14 @@ impl Inherited {
     }
 }
 
-// Miri knows none of these system calls, and runs what is pure.
+// Miri has none of these system calls, and runs only pure code.
 #[cfg(not(miri))]
 #[used]
 #[unsafe(link_section = ".init_array")]
 static CAPTURE: extern "C" fn() = capture;
 
-/// Whether the file that this process runs gave it rights that its user has
-/// not: it is setuid or setgid, or has capabilities.
+/// Whether the executable of this process gave it rights that its user does not have: it is
+/// setuid or setgid, or has capabilities.
 pub(crate) fn has_borrowed_rights() -> bool {
     // SAFETY: takes a number.
     let is_secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
@@ -172,7 +169,7 @@ fn ignored_now() -> u64 {
     ignored
 }
 
-#[cfg_attr(miri, expect(dead_code, reason = "nobody calls it there"))]
+#[cfg_attr(miri, expect(dead_code, reason = "not called there"))]
 extern "C" fn capture() {
     IGNORED.store(ignored_now(), Relaxed);
 

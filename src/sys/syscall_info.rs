@@ -1,13 +1,13 @@
-//! `PTRACE_GET_SYSCALL_INFO` (Linux 5.3): what a stopped tracee is calling,
-//! without touching a register.
+//! `PTRACE_GET_SYSCALL_INFO` (Linux 5.3): the system call of a stopped tracee, independent
+//! of its registers.
 #![expect(unsafe_code, reason = "a ptrace request that fills a struct")]
 
 use super::ptrace::{Fault, Stopped, request};
 
 const PTRACE_GET_SYSCALL_INFO: super::ptrace::Request = 0x420e;
 
-/// `struct ptrace_syscall_info` of `include/uapi/linux/ptrace.h`. Our own,
-/// since libc has it for glibc only. The union is its largest member, seccomp.
+/// `struct ptrace_syscall_info` of `include/uapi/linux/ptrace.h`. Defined here, since libc
+/// has it only for glibc. The union has the size of its largest member, seccomp.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 struct Raw {
@@ -22,46 +22,46 @@ struct Raw {
     union: [u64; 8],
 }
 
-/// The part that every answer has: `op` to `stack_pointer`.
+/// Bytes that every result has: `op` to `stack_pointer`.
 const HEADER_BYTES: usize = 24;
 
-/// Where a tracee stands towards a system call.
+/// The kind of syscall-stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Not in a syscall-stop.
     None,
-    /// About to make a call.
+    /// Syscall-entry-stop.
     Entry {
-        /// The call's number, of the ABI that `arch` and bit 30 name.
+        /// The call's number, in the ABI given by `arch` and bit 30.
         nr: u64,
-        /// The six argument registers, whole.
+        /// The six argument registers, in full width.
         args: [u64; 6],
     },
-    /// A call has just ended.
+    /// Syscall-exit-stop.
     Exit {
         /// The result, a negated errno if `is_error`.
         value: i64,
-        /// Whether the kernel calls the result an error.
+        /// Whether the kernel marks the result as an error.
         is_error: bool,
     },
-    /// A seccomp filter asked for the tracer before a call.
+    /// A seccomp filter returned `SECCOMP_RET_TRACE` for a call.
     Seccomp {
         /// The call's number.
         nr: u64,
-        /// The six argument registers, whole.
+        /// The six argument registers, in full width.
         args: [u64; 6],
         /// The filter's `SECCOMP_RET_DATA`.
         data: u32,
     },
 }
 
-/// What `PTRACE_GET_SYSCALL_INFO` answered.
+/// The result of `PTRACE_GET_SYSCALL_INFO`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SyscallInfo {
     /// `AUDIT_ARCH_*` of the call, or of the task outside a call.
     pub(crate) arch: u32,
-    /// Where the task will go on; with the stack pointer it tells a restarted
-    /// call from a new one.
+    /// Where the task will continue; with the stack pointer it distinguishes a restarted call
+    /// from a new one.
     pub(crate) instruction_pointer: u64,
     /// The stack pointer.
     pub(crate) stack_pointer: u64,
@@ -70,7 +70,7 @@ pub(crate) struct SyscallInfo {
 }
 
 impl Stopped {
-    /// Ask what the tracee is calling.
+    /// The system call of the tracee.
     pub(crate) fn syscall_info(&self) -> Result<SyscallInfo, Fault> {
         let mut raw = Raw::default();
         // SAFETY: `raw` is writable for exactly the size that is passed, and
@@ -83,18 +83,18 @@ impl Stopped {
                 (&raw mut raw).cast(),
             )
         }?;
-        // A kernel may know less than we ask for: never read what it did not write.
+        // A kernel may return fewer bytes: never use what it did not write.
         let has = |words: usize| usize::try_from(length).unwrap_or(0) >= HEADER_BYTES + words * 8;
         let [first, a, b, c, d, e, f, last] = raw.union;
         let args = [a, b, c, d, e, f];
         let phase = match raw.op {
             1 if has(7) => Phase::Entry { nr: first, args },
-            // is_error is one byte behind rval: 33 bytes in all.
+            // is_error is one byte, after rval: 33 bytes in total.
             2 if has(1) => Phase::Exit {
                 value: first.cast_signed(),
                 is_error: a & 0xff != 0,
             },
-            // ret_data is 32 bits wide: 84 bytes in all.
+            // ret_data is 32 bits wide: 84 bytes in total.
             3 if has(7) => Phase::Seccomp {
                 nr: first,
                 args,
@@ -111,8 +111,8 @@ impl Stopped {
     }
 }
 
-/// Whether the kernel has `PTRACE_GET_SYSCALL_INFO`: an unknown request to a
-/// task that is not ours gives ESRCH either way, so the version decides.
+/// Whether the kernel has `PTRACE_GET_SYSCALL_INFO`. The version decides: without a tracee,
+/// both a known and an unknown request fail with ESRCH.
 pub(crate) fn kernel_is_new_enough() -> Result<(), String> {
     let release = nix::sys::utsname::uname()
         .map(|name| name.release().to_string_lossy().into_owned())

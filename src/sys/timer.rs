@@ -1,4 +1,4 @@
-//! A timer of the kernel's that sends a signal to one thread.
+//! A kernel timer that sends a signal to one thread.
 #![expect(
     unsafe_code,
     reason = "timer_create(2) and its like, raw for real-time signals"
@@ -9,23 +9,22 @@ use std::mem;
 use std::ptr;
 use std::time::Duration;
 
-/// A timer that wakes the thread that made it. Any thread may set it.
+/// A timer that wakes the thread that created it. Any thread may set it.
 #[derive(Debug)]
 pub(super) struct Timer(libc::c_int);
 
 impl Timer {
-    /// A timer that sends `signal` to the calling thread, and is not set.
+    /// A timer that sends `signal` to the calling thread; not set.
     ///
-    /// The kernel keeps the thread itself in mind, not its number: once it is
-    /// gone, nobody is sent anything.
+    /// The kernel refers to the thread itself, not its number: once the thread is gone, no
+    /// signal is sent.
     ///
     /// # Errors
-    /// EAGAIN, where the user has as many signals pending as he may
-    /// (`RLIMIT_SIGPENDING`).
+    /// EAGAIN, if the user has reached the limit of pending signals (`RLIMIT_SIGPENDING`).
     pub(super) fn new(signal: i32) -> io::Result<Timer> {
         let mut id: libc::c_int = -1;
-        // SAFETY: the event is whole, and the kernel writes one int. Raw, as
-        // glibc's timer_t is no kernel's id.
+        // SAFETY: the event is initialised, and the kernel writes one int. Raw, as glibc's
+        // timer_t is not the kernel's id.
         let failed = unsafe {
             let mut event: libc::sigevent = mem::zeroed();
             event.sigev_notify = libc::SIGEV_THREAD_ID;
@@ -44,18 +43,18 @@ impl Timer {
         Ok(Timer(id))
     }
 
-    /// The kernel's name for it.
+    /// The kernel's id of the timer.
     pub(super) fn id(&self) -> libc::c_int {
         self.0
     }
 
-    /// Ring after `first` (at once, if that is zero), and again and again.
-    pub(super) fn ring(&self, first: Duration, again: Duration) {
+    /// Fires after `first` (at once, if that is zero), and repeats.
+    pub(super) fn start(&self, first: Duration, again: Duration) {
         set(self.0, first.max(Duration::from_nanos(1)), again);
     }
 
-    /// Ring no more.
-    pub(super) fn silence(&self) {
+    /// Stops the timer.
+    pub(super) fn stop(&self) {
         set(self.0, Duration::ZERO, Duration::ZERO);
     }
 }
@@ -67,7 +66,7 @@ impl Drop for Timer {
     }
 }
 
-/// Set a timer by its id; one that is gone is not set. Async-signal-safe.
+/// Sets a timer by its id; fails silently for a deleted one. Async-signal-safe.
 pub(super) fn set(id: libc::c_int, first: Duration, again: Duration) {
     let time = |duration: Duration| libc::timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),

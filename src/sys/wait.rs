@@ -1,4 +1,4 @@
-//! The tracer's own wait: where every stop and every death comes from.
+//! The tracer's own waits, which return every stop and every death.
 #![expect(unsafe_code, reason = "wait4(2) and waitid(2), raw")]
 
 use std::mem::MaybeUninit;
@@ -10,15 +10,15 @@ use crate::kernel::{Errno, Tid, WaitStatus};
 /// What a wait of the tracer returned.
 #[derive(Debug)]
 pub(crate) enum Waited {
-    /// A tracee (or a child of ours that we do not trace) is stopped.
+    /// A tracee (or a child of ours that is not traced) is stopped.
     Stopped(Stopped, WaitStatus),
-    /// A thread or process is dead and gone.
+    /// A thread or process is dead and was reaped.
     Ended(Tid, WaitStatus),
-    /// Nothing is ready; only without `block`.
+    /// Nothing is ready; only with [`Block::No`].
     Nothing,
-    /// A signal handler ran, or what came is not reported.
+    /// A signal handler ran, or the result is not to be reported.
     Interrupted,
-    /// There is nobody left to wait for.
+    /// There is no child left to wait for.
     NoChildren,
 }
 
@@ -31,32 +31,30 @@ pub(crate) enum Block {
     No,
 }
 
-/// Wait for any tracee of this thread.
+/// Waits for any tracee of this thread.
 ///
-/// `__WALL` takes threads and clones of every exit signal; `__WNOTHREAD`
-/// leaves the children of other threads of this process alone. Never
-/// `WCONTINUED`: that flag is shared with the real parent, whom it would rob.
-/// The raw word is kept: nix's `waitpid` refuses real-time-signal stops with
-/// EINVAL, and the status is lost then.
+/// `__WALL` includes threads and clones with any exit signal; `__WNOTHREAD` excludes the
+/// children of other threads of this process. Never `WCONTINUED`: that flag is shared
+/// with the real parent, which would miss it. Raw, because nix's `waitpid` fails with
+/// EINVAL for stops by real-time signals, and the status is lost then.
 pub(crate) fn wait_any(block: Block) -> Waited {
     take(-1, block)
 }
 
-/// What is done with a wait's answer, as a look at it shows it.
+/// Decides what to do with a result before it is taken.
 pub(crate) trait Handling {
-    /// The signal that this tracee is about to be given stays with it.
+    /// Whether the signal that is about to be delivered to this tracee must not be lost.
     fn leaves_signal(&self, tid: Tid) -> bool;
-    /// This child is dead; its end is no tracee's, and not reported.
+    /// Whether this dead child is not a tracee, and its end not to be reported.
     fn passes_over(&self, dead: Tid) -> bool;
 }
 
-/// As [`wait_any`], with a look at each answer before it is taken.
+/// Like [`wait_any`], but each result is looked at before it is taken.
 ///
-/// The kernel keeps the signal that a tracee is about to be given in the word
-/// that a wait takes: if we are killed between that wait and the resumption,
-/// the tracee runs on without its signal. So the stop is looked at and not
-/// taken; it is over when the tracee is resumed, which must be the next thing
-/// that happens to it, as any wait would find it again.
+/// The kernel keeps the signal that is about to be delivered to a tracee in the word that
+/// a wait takes: if we are killed between that wait and the resumption, the tracee
+/// continues without its signal. So the stop is only looked at; it is over when the
+/// tracee is resumed, which must happen next, as any wait would return it again.
 pub(crate) fn wait_any_after_look(block: Block, handling: &impl Handling) -> Waited {
     let Some((pid, code, word)) = look(libc::P_ALL, 0, options(block)) else {
         return failed();
@@ -65,8 +63,8 @@ pub(crate) fn wait_any_after_look(block: Block, handling: &impl Handling) -> Wai
         return Waited::Nothing;
     }
     let tid = Tid::new(pid);
-    // Neither an event nor a stop of a call; and a trap may be of our making,
-    // which is better lost than delivered.
+    // Neither an event-stop nor a syscall-stop. A SIGTRAP may be caused by us, and is better
+    // lost than delivered.
     let is_signal = code == libc::CLD_TRAPPED && word & !0x7f == 0 && word != libc::SIGTRAP;
     if is_signal && handling.leaves_signal(tid) {
         return Waited::Stopped(Stopped::new(tid), WaitStatus::from_raw(word << 8 | 0x7f));
@@ -74,14 +72,13 @@ pub(crate) fn wait_any_after_look(block: Block, handling: &impl Handling) -> Wai
     let is_reported = !(is_death(code) && handling.passes_over(tid));
     match take(pid, Block::No) {
         Waited::Ended(..) if !is_reported => Waited::Interrupted,
-        // It was killed, or went on under another tid, meanwhile.
+        // It was killed, or continued under another tid, meanwhile.
         Waited::Nothing | Waited::NoChildren => Waited::Interrupted,
         waited => waited,
     }
 }
 
-/// How `tid` ended, if it is a tracee of any thread of ours and dead; it is
-/// gone with that.
+/// How `tid` ended, if it is a tracee of any thread of ours and dead; this reaps it.
 pub(crate) fn reap_dead(tid: Tid) -> Option<WaitStatus> {
     let pid = libc::id_t::try_from(tid.raw()).ok()?;
     let (_, code, _) = look(libc::P_PID, pid, libc::__WALL | libc::WNOHANG)?;
@@ -95,20 +92,20 @@ pub(crate) fn reap_dead(tid: Tid) -> Option<WaitStatus> {
     (reaped == tid.raw()).then_some(WaitStatus::from_raw(status))
 }
 
-/// Whether a `si_code` is that of an end.
+/// Whether a `si_code` means an end.
 fn is_death(code: libc::c_int) -> bool {
     [libc::CLD_EXITED, libc::CLD_KILLED, libc::CLD_DUMPED].contains(&code)
 }
 
-/// The pid, code and status of who is ready, and stays so; the pid is 0 if
-/// nobody is, and `None` an error.
+/// The pid, code and status of a child that is ready, without taking it; the pid is 0 if
+/// none is. `None` for an error.
 fn look(
     idtype: libc::idtype_t,
     id: libc::id_t,
     options: libc::c_int,
 ) -> Option<(libc::pid_t, libc::c_int, libc::c_int)> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    // Stops of tracees need no WSTOPPED, which would add those of strangers.
+    // Stops of tracees need no WSTOPPED, which would add stops of other children.
     let options = libc::WEXITED | libc::WNOWAIT | options;
     // SAFETY: `info` outlives the call.
     let answer = unsafe { libc::waitid(idtype, id, info.as_mut_ptr(), options) };
@@ -128,7 +125,7 @@ fn options(block: Block) -> libc::c_int {
     libc::__WALL | libc::__WNOTHREAD | sleep
 }
 
-/// Wait for `pid`, or with -1 for any tracee.
+/// Waits for `pid`, or with -1 for any tracee.
 fn take(pid: libc::pid_t, block: Block) -> Waited {
     let mut status: libc::c_int = 0;
     // SAFETY: `status` outlives the call; no rusage is asked for.

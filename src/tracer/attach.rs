@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashSet;
 
 use super::engine::Tracer;
-use super::own;
+use super::full_speed::has_no_children;
+use super::own_children;
 use super::refusal;
+use super::scheduler::Scheduler;
 use super::tasks::{Kind, Task};
-use crate::event::{Event, EventKind, Found, Kin, Moment};
+use crate::event::{Event, EventKind, Found, Moment, SigchldAction, UntracedChild};
 use crate::kernel::{Errno, Tgid, Tid, WaitStatus};
-use crate::proc;
-use crate::sys::ptrace::{interrupt, seize};
+use crate::proc::{self, Status};
+use crate::sys::ptrace::seize;
 use crate::sys::seize::seize_beside_others;
 
 /// Whether this tracer traces a process whose creation has not been reported yet.
@@ -34,7 +36,7 @@ const SERVED_BETWEEN: usize = 8;
 /// How long a refusal that may pass is tried against.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-impl Tracer {
+impl<S: Scheduler> Tracer<S> {
     /// Attach to all threads of the process that `pid` belongs to.
     ///
     /// Threads that are created meanwhile are ours by their creator, or are
@@ -43,7 +45,7 @@ impl Tracer {
     /// the death of the others, and a dead tracee is gone only once we reap it.
     ///
     /// # Errors
-    /// Why not, and the way out, as a sentence.
+    /// Why not, and the remedy, as a sentence.
     pub(crate) fn attach(&mut self, pid: Tid, events: &mut Vec<Event>) -> Result<(), String> {
         let status = proc::status(pid);
         let tgid = status
@@ -54,22 +56,24 @@ impl Tracer {
             return Ok(());
         }
         let parent = status.and_then(|status| status.parent);
-        let is_own = own::is_own(parent);
-        let options = self.options(ATTACHED) | own::options(is_own);
-        // Told first, though the number of threads is known last.
+        let is_own = own_children::is_own(parent);
+        let options = self.options(ATTACHED) | own_children::options(is_own);
+        // Reported first, though the number of threads is known last.
         let (at, place) = (self.now(), events.len());
-        let mut told = self.event(at, tgid.leader(), tgid, EventKind::Attached { threads: 0 });
+        let mut attached = self.event(at, tgid.leader(), tgid, EventKind::Attached { threads: 0 });
         self.attaches = true;
         let begun = Instant::now();
+        // A process that seems to have no children is not disturbed.
+        let can_run_free = self.full_speed.is_allowed && has_no_children(tgid);
         let mut count = 0;
         let mut refused = None;
         loop {
             let before = count;
             for tid in self.threads_to_attach(tgid, pid) {
-                if self.tasks.by_tid.contains_key(&tid) || self.early.holds(tid) {
+                if self.tasks.by_tid.contains_key(&tid) || self.pending.holds(tid) {
                     continue;
                 }
-                // The first has nobody to wait for.
+                // The first has no thread of ours to wait for.
                 let (answer, reaped) = match count {
                     0 => (seize(tid, options), Vec::new()),
                     _ => seize_beside_others(tid, options, || proc::threads(tgid.leader())),
@@ -80,11 +84,13 @@ impl Tracer {
                 match answer {
                     // It execs, and has the leader's tid by now.
                     Ok(()) if !reaped.is_empty() && !proc::threads(tid).contains(&tid) => {
-                        interrupt(tgid.leader());
+                        self.interrupt(tgid.leader());
                     }
                     Ok(()) => {
-                        interrupt(tid);
                         self.take_up(tid, tgid, parent, events);
+                        if !can_run_free {
+                            self.interrupt(tid);
+                        }
                         if let Some(process) = self.tasks.processes.get_mut(&tgid) {
                             process.is_own = is_own;
                         }
@@ -104,8 +110,11 @@ impl Tracer {
         match refused {
             Some((tid, errno)) if count == 0 => Err(refusal::explain(tid, errno)),
             _ => {
-                told.kind = EventKind::Attached { threads: count };
-                events.insert(place, told);
+                if self.full_speed.is_allowed {
+                    self.choose_speed(tgid);
+                }
+                attached.kind = EventKind::Attached { threads: count };
+                events.insert(place, attached);
                 Ok(())
             }
         }
@@ -122,13 +131,13 @@ impl Tracer {
 
     /// The children that a process had before the attach. They are not traced,
     /// and some of them may be zombies.
-    fn list_kin(&mut self, parent: Tgid, at: Moment, events: &mut Vec<Event>) {
+    fn list_preexisting_children(&mut self, parent: Tgid, at: Moment, events: &mut Vec<Event>) {
         for child in proc::children(parent).unwrap_or_default() {
             if self.tasks.by_tid.contains_key(&child.leader()) {
                 continue;
             }
             if let Some(stat) = proc::Stat::read(child) {
-                events.push(self.kin(parent, &stat, false, at));
+                events.push(self.preexisting_child(parent, &stat, false, at));
             }
         }
     }
@@ -156,14 +165,20 @@ impl Tracer {
                 has_changed && !is_ours(child)
             };
             if let Some(stat) = stat.filter(is_new) {
-                events.push(self.kin(parent, &stat, !is_known, at));
+                events.push(self.preexisting_child(parent, &stat, !is_known, at));
             }
         }
     }
 
-    fn kin(&mut self, parent: Tgid, stat: &proc::Stat, is_adopted: bool, at: Moment) -> Event {
+    fn preexisting_child(
+        &mut self,
+        parent: Tgid,
+        stat: &proc::Stat,
+        is_adopted: bool,
+        at: Moment,
+    ) -> Event {
         let child = stat.pid;
-        let kin = Kin {
+        let child = UntracedChild {
             child,
             image: Arc::new(proc::image(child)),
             zombie: stat
@@ -172,7 +187,7 @@ impl Tracer {
             is_adopted,
             ns: self.ns_pids(child).map(Arc::new),
         };
-        self.event(at, parent.leader(), parent, EventKind::Kin(kin))
+        self.event(at, parent.leader(), parent, EventKind::UntracedChild(child))
     }
 
     /// Enter a seized thread, and with its first thread the process.
@@ -194,19 +209,23 @@ impl Tracer {
             .then(|| Arc::new(proc::image(tgid)));
         let rules = is_new && self.capture.rules;
         let status = rules.then(|| proc::status(tgid.leader())).flatten();
+        let sigchld = status.as_ref().and_then(Status::sigchld);
+        if let Some(process) = self.tasks.processes.get_mut(&tgid).filter(|_| is_new) {
+            process.sigchld = status.map(|_| sigchld.unwrap_or(SigchldAction::UNKNOWN_HANDLER));
+        }
         let found = Found {
-            // The process's, which its first thread tells.
+            // The process's, which comes with its first thread.
             parent: parent.filter(|_| is_new),
             image,
             ns,
             comm: (self.capture.images && self.sees_proc())
                 .then(|| proc::comm(tid))
                 .flatten(),
-            sigchld: status.and_then(|status| status.sigchld()),
+            sigchld,
         };
         events.push(self.event(at, tid, tgid, EventKind::Found(found)));
         if rules {
-            self.list_kin(tgid, at, events);
+            self.list_preexisting_children(tgid, at, events);
         }
     }
 }

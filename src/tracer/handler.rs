@@ -7,6 +7,7 @@
 //! so the signal mask is asked first.
 
 use super::engine::Tracer;
+use super::scheduler::Scheduler;
 use super::tasks::Call;
 use crate::event::{Named, WaitEntry};
 use crate::kernel::{Errno, IdType, NsPid, Signal, Tgid, WaitOptions};
@@ -89,7 +90,7 @@ impl Interrupted {
     }
 }
 
-impl Tracer {
+impl<S: Scheduler> Tracer<S> {
     /// Whether a wait that ends, and took a child that it did not name, was made
     /// within a handler of SIGCHLD. Looked at only where a rule may ask: the
     /// process is known to handle it, and has no other child that lives.

@@ -4,7 +4,7 @@
 //! those to the environment, NULL, the auxiliary vector; above them, without
 //! gaps, the arguments' strings, the environment's, and the path.
 //!
-//! At the exec stop nobody has written there yet. `/proc` tells the same, but
+//! At the exec stop the program has not written there yet. `/proc` tells the same, but
 //! each file in it is an inode that the kernel makes for us and must take away
 //! when the process ends: dearer than the stop itself.
 

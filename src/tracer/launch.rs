@@ -2,11 +2,12 @@
 
 use super::engine::{Root, RootEnd, Tracer};
 use super::refusal;
+use super::scheduler::Scheduler;
 use super::tasks::{Kind, Task};
 use crate::kernel::{Signal, Tgid};
 use crate::sys::spawn::{Failure, Program, spawn};
 
-impl Tracer {
+impl<S: Scheduler> Tracer<S> {
     /// Launch `program` under trace. Its first event comes when it has been
     /// executed; if it never is, [`Tracer::root_end`] says why.
     ///

@@ -5,20 +5,22 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashSet;
 
 use super::engine::Tracer;
-use super::stop::Stop;
+use super::interruptions::undo_wake_up;
+use super::scheduler::Scheduler;
+use super::stop::{Stop, StopKind};
 use super::tasks::Task;
 use crate::event::{Event, EventKind, Moment};
 use crate::kernel::{Signal, Tgid, Tid};
-use crate::sys::ptrace::{self, Stopped};
+use crate::sys::ptrace::{self, How};
 
 /// How long a tracee may take to stop for its detach. One that cannot (it
 /// sleeps in a vfork or in the disk) is let go by the kernel when we end,
 /// which needs no stop.
 const GRACE: Duration = Duration::from_secs(1);
-/// How often the grace is looked at.
-pub(super) const GLANCE: Duration = Duration::from_millis(50);
+/// How often it is looked whether all have left.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-impl Tracer {
+impl<S: Scheduler> Tracer<S> {
     /// Let all attached tasks go: each is detached at its next stop. All are
     /// interrupted first: one by one, a process would wait for its vfork child
     /// and we for the process.
@@ -27,9 +29,14 @@ impl Tracer {
             return;
         }
         self.leaving = Some(Instant::now() + GRACE);
-        self.doorbell.ring_after(GLANCE);
-        for (tid, task) in &self.tasks.by_tid {
+        self.waker.wake_after(POLL_INTERVAL);
+        let held: Vec<Tid> = self.held.keys().copied().collect();
+        for tid in held {
+            self.release(tid);
+        }
+        for (tid, task) in &mut self.tasks.by_tid {
             if !task.kind.launched {
+                task.asked_to_stop = true;
                 ptrace::interrupt(*tid);
             }
         }
@@ -42,7 +49,7 @@ impl Tracer {
     pub(crate) fn kill_all(&mut self, everyone: bool) -> usize {
         let everyone = everyone || self.killing == Some(true);
         self.killing = Some(everyone);
-        self.doorbell.ring_after(GLANCE);
+        self.waker.wake_after(POLL_INTERVAL);
         // By any of its threads: the leader may have been dead at the attach.
         let tasks = self.tasks.by_tid.values();
         let condemned = tasks.filter(|task| everyone || task.kind.launched);
@@ -77,53 +84,46 @@ impl Tracer {
 
     /// Detach from a stopped task. Only a signal that was about to be
     /// delivered goes with it; a group-stopped task stays stopped.
-    pub(super) fn let_go(
-        &mut self,
-        stopped: Stopped,
-        stop: Stop,
-        at: Moment,
-        events: &mut Vec<Event>,
-    ) {
-        let tid = stopped.tid();
+    pub(super) fn let_go(&mut self, stop: Stop, events: &mut Vec<Event>) {
+        let (at, tid) = (stop.at, stop.tid());
         let Some(task) = self.tasks.by_tid.get(&tid) else {
             return;
         };
-        let stepping = task.stepping.is_some();
-        let signal = match stop {
-            // The stop of our own step is no signal of the tracee's.
-            Stop::Signal(Signal::TRAP) if stepping => None,
-            Stop::Signal(signal) => Some(signal),
-            _ => None,
-        };
-        match stop {
-            // The child is under trace already: its first stop is still to come.
-            Stop::Created(_) => self.expect_child(&stopped),
-            // The thread that called exec goes on under this tid.
-            Stop::Executed => {
-                let former = stopped.event_tid().ok().filter(|former| *former != tid);
-                if let Some(former) = former {
-                    self.forget(former, at, events);
-                }
+        let mut signal = None;
+        match stop.kind {
+            // It was interrupted again, for a stop that is none of a call.
+            StopKind::Syscall if task.asked_to_stop => {
+                stop.tracee.resume(How::Cont, None);
+                return;
             }
+            StopKind::Plain if task.asked_to_stop && !task.group_stopped => {
+                undo_wake_up(&stop.tracee);
+            }
+            // The stop of our own step is no signal of the tracee's.
+            StopKind::Signal(Signal::TRAP) if task.stepping.is_some() => {}
+            StopKind::Signal(delivered) => {
+                self.undo_wake_up_by(delivered, &stop.tracee);
+                signal = Some(delivered);
+            }
+            // The child is under trace already: its first stop is still to come.
+            StopKind::NewChild { child, .. } => self.expect_child(tid, child),
+            // The thread that called exec goes on under this tid.
+            StopKind::Executed { former } if former != tid => self.forget(former, at, events),
             _ => {}
         }
-        if stopped.detach(signal).is_err() {
-            // Killed in its stop: its death follows, and is an end like any.
-            return;
+        // One that was killed in its stop has an end like any.
+        if stop.tracee.detach(signal) {
+            self.forget(tid, at, events);
         }
-        self.forget(tid, at, events);
     }
 
     /// Enter the child that a creator's stop tells of, to be let go in turn.
-    fn expect_child(&mut self, creator: &Stopped) {
-        let Ok(child) = creator.event_tid() else {
-            return;
-        };
-        if let Some((first_stop, _)) = self.early.take_stopped(child) {
-            let _ = first_stop.detach(None);
-        } else if self.early.take_ended(child).is_none() {
+    fn expect_child(&mut self, creator: Tid, child: Tid) {
+        if let Some((first_stop, _)) = self.pending.take_stopped(child) {
+            first_stop.detach(None);
+        } else if self.pending.take_ended(child).is_none() {
             let tgid = Tgid::new(child.raw());
-            if let Some(creator) = self.tasks.by_tid.get(&creator.tid()) {
+            if let Some(creator) = self.tasks.by_tid.get(&creator) {
                 let task = Task::new(tgid, creator.kind);
                 self.tasks.by_tid.insert(child, task);
             }
@@ -134,12 +134,12 @@ impl Tracer {
         let Some(task) = self.tasks.remove_task(tid) else {
             return;
         };
-        self.tell_detached(tid, &task, at, events);
+        self.report_detached(tid, &task, at, events);
     }
 
-    fn tell_detached(&mut self, tid: Tid, task: &Task, at: Moment, events: &mut Vec<Event>) {
+    fn report_detached(&mut self, tid: Tid, task: &Task, at: Moment, events: &mut Vec<Event>) {
         if self.gave_up {
-            // It was told when we gave up.
+            // It was reported when we gave up.
             return;
         }
         let tgid = task.tgid;
@@ -147,7 +147,7 @@ impl Tracer {
         if tgid.leader() == tid {
             self.tasks.remove_process(tgid);
         }
-        // A child that nobody was told of ends its trace in silence too.
+        // A child that was not reported ends its trace in silence too.
         if known || tgid.leader() != tid {
             events.push(self.event(at, tid, tgid, EventKind::Detached));
         }
@@ -163,7 +163,7 @@ impl Tracer {
         let attached = self.tasks.by_tid.iter();
         let attached = attached.filter(|(_, task)| !task.kind.launched);
         let mut rest: Vec<(Tid, Tgid)> = attached.map(|(tid, task)| (*tid, task.tgid)).collect();
-        // Leaders last: with them a process is gone from the books.
+        // Leaders last: with them a process is gone from the table.
         rest.sort_by_key(|(tid, tgid)| tgid.leader() == *tid);
         for (tid, tgid) in rest {
             events.push(self.event(at, tid, tgid, EventKind::Detached));

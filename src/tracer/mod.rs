@@ -1,39 +1,60 @@
 //! Stops and the engine: from what the kernel reports to events.
 //!
-//! One turn: wait → classify → capture what must be read now → resume → hand
-//! over the events. The tracee runs on before anything is judged or printed.
+//! One turn: wait → classify → capture what must be read now → decide → resume →
+//! hand over the events. The tracee runs on before anything is judged or
+//! printed.
 //!
 //! | file | subject |
 //! |---|---|
+//! | [`settings`] | what to trace, and what to read at stops |
 //! | [`stop`] | what kind of stop a wait status is |
-//! | [`tally`] | how many stops there were |
+//! | [`stop_stats`] | how many stops there were |
 //! | [`tasks`] | the threads and processes under trace |
-//! | [`engine`] | the loop's one turn, and what follows from each stop |
-//! | [`family`] | forks, execs, deaths, adoptions |
-//! | [`image`] | what a process has just executed |
-//! | [`early`] | tasks that are heard of before their creator has told of them |
-//! | [`calls`] | wait calls: entry, exit, interruption |
+//! | [`engine`] | the loop's one turn, and who deals with each stop |
+//! | [`scheduler`] | when a stopped task runs on |
+//! | [`lifecycle`] | births, deaths, adoptions |
+//! | [`pending_children`] | tasks that stop or end before their creator's event |
+//! | [`exec`], [`image`] | execs, and what is executed |
+//! | [`syscalls`] | entries to and exits from calls: which of them matter |
+//! | [`waits`], [`wait_result`] | wait calls, and what they write |
+//! | [`sigaction`] | what is to happen at SIGCHLD |
+//! | [`signals`] | deliveries, and the wait that a handler interrupts |
+//! | [`interruptions`] | our interrupts, and no EINTR by them |
+//! | [`job_control`] | group-stops and continuations |
 //! | [`launch`] | starting the root |
-//! | [`attach`] | `-p`: every thread of a running process |
-//! | [`own`] | attached processes that are children of our own |
-//! | [`refusal`] | why an attach was refused, and the way out |
+//! | [`attach`], [`attach_tree`] | `-p`, and `--tree` |
+//! | [`refusal`] | why an attach was refused |
+//! | [`full_speed`] | attached processes without children stop at no call |
+//! | [`own_children`] | attached processes that are children of our own |
 //! | [`leave`] | detaching and killing |
+//! | [`observe`] | what rules look up in `/proc` |
 
 pub(crate) mod attach;
-mod calls;
-mod early;
+mod attach_tree;
 pub(crate) mod engine;
-mod family;
+mod exec;
+mod full_speed;
 mod handler;
 mod image;
+mod interruptions;
+mod job_control;
 pub(crate) mod launch;
 mod leave;
+mod lifecycle;
 mod observe;
-mod own;
+mod own_children;
+mod pending_children;
 pub(crate) mod refusal;
+mod scheduler;
+mod settings;
 mod sigaction;
+mod signals;
 mod stop;
-mod tally;
+mod stop_stats;
+mod syscalls;
 mod tasks;
+mod wait_result;
+mod waits;
 
-pub(crate) use engine::{Capture, FdNames, RootEnd, Settings, Step, Tracer};
+pub(crate) use engine::{RootEnd, Step, Tracer};
+pub(crate) use settings::{Capture, FdNames, Settings};

@@ -2,9 +2,10 @@
 //! stop.
 
 use super::engine::{READY_AT_MOST, Tracer};
+use super::scheduler::Scheduler;
 use crate::event::{
-    Corpse, DeadLeader, Event, EventKind, Observation, Owner, PipeSide, Question, SigchldListener,
-    Stuck, StuckIn,
+    BlockedChild, BlockedIn, DeadLeader, Event, EventKind, Observation, Owner, PipeSide, Question,
+    SigchldListener, ZombieProbe,
 };
 use crate::kernel::{Signal, Tgid, Tid};
 use crate::proc::{self, Blocked, Blocking, Stat};
@@ -17,14 +18,14 @@ const MOST_ANCESTORS: usize = 16;
 /// No process with more threads is asked which of them takes SIGCHLD.
 const MOST_LISTENERS: usize = 64;
 
-impl Tracer {
+impl<S: Scheduler> Tracer<S> {
     /// Answer `questions`.
     pub(crate) fn look(&mut self, questions: Vec<Question>, events: &mut Vec<Event>) {
         let questions = questions.into_iter().filter(|_| self.sees_proc());
         for question in questions.collect::<Vec<_>>() {
             let at = self.now();
             let (tid, tgid, observation) = match question {
-                Question::Corpse { child, parent } => {
+                Question::ZombieProbe { child, parent } => {
                     let zombie = owner_of(child);
                     let moved = zombie.is_none_or(|owner| owner.parent != parent);
                     if moved && self.is_ending(parent) {
@@ -32,15 +33,15 @@ impl Tracer {
                         // the child.
                         continue;
                     }
-                    let corpse = Corpse { child, zombie };
-                    (parent.leader(), parent, Observation::Corpse(corpse))
+                    let probe = ZombieProbe { child, zombie };
+                    (parent.leader(), parent, Observation::ZombieProbe(probe))
                 }
-                Question::Stuck {
+                Question::BlockedChildren {
                     tid,
                     tgid,
                     children,
                 } => {
-                    let stuck = Observation::Stuck {
+                    let stuck = Observation::BlockedChildren {
                         children: self.stuck(tgid, &children),
                         timers: handles_timers(tgid),
                     };
@@ -78,18 +79,18 @@ impl Tracer {
     }
 
     /// What the children of a blocked parent are blocked in.
-    fn stuck(&self, parent: Tgid, children: &[Tgid]) -> Vec<Stuck> {
+    fn stuck(&self, parent: Tgid, children: &[Tgid]) -> Vec<BlockedChild> {
         // Nothing is known of those that are not looked at: they may well go on.
         let looked_at = children.len() <= MOST_CHILDREN;
         let blocked = |child: &Tgid| looked_at.then(|| proc::blocked_on(*child)).flatten();
         let children = children.iter().map(|child| (*child, blocked(child)));
         let children: Vec<(Tgid, Option<Blocked>)> = children.collect();
         let elders = self.ancestors(parent);
-        let stuck = children.iter().map(|(child, blocked)| Stuck {
+        let stuck = children.iter().map(|(child, blocked)| BlockedChild {
             child: *child,
             within: match blocked {
                 Some(blocked) => on_pipe(*blocked, &children, &elders),
-                None => StuckIn::Other,
+                None => BlockedIn::Other,
             },
         });
         stuck.collect()
@@ -112,8 +113,8 @@ impl Tracer {
     pub(crate) fn drain(&mut self, events: &mut Vec<Event>) {
         self.serve(READY_AT_MOST, events);
         let at = self.now();
-        let nobody = (Tid::new(0), Tgid::new(0));
-        events.push(self.event(at, nobody.0, nobody.1, EventKind::Quiet));
+        let (tid, tgid) = (Tid::new(0), Tgid::new(0));
+        events.push(self.event(at, tid, tgid, EventKind::QueueDrained));
     }
 
     /// The trace is over.
@@ -136,7 +137,7 @@ fn handles_timers(tgid: Tgid) -> bool {
 /// Asking every process is dear, so the family is asked first: unless one of
 /// them has the other end, or if one has it who is not blocked, there is no
 /// deadlock.
-fn on_pipe(blocked: Blocked, children: &[(Tgid, Option<Blocked>)], elders: &[Tgid]) -> StuckIn {
+fn on_pipe(blocked: Blocked, children: &[(Tgid, Option<Blocked>)], elders: &[Tgid]) -> BlockedIn {
     let family = children.iter().map(|(child, _)| *child);
     let family = family.chain(elders.iter().copied());
     let near = family.map(|tgid| blocked.other_ends(tgid));
@@ -150,7 +151,7 @@ fn on_pipe(blocked: Blocked, children: &[(Tgid, Option<Blocked>)], elders: &[Tgi
     } else {
         blocked.all_other_ends()
     };
-    StuckIn::Pipe {
+    BlockedIn::Pipe {
         writes: blocked.writes,
         fd: blocked.fd,
         inode: blocked.inode,

@@ -1,19 +1,17 @@
-//! Why an attach was refused, and the way out: EPERM alone has nine causes.
-
-use std::fs;
+//! Why an attach was refused, and the remedy: EPERM alone has nine causes.
 
 use nix::unistd::{geteuid, gettid};
 
 use crate::kernel::{Errno, Tgid, Tid};
 use crate::proc::{self, Status};
 
-/// What the judgement rests on; read from `/proc` after the refusal.
+/// What the reason is found by; read from `/proc` after the refusal.
 #[derive(Clone, Debug, Default)]
 struct Facts {
     status: Option<Status>,
     /// Name of the target's tracer, if it has one.
     tracer_name: String,
-    /// Who traces us, if somebody does.
+    /// Who traces us, if we are traced.
     own_tracer: Option<Tid>,
     parent_name: String,
     own_uid: u32,
@@ -30,12 +28,12 @@ pub(crate) fn may_pass(tgid: Tgid) -> bool {
     let Some(status) = &facts.status else {
         return false;
     };
-    let nobody = status.tracer.is_none_or(|tracer| tracer.raw() == 0);
+    let is_untraced = status.tracer.is_none_or(|tracer| tracer.raw() == 0);
     let ours = facts.capable || status.uids.iter().all(|uid| *uid == facts.own_uid);
-    nobody && ours && status.has_memory && !matches!(status.state, b'Z' | b'X')
+    is_untraced && ours && status.has_memory && !matches!(status.state, b'Z' | b'X')
 }
 
-/// A sentence that says why `tid` cannot be attached to, and the way out.
+/// A sentence that says why `tid` cannot be attached to, and the remedy.
 pub(crate) fn explain(tid: Tid, errno: Errno) -> String {
     let reason = reason(&Facts::read(tid), errno);
     format!("cannot attach to {tid}: {reason}")
@@ -48,8 +46,7 @@ impl Facts {
             tid.and_then(proc::comm)
                 .map_or_else(|| "?".to_owned(), |comm| comm.to_string())
         };
-        let namespace = |who: &str| fs::read_link(format!("/proc/{who}/ns/user")).ok();
-        let theirs = namespace(&tid.to_string());
+        let theirs = proc::user_namespace(tid);
         Facts {
             tracer_name: name(status.as_ref().and_then(|status| status.tracer)),
             parent_name: name(
@@ -61,16 +58,11 @@ impl Facts {
             status,
             own_tracer: own_tracer(),
             own_uid: geteuid().as_raw(),
-            capable: has_cap_sys_ptrace(),
-            same_user_namespace: theirs.is_none() || theirs == namespace("self"),
-            yama: yama(),
+            capable: proc::can_ptrace(),
+            same_user_namespace: theirs.is_none() || theirs == proc::own_user_namespace(),
+            yama: proc::yama_scope(),
         }
     }
-}
-
-fn yama() -> Option<u32> {
-    let text = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok()?;
-    text.trim().parse().ok()
 }
 
 fn own_tracer() -> Option<Tid> {
@@ -78,25 +70,20 @@ fn own_tracer() -> Option<Tid> {
     own.tracer.filter(|tracer| tracer.raw() != 0)
 }
 
-fn has_cap_sys_ptrace() -> bool {
-    const CAP_SYS_PTRACE: u32 = 19;
-    let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mut lines = text.lines();
-    let line = lines.find_map(|line| line.strip_prefix("CapEff:"));
-    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .is_some_and(|mask| mask & (1 << CAP_SYS_PTRACE) != 0)
-}
-
-/// The way out where a tracer has us too.
+/// The remedy where a tracer has us too.
 const OUTSIDE: &str = "it traces us too: run this outside of that trace, or let that tracer not \
                        follow forks (strace without -f, wait4-strace --no-follow)";
 
-/// Why a process that we have just made cannot be traced, and the way out.
+/// Why a process that we have just made cannot be traced, and the remedy.
 pub(crate) fn of_launch(errno: Errno) -> String {
     let tracer = own_tracer();
     let name = tracer.and_then(proc::comm);
     let name = name.map_or_else(|| "?".to_owned(), |comm| comm.to_string());
-    reason_of_launch(tracer.map(|tracer| (tracer, name)), yama(), errno)
+    reason_of_launch(
+        tracer.map(|tracer| (tracer, name)),
+        proc::yama_scope(),
+        errno,
+    )
 }
 
 fn reason_of_launch(tracer: Option<(Tid, String)>, yama: Option<u32>, errno: Errno) -> String {
@@ -133,14 +120,14 @@ fn reason(facts: &Facts, errno: Errno) -> String {
         );
     }
     if let Some(tracer) = status.tracer.filter(|tracer| tracer.raw() != 0) {
-        let way_out = if facts.own_tracer == Some(tracer) {
+        let remedy = if facts.own_tracer == Some(tracer) {
             OUTSIDE
         } else {
             "end that one first"
         };
         return format!(
             "it is traced by {tracer} ({}) already, and a process has one tracer at most; \
-             {way_out}",
+             {remedy}",
             facts.tracer_name
         );
     }
@@ -235,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cause_of_a_refusal_has_its_own_words_and_way_out() {
+    fn each_cause_of_a_refusal_has_its_own_words_and_remedy() {
         let perm = Errno::PERM;
         says(|_, s| s.state = b'Z', perm, "wait4-strace -p 7");
         says(
@@ -263,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tracer_that_has_us_too_is_named_with_the_way_out() {
+    fn a_tracer_that_has_us_too_is_named_with_the_remedy() {
         let tracer = Some((Tid::new(5), "strace".to_owned()));
         let said = reason_of_launch(tracer, None, Errno::PERM);
         assert!(said.contains("traced by 5 (strace) already"), "{said}");

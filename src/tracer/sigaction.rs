@@ -4,8 +4,10 @@
 //! for us: to read it before the kernel has would wait for ever.
 
 use super::engine::Tracer;
+use super::scheduler::Scheduler;
+use super::stop::Stop;
 use crate::event::{Event, EventKind, Moment, SigchldAction};
-use crate::kernel::{Abi, Signal, Tgid};
+use crate::kernel::{Abi, Signal, Tgid, Tid};
 use crate::proc;
 use crate::sys::ptrace::{How, Stopped};
 
@@ -30,28 +32,27 @@ struct Action {
     is_plain_handler: bool,
 }
 
-impl Tracer {
+impl<S: Scheduler> Tracer<S> {
     /// A call begins.
     pub(super) fn sigaction_entry(
         &mut self,
-        stopped: Stopped,
+        stop: Stop,
         abi: Abi,
         args: [u64; 6],
-        at: Moment,
         events: &mut Vec<Event>,
     ) {
-        let tid = stopped.tid();
+        let (at, tid) = (stop.at, stop.tid());
         let [signal, act, old, ..] = args.map(|word| abi.argument(word));
         let is_sigchld = signal & 0xffff_ffff == u64::from(Signal::CHLD.raw().unsigned_abs());
         let task = self.tasks.by_tid.get_mut(&tid);
         let Some(task) = task.filter(|_| self.capture.rules && is_sigchld && act != 0) else {
-            self.go_on(stopped);
+            self.go_on(stop);
             return;
         };
         let tgid = task.tgid;
         if self.sees_proc() && proc::are_filled(tgid, act, HEAD as u64) {
-            let action = read(&stopped, abi, act);
-            self.go_on(stopped);
+            let action = read(&stop.tracee, abi, act);
+            self.go_on(stop);
             self.sigchld_set(tid, tgid, action, at, events);
             return;
         }
@@ -62,27 +63,25 @@ impl Tracer {
                 is_overwritten: old != 0 && old.abs_diff(act) < WHOLE,
             });
         }
-        // ESRCH: it was killed in its stop, its death follows.
-        let _ = stopped.resume(How::Syscall, None);
+        self.resume(stop, How::Syscall, None);
     }
 
     /// A call that was deferred ends.
     pub(super) fn sigaction_exit(
         &mut self,
-        stopped: Stopped,
+        stop: Stop,
         deferred: Deferred,
         has_succeeded: bool,
-        at: Moment,
         events: &mut Vec<Event>,
     ) {
-        let tid = stopped.tid();
+        let (at, tid) = (stop.at, stop.tid());
         let tgid = self.tasks.by_tid.get(&tid).map(|task| task.tgid);
         let action = match (has_succeeded, deferred.is_overwritten) {
             (false, _) => None,
-            (true, false) => read(&stopped, deferred.abi, deferred.act),
+            (true, false) => read(&stop.tracee, deferred.abi, deferred.act),
             (true, true) => tgid.and_then(by_proc),
         };
-        self.go_on(stopped);
+        self.go_on(stop);
         if let Some(tgid) = tgid {
             self.sigchld_set(tid, tgid, action, at, events);
         }
@@ -90,7 +89,7 @@ impl Tracer {
 
     fn sigchld_set(
         &mut self,
-        tid: crate::kernel::Tid,
+        tid: Tid,
         tgid: Tgid,
         action: Option<Action>,
         at: Moment,
@@ -98,6 +97,7 @@ impl Tracer {
     ) {
         if let Some(process) = self.tasks.processes.get_mut(&tgid) {
             process.has_plain_handler = action.is_some_and(|action| action.is_plain_handler);
+            process.sigchld = action.map(|action| action.sigchld).or(process.sigchld);
         }
         let kind = action.map(|action| EventKind::SigchldSet(action.sigchld));
         events.extend(kind.map(|kind| self.event(at, tid, tgid, kind)));
@@ -120,11 +120,7 @@ fn read(stopped: &Stopped, abi: Abi, act: u64) -> Option<Action> {
 fn by_proc(tgid: Tgid) -> Option<Action> {
     let status = proc::status(tgid.leader())?;
     Some(Action {
-        sigchld: status.sigchld().unwrap_or(SigchldAction::Handler {
-            address: 0,
-            no_wait: false,
-            restarts: false,
-        }),
+        sigchld: status.sigchld().unwrap_or(SigchldAction::UNKNOWN_HANDLER),
         is_plain_handler: false,
     })
 }

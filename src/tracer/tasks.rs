@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::full_speed::Speed;
 use super::handler::Interrupted;
 use super::sigaction::Deferred;
-use crate::event::{Moment, NsPids, WaitEntry};
+use crate::event::{Moment, NsPids, SigchldAction, WaitEntry};
 use crate::kernel::{Signal, Tgid, Tid};
 use crate::sys::ptrace::How;
 
@@ -46,6 +47,17 @@ pub(super) struct Task {
     pub(super) group_stopped: bool,
     /// Where its process's handler of SIGCHLD interrupted it last.
     pub(super) interrupted_at: Option<Interrupted>,
+    /// It was interrupted by us, and its stop is still to come.
+    pub(super) asked_to_stop: bool,
+    /// How often in a row a call of it was made again.
+    pub(super) repeats: u8,
+    /// It stops at no call.
+    pub(super) is_free: bool,
+    /// It is a new process whose first stop is still to come, and which may
+    /// have to wait in it.
+    pub(super) is_new: bool,
+    /// Children of its process wait until it has stopped.
+    pub(super) is_awaited: bool,
 }
 
 /// A wait call that is under way.
@@ -80,13 +92,20 @@ impl Task {
             stepping: None,
             group_stopped: false,
             interrupted_at: None,
+            asked_to_stop: false,
+            repeats: 0,
+            is_free: false,
+            is_new: false,
+            is_awaited: false,
         }
     }
 
     /// How it goes on after a stop: under the filter every call of interest
-    /// asks for us, so only the exit of one that is under way is wanted.
+    /// asks for us, so only the exit of one that is under way is wanted; without
+    /// children none is of interest.
     pub(super) fn how(&self) -> How {
-        if self.kind.filtered && self.call.is_none() {
+        let is_in_call = self.call.is_some() || self.sigaction.is_some();
+        if (self.kind.filtered || self.is_free) && !is_in_call {
             How::Cont
         } else {
             How::Syscall
@@ -117,7 +136,8 @@ impl Task {
 /// A process under trace.
 #[derive(Debug, Default)]
 pub(super) struct Process {
-    /// Its real parent, as far as we know.
+    /// Its real parent, as far as we know, and as long as that one is not
+    /// reaped.
     pub(super) parent: Option<Tgid>,
     /// How many threads of it beside the leader are under trace.
     threads: usize,
@@ -134,13 +154,11 @@ pub(super) struct Process {
     pub(super) has_left: bool,
     /// It was seen to handle SIGCHLD, on the stack that the handler interrupts.
     pub(super) has_plain_handler: bool,
-}
-
-impl Process {
-    /// Whether its leader is the only thread that was ever heard of and lives.
-    pub(super) fn is_single_threaded(&self) -> bool {
-        self.threads == 0
-    }
+    /// What happens at SIGCHLD, as it was last seen; `None` where that is not
+    /// known. For rules.
+    pub(super) sigchld: Option<SigchldAction>,
+    /// Whether it stops at calls.
+    pub(super) speed: Speed,
 }
 
 /// All of them.
@@ -170,6 +188,14 @@ impl Tasks {
         Some(task)
     }
 
+    /// All threads of a process.
+    pub(super) fn threads_of(&self, tgid: Tgid) -> Vec<Tid> {
+        let mut threads = self.threads_left(tgid);
+        let leader = tgid.leader();
+        threads.extend(self.by_tid.contains_key(&leader).then_some(leader));
+        threads
+    }
+
     /// The threads of a process beside its leader; looked for only if there
     /// are any.
     pub(super) fn threads_left(&self, tgid: Tgid) -> Vec<Tid> {
@@ -191,6 +217,7 @@ impl Tasks {
     ) {
         if let Some(parent) = parent.and_then(|tgid| self.processes.get_mut(&tgid)) {
             parent.children += 1;
+            parent.speed.had_child();
         }
         let process = Process {
             parent,
@@ -218,15 +245,29 @@ impl Tasks {
     }
 
     /// Take a process that is dead out of the table and of its parent's count.
-    pub(super) fn remove_process(&mut self, tgid: Tgid) -> Option<Process> {
-        let process = self.processes.remove(&tgid)?;
+    /// Returns its children, which have no known parent now: its pid may soon be
+    /// another process's.
+    pub(super) fn remove_process(&mut self, tgid: Tgid) -> Vec<Tgid> {
+        let Some(process) = self.processes.remove(&tgid) else {
+            return Vec::new();
+        };
         let parent = process
             .parent
             .and_then(|tgid| self.processes.get_mut(&tgid));
         if let Some(parent) = parent {
             parent.children = parent.children.saturating_sub(1);
+            parent.speed.had_child();
         }
-        Some(process)
+        if process.children == 0 {
+            return Vec::new();
+        }
+        let all = self.processes.iter_mut();
+        let orphans = all.filter(|(_, process)| process.parent == Some(tgid));
+        let orphans = orphans.map(|(child, process)| {
+            process.parent = None;
+            *child
+        });
+        orphans.collect()
     }
 
     /// Give a process another parent.

@@ -1,4 +1,4 @@
-//! Wait calls on the wire.
+//! Wait calls as JSON.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,22 +11,22 @@ use super::words::{Address, Int, Named, Options, Status, Text};
 pub struct WaitEntry {
     /// `wait4`, `waitid`, `waitpid` or, on a BSD, `wait6`.
     pub call: String,
-    /// The ABI of the call, which may differ from the machine's; of a record
-    /// that a BSD made, `freebsd` or `netbsd`: the options and the id type are
-    /// that system's.
+    /// The ABI of the call, which may differ from the machine's. In a record from a
+    /// BSD it is `freebsd` or `netbsd`; the options and the id type are that
+    /// system's.
     pub abi: String,
-    /// What it was given.
+    /// Its arguments.
     pub args: Args,
-    /// The kernel restarts a call that was interrupted.
+    /// The kernel restarts an interrupted call.
     #[serde(default, skip_serializing_if = "is_false")]
     pub restart: bool,
     /// The process that it waits for, if it names one that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Child>,
-    /// What stands behind the pid or descriptor, if asked for (`-y`, `-Y`).
+    /// What the pid or descriptor refers to, if asked for (`-y`, `-Y`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_name: Option<TargetName>,
-    /// The process behind a pidfd; -1 where it has been reaped.
+    /// The process that the pidfd refers to; -1 if it has been reaped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pidfd: Option<i32>,
     /// Where the call was made (`-k`).
@@ -39,33 +39,32 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// The arguments of a wait call, as the tracee gave them: its pids are those
-/// of its own namespace. `pid`, or `idtype` and `id`, may lack where a record
-/// does not have them.
+/// The arguments of a wait call, as the tracee passed them: pids are those of its
+/// own namespace. `pid`, or `idtype` and `id`, are absent where a record does
+/// not show them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Args {
     /// wait4 and waitpid: a pid, a negated process group, 0 or -1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<i32>,
-    /// waitid and wait6: what `id` is.
+    /// waitid and wait6: the type of `id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idtype: Option<Named>,
-    /// waitid and wait6: a pid, a process group, a pidfd or what the type says.
+    /// waitid and wait6: a pid, a process group, a pidfd or another id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<u32>,
-    /// Where the status, or for waitid the siginfo, is to be written; null for
-    /// NULL.
+    /// Where to write the status, or for waitid the siginfo; null for NULL.
     pub wstatus: Option<Address>,
-    /// The options; null where a record does not have them.
+    /// The options; null if a record does not show them.
     pub options: Option<Options>,
-    /// Where the rusage is to be written; null for NULL.
+    /// Where to write the rusage; null for NULL.
     pub rusage: Option<Address>,
-    /// wait6: where the siginfo is to be written, if not NULL.
+    /// wait6: where to write the siginfo, if not NULL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub info: Option<Address>,
 }
 
-/// What stands behind the pid or descriptor that a wait names.
+/// What the pid or descriptor of a wait refers to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TargetName {
@@ -80,13 +79,13 @@ pub enum TargetName {
 /// A wait call that ended.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Wait {
-    /// What it was given.
+    /// The call and its arguments.
     #[serde(flatten)]
     pub entry: WaitEntry,
     /// What it returned: a pid as the tracee sees it, 0, or -1.
     pub ret: i32,
-    /// The error; those above 511 are the kernel's own, which the program
-    /// never sees.
+    /// The error; those above 511 are internal to the kernel, the program never sees
+    /// them.
     pub errno: Option<Named>,
     /// The status that it wrote.
     pub status: Option<Status>,
@@ -95,46 +94,46 @@ pub struct Wait {
     pub info: Option<Info>,
     /// The rusage that it wrote.
     pub rusage: Option<Rusage>,
-    /// What it should have written could not be read: why not.
+    /// Why the status or siginfo could not be read, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_unreadable: Option<Named>,
-    /// The rusage could not be read: why not.
+    /// Why the rusage could not be read, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rusage_unreadable: Option<Named>,
-    /// The child that it tells of.
+    /// The child that it reported.
     pub child: Option<Child>,
-    /// How long the child had been dead when it was reaped, in seconds; null
-    /// where that is not known, as for one that ended before an attach.
+    /// How long the child had been dead when it was reaped, in seconds; null if not
+    /// known, as for a child that ended before an attach.
     pub zombie_s: Option<f64>,
-    /// How long the call took, in seconds; of a restarted call, the last time.
-    /// Null where a record does not have the call's beginning.
+    /// How long the call took, in seconds; for a restarted call, the last time. Null
+    /// if a record does not show the beginning of the call.
     pub duration_s: Option<f64>,
-    /// When it was given its arguments, in nanoseconds since the start; of a
-    /// restarted call, the last time. Null where a record does not have that.
+    /// When the call began, in nanoseconds since the start; for a restarted call, the
+    /// last time. Null if a record does not show that.
     pub entered_ns: Option<u64>,
     /// The name of the child in the result, if asked for (`-Y`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child_name: Option<Text>,
-    /// After EFAULT: the children that the process still has, dead or alive.
+    /// After EFAULT: the children that the process still has, alive or zombie.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remaining: Option<Vec<i32>>,
-    /// The child was stopped or went on; the record that was read does not
-    /// tell which.
+    /// The child was stopped or continued; the record that was read does not show
+    /// which.
     #[serde(default, skip_serializing_if = "is_false")]
     pub lives_on: bool,
-    /// It took a child that it did not name, in a process that handles SIGCHLD
-    /// and had no other: whether it was called within that handler. Absent where
-    /// that is not known, or was not looked at.
+    /// For a wait that reaped a child it did not name, as the only one, in a process
+    /// that handles SIGCHLD: whether it was called within that handler. Absent if
+    /// that is not known or was not examined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_handler: Option<bool>,
 }
 
-/// A process that an event is about.
+/// The process that an event is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Child {
     /// Its pid in the tracer's namespace.
     pub pid: i32,
-    /// Its pid as the caller sees it, where that differs.
+    /// Its pid as the caller sees it, if different.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ns_pid: Option<i32>,
     /// Its name; empty if it is not known.
@@ -142,22 +141,22 @@ pub struct Child {
     pub comm: Text,
 }
 
-/// A `siginfo_t`, without `si_`.
+/// A `siginfo_t`; names without `si_`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Info {
     /// The signal; 0 if waitid found nothing.
     pub signo: Named,
-    /// Where it comes from.
+    /// `si_code`: what sent it.
     pub code: Named,
-    /// Nearly always 0.
+    /// `si_errno`, nearly always 0.
     pub errno: i32,
-    /// The rest.
+    /// The members that depend on what sent it.
     #[serde(flatten)]
     pub fields: InfoFields,
 }
 
-/// The members of a `siginfo_t` by what sent it (`man 2 sigaction`); pids are
-/// those of the receiver's namespace.
+/// The members of a `siginfo_t` that depend on what sent it (`man 2 sigaction`);
+/// pids are those of the receiver's namespace.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "layout", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the members of siginfo_t, without si_")]
@@ -206,7 +205,7 @@ pub enum InfoFields {
     },
 }
 
-/// A `struct rusage` (`man 2 getrusage`), without `ru_`.
+/// A `struct rusage` (`man 2 getrusage`); names without `ru_`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields of getrusage(2), without ru_")]
 pub struct Rusage {
@@ -230,11 +229,11 @@ pub struct Rusage {
     pub nivcsw: Int,
 }
 
-/// What becomes of a wait that was interrupted.
+/// Whether an interrupted wait is restarted.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Fate {
+pub struct RestartOutcome {
     /// The signal whose handler runs.
     pub by: Named,
-    /// The program sees EINTR; else the kernel restarts the call.
+    /// The program gets EINTR. If false, the kernel restarts the call.
     pub eintr: bool,
 }

@@ -1,4 +1,4 @@
-//! Lives of processes on the wire: births, execs, ends, signals.
+//! The lifecycle of processes as JSON: creation, execs, ends, signals.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,10 +7,10 @@ use super::calls::{Child, Info};
 use super::stack::Stack;
 use super::words::{Address, Int, Named, Status, Text};
 
-/// What a process executes.
+/// The program that a process runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Image {
-    /// The kernel's name for it, 15 bytes at most.
+    /// Its command name, at most 15 bytes.
     pub comm: Text,
     /// The executable, if it could be read.
     pub path: Option<Text>,
@@ -18,29 +18,29 @@ pub struct Image {
     pub argv: Vec<Text>,
 }
 
-/// The pids of a process that lives in another pid namespace than the tracer.
+/// The pids of a process that is in another pid namespace than the tracer.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Namespaces {
-    /// The inode of its own, innermost namespace; 0 where it is not known.
+    /// The inode of its innermost namespace; 0 if not known.
     pub inode: Int,
     /// Its pid in each namespace, from the tracer's inwards.
     pub pids: Vec<i32>,
 }
 
-/// A task that came under trace without a fork that was seen.
+/// A task whose trace begins without an observed fork.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Found {
     /// The parent of its process.
     pub parent: Option<i32>,
-    /// What it runs, where that was looked up.
+    /// The program that it runs, if it was looked up.
     pub image: Option<Image>,
     /// Its pids in other namespaces than the tracer's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<Namespaces>,
-    /// Its own name, where that differs from its process's.
+    /// The thread's name, if different from its process's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_comm: Option<Text>,
-    /// What happens at SIGCHLD, if it was looked up.
+    /// The disposition of SIGCHLD, if it was looked up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sigchld: Option<Handler>,
 }
@@ -55,20 +55,20 @@ pub struct Attach {
 /// A new process.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Fork {
-    /// Who it is; it still has its creator's name.
+    /// The new process; it still has its creator's name.
     pub child: Child,
-    /// `fork` (or a clone like it), `vfork`, or `clone`, which sends another
-    /// signal than SIGCHLD when it ends.
+    /// `fork` (or a clone like it), `vfork`, or `clone` for one with another exit
+    /// signal than SIGCHLD.
     pub how: String,
-    /// Its parent, where that is not the creator (`CLONE_PARENT`).
+    /// Its parent, if that is not the creator (`CLONE_PARENT`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<i32>,
     /// Its pids in other namespaces than the tracer's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<Namespaces>,
-    /// The signal that its end sends; null for none, or where it is not known.
+    /// Its exit signal; null for none, or if not known.
     pub exit_signal: Option<Named>,
-    /// Where its creator called (`-k`).
+    /// The call stack of the creator (`-k`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack: Option<Stack>,
 }
@@ -83,15 +83,15 @@ pub struct Thread {
 /// A program was executed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Exec {
-    /// What it is now.
+    /// The new program.
     pub image: Image,
-    /// The thread that called exec, where that was not the leader. It goes on
-    /// under the leader's tid.
+    /// The thread that called exec, if it was not the leader. It continues with the
+    /// leader's tid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<i32>,
 }
 
-/// A thread, or with its last thread the process, is dead.
+/// A thread has ended; the last one ends the process.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Exit {
     /// How it ended.
@@ -101,7 +101,7 @@ pub struct Exit {
 /// A signal was delivered.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Received {
-    /// Which.
+    /// The signal.
     pub signal: Named,
     /// Its siginfo, if it could be read.
     pub info: Option<Info>,
@@ -110,10 +110,10 @@ pub struct Received {
     pub sender: Option<Text>,
 }
 
-/// A group-stop began.
+/// A group-stop begins.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Stop {
-    /// By which signal.
+    /// The signal that stopped it.
     pub signal: Named,
 }
 
@@ -122,7 +122,7 @@ pub struct Stop {
 pub struct Adopt {
     /// The orphan.
     pub child: Child,
-    /// Who died.
+    /// The parent that died.
     pub from: i32,
     /// The name of the new parent, which may not be traced.
     pub parent_comm: Text,
@@ -130,14 +130,14 @@ pub struct Adopt {
 
 /// A child of an attached process that is not traced itself.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Kin {
-    /// Who it is.
+pub struct UntracedChild {
+    /// The child.
     pub child: Child,
-    /// What it executes.
+    /// The program that it runs.
     pub image: Image,
     /// How it ended, if it is a zombie.
     pub zombie: Option<Status>,
-    /// It came after the attach: an orphan from outside the trace.
+    /// It appeared after the attach: an orphan from outside the trace.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_adopted: bool,
     /// Its pids in other namespaces than the tracer's.
@@ -145,7 +145,7 @@ pub struct Kin {
     pub namespaces: Option<Namespaces>,
 }
 
-/// What happens at SIGCHLD.
+/// The disposition of SIGCHLD.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum Handler {
@@ -157,80 +157,79 @@ pub enum Handler {
     Ignore,
     /// A handler.
     Handler {
-        /// Its address; `0x0` where only `/proc` told of it.
+        /// Its address; `0x0` if only known from `/proc`.
         address: Address,
         /// `SA_NOCLDWAIT`: the kernel reaps.
         no_wait: bool,
-        /// `SA_RESTART`: interrupted calls go on.
+        /// `SA_RESTART`: interrupted calls are restarted.
         restarts: bool,
     },
 }
 
-/// A signal for the parent's death.
+/// A parent-death signal (`PR_SET_PDEATHSIG`).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeathSignal {
-    /// Which; null takes it back.
+    /// The signal; null clears it.
     pub signal: Option<Named>,
 }
 
-/// An exit code that is cut to 8 bits.
+/// An exit code that is truncated to 8 bits.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ExitsWith {
     /// The whole number.
     pub code: i32,
 }
 
-/// A signal is sent.
+/// A signal is sent by a system call.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Kill {
-    /// Whom, as the sender calls it: a pid, a negated group, 0 or -1.
+    /// The target as the sender names it: a pid, a negated group, 0 or -1.
     pub whom: i32,
-    /// Which signal; 0 only asks whether there is somebody.
+    /// The signal; 0 only tests whether the target exists.
     pub signal: Named,
 }
 
-/// What `/proc` said.
+/// What a probe of `/proc` showed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "about", rename_all = "kebab-case")]
 pub enum Observation {
-    /// Of a child that died a while ago.
-    Corpse {
+    /// Probe of a child that ended a while ago.
+    ZombieProbe {
         /// Its pid.
-        corpse: i32,
-        /// Who has it; null if it is gone.
+        child: i32,
+        /// Its parent; null if it is no longer a zombie.
         zombie: Option<Owner>,
     },
-    /// Of a process that is blocked in a wait.
-    Stuck {
-        /// What its children do.
-        stuck: Vec<Stuck>,
-        /// It handles a signal that a timer or a descriptor can send it.
+    /// Probe of the children of a process that is blocked in a wait.
+    BlockedChildren {
+        /// The state of the children.
+        children: Vec<BlockedChild>,
+        /// The process handles a signal that a timer or a descriptor can send it.
         timers: bool,
     },
-    /// Of a process whose leading thread has left it.
+    /// Probe of a process whose leader has exited.
     Leader {
-        /// A thread that lives.
+        /// A thread that is alive.
         living: i32,
-        /// How many live.
+        /// How many are alive.
         threads: u64,
     },
-    /// Of a thread that is blocked on streams after the death of a child.
+    /// Probe of a thread that is blocked on streams after the death of a child.
     Streams {
         /// The child.
         dead_child: i32,
-        /// How often the thread has gone to sleep so far.
+        /// Voluntary context switches of the thread so far.
         sleeps: u64,
         /// What it waits for.
         streams: Vec<Stream>,
     },
-    /// Of the launched command after its end.
+    /// Probe of what the launched command left running.
     Survivors {
         /// Its descendants that are alive.
         survivors: Vec<Survivor>,
     },
-    /// Of a process that polled for its children: its only thread sleeps until a
-    /// signal comes, and it handles none but SIGCHLD and those that ask it to
-    /// end.
+    /// Probe of a process that polled for its children: its only thread sleeps until
+    /// a signal arrives, and it handles none but SIGCHLD and requests to end.
     AwaitsSignal,
 }
 
@@ -241,9 +240,9 @@ pub struct Stream {
     pub fd: i32,
     /// The pipe, or its end of the socket pair.
     pub inode: Int,
-    /// Who holds the other end.
+    /// The holders of the other end.
     pub others: Vec<PipeSide>,
-    /// Every process could be asked.
+    /// Whether every process could be examined.
     pub complete: bool,
 }
 
@@ -261,7 +260,7 @@ pub struct Survivor {
 /// A thread that waits for SIGCHLD with sigwait or a signalfd.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Listener {
-    /// Which.
+    /// The thread.
     pub tid: i32,
     /// Another thread of the process that does not block SIGCHLD; absent for
     /// none.
@@ -274,56 +273,55 @@ pub struct Listener {
 pub struct Owner {
     /// Its pid.
     pub parent: i32,
-    /// Its process group; 0 where it is not known.
+    /// Its process group; 0 if not known.
     pub group: i32,
     /// The zombie's process group.
     pub child_group: i32,
-    /// Somebody else traces the zombie, and so withholds it from its parent.
+    /// Another process traces the zombie, so that its parent cannot reap it.
     pub traced: bool,
     /// SIGCHLD is blocked in every thread of the parent, has a handler, and is
     /// pending.
     pub blocked_and_pending: bool,
-    /// The number of the system call, x86-64's, that the parent's main thread is
-    /// in; absent for none, or where it is not known.
+    /// The number of the system call, in x86-64's table, that the parent's main
+    /// thread is in; absent for none, or if not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_call: Option<u32>,
-    /// A thread of the parent that takes SIGCHLD without a handler; absent for
-    /// none.
+    /// A thread of the parent that takes SIGCHLD without a handler; absent for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listener: Option<Listener>,
 }
 
 /// A child of a blocked process.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Stuck {
+pub struct BlockedChild {
     /// Its pid.
     pub pid: i32,
     /// The pipe that it is blocked on; null if it is on none.
     pub pipe: Option<Pipe>,
 }
 
-/// A pipe that somebody is blocked on.
+/// A pipe that a process is blocked on.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Pipe {
-    /// It writes; else it reads.
+    /// Whether it writes; if not, it reads.
     pub writes: bool,
     /// Its descriptor.
     pub fd: i32,
     /// The pipe.
     pub inode: Int,
-    /// Who holds the other end.
+    /// The holders of the other end.
     pub others: Vec<PipeSide>,
-    /// Every process could be asked.
+    /// Whether every process could be examined.
     pub complete: bool,
 }
 
 /// A descriptor of the other end of a pipe.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PipeSide {
-    /// Whose.
+    /// The process that holds it.
     pub pid: i32,
-    /// Its name.
+    /// The name of the process.
     pub comm: Text,
-    /// Its number.
+    /// The descriptor.
     pub fd: i32,
 }

@@ -1,9 +1,8 @@
-//! The JSON lines, version 1: what `--format json` writes and `--read` reads.
+//! The JSON lines, version 1, which `--format json` writes and `--read` reads.
 //!
-//! These types are the format; `docs/json-schema.json` is generated from them.
+//! These types define the format; `docs/json-schema.json` is generated from them.
 //! Fields and kinds may be added within a version, never changed. The types of
-//! [`event`](crate::event) may change as the code teaches: `write` and `read`
-//! translate.
+//! [`event`](crate::event) are free to change: `write` and `read` translate.
 
 mod calls;
 mod lives;
@@ -16,11 +15,13 @@ mod write;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use calls::{Args, Child, Fate, Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
+pub use calls::{
+    Args, Child, Info, InfoFields, RestartOutcome, Rusage, TargetName, Wait, WaitEntry,
+};
 pub use lives::{
-    Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill, Kin,
-    Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream, Stuck,
-    Survivor, Thread,
+    Adopt, Attach, BlockedChild, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image,
+    Kill, Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream,
+    Survivor, Thread, UntracedChild,
 };
 pub use read::can_read;
 pub use stack::{Frame, Function, Stack};
@@ -28,8 +29,9 @@ pub use summary::{Ending, Latency, Summary, SummaryRow};
 pub use words::{Address, Int, Meaning, Named, Options, Status, Text};
 pub use write::{event, start};
 
-/// The version that is written. A reader of it reads every line that has the
-/// same number in its first line, whatever was added since.
+/// The version that is written. A reader of this version reads every line of a
+/// record whose first line has the same number, ignoring fields and kinds that
+/// were added later.
 pub const VERSION: u32 = 1;
 
 /// One line.
@@ -38,8 +40,8 @@ pub struct Line {
     /// The version of the format; in the first line only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub v: Option<u32>,
-    /// Events count from 1 in the order in which the tracer learned them,
-    /// which is not causal between threads.
+    /// Events count from 1 in the order in which the tracer observed them, which is
+    /// not causal between threads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
     /// The rest.
@@ -47,7 +49,7 @@ pub struct Line {
     pub body: Body,
 }
 
-/// What a line tells.
+/// The content of a line, by `type`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 #[expect(
@@ -57,8 +59,8 @@ pub struct Line {
 pub enum Body {
     /// The first line: what holds for the whole trace.
     Start(Start),
-    /// A task came under trace without a fork that was seen: the launched
-    /// root, an attached thread, or a child whose creator died too early.
+    /// The trace of a task begins without an observed fork: the launched root, an
+    /// attached thread, or a child whose creator died too early.
     Found(About<Found>),
     /// A process is traced from here on (`-p`).
     Attach(About<Attach>),
@@ -68,7 +70,7 @@ pub enum Body {
     Thread(About<Thread>),
     /// A program was executed.
     Exec(About<Exec>),
-    /// A thread, or with its last thread the process, is dead.
+    /// A thread has ended; the last one ends the process.
     Exit(About<Exit>),
     /// A signal was delivered.
     Signal(About<Received>),
@@ -80,38 +82,38 @@ pub enum Body {
     WaitEntry(About<WaitEntry>),
     /// A wait call ended, or was interrupted.
     Wait(About<Wait>),
-    /// A signal handler runs in the midst of the thread's last wait.
-    WaitFate(About<Fate>),
+    /// A signal handler interrupted the thread's last wait: whether it is restarted.
+    RestartOutcome(About<RestartOutcome>),
     /// The task is the new parent of an orphan.
     Adopt(About<Adopt>),
     /// The task is no longer traced, and runs on.
     Detach(About<Nothing>),
-    /// A child of an attached process that is not traced itself: one from
-    /// before the attach, or an orphan from outside the trace.
-    Kin(About<Kin>),
-    /// What happens at SIGCHLD was changed (`rt_sigaction`).
+    /// A child of an attached process that is not traced itself: it is older than the
+    /// attach, or an orphan from outside the trace.
+    UntracedChild(About<UntracedChild>),
+    /// The disposition of SIGCHLD was changed (`rt_sigaction`).
     Sigchld(About<Handler>),
-    /// A signal for the parent's death was asked for (`PR_SET_PDEATHSIG`).
+    /// A parent-death signal was set (`PR_SET_PDEATHSIG`).
     DeathSignal(About<DeathSignal>),
-    /// A seccomp filter with a listener was asked for: calls that its
-    /// supervisor answers are not seen.
+    /// A seccomp filter with a listener was requested: calls that its supervisor
+    /// answers are not observed.
     SeccompListener(About<Nothing>),
-    /// The process exits with a number that its parent will not get whole.
+    /// The process exits with a number of which its parent gets only 8 bits.
     ExitsWith(About<ExitsWith>),
-    /// The task sends a signal.
+    /// The task sends a signal by a system call.
     Kill(About<Kill>),
-    /// What was read from `/proc` because a rule asked.
+    /// A probe of `/proc`, requested by a rule.
     Observation(About<Observation>),
-    /// A rule's deadline passed, and no stop was left to be taken: whatever
-    /// happened before has been told.
-    Deadline(About<Nothing>),
-    /// The trace is over for the rules; tracees may live on.
+    /// A rule's deadline passed and no stop was left to be taken: every earlier event
+    /// has been written.
+    QueueDrained(About<Nothing>),
+    /// The trace is over for the rules; tracees may still run.
     Over(About<Nothing>),
     /// A message to the user; only where the lines go to standard error.
     Message(Message),
-    /// Something is wrong.
+    /// A fault that a rule found.
     Finding(Finding),
-    /// What was counted (`-c`, `-C`).
+    /// The counts (`-c`, `-C`).
     Summary(Summary),
     /// The last line.
     End(End),
@@ -121,7 +123,7 @@ pub enum Body {
     Unknown,
 }
 
-/// An event, with when and whose it is.
+/// An event, with its time and task.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "{T}Event")]
 pub struct About<T> {
@@ -131,25 +133,25 @@ pub struct About<T> {
     pub pid: i32,
     /// The thread, in the tracer's pid namespace.
     pub tid: i32,
-    /// The process in its own pid namespace, where that is another.
+    /// The process in its own pid namespace, if that is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ns_pid: Option<i32>,
     /// The thread's name; empty if it is not known.
     #[serde(default)]
     pub comm: Text,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub what: T,
 }
 
-/// All was said by the kind.
+/// No fields.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Nothing {}
 
 /// What holds for the whole trace.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Start {
-    /// What made the trace, with its version.
+    /// The program that recorded the trace, with its version.
     #[serde(default)]
     pub tracer: String,
     /// The command that was launched and its arguments; empty with `-p`.
@@ -164,22 +166,22 @@ pub struct Start {
     /// The machine (`uname -m`).
     #[serde(default)]
     pub arch: String,
-    /// Wall-clock time of `t_ns` 0, as RFC 3339 has it.
+    /// Wall-clock time of `t_ns` 0, in RFC 3339 format.
     #[serde(default)]
     pub began: String,
-    /// What the trace could see.
+    /// What the trace could observe.
     #[serde(default)]
     pub sees: Sees,
 }
 
-/// What a trace could see.
+/// What a trace could observe.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Sees {
     /// Children were followed.
     pub children: bool,
-    /// It was told whether interrupted waits fail with EINTR (`wait-fate`).
-    pub fates: bool,
+    /// Whether an interrupted wait was restarted is known (`restart-outcome`).
+    pub restart_outcomes: bool,
     /// `/proc` could be read.
     pub proc: bool,
 }
@@ -188,7 +190,7 @@ impl Default for Sees {
     fn default() -> Sees {
         Sees {
             children: true,
-            fates: true,
+            restart_outcomes: true,
             proc: true,
         }
     }
@@ -197,43 +199,43 @@ impl Default for Sees {
 /// A message to the user.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
-    /// In a sentence.
+    /// A sentence.
     pub text: String,
 }
 
-/// Something that is wrong in one process, for one reason. At the end of the
-/// trace; it is judged anew when the lines are read.
+/// A fault of one process, found by one rule. Written at the end of the trace;
+/// the rules run anew when the lines are read.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The rule (`--explain` lists them).
     pub rule: String,
     /// `error`, `warning` or `info`.
     pub severity: String,
-    /// Whose bug it is.
+    /// The process at fault.
     pub pid: i32,
     /// Its name.
     pub comm: Text,
-    /// The children that suffered; the first few.
+    /// The affected children; the first few.
     pub children: Vec<i32>,
-    /// How many suffered in all.
+    /// How many are affected.
     pub count: u64,
     /// What happened, in a sentence.
     pub message: String,
-    /// The way out.
+    /// How to fix it.
     pub help: String,
-    /// The events that show it, by their `seq`.
+    /// The `seq` of the events that show it.
     pub evidence: Vec<u64>,
 }
 
-/// How it all ended.
+/// The end of the trace, with totals.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct End {
-    /// Processes that were seen.
+    /// Processes that were observed.
     pub processes: u64,
     /// Those that were reaped.
     pub reaped: u64,
-    /// Zombies that nobody reaped while their parent lived on; null if that
-    /// was not judged.
+    /// Zombies that were not reaped while their parent lived; null if the rules did
+    /// not run.
     pub zombies: Option<u64>,
     /// Findings of the severity `error`.
     pub errors: u64,
@@ -241,7 +243,7 @@ pub struct End {
     pub warnings: u64,
     /// Findings of the severity `info`.
     pub infos: u64,
-    /// What was out of sight, a clause each, and which rules that puts out of
-    /// reach.
+    /// What the trace could not observe, one clause each, and which rules that
+    /// disables.
     pub unseen: Vec<String>,
 }

@@ -1,35 +1,36 @@
-//! From the wire back to events.
+//! JSON lines to events.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::calls::{Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
 use super::lives::{
-    Fork, Found, Handler, Image, Kin, Namespaces, Observation, Owner, Stream, Stuck, Survivor,
+    BlockedChild, Fork, Found, Handler, Image, Namespaces, Observation, Owner, Stream, Survivor,
+    UntracedChild,
 };
 use super::words::{Address, Int, Named, Text};
 use super::{About, Body, Line, Start, VERSION};
 use crate::event::{
     self, Comm, Event, EventKind, Fetched, How, Moment, Origin, ProcView, SigchldAction,
 };
-use crate::event::{Corpse, DeadLeader, PipeSide, StuckIn};
+use crate::event::{BlockedIn, DeadLeader, PipeSide, ZombieProbe};
 use crate::kernel::{
     self, Abi, Errno, FaultDetail, Fields, NsPid, SigInfo, Signal, System, Tgid, Tid, TimeVal,
     Value, WaitCall, WaitOptions, WaitStatus,
 };
 
 impl Start {
-    /// What it says of the trace.
+    /// What the first line says about the trace.
     ///
     /// # Errors
-    /// A clause on what cannot be read.
+    /// What cannot be read, as a clause.
     pub fn origin(&self) -> Result<Origin, String> {
         let began = match self.began.as_str() {
             "" => SystemTime::UNIX_EPOCH,
             began => began
                 .parse::<jiff::Timestamp>()
                 .and_then(SystemTime::try_from)
-                .map_err(|_| format!("{began:?} is no time as RFC 3339 has it (began)"))?,
+                .map_err(|_| format!("began is not a time in RFC 3339 format: {began:?}"))?,
         };
         Ok(Origin {
             tracer: self.tracer.clone(),
@@ -39,13 +40,13 @@ impl Start {
             arch: self.arch.clone(),
             began,
             follows: self.sees.children,
-            fates: self.sees.fates,
+            restart_outcomes: self.sees.restart_outcomes,
             proc: ProcView::of(self.sees.proc),
         })
     }
 }
 
-/// Whether this program can read lines of that version.
+/// Whether this version of the format can be read.
 #[must_use]
 pub fn can_read(version: u32) -> bool {
     version == VERSION
@@ -71,7 +72,7 @@ impl Line {
     }
 }
 
-/// A moment that can be reckoned with.
+/// A moment within a range where arithmetic on it cannot overflow.
 fn moment(nanos: u64) -> Result<Moment, String> {
     let moment = Moment(nanos);
     if moment > Moment::LAST {
@@ -80,21 +81,21 @@ fn moment(nanos: u64) -> Result<Moment, String> {
     Ok(moment)
 }
 
-/// Whose an event is, without what happened.
+/// The process and thread of an event.
 struct Task {
     t_ns: u64,
     pid: i32,
     tid: i32,
 }
 
-type Told = Result<Option<(Task, EventKind)>, String>;
+type WaitHistory = Result<Option<(Task, EventKind)>, String>;
 
 impl<T> About<T> {
-    fn tell(self, kind: impl FnOnce(T) -> EventKind) -> Told {
+    fn tell(self, kind: impl FnOnce(T) -> EventKind) -> WaitHistory {
         self.try_tell(|what| Ok(kind(what)))
     }
 
-    fn try_tell(self, kind: impl FnOnce(T) -> Result<EventKind, String>) -> Told {
+    fn try_tell(self, kind: impl FnOnce(T) -> Result<EventKind, String>) -> WaitHistory {
         let task = Task {
             t_ns: self.t_ns,
             pid: self.pid,
@@ -105,7 +106,7 @@ impl<T> About<T> {
 }
 
 impl Body {
-    fn into_kind(self) -> Told {
+    fn into_kind(self) -> WaitHistory {
         match self {
             Body::Start(_)
             | Body::Message(_)
@@ -148,19 +149,21 @@ impl Body {
                 about.try_tell(|entry| Ok(EventKind::WaitEntered(entry.try_into()?)))
             }
             Body::Wait(about) => about.try_tell(|wait| Ok(EventKind::WaitEnded(wait.try_into()?))),
-            Body::WaitFate(about) => about.tell(|fate| EventKind::WaitFate {
+            Body::RestartOutcome(about) => about.tell(|fate| EventKind::RestartOutcome {
                 by: (&fate.by).into(),
                 eintr: fate.eintr,
             }),
             Body::Detach(about) => about.tell(|_| EventKind::Detached),
-            Body::Deadline(about) => about.tell(|_| EventKind::Quiet),
+            Body::QueueDrained(about) => about.tell(|_| EventKind::QueueDrained),
             Body::Over(about) => about.tell(|_| EventKind::Over),
             Body::Adopt(about) => about.tell(|adopt| EventKind::Adopted {
                 child: Tgid::new(adopt.child.pid),
                 from: Tgid::new(adopt.from),
                 comm: (&adopt.parent_comm).into(),
             }),
-            Body::Kin(about) => about.tell(|kin| EventKind::Kin(kin.into())),
+            Body::UntracedChild(about) => {
+                about.tell(|child| EventKind::UntracedChild(child.into()))
+            }
             Body::Sigchld(about) => about.tell(|action| EventKind::SigchldSet(action.into())),
             Body::DeathSignal(about) => {
                 about.tell(|it| EventKind::DeathSignalSet(it.signal.as_ref().map(Signal::from)))
@@ -231,14 +234,14 @@ impl TryFrom<Fork> for event::Created {
     }
 }
 
-impl From<Kin> for event::Kin {
-    fn from(kin: Kin) -> event::Kin {
-        event::Kin {
-            child: Tgid::new(kin.child.pid),
-            image: Arc::new(kin.image.into()),
-            zombie: kin.zombie.as_ref().map(WaitStatus::from),
-            is_adopted: kin.is_adopted,
-            ns: kin.namespaces.map(|ns| Arc::new(ns.into())),
+impl From<UntracedChild> for event::UntracedChild {
+    fn from(child: UntracedChild) -> event::UntracedChild {
+        event::UntracedChild {
+            child: Tgid::new(child.child.pid),
+            image: Arc::new(child.image.into()),
+            zombie: child.zombie.as_ref().map(WaitStatus::from),
+            is_adopted: child.is_adopted,
+            ns: child.namespaces.map(|ns| Arc::new(ns.into())),
         }
     }
 }
@@ -265,14 +268,21 @@ impl From<Handler> for SigchldAction {
 impl From<Observation> for event::Observation {
     fn from(seen: Observation) -> event::Observation {
         match seen {
-            Observation::Corpse { corpse, zombie } => event::Observation::Corpse(Corpse {
-                child: Tgid::new(corpse),
-                zombie: zombie.map(event::Owner::from),
-            }),
-            Observation::Stuck { stuck, timers } => event::Observation::Stuck {
-                children: stuck.into_iter().map(event::Stuck::from).collect(),
-                timers,
-            },
+            Observation::ZombieProbe { child, zombie } => {
+                event::Observation::ZombieProbe(ZombieProbe {
+                    child: Tgid::new(child),
+                    zombie: zombie.map(event::Owner::from),
+                })
+            }
+            Observation::BlockedChildren { children, timers } => {
+                event::Observation::BlockedChildren {
+                    children: children
+                        .into_iter()
+                        .map(event::BlockedChild::from)
+                        .collect(),
+                    timers,
+                }
+            }
             Observation::Leader { living, threads } => event::Observation::Leader(DeadLeader {
                 living: Tid::new(living),
                 threads: usize::try_from(threads).unwrap_or(usize::MAX),
@@ -342,17 +352,17 @@ impl From<&super::PipeSide> for PipeSide {
     }
 }
 
-impl From<Stuck> for event::Stuck {
-    fn from(stuck: Stuck) -> event::Stuck {
-        let within = stuck.pipe.map_or(StuckIn::Other, |pipe| StuckIn::Pipe {
+impl From<BlockedChild> for event::BlockedChild {
+    fn from(child: BlockedChild) -> event::BlockedChild {
+        let within = child.pipe.map_or(BlockedIn::Other, |pipe| BlockedIn::Pipe {
             writes: pipe.writes,
             fd: pipe.fd,
             inode: pipe.inode.unsigned(),
             others: pipe.others.iter().map(PipeSide::from).collect(),
             complete: pipe.complete,
         });
-        event::Stuck {
-            child: Tgid::new(stuck.pid),
+        event::BlockedChild {
+            child: Tgid::new(child.pid),
             within,
         }
     }
@@ -373,7 +383,7 @@ impl TryFrom<WaitEntry> for event::WaitEntry {
         let system = entry.abi.parse().unwrap_or(System::Linux);
         let abi = match system {
             System::Linux => Abi::ALL.into_iter().find(|abi| abi.name() == entry.abi),
-            // It matters for layouts alone, and those were read.
+            // The ABI only matters for memory layouts, and those are already decoded.
             System::NetBsd | System::FreeBsd => Some(Abi::X86_64),
         };
         let named = match (entry.args.pid, &entry.args.idtype, entry.args.id) {
@@ -385,7 +395,7 @@ impl TryFrom<WaitEntry> for event::WaitEntry {
         let address = |pointer: Option<Address>| pointer.map_or(0, |Address(address)| address);
         Ok(event::WaitEntry {
             call,
-            abi: abi.ok_or_else(|| format!("{:?} is no ABI that is known here", entry.abi))?,
+            abi: abi.ok_or_else(|| format!("{:?} is not a known ABI", entry.abi))?,
             named,
             options: WaitOptions::of(system, entry.args.options.as_ref().map_or(0, |it| it.raw)),
             is_half: entry.args.options.is_none(),
@@ -410,7 +420,7 @@ impl From<TargetName> for event::TargetName {
     }
 }
 
-/// What lay at `addr`.
+/// The value at `addr`.
 fn fetched<T>(addr: u64, value: Option<T>, unreadable: Option<&Named>) -> Fetched<T> {
     match (value, unreadable) {
         (Some(value), _) => Fetched::Value { addr, value },
@@ -432,7 +442,7 @@ impl TryFrom<Wait> for event::WaitExit {
         let unreadable = wait.status_unreadable.as_ref();
         let status = wait.status.as_ref().map(WaitStatus::from);
         let info = wait.info.map(SigInfo::from);
-        // Of the two places a call has one; the other is NULL.
+        // A call has one of the two addresses; the other is NULL.
         let (status_at, info_at) = if is_waitid {
             (0, entry.result_at)
         } else {

@@ -1,4 +1,4 @@
-//! Call stacks on the wire (`-k`).
+//! Call stacks (`-k`) as JSON.
 
 use std::sync::Arc;
 
@@ -14,22 +14,21 @@ use crate::event::{self, Cut};
 pub struct Stack {
     /// Its frames, the innermost first.
     pub frames: Vec<Frame>,
-    /// Why there may be more: `deep`, more than are told, or `lost`, where the
-    /// way back is not known.
+    /// Why frames are missing: `deep` for too many, `lost` if unwinding failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<String>,
 }
 
-/// A place in code that a call is made from.
+/// A call site.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Frame {
     /// The file that the code is from; null for code made at run time.
     pub object: Option<Text>,
-    /// Where the call returns to, as the file's own address; of code from no
-    /// file the address in memory.
+    /// The return address, as an address of the file; for code from no file, in
+    /// memory.
     pub address: Address,
-    /// The function that this is in, and before it those that were inlined
-    /// there, the innermost first. Empty if none is known.
+    /// The function that contains it, preceded by those inlined there, innermost
+    /// first. Empty if none is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub functions: Vec<Function>,
 }
@@ -39,13 +38,13 @@ pub struct Frame {
 pub struct Function {
     /// Its name, demangled.
     pub name: Option<String>,
-    /// How many bytes behind its first instruction.
+    /// Bytes after its first instruction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<Int>,
-    /// The source file, as the compiler was given it.
+    /// The source file, as the compiler recorded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// The line there, from 1.
+    /// The line, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
 }
@@ -68,7 +67,7 @@ impl From<&event::Stack> for Stack {
 }
 
 impl Body {
-    /// Tell the call stack, which is known better by now.
+    /// Replaces the call stack with one in which names are resolved.
     pub(crate) fn set_stack(&mut self, stack: &event::Stack) {
         let told = match self {
             Body::Fork(about) => &mut about.what.stack,

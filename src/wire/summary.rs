@@ -1,16 +1,16 @@
-//! The summary on the wire (`-c`, `-C`).
+//! The summary (`-c`, `-C`) as JSON.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words::{Named, Text};
 
-/// What the processes of the trace did, counted.
+/// Counts of the processes of the trace.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// A row for each process that forked or waited.
     pub processes: Vec<SummaryRow>,
-    /// All rows in one.
+    /// The sum of all rows.
     pub total: SummaryRow,
     /// The times from the end of a child to its reap; null if there was none.
     pub reap_latency: Option<Latency>,
@@ -18,10 +18,10 @@ pub struct Summary {
     pub ends: Vec<Ending>,
 }
 
-/// What is counted of a process.
+/// The counts of a process.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SummaryRow {
-    /// Null where the row is of several processes.
+    /// Null if the row is of several processes.
     pub pid: Option<i32>,
     /// Its name.
     pub comm: Text,
@@ -31,7 +31,7 @@ pub struct SummaryRow {
     pub reaped: u64,
     /// Of these, those that were reaped late (`--threshold late=`).
     pub late: u64,
-    /// Its dead children that nobody reaped.
+    /// Its dead children that were not reaped.
     pub left: u64,
     /// Waits that ended.
     pub waits: u64,
@@ -39,11 +39,11 @@ pub struct SummaryRow {
     pub polls: u64,
     /// Time in waits without `WNOHANG`, of all its threads.
     pub blocked_ns: u64,
-    /// How long its oldest zombie was one.
+    /// The longest time that a child of it was a zombie.
     pub longest_zombie_ns: u64,
 }
 
-/// Times from the end of a child to its reap, with three digits.
+/// Times from the end of a child to its reap, rounded to three digits.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// How many.
@@ -58,7 +58,7 @@ pub struct Latency {
     pub max_ns: u64,
 }
 
-/// How so many processes ended: by a code, or by a signal.
+/// A kind of end, and how many processes ended so.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Ending {
     /// The exit code.

@@ -1,5 +1,5 @@
-//! Single values on the wire: the raw word beside what it means. Only the raw
-//! word is read back.
+//! Single values as JSON: the raw word with its meaning. Only the raw word is read
+//! back.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -56,7 +56,7 @@ impl JsonSchema for Text {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "Bytes that a tracee chose: a string, or in hexadecimal what is no UTF-8",
+            "description": "Bytes that a tracee chose: a string, or in hexadecimal if it is not UTF-8",
             "oneOf": [
                 { "type": "string" },
                 {
@@ -81,10 +81,10 @@ impl From<&Text> for Comm {
     }
 }
 
-/// The largest whole number that JavaScript holds exactly.
+/// The largest integer that JavaScript represents exactly.
 const MOST_OF_JAVASCRIPT: i128 = (1 << 53) - 1;
 
-/// A whole number of up to 64 bits: a string where JavaScript would round it.
+/// An integer of up to 64 bits; a string where JavaScript would round it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Int(pub i128);
 
@@ -106,7 +106,7 @@ impl<'de> Deserialize<'de> for Int {
             type Value = Int;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number, or a string of one")
+                f.write_str("an integer, or a string of one")
             }
 
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<Int, E> {
@@ -134,7 +134,7 @@ impl JsonSchema for Int {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A whole number of up to 64 bits; a string where JavaScript would round it",
+            "description": "An integer of up to 64 bits; a string where JavaScript would round it",
             "oneOf": [{ "type": "integer" }, { "type": "string", "pattern": "^-?[0-9]+$" }]
         })
     }
@@ -153,14 +153,14 @@ impl From<u64> for Int {
 }
 
 impl Int {
-    /// As a signed word; what does not fit becomes the nearest that does.
+    /// As a signed word, saturating.
     #[must_use]
     pub fn signed(self) -> i64 {
         let clamped = self.0.clamp(i64::MIN.into(), i64::MAX.into());
         i64::try_from(clamped).unwrap_or_default()
     }
 
-    /// As an unsigned word; what does not fit becomes the nearest that does.
+    /// As an unsigned word, saturating.
     #[must_use]
     pub fn unsigned(self) -> u64 {
         let clamped = self.0.clamp(0, u64::MAX.into());
@@ -189,9 +189,9 @@ impl<'de> Deserialize<'de> for Address {
         }
         let digits = text.strip_prefix("0x");
         let number = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        number
-            .map(Address)
-            .ok_or_else(|| de::Error::custom(format!("{text:?} is no address like \"0x7ffd01\"")))
+        number.map(Address).ok_or_else(|| {
+            de::Error::custom(format!("{text:?} is not an address like \"0x7ffd01\""))
+        })
     }
 }
 
@@ -214,8 +214,8 @@ pub(super) fn pointer(address: u64) -> Option<Address> {
     (address != 0).then_some(Address(address))
 }
 
-/// A number with its name, where it has one. Signals and errors have Linux's
-/// numbers, whatever the system.
+/// A number with its name, if it has one. Signals and errors have Linux's numbers,
+/// for every system.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Named {
     /// The number.
@@ -265,7 +265,7 @@ impl From<&Named> for kernel::Errno {
 }
 
 impl Named {
-    /// A system's id type.
+    /// An id type of a system.
     pub(super) fn of_id_type(kind: IdType, system: System) -> Named {
         Named {
             raw: kind.number_in(system).unwrap_or_default().into(),
@@ -273,7 +273,7 @@ impl Named {
         }
     }
 
-    /// The id type that a system has under this number.
+    /// The id type that has this number in a system.
     pub(super) fn id_type(&self, system: System) -> IdType {
         IdType::of(system, u32::try_from(self.raw).unwrap_or_default())
     }
@@ -282,12 +282,12 @@ impl Named {
 /// A wait status (`man 2 wait`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
-    /// The word as it lies in memory.
+    /// The word as in memory.
     pub raw: i32,
-    /// Whose word it is, if not Linux's: `netbsd` or `freebsd`.
+    /// The system of the word, if not Linux: `netbsd` or `freebsd`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<Cow<'static, str>>,
-    /// What it means.
+    /// The decoded word.
     #[serde(flatten, skip_deserializing)]
     pub means: Meaning,
 }
@@ -319,12 +319,12 @@ pub enum Meaning {
         signal: Named,
         /// The 0x80 bit: a syscall-stop of a ptracer.
         syscall: bool,
-        /// The ptrace event above the status's low 16 bits.
+        /// The ptrace event in bits 16 and above.
         event: u16,
     },
     /// It was continued.
     Continued,
-    /// Nothing that the kernel makes.
+    /// Not a status that the kernel makes.
     #[default]
     Unknown,
 }
@@ -369,7 +369,7 @@ impl From<&Status> for kernel::WaitStatus {
 pub struct Options {
     /// The bits.
     pub raw: u32,
-    /// The names of those that have one.
+    /// The names of the bits that have one.
     #[serde(default)]
     pub names: Vec<Cow<'static, str>>,
 }

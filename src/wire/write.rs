@@ -1,10 +1,12 @@
-//! From events to the wire.
+//! Events to JSON lines.
 
-use super::calls::{Args, Child, Fate, Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
+use super::calls::{
+    Args, Child, Info, InfoFields, RestartOutcome, Rusage, TargetName, Wait, WaitEntry,
+};
 use super::lives::{
-    Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill, Kin,
-    Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream, Stuck,
-    Survivor, Thread,
+    Adopt, Attach, BlockedChild, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image,
+    Kill, Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream,
+    Survivor, Thread, UntracedChild,
 };
 use super::stack::Stack;
 use super::words::{Address, Int, Named, Text, pointer};
@@ -12,7 +14,7 @@ use super::{About, Body, Line, Nothing, Sees, Start, VERSION};
 use std::time::SystemTime;
 
 use crate::event::{
-    self, Event, EventKind, Fetched, How, Origin, ProcView, SigchldAction, StuckIn,
+    self, BlockedIn, Event, EventKind, Fetched, How, Origin, ProcView, SigchldAction,
 };
 use crate::kernel::{self, FaultDetail, Fields, NsPid, System, Tgid, Tid, WaitCall};
 use crate::ledger::{Ledger, Process};
@@ -37,14 +39,14 @@ pub fn start(origin: &Origin) -> Line {
             },
             sees: Sees {
                 children: origin.follows,
-                fates: origin.fates,
+                restart_outcomes: origin.restart_outcomes,
                 proc: origin.proc == ProcView::Seen,
             },
         }),
     }
 }
 
-/// The line of an event, which the ledger has taken.
+/// The line of an event that has been applied to the ledger.
 #[must_use]
 pub fn event(event: &Event, ledger: &Ledger) -> Line {
     Line {
@@ -108,19 +110,23 @@ impl Writer<'_> {
             EventKind::Resumed => Body::Continue(self.about(Nothing {})),
             EventKind::WaitEntered(entry) => Body::WaitEntry(self.about(self.entry(entry))),
             EventKind::WaitEnded(exit) => Body::Wait(self.about(self.wait(exit))),
-            EventKind::WaitFate { by, eintr } => Body::WaitFate(self.about(Fate {
-                by: (*by).into(),
-                eintr: *eintr,
-            })),
+            EventKind::RestartOutcome { by, eintr } => {
+                Body::RestartOutcome(self.about(RestartOutcome {
+                    by: (*by).into(),
+                    eintr: *eintr,
+                }))
+            }
             EventKind::Detached => Body::Detach(self.about(Nothing {})),
-            EventKind::Quiet => Body::Deadline(self.about(Nothing {})),
+            EventKind::QueueDrained => Body::QueueDrained(self.about(Nothing {})),
             EventKind::Over => Body::Over(self.about(Nothing {})),
             EventKind::Adopted { child, from, comm } => Body::Adopt(self.about(Adopt {
                 child: self.known(*child),
                 from: from.raw(),
                 parent_comm: (*comm).into(),
             })),
-            EventKind::Kin(kin) => Body::Kin(self.about(self.kin(kin))),
+            EventKind::UntracedChild(child) => {
+                Body::UntracedChild(self.about(self.untraced_child(child)))
+            }
             EventKind::SigchldSet(action) => Body::Sigchld(self.about((*action).into())),
             EventKind::DeathSignalSet(signal) => {
                 let signal = signal.map(Named::from);
@@ -136,7 +142,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A process that the task at hand calls `pid`.
+    /// The process that the current task calls `pid`.
     fn child(&self, pid: NsPid) -> Option<Child> {
         let child = self.ledger.translate(self.event.tgid, pid)?;
         let seen = (child.tgid.raw() != pid.raw()).then(|| pid.raw());
@@ -147,7 +153,7 @@ impl Writer<'_> {
         })
     }
 
-    /// A process by its pid in the tracer's namespace.
+    /// The process with this pid in the tracer's namespace.
     fn known(&self, tgid: Tgid) -> Child {
         Child {
             pid: tgid.raw(),
@@ -172,13 +178,13 @@ impl Writer<'_> {
         }
     }
 
-    fn kin(&self, kin: &event::Kin) -> Kin {
-        Kin {
-            child: self.known(kin.child),
-            image: (&*kin.image).into(),
-            zombie: kin.zombie.map(Into::into),
-            is_adopted: kin.is_adopted,
-            namespaces: kin.ns.as_deref().map(Namespaces::from),
+    fn untraced_child(&self, child: &event::UntracedChild) -> UntracedChild {
+        UntracedChild {
+            child: self.known(child.child),
+            image: (&*child.image).into(),
+            zombie: child.zombie.map(Into::into),
+            is_adopted: child.is_adopted,
+            namespaces: child.ns.as_deref().map(Namespaces::from),
         }
     }
 
@@ -243,7 +249,7 @@ impl Writer<'_> {
         }
     }
 
-    /// How long the child that the event at hand reaped had been dead.
+    /// How long the child that the current event reaped had been dead, in seconds.
     fn zombie_seconds(&self) -> Option<f64> {
         let ended = self.ledger.just_reaped()?.ended?;
         // One that only the reap shows may have been dead for long.
@@ -339,14 +345,16 @@ impl From<SigchldAction> for Handler {
 impl From<&event::Observation> for Observation {
     fn from(seen: &event::Observation) -> Observation {
         match seen {
-            event::Observation::Corpse(corpse) => Observation::Corpse {
-                corpse: corpse.child.raw(),
-                zombie: corpse.zombie.as_ref().map(Owner::from),
+            event::Observation::ZombieProbe(probe) => Observation::ZombieProbe {
+                child: probe.child.raw(),
+                zombie: probe.zombie.as_ref().map(Owner::from),
             },
-            event::Observation::Stuck { children, timers } => Observation::Stuck {
-                stuck: children.iter().map(Stuck::from).collect(),
-                timers: *timers,
-            },
+            event::Observation::BlockedChildren { children, timers } => {
+                Observation::BlockedChildren {
+                    children: children.iter().map(BlockedChild::from).collect(),
+                    timers: *timers,
+                }
+            }
             event::Observation::Leader(leader) => Observation::Leader {
                 living: leader.living.raw(),
                 threads: leader.threads as u64,
@@ -402,11 +410,11 @@ impl From<&event::Survivor> for Survivor {
     }
 }
 
-impl From<&event::Stuck> for Stuck {
-    fn from(stuck: &event::Stuck) -> Stuck {
-        let pipe = match &stuck.within {
-            StuckIn::Other => None,
-            StuckIn::Pipe {
+impl From<&event::BlockedChild> for BlockedChild {
+    fn from(child: &event::BlockedChild) -> BlockedChild {
+        let pipe = match &child.within {
+            BlockedIn::Other => None,
+            BlockedIn::Pipe {
                 writes,
                 fd,
                 inode,
@@ -420,8 +428,8 @@ impl From<&event::Stuck> for Stuck {
                 complete: *complete,
             }),
         };
-        Stuck {
-            pid: stuck.child.raw(),
+        BlockedChild {
+            pid: child.child.raw(),
             pipe,
         }
     }

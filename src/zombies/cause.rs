@@ -1,5 +1,5 @@
-//! Why a zombie is not reaped, and what would free it: of the causes the first
-//! that fits. Pure: what was read goes in, words come out.
+//! Why a zombie is not reaped, and what would free it; the first cause that fits.
+//! Pure: takes what was read from `/proc`, gives text.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -8,76 +8,75 @@ use super::parent::{Parent, Sigchld, Thread};
 use crate::kernel::Tid;
 use crate::proc::Stat;
 
-/// Calls in which a process waits for children.
+/// Names of calls that wait for children.
 const WAITS: [&str; 2] = ["wait4", "waitid"];
-/// Calls that make a child; in sleep it is a vfork.
+/// Names of calls that create a child; a thread asleep in one is in a vfork.
 const VFORKS: [&str; 3] = ["vfork", "clone", "clone3"];
-/// Calls that sleep until a lock is free.
+/// Names of calls that sleep until a lock is free.
 const LOCKS: [&str; 2] = ["futex", "flock"];
-/// Calls that take a signal without a handler.
+/// Names of calls that take a signal without a handler.
 const TAKES_SIGNALS: [&str; 2] = ["rt_sigtimedwait", "signalfd4"];
 
-/// Why a zombie is there.
+/// Why a zombie exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// No zombie: its main thread is dead, others live on.
+    /// Not a zombie: its main thread is dead, others are alive.
     Headless(u32),
-    /// A tracer that is not its parent has to let it go first.
+    /// A tracer other than its parent has to reap it first.
     Traced(Tid),
-    /// Its parent is gone, or became another one, while we looked.
+    /// Its parent vanished, or changed, during the look-up.
     Gone,
     /// Its parent is stopped by a signal.
     Stopped,
-    /// Its parent is held by a tracer.
+    /// Its parent is in a ptrace-stop.
     Held(Option<Tid>),
     /// Its parent's cgroup is frozen.
     Frozen,
-    /// A thread of its parent is suspended by a vforked child.
+    /// A thread of its parent is suspended in vfork.
     Vfork(Tid),
     /// A thread of its parent waits, but for another child.
     WaitsForOther(Tid, Target),
-    /// Its parent adopted it: it is of another session.
+    /// Its parent adopted it: it belongs to another session.
     Adopted,
-    /// Its parent is the first process of a pid namespace, which all orphans
-    /// get.
+    /// Its parent is PID 1 of a pid namespace, which adopts all orphans.
     Init,
     /// SIGCHLD is blocked in all threads and pending: the handler never runs.
     Blocked,
-    /// SIGCHLD is ignored by now, which frees later zombies alone.
+    /// SIGCHLD is ignored now, which only frees later zombies.
     IgnoredLate,
-    /// A handler ran, or a call sleeps: nobody waits.
-    Neglected(Busy),
-    /// Its parent's calls cannot be read.
+    /// The handler ran without reaping, or there is none: no thread waits.
+    Neglected(BlockedTime),
+    /// The system calls of its parent cannot be read.
     Hidden,
 }
 
-/// Target a wait is for.
+/// What a wait is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// One process.
     Process(i32),
     /// A process group.
     Group(i32),
-    /// A process by its descriptor.
+    /// The process that this pidfd refers to.
     Descriptor(i32),
 }
 
-/// What the main thread of a parent does instead.
+/// What the main thread of a parent does instead of waiting.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Busy {
+pub(super) enum BlockedTime {
     /// It runs.
     Running,
     /// It sleeps in a call for a lock.
     Lock(String),
-    /// It sleeps in a call, which nothing but its end ends.
+    /// It sleeps uninterruptibly in a call.
     Uninterruptible(Option<String>),
     /// It sleeps in a call.
     Asleep(String),
-    /// It is dead; other threads live on.
+    /// It is dead; other threads are alive.
     Dead,
 }
 
-/// Find the cause for a zombie of `parent`, which `tracer` holds, if there is one.
+/// The cause for a zombie of `parent`, which `tracer` traces, if any.
 pub(super) fn cause(zombie: &Stat, tracer: Option<Tid>, parent: Option<&Parent>) -> Cause {
     if zombie.is_headless() {
         return Cause::Headless(zombie.threads - 1);
@@ -98,7 +97,7 @@ pub(super) fn cause(zombie: &Stat, tracer: Option<Tid>, parent: Option<&Parent>)
         })
 }
 
-/// The parent cannot run.
+/// Causes that keep the parent from running.
 fn at_rest(parent: &Parent) -> Option<Cause> {
     if parent.stat.state == b'T' {
         return Some(Cause::Stopped);
@@ -119,7 +118,7 @@ fn at_rest(parent: &Parent) -> Option<Cause> {
     Some(Cause::Vfork(suspended.tid))
 }
 
-/// The parent is in a wait for another child.
+/// A thread of the parent waits for another child.
 fn waiting(zombie: &Stat, parent: &Parent) -> Option<Cause> {
     let waits = parent.threads.iter().filter(|thread| thread.is_in(&WAITS));
     let others = waits.filter_map(|thread| {
@@ -134,7 +133,7 @@ fn waiting(zombie: &Stat, parent: &Parent) -> Option<Cause> {
     others.into_iter().next()
 }
 
-/// Target a thread waits for by its arguments; `None` for any child.
+/// What a thread in a wait call waits for; `None` for any child.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the arguments are ints, whatever lies above"
@@ -153,7 +152,7 @@ fn target(thread: &Thread, parent: &Parent) -> Option<Target> {
     }
 }
 
-/// The signal does not do what the parent relies on.
+/// Causes in the disposition and mask of SIGCHLD.
 fn trouble(sigchld: Sigchld, parent: &Parent) -> Option<Cause> {
     let mut threads = parent.threads.iter();
     let takes = threads.any(|thread| thread.is_in(&TAKES_SIGNALS));
@@ -163,10 +162,10 @@ fn trouble(sigchld: Sigchld, parent: &Parent) -> Option<Cause> {
     sigchld.is_ignored.then_some(Cause::IgnoredLate)
 }
 
-/// The parent did not make it.
+/// The parent did not create the zombie.
 fn adopted(zombie: &Stat, parent: &Parent) -> Option<Cause> {
-    // A child has its parent's session, unless one of the two began another,
-    // and leads it then.
+    // A child is in its parent's session unless one of the two called setsid, and
+    // then it is a session leader.
     let is_strange = zombie.session != parent.stat.session
         && zombie.session != zombie.pid.raw()
         && parent.stat.session != parent.stat.pid.raw();
@@ -176,22 +175,22 @@ fn adopted(zombie: &Stat, parent: &Parent) -> Option<Cause> {
     parent.is_init().then_some(Cause::Init)
 }
 
-/// What the main thread does.
-fn busy(parent: &Parent) -> Option<Busy> {
+/// What the main thread does instead.
+fn busy(parent: &Parent) -> Option<BlockedTime> {
     let main = parent.threads.first()?;
     let name = main.call.as_ref().map(|call| call.name.clone());
     Some(match (main.state, name) {
-        (b'R', _) => Busy::Running,
-        (b'Z' | b'X', _) => Busy::Dead,
-        (b'D', name) => Busy::Uninterruptible(name),
-        (_, Some(name)) if LOCKS.contains(&name.as_str()) => Busy::Lock(name),
-        (_, Some(name)) => Busy::Asleep(name),
+        (b'R', _) => BlockedTime::Running,
+        (b'Z' | b'X', _) => BlockedTime::Dead,
+        (b'D', name) => BlockedTime::Uninterruptible(name),
+        (_, Some(name)) if LOCKS.contains(&name.as_str()) => BlockedTime::Lock(name),
+        (_, Some(name)) => BlockedTime::Asleep(name),
         (_, None) => return None,
     })
 }
 
 impl Cause {
-    /// A word for programs.
+    /// The name of the cause in JSON.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Cause::Headless(_) => "leader-zombie",
@@ -216,7 +215,7 @@ impl Cause {
         let sigchld = parent.and_then(|parent| parent.sigchld).unwrap_or_default();
         match self {
             Cause::Headless(threads) => format!(
-                "no zombie: its main thread has ended, and {} on",
+                "no zombie: its main thread has ended, and {}",
                 if *threads == 1 {
                     "another one runs".into()
                 } else {
@@ -226,7 +225,7 @@ impl Cause {
             Cause::Traced(tracer) => {
                 format!("its tracer {tracer} has to wait for it before its parent can")
             }
-            Cause::Gone => "its parent went while we looked".into(),
+            Cause::Gone => "its parent ended during the look-up".into(),
             Cause::Stopped => "its parent is stopped by a signal".into(),
             Cause::Held(Some(tracer)) => format!("its parent is held by its tracer {tracer}"),
             Cause::Held(None) => "its parent is held by a tracer".into(),
@@ -238,7 +237,7 @@ impl Cause {
                 format!("thread {tid} of its parent waits for {target} alone")
             }
             Cause::Adopted => {
-                "its parent adopted it and does not reap what it did not start".into()
+                "its parent adopted it and does not reap children that it did not start".into()
             }
             Cause::Init => "its parent is the first process of its namespace, which gets all \
                  orphans, and does not reap"
@@ -249,12 +248,15 @@ impl Cause {
                     .into()
             }
             Cause::Blocked => "SIGCHLD is pending and blocked in all threads of its parent, and \
-                 nobody takes it"
+                 no thread takes it"
                 .into(),
-            Cause::IgnoredLate => "its parent ignores SIGCHLD, but did not yet when it died".into(),
+            Cause::IgnoredLate => {
+                "its parent ignores SIGCHLD, but did not when the child died".into()
+            }
             Cause::Neglected(busy) => format!("its parent {busy}{}", handler(sigchld)),
             Cause::Hidden => {
-                "its parent does not wait; what it does instead needs its user or root".into()
+                "its parent does not wait; only its user or root can see what it does instead"
+                    .into()
             }
         }
     }
@@ -263,18 +265,20 @@ impl Cause {
     pub(super) fn remedy(&self, zombie: &Stat) -> String {
         let pid = zombie.parent;
         match self {
-            Cause::Headless(_) => "nothing is to be done: it ends with its last thread".into(),
+            Cause::Headless(_) => "nothing to do: it ends with its last thread".into(),
             Cause::Traced(tracer) => format!("let {tracer} wait for it, or end the trace"),
             Cause::Gone => "look again".into(),
             Cause::Stopped => format!("kill -CONT {pid}"),
-            Cause::Held(Some(tracer)) => format!("let the tracer {tracer} go on, or end it"),
-            Cause::Held(None) => "let its tracer go on".into(),
+            Cause::Held(Some(tracer)) => {
+                format!("resume it in the tracer {tracer}, or end the tracer")
+            }
+            Cause::Held(None) => "resume it in its tracer".into(),
             Cause::Frozen => "thaw the cgroup: write 0 to its cgroup.freeze".into(),
             _ => self.fix().into(),
         }
     }
 
-    /// What frees it where the parent cannot be fixed.
+    /// What frees it if the parent cannot be fixed.
     pub(super) fn fallback(&self, zombie: &Stat, parent: Option<&Parent>) -> Option<String> {
         let pid = zombie.parent;
         match self {
@@ -328,15 +332,17 @@ impl fmt::Display for Target {
     }
 }
 
-impl fmt::Display for Busy {
+impl fmt::Display for BlockedTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Busy::Running => f.write_str("runs"),
-            Busy::Lock(name) => write!(f, "sleeps in {name} for a lock"),
-            Busy::Uninterruptible(Some(name)) => write!(f, "sleeps in {name}, uninterruptibly"),
-            Busy::Uninterruptible(None) => f.write_str("sleeps uninterruptibly"),
-            Busy::Asleep(name) => write!(f, "sleeps in {name}"),
-            Busy::Dead => f.write_str("has lost its main thread"),
+            BlockedTime::Running => f.write_str("runs"),
+            BlockedTime::Lock(name) => write!(f, "sleeps in {name} for a lock"),
+            BlockedTime::Uninterruptible(Some(name)) => {
+                write!(f, "sleeps in {name}, uninterruptibly")
+            }
+            BlockedTime::Uninterruptible(None) => f.write_str("sleeps uninterruptibly"),
+            BlockedTime::Asleep(name) => write!(f, "sleeps in {name}"),
+            BlockedTime::Dead => f.write_str("has no main thread any more"),
         }
     }
 }
@@ -447,14 +453,17 @@ mod tests {
         assert_eq!(in_call(b'T', "", [0; 2]), Cause::Stopped);
         assert_eq!(in_call(b't', "", [0; 2]), Cause::Held(None));
         assert_eq!(in_call(b'D', "vfork", [0; 2]), Cause::Vfork(Tid::new(7)));
-        assert_eq!(in_call(b'R', "", [0; 2]), Cause::Neglected(Busy::Running));
+        assert_eq!(
+            in_call(b'R', "", [0; 2]),
+            Cause::Neglected(BlockedTime::Running)
+        );
         assert_eq!(
             in_call(b'S', "futex", [0; 2]),
-            Cause::Neglected(Busy::Lock("futex".into()))
+            Cause::Neglected(BlockedTime::Lock("futex".into()))
         );
         assert_eq!(
             in_call(b'S', "read", [0; 2]),
-            Cause::Neglected(Busy::Asleep("read".into()))
+            Cause::Neglected(BlockedTime::Asleep("read".into()))
         );
         assert_eq!(in_call(b'S', "", [0; 2]), Cause::Hidden);
         let mut frozen = thread(b'S', "", [0; 2]);
@@ -474,7 +483,7 @@ mod tests {
         );
         assert_eq!(waits("waitid", [2, 9]), other(Target::Group(9)));
         assert_eq!(waits("waitid", [3, 4]), other(Target::Descriptor(4)));
-        let own = Cause::Neglected(Busy::Asleep("wait4".into()));
+        let own = Cause::Neglected(BlockedTime::Asleep("wait4".into()));
         for args in [[42, 0], [0, 0], [0xffff_ffff, 0]] {
             assert_eq!(waits("wait4", args), own, "{args:?}");
         }

@@ -1,5 +1,5 @@
-//! How long ago: the kernel does not tell when a process died or fell asleep,
-//! but when it last ran, by a clock of each CPU.
+//! How long ago a process ended or fell asleep. The kernel only records when a
+//! task last ran, on a clock of each CPU.
 
 use std::fs;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use rustc_hash::FxHashMap;
 
 use crate::kernel::{Tgid, Tid};
 
-/// When things happened, as seen from now.
+/// The clocks to which recorded times are compared.
 pub(super) struct Clock {
-    /// Clock ticks since the boot, and how many make a second.
+    /// Seconds since boot, and clock ticks per second.
     now: Option<f64>,
     ticks: f64,
-    /// What the clock of each CPU shows, in milliseconds.
+    /// The clock of each CPU, in milliseconds.
     cpus: FxHashMap<u32, Option<f64>>,
 }
 
@@ -33,7 +33,7 @@ impl Clock {
         }
     }
 
-    /// How long ago a process was started, that many ticks after the boot.
+    /// How long ago a process was started, given its start in ticks after boot.
     #[expect(
         clippy::cast_precision_loss,
         reason = "ticks since the boot, far below 2^53"
@@ -43,25 +43,25 @@ impl Clock {
         Duration::try_from_secs_f64(ago.max(0.0)).ok()
     }
 
-    /// How long ago a task that does not run ran last: `se.exec_start` in
-    /// `/proc/PID/task/TID/sched`, which kernels without `CONFIG_SCHED_DEBUG` lack
-    /// before Linux 6.15.
+    /// How long ago a task that is not running last ran: `se.exec_start` in
+    /// `/proc/PID/task/TID/sched`, which kernels before Linux 6.15 lack without
+    /// `CONFIG_SCHED_DEBUG`.
     pub(super) fn since_run(&mut self, pid: Tgid, tid: Tid, cpu: u32) -> Option<Duration> {
         let then = exec_start(&format!("/proc/{pid}/task/{tid}/sched"))?;
-        // Each CPU has a clock of its own, less what was stolen from it.
+        // Each CPU has its own clock.
         let now = *self.cpus.entry(cpu).or_insert_with(|| clock_of(cpu));
         let millis = (now? - then).max(0.0);
         Duration::try_from_secs_f64(millis / 1000.0).ok()
     }
 }
 
-/// What the clock of a CPU shows: when we last began to run there.
+/// The clock of a CPU: when we last began to run there.
 fn clock_of(cpu: u32) -> Option<f64> {
     let everywhere = sched_getaffinity(Pid::from_raw(0)).ok()?;
     let mut there = CpuSet::new();
     there.set(usize::try_from(cpu).ok()?).ok()?;
     sched_setaffinity(Pid::from_raw(0), &there).ok()?;
-    // To sleep, however short, makes the kernel look at the clock.
+    // A sleep, however short, makes the kernel update the clock.
     std::thread::sleep(Duration::from_nanos(1));
     let now = exec_start("/proc/thread-self/sched");
     let _ = sched_setaffinity(Pid::from_raw(0), &everywhere);

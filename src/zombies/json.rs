@@ -1,4 +1,4 @@
-//! The report for programs: an object a look.
+//! The report as JSON: one object for each look.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,18 +8,18 @@ use super::report::{Report, Zombie};
 use super::text::ended;
 use crate::event::harmless_json;
 
-/// A look at the zombies of a machine.
+/// One look at the zombies of a machine.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Look {
     /// The version of the format.
     v: u32,
     /// How many zombies there are.
     count: usize,
-    /// How many processes were looked at.
+    /// How many processes were examined.
     processes: usize,
-    /// The zombies, and processes whose main thread alone is dead.
+    /// The zombies, and processes of which only the main thread is dead.
     zombies: Vec<Entry>,
-    /// What could not be seen, a clause each.
+    /// What could not be observed, one clause each.
     unseen: Vec<String>,
 }
 
@@ -27,24 +27,24 @@ pub(crate) struct Look {
 struct Entry {
     pid: i32,
     comm: String,
-    /// The raw wait status; null where it may not be read.
+    /// The raw wait status; null if it may not be read.
     status: Option<i32>,
-    /// How it ended, in words; null where that may not be read.
+    /// How it ended, in words; null if that may not be read.
     ended: Option<String>,
-    /// Seconds since it ended; null where the kernel does not tell.
+    /// Seconds since it ended; null if the kernel does not show it.
     dead_for_seconds: Option<f64>,
     /// Seconds since it was started.
     age_seconds: Option<f64>,
-    /// False for a process that lives on in other threads.
+    /// False for a process with live threads.
     is_zombie: bool,
     parent: Parent,
-    /// A word for why it is there.
+    /// The name of the cause.
     cause: &'static str,
-    /// The same in a clause.
+    /// The cause in a clause.
     why: String,
     /// What would free it.
     help: String,
-    /// The way out where that cannot be, if there is one.
+    /// What to do if that is not possible, if there is a way.
     way_out: Option<String>,
 }
 
@@ -52,8 +52,8 @@ struct Entry {
 struct Parent {
     pid: i32,
     comm: Option<String>,
-    /// What becomes of SIGCHLD: ignored, caught, blocked in all threads,
-    /// pending; null if the parent is gone.
+    /// The state of SIGCHLD: ignored, caught, blocked in all threads, pending; null
+    /// if the parent is gone.
     sigchld: Option<Sigchld>,
     /// What its threads do, the first few.
     threads: Vec<String>,
@@ -67,7 +67,7 @@ struct Sigchld {
     pending: bool,
 }
 
-/// The object, on a line of its own.
+/// The object, on one line.
 pub(super) fn json(report: &Report) -> String {
     let look = Look {
         v: 1,
@@ -80,7 +80,7 @@ pub(super) fn json(report: &Report) -> String {
             .collect(),
         unseen: report.unseen.clone(),
     };
-    // Strings and numbers are all it holds: JSON has them all.
+    // The object holds only strings and numbers, which JSON can represent.
     let text = serde_json::to_string(&look).unwrap_or_default();
     let mut text = harmless_json(&text).into_owned();
     text.push('\n');

@@ -1,5 +1,5 @@
-//! `--zombies`: which processes are zombies now, why, and what would free
-//! them. Nothing is traced; all is read from `/proc`.
+//! `--zombies`: which processes are zombies now, why, and what would free them.
+//! Nothing is traced; everything is read from `/proc`.
 
 mod cause;
 mod clock;
@@ -13,47 +13,37 @@ use std::io::{self, IsTerminal, Write};
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::exit::Exit;
 use crate::kernel::Tgid;
 use crate::output::Styles;
-use crate::run::complain;
 use report::Report;
 
 /// What to look at, and how to show it.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The roots of the trees that are looked at; empty for the machine.
+    /// The roots of the process trees to examine; empty for the whole machine.
     pub roots: Vec<Tgid>,
-    /// A process in the pid namespace that is looked at, if it is one.
+    /// A process in the pid namespace to examine, if limited to one.
     pub namespace_of: Option<Tgid>,
-    /// Look again after this time, until the end.
+    /// Repeat after this time.
     pub every: Option<Duration>,
-    /// As JSON.
     pub json: bool,
-    /// Colours are wanted.
     pub coloured: bool,
 }
 
-/// Look, and show what is found.
-#[must_use]
-pub(crate) fn run(options: &Options) -> Exit {
+/// Shows the zombies. Returns whether there is one.
+///
+/// # Errors
+/// What cannot be read or written; `BrokenPipe` if the reader of
+/// standard output is gone.
+pub(crate) fn run(options: &Options) -> io::Result<bool> {
     loop {
-        let report = match Report::take(options) {
-            Ok(report) => report,
-            Err(sentence) => {
-                complain(&sentence);
-                return Exit::Failed;
-            }
-        };
-        if let Err(error) = show(options, &report) {
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                complain(&format!("cannot write the zombies: {error}"));
-            }
-            return Exit::Failed;
-        }
+        let report = Report::take(options).map_err(io::Error::other)?;
+        show(options, &report).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot write the zombies: {error}"))
+        })?;
         match options.every {
             Some(every) => sleep(every),
-            None => return Exit::Code(u8::from(report.count() > 0)),
+            None => return Ok(report.count() > 0),
         }
     }
 }
@@ -71,7 +61,7 @@ fn show(options: &Options, report: &Report) -> io::Result<()> {
         text::text(report, &styles)
     };
     if options.every.is_some() && !options.json {
-        // Home, and all below is wiped; elsewhere a blank line between looks.
+        // On a terminal: cursor home, clear below; elsewhere a blank line between looks.
         let before: &[u8] = if to.is_terminal() {
             b"\x1b[H\x1b[J"
         } else {

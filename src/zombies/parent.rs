@@ -1,4 +1,4 @@
-//! A parent of zombies: what its threads do, and what becomes of SIGCHLD.
+//! A parent of zombies: what its threads do, and the state of SIGCHLD.
 
 use std::time::Duration;
 
@@ -7,31 +7,31 @@ use crate::event::Comm;
 use crate::kernel::{NsPid, Signal, Tgid, Tid, syscall_name};
 use crate::proc::{self, Stat, Syscall};
 
-/// How many threads are looked at.
+/// How many threads are examined.
 const MOST_THREADS: usize = 64;
 
-/// What is known of a parent.
+/// A parent of zombies.
 #[derive(Clone, Debug)]
 pub(super) struct Parent {
     pub(super) stat: Stat,
     /// Its pid in its own namespace.
     pub(super) ns_pid: Option<NsPid>,
-    /// What happens at SIGCHLD; `None` if it is gone.
+    /// The state of SIGCHLD; `None` if the parent is gone.
     pub(super) sigchld: Option<Sigchld>,
     /// Its tracer, if it has one.
     pub(super) tracer: Option<Tid>,
     /// Its threads, the first few.
     pub(super) threads: Vec<Thread>,
-    /// How many it has.
+    /// How many threads it has.
     pub(super) thread_count: usize,
 }
 
-/// What happens at SIGCHLD.
+/// The disposition and mask of SIGCHLD.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sigchld {
     pub(super) is_ignored: bool,
     pub(super) is_caught: bool,
-    /// In all threads that were looked at.
+    /// In all threads that were examined.
     pub(super) is_blocked: bool,
     pub(super) is_pending: bool,
 }
@@ -42,25 +42,25 @@ pub(super) struct Thread {
     pub(super) tid: Tid,
     pub(super) comm: Comm,
     pub(super) state: u8,
-    /// How long it has not run.
+    /// Time since it last ran.
     pub(super) idle: Option<Duration>,
-    /// The call that it is in, if we may know.
+    /// The call that it is in, if it may be read.
     pub(super) call: Option<Call>,
-    /// The function of the kernel that it sleeps in.
+    /// The kernel function that it sleeps in.
     pub(super) wchan: Option<String>,
 }
 
 /// A system call that a thread is in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Call {
-    /// Its name in x86-64's table; else its number.
+    /// Its name in x86-64's table; if it has none, its number.
     pub(super) name: String,
     /// The first two arguments.
     pub(super) args: [u64; 2],
 }
 
 impl Parent {
-    /// Look at the parent of zombies. `None` if it is gone.
+    /// Examines the parent of zombies. `None` if it is gone.
     pub(super) fn read(stat: Stat, clock: &mut Clock) -> Option<Parent> {
         let pid = stat.pid;
         let status = proc::status(pid.leader())?;
@@ -90,7 +90,7 @@ impl Parent {
         })
     }
 
-    /// Whether it is the first process of its pid namespace.
+    /// Whether it is PID 1 of its pid namespace.
     pub(super) fn is_init(&self) -> bool {
         self.stat.pid.raw() == 1 || self.ns_pid == Some(NsPid::new(1))
     }
@@ -118,14 +118,14 @@ impl Thread {
         })
     }
 
-    /// Whether it is in this call.
+    /// Whether it is in one of these calls.
     pub(super) fn is_in(&self, names: &[&str]) -> bool {
         let call = self.call.as_ref();
         call.is_some_and(|call| names.contains(&call.name.as_str()))
     }
 }
 
-/// The name of a call, where its number is one of ours.
+/// The name of a call, if its number is in our table.
 fn name(number: u64, is_native: bool) -> String {
     let name = i32::try_from(number).ok().and_then(syscall_name);
     let name = name.filter(|_| is_native && cfg!(target_arch = "x86_64"));

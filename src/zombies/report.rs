@@ -17,31 +17,31 @@ use crate::proc::{self, Stat};
 #[derive(Clone, Debug)]
 pub(super) struct Zombie {
     pub(super) stat: Stat,
-    /// How it ended, if we may know.
+    /// How it ended, if that may be read.
     pub(super) status: Option<WaitStatus>,
-    /// How long it has been dead, where the kernel tells.
+    /// Time since it ended, if the kernel shows it.
     pub(super) dead_for: Option<Duration>,
-    /// How long ago it was started.
+    /// Time since it was started.
     pub(super) age: Option<Duration>,
     pub(super) cause: Cause,
 }
 
-/// All of it.
+/// The result of one look.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    /// In the order of their parents.
+    /// Sorted by parent.
     pub(super) zombies: Vec<Zombie>,
     pub(super) parents: FxHashMap<Tgid, Parent>,
     pub(super) survey: Survey,
-    /// What could not be seen, a clause each.
+    /// What could not be observed, one clause each.
     pub(super) unseen: Vec<String>,
 }
 
 impl Report {
-    /// Look at the machine, or the part of it that was asked for.
+    /// Examines the machine, or the requested part of it.
     ///
     /// # Errors
-    /// A sentence on what is not there.
+    /// Which process does not exist.
     pub(super) fn take(options: &Options) -> Result<Report, String> {
         let survey = Survey::take().map_err(|error| format!("cannot read /proc: {error}"))?;
         let mut unseen = Vec::new();
@@ -96,14 +96,14 @@ impl Report {
         })
     }
 
-    /// How many zombies there are; a process that lives on is none.
+    /// How many zombies there are, without processes that have live threads.
     pub(super) fn count(&self) -> usize {
         let zombies = self.zombies.iter();
         zombies.filter(|zombie| zombie.stat.is_zombie()).count()
     }
 }
 
-/// Keep those of the pid namespace that a process lives in.
+/// Keeps those in the pid namespace of a process.
 fn retain_namespace(
     dead: &mut Vec<Stat>,
     member: Tgid,
@@ -129,16 +129,16 @@ fn retain_namespace(
     Ok(())
 }
 
-/// What zombies are examined with.
+/// The shared state for examining zombies.
 struct Examiner<'a> {
     parents: &'a FxHashMap<Tgid, Parent>,
     clock: &'a mut Clock,
-    /// Whether we may see the status of zombies of these users.
+    /// Whether the status of zombies with these uids is readable.
     may_see: FxHashMap<Vec<u32>, bool>,
 }
 
 impl Examiner<'_> {
-    /// Find out about one; its times only if they are shown.
+    /// Examines one zombie; its times only if they are shown.
     fn examine(&mut self, stat: Stat, with_times: bool) -> Zombie {
         let (tracer, user) = survey::tracer_and_user(stat.pid);
         let may_see = self.may_see.entry(user);

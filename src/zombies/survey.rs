@@ -15,14 +15,14 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// Look at all processes. A process that comes or goes meanwhile may be missed.
+    /// Reads all processes. One that starts or ends meanwhile may be missed.
     ///
     /// # Errors
     /// If there is no `/proc`.
     pub(super) fn take() -> std::io::Result<Survey> {
         let mut stats = FxHashMap::default();
         let mut path = String::from("/proc/");
-        // A name of 15 bytes and 51 numbers take less.
+        // Enough for a name of 15 bytes and 51 numbers.
         let mut buffer = [0; 2048];
         for entry in fs::read_dir("/proc")? {
             let Ok(entry) = entry else {
@@ -48,7 +48,7 @@ impl Survey {
         Ok(Survey { stats })
     }
 
-    /// Zombies, and processes that look so, in the order of their parents.
+    /// Zombies, and processes with a dead leader, sorted by parent.
     pub(super) fn dead(&self) -> Vec<Stat> {
         let stats = self.stats.values().copied();
         let mut dead: Vec<Stat> = stats.filter(|stat| stat.state == b'Z').collect();
@@ -56,7 +56,7 @@ impl Survey {
         dead
     }
 
-    /// A process and all below it.
+    /// A process and all its descendants.
     pub(super) fn tree(&self, root: Tgid) -> FxHashSet<Tgid> {
         let mut children: FxHashMap<Tgid, Vec<Tgid>> = FxHashMap::default();
         for stat in self.stats.values() {
@@ -77,7 +77,7 @@ impl Survey {
         let mut above = Vec::new();
         let mut next = self.stats.get(&pid).map(|stat| stat.parent);
         while let Some(stat) = next.and_then(|pid| self.stats.get(&pid)) {
-            // A pid that was used again meanwhile could make a circle.
+            // A pid that was reused meanwhile could make a cycle.
             if above.len() == self.stats.len() || above.contains(stat) {
                 break;
             }

@@ -1,4 +1,4 @@
-//! The report for people: a tree with a table in it, and the causes.
+//! The report as text: a tree with a table, then the causes.
 
 use std::fmt::{self, Write};
 
@@ -7,8 +7,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::cause::{Age, activity};
 use super::report::{Report, Zombie};
 use crate::event::Comm;
+use crate::kernel::phrases::{EndedBriefly, plural};
 use crate::kernel::{Status, Tgid, WaitStatus};
-use crate::output::{Styles, plural};
+use crate::output::Styles;
 
 /// How many zombies of a parent are shown, and how many of its threads.
 pub(super) const MOST_ZOMBIES: usize = 10;
@@ -46,9 +47,9 @@ fn write_text(to: &mut String, report: &Report, styles: &Styles) -> fmt::Result 
 
 /// The line of a process in the tree.
 struct Line {
-    /// Empty where it stands for several.
+    /// Empty if the line stands for several.
     pid: String,
-    /// The branches before the name, and the name.
+    /// The branches of the tree, then the name.
     name: String,
     status: String,
     dead_for: String,
@@ -87,21 +88,21 @@ fn tree(to: &mut String, report: &Report, styles: &Styles) -> fmt::Result {
     writeln!(to)
 }
 
-/// Lines of the tree, as they are gathered.
+/// The lines of the tree, in order.
 #[derive(Default)]
 struct Lines {
     lines: Vec<Line>,
 }
 
 impl Lines {
-    /// All zombies, and those above them.
+    /// Adds all zombies and their ancestors.
     fn gather(&mut self, report: &Report) {
         let mut children: FxHashMap<Tgid, Vec<Tgid>> = FxHashMap::default();
         let mut known = FxHashSet::default();
         let mut roots = Vec::new();
         for zombie in &report.zombies {
             let mut below = zombie.stat.pid;
-            // The line from its root is there already.
+            // The line from its root exists already.
             let mut joins = false;
             for row in report.survey.ancestors(below) {
                 children.entry(row.pid).or_default().push(below);
@@ -163,7 +164,7 @@ impl Lines {
     }
 }
 
-/// Who is whose child, as far as it is shown.
+/// The parent and children of each process that is shown.
 struct Family<'a> {
     report: &'a Report,
     children: FxHashMap<Tgid, Vec<Tgid>>,
@@ -207,14 +208,13 @@ impl Family<'_> {
     }
 }
 
-/// How it ended.
+/// How it ended, in words.
 pub(super) fn ended(status: WaitStatus) -> String {
-    match status.decode() {
-        Status::Exited(code) => format!("exited {code}"),
-        Status::Signaled { signal, core: true } => format!("{signal}, core dumped"),
-        Status::Signaled { signal, .. } => signal.to_string(),
-        _ => format!("{:#x}", status.raw()),
-    }
+    let core = match status.decode() {
+        Status::Signaled { core: true, .. } => ", core dumped",
+        _ => "",
+    };
+    format!("{}{core}", EndedBriefly(status))
 }
 
 /// Why, and what frees them: a paragraph for each parent and cause.
@@ -224,7 +224,7 @@ fn causes(to: &mut String, report: &Report, styles: &Styles) -> fmt::Result {
         let same = |other: &&Zombie| {
             other.stat.parent == zombie.stat.parent && other.cause == zombie.cause
         };
-        // They stand in the order of their parents.
+        // They are sorted by parent.
         let mut before = told.iter().rev();
         if before
             .by_ref()

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{Likeness, MODES, assert_alike, ours, same_under_both, strace, to_file, words};
-use crate::support::{Outcome, as_nobody, have, postgres, run};
+use crate::support::{Outcome, as_nobody, have, passed_over, postgres, run};
 use Likeness::{Reaps, ReapsOfAll, SigchldAnywhere};
 use tempfile::TempDir;
 
@@ -338,7 +338,7 @@ fn a_genuine_32_bit_program_is_shown_by_its_own_calls() {
         .arg("-o")
         .arg(&program));
     if compiled.status != 0 {
-        eprintln!("passed over: gcc -m32 does not work: {}", compiled.stderr);
+        passed_over(&format!("gcc -m32 does not work: {}", compiled.stderr));
         return;
     }
     let program = [program.into_os_string()];
@@ -350,7 +350,7 @@ fn a_genuine_32_bit_program_is_shown_by_its_own_calls() {
 #[test]
 fn postgres_starts_answers_and_stops() {
     let Some(programs) = postgres() else {
-        eprintln!("passed over: PostgreSQL is not installed");
+        passed_over("PostgreSQL is not installed");
         return;
     };
     let [initdb, pg_ctl, psql] = ["initdb", "pg_ctl", "psql"].map(|name| programs.join(name));

@@ -133,6 +133,7 @@ const LEFT_OUT: &[&str] = &[
     "read_stdin_then_exit",
     "blocked_in_wait4",
     "threads_blocked_in_wait4",
+    "threads_fork_when_told",
     "holds_a_zombie",
     "print_pid_tree",
     "torture_runs",
@@ -145,6 +146,8 @@ const LEFT_OUT: &[&str] = &[
     "torture_threads",
     "torture_signals",
     "torture_exits",
+    "torture_sleeps",
+    "sleep_in",
 ];
 
 #[test]

@@ -9,7 +9,7 @@ use super::{Outcome, have, run, traced};
 /// for it, or not for these flags.
 pub fn compiled(room: &Path, source: &str, compiler: &str, flags: &[&str]) -> Option<PathBuf> {
     if !have(compiler) {
-        eprintln!("passed over: there is no {compiler}");
+        super::passed_over(&format!("there is no {compiler}"));
         return None;
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -20,7 +20,7 @@ pub fn compiled(room: &Path, source: &str, compiler: &str, flags: &[&str]) -> Op
     command.args(flags).arg("-o").arg(&program).arg(source);
     let outcome = run(&mut command);
     if outcome.status != 0 {
-        eprintln!("passed over: {compiler} {flags:?}: {}", outcome.stderr);
+        super::passed_over(&format!("{compiler} {flags:?}: {}", outcome.stderr));
         return None;
     }
     Some(program)

@@ -15,9 +15,9 @@ pub mod torture;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -76,11 +76,16 @@ pub fn traced<S: AsRef<OsStr>>(flags: &[&str], words: impl IntoIterator<Item = S
 
 /// The trace and the report of a recording that is read again.
 pub fn read_again(recording: &str) -> (String, String) {
+    read_with(&[], recording)
+}
+
+/// The same with flags.
+pub fn read_with(flags: &[&str], recording: &str) -> (String, String) {
     let directory = tempfile::TempDir::new().unwrap();
     let path = |name| directory.path().join(name).display().to_string();
     let (trace, report) = (path("trace"), path("report"));
-    let flags = ["--read", recording, "-o", &trace, "--report-file", &report];
-    let outcome = run(wait4_strace().args(flags));
+    let files = ["--read", recording, "-o", &trace, "--report-file", &report];
+    let outcome = run(wait4_strace().args(flags).args(files));
     assert_eq!(outcome.status, 0, "{outcome:?}");
     let text = |path| std::fs::read_to_string(path).unwrap();
     (text(trace), text(report))
@@ -128,15 +133,46 @@ pub fn heads(report: &str) -> Vec<String> {
     heads
 }
 
+/// Say that a test is passed over, and why: past the harness, which shows nothing
+/// of a test that passes.
+pub fn passed_over(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let _ = writeln!(std::io::stderr(), "passed over: {test}: {why}");
+}
+
 /// Whether a program is installed. A test that needs one says so when it is
 /// passed over.
 pub fn have(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
     if !found {
-        eprintln!("passed over: {program} is not installed");
+        passed_over(&format!("{program} is not installed"));
     }
     found
+}
+
+/// Copy a program that will be executed. By another process: a descriptor that
+/// is open for writing here goes to whatever another test forks meanwhile, and
+/// while that has it the kernel executes the file for nobody (ETXTBSY).
+pub fn install(from: &Path, to: &Path, mode: u32) {
+    let mut install = Command::new("install");
+    install.arg(format!("-m{mode:o}")).args([from, to]);
+    assert!(install.status().unwrap().success(), "{install:?}");
+}
+
+/// The same with a script.
+pub fn install_script(text: &str, to: &Path, mode: u32) {
+    let mut install = Command::new("install");
+    install.arg(format!("-m{mode:o}")).arg("/dev/stdin").arg(to);
+    let mut child = install.stdin(Stdio::piped()).spawn().unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    assert!(child.wait().unwrap().success(), "{install:?}");
 }
 
 /// Run to the end without input; panics with what was written if it hangs, and

@@ -1,8 +1,8 @@
-//! Errors (`sys/errno.h`): 1 to 10 and 12 to 34 are Linux's, all others not.
+//! The BSDs' errors (`sys/errno.h`): only 1 to 10 and 12 to 34 are as on Linux.
 
 use crate::kernel::{Errno, System};
 
-/// Names of 1 to 81, which both have.
+/// Names of 1 to 81, the same on both.
 const SHARED: [&str; 81] = [
     "EPERM",
     "ENOENT",
@@ -87,7 +87,7 @@ const SHARED: [&str; 81] = [
     "ENEEDAUTH",
 ];
 
-/// Names of FreeBSD's from 82 on.
+/// FreeBSD's names from 82 on.
 const FREEBSD: [&str; 16] = [
     "EIDRM",
     "ENOMSG",
@@ -107,7 +107,7 @@ const FREEBSD: [&str; 16] = [
     "EINTEGRITY",
 ];
 
-/// Names of NetBSD's from 82 on.
+/// NetBSD's names from 82 on.
 const NETBSD: [&str; 17] = [
     "EIDRM",
     "ENOMSG",
@@ -128,7 +128,7 @@ const NETBSD: [&str; 17] = [
     "ENOTRECOVERABLE",
 ];
 
-/// Their kernels' own, which no program sees; a tracer does.
+/// Internal to the kernel: a program never sees them, a tracer does.
 const FREEBSD_INTERNAL: [(i32, &str); 5] = [
     (-1, RESTART),
     (-2, "EJUSTRETURN"),
@@ -143,10 +143,10 @@ const NETBSD_INTERNAL: [(i32, &str); 5] = [
     (-5, "EDUPFD"),
     (-6, "EMOVEFD"),
 ];
-/// Not Linux's error of that name, which its kernel never returns.
+/// Not Linux's ERESTART, which Linux never returns.
 const RESTART: &str = "ERESTART";
 
-/// Those that Linux does not have: the first is the one that restarts a call.
+/// Errors that Linux does not have: the first is the one that restarts a call.
 const FOREIGN: [(&str, &str); 22] = [
     (RESTART, "To be restarted"),
     ("EJUSTRETURN", "The result stays as it is"),
@@ -171,10 +171,10 @@ const FOREIGN: [(&str, &str); 22] = [
     ("ENOTCAPABLE", "Capabilities insufficient"),
     ("ECAPMODE", "Not permitted in capability mode"),
 ];
-/// The least and the greatest number of an error.
+/// The first number of an error.
 const FIRST: i32 = -6;
 const LAST: i32 = 98;
-/// One more of FreeBSD's.
+/// One more error of FreeBSD.
 const INTEGRITY: (&str, &str) = ("EINTEGRITY", "Integrity check failed");
 
 fn foreign() -> impl Iterator<Item = (i32, &'static str, &'static str)> {
@@ -198,12 +198,12 @@ fn name_of(system: System, number: i32) -> Option<&'static str> {
     SHARED.iter().chain(tail).nth(index).copied()
 }
 
-/// The error of this number, where it has a name.
+/// The error with this number, if it has a name.
 pub(in crate::kernel) fn errno_of(system: System, number: i32) -> Option<Errno> {
     named(name_of(system, number)?)
 }
 
-/// The error of a name that the BSDs use.
+/// The error with this name, if only the BSDs have it.
 pub(in crate::kernel) fn named(name: &str) -> Option<Errno> {
     let foreign = foreign().find(|(_, known, _)| *known == name);
     foreign
@@ -211,7 +211,7 @@ pub(in crate::kernel) fn named(name: &str) -> Option<Errno> {
         .or_else(|| Errno::of_name(name))
 }
 
-/// The number of an error; `None` where there is none.
+/// The number of an error; `None` if the system does not have it.
 pub(in crate::kernel) fn number_of_errno(system: System, errno: Errno) -> Option<i32> {
     (FIRST..=LAST).find(|number| errno_of(system, *number) == Some(errno))
 }
@@ -222,8 +222,8 @@ pub(in crate::kernel) fn foreign_row(number: i32) -> Option<(&'static str, &'sta
     found.map(|(_, name, text)| (name, text))
 }
 
-/// The error that a tracer sees in place of a result because the call will be
-/// made again.
+/// The error that a tracer sees in place of a result when the call is about to be
+/// restarted.
 pub(in crate::kernel) const RESTARTED: i32 = super::FOREIGN;
 
 #[cfg(test)]

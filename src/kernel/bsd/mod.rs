@@ -1,4 +1,4 @@
-//! The words of the BSDs where their numbers are not Linux's.
+//! Numbers of the BSDs that differ from Linux's: signals and errors.
 //!
 //! From NetBSD's and FreeBSD's `sys/signal.h`, `sys/errno.h`, `sys/wait.h` and
 //! `sys/idtype.h`, and their manual pages sigaction(2), errno(2) and wait(2).
@@ -12,6 +12,6 @@ pub(super) use signals::{
     number_of_signal, signal_of,
 };
 
-/// Where the numbers of signals and errors begin that Linux does not have: no
-/// kernel gives one of these.
+/// The start of our numbers for signals and errors that Linux does not have; no
+/// kernel uses these.
 pub(super) const FOREIGN: i32 = 0x4253_4400;

@@ -1,4 +1,4 @@
-//! Signals: 1 to 31 are the same on both (`sys/signal.h`), then they part.
+//! The BSDs' signals: 1 to 31 are the same on both (`sys/signal.h`), others differ.
 
 use std::ops::RangeInclusive;
 
@@ -39,7 +39,7 @@ const NAMES: [&str; 31] = [
     "SIGUSR2",
 ];
 
-/// Those that Linux does not have, and what they are called here.
+/// Signals that Linux does not have, with our constants.
 const FOREIGN: [(Signal, &str); 4] = [
     (Signal::EMT, "SIGEMT"),
     (Signal::INFO, "SIGINFO"),
@@ -47,7 +47,7 @@ const FOREIGN: [(Signal, &str); 4] = [
     (Signal::LIBRT, "SIGLIBRT"),
 ];
 
-/// Whether Linux does not have it.
+/// Whether Linux does not have the signal.
 pub(in crate::kernel) fn is_foreign(signal: Signal) -> bool {
     (super::FOREIGN..=LAST_NO_SIGNAL).contains(&signal.raw())
 }
@@ -61,11 +61,10 @@ const FREEBSD_LIBRT: i32 = 33;
 const NETBSD_REALTIME: RangeInclusive<i32> = 33..=63;
 const FREEBSD_REALTIME: RangeInclusive<i32> = 65..=126;
 
-/// What is added to the index of a real-time signal.
+/// Added to the index of a real-time signal.
 const FIRST_REALTIME: i32 = super::FOREIGN + 0x100;
 const LAST_REALTIME: i32 = FIRST_REALTIME + 0xff;
-/// What is added to a number that is no signal there; a wait status has eight
-/// bits for it.
+/// Added to a number that is not a signal; a wait status has eight bits for it.
 const NO_SIGNAL: i32 = FIRST_REALTIME + 0x100;
 const LAST_NO_SIGNAL: i32 = NO_SIGNAL + 0xff;
 
@@ -73,7 +72,7 @@ const LAST_NO_SIGNAL: i32 = NO_SIGNAL + 0xff;
 fn realtime(system: System) -> RangeInclusive<i32> {
     match system {
         System::NetBsd => NETBSD_REALTIME,
-        // Linux is never asked here.
+        // Never called for Linux.
         System::FreeBsd | System::Linux => FREEBSD_REALTIME,
     }
 }
@@ -99,7 +98,7 @@ pub(in crate::kernel) fn signal_of(system: System, number: i32) -> Signal {
     }
 }
 
-/// The number of a signal; `None` where it does not exist.
+/// The number of a signal; `None` if the system does not have it.
 pub(in crate::kernel) fn number_of_signal(system: System, signal: Signal) -> Option<i32> {
     let raw = signal.raw();
     let named = || {
@@ -145,8 +144,8 @@ pub(in crate::kernel) fn foreign_of_name(short: &str) -> Option<Signal> {
         .then(|| Signal::from_raw(FIRST_REALTIME + offset))
 }
 
-/// A foreign signal without a name of its own: which real-time one it is, or
-/// the number that is none.
+/// A foreign signal without a name: the index of a real-time one, or a number that
+/// is not a signal.
 pub(in crate::kernel) enum Nameless {
     Realtime(i32),
     Number(i32),

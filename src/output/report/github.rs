@@ -4,7 +4,7 @@
 //! The whole of a finding goes into its message, as an annotation is all that
 //! many people open. The other lines are no commands, and stay in the log.
 
-use super::{Report, words};
+use super::{Report, sentence};
 use crate::rules::{Finding, Severity};
 
 impl Report<'_> {
@@ -17,7 +17,7 @@ impl Report<'_> {
                 Severity::Warning => "warning",
                 Severity::Info => "notice",
             };
-            let message = format!("{}\n{}", words::sentence(finding), self.rest(finding));
+            let message = format!("{}\n{}", sentence(finding), self.rest(finding));
             let place = self.source(finding).map(|(file, line)| {
                 // Annotations with a place stand in the changes of a pull request.
                 format!("file={},line={line},", property(&file))

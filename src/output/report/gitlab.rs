@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::{Report, words};
+use super::{Report, advice, sentence};
 use crate::event::harmless_json;
 use crate::rules::{Finding, Severity};
 
@@ -46,7 +46,7 @@ impl Report<'_> {
             let key = format!(
                 "{}\n{:?}\n{}\n{path}",
                 finding.rule.name(),
-                finding.facts.form,
+                finding.diagnosis.is_second_kind(),
                 finding.parent.comm()
             );
             // Two processes may have the same bug; GitLab keeps one of each
@@ -54,11 +54,7 @@ impl Report<'_> {
             let turn = seen.entry(key.clone()).or_default();
             *turn += 1;
             Entry {
-                description: format!(
-                    "{}. Help: {}",
-                    words::sentence(finding),
-                    words::advice(finding)
-                ),
+                description: format!("{}. Help: {}", sentence(finding), advice(finding)),
                 check_name: finding.rule.name(),
                 fingerprint: format!("{:016x}", hash(&format!("{key}\n{turn}"))),
                 severity: match finding.severity {
@@ -97,7 +93,7 @@ fn path(finding: &Finding) -> String {
         .next()
         .filter(|word| INTERPRETERS.contains(&name) && !word.is_empty() && !word.starts_with('-'));
     let path = script.unwrap_or(program);
-    // Relative to the repository, as far as can be told.
+    // Relative to the repository, as far as is known.
     let path = path.strip_prefix("./").unwrap_or(&path);
     if path.is_empty() {
         return finding.parent.comm().to_string();

@@ -3,18 +3,20 @@
 
 mod github;
 mod gitlab;
-mod words;
+mod wording;
 
-pub(super) use words::{advice, sentence};
+pub(super) use wording::{advice, sentence};
 
 use std::fmt::{self, Write};
 
 use super::frames::{Place, own_places};
+use super::span::Span as Seconds;
 use super::styles::Styles;
 use crate::event::{Named, WaitExit, escape_controls};
-use crate::kernel::{IdType, Status, WaitCall, WaitStatus};
-use crate::ledger::{Brief, Counts, Outcome, Stamp, Waiting};
-use crate::rules::{Deed, Evidence, Finding, Party, Severity, Victim};
+use crate::kernel::phrases::{how_it_ended, plural};
+use crate::kernel::{IdType, WaitCall};
+use crate::ledger::{CompletedWait, Counts, Outcome, Stamp, Waiting};
+use crate::rules::{Action, AffectedChild, Evidence, Finding, ProcessRef, Severity};
 
 /// How much of a command line is shown.
 const MOST_OF_A_COMMAND: usize = 72;
@@ -31,14 +33,14 @@ pub enum ReportForm {
     Gitlab,
 }
 
-/// What is told when a trace is over, or so far.
+/// What is reported when a trace is over, or so far.
 #[derive(Debug)]
 pub struct Report<'a> {
     /// What was found.
     pub findings: &'a [Finding],
     /// How many processes there were.
     pub counts: Counts,
-    /// How many zombies nobody reaped while their parent lived on.
+    /// How many zombies were not reaped while their parent lived on.
     pub left: u64,
     /// What was out of sight, a clause each.
     pub unseen: &'a [String],
@@ -73,7 +75,7 @@ impl Report<'_> {
                 Severity::Info => self.styles.dim,
             };
             let head = format!("{}[{}]", finding.severity.name(), finding.rule.name());
-            let (head, sentence) = (style.style(head), words::sentence(finding));
+            let (head, sentence) = (style.style(head), sentence(finding));
             // Writing to a String cannot fail.
             let _ = writeln!(to, "{head}: {sentence}\n{}", self.rest(finding));
         }
@@ -123,12 +125,11 @@ impl Report<'_> {
             let all = self.findings.iter();
             let count = all.filter(|finding| finding.severity == level).count();
             let name = level.name();
-            let many = if count == 1 || level == Severity::Info {
-                ""
-            } else {
-                "s"
+            let many = match level {
+                Severity::Info => name.to_owned(),
+                Severity::Error | Severity::Warning => format!("{name}s"),
             };
-            (count > 0).then(|| format!("{count} {name}{many}"))
+            (count > 0).then(|| plural(count as u64, name, &many))
         });
         let found: Vec<String> = found.collect();
         let found = if found.is_empty() {
@@ -155,15 +156,15 @@ impl Report<'_> {
         let dim = self.styles.dim;
         writeln!(to, "  parent  {}", Command(&finding.parent))?;
         for child in &finding.children {
-            writeln!(to, "  child   {}", Life(child))?;
-            origin(to, child)?;
+            writeln!(to, "  child   {}", ChildLine(child))?;
+            creation(to, child)?;
         }
         let listed = finding.children.len() as u64;
         if finding.count > listed {
             writeln!(to, "  child   … and {} more", finding.count - listed)?;
         }
         self.evidence(to, &finding.evidence)?;
-        writeln!(to, "  = help: {}", words::advice(finding))?;
+        writeln!(to, "  = help: {}", advice(finding))?;
         let more = format!(
             "= note: more: wait4-strace --explain {}",
             finding.rule.name()
@@ -180,7 +181,7 @@ impl Report<'_> {
             } else {
                 format!("{}/{}", line.tgid, line.tid)
             };
-            let did = Did(&line.deed).to_string();
+            let did = Did(&line.action).to_string();
             [at, who, line.comm.to_string(), did]
         });
         let rows: Vec<[String; 4]> = rows.collect();
@@ -189,13 +190,13 @@ impl Report<'_> {
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
         };
         let (when, who, comm, did) = (width(0), width(1), width(2), width(3));
-        for ([at, id, name, deed], line) in rows.iter().zip(lines) {
+        for ([at, id, name, action], line) in rows.iter().zip(lines) {
             let remark = line.remark;
             let did = if remark.is_empty() { 0 } else { did };
             let gap = if remark.is_empty() { "" } else { "  " };
             write!(
                 to,
-                "  |  {at:>when$}  {id:<who$}  {name:<comm$}  {deed:<did$}{gap}"
+                "  |  {at:>when$}  {id:<who$}  {name:<comm$}  {action:<did$}{gap}"
             )?;
             writeln!(to, "{}", self.styles.dim.style(remark))?;
             let indent = when + 7;
@@ -208,7 +209,7 @@ impl Report<'_> {
 }
 
 /// Where a child was created.
-fn origin(to: &mut String, child: &Victim) -> fmt::Result {
+fn creation(to: &mut String, child: &AffectedChild) -> fmt::Result {
     let places = child.created_at.as_deref().map(own_places);
     let mut label = "created";
     for place in places.unwrap_or_default() {
@@ -223,7 +224,7 @@ pub(super) fn evidence_lines(finding: &Finding) -> Vec<String> {
     let mut lines = Vec::new();
     for line in &finding.evidence {
         let at = When(line.when);
-        let (who, did) = (line.tid, Did(&line.deed));
+        let (who, did) = (line.tid, Did(&line.action));
         lines.push(format!("{at}  {who} {}  {did}  {}", line.comm, line.remark));
         let places = line.stack().map(own_places).unwrap_or_default();
         lines.extend(places.iter().map(|place| format!("  > {place}")));
@@ -231,9 +232,9 @@ pub(super) fn evidence_lines(finding: &Finding) -> Vec<String> {
     lines
 }
 
-/// A wait call by whom it waits for: `wait4(-1)`.
+/// A wait call and what it waits for: `wait4(-1)`.
 pub(super) fn call_words(call: WaitCall, named: Named) -> String {
-    format!("{}({})", call.name(), Whom(named))
+    format!("{}({})", call.name(), WaitedFor(named))
 }
 
 /// What a wait gave, in a few words.
@@ -251,27 +252,12 @@ pub(super) fn shortly(exit: &WaitExit) -> String {
 #[must_use]
 pub fn warning(finding: &Finding) -> String {
     let Finding { severity, rule, .. } = finding;
-    let sentence = words::sentence(finding);
+    let sentence = sentence(finding);
     format!("{}[{}]: {sentence}", severity.name(), rule.name())
 }
 
-/// `1 process`, `2 processes`
-pub(crate) fn plural(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
-/// How a process ended, as a clause.
-fn how_it_ended(status: WaitStatus) -> String {
-    match status.decode() {
-        Status::Exited(code) => format!("exited with {code}"),
-        Status::Signaled { signal, core: true } => format!("was killed by {signal} (core dumped)"),
-        Status::Signaled { signal, .. } => format!("was killed by {signal}"),
-        _ => format!("ended with {:#x}", status.raw()),
-    }
-}
-
 /// `2415 sh`
-struct Name<'a>(&'a Party);
+struct Name<'a>(&'a ProcessRef);
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -285,7 +271,7 @@ impl fmt::Display for Name<'_> {
 }
 
 /// `2415 sh -c 'exit 3'`: as one would type it, cut where it is long.
-struct Command<'a>(&'a Party);
+struct Command<'a>(&'a ProcessRef);
 
 impl fmt::Display for Command<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -322,11 +308,11 @@ fn quoted(word: &[u8]) -> String {
 }
 
 /// A child and how it ended.
-struct Life<'a>(&'a Victim);
+struct ChildLine<'a>(&'a AffectedChild);
 
-impl fmt::Display for Life<'_> {
+impl fmt::Display for ChildLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Life(child) = self;
+        let ChildLine(child) = self;
         write!(f, "{}", Command(&child.party))?;
         let Some((when, status)) = child.ended else {
             return f.write_str(", alive");
@@ -349,32 +335,10 @@ impl fmt::Display for When {
     }
 }
 
-/// A span of time: `1.2 s`, `15 ms`.
-struct Seconds(u64);
+/// What a wait waits for: `-1`, `P_PGID, 12`.
+struct WaitedFor(Named);
 
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        super::notes::Span(self.0).fmt(f)
-    }
-}
-
-/// A wait call by whom it waits for: `wait4(-1)`.
-struct Calls<'a>(Option<&'a Brief>);
-
-impl fmt::Display for Calls<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(brief) => {
-                write!(f, "{}({})", brief.call.name(), Whom(brief.named))
-            }
-            None => f.write_str("wait"),
-        }
-    }
-}
-
-struct Whom(Named);
-
-impl fmt::Display for Whom {
+impl fmt::Display for WaitedFor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Named::Pid(pid) => pid.fmt(f),
@@ -386,12 +350,12 @@ impl fmt::Display for Whom {
 }
 
 /// A wait that ended: `wait4(2415, …) = ECHILD`.
-struct Waited<'a>(&'a Brief);
+struct Waited<'a>(&'a CompletedWait);
 
 impl fmt::Display for Waited<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Waited(brief) = self;
-        write!(f, "{}({}, …", brief.call.name(), Whom(brief.named))?;
+        write!(f, "{}({}, …", brief.call.name(), WaitedFor(brief.named))?;
         if brief.options.raw() != 0 {
             write!(f, ", {}", brief.options)?;
         }
@@ -408,16 +372,16 @@ impl fmt::Display for Waited<'_> {
     }
 }
 
-/// A deed in a few words.
-struct Did<'a>(&'a Deed);
+/// An action in a few words.
+struct Did<'a>(&'a Action);
 
 impl fmt::Display for Did<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Deed::Waited(brief) => Waited(brief).fmt(f),
-            Deed::NoWait(None) => f.write_str("made no wait from here on"),
-            Deed::NoWait(Some(call)) => write!(f, "made no wait from here on, is in {call}"),
-            Deed::OtherWaits(waits, polls, last) => {
+            Action::Waited(brief) => Waited(brief).fmt(f),
+            Action::NoWait(None) => f.write_str("made no wait from here on"),
+            Action::NoWait(Some(call)) => write!(f, "made no wait from here on, is in {call}"),
+            Action::OtherWaits(waits, polls, last) => {
                 let waits = plural(*waits, "wait", "waits");
                 write!(
                     f,
@@ -425,25 +389,25 @@ impl fmt::Display for Did<'_> {
                     Waited(last)
                 )
             }
-            Deed::Waits(waiting) => Waits(waiting).fmt(f),
-            Deed::Ended(status) => f.write_str(&how_it_ended(*status)),
-            Deed::Born => f.write_str("was created"),
-            Deed::Executed(image) => write!(f, "executed {}", image.comm),
-            Deed::Exits(code) => write!(f, "exit_group({code})"),
-            Deed::Kills(whom, signal) => write!(f, "kill({whom}, {signal})"),
-            Deed::Handles(address) => write!(f, "set the SIGCHLD handler {address:#x}"),
-            Deed::IgnoresSigchld => f.write_str("ignored SIGCHLD"),
-            Deed::SetsNoWait => f.write_str("set SA_NOCLDWAIT"),
-            Deed::Stopped(signal) => write!(f, "stopped by {signal}"),
-            Deed::Got(signal) => write!(f, "got {signal}"),
-            Deed::ThreadEnded => f.write_str("the thread ended"),
-            Deed::Adopted(child) => write!(f, "adopted {child}"),
-            Deed::Vforked(child) => write!(f, "vforked {child}"),
-            Deed::OnPipe(true, fd) => write!(f, "write({fd}, …)"),
-            Deed::OnPipe(false, fd) => write!(f, "read({fd}, …)"),
-            Deed::AwaitsStream(fd) => write!(f, "is blocked until fd {fd} is readable"),
-            Deed::AwaitsSigchld => f.write_str("waits for SIGCHLD (sigwait or signalfd)"),
-            Deed::LivesOn { output, error } => f.write_str(match (output, error) {
+            Action::Waits(waiting) => Waits(waiting).fmt(f),
+            Action::Ended(status) => f.write_str(&how_it_ended(*status)),
+            Action::Born => f.write_str("was created"),
+            Action::Executed(image) => write!(f, "executed {}", image.comm),
+            Action::Exits(code) => write!(f, "exit_group({code})"),
+            Action::Kills(target, signal) => write!(f, "kill({target}, {signal})"),
+            Action::Handles(address) => write!(f, "set the SIGCHLD handler {address:#x}"),
+            Action::IgnoresSigchld => f.write_str("ignored SIGCHLD"),
+            Action::SetsNoWait => f.write_str("set SA_NOCLDWAIT"),
+            Action::Stopped(signal) => write!(f, "stopped by {signal}"),
+            Action::Got(signal) => write!(f, "got {signal}"),
+            Action::ThreadEnded => f.write_str("the thread ended"),
+            Action::Adopted(child) => write!(f, "adopted {child}"),
+            Action::Vforked(child) => write!(f, "vforked {child}"),
+            Action::OnPipe(true, fd) => write!(f, "write({fd}, …)"),
+            Action::OnPipe(false, fd) => write!(f, "read({fd}, …)"),
+            Action::AwaitsStream(fd) => write!(f, "is blocked until fd {fd} is readable"),
+            Action::AwaitsSigchld => f.write_str("waits for SIGCHLD (sigwait or signalfd)"),
+            Action::LivesOn { output, error } => f.write_str(match (output, error) {
                 (true, true) => "is alive, and holds the command's output and error",
                 (true, false) => "is alive, and holds the command's output",
                 (false, true) => "is alive, and holds the command's standard error",
@@ -458,7 +422,7 @@ struct Waits<'a>(&'a Waiting);
 impl fmt::Display for Waits<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Waits(waiting) = self;
-        write!(f, "{}({}, …", waiting.call.name(), Whom(waiting.named))?;
+        write!(f, "{}({}, …", waiting.call.name(), WaitedFor(waiting.named))?;
         if waiting.options.raw() != 0 {
             write!(f, ", {}", waiting.options)?;
         }
@@ -483,7 +447,7 @@ mod tests {
             argv: argv.iter().map(|word| word.as_bytes().to_vec()).collect(),
             path: None,
         });
-        let party = Party {
+        let party = ProcessRef {
             id: None,
             tgid: Tgid::new(pid),
             image,

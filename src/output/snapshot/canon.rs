@@ -15,7 +15,7 @@ pub(super) struct Edge<E> {
     pub(super) to: usize,
 }
 
-/// A node: what it holds, how deep it lies in its tree, and under whom.
+/// A node: its content, its depth in its tree, and its parent.
 pub(super) struct Node<N> {
     pub(super) content: N,
     pub(super) depth: usize,
@@ -85,8 +85,8 @@ impl Shape {
         }
     }
 
-    /// Tell apart nodes that look equal: those nearest to the root first, since
-    /// what hangs below follows from them. `None` if all are told apart.
+    /// Distinguish nodes that look equal: those nearest to the root first, since
+    /// what lies below follows from them. `None` if all are distinct.
     fn split(&self, colours: &[u32]) -> Option<Vec<u32>> {
         let mut classes: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for (node, colour) in colours.iter().enumerate() {
@@ -99,8 +99,8 @@ impl Shape {
             let colour = colours.get(node);
             colour.is_some_and(|colour| classes.get(colour).is_some_and(|all| all.len() == 1))
         };
-        // Where nobody outside tells one from another, all can be told apart at
-        // once; else one is, and the others may follow from that.
+        // Where no node outside distinguishes them, all are split at once; else
+        // one is, and the others may follow from that.
         let free = class.iter().all(|node| {
             let sides = self.sides.get(*node).into_iter().flatten();
             let mut peers = sides.map(|side| side.peer);
@@ -112,8 +112,8 @@ impl Shape {
                 *turn = if free { index } else { index.min(1) };
             }
         }
-        let told: Vec<(u32, usize)> = colours.iter().copied().zip(turn).collect();
-        Some(ranked(told.iter()))
+        let split: Vec<(u32, usize)> = colours.iter().copied().zip(turn).collect();
+        Some(ranked(split.iter()))
     }
 
     /// Whether a node is another or lies below it.

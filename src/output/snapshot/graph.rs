@@ -3,17 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use super::LaneId;
 use super::canon::{self, Edge, Node};
-use super::findings::Kept;
-use super::lane::{Among, Lane, LaneId, Outcome, Told, Wait, Whom};
+use super::findings::StableFinding;
+use super::lane::{Among, Awaited, Lane, Outcome, ReportedState, Wait};
 use super::waits::is_ordered;
 use crate::kernel::WaitOptions;
 
 /// What joins two processes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Tie {
+enum Relation {
     /// It is its child.
-    Bore,
+    Parent,
     /// It cloned it, though the child is another's.
     Cloned,
     /// It reaped it.
@@ -21,7 +22,7 @@ enum Tie {
     /// It waited for it: where in the order, and how that went.
     Waited(usize, String),
     /// It heard of it from a wait for any child.
-    Told(String, Told),
+    Reported(String, ReportedState),
     /// It waited for its group.
     Group(bool),
     /// It is the child in a finding.
@@ -30,7 +31,7 @@ enum Tie {
 
 /// A wait as it is printed.
 pub(super) struct Shown {
-    pub(super) whom: Whom,
+    pub(super) awaited: Awaited,
     /// Before the name of the process.
     pub(super) before: String,
     /// After it, up to the result.
@@ -39,10 +40,10 @@ pub(super) struct Shown {
 }
 
 /// The waits of a lane for single processes: those whose order says something,
-/// then the others, by whom they are for.
+/// then the others, by what they wait for.
 pub(super) struct ShownWaits {
     pub(super) ordered: Vec<Shown>,
-    pub(super) grouped: BTreeMap<Whom, Vec<Shown>>,
+    pub(super) grouped: BTreeMap<Awaited, Vec<Shown>>,
 }
 
 impl ShownWaits {
@@ -53,27 +54,27 @@ impl ShownWaits {
         };
         for wait in &lane.waits {
             let shown = Shown::new(wait, lane);
-            if is_ordered(lane, wait.whom) {
+            if is_ordered(lane, wait.awaited) {
                 waits.ordered.push(shown);
             } else {
-                waits.grouped.entry(wait.whom).or_default().push(shown);
+                waits.grouped.entry(wait.awaited).or_default().push(shown);
             }
         }
-        for (whom, group) in &mut waits.grouped {
-            settle(*whom, group);
+        for (awaited, group) in &mut waits.grouped {
+            settle(*awaited, group);
         }
         waits
     }
 }
 
 /// Put waits of several threads in an order that is no thread's. For one child
-/// what is told comes as it was told; who fails fails before that or after it.
-fn settle(whom: Whom, group: &mut Vec<Shown>) {
-    if whom.process().is_none() {
+/// reports keep their order, and failures come behind them, sorted.
+fn settle(awaited: Awaited, group: &mut Vec<Shown>) {
+    if awaited.process().is_none() {
         group.sort_by_key(Shown::label);
     } else {
         group.sort_by_cached_key(|shown| match shown.outcome {
-            Outcome::Told(_) => None,
+            Outcome::Reported(_) => None,
             Outcome::Failed(_) => Some(shown.label()),
         });
     }
@@ -86,17 +87,17 @@ impl Shown {
     fn new(wait: &Wait, lane: &Lane) -> Shown {
         // Whether a poll takes a child or the wait after it is a race: either
         // has the options of both.
-        let polled = lane.polls.get(&wait.whom).copied().unwrap_or_default();
+        let polled = lane.polls.get(&wait.awaited).copied().unwrap_or_default();
         let is_look = wait.options.contains(WaitOptions::NOWAIT);
         let options = match wait.outcome {
-            Outcome::Told(_) if !is_look => {
+            Outcome::Reported(_) if !is_look => {
                 let polled = polled & !WaitOptions::NOWAIT.raw();
                 WaitOptions::of(wait.options.system(), wait.options.raw() | polled)
             }
             _ => wait.options,
         };
         Shown {
-            whom: wait.whom,
+            awaited: wait.awaited,
             before: format!(
                 "{}({}",
                 wait.call.name(),
@@ -113,13 +114,13 @@ impl Shown {
 }
 
 /// The lanes in the order of their contents: a rank each.
-pub(super) fn ranks(lanes: &[Lane], findings: &[Kept]) -> Vec<u32> {
+pub(super) fn ranks(lanes: &[Lane], findings: &[StableFinding]) -> Vec<u32> {
     let nodes: Vec<Node<_>> = lanes
         .iter()
         .enumerate()
         .map(|(id, lane)| {
-            let about = findings.iter().filter(|kept| kept.parent == Some(id));
-            let mut heads: Vec<&str> = about.map(|kept| kept.head.as_str()).collect();
+            let about = findings.iter().filter(|finding| finding.parent == Some(id));
+            let mut heads: Vec<&str> = about.map(|finding| finding.head.as_str()).collect();
             heads.sort_unstable();
             Node {
                 content: (content(lane), heads),
@@ -130,16 +131,16 @@ pub(super) fn ranks(lanes: &[Lane], findings: &[Kept]) -> Vec<u32> {
         .collect();
     let mut edges = Vec::new();
     for (id, lane) in lanes.iter().enumerate() {
-        ties(id, lane, &mut |from, label, to| {
+        relations(id, lane, &mut |from, label, to| {
             edges.push(Edge { from, label, to });
         });
     }
-    for kept in findings {
-        let parent = kept.parent.into_iter();
-        let pairs = parent.flat_map(|parent| kept.children.iter().map(move |to| (parent, *to)));
+    for finding in findings {
+        let parent = finding.parent.into_iter();
+        let pairs = parent.flat_map(|parent| finding.children.iter().map(move |to| (parent, *to)));
         edges.extend(pairs.map(|(from, to)| Edge {
             from,
-            label: Tie::Found(kept.head.clone()),
+            label: Relation::Found(finding.head.clone()),
             to,
         }));
     }
@@ -166,19 +167,19 @@ fn content(lane: &Lane) -> impl Ord + use<> {
 fn depth(lanes: &[Lane], id: LaneId) -> usize {
     let up = |id: &LaneId| lanes.get(*id).and_then(|lane| lane.parent);
     // A parent is older than its child, so this ends; the bound is for events
-    // that somebody made up.
+    // that were made up.
     std::iter::successors(up(&id), up).take(lanes.len()).count()
 }
 
-fn ties(id: LaneId, lane: &Lane, tie: &mut impl FnMut(LaneId, Tie, LaneId)) {
+fn relations(id: LaneId, lane: &Lane, relate: &mut impl FnMut(LaneId, Relation, LaneId)) {
     if let Some(parent) = lane.parent {
-        tie(parent, Tie::Bore, id);
+        relate(parent, Relation::Parent, id);
     }
     if let Some(creator) = lane.cloned_by {
-        tie(creator, Tie::Cloned, id);
+        relate(creator, Relation::Cloned, id);
     }
     if let Some(reaper) = lane.reaper {
-        tie(reaper, Tie::Reaped, id);
+        relate(reaper, Relation::Reaped, id);
     }
     let waits = ShownWaits::of(lane);
     let grouped = waits
@@ -186,22 +187,22 @@ fn ties(id: LaneId, lane: &Lane, tie: &mut impl FnMut(LaneId, Tie, LaneId)) {
         .values()
         .flat_map(|waits| waits.iter().enumerate());
     for (place, wait) in waits.ordered.iter().enumerate().chain(grouped) {
-        if let Some(whom) = wait.whom.process() {
-            tie(id, Tie::Waited(place, wait.label()), whom);
+        if let Some(awaited) = wait.awaited.process() {
+            relate(id, Relation::Waited(place, wait.label()), awaited);
         }
     }
-    for (wildcard, told) in lane.certain() {
-        if let Among::Group(Some(leader)) | Among::GroupById(Some(leader)) = wildcard.whom {
-            tie(id, Tie::Group(wildcard.reaps), leader);
+    for (wildcard, reported) in lane.certain() {
+        if let Among::Group(Some(leader)) | Among::GroupById(Some(leader)) = wildcard.awaited {
+            relate(id, Relation::Group(wildcard.reaps), leader);
         }
-        let label = match wildcard.whom {
+        let label = match wildcard.awaited {
             Among::Group(_) => "group".to_owned(),
             Among::GroupById(_) => "P_PGID".to_owned(),
-            whom => format!("{whom:?}"),
+            awaited => format!("{awaited:?}"),
         };
         let label = format!("{} {} {label}", wildcard.reaps, wildcard.call);
-        for (child, told) in told {
-            tie(id, Tie::Told(label.clone(), *told), *child);
+        for (child, reported) in reported {
+            relate(id, Relation::Reported(label.clone(), *reported), *child);
         }
     }
 }

@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::LaneId;
 use crate::kernel::{Errno, IdType, Signal, Status, WaitCall, WaitOptions, WaitStatus};
-
-/// The place of a lane among all of them.
-pub(super) type LaneId = usize;
 
 /// A process.
 #[derive(Debug, Default)]
@@ -29,21 +27,21 @@ pub(super) struct Lane {
     pub(super) stops: BTreeSet<i32>,
     /// Its waits for one process, in their order.
     pub(super) waits: Vec<Wait>,
-    /// The options of polls, by whom they were for.
-    pub(super) polls: BTreeMap<Whom, u32>,
+    /// The options of polls, by what they waited for.
+    pub(super) polls: BTreeMap<Awaited, u32>,
     /// It has polled for any child.
     pub(super) polls_any: bool,
-    /// What waits for any child or for a group told.
-    pub(super) told: BTreeMap<Wildcard, BTreeSet<(LaneId, Told)>>,
+    /// What waits for any child or for a group reported.
+    pub(super) reported: BTreeMap<Wildcard, BTreeSet<(LaneId, ReportedState)>>,
     /// How it ended.
     pub(super) ended: Option<End>,
     /// Who reaped it.
     pub(super) reaper: Option<LaneId>,
 }
 
-/// Whom a wait named.
+/// The process or processes that a wait names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Whom {
+pub(super) enum Awaited {
     Process(LaneId),
     /// One that we do not know.
     Unknown,
@@ -57,7 +55,7 @@ pub(super) struct Wait {
     pub(super) call: WaitCall,
     /// waitid's.
     pub(super) kind: Option<IdType>,
-    pub(super) whom: Whom,
+    pub(super) awaited: Awaited,
     pub(super) options: WaitOptions,
     pub(super) outcome: Outcome,
 }
@@ -65,13 +63,13 @@ pub(super) struct Wait {
 /// What a wait for one process gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    Told(Told),
+    Reported(ReportedState),
     Failed(Errno),
 }
 
-/// What a wait told of a child; nothing where it was not asked for.
+/// The state of a child that a wait reported; nothing without a status pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Told(pub(super) Option<End>);
+pub(super) struct ReportedState(pub(super) Option<End>);
 
 /// How a process ended, or changed; without the core, which depends on the
 /// machine.
@@ -84,26 +82,34 @@ pub(super) enum End {
     Unknown(i32),
 }
 
+impl crate::output::lanes::Lane for Lane {
+    fn parent(&self) -> Option<LaneId> {
+        self.parent
+    }
+}
+
 impl Lane {
-    /// What waits for any child or for a group told, as far as it is certain: a
+    /// What waits for any child or for a group reported, as far as it is certain: a
     /// poll may come while a child is stopped or after that, and where polls
     /// are, a wait that blocks may be too late.
-    pub(super) fn certain(&self) -> impl Iterator<Item = (&Wildcard, &BTreeSet<(LaneId, Told)>)> {
-        let told = self.told.iter();
-        told.filter(|(wildcard, _)| wildcard.reaps || !self.polls_any)
+    pub(super) fn certain(
+        &self,
+    ) -> impl Iterator<Item = (&Wildcard, &BTreeSet<(LaneId, ReportedState)>)> {
+        let reported = self.reported.iter();
+        reported.filter(|(wildcard, _)| wildcard.reaps || !self.polls_any)
     }
 }
 
 /// A wait for any child, or for any of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Wildcard {
-    /// It told of ends; else of stops.
+    /// It reported ends; else stops.
     pub(super) reaps: bool,
     pub(super) call: &'static str,
-    pub(super) whom: Among,
+    pub(super) awaited: Among,
 }
 
-/// Among whom a wait may choose.
+/// The set of children that a wait may choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Among {
     /// `-1`
@@ -120,12 +126,12 @@ pub(super) enum Among {
     GroupById(Option<LaneId>),
 }
 
-impl Whom {
+impl Awaited {
     /// The process that is named.
     pub(super) fn process(self) -> Option<LaneId> {
         match self {
-            Whom::Process(id) => Some(id),
-            Whom::Unknown | Whom::Among(_) => None,
+            Awaited::Process(id) => Some(id),
+            Awaited::Unknown | Awaited::Among(_) => None,
         }
     }
 }
@@ -154,7 +160,7 @@ impl Among {
 
 impl Wait {
     /// Whether it says the same as the one before: a retry, or another look at
-    /// what stays. The end of a child is told once, its stops each time.
+    /// what stays. The end of a child is reported once, its stops each time.
     pub(super) fn repeats(&self, before: &Wait) -> bool {
         let is_look = self.options.contains(WaitOptions::NOWAIT);
         self == before && (is_look || matches!(self.outcome, Outcome::Failed(_)))
@@ -185,7 +191,7 @@ impl fmt::Display for End {
     }
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for ReportedState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(end) => write!(f, " [{end}]"),

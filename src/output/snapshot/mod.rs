@@ -15,63 +15,82 @@ mod waits;
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
 
 pub use diff::diff;
 
+use super::lanes::{LaneId, Lanes, Limits};
+use super::{Conclusion, Output};
+
 use crate::event::{Created, Event, EventKind, How, Image, escape};
 use crate::kernel::{SigInfo, Signal, Tgid};
-use crate::ledger::{Ledger, Process, ProcessId};
-use crate::rules::Finding;
-use lane::{End, Lane, LaneId};
+use crate::ledger::{Ledger, Process};
+use lane::{End, Lane};
 
-/// How many processes are kept.
-const MOST_LANES: usize = 10_000;
-
-/// How many execs and waits are kept in all.
-const MOST_ENTRIES: usize = 100_000;
+/// How many processes are collected, and how many execs and waits in all.
+const LIMITS: Limits = Limits {
+    lanes: 10_000,
+    entries: 100_000,
+};
 
 /// The signals that stop a process.
 const STOPS: [Signal; 4] = [Signal::STOP, Signal::TSTP, Signal::TTIN, Signal::TTOU];
 
 /// Collects what is in the snapshot of a run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Snapshot {
-    lanes: Vec<Lane>,
-    by_id: HashMap<ProcessId, LaneId>,
-    /// Who has a pid now, or had it last.
-    by_pid: HashMap<Tgid, LaneId>,
-    /// Who was found before its creator told of it.
+    lanes: Lanes<Lane>,
+    /// Processes that were found before the event of their creation.
     found: HashMap<Tgid, LaneId>,
-    /// Who sent itself a signal that stops.
+    /// Processes that sent themselves a signal that stops.
     stopping: HashMap<Tgid, Signal>,
-    entries: usize,
-    /// There was more than is kept.
-    is_cut: bool,
     /// The trace is over; what is killed then is not the program's doing.
     is_over: bool,
+    text: SnapshotText,
+}
+
+/// The text of a snapshot; its output sets it when the trace is over.
+#[derive(Clone, Debug, Default)]
+pub struct SnapshotText(Rc<OnceCell<String>>);
+
+impl SnapshotText {
+    /// None until the trace is over, and of a program that never ran.
+    #[must_use]
+    pub fn get(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
+    }
 }
 
 impl Snapshot {
     /// The first line of every snapshot of this form.
     pub const HEAD: &'static str = text::HEAD;
 
-    /// An empty one.
+    /// An empty one, whose text will be in `text`.
     #[must_use]
-    pub fn new() -> Snapshot {
-        Snapshot::default()
+    pub fn new(text: &SnapshotText) -> Snapshot {
+        Snapshot {
+            lanes: Lanes::new(LIMITS),
+            found: HashMap::new(),
+            stopping: HashMap::new(),
+            is_over: false,
+            text: text.clone(),
+        }
     }
+}
 
-    /// Take an event, after the ledger has.
-    pub fn event(&mut self, event: &Event, ledger: &Ledger) {
+impl Output for Snapshot {
+    fn event(&mut self, event: &Event, ledger: &Ledger) {
         if self.is_over {
             return;
         }
         match &event.kind {
             EventKind::Found(_) => self.found(event.tgid, ledger),
             EventKind::Created(created) => self.created(event, created, ledger),
-            EventKind::Kin(kin) => {
-                self.lane_of(kin.child, ledger);
+            EventKind::UntracedChild(untraced) => {
+                self.lane_of(untraced.child, ledger);
             }
             EventKind::Executed { image, .. } => self.executed(event.tgid, image, ledger),
             EventKind::Ended { status } if event.tid == event.tgid.leader() => {
@@ -97,17 +116,22 @@ impl Snapshot {
         self.note_sigchld(event.tgid, ledger);
     }
 
-    /// The snapshot, with what was found.
-    #[must_use]
-    pub fn text(&mut self, findings: &[Finding]) -> String {
-        let findings = findings::kept(findings, &self.by_id);
-        text::text(&self.lanes, &findings, self.is_cut)
+    fn finish(&mut self, end: &Conclusion<'_>) -> io::Result<()> {
+        if end.has_run {
+            let findings = findings::stable(end.findings, |process| self.lanes.find(process));
+            let text = text::text(self.lanes.all(), &findings, self.lanes.is_cut());
+            // It is finished once.
+            let _ = self.text.0.set(text);
+        }
+        Ok(())
     }
+}
 
-    // Births.
+impl Snapshot {
+    // Creation.
 
     fn found(&mut self, tgid: Tgid, ledger: &Ledger) {
-        let known = self.lanes.len();
+        let known = self.lanes.all().len();
         if self.lane_id(tgid, ledger).is_some_and(|id| id == known) {
             self.found.insert(tgid, known);
         }
@@ -125,8 +149,7 @@ impl Snapshot {
         if let Some(early) = self.found.remove(&tgid)
             && let Some(process) = ledger.process(tgid)
         {
-            // Its creator's word came late.
-            self.by_id.insert(process.id, early);
+            self.lanes.identify(process.id, early);
         }
         let parent = created.parent.and_then(|tgid| self.lane_id(tgid, ledger));
         if let Some(lane) = self.lane_of(tgid, ledger) {
@@ -145,50 +168,22 @@ impl Snapshot {
 
     fn lane_id(&mut self, tgid: Tgid, ledger: &Ledger) -> Option<LaneId> {
         let process = ledger.process(tgid)?;
-        if let Some(id) = self.by_id.get(&process.id) {
-            return Some(*id);
-        }
-        if self.lanes.len() >= MOST_LANES {
-            self.is_cut = true;
-            return None;
-        }
-        let parent = process.parent_pid();
-        let parent = parent.filter(|parent| *parent != tgid);
-        let parent = parent.and_then(|parent| self.by_pid.get(&parent).copied());
-        let id = self.lanes.len();
-        let lane = self.born(process, parent);
-        self.lanes.push(lane);
-        self.by_id.insert(process.id, id);
-        self.by_pid.insert(tgid, id);
-        Some(id)
-    }
-
-    fn born(&self, process: &Process, parent: Option<LaneId>) -> Lane {
-        let mut name = called(&process.image);
-        if name.is_empty() {
-            // What it executes was not told: what its parent does.
-            let parent = parent.and_then(|parent| self.lanes.get(parent));
-            name = parent.map(|parent| parent.name.clone()).unwrap_or_default();
-        }
-        Lane {
-            name,
-            parent,
-            ..Lane::default()
-        }
+        self.lanes
+            .find_or_add(process, |parent| new_lane(process, parent))
     }
 
     // Changes.
 
     fn executed(&mut self, tgid: Tgid, image: &Image, ledger: &Ledger) {
-        let has_room = self.has_room();
+        let has_room = self.lanes.has_room();
         let Some(lane) = self.lane_of(tgid, ledger) else {
             return;
         };
-        // That of the command itself is no deed of the program.
+        // The exec of the command itself is not the program's doing.
         let is_launch = lane.parent.is_none() && lane.name.is_empty();
-        lane.name = called(image);
+        lane.name = program_name(image);
         if has_room && !is_launch {
-            lane.execs.push(called(image));
+            lane.execs.push(program_name(image));
         }
     }
 
@@ -200,7 +195,7 @@ impl Snapshot {
         let sender = sender.and_then(|pid| ledger.recall(tgid, pid));
         let is_own = sender.is_some_and(|sender| sender.tgid == tgid);
         if is_own && signal == Signal::STOP {
-            // Nothing holds it up, but who continues it may be faster.
+            // It stops at once, but SIGCONT may come before that is observed.
             if let Some(lane) = self.lane_of(tgid, ledger) {
                 lane.stops.insert(signal.raw());
             }
@@ -211,16 +206,16 @@ impl Snapshot {
         }
     }
 
-    /// The event at hand may have told that somebody was reaped.
+    /// The event at hand may have shown that a process was reaped.
     fn note_reap(&mut self, ledger: &Ledger) {
         let Some(child) = ledger.just_reaped() else {
             return;
         };
-        // Its pid may be another's from here on.
+        // Its pid may be used again from here on.
         self.found.remove(&child.tgid);
         let reap = child
             .reaped
-            .filter(|reap| reap.way.is_wait() || reap.way == crate::ledger::Way::Fault);
+            .filter(|reap| reap.way.is_wait() || reap.way == crate::ledger::ReapKind::Fault);
         let reaper = reap.and_then(|reap| self.lane_id(reap.by_process, ledger));
         let ended = child.ended.map(|end| End::from(end.status));
         if let Some(lane) = self.lane_of(child.tgid, ledger) {
@@ -236,18 +231,25 @@ impl Snapshot {
             lane.ignores_sigchld = true;
         }
     }
+}
 
-    /// Whether one exec or wait more is kept.
-    fn has_room(&mut self) -> bool {
-        self.entries += 1;
-        self.is_cut |= self.entries > MOST_ENTRIES;
-        self.entries <= MOST_ENTRIES
+/// The lane of a process that is not known yet.
+fn new_lane(process: &Process, parent: Option<(LaneId, &Lane)>) -> Lane {
+    let mut name = program_name(&process.image);
+    if name.is_empty() {
+        // Its program was not observed: it runs what its parent does.
+        name = parent.map_or_else(String::new, |(_, parent)| parent.name.clone());
+    }
+    Lane {
+        name,
+        parent: parent.map(|(id, _)| id),
+        ..Lane::default()
     }
 }
 
 /// A program's name: the kernel keeps 15 bytes of it, its path may have it
 /// whole.
-fn called(image: &Image) -> String {
+fn program_name(image: &Image) -> String {
     let comm = image.comm.as_bytes();
     let path = image.path.as_deref().unwrap_or_default();
     let base = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();

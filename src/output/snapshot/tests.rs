@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::Snapshot;
+use super::{Snapshot, SnapshotText};
 use crate::event::EventKind;
 use crate::event::script::{NOHANG, Script, UNTRACED, stopped};
 use crate::kernel::Errno;
-use crate::ledger::Ledger;
+use crate::output::tests::show;
 
 const ROOT: i32 = 100;
 
@@ -18,12 +18,9 @@ fn launched() -> Script {
 }
 
 fn text(script: &Script) -> String {
-    let (mut ledger, mut snapshot) = (Ledger::new(), Snapshot::default());
-    for event in &script.events {
-        ledger.apply(event);
-        snapshot.event(event, &ledger);
-    }
-    snapshot.text(&[])
+    let text = SnapshotText::default();
+    show(&mut Snapshot::new(&text), script);
+    text.get().unwrap().to_owned()
 }
 
 #[test]

@@ -2,34 +2,36 @@
 
 use std::fmt::{self, Write};
 
-use super::findings::Kept;
+use super::LaneId;
+use super::findings::StableFinding;
 use super::graph::{self, Shown, ShownWaits};
-use super::lane::{Among, Lane, LaneId, Outcome, Whom};
+use super::lane::{Among, Awaited, Lane, Outcome};
 use crate::kernel::{Errno, Signal};
+use crate::output::lanes::{Forest, Place};
 
 /// The first line; a later form has a later number.
 pub(super) const HEAD: &str = "wait4-strace snapshot v1";
 
 /// The text of a snapshot.
-pub(super) fn text(lanes: &[Lane], findings: &[Kept], is_cut: bool) -> String {
-    let family = Family::new(lanes, findings);
+pub(super) fn text(lanes: &[Lane], findings: &[StableFinding], is_cut: bool) -> String {
+    let tree = Tree::new(lanes, findings);
     let mut to = format!("{HEAD}\n");
     // Writing to a String cannot fail.
-    for id in &family.order {
+    for id in &tree.order {
         if let Some(lane) = lanes.get(*id) {
-            let _ = family.lane(&mut to, *id, lane);
+            let _ = tree.lane(&mut to, *id, lane);
         }
     }
     if is_cut {
         to.push_str("more than a snapshot holds: the rest is left out\n");
     }
-    let _ = family.findings(&mut to, findings);
+    let _ = tree.findings(&mut to, findings);
     to
 }
 
-/// The processes by their names.
-struct Family {
-    /// Whom each forked.
+/// The processes and their names in the snapshot.
+struct Tree {
+    /// The children that each forked.
     forked: Vec<Vec<LaneId>>,
     /// The lanes as they are printed.
     order: Vec<LaneId>,
@@ -38,54 +40,43 @@ struct Family {
     names: Vec<String>,
 }
 
-impl Family {
-    fn new(lanes: &[Lane], findings: &[Kept]) -> Family {
-        let ranks = graph::ranks(lanes, findings);
-        let mut children: Vec<Vec<LaneId>> = lanes.iter().map(|_| Vec::new()).collect();
-        let mut forked = children.clone();
-        let mut tops = Vec::new();
+impl Tree {
+    fn new(lanes: &[Lane], findings: &[StableFinding]) -> Tree {
+        let mut forked = vec![Vec::new(); lanes.len()];
         for (id, lane) in lanes.iter().enumerate() {
-            match lane.parent.and_then(|parent| children.get_mut(parent)) {
-                Some(siblings) => siblings.push(id),
-                None => tops.push(id),
-            }
             let creator = lane.cloned_by.or(lane.parent);
             if let Some(forked) = creator.and_then(|creator| forked.get_mut(creator)) {
                 forked.push(id);
             }
         }
-        for siblings in children.iter_mut().chain([&mut tops]) {
-            siblings.sort_by_key(|id| ranks.get(*id));
-        }
-        let mut family = Family {
+        let ranks = graph::ranks(lanes, findings);
+        let mut forest = Forest::of(lanes);
+        forest.sort_by_key(|id| ranks.get(id));
+        let mut tree = Tree {
             forked,
             order: Vec::new(),
             places: vec![usize::MAX; lanes.len()],
             names: vec![String::new(); lanes.len()],
         };
-        let mut open: Vec<(LaneId, String)> = Vec::new();
-        let alone = tops.len() == 1;
-        for (turn, id) in tops.iter().enumerate().rev() {
-            let number = if alone {
-                String::new()
-            } else {
-                (turn + 1).to_string()
+        let is_only_root = forest.root_count() == 1;
+        for Place {
+            id, parent, turn, ..
+        } in forest.walk()
+        {
+            let name = match parent {
+                Some(parent) => format!("{}.{}", tree.name(Some(parent)), turn + 1),
+                None if is_only_root => "root".to_owned(),
+                None => format!("root{}", turn + 1),
             };
-            open.push((*id, format!("root{number}")));
-        }
-        while let Some((id, name)) = open.pop() {
-            let below = children.get(id).map(Vec::as_slice).unwrap_or_default();
-            let below = below.iter().enumerate().rev();
-            open.extend(below.map(|(turn, child)| (*child, format!("{name}.{}", turn + 1))));
-            if let Some(place) = family.places.get_mut(id) {
-                *place = family.order.len();
+            if let Some(place) = tree.places.get_mut(id) {
+                *place = tree.order.len();
             }
-            family.order.push(id);
-            if let Some(slot) = family.names.get_mut(id) {
+            tree.order.push(id);
+            if let Some(slot) = tree.names.get_mut(id) {
                 *slot = name;
             }
         }
-        family
+        tree
     }
 
     fn name(&self, id: Option<LaneId>) -> &str {
@@ -124,7 +115,7 @@ impl Family {
         }
         self.forks(to, id, lane)?;
         self.waits(to, lane)?;
-        self.told(to, lane)?;
+        self.reported(to, lane)?;
         for signal in &lane.stops {
             let signal = Signal::from_raw(*signal);
             writeln!(to, "  stops itself by {signal}")?;
@@ -156,9 +147,9 @@ impl Family {
             self.wait(to, wait)?;
         }
         let mut grouped: Vec<_> = waits.grouped.into_iter().collect();
-        grouped.sort_by_key(|(whom, _)| {
-            let place = whom.process().map_or(usize::MAX, |id| self.place(id));
-            (place, *whom)
+        grouped.sort_by_key(|(awaited, _)| {
+            let place = awaited.process().map_or(usize::MAX, |id| self.place(id));
+            (place, *awaited)
         });
         for wait in grouped.iter().flat_map(|(_, waits)| waits) {
             self.wait(to, wait)?;
@@ -167,34 +158,39 @@ impl Family {
     }
 
     fn wait(&self, to: &mut String, wait: &Shown) -> fmt::Result {
-        let name = match wait.whom {
-            Whom::Among(among) => self.among(among),
-            whom => self.name(whom.process()).to_owned(),
+        let name = match wait.awaited {
+            Awaited::Among(among) => self.among(among),
+            awaited => self.name(awaited.process()).to_owned(),
         };
         write!(to, "  {}{name}{} = ", wait.before, wait.after)?;
         match wait.outcome {
-            Outcome::Told(told) => writeln!(to, "{name}{told}"),
+            Outcome::Reported(reported) => writeln!(to, "{name}{reported}"),
             Outcome::Failed(errno) => writeln!(to, "{}", Short(errno)),
         }
     }
 
-    fn told(&self, to: &mut String, lane: &Lane) -> fmt::Result {
+    fn reported(&self, to: &mut String, lane: &Lane) -> fmt::Result {
         let mut lines: Vec<_> = lane.certain().collect();
         lines.sort_by_key(|(wildcard, _)| {
-            let leader = wildcard.whom.leader().map(|id| self.place(id));
-            (!wildcard.reaps, wildcard.call, wildcard.whom.kind(), leader)
+            let leader = wildcard.awaited.leader().map(|id| self.place(id));
+            (
+                !wildcard.reaps,
+                wildcard.call,
+                wildcard.awaited.kind(),
+                leader,
+            )
         });
-        for (wildcard, told) in lines {
-            let mut told: Vec<_> = told.iter().collect();
-            told.sort_by_key(|(child, told)| (self.place(*child), *told));
-            let told = told
+        for (wildcard, reported) in lines {
+            let mut reported: Vec<_> = reported.iter().collect();
+            reported.sort_by_key(|(child, reported)| (self.place(*child), *reported));
+            let reported = reported
                 .into_iter()
-                .map(|(child, told)| format!("{}{told}", self.name(Some(*child))));
-            let told: Vec<String> = told.collect();
+                .map(|(child, reported)| format!("{}{reported}", self.name(Some(*child))));
+            let reported: Vec<String> = reported.collect();
             let did = if wildcard.reaps { "reaps" } else { "hears" };
-            let whom = self.among(wildcard.whom);
-            let (call, told) = (wildcard.call, told.join(", "));
-            writeln!(to, "  {did} by {call}({whom}): {told}")?;
+            let awaited = self.among(wildcard.awaited);
+            let (call, reported) = (wildcard.call, reported.join(", "));
+            writeln!(to, "  {did} by {call}({awaited}): {reported}")?;
         }
         Ok(())
     }
@@ -210,12 +206,12 @@ impl Family {
         }
     }
 
-    fn findings(&self, to: &mut String, findings: &[Kept]) -> fmt::Result {
-        let lines = findings.iter().map(|kept| {
-            let mut line = format!("  {} {}", kept.head, self.name(kept.parent));
-            if !kept.children.is_empty() {
+    fn findings(&self, to: &mut String, findings: &[StableFinding]) -> fmt::Result {
+        let lines = findings.iter().map(|finding| {
+            let mut line = format!("  {} {}", finding.head, self.name(finding.parent));
+            if !finding.children.is_empty() {
                 // Writing to a String cannot fail.
-                let _ = write!(line, ": {}", self.list(kept.children.clone()));
+                let _ = write!(line, ": {}", self.list(finding.children.clone()));
             }
             line
         });

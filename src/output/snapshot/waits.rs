@@ -1,8 +1,8 @@
-//! What is kept of wait calls, and what is not: polls that found nothing,
+//! What is finding of wait calls, and what is not: polls that found nothing,
 //! interruptions, and the order in which a wait for any child finds them.
 
 use super::Snapshot;
-use super::lane::{Among, End, Lane, Outcome, Told, Wait, Whom, Wildcard};
+use super::lane::{Among, Awaited, End, Lane, Outcome, ReportedState, Wait, Wildcard};
 use crate::event::{Named, WaitEntry, WaitExit};
 use crate::kernel::{Errno, IdType, NsPid, Tgid, WaitCall, WaitOptions, WaitTarget};
 use crate::ledger::{Ledger, Process};
@@ -23,11 +23,11 @@ impl Snapshot {
     fn waited_for_one(&mut self, caller: Tgid, exit: &WaitExit, ledger: &Ledger) {
         let entry = &exit.entry;
         let target = ledger.target(caller, entry).map(|target| target.tgid);
-        let whom = target.and_then(|target| self.lane_id(target, ledger));
-        let whom = whom.map_or(Whom::Unknown, Whom::Process);
+        let awaited = target.and_then(|target| self.lane_id(target, ledger));
+        let awaited = awaited.map_or(Awaited::Unknown, Awaited::Process);
         let Some(outcome) = outcome(exit, ledger) else {
             if let Some(lane) = self.lane_of(caller, ledger) {
-                *lane.polls.entry(whom).or_default() |= entry.options.raw();
+                *lane.polls.entry(awaited).or_default() |= entry.options.raw();
             }
             return;
         };
@@ -37,7 +37,7 @@ impl Snapshot {
                 Named::Pid(_) | Named::Unknown => None,
                 Named::Id(kind, _) => Some(kind),
             },
-            whom,
+            awaited,
             options: entry.options,
             outcome,
         };
@@ -45,11 +45,11 @@ impl Snapshot {
             return;
         };
         if entry.options.contains(WaitOptions::NOHANG) {
-            *lane.polls.entry(whom).or_default() |= entry.options.raw();
+            *lane.polls.entry(awaited).or_default() |= entry.options.raw();
         }
         let mut before = lane.waits.iter().rev();
-        let before = before.find(|before| before.whom == whom);
-        if before.is_none_or(|before| !wait.repeats(before)) && self.has_room() {
+        let before = before.find(|before| before.awaited == awaited);
+        if before.is_none_or(|before| !wait.repeats(before)) && self.lanes.has_room() {
             self.push_wait(caller, wait, ledger);
         }
     }
@@ -74,28 +74,31 @@ impl Snapshot {
             lane.polls_any = true;
         }
         match outcome(exit, ledger) {
-            Some(Outcome::Told(told)) => {
-                // A look takes nobody, and whom it sees is a race.
+            Some(Outcome::Reported(reported)) => {
+                // WNOWAIT reaps nothing, and which child it finds is a race.
                 if entry.options.contains(WaitOptions::NOWAIT) {
                     return;
                 }
-                // A child that goes on may end at once, and only that is told.
-                if told.0 == Some(End::Continued) {
+                // A continued child may end at once, and then only its end is reported.
+                if reported.0 == Some(End::Continued) {
                     return;
                 }
-                let is_stop = matches!(told.0, Some(End::Stopped(_)));
+                let is_stop = matches!(reported.0, Some(End::Stopped(_)));
                 let Some(child) = child(caller, exit, ledger).map(|child| child.tgid) else {
                     return;
                 };
                 let wildcard = Wildcard {
                     reaps: !is_stop,
                     call: entry.call.name(),
-                    whom: self.among(caller, entry, among, ledger),
+                    awaited: self.among(caller, entry, among, ledger),
                 };
                 let child = self.lane_id(child, ledger);
                 let lane = self.lane_of(caller, ledger);
                 if let (Some(child), Some(lane)) = (child, lane) {
-                    lane.told.entry(wildcard).or_default().insert((child, told));
+                    lane.reported
+                        .entry(wildcard)
+                        .or_default()
+                        .insert((child, reported));
                 }
             }
             // That none is left ends most loops; whether one asks is a race.
@@ -104,12 +107,12 @@ impl Snapshot {
                 let wait = Wait {
                     call: entry.call,
                     kind: None,
-                    whom: Whom::Among(self.among(caller, entry, among, ledger)),
+                    awaited: Awaited::Among(self.among(caller, entry, among, ledger)),
                     options: entry.options,
                     outcome: failed,
                 };
                 let lane = self.lane_of(caller, ledger);
-                if lane.is_some_and(|lane| !lane.waits.contains(&wait)) && self.has_room() {
+                if lane.is_some_and(|lane| !lane.waits.contains(&wait)) && self.lanes.has_room() {
                     self.push_wait(caller, wait, ledger);
                 }
             }
@@ -143,7 +146,7 @@ impl Snapshot {
     }
 }
 
-/// Whom a wait may choose among; nothing where it names one process.
+/// The children that a wait may choose from; nothing where it names one process.
 fn among(entry: &WaitEntry) -> Option<WaitTarget> {
     let target = match entry.named {
         Named::Pid(pid) => WaitTarget::of_pid(pid),
@@ -163,16 +166,16 @@ fn outcome(exit: &WaitExit, ledger: &Ledger) -> Option<Outcome> {
         return (errno != Errno::AGAIN).then_some(Outcome::Failed(errno));
     }
     if let Some((_, status)) = exit.reported() {
-        return Some(Outcome::Told(Told(status.map(End::from))));
+        return Some(Outcome::Reported(ReportedState(status.map(End::from))));
     }
-    // waitid without a siginfo does not tell; the ledger may know it.
+    // waitid without a siginfo reports no child; the ledger may know it.
     let blocks = !exit.entry.options.contains(WaitOptions::NOHANG);
     let took = exit.entry.call == WaitCall::Waitid
         && (ledger.just_reaped().is_some() || (blocks && exit.entry.result_at == 0));
-    took.then_some(Outcome::Told(Told(None)))
+    took.then_some(Outcome::Reported(ReportedState(None)))
 }
 
-/// The child that a wait for any told of.
+/// The child that a wait for any child reported.
 fn child<'a>(caller: Tgid, exit: &WaitExit, ledger: &'a Ledger) -> Option<&'a Process> {
     match exit.reported() {
         Some((pid, _)) => ledger.translate(caller, pid),
@@ -187,6 +190,6 @@ pub(super) fn before_name(kind: Option<IdType>) -> String {
 
 /// Whether the order of a wait among others says something: not where threads
 /// wait side by side, and not where polls take children as they die.
-pub(super) fn is_ordered(lane: &Lane, whom: Whom) -> bool {
-    !lane.has_threads && !lane.polls.contains_key(&whom)
+pub(super) fn is_ordered(lane: &Lane, awaited: Awaited) -> bool {
+    !lane.has_threads && !lane.polls.contains_key(&awaited)
 }

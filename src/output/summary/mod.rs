@@ -5,13 +5,15 @@
 mod table;
 
 use std::collections::BTreeMap;
+use std::io;
 
 use hdrhistogram::Histogram;
 use rustc_hash::FxHashMap;
 
+use super::{Conclusion, Output};
 use crate::event::{Comm, Event, EventKind, How, Moment};
 use crate::kernel::{Status, Tgid, Tid, WaitOptions, WaitStatus};
-use crate::ledger::{Ledger, Process, ProcessId, Way};
+use crate::ledger::{Ledger, Process, ProcessId, ReapKind};
 use crate::rules::ZombiesLeft;
 
 /// How many processes have a row of their own; the others share one.
@@ -27,7 +29,7 @@ pub enum SortBy {
     Forked,
     /// Children that it reaped.
     Reaped,
-    /// Dead children that nobody reaped.
+    /// Dead children that were not reaped.
     Left,
     /// Children that it reaped late.
     Late,
@@ -68,7 +70,7 @@ pub(super) struct Row {
     /// Of these, those that had been dead for longer than the rule
     /// `late-reap` likes.
     pub(super) late: u64,
-    /// Its dead children that nobody reaped yet, or when it ended.
+    /// Its dead children that were not reaped yet, or not when it ended.
     pub(super) left: u64,
     /// Waits that ended, and those of them with `WNOHANG`.
     pub(super) waits: u64,
@@ -100,13 +102,70 @@ pub struct Summary {
     rows: FxHashMap<ProcessId, Row>,
     /// Of those that have no row of their own.
     others: Row,
-    /// Waits that go on: whose, and since when.
+    /// Waits that go on: of which process, and since when.
     open: FxHashMap<Tid, (ProcessId, Moment)>,
     /// Nanoseconds from the end of a child to its reap.
     latency: Histogram<u64>,
     /// How children ended.
     ends: BTreeMap<Ending, u64>,
     now: Moment,
+}
+
+/// The summary as an output: the table stands where another output shows the
+/// events, behind them or in their place.
+pub struct Summarized {
+    summary: Summary,
+    shown: Box<dyn Output>,
+    only: bool,
+}
+
+impl Summarized {
+    /// Counts what `shown` shows; `only` for the table alone.
+    #[must_use]
+    pub fn new(summary: Summary, shown: Box<dyn Output>, only: bool) -> Summarized {
+        Summarized {
+            summary,
+            shown,
+            only,
+        }
+    }
+}
+
+impl Output for Summarized {
+    fn event(&mut self, event: &Event, ledger: &Ledger) {
+        self.summary.event(event, ledger);
+        if !self.only {
+            self.shown.event(event, ledger);
+        }
+    }
+
+    fn message(&mut self, text: &str) {
+        self.shown.message(text);
+    }
+
+    fn tick(&mut self, now: Moment, ledger: &Ledger) {
+        self.shown.tick(now, ledger);
+    }
+
+    fn wants_tick(&self) -> bool {
+        self.shown.wants_tick()
+    }
+
+    fn pause(&mut self) {
+        self.shown.pause();
+    }
+
+    fn is_watched(&self) -> bool {
+        self.shown.is_watched()
+    }
+
+    fn finish(&mut self, end: &Conclusion<'_>) -> io::Result<()> {
+        self.summary.end(end.ledger, end.left);
+        self.shown.finish(&Conclusion {
+            summary: Some(&self.summary),
+            ..*end
+        })
+    }
 }
 
 /// How a process ended: by a code, or by a signal.
@@ -282,8 +341,8 @@ impl Summary {
         };
         let latency = child.ended.map(|end| reap.when.at.since(end.when.at));
         let is_late = latency.is_some_and(|latency| latency > self.late);
-        let by_wait = reap.way.is_wait() || reap.way == Way::Fault;
-        // What becomes of those that it left behind is not its doing.
+        let by_wait = reap.way.is_wait() || reap.way == ReapKind::Fault;
+        // Reaps of children that it left behind do not count for it.
         let reaper = ledger.process(reap.by_process);
         let lives = reaper.is_some_and(|reaper| reaper.ended.is_none());
         self.row(reap.by_process, ledger, |row| {

@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use super::super::notes::Span;
-use super::super::plural;
+use super::super::span::Span;
 use super::{Ending, Row, Summary};
 use crate::kernel::Signal;
+use crate::kernel::phrases::plural;
 use crate::wire;
 
 /// How many rows are shown.

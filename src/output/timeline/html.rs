@@ -1,8 +1,8 @@
-//! The story as a page that needs nothing but itself.
+//! The model as a page that needs nothing but itself.
 
 use std::fmt::Write;
 
-use super::story::Told;
+use super::model::Model;
 use crate::event::harmless_json;
 
 const PAGE: &str = include_str!("page.html");
@@ -10,12 +10,12 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The page.
-pub(super) fn page(told: &Told) -> String {
+pub(super) fn page(model: &Model) -> String {
     // Strings and numbers are all it holds: JSON has them all.
-    let data = serde_json::to_string(told).unwrap_or_default();
+    let data = serde_json::to_string(model).unwrap_or_default();
     let mut page = String::with_capacity(PAGE.len() + data.len() + 32 * 1024);
     let mut rest = PAGE;
-    let title = text(&told.title);
+    let title = text(&model.title);
     let data = script(&harmless_json(&data));
     let parts = [
         ("{{title}}", title.as_str()),

@@ -2,18 +2,19 @@
 //! events and the ledger go in, a page, a still picture or a trace for Perfetto
 //! comes out.
 
+mod collector;
 mod html;
+mod model;
 mod perfetto;
-mod story;
 mod svg;
 
 use std::io;
 
 use super::sink::Sink;
 use super::{Conclusion, Output};
-use crate::event::{Event, Moment};
+use crate::event::Event;
 use crate::ledger::Ledger;
-use story::Story;
+use collector::Collector;
 
 /// What the file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Picture {
 pub struct Timeline {
     picture: Picture,
     sink: Sink,
-    story: Story,
+    collector: Collector,
     title: String,
 }
 
@@ -55,7 +56,7 @@ impl Timeline {
         Timeline {
             picture,
             sink,
-            story: Story::default(),
+            collector: Collector::default(),
             title,
         }
     }
@@ -63,30 +64,16 @@ impl Timeline {
 
 impl Output for Timeline {
     fn event(&mut self, event: &Event, ledger: &Ledger) {
-        self.story.event(event, ledger);
-    }
-
-    fn message(&mut self, _: &str) {}
-
-    fn tick(&mut self, _: Moment, _: &Ledger) {}
-
-    fn wants_tick(&self) -> bool {
-        false
-    }
-
-    fn pause(&mut self) {}
-
-    fn is_watched(&self) -> bool {
-        false
+        self.collector.event(event, ledger);
     }
 
     fn finish(&mut self, end: &Conclusion<'_>) -> io::Result<()> {
-        let story = std::mem::take(&mut self.story);
-        let told = story.tell(&self.title, end);
+        let collector = std::mem::take(&mut self.collector);
+        let model = collector.finish(&self.title, end);
         let text = match self.picture {
-            Picture::Page => html::page(&told),
-            Picture::Still => svg::picture(&told),
-            Picture::Trace => perfetto::trace(&told),
+            Picture::Page => html::page(&model),
+            Picture::Still => svg::picture(&model),
+            Picture::Trace => perfetto::trace(&model),
         };
         self.sink.push(text.as_bytes());
         self.sink.finish()

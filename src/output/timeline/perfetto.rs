@@ -1,4 +1,4 @@
-//! The story in Chrome's trace-event format, which Perfetto and
+//! The model in Chrome's trace-event format, which Perfetto and
 //! `chrome://tracing` open: lives, waits and zombies as slices, and a flow from
 //! each exit to the wait that reaped it.
 //!
@@ -8,35 +8,35 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::story::{Lane, Told};
+use super::model::{Lane, Model};
 use crate::event::harmless_json;
 
 /// Pids of processes that had one before them are moved out of the way.
-const NEXT_LIFE: i64 = 100_000_000;
+const NEXT_PROCESS: i64 = 100_000_000;
 
 /// The whole file.
-pub(super) fn trace(told: &Told) -> String {
-    let mut lives: HashMap<i32, i64> = HashMap::new();
-    let pids: Vec<i64> = told
+pub(super) fn trace(model: &Model) -> String {
+    let mut uses: HashMap<i32, i64> = HashMap::new();
+    let pids: Vec<i64> = model
         .lanes
         .iter()
         .map(|lane| {
-            let life = lives.entry(lane.pid).or_default();
-            *life += 1;
-            i64::from(lane.pid) + (*life - 1) * NEXT_LIFE
+            let turn = uses.entry(lane.pid).or_default();
+            *turn += 1;
+            i64::from(lane.pid) + (*turn - 1) * NEXT_PROCESS
         })
         .collect();
     let mut events = Vec::new();
-    for (id, lane) in told.lanes.iter().enumerate() {
+    for (id, lane) in model.lanes.iter().enumerate() {
         let lane = Track {
             lane,
             pid: pids.get(id).copied().unwrap_or_default(),
             id,
-            end: told.end,
+            end: model.end,
         };
-        lane.tell(&mut events, &pids);
+        lane.write(&mut events, &pids);
     }
-    for finding in &told.findings {
+    for finding in &model.findings {
         let pid = finding.parent.and_then(|parent| pids.get(parent));
         if let Some(pid) = pid {
             events.push(json!({
@@ -49,7 +49,7 @@ pub(super) fn trace(told: &Told) -> String {
     let file = json!({
         "traceEvents": events,
         "displayTimeUnit": "ms",
-        "otherData": {"title": told.title, "tool": "wait4-strace"},
+        "otherData": {"title": model.title, "tool": "wait4-strace"},
     });
     let mut text = harmless_json(&file.to_string()).into_owned();
     text.push('\n');
@@ -66,7 +66,7 @@ struct Track<'a> {
 }
 
 impl Track<'_> {
-    fn tell(&self, events: &mut Vec<Value>, pids: &[i64]) {
+    fn write(&self, events: &mut Vec<Value>, pids: &[i64]) {
         let Track { lane, pid, .. } = self;
         let name = format!("{} {}", lane.pid, lane.name());
         events.push(json!({
@@ -123,7 +123,7 @@ impl Track<'_> {
         events.push(slice);
         let by = reaped.and_then(|reap| Some((reap, *pids.get(reap.by?)?)));
         if let Some((reap, reaper)) = by {
-            let tid = if i64::from(reap.tid) == reaper % NEXT_LIFE {
+            let tid = if i64::from(reap.tid) == reaper % NEXT_PROCESS {
                 reaper
             } else {
                 i64::from(reap.tid)

@@ -1,10 +1,11 @@
-//! The story as a still picture.
+//! The model as a still picture.
 
 use std::fmt::{self, Write};
 
 use super::html::text;
-use super::story::{Lane, LaneId, Told};
-use crate::output::notes::Span;
+use super::model::{Lane, Model};
+use crate::output::lanes::LaneId;
+use crate::output::span::Span;
 
 /// How many lanes are drawn.
 const MOST_LANES: usize = 300;
@@ -24,46 +25,46 @@ svg{font:12px system-ui,sans-serif;background:#fff;color:#1c2733}
 .d{fill:#93a1ad}.g{stroke:#2a333c}.life{fill:#33536b}.wait{fill:#7fb6dd}.stop{fill:#574180}}";
 
 /// The picture.
-pub(super) fn picture(told: &Told) -> String {
+pub(super) fn picture(model: &Model) -> String {
     let mut to = String::new();
     // Writing to a String cannot fail.
-    let _ = Drawing::new(told).draw(&mut to);
+    let _ = Drawing::new(model).draw(&mut to);
     to
 }
 
 struct Drawing<'a> {
-    told: &'a Told,
+    model: &'a Model,
     lanes: &'a [Lane],
     /// Nanoseconds that the picture shows.
     span: f64,
 }
 
 impl<'a> Drawing<'a> {
-    fn new(told: &'a Told) -> Drawing<'a> {
-        let shown = told.lanes.len().min(MOST_LANES);
+    fn new(model: &'a Model) -> Drawing<'a> {
+        let shown = model.lanes.len().min(MOST_LANES);
         Drawing {
-            told,
-            lanes: told.lanes.get(..shown).unwrap_or_default(),
-            span: number(told.end.max(1)),
+            model,
+            lanes: model.lanes.get(..shown).unwrap_or_default(),
+            span: number(model.end.max(1)),
         }
     }
 
     fn draw(&self, to: &mut String) -> fmt::Result {
-        let findings = self.told.findings.len();
-        let more = self.told.lanes.len() - self.lanes.len();
+        let findings = self.model.findings.len();
+        let more = self.model.lanes.len() - self.lanes.len();
         let foot = 20.0 * number(findings as u64 + 2);
         let height = HEAD + ROW * number(self.lanes.len() as u64) + foot;
         writeln!(
             to,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
              role=\"img\">\n<title>{}</title>\n<style>{STYLE}</style>",
-            text(&self.told.title)
+            text(&self.model.title)
         )?;
         writeln!(
             to,
             "<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"none\"/>\
              <text class=\"n\" x=\"12\" y=\"24\" font-size=\"15\">{}</text>",
-            text(&self.told.title)
+            text(&self.model.title)
         )?;
         self.axis(to)?;
         for (id, lane) in self.lanes.iter().enumerate() {
@@ -80,7 +81,7 @@ impl<'a> Drawing<'a> {
             )?;
             at += 20.0;
         }
-        for finding in &self.told.findings {
+        for finding in &self.model.findings {
             writeln!(
                 to,
                 "<text class=\"{}\" x=\"12\" y=\"{at}\">{}[{}]: {}</text>",
@@ -119,12 +120,12 @@ impl<'a> Drawing<'a> {
             text(&shortened(lane.name())),
             lane.pid
         )?;
-        let ended = lane.ended.unwrap_or(self.told.end);
+        let ended = lane.ended.unwrap_or(self.model.end);
         self.bar(to, "life", lane.born, ended, top + 4.0, 14.0, &lives(lane))?;
         for (from, until) in &lane.stops {
             self.bar(to, "stop", *from, *until, top + 4.0, 14.0, "stopped")?;
         }
-        let until = lane.reaped.as_ref().map_or(self.told.end, |reap| reap.at);
+        let until = lane.reaped.as_ref().map_or(self.model.end, |reap| reap.at);
         if lane.ended.is_some() && until > ended {
             let status = lane.status.as_deref().unwrap_or_default();
             let note = format!("a zombie: {status}");

@@ -1,15 +1,15 @@
-//! Made-up stories, drawn.
+//! Made-up models, drawn.
 
 use serde_json::Value;
 
-use super::story::{Found, Lane, Reap, Told, Wait};
+use super::model::{Lane, Model, ModelFinding, Reap, Wait};
 use super::{html, perfetto, svg};
 
 const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\u{2028}\"&'\u{1b}[2J";
 
 /// A parent that reaps one child late and another never, with names that are
 /// to do harm.
-fn told(name: &str) -> Told {
+fn model_of(name: &str) -> Model {
     let life = |pid, parent: Option<usize>, from: u64, to: u64| Lane {
         pid,
         parent,
@@ -40,11 +40,11 @@ fn told(name: &str) -> Told {
     });
     child.moves.push((2_000_000, Some(0), 10));
     let leaked = life(11, Some(0), 6_000_000, 7_000_000);
-    Told {
+    Model {
         title: name.to_owned(),
         end: 10_000_000,
         lanes: vec![parent, child, leaked],
-        findings: vec![Found {
+        findings: vec![ModelFinding {
             rule: "zombie-leak",
             severity: "warning",
             sentence: name.to_owned(),
@@ -61,31 +61,31 @@ fn told(name: &str) -> Told {
 }
 
 fn events() -> Vec<Value> {
-    let trace: Value = serde_json::from_str(&perfetto::trace(&told("make"))).unwrap();
+    let trace: Value = serde_json::from_str(&perfetto::trace(&model_of("make"))).unwrap();
     trace["traceEvents"].as_array().unwrap().clone()
 }
 
 #[test]
 fn the_still_picture_is_what_it_was() {
-    insta::assert_snapshot!(svg::picture(&told("make")));
+    insta::assert_snapshot!(svg::picture(&model_of("make")));
 }
 
 #[test]
 fn no_name_breaks_out_of_its_place() {
-    let told = told(HOSTILE);
-    let page = html::page(&told);
+    let model = model_of(HOSTILE);
+    let page = html::page(&model);
     assert_eq!(page.matches("</script>").count(), 2, "data and script");
     assert!(!page.contains("<img"));
     let (_, data) = page.split_once("id=\"data\">").unwrap();
     let (data, _) = data.split_once("</script>").unwrap();
     let data: Value = serde_json::from_str(data).unwrap();
     assert_eq!(data["lanes"][0]["names"][1][1], HOSTILE);
-    let picture = svg::picture(&told);
+    let picture = svg::picture(&model);
     assert!(!picture.contains("<img") && !picture.contains("</script"));
-    let trace = perfetto::trace(&told);
+    let trace = perfetto::trace(&model);
     assert!(!trace.contains('\u{1b}') && !trace.contains('\u{2028}'));
     // A name that is a place of the page stays a name.
-    let page = html::page(&super::tests::told("{{script}}{{data}}"));
+    let page = html::page(&super::tests::model_of("{{script}}{{data}}"));
     assert_eq!(page.matches("\"use strict\"").count(), 1);
 }
 

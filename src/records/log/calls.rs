@@ -308,7 +308,7 @@ impl<F: Format> Translator<F> {
     fn returned_from_handler(&mut self, tid: i32, returned: Returned) {
         if let Some(Interrupted::By(by)) = self.interrupted.remove(&tid) {
             let eintr = returned == Returned::Error(Errno::INTR);
-            self.tree.push(tid, EventKind::WaitFate { by, eintr });
+            self.tree.push(tid, EventKind::RestartOutcome { by, eintr });
         }
     }
 

@@ -94,7 +94,6 @@ impl Kind {
     /// Note that there are calls of this kind.
     pub(super) fn note(self, coverage: &mut Coverage) {
         match self {
-            Kind::Wait(_) => {}
             Kind::Create | Kind::Vfork => coverage.forks = true,
             Kind::Exec => coverage.execs = true,
             Kind::Exit => coverage.exits = true,
@@ -102,7 +101,7 @@ impl Kind {
             Kind::Prctl => coverage.prctls = true,
             Kind::Kill => coverage.kills = true,
             Kind::Sigreturn => coverage.sigreturns = true,
-            Kind::Namespace => {}
+            Kind::Wait(_) | Kind::Namespace => {}
         }
     }
 }

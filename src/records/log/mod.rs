@@ -149,7 +149,7 @@ pub(super) fn unread(line: u64, error: &io::Error) -> Broken {
 pub(super) fn origin(tracer: String) -> Origin {
     Origin {
         tracer,
-        fates: false,
+        restart_outcomes: false,
         proc: ProcView::Unseen,
         ..Origin::default()
     }

@@ -113,9 +113,10 @@ impl<F: Format> Translator<F> {
     /// Take in a line of the file of this task.
     pub(in crate::records) fn feed_of(&mut self, task: i32, text: &[u8]) -> Fed {
         let Some(mut line) = self.format.line(text) else {
-            return match self.format.is_data(text) {
-                true => Fed::Own,
-                false => Fed::Foreign,
+            return if self.format.is_data(text) {
+                Fed::Own
+            } else {
+                Fed::Foreign
             };
         };
         line.tid = Some(task);

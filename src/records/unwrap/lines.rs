@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::stage::{Stage, Step};
+use super::stage::{Join, Stage, Step};
 
 /// A line that is longer is handed on in pieces.
 const LONGEST_LINE: u64 = 1 << 20;
@@ -51,7 +51,7 @@ impl<R: Read> Unwrapped<R> {
         else {
             return Ok(None);
         };
-        let joins: Vec<fn(&[u8], &[u8]) -> Option<Vec<u8>>> = self
+        let joins: Vec<Join> = self
             .stages
             .iter()
             .filter_map(|stage| match stage.step {
@@ -63,15 +63,12 @@ impl<R: Read> Unwrapped<R> {
             let Some(next) = self.read()? else {
                 break;
             };
-            match joins.iter().find_map(|join| join(&line, &next)) {
-                Some(whole) => {
-                    line = whole;
-                    self.owed += 1;
-                }
-                None => {
-                    self.ahead = Some(next);
-                    break;
-                }
+            if let Some(whole) = joins.iter().find_map(|join| join(&line, &next)) {
+                line = whole;
+                self.owed += 1;
+            } else {
+                self.ahead = Some(next);
+                break;
             }
         }
         line.push(b'\n');

@@ -12,13 +12,16 @@ pub(super) struct Stage {
     pub(super) step: Step,
 }
 
+/// Both lines in one; `None` if they are two.
+pub(super) type Join = fn(&[u8], &[u8]) -> Option<Vec<u8>>;
+
 /// How it is undone.
 #[derive(Clone, Copy)]
 pub(super) enum Step {
     /// A line alone; `None` if nothing was done to it.
     Line(fn(&[u8]) -> Option<Vec<u8>>),
     /// A line and what may be its continuation; `None` if it is not.
-    Join(fn(&[u8], &[u8]) -> Option<Vec<u8>>),
+    Join(Join),
 }
 
 const fn line(name: &'static str, undo: fn(&[u8]) -> Option<Vec<u8>>) -> Stage {
@@ -35,8 +38,11 @@ const fn join(name: &'static str, undo: fn(&[u8], &[u8]) -> Option<Vec<u8>>) -> 
     }
 }
 
+/// Whether a text shows that something was done to it.
+type Shows = fn(&[u8]) -> bool;
+
 /// What is done to a text's characters, and what shows that.
-pub(super) const ENCODINGS: [(Stage, fn(&[u8]) -> bool); 4] = [
+pub(super) const ENCODINGS: [(Stage, Shows); 4] = [
     (line("colours", colours), |text| has(text, "\u{1b}[")),
     (line("HTML", html), |text| {
         let is_plain = has(text, "<unfinished ...>") || has(text, "<... ");
@@ -307,15 +313,12 @@ fn quoted_printable(line: &[u8]) -> Option<Vec<u8>> {
         plain.extend(rest.get(..at)?);
         rest = rest.get(at..)?;
         let hex = rest.get(1..3).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                plain.push(byte);
-                rest = rest.get(3..)?;
-            }
-            None => {
-                plain.push(b'=');
-                rest = rest.get(1..)?;
-            }
+        if let Some(byte) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            plain.push(byte);
+            rest = rest.get(3..)?;
+        } else {
+            plain.push(b'=');
+            rest = rest.get(1..)?;
         }
     }
     plain.extend(rest);

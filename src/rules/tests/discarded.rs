@@ -1,13 +1,10 @@
 //! `sigchld-discarded`
 
-use super::{found, judged};
+use super::{P, X, found, judged};
 use crate::event::SigchldListener;
 use crate::event::script::{HANDLER, NOHANG, Script, exited};
 use crate::kernel::Tid;
-use crate::rules::{Form, RuleId, Severity};
-
-const P: i32 = 10;
-const X: i32 = 20;
+use crate::rules::{Diagnosis, Leak, RuleId, Severity};
 
 /// A child dies, and its SIGCHLD is delivered to this thread.
 fn child_dies(told: i32) -> Script {
@@ -23,6 +20,14 @@ fn leaked(script: &mut Script, listener: Option<SigchldListener>) -> Vec<(Severi
     script.look(P, X, |owner| owner.listener = listener);
     script.after(1000).over();
     found(script)
+}
+
+/// The thread that got the signal, as the finding says.
+fn got_by(script: &Script) -> Option<Tid> {
+    match judged(script)[0].diagnosis {
+        Diagnosis::Leak(Leak::SigchldDiscarded { got_by }) => got_by,
+        _ => None,
+    }
 }
 
 const DISCARDED: [(Severity, RuleId); 1] = [(Severity::Warning, RuleId::SigchldDiscarded)];
@@ -74,7 +79,7 @@ fn a_signalfd_that_comes_too_late() {
     };
     let mut script = child_dies(P);
     assert_eq!(leaked(&mut script, Some(listener)), DISCARDED);
-    assert_eq!(judged(&script)[0].facts.form, Form::Usual);
+    assert_eq!(got_by(&script), None);
 }
 
 #[test]
@@ -85,11 +90,7 @@ fn a_signal_that_goes_to_another_thread() {
     };
     let mut script = child_dies(P);
     assert_eq!(leaked(&mut script, Some(listener)), DISCARDED);
-    let facts = &judged(&script)[0].facts;
-    assert_eq!(
-        (facts.form, facts.tid),
-        (Form::OtherThread, Some(Tid::new(P)))
-    );
+    assert_eq!(got_by(&script), Some(Tid::new(P)));
 }
 
 #[test]

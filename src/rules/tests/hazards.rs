@@ -1,21 +1,12 @@
 //! `stolen-child` where nothing was stolen in this run.
 
-use super::found;
+use super::{P, T, X, found, two_threads};
 use crate::event::EventKind;
 use crate::event::script::{HANDLER, NOHANG, NOWAIT, Script, exited};
 use crate::kernel::{Errno, Signal};
 use crate::rules::{RuleId, Severity};
 
-const P: i32 = 10;
-const T: (i32, i32) = (11, P);
-const X: i32 = 20;
 const HAZARD: [(Severity, RuleId); 1] = [(Severity::Info, RuleId::StolenChild)];
-
-fn two_threads() -> Script {
-    let mut script = Script::launched(P);
-    script.thread(P, 11);
-    script
-}
 
 /// The child dies and is reaped by its pid.
 fn reaped(script: &mut Script) -> Vec<(Severity, RuleId)> {
@@ -52,6 +43,14 @@ fn waits_that_take_nothing_or_came_before_are_no_hazard() {
 }
 
 #[test]
+fn a_poll_from_before_the_childs_birth_is_no_hazard() {
+    let mut script = two_threads();
+    script.fork(P, 21).wait(T, -1, NOHANG, Ok((0, 0)));
+    script.fork(P, X);
+    assert_eq!(reaped(&mut script), []);
+}
+
+#[test]
 fn polls_of_the_same_thread_are_no_hazard() {
     let mut script = two_threads();
     script.fork(P, X).wait(P, -1, NOHANG, Ok((0, 0)));
@@ -66,7 +65,7 @@ fn in_handler(eintr: bool) -> Script {
     script.enter(P, X, 0).end(21, 0);
     script.leave(P, X, 0, Err(Errno::RESTARTSYS)).told_of(P, 21);
     let by = Signal::CHLD;
-    script.event(P, EventKind::WaitFate { by, eintr });
+    script.event(P, EventKind::RestartOutcome { by, eintr });
     script.wait(P, -1, NOHANG, Ok((21, 0)));
     script
 }

@@ -1,13 +1,11 @@
 //! `pipe-held-by-descendant` and `outlives-command`
 
-use super::{found, judged};
+use super::{P, X, found, judged};
 use crate::event::script::{Script, exited};
 use crate::event::{BlockedReader, Comm, EventKind, Observation, PipeSide, Stream, Survivor};
 use crate::kernel::Tgid;
-use crate::rules::{RuleId, Severity};
+use crate::rules::{Diagnosis, End, RuleId, Severity};
 
-const P: i32 = 10;
-const X: i32 = 20;
 const DAEMON: i32 = 30;
 const HELD: [(Severity, RuleId); 1] = [(Severity::Warning, RuleId::PipeHeldByDescendant)];
 
@@ -86,6 +84,24 @@ fn holders_that_could_not_be_asked_are_no_matter_where_all_are_known() {
 }
 
 #[test]
+fn processes_that_outlive_a_command_that_was_ended_by_force() {
+    let mut script = Script::launched(P);
+    script.fork(P, X).fork(X, DAEMON).end(X, 0).fork(P, 21);
+    script.over().end(P, 15);
+    // One whose parent has just been killed is no leftover.
+    let survivors = [DAEMON, 21].map(|pid| Survivor {
+        tgid: Tgid::new(pid),
+        holds_output: false,
+        holds_error: false,
+    });
+    let seen = EventKind::Observed(Observation::Survivors(survivors.to_vec()));
+    script.event(P, seen);
+    let outlives = [(Severity::Warning, RuleId::OutlivesCommand)];
+    assert_eq!(found(&script), outlives);
+    assert_eq!(judged(&script)[0].count, 1);
+}
+
+#[test]
 fn processes_that_outlive_the_command() {
     let mut script = Script::launched(P);
     script.fork(P, X).fork(X, DAEMON).end(X, 0).end(P, 0);
@@ -99,7 +115,10 @@ fn processes_that_outlive_the_command() {
     looked_at.after(1000).event(P, seen).end(DAEMON, 0).over();
     let outlives = [(Severity::Info, RuleId::OutlivesCommand)];
     assert_eq!(found(&looked_at), outlives);
-    assert_eq!(judged(&looked_at)[0].facts.count, Some(1));
+    assert!(matches!(
+        judged(&looked_at)[0].diagnosis,
+        Diagnosis::End(End::OutlivesCommand { holds_output: true })
+    ));
     // The trace ends before anybody looks.
     script.clone().over();
     assert_eq!(found(script.clone().over()), outlives);

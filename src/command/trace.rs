@@ -1,0 +1,356 @@
+//! A live trace: what is traced, and what signals to us mean.
+
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use nix::sys::signal::{SigSet, Signal as Sig};
+
+use super::exit::Exit;
+use super::mode::{OutputTo, TraceOptions};
+use super::outputs::{self, Ending};
+use super::stderr::{complain, print_all};
+use crate::kernel::{Signal, Status, Tid};
+use crate::program::NeverRan;
+use crate::session::{Control, EventSource, Session, Traced, drive, settings};
+use crate::sys::seccomp::Filter;
+use crate::sys::startup::Inherited;
+use crate::sys::streams;
+use crate::sys::syscall_info::kernel_is_new_enough;
+use crate::sys::wake_signal::WakeSignal;
+use crate::sys::waker::{Arrived, Waker, ending_signal};
+use crate::tracer::{FdNames, RootEnd, Settings};
+use crate::urgency;
+
+/// How long a command may take to end itself when its time is up.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Signals to us that have handlers.
+const ANSWERED: [Sig; 5] = [
+    Sig::SIGUSR1,
+    Sig::SIGINT,
+    Sig::SIGQUIT,
+    Sig::SIGTERM,
+    Sig::SIGHUP,
+];
+
+/// Signals that stay blocked. SIGXFSZ, of a file that may not grow, must not
+/// end us: the write fails, and that is answered. A terminal's must not stop
+/// us, and whoever blocks SIGTTOU may write to it from the background.
+const BLOCKED: [Sig; 4] = [Sig::SIGXFSZ, Sig::SIGTSTP, Sig::SIGTTIN, Sig::SIGTTOU];
+
+/// Trace a command or running processes, to the end.
+pub(super) fn trace(options: &TraceOptions) -> Exit {
+    match start(options) {
+        Ok(trace) => trace.run(),
+        Err(failure) => {
+            if let Some(signal) = ending_signal() {
+                // It ended a wait for a pipe's reader, for example.
+                return Exit::Signal(signal);
+            }
+            match failure {
+                Failure::Sentence(sentence) => complain(&sentence),
+                // The refusals are on their way.
+                Failure::Refused => drop(print_all("")),
+            }
+            Exit::Failed
+        }
+    }
+}
+
+/// Why a run does not begin.
+enum Failure {
+    /// It is to be said.
+    Sentence(String),
+    /// Every target was refused, and each refusal was said.
+    Refused,
+}
+
+impl<T: Into<String>> From<T> for Failure {
+    fn from(sentence: T) -> Failure {
+        Failure::Sentence(sentence.into())
+    }
+}
+
+/// A trace that is about to run.
+struct Trace<'a> {
+    source: Traced,
+    session: Session<'static>,
+    answers: Answers<'a>,
+    /// A target was refused.
+    refused: bool,
+}
+
+/// Attach to the processes, and launch the command.
+fn start(options: &TraceOptions) -> Result<Trace<'_>, Failure> {
+    kernel_is_new_enough().map_err(|release| {
+        format!("Linux 5.3 or later is needed (PTRACE_GET_SYSCALL_INFO), this is {release}")
+    })?;
+    let inherited = Inherited::get();
+    let [_, _, stderr_is_closed] = inherited.closed;
+    if stderr_is_closed && options.outputs.output == OutputTo::Stderr {
+        return Err("standard error is closed; name a file with -o".into());
+    }
+    let waker = waker(inherited)?;
+    let settings = trace_settings(options);
+    // A child that is not followed would be under the filter without a tracer
+    // to answer it.
+    let filtered = options.seccomp && options.follow;
+    let rules = settings.capture.rules;
+    let filter = filtered.then(|| Filter::new(settings.wanted, options.polls, rules));
+    let words = options.command.iter().flat_map(|command| &command.argv);
+    let words = words.map(|word| word.as_bytes().to_vec()).collect();
+    let mut source = Traced::new(settings, waker, words, options.attach.clone());
+    // Words that are wrong are refused before anything is traced.
+    let command = options.command.as_ref();
+    let program = command.map(|command| command.program(filter)).transpose()?;
+    urgency::trace_begins();
+    let (mut session, ending) = outputs::open(&options.outputs, source.origin())?;
+    if let Some(until) = options.duration.and_then(|time| source.limit(time)) {
+        urgency::begins_at(until);
+    }
+    let refused = attach(options, &mut source, &mut session);
+    if refused && session.ledger.tasks() == 0 {
+        return Err(Failure::Refused);
+    }
+    if let Some(program) = program {
+        let launched = source.tracer.launch(&program);
+        launched.map_err(|(operation, reason)| format!("cannot {operation}: {reason}"))?;
+    }
+    // Before this, the child would start without what we let go of.
+    let report = options.outputs.report.as_ref();
+    let report = report.and_then(|report| report.file.as_deref());
+    let stdout_is_ours = matches!(&options.outputs.output, OutputTo::File(path) if path == "-")
+        || report.is_some_and(|path| path.as_os_str() == "-");
+    streams::release(!stdout_is_ours);
+    Ok(Trace {
+        source,
+        session,
+        answers: Answers {
+            options,
+            ending,
+            ended_by: None,
+            killing: false,
+            time_is_up: false,
+        },
+        refused,
+    })
+}
+
+/// What wakes the tracer: signals to us among others.
+fn waker(inherited: Inherited) -> Result<Waker, String> {
+    // As nohup wants it. A script's background jobs ignore SIGINT and
+    // SIGQUIT too, but there the user means us with a signal.
+    let answered: Vec<Sig> = ANSWERED
+        .into_iter()
+        .filter(|signal| *signal != Sig::SIGHUP || !inherited.ignores(*signal as i32))
+        .collect();
+    let blocked: SigSet = BLOCKED.into_iter().collect();
+    blocked
+        .thread_block()
+        .map_err(|error| format!("cannot start: {error}"))?;
+    let waker = WakeSignal::own().and_then(|signal| Waker::new(&answered, signal));
+    waker.map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::WouldBlock => "; the limit of pending signals (ulimit -i) is too low",
+            _ => "",
+        };
+        format!("cannot make a timer: {error}{hint}")
+    })
+}
+
+/// What the tracer must read for the outputs that are wanted.
+fn trace_settings(options: &TraceOptions) -> Settings {
+    let outputs = &options.outputs;
+    let rules = outputs.report.is_some();
+    let mut settings = settings(&outputs.text, rules, outputs.hold_everything());
+    settings.capture.fds = match options.decode_fds {
+        0 => FdNames::Number,
+        1 => FdNames::Link,
+        _ => FdNames::Detail,
+    };
+    Settings {
+        follow: options.follow,
+        polls: options.polls,
+        kill_on_exit: options.kill_on_exit,
+        // Where nothing says that calls were not seen, all are.
+        full_speed: !options.every_call && rules,
+        stops_as_job: true,
+        ..settings
+    }
+}
+
+/// Attach to processes. Returns whether one was refused, which is shown.
+fn attach(options: &TraceOptions, source: &mut Traced, session: &mut Session<'_>) -> bool {
+    let mut refused = false;
+    let mut events = Vec::new();
+    for pid in options.attach.iter().copied().map(Tid::new) {
+        let refusals = if options.tree {
+            source.tracer.attach_tree(pid, &mut events)
+        } else {
+            let refusal = source.tracer.attach(pid, &mut events).err();
+            refusal.into_iter().collect()
+        };
+        session.take(&mut events);
+        // Of a tree some may be refused.
+        let is_traced = options.tree && session.ledger.tasks() > 0;
+        refused |= !refusals.is_empty() && !is_traced;
+        for sentence in refusals {
+            session.message(&sentence);
+        }
+    }
+    refused
+}
+
+impl Trace<'_> {
+    fn run(mut self) -> Exit {
+        drive(&mut self.source, &mut self.session, &mut self.answers);
+        let Answers {
+            options,
+            ending,
+            ended_by,
+            ..
+        } = self.answers;
+        let tracer = self.source.tracer;
+        if options.stats {
+            self.session.message(&tracer.stats().to_string());
+        }
+        let end = tracer.root_end();
+        drop(tracer);
+        urgency::trace_is_over();
+        let never_ran = matches!(end, Some(RootEnd::NeverRan(_)));
+        let fails = match ending.finish(self.session.finish(!never_ran)) {
+            Ok(fails) => fails,
+            Err(sentence) => {
+                complain(&sentence);
+                return Exit::Failed;
+            }
+        };
+        match (end, &options.command, fails) {
+            (Some(RootEnd::NeverRan(report)), Some(command), _) => {
+                let (sentence, exit) = match command.explain(report) {
+                    NeverRan::Unknown(sentence) => (sentence, Exit::NotFound),
+                    NeverRan::NotExecutable(sentence) => (sentence, Exit::NotExecutable),
+                    NeverRan::Unreachable(sentence) => (sentence, Exit::Failed),
+                };
+                complain(&sentence);
+                exit
+            }
+            _ if self.refused => Exit::Failed,
+            (_, _, Some(exit)) => exit,
+            (Some(RootEnd::Ended(status)), ..) => match status.decode() {
+                Status::Signaled { signal, .. } => Exit::Signal(signal.raw()),
+                Status::Exited(code) => Exit::Code(code),
+                _ => Exit::Failed,
+            },
+            _ => ended_by.map_or(Exit::Code(0), |signal| Exit::Signal(signal as i32)),
+        }
+    }
+}
+
+/// What signals to us and the end of `--duration` come to.
+struct Answers<'a> {
+    options: &'a TraceOptions,
+    ending: Ending,
+    /// The signal that made us detach.
+    ended_by: Option<Sig>,
+    /// What the command left behind is being killed.
+    killing: bool,
+    /// `--duration` is over, and the command was asked to end.
+    time_is_up: bool,
+}
+
+impl Control<Traced> for Answers<'_> {
+    fn woken(&mut self, source: &mut Traced, session: &mut Session<'_>) {
+        let signals = source.tracer.waker.take_signals();
+        self.answer(signals, source, session);
+        if source.take_time_up() {
+            self.end_on_time(source, session);
+        }
+    }
+
+    fn job_stopped(&mut self, source: &mut Traced) {
+        streams::stop_myself();
+        source.tracer.continue_root();
+    }
+}
+
+impl Answers<'_> {
+    /// `--duration` is over: attached processes go on, a command is ended, by
+    /// force if it does not end itself.
+    fn end_on_time(&mut self, source: &mut Traced, session: &mut Session<'_>) {
+        session.conclude(source);
+        if std::mem::replace(&mut self.time_is_up, true) {
+            if !source.tracer.root_lives() {
+                session.look_for_survivors(source);
+            }
+            source.tracer.kill_all(false);
+            return;
+        }
+        self.let_go(source);
+        if self.options.command.is_some() {
+            session.message("the time is up (--duration); ending the command");
+            source.tracer.forward(Signal::TERM);
+            source.limit(GRACE);
+        }
+    }
+
+    /// Signals to us.
+    fn answer(&mut self, signals: Arrived, source: &mut Traced, session: &mut Session<'_>) {
+        let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
+        let ending = ending.into_iter().find(|signal| signals.has(*signal));
+        let by_key = matches!(ending, Some(Sig::SIGINT | Sig::SIGQUIT));
+        // Before anything is written. The command may go on after a key.
+        match ending {
+            Some(_) if by_key && source.tracer.root_lives() => urgency::briefly(),
+            Some(_) => urgency::begins(),
+            None => {}
+        }
+        if signals.has(Sig::SIGUSR1) {
+            self.ending.report_so_far(source.now(), session);
+        }
+        let Some(signal) = ending else {
+            return;
+        };
+        match (&self.options.command, source.tracer.root_lives()) {
+            (None, _) => {
+                self.ended_by = Some(signal);
+                session.conclude(source);
+                self.let_go(source);
+            }
+            // The root got it from the terminal too, and decides.
+            (Some(_), true) if by_key => {}
+            (Some(_), true) => {
+                self.let_go(source);
+                source.tracer.forward(Signal::from_raw(signal as i32));
+            }
+            (Some(_), false) => {
+                self.let_go(source);
+                self.kill_the_rest(source, session);
+            }
+        }
+    }
+
+    /// End the trace of the processes that were attached to.
+    fn let_go(&self, source: &mut Traced) {
+        if self.options.kill_on_exit {
+            source.tracer.kill_all(true);
+        } else {
+            source.tracer.detach_all();
+        }
+    }
+
+    /// Kill what the command left behind, and say so.
+    fn kill_the_rest(&mut self, source: &mut Traced, session: &mut Session<'_>) {
+        let count = source.tracer.kill_all(false);
+        if count == 0 || std::mem::replace(&mut self.killing, true) {
+            return;
+        }
+        let many = if count == 1 {
+            "the process that is".to_owned()
+        } else {
+            format!("the {count} processes that are")
+        };
+        session.message(&format!("the command has ended; killing {many} left of it"));
+    }
+}

@@ -1,0 +1,88 @@
+//! Calls that fail with EINTR whenever they are woken, be it by a stop of the
+//! tracer's: the kernel restarts none of them by itself (signal(7),
+//! "Interruption of system calls and library functions by stop signals", and
+//! the kernel's sources: whatever returns a plain `-EINTR` or, on sockets with
+//! a time-out, `sock_intr_errno`).
+//!
+//! None has done anything by then, so each can be made again. A call whose
+//! descriptor is gone with its EINTR (`close`) is not here.
+
+use super::Abi;
+use super::abi::x32;
+
+/// `read`, `write`, `readv`, `writev`: of a socket with a time-out, or of
+/// inotify. Then `epoll_wait`, `epoll_pwait`, `epoll_pwait2`, `rt_sigtimedwait`,
+/// `semop`, `semtimedop`, `msgsnd`, `msgrcv`, `io_getevents`, `io_pgetevents`,
+/// `io_uring_enter`.
+const X86_64: [u32; 15] = [
+    0, 1, 19, 20, 232, 281, 441, 128, 65, 220, 69, 70, 208, 333, 426,
+];
+/// `connect`, `accept`, `accept4`, `sendto`, `recvfrom`, `sendmsg`, `recvmsg`,
+/// `sendmmsg`, `recvmmsg`.
+const X86_64_SOCKETS: [u32; 9] = [42, 43, 288, 44, 45, 46, 47, 307, 299];
+
+/// The same, where x32 has numbers of its own.
+const X32_OWN: [u32; 8] = [515, 516, 523, 517, 518, 519, 538, 537];
+
+/// As on x86-64; of epoll, signals, semaphores and asynchronous I/O also the
+/// calls with 64-bit times; `ipc` for semaphores and messages.
+const I386: [u32; 17] = [
+    3, 4, 145, 146, 256, 319, 441, 177, 421, 117, 420, 400, 401, 247, 385, 416, 426,
+];
+/// As on x86-64, with `socketcall`, and `recvmmsg` with 64-bit times.
+const I386_SOCKETS: [u32; 10] = [102, 362, 364, 369, 371, 370, 372, 345, 337, 417];
+
+impl Abi {
+    /// Whether the call with this number fails with EINTR whenever it is woken
+    /// before its time, and can be made again as if nothing had been. `false`
+    /// for an architecture on which that is not done.
+    #[must_use]
+    pub fn fails_when_woken(self, nr: u64) -> bool {
+        let has = |calls: &[u32]| calls.iter().any(|call| u64::from(*call) == nr);
+        match self {
+            Abi::X86_64 => has(&X86_64) || has(&X86_64_SOCKETS),
+            Abi::X32 => {
+                let is_own = X32_OWN.iter().any(|call| u64::from(x32(*call)) == nr);
+                let common = nr.checked_sub(u64::from(x32(0)));
+                is_own || common.is_some_and(|nr| nr < 512 && Abi::X86_64.fails_when_woken(nr))
+            }
+            Abi::I386 => has(&I386) || has(&I386_SOCKETS),
+            Abi::Aarch64 | Abi::Arm | Abi::Riscv64 => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_calls_of_signal_7_are_made_again_in_each_abi() {
+        // epoll_wait, epoll_pwait, rt_sigtimedwait, semtimedop, io_getevents.
+        for (abi, numbers) in [
+            (Abi::X86_64, [232, 281, 128, 220, 208]),
+            (Abi::X32, [x32(232), x32(281), x32(523), x32(220), x32(208)]),
+            (Abi::I386, [256, 319, 177, 117, 247]),
+        ] {
+            for nr in numbers {
+                assert!(abi.fails_when_woken(nr.into()), "{abi:?} {nr}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_that_the_kernel_restarts_or_that_has_done_something_is_let_be() {
+        // close, poll, select, pause, nanosleep, wait4, futex, waitid.
+        for nr in [3, 7, 23, 34, 35, 61, 202, 247] {
+            assert!(!Abi::X86_64.fails_when_woken(nr), "{nr}");
+        }
+        // close, waitpid, wait4, waitid, futex.
+        for nr in [6, 7, 114, 284, 240] {
+            assert!(!Abi::I386.fails_when_woken(nr), "{nr}");
+        }
+        // epoll_wait's number in another ABI, and no number at all.
+        assert!(!Abi::I386.fails_when_woken(232));
+        assert!(!Abi::X86_64.fails_when_woken(u64::MAX));
+        assert!(!Abi::X32.fails_when_woken(232));
+    }
+}

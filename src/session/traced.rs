@@ -1,0 +1,164 @@
+//! A tracer as a source of events.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use nix::sys::utsname::{UtsName, uname};
+
+use super::source::{Alarm, EventSource, SETTLING, Step};
+use crate::event::{Event, Moment, Origin, ProcView, Question};
+use crate::kernel::WaitCalls;
+use crate::output::{Pids, Style, TextOptions};
+use crate::sys::waker::Waker;
+use crate::tracer::{self, Capture, FdNames, Settings, Tracer};
+
+/// What is said of attached processes that were not made to stop at calls.
+const RAN_FREE: &str = "calls of processes without children were not seen; autoreap-echild by \
+                        SA_NOCLDWAIT, bad-wait-args, double-wait, echild-spin, \
+                        handler-replaced, kill-after-reap, not-my-child, pdeathsig-thread and \
+                        raw-status-exit of those are out of reach (--every-call shows them)";
+
+/// How many events are taken in together.
+const BATCH: usize = 64;
+
+/// A tracer, and how long it traces.
+pub(crate) struct Traced {
+    pub(crate) tracer: Tracer,
+    origin: Origin,
+    /// When it is woken because the time is up.
+    until: Option<Instant>,
+}
+
+impl Traced {
+    /// A tracer that traces nothing yet: its thread is the one that calls this.
+    /// The command and the pids are those that it will trace.
+    pub(crate) fn new(
+        settings: Settings,
+        waker: Waker,
+        command: Vec<Vec<u8>>,
+        attached: Vec<i32>,
+    ) -> Traced {
+        let follows = settings.follow;
+        let tracer = Tracer::new(settings, waker);
+        let system = uname().ok();
+        let of = |field: Option<&std::ffi::OsStr>| {
+            field.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
+        };
+        let origin = Origin {
+            command,
+            attached,
+            kernel: of(system.as_ref().map(UtsName::release)),
+            arch: of(system.as_ref().map(UtsName::machine)),
+            began: SystemTime::now() - tracer.start().elapsed(),
+            follows,
+            restart_outcomes: tracer.knows_restart_outcomes(),
+            proc: ProcView::of(tracer.sees_proc()),
+            ..Origin::default()
+        };
+        Traced {
+            tracer,
+            origin,
+            until: None,
+        }
+    }
+
+    /// Wake up when this time has passed. One that is beyond all time is no
+    /// limit.
+    pub(crate) fn limit(&mut self, time: Duration) -> Option<Instant> {
+        self.until = Instant::now().checked_add(time);
+        self.until
+    }
+
+    /// Whether the time is up; the limit is gone then.
+    pub(crate) fn take_time_up(&mut self) -> bool {
+        self.until
+            .take_if(|until| Instant::now() >= *until)
+            .is_some()
+    }
+
+    /// No limit any more.
+    pub(crate) fn lift_limit(&mut self) {
+        self.until = None;
+    }
+}
+
+impl EventSource for Traced {
+    fn poll(&mut self, alarm: &Alarm, events: &mut Vec<Event>) -> Step {
+        let settled = alarm.settles.then(|| self.tracer.latest().after(SETTLING));
+        let moments = [alarm.due, alarm.flush, settled];
+        if let Some(moment) = moments.into_iter().flatten().min() {
+            self.tracer.wake_at(moment);
+        }
+        if let Some(until) = self.until {
+            self.tracer.waker.wake_at(until);
+        }
+        match self.tracer.step(events) {
+            tracer::Step::Went => Step::Went,
+            tracer::Step::Woken => Step::Woken,
+            tracer::Step::JobStopped => Step::JobStopped,
+            tracer::Step::Over => Step::Over,
+        }
+    }
+
+    fn answer(&mut self, question: Question, events: &mut Vec<Event>) {
+        self.tracer.look(vec![question], events);
+    }
+
+    fn settle(&mut self, events: &mut Vec<Event>) {
+        self.tracer.drain(events);
+    }
+
+    fn conclude(&mut self) -> Event {
+        self.tracer.conclude()
+    }
+
+    fn unseen(&self) -> Option<&'static str> {
+        self.tracer.has_run_free().then_some(RAN_FREE)
+    }
+
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn now(&self) -> Moment {
+        self.tracer.now()
+    }
+
+    fn latest(&self) -> Moment {
+        self.tracer.latest()
+    }
+
+    fn batch(&self) -> usize {
+        BATCH
+    }
+}
+
+/// What the tracer must read for the lines that are wanted; for everything if
+/// there are rules or if whole events are kept.
+pub(crate) fn settings(text: &TextOptions, rules: bool, whole: bool) -> Settings {
+    let annotated = whole || text.style == Style::Annotated;
+    let everything = rules || whole;
+    Settings {
+        capture: Capture {
+            siginfo: everything || text.signals.0 != 0,
+            images: annotated || text.pids == Pids::Names,
+            peers: text.pids == Pids::Names,
+            fds: FdNames::Number,
+            namespaces: annotated || text.pids != Pids::Plain,
+            restart_outcomes: annotated,
+            kinship: annotated,
+            stacks: text.stacks,
+            rules: everything,
+        },
+        follow: text.follow,
+        // Rules and whole events need them all, whichever are shown.
+        wanted: if everything {
+            WaitCalls::ALL
+        } else {
+            text.calls
+        },
+        polls: true,
+        kill_on_exit: false,
+        full_speed: true,
+        stops_as_job: false,
+    }
+}
