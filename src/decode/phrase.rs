@@ -85,15 +85,15 @@ fn reading(words: &[String], system: System) -> Option<(usize, Vec<Reading>)> {
 /// `exit code 3`, `exited with 3`, `rc 3`, and how many words that is.
 fn exit_code(words: &[&str]) -> Option<(usize, i32)> {
     let named = match words {
+        ["exited", "with", "exit", "code" | "status", ..] => 4,
+        ["exited", "with", "code" | "status" | "returncode", ..] => 3,
+        ["exit" | "return", "code" | "status" | "value", ..]
+        | ["with", "code" | "status", ..]
+        | ["exited", "with", ..] => 2,
         [
-            "exitcode" | "exitstatus" | "returncode" | "retcode" | "rc",
+            "exited" | "exitcode" | "exitstatus" | "returncode" | "retcode" | "rc",
             ..,
         ] => 1,
-        ["exit" | "return", "code" | "status" | "value", ..] | ["with", "code" | "status", ..] => 2,
-        ["exited", "with", "exit", "code" | "status", ..] => 4,
-        ["exited", "with", "code" | "status", ..] | ["exited", "with", "returncode", ..] => 3,
-        ["exited", "with", ..] => 2,
-        ["exited", ..] => 1,
         _ => return None,
     };
     let filler = matches!(words.get(named), Some(&("of" | "is" | "was")));

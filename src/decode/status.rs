@@ -196,19 +196,15 @@ pub(super) fn by_shell(number: i32, system: System) -> Option<String> {
         return None;
     }
     let above = number - 128;
-    Some(match existing(system, above) {
-        Some(signal) => {
-            let (killed, exited) = (KilledBy(signal), ExitedWith(number));
-            format!("{killed} (128 + {above}), or {exited}")
-        }
-        None => {
-            let note = match number {
-                126 => ": what was found cannot be executed",
-                127 => ": command not found",
-                255 => ": exit(-1), say, or ssh that failed itself",
-                _ => "",
-            };
-            format!("{}{note}", ExitedWith(number))
-        }
-    })
+    if let Some(signal) = existing(system, above) {
+        let (killed, exited) = (KilledBy(signal), ExitedWith(number));
+        return Some(format!("{killed} (128 + {above}), or {exited}"));
+    }
+    let note = match number {
+        126 => ": what was found cannot be executed",
+        127 => ": command not found",
+        255 => ": exit(-1), say, or ssh that failed itself",
+        _ => "",
+    };
+    Some(format!("{}{note}", ExitedWith(number)))
 }
