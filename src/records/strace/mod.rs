@@ -37,6 +37,9 @@ pub(super) use split::{files, open as open_split};
 /// How many lines with a pid in brackets are looked at for the root's.
 const MOST_IN_BRACKETS: usize = 10_000;
 
+/// What lines of strace's that are no calls begin with.
+const MARKS: [&[u8]; 4] = [b"+++ ", b"--- ", b"<... ", b"strace: Process "];
+
 /// What is known of every log's translator.
 const OF_STRACE: (System, Record) = (System::Linux, Record::Strace);
 
@@ -94,12 +97,30 @@ fn unknown(text: &[u8]) -> String {
 /// Whether a line is one that strace writes.
 pub(super) fn is_strace_s(line: &[u8]) -> bool {
     let rest = taken_apart(line).rest;
-    let marks: [&[u8]; 4] = [b"+++ ", b"--- ", b"<... ", b"strace: Process "];
     let is_call = || {
         let ends = memmem::find(rest, b") = ").or_else(|| memmem::find(rest, b")  "));
         ends.is_some() || rest.ends_with(b" ...>") || rest.ends_with(b"= ?")
     };
-    marks.iter().any(|mark| rest.starts_with(mark)) || names::name(rest).is_some() && is_call()
+    MARKS.iter().any(|mark| rest.starts_with(mark)) || names::name(rest).is_some() && is_call()
+}
+
+/// Whether a line begins as strace's do, whatever its end is.
+pub(super) fn begins(line: &[u8]) -> bool {
+    let rest = taken_apart(line).rest;
+    MARKS.iter().any(|mark| rest.starts_with(mark)) || names::name(rest).is_some()
+}
+
+/// Whether a line has nothing behind its task or time.
+pub(super) fn is_prefix(line: &[u8]) -> bool {
+    let line = [line.trim_ascii_end(), b" "].concat();
+    let taken = taken_apart(&line);
+    taken.rest.trim_ascii().is_empty() && (taken.time.is_some() || line.starts_with(b"[pid "))
+}
+
+/// Whether a line names its task or its time.
+pub(super) fn has_prefix(line: &[u8]) -> bool {
+    let taken = taken_apart(line);
+    taken.tid.is_some() || taken.time.is_some()
 }
 
 /// Whether a notice of strace's ends a line that is another's.

@@ -27,7 +27,8 @@ pub(super) fn kind(name: &[u8]) -> Option<Kind> {
 
 /// The name of a call, if the text begins with one.
 pub(super) fn name(text: &[u8]) -> Option<&[u8]> {
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    // No call has a capital, the macros of a status have nothing else.
+    let is_word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_';
     let length = text
         .iter()
         .take(32)

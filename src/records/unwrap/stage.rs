@@ -332,6 +332,9 @@ fn soft_end(line: &[u8], next: &[u8]) -> Option<Vec<u8>> {
 /// Whether the next line is no line of its own, and this one lacks an end.
 fn goes_on(line: &[u8], next: &[u8]) -> bool {
     let has = |mark: &str| has(line, mark);
+    if strace::is_prefix(line) {
+        return begins(next) && !strace::has_prefix(next);
+    }
     let lacks_end = if has("--- SIG") || line.ends_with(b"---") {
         !line.ends_with(b"---")
     } else if has("+++ ") {
@@ -357,22 +360,10 @@ fn lacks_result(result: &[u8], next: &[u8]) -> bool {
         || is_number && next.iter().all(u8::is_ascii_digit)
 }
 
-/// Whether a line begins as those of records do: with a pid, a time, a mark, or
-/// the name of a call.
+/// Whether a line begins as those of records do: behind a pid and a time, if
+/// any, with a mark or the name of a call.
 fn begins(line: &[u8]) -> bool {
-    let count = digits(line);
-    // A pid, or seconds since 1970.
-    let is_number = (1..=10).contains(&count)
-        && match line.get(count..).unwrap_or(&[]) {
-            [b' ', next, ..] => next.is_ascii_lowercase() || b"+-<0123456789 ".contains(next),
-            [b':' | b'.' | b'<', ..] => true,
-            _ => false,
-        };
-    let is_word = |byte: &&u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || **byte == b'_';
-    let length = line.iter().take_while(is_word).count();
-    let is_call = length > 0 && line.get(length) == Some(&b'(');
-    let marks: [&[u8]; 5] = [b"[pid ", b"+++ ", b"--- ", b"<... ", b"strace: "];
-    is_number || is_call || marks.iter().any(|mark| line.starts_with(mark))
+    strace::is_prefix(line) || strace::begins(line)
 }
 
 fn broken_at_space(line: &[u8], next: &[u8]) -> Option<Vec<u8>> {
