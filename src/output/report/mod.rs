@@ -342,6 +342,7 @@ impl fmt::Display for WaitedFor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Named::Pid(pid) => pid.fmt(f),
+            Named::Unknown => f.write_str("?"),
             Named::Id(IdType::ALL, _) => f.write_str("P_ALL"),
             Named::Id(kind, id) => write!(f, "{kind}, {}", id.cast_signed()),
         }
