@@ -38,7 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "event", "kernel", "ledger", "output", "program", "rules", "session", "sys", "tracer",
         ],
     ),
-    ("zombies", &["event", "kernel", "output", "proc"]),
+    ("zombies", &["event", "kernel", "output", "proc", "wire"]),
     ("decode", &["event", "kernel"]),
     (
         "command",

@@ -30,7 +30,7 @@ use decode::DecodeFlags;
 use generate::Generated;
 use lines::{ColourFlag, FormatFlag, LineFlags, ShowFlags, text};
 use outputs::{OutputFlag, SnapshotFlags, TimelineFlag, check_record};
-use rules::RuleFlags;
+use rules::{RuleFlags, ThresholdFlag};
 use summary::SummaryFlags;
 use targets::{AttachFlag, CommandFlag, DurationFlag, TraceFlags};
 use zombies::ZombieFlags;
@@ -181,8 +181,9 @@ fn resolve(mut matches: ArgMatches, command: &clap::Command) -> Result<Asked, Re
         let attach = AttachFlag::from_arg_matches_mut(&mut matches)?;
         let format = FormatFlag::from_arg_matches_mut(&mut matches)?;
         let colour = ColourFlag::from_arg_matches_mut(&mut matches)?;
+        let threshold = ThresholdFlag::from_arg_matches_mut(&mut matches)?;
         refuse_rest(&matches, command, "--zombies")?;
-        let options = zombies.resolve(&attach, &format, &colour)?;
+        let options = zombies.resolve(&attach, &format, &colour, &threshold)?;
         return Ok(Asked::Mode(Mode::Zombies(options)));
     }
     if matches.value_source("decode").is_some() {
