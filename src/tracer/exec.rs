@@ -38,6 +38,7 @@ impl<S: Scheduler> Tracer<S> {
             task.call = None;
             task.suspended.clear();
             task.sigaction = None;
+            task.made_again = None;
             task.interrupted = false;
             task.stepping = None;
             task.interrupted_at = None;

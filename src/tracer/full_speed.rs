@@ -348,7 +348,9 @@ impl<S: Scheduler> Tracer<S> {
 
 /// Whether it is certain that a process has no children, not even dead ones.
 pub(super) fn has_no_children(tgid: Tgid) -> bool {
-    proc::children(tgid).is_some_and(|children| children.is_empty())
+    let shows_none = || proc::children(tgid).is_some_and(|children| children.is_empty());
+    // A thread that ends hands its children on, perhaps to one that was asked before.
+    shows_none() && (proc::threads(tgid.leader()).len() == 1 || shows_none())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::full_speed::Speed;
 use super::handler::Interrupted;
+use super::interruptions::MadeAgain;
 use super::sigaction::Deferred;
 use crate::event::{Moment, NsPids, SigchldAction, WaitEntry};
 use crate::kernel::{Signal, Tgid, Tid};
@@ -51,6 +52,8 @@ pub(super) struct Task {
     pub(super) asked_to_stop: bool,
     /// How often in a row a call of it was made again.
     pub(super) repeats: u8,
+    /// The call with a time-out that it is in, if that is made again.
+    pub(super) made_again: Option<MadeAgain>,
     /// It stops at no call.
     pub(super) is_free: bool,
     /// It is a new process whose first stop is still to come, and which may
@@ -94,6 +97,7 @@ impl Task {
             interrupted_at: None,
             asked_to_stop: false,
             repeats: 0,
+            made_again: None,
             is_free: false,
             is_new: false,
             is_awaited: false,
@@ -104,7 +108,8 @@ impl Task {
     /// asks for us, so only the exit of one that is under way is wanted; without
     /// children none is of interest.
     pub(super) fn how(&self) -> How {
-        let is_in_call = self.call.is_some() || self.sigaction.is_some();
+        let is_in_call =
+            self.call.is_some() || self.sigaction.is_some() || self.made_again.is_some();
         if (self.kind.filtered || self.is_free) && !is_in_call {
             How::Cont
         } else {
