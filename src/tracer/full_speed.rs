@@ -14,6 +14,7 @@
 use std::time::{Duration, Instant};
 
 use super::engine::Tracer;
+use super::handler::HandlerFrame;
 use super::scheduler::Scheduler;
 use super::tasks::{Kind, Process};
 use crate::event::{Event, EventKind, Moment, SigchldAction};
@@ -221,6 +222,7 @@ impl<S: Scheduler> Tracer<S> {
             known => known != Some(now),
         };
         if is_news {
+            process.handler_frame = HandlerFrame::by_proc(&status);
             process.sigchld = Some(now);
             events.push(self.event(at, tid, tgid, EventKind::SigchldSet(now)));
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::full_speed::Speed;
-use super::handler::Interrupted;
+use super::handler::{HandlerFrame, Interrupted};
 use super::interruptions::MadeAgain;
 use super::sigaction::Deferred;
 use crate::event::{Moment, NsPids, SigchldAction, WaitEntry};
@@ -157,8 +157,8 @@ pub(super) struct Process {
     pub(super) is_own: bool,
     /// Its leader has ended, and was let go before its death.
     pub(super) has_left: bool,
-    /// It was seen to handle SIGCHLD, on the stack that the handler interrupts.
-    pub(super) has_plain_handler: bool,
+    /// Where the frame of its handler of SIGCHLD lies.
+    pub(super) handler_frame: HandlerFrame,
     /// What happens at SIGCHLD, as it was last seen; `None` where that is not
     /// known. For rules.
     pub(super) sigchld: Option<SigchldAction>,
@@ -243,9 +243,9 @@ impl Tasks {
             task.interrupted_at = interrupted_at;
         }
         let creator = self.processes.get(&tgid);
-        let inherited = creator.is_some_and(|process| process.has_plain_handler);
+        let inherited = creator.map(|process| process.handler_frame);
         if let Some(process) = self.processes.get_mut(&Tgid::new(child.raw())) {
-            process.has_plain_handler = inherited;
+            process.handler_frame = inherited.unwrap_or_default();
         }
     }
 
