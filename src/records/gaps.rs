@@ -211,6 +211,11 @@ impl Coverage {
             "no rt_sigaction calls",
             Needs::AUTO_REAP.and(Needs::DISPOSITIONS),
         );
+        gaps.add(
+            is_strace_s && self.unknown_actions,
+            "an action for SIGCHLD that it does not show",
+            Needs::AUTO_REAP.and(Needs::DISPOSITIONS),
+        );
         // Elsewhere a zombie is reported of a parent alone that reaps others.
         gaps.add(
             !is_strace_s && (self.unknown_actions || !self.has(self.sigactions)),
