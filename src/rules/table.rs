@@ -327,9 +327,16 @@ mod tests {
     fn each_rule_has_a_page_of_its_own() {
         for rule in RULES {
             let title = format!("# {}", rule.name);
-            assert!(rule.page.starts_with(&title), "{}", rule.name);
+            let name = rule.name;
+            assert!(
+                rule.page.starts_with(&title),
+                "pages/{name}.md does not begin with `{title}`"
+            );
             let width = rule.page.lines().map(|line| line.chars().count()).max();
-            assert!(width <= Some(100), "{}: {width:?}", rule.name);
+            assert!(
+                width <= Some(100),
+                "pages/{name}.md has a line of {width:?} characters, more than 100"
+            );
         }
     }
 }
