@@ -1,4 +1,9 @@
 //! Records of a trace, read back into events: one file or folder a format.
+//!
+//! `of` tells by the first lines which format a record has. `log` does what line by
+//! line logs of system calls have in common, `process_tree` what all records have;
+//! `gaps` says what a record lacks. docs/writing-a-format.md has the steps to a new
+//! one.
 
 mod bsd;
 mod gaps;
@@ -26,6 +31,10 @@ use tracee::TraceeEvents;
 
 /// What may stand before the first character of a file in UTF-8.
 const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Why a record is refused.
+const UNKNOWN: &str = "no record that is known here: JSON lines of wait4-strace's or Tracee's, a \
+                       log of strace's or truss's, or a listing of kdump's";
 
 /// A record of a trace, from its beginning on.
 pub trait Source {
@@ -99,8 +108,7 @@ pub(crate) fn files(path: &Path) -> Vec<PathBuf> {
     vec![path.to_owned()]
 }
 
-/// A record by what it begins with: JSON lines with a `{`, all else is taken
-/// for a log of strace's.
+/// A record by what it begins with, whoever made it.
 ///
 /// # Errors
 /// Why it cannot be read, as a clause.
@@ -132,10 +140,23 @@ fn of(
         return json_record(input).map_err(|broken| broken.to_string());
     }
     let lines = Lines::new(input);
-    match bsd::open(lines, system).map_err(|error| error.to_string())? {
-        Ok(log) => Ok(log),
-        Err(lines) => strace::open(lines, pid),
-    }
+    let log = log_record(lines, pid, system).map_err(|error| error.to_string())?;
+    log.ok_or_else(|| UNKNOWN.to_owned())
+}
+
+/// A log of lines; `None` if it is nobody's that is known. Each format has a look
+/// ahead, and gives back the lines of others.
+fn log_record(
+    lines: Lines<impl Read + 'static>,
+    pid: Option<i32>,
+    system: Option<System>,
+) -> io::Result<Option<Box<dyn Source>>> {
+    let lines = match bsd::open(lines, system)? {
+        Ok(log) => return Ok(Some(log)),
+        Err(lines) => lines,
+    };
+    // The last one: much looks like a line of strace's.
+    Ok(strace::open(lines, pid)?.ok())
 }
 
 /// JSON lines of ours, or of Tracee's.

@@ -17,7 +17,7 @@ mod values;
 mod waits;
 
 use std::collections::HashSet;
-use std::io::Read;
+use std::io::{self, Read};
 use std::time::Duration;
 
 use memchr::memmem;
@@ -42,19 +42,14 @@ const OF_STRACE: (System, Record) = (System::Linux, Record::Strace);
 /// which strace names only while there are others. If no line has it, it is
 /// `pid`.
 ///
-/// # Errors
-/// Why it cannot be read, as a clause: it is not strace's, say.
-pub(super) fn open(
-    mut lines: Lines<impl Read + 'static>,
+/// If it is not strace's, the lines are given back.
+pub(super) fn open<R: Read + 'static>(
+    mut lines: Lines<R>,
     pid: Option<i32>,
-) -> Result<Box<dyn Source>, String> {
-    let text = lines.ahead().map_err(|error| error.to_string())?;
+) -> io::Result<Result<Box<dyn Source>, Lines<R>>> {
+    let text = lines.ahead()?;
     if !text.split(|byte| *byte == b'\n').any(is_strace_s) {
-        return Err(
-            "no record that is known here: JSON lines of wait4-strace's or Tracee's, a log of \
-             strace's or truss's, or a listing of kdump's"
-                .to_owned(),
-        );
+        return Ok(Err(lines));
     }
     let mut origin = origin("strace".to_owned());
     if let Some(Time::Epoch(nanos)) = first_time(text) {
@@ -62,7 +57,8 @@ pub(super) fn open(
     }
     let first = first_pid(text).or(pid);
     let translator = Translator::new(Strace, OF_STRACE, first, false);
-    Ok(Box::new(Log::new(Stderr::new(lines), translator, origin)))
+    let log = Log::new(Stderr::new(lines), translator, origin);
+    Ok(Ok(Box::new(log)))
 }
 
 /// Whether a line is one that strace writes.
