@@ -8,14 +8,12 @@ use super::source::{Alarm, EventSource, SETTLING, Step};
 use crate::event::{Event, Moment, Origin, ProcView, Question};
 use crate::kernel::WaitCalls;
 use crate::output::{Pids, Style, TextOptions};
+use crate::rules::{Needs, RULES};
 use crate::sys::waker::Waker;
 use crate::tracer::{self, Capture, FdNames, Settings, Tracer};
 
-/// What is said of attached processes that were not made to stop at calls.
-const RAN_FREE: &str = "calls of processes without children were not seen; autoreap-echild by \
-                        SA_NOCLDWAIT, bad-wait-args, double-wait, echild-spin, \
-                        handler-replaced, kill-after-reap, not-my-child, pdeathsig-thread and \
-                        raw-status-exit of those are out of reach (--every-call shows them)";
+/// Of this rule one form alone needs calls of processes without children.
+const PARTLY_BLIND: &str = "autoreap-echild by SA_NOCLDWAIT";
 
 /// How many events are taken in together.
 const BATCH: usize = 64;
@@ -111,8 +109,8 @@ impl EventSource for Traced {
         self.tracer.conclude()
     }
 
-    fn unseen(&self) -> Option<&'static str> {
-        self.tracer.has_run_free().then_some(RAN_FREE)
+    fn unseen(&self) -> Option<String> {
+        self.tracer.has_run_free().then(ran_free)
     }
 
     fn origin(&self) -> &Origin {
@@ -130,6 +128,21 @@ impl EventSource for Traced {
     fn batch(&self) -> usize {
         BATCH
     }
+}
+
+/// What is not known of attached processes that ran at full speed.
+fn ran_free() -> String {
+    let blind = RULES
+        .iter()
+        .filter(|rule| rule.needs.any_of(Needs::CHILDLESS));
+    let mut names: Vec<&str> = blind.map(|rule| rule.name).chain([PARTLY_BLIND]).collect();
+    names.sort_unstable();
+    let last = names.pop().unwrap_or_default();
+    format!(
+        "calls of processes without children were not seen; {} and {last} of those are out of \
+         reach (--every-call shows them)",
+        names.join(", ")
+    )
 }
 
 /// What the tracer must read for the lines that are wanted; for everything if
@@ -160,5 +173,21 @@ pub(crate) fn settings(text: &TextOptions, rules: bool, whole: bool) -> Settings
         kill_on_exit: false,
         full_speed: true,
         stops_as_job: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ran_free_is_told_with_the_rules_that_need_it() {
+        assert_eq!(
+            ran_free(),
+            "calls of processes without children were not seen; autoreap-echild by SA_NOCLDWAIT, \
+             bad-wait-args, double-wait, echild-spin, handler-replaced, kill-after-reap, \
+             not-my-child, pdeathsig-thread and raw-status-exit of those are out of reach \
+             (--every-call shows them)"
+        );
     }
 }
