@@ -99,6 +99,8 @@ pub struct Conclusion<'a> {
     pub left: Option<&'a ZombiesLeft>,
     /// What was not observed, a clause each.
     pub unseen: &'a [String],
+    /// What else is said of a record, a sentence each.
+    pub notes: &'a [String],
     /// The table of the processes, if one is shown with the events.
     pub summary: Option<&'a Summary>,
     /// The program ran at all.
@@ -114,6 +116,7 @@ impl<'a> Conclusion<'a> {
             findings: &[],
             left: None,
             unseen: &[],
+            notes: &[],
             summary: None,
             has_run: true,
         }

@@ -44,6 +44,8 @@ pub struct Report<'a> {
     pub left: u64,
     /// What was out of sight, a clause each.
     pub unseen: &'a [String],
+    /// What else is said of a record, a sentence each.
+    pub notes: &'a [String],
     /// Its colours.
     pub styles: Styles,
     /// The last line is wanted.
@@ -108,6 +110,9 @@ impl Report<'_> {
 
     /// The lines after the findings.
     fn end(&self, to: &mut String) {
+        for note in self.notes {
+            let _ = writeln!(to, "wait4-strace: {note}");
+        }
         if !self.unseen.is_empty() {
             let _ = writeln!(to, "wait4-strace: partial view: {}", self.unseen.join("; "));
         }
@@ -342,6 +347,7 @@ impl fmt::Display for WaitedFor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Named::Pid(pid) => pid.fmt(f),
+            Named::Unknown => f.write_str("?"),
             Named::Id(IdType::ALL, _) => f.write_str("P_ALL"),
             Named::Id(kind, id) => write!(f, "{kind}, {}", id.cast_signed()),
         }
@@ -472,6 +478,7 @@ mod tests {
             },
             left: 0,
             unseen: &[],
+            notes: &[],
             styles: Styles::plain(),
             summary: true,
             root: "/home/you".to_owned(),
@@ -494,6 +501,7 @@ mod tests {
             counts: Counts { processes, reaped },
             left: 0,
             unseen: &[],
+            notes: &[],
             styles: Styles::plain(),
             summary: true,
             root: "/home/you".to_owned(),
