@@ -3,6 +3,8 @@
 //! Any process may vanish while it is read: that gives `None`, not an error.
 
 mod awaited;
+mod blocked;
+mod holders;
 mod pages;
 mod pipes;
 mod rights;
@@ -22,6 +24,7 @@ use crate::event::{Comm, Image, NsPids};
 use crate::kernel::{NsPid, Tgid, Tid};
 
 pub(crate) use awaited::{Blocking, awaited_signals, blocking_call};
+pub(crate) use blocked::look as look_at_blocked;
 pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
 pub(crate) use rights::{can_ptrace, own_user_namespace, user_namespace, yama_scope};

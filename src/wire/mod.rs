@@ -9,6 +9,7 @@ mod lives;
 mod read;
 mod stack;
 mod summary;
+mod waiting;
 mod words;
 mod write;
 
@@ -26,6 +27,7 @@ pub use lives::{
 pub use read::can_read;
 pub use stack::{Frame, Function, Stack};
 pub use summary::{Ending, Latency, Summary, SummaryRow};
+pub use waiting::{Cause, On, Waiting, WaitingTask};
 pub use words::{Address, Int, Meaning, Named, Options, Status, Text};
 pub use write::{event, start};
 
@@ -104,6 +106,8 @@ pub enum Body {
     Kill(About<Kill>),
     /// A probe of `/proc`, requested by a rule.
     Observation(About<Observation>),
+    /// What the living processes are blocked in.
+    Waiting(About<Waiting>),
     /// A rule's deadline passed and no stop was left to be taken: every earlier event
     /// has been written.
     QueueDrained(About<Nothing>),

@@ -154,6 +154,9 @@ impl Body {
                 eintr: fate.eintr,
             }),
             Body::Detach(about) => about.tell(|_| EventKind::Detached),
+            Body::Waiting(about) => {
+                about.tell(|waiting| EventKind::Looked(Box::new(waiting.into())))
+            }
             Body::QueueDrained(about) => about.tell(|_| EventKind::QueueDrained),
             Body::Over(about) => about.tell(|_| EventKind::Over),
             Body::Adopt(about) => about.tell(|adopt| EventKind::Adopted {

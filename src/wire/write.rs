@@ -9,6 +9,7 @@ use super::lives::{
     Survivor, Thread, UntracedChild,
 };
 use super::stack::Stack;
+use super::waiting::Waiting;
 use super::words::{Address, Int, Named, Text, pointer};
 use super::{About, Body, Line, Nothing, Sees, Start, VERSION};
 use crate::event::{
@@ -111,6 +112,7 @@ impl Writer<'_> {
                 }))
             }
             EventKind::Detached => Body::Detach(self.about(Nothing {})),
+            EventKind::Looked(look) => Body::Waiting(self.about(Waiting::of(look, self.ledger))),
             EventKind::QueueDrained => Body::QueueDrained(self.about(Nothing {})),
             EventKind::Over => Body::Over(self.about(Nothing {})),
             EventKind::Adopted { child, from, comm } => Body::Adopt(self.about(Adopt {
