@@ -77,7 +77,7 @@ fn a_file_s_lock_has_its_holder() {
     let lock = directory.path().join("lock");
     let script = format!("exec 9>{0}; flock 9; flock {0} true; true", lock.display());
     let text = hangs(&[], &script).stderr;
-    let waiter = line(&text, " flock /");
+    let waiter = line(&text, "└ ");
     assert!(waiter.contains("flock("), "{text}");
     assert!(waiter.contains("/lock that "), "{text}");
     assert!(waiter.contains(" bash -c "), "{text}");
@@ -92,8 +92,9 @@ fn a_file_s_lock_has_its_holder() {
 
 #[test]
 fn a_record_s_lock_has_its_holder() {
-    if !have("python3") {
-        return passed_over("python3 is not installed");
+    let python = "/usr/bin/python3";
+    if !Path::new(python).exists() {
+        return passed_over("/usr/bin/python3 is not installed");
     }
     let directory = TempDir::new().unwrap();
     let program = "import fcntl,os,sys,time\n\
@@ -102,8 +103,8 @@ fn a_record_s_lock_has_its_holder() {
         if os.fork()==0:\n fcntl.lockf(f,fcntl.LOCK_EX)\n\
         os.wait()\n";
     let file = directory.path().join("record");
-    let flags = ["-o", "/dev/null", "--duration", "2"];
-    let words = ["python3", "-c", program, file.to_str().unwrap()];
+    let flags = ["-o", "/dev/null", "--duration", "4"];
+    let words = [python, "-c", program, file.to_str().unwrap()];
     let text = run(&mut traced(&flags, words)).stderr;
     let tree = tree(&text);
     assert!(tree[0].contains("wait4("), "{text}");
@@ -165,68 +166,70 @@ fn a_mutex_and_a_join_name_their_threads() {
     assert!(tree[1].contains(" on a mutex that thread "), "{text}");
 }
 
-/// A process that was started before its trace.
-fn attached(
-    script: &str,
-    flags: &[&str],
-    said: &Path,
-) -> (std::process::Child, std::process::Child) {
-    let target = Command::new("bash")
-        .args(["-c", script])
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
-    let children = format!("/proc/{0}/task/{0}/children", target.id());
-    until("the child is there", || {
-        fs::read_to_string(&children).is_ok_and(|children| !children.is_empty())
-    });
-    let tracer = wait4_strace()
-        .args(["-o", "/dev/null"])
-        .args(flags)
-        .args(["-p", &target.id().to_string()])
-        .stderr(fs::File::create(said).unwrap())
-        .spawn()
-        .unwrap();
-    (target, tracer)
+/// Processes that end with the test.
+struct Ends(Vec<std::process::Child>, Vec<Pid>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            child.kill().ok();
+            child.wait().ok();
+        }
+        for pid in &self.1 {
+            kill(*pid, Signal::SIGKILL).ok();
+        }
+    }
+}
+
+/// The first number of a line.
+fn pid_in(line: &str) -> Pid {
+    let words = line.split(|c: char| !c.is_ascii_digit());
+    let number = words.filter(|word| !word.is_empty()).next();
+    Pid::from_raw(number.unwrap().parse().unwrap())
 }
 
 #[test]
 fn an_attach_shows_children_that_are_not_traced_and_theirs() {
     let directory = TempDir::new().unwrap();
     let said = directory.path().join("said");
-    let script = "(sleep 998; true) & child=$!; trap 'kill $child; exit' TERM; wait $child";
-    let (mut target, mut tracer) = attached(script, &[], &said);
+    let target = Command::new("bash")
+        .args(["-c", "(sleep 998; true) & wait $!"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut running = Ends(vec![target], Vec::new());
+    let children = format!("/proc/{0}/task/{0}/children", running.0[0].id());
+    until("the child is there", || {
+        fs::read_to_string(&children).is_ok_and(|children| !children.is_empty())
+    });
+    let child = fs::read_to_string(&children).unwrap();
+    running.1.push(pid_in(&child));
+    let tracer = wait4_strace()
+        .args(["-o", "/dev/null", "-p", &running.0[0].id().to_string()])
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    let pid = Pid::from_raw(i32::try_from(tracer.id()).unwrap());
+    running.0.push(tracer);
     let text = || fs::read_to_string(&said).unwrap();
     until("it is attached", || text().contains(" attached"));
-    let pid = Pid::from_raw(i32::try_from(tracer.id()).unwrap());
-    kill(pid, Signal::SIGUSR1).unwrap();
     until("the tree", || {
-        text().contains("who waits for whom") && text().contains("sleep 998")
+        kill(pid, Signal::SIGUSR1).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        text().contains("  wait4(-1) for at least ") && text().contains("    └ ")
     });
-    let first = text();
-    assert!(
-        line(&first, "bash -c").contains("wait4(-1) for at least "),
-        "{first}"
-    );
-    assert!(line(&first, " sleep 998").contains("    └ "), "{first}");
+    let before = text();
+    let sleeper = before
+        .lines()
+        .find(|line| line.contains("    └ ") && line.contains(" sleep 998"));
+    running.1.push(pid_in(sleeper.expect(&before)));
     // ^C tells it too.
     kill(pid, Signal::SIGINT).unwrap();
-    assert_eq!(wait(&mut tracer), Some(128 + 2));
-    assert_eq!(
-        text().matches("who waits for whom").count(),
-        2,
-        "{}",
-        text()
-    );
-    let sleeper = first
-        .lines()
-        .find(|line| line.contains(" sleep 998"))
-        .unwrap();
-    let digits: String = sleeper.chars().filter(char::is_ascii_digit).collect();
-    let sleeper: i32 = digits[..digits.find("998").unwrap()].parse().unwrap();
-    target.kill().unwrap();
-    target.wait().unwrap();
-    kill(Pid::from_raw(sleeper), Signal::SIGKILL).unwrap();
+    assert_eq!(wait(&mut running.0[1]), Some(128 + 2));
+    let trees = |text: &str| text.matches("who waits for whom").count();
+    assert!(trees(&text()) > trees(&before), "{}", text());
 }
 
 /// The lines that are objects.
@@ -324,8 +327,8 @@ fn leftovers_are_let_go_if_the_user_says_so() {
     );
     assert!(text.contains("[outlives-command]"), "{text}");
     let pid = fs::read_to_string(directory.path().join("pid")).unwrap();
-    let pid = Pid::from_raw(pid.trim().parse().unwrap());
+    let pid = pid_in(&pid);
+    let _left = Ends(Vec::new(), vec![pid]);
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     assert!(status.contains("TracerPid:\t0\n"), "{status}");
-    kill(pid, Signal::SIGKILL).unwrap();
 }

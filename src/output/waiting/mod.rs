@@ -62,16 +62,9 @@ pub(super) fn tree(
     let longest = width.map_or(MOST_OF_A_COMMAND, |width| {
         MOST_OF_A_COMMAND.min(width.saturating_sub(ROOM_FOR_WORDS).max(16))
     });
-    let cut = |name: &str| -> String {
-        if name.chars().count() <= longest {
-            return name.to_owned();
-        }
-        let kept = name.chars().take(longest - 1);
-        kept.chain(['…']).collect()
-    };
     let named: Vec<(String, &str)> = rows
         .iter()
-        .map(|row| (cut(&row.name), row.words.as_str()))
+        .map(|row| (cut(&row.name, longest), row.words.as_str()))
         .collect();
     let column = named.iter().map(|(name, _)| name.chars().count());
     let column = column.max().unwrap_or(0);
@@ -82,6 +75,15 @@ pub(super) fn tree(
         let _ = writeln!(text, "  … and {} more", rows.len() - MOST_LINES);
     }
     Some(text)
+}
+
+/// A text, cut to so many characters.
+fn cut(text: &str, longest: usize) -> String {
+    if text.chars().count() <= longest {
+        return text.to_owned();
+    }
+    let kept = text.chars().take(longest.saturating_sub(1));
+    kept.chain(['…']).collect()
 }
 
 /// The line above the tree.

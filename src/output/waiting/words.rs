@@ -4,15 +4,15 @@ use std::fmt::Write;
 
 use rustc_hash::FxHashSet;
 
-use super::{MOST_OF_A_COMMAND, Tree};
+use super::{MOST_OF_A_COMMAND, Tree, cut};
 use crate::event::{BlockedTask, Comm, PipeSide, WaitsOn, escape_controls};
 use crate::kernel::phrases::how_it_ended;
 use crate::kernel::{Signal, Tgid, Tid};
 use crate::output::report::{call_words, quoted};
 use crate::output::span::Span;
 
-/// A wait that begins so soon after an attach, in nanoseconds, had begun before it.
-const AT_ATTACH: u64 = 100_000_000;
+/// How much of the command line of a process that stands elsewhere in the tree.
+const MOST_OF_A_REFERENCE: usize = 30;
 /// How many of several holders are named.
 const MOST_HOLDERS: usize = 2;
 
@@ -33,11 +33,7 @@ impl Tree<'_> {
             return shown(comm.unwrap_or_default());
         }
         let all = words.join(" ");
-        if all.chars().count() <= MOST_OF_A_COMMAND {
-            return all;
-        }
-        let kept = all.chars().take(MOST_OF_A_COMMAND - 1);
-        kept.chain(['…']).collect()
+        cut(&all, MOST_OF_A_COMMAND)
     }
 
     /// In what a process is.
@@ -84,9 +80,9 @@ impl Tree<'_> {
         let (tgid, waiting) = self.ledger.waiting(tid)?;
         let waiting = Some(waiting).filter(|waiting| waiting.blocks())?;
         let process = self.ledger.process(tgid);
-        let is_older = process.is_some_and(|process| {
-            process.born.is_before_attach && waiting.when.at.since(process.born.at) < AT_ATTACH
-        });
+        // The first wait after an attach may have begun before it.
+        let is_older = process
+            .is_some_and(|process| process.born.is_before_attach && process.waits().last.is_none());
         let at_least = if is_older { "at least " } else { "" };
         let age = Span(self.at.since(waiting.when.at));
         let call = call_words(waiting.call, waiting.named);
@@ -232,7 +228,7 @@ impl Tree<'_> {
         let is_known = self.tasks.contains_key(&tgid) || self.ledger.process(tgid).is_some();
         match comm.filter(|_| !is_known) {
             Some(comm) => format!("{tgid} {}", shown(comm)),
-            None => format!("{tgid} {}", self.command(tgid)),
+            None => format!("{tgid} {}", cut(&self.command(tgid), MOST_OF_A_REFERENCE)),
         }
     }
 
