@@ -38,7 +38,7 @@ impl Answer {
             "errno" => errno(text, chosen),
             "signal" => signal(text, chosen),
             "pid" => match word(text) {
-                Some(number) => whom(number, chosen),
+                Some(number) => wait_target(number, chosen),
                 None => no_number("a pid"),
             },
             _ => nothing(&format!(
@@ -361,7 +361,7 @@ fn glibc_s(system: System, number: i32) -> String {
 }
 
 /// Which processes wait4 waits for.
-fn whom(pid: i32, system: System) -> Answer {
+fn wait_target(pid: i32, system: System) -> Answer {
     something(match WaitTarget::of_pid(pid) {
         WaitTarget::Any => "any child".to_owned(),
         WaitTarget::Pid(pid) => format!("the child {pid}"),

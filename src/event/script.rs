@@ -254,7 +254,7 @@ impl Script {
     }
 
     /// The SIGCHLD for a child that exited is delivered.
-    pub(crate) fn told_of(&mut self, task: impl Into<Task>, child: i32) -> &mut Script {
+    pub(crate) fn sigchld_of(&mut self, task: impl Into<Task>, child: i32) -> &mut Script {
         let info = SigInfo {
             signo: Signal::CHLD,
             errno: 0,

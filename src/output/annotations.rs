@@ -110,7 +110,7 @@ fn reaped_by_kernel(
     let child = named.and_then(|pid| ledger.recall(caller, pid));
     let child = child.filter(|child| {
         let by_kernel = child.reaped.filter(|reap| reap.way == ReapKind::Kernel);
-        by_kernel.is_some_and(|reap| reap.by_process == caller)
+        by_kernel.is_some_and(|reap| reap.by_process.tgid == caller)
     });
     match child {
         Some(child) => {

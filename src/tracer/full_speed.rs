@@ -160,7 +160,7 @@ impl<S: Scheduler> Tracer<S> {
         }
     }
 
-    /// A process has a child, by the deed of the task `by`, which is stopped: its
+    /// The task `by`, which is stopped, created a child of this process: its
     /// threads are made to stop at calls.
     pub(super) fn stop_at_calls(
         &mut self,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::stack::Stack;
-use super::words::{Address, Int, Named, Options, Status, Text};
+use super::values::{Address, Int, Named, Options, Status, Text};
 
 /// A wait call that begins.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -5,12 +5,12 @@
 //! [`event`](crate::event) are free to change: `write` and `read` translate.
 
 mod calls;
-mod lives;
+mod lifecycle;
 mod read;
 mod stack;
 mod summary;
+mod values;
 mod waiting;
-mod words;
 mod write;
 
 use schemars::JsonSchema;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use calls::{
     Args, Child, Info, InfoFields, RestartOutcome, Rusage, TargetName, Wait, WaitEntry,
 };
-pub use lives::{
+pub use lifecycle::{
     Adopt, Attach, BlockedChild, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image,
     Kill, Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream,
     Survivor, Thread, UntracedChild,
@@ -27,8 +27,8 @@ pub use lives::{
 pub use read::can_read;
 pub use stack::{Frame, Function, Stack};
 pub use summary::{Ending, Latency, Summary, SummaryRow};
+pub use values::{Address, Int, Meaning, Named, Options, Status, Text};
 pub use waiting::{Cause, On, Waiting, WaitingTask};
-pub use words::{Address, Int, Meaning, Named, Options, Status, Text};
 pub use write::{event, start};
 
 /// The version that is written. A reader of this version reads every line of a

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::lives::PipeSide;
-use super::words::Text;
+use super::lifecycle::PipeSide;
+use super::values::Text;
 use crate::event::{self, BlockedCall, BlockedTask, LookCause, WaitingLook};
 use crate::kernel::{Tgid, Tid};
 use crate::ledger::Ledger;

@@ -3,14 +3,14 @@
 use super::calls::{
     Args, Child, Info, InfoFields, RestartOutcome, Rusage, TargetName, Wait, WaitEntry,
 };
-use super::lives::{
+use super::lifecycle::{
     Adopt, Attach, BlockedChild, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image,
     Kill, Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream,
     Survivor, Thread, UntracedChild,
 };
 use super::stack::Stack;
+use super::values::{Address, Int, Named, Text, pointer};
 use super::waiting::Waiting;
-use super::words::{Address, Int, Named, Text, pointer};
 use super::{About, Body, Line, Nothing, Sees, Start, VERSION};
 use crate::event::{
     self, BlockedIn, Event, EventKind, Fetched, How, Origin, ProcView, SigchldAction,

@@ -213,7 +213,7 @@ impl Collector {
         let Some(reap) = child.reaped else {
             return;
         };
-        let by = self.lane(reap.by_process, ledger);
+        let by = self.lane(reap.by_process.tgid, ledger);
         let Some(id) = self.lanes.find(child.id) else {
             return;
         };
@@ -338,7 +338,7 @@ fn model_finding(finding: &Finding, lane_of: impl Fn(ProcessId) -> Option<LaneId
         help: advice(finding).to_owned(),
         parent: finding.parent.id.and_then(&lane_of),
         children: children
-            .filter_map(|child| child.party.id.and_then(&lane_of))
+            .filter_map(|child| child.process.id.and_then(&lane_of))
             .collect(),
         from: times().min().unwrap_or(finding.when.at.0),
         to: times().max().unwrap_or(finding.when.at.0),

@@ -13,8 +13,8 @@ mod prefix;
 mod split;
 mod stderr;
 mod task_log;
+mod values;
 mod waits;
-mod words;
 
 use std::collections::HashSet;
 use std::io::Read;

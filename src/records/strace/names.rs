@@ -1,6 +1,6 @@
 //! Which calls matter, and what their first words mean.
 
-use super::words::signal;
+use super::values::signal;
 use crate::kernel::{Signal, WaitCall};
 use crate::records::log::Kind;
 use crate::records::text::after;

@@ -5,8 +5,8 @@ use memchr::{memchr, memmem};
 use super::call::{Call, string};
 use super::names::{self, kind, name};
 use super::prefix::{Prefixed, split};
+use super::values::{action, siginfo, signal};
 use super::waits;
-use super::words::{action, siginfo, signal};
 use crate::event::How;
 use crate::kernel::{Signal, WaitCall, WaitStatus};
 use crate::records::log::{

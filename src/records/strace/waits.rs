@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::words::{rusage, siginfo, status};
+use super::values::{rusage, siginfo, status};
 use crate::event::{Comm, Fetched, Named, TargetName, WaitEntry};
 use crate::kernel::{Abi, IdType, WaitCall, WaitOptions};
 use crate::records::log::Wait;
