@@ -200,6 +200,7 @@ fn consume(record: Vec<u8>) {
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
         restart_outcomes: source.origin().restart_outcomes,
+        columns: || None,
         stacks: true,
     };
     let clock = Clock::new(SystemTime::UNIX_EPOCH);

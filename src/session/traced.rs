@@ -5,8 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::sys::utsname::{UtsName, uname};
 
 use super::source::{Alarm, EventSource, SETTLING, Step};
-use crate::event::{Event, Moment, Origin, ProcView, Question};
+use crate::event::{Event, LookCause, Moment, Origin, ProcView, Question};
 use crate::kernel::WaitCalls;
+use crate::ledger::Ledger;
 use crate::output::{Pids, Style, TextOptions};
 use crate::rules::{Needs, RULES};
 use crate::sys::waker::Waker;
@@ -24,6 +25,10 @@ pub(crate) struct Traced {
     origin: Origin,
     /// When it is woken because the time is up.
     until: Option<Instant>,
+    /// When it is woken for its user besides.
+    alarm: Option<Instant>,
+    /// The command has ended, and that was told.
+    told_end: bool,
 }
 
 impl Traced {
@@ -56,6 +61,8 @@ impl Traced {
             tracer,
             origin,
             until: None,
+            alarm: None,
+            told_end: false,
         }
     }
 
@@ -73,6 +80,39 @@ impl Traced {
             .is_some()
     }
 
+    /// Wake up at this moment too; `None` for no more.
+    pub(crate) fn set_alarm(&mut self, at: Option<Instant>) {
+        self.alarm = at;
+    }
+
+    /// Whether the command has ended, once.
+    pub(crate) fn take_end(&mut self) -> bool {
+        let has_ended = self.tracer.root_end().is_some();
+        has_ended && !std::mem::replace(&mut self.told_end, true)
+    }
+
+    /// For how long no task has stopped or ended.
+    pub(crate) fn silence(&self) -> Duration {
+        Duration::from_nanos(self.tracer.now().since(self.tracer.last_stop()))
+    }
+
+    /// Begin to look at what the living processes are blocked in; the tracer is woken
+    /// when [`Traced::take_look`] has the answer.
+    pub(crate) fn begin_look(&mut self, ledger: &Ledger, cause: LookCause) {
+        let living = ledger.processes();
+        let living = living.filter(|process| process.ended.is_none() && process.reaped.is_none());
+        let mut living: Vec<_> = living.map(|process| (process.id, process.tgid)).collect();
+        living.sort_unstable();
+        let roots = living.into_iter().map(|(_, tgid)| tgid).collect();
+        self.tracer.begin_look(roots, cause);
+    }
+
+    /// What a look found, once it is over.
+    pub(crate) fn take_look(&mut self) -> Option<Event> {
+        self.tracer.waker.take_call();
+        self.tracer.take_look()
+    }
+
     /// No limit any more.
     pub(crate) fn lift_limit(&mut self) {
         self.until = None;
@@ -86,8 +126,12 @@ impl EventSource for Traced {
         if let Some(moment) = moments.into_iter().flatten().min() {
             self.tracer.wake_at(moment);
         }
-        if let Some(until) = self.until {
-            self.tracer.waker.wake_at(until);
+        let own = [self.until, self.alarm, self.tracer.look_is_due()];
+        if let Some(at) = own.into_iter().flatten().min() {
+            self.tracer.waker.wake_at(at);
+        }
+        if !self.told_end && self.tracer.root_end().is_some() {
+            self.tracer.waker.wake_at(Instant::now());
         }
         match self.tracer.step(events) {
             tracer::Step::Went => Step::Went,
@@ -171,6 +215,7 @@ pub(crate) fn settings(text: &TextOptions, rules: bool, whole: bool) -> Settings
         },
         polls: true,
         kill_on_exit: false,
+        lets_leftovers_go: false,
         full_speed: true,
         stops_as_job: false,
     }
