@@ -69,6 +69,7 @@ pub mod command;
 #[cfg(feature = "cli")]
 mod decode;
 pub mod event;
+pub mod explore;
 mod input;
 pub mod kernel;
 pub mod ledger;

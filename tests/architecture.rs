@@ -38,13 +38,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "event", "kernel", "ledger", "output", "program", "rules", "session", "sys", "tracer",
         ],
     ),
+    (
+        "explore",
+        &[
+            "event", "kernel", "ledger", "library", "output", "proc", "program", "rules",
+            "session", "sys", "tracer",
+        ],
+    ),
     ("zombies", &["event", "kernel", "output", "proc"]),
     ("decode", &["event", "kernel"]),
     (
         "command",
         &[
-            "decode", "event", "input", "kernel", "output", "program", "records", "rules",
-            "session", "sys", "tracer", "urgency", "zombies",
+            "decode", "event", "explore", "input", "kernel", "library", "output", "program",
+            "records", "rules", "session", "sys", "tracer", "urgency", "zombies",
         ],
     ),
 ];

@@ -196,6 +196,7 @@ impl Text {
                 self.adopted(event, *child, *from, *comm, ledger);
             }
             EventKind::Detached => self.detached(event),
+            EventKind::Held(held) => self.held(event, *held, ledger),
             EventKind::Resumed
             | EventKind::UntracedChild(_)
             | EventKind::SigchldSet(_)

@@ -4,6 +4,8 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
+use rustc_hash::FxHashSet;
+
 use super::awaited::awaited_descriptors;
 use super::pipes::is_open_for;
 use super::unix_sockets::peers;
@@ -51,7 +53,7 @@ pub(crate) fn blocked_reader(tgid: Tgid, child: Tgid) -> Option<(Tid, BlockedRea
         .into_iter()
         .find_map(|tid| Some((tid, awaited_streams(tgid, tid)?)))?;
     let sleeps = super::status(tid)?.sleeps;
-    let (others, complete) = holders(&awaited);
+    let (others, complete) = holders(&awaited, true);
     let streams = awaited.iter().zip(others).map(|(stream, others)| Stream {
         fd: stream.fd,
         inode: stream.inode,
@@ -94,7 +96,7 @@ fn awaited_streams(tgid: Tgid, tid: Tid) -> Option<Vec<Awaited>> {
 
 /// The holders of the other end of each stream, and whether every process could be
 /// examined.
-fn holders(awaited: &[Awaited]) -> (Vec<Vec<PipeSide>>, bool) {
+fn holders(awaited: &[Awaited], writing: bool) -> (Vec<Vec<PipeSide>>, bool) {
     let mut found = vec![Vec::new(); awaited.len()];
     let mut complete = true;
     let Ok(processes) = fs::read_dir("/proc") else {
@@ -111,7 +113,7 @@ fn holders(awaited: &[Awaited]) -> (Vec<Vec<PipeSide>>, bool) {
         for (fd, end) in ends {
             for (stream, sides) in awaited.iter().zip(&mut found) {
                 let is_other = match end {
-                    End::Pipe(_) => end == stream.other && is_open_for(tgid, fd, true),
+                    End::Pipe(_) => end == stream.other && is_open_for(tgid, fd, writing),
                     End::Socket(_) => end == stream.other,
                 };
                 if is_other {
@@ -122,6 +124,67 @@ fn holders(awaited: &[Awaited]) -> (Vec<Vec<PipeSide>>, bool) {
         }
     }
     (found, complete)
+}
+
+/// What can wake a thread that sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wakers {
+    /// Only processes of its own family.
+    Family,
+    /// Time.
+    Time,
+    /// Processes outside, devices, the network; or that is not known.
+    World,
+}
+
+/// What makes one of these descriptors ready: to read from, or with `writes` to
+/// write to.
+pub(super) fn wakers_of(tgid: Tgid, fds: &[i32], writes: bool, family: &FxHashSet<Tgid>) -> Wakers {
+    let mut sockets = None;
+    let mut awaited = Vec::new();
+    let mut has_timer = false;
+    for fd in fds.iter().copied() {
+        let Some(link) = fd_link(tgid, fd) else {
+            // Closed, and never ready.
+            continue;
+        };
+        match link.as_slice() {
+            b"anon_inode:[eventfd]" | b"anon_inode:[signalfd]" => {}
+            b"anon_inode:[timerfd]" => has_timer = true,
+            link if link.starts_with(b"anon_inode:[pidfd]") || link.starts_with(b"pidfd:") => {
+                let target = super::pidfd_target(tgid, fd).map(Tgid::new);
+                // One that is reaped already was ready before.
+                if target.is_some_and(|target| target.raw() > 0 && !family.contains(&target)) {
+                    return Wakers::World;
+                }
+            }
+            link => match End::parse(link) {
+                Some(End::Pipe(inode)) => awaited.push(Awaited {
+                    fd,
+                    inode,
+                    other: End::Pipe(inode),
+                }),
+                Some(End::Socket(inode)) => {
+                    let peers = sockets.get_or_insert_with(peers).as_ref();
+                    let Some(peer) = peers.and_then(|peers| peers.get(&inode)) else {
+                        return Wakers::World;
+                    };
+                    let other = End::Socket(*peer);
+                    awaited.push(Awaited { fd, inode, other });
+                }
+                None => return Wakers::World,
+            },
+        }
+    }
+    let (sides, complete) = holders(&awaited, !writes);
+    let is_inside = |side: &PipeSide| family.contains(&side.tgid);
+    if !complete || !sides.iter().flatten().all(is_inside) {
+        Wakers::World
+    } else if has_timer {
+        Wakers::Time
+    } else {
+        Wakers::Family
+    }
 }
 
 /// The streams that a process has open; `None` if it may not be examined.

@@ -5,6 +5,7 @@
 //! [`event`](crate::event) are free to change: `write` and `read` translate.
 
 mod calls;
+mod held;
 mod lives;
 mod read;
 mod stack;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use calls::{
     Args, Child, Info, InfoFields, RestartOutcome, Rusage, TargetName, Wait, WaitEntry,
 };
+pub use held::{Held, Until};
 pub use lives::{
     Adopt, Attach, BlockedChild, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image,
     Kill, Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream,
@@ -102,6 +104,8 @@ pub enum Body {
     ExitsWith(About<ExitsWith>),
     /// The task sends a signal by a system call.
     Kill(About<Kill>),
+    /// The task was held back by a schedule (`--schedule`), and goes on now.
+    Held(About<Held>),
     /// A probe of `/proc`, requested by a rule.
     Observation(About<Observation>),
     /// A rule's deadline passed and no stop was left to be taken: every earlier event

@@ -169,6 +169,7 @@ impl Body {
                 about.tell(|it| EventKind::DeathSignalSet(it.signal.as_ref().map(Signal::from)))
             }
             Body::SeccompListener(about) => about.tell(|_| EventKind::ListenerWanted),
+            Body::Held(about) => about.tell(|held| EventKind::Held(held.into())),
             Body::ExitsWith(about) => about.tell(|it| EventKind::ExitsWith(it.code)),
             Body::Kill(about) => about.tell(|kill| EventKind::Kills {
                 target: NsPid::new(kill.whom),
