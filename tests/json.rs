@@ -194,7 +194,7 @@ fn check(validator: &jsonschema::Validator, flags: &[&str], name: &str) -> Vec<S
 fn what_a_schedule_held_reads_back() {
     let validator = validator();
     for (schedule, name) in [
-        ("child-first", "race_one_wait_a_signal"),
+        ("child-first", "race_end_of_pipe_is_no_death"),
         ("parent-first", "race_group_is_set_late"),
         ("hold-deaths", "race_end_of_pipe_is_no_death"),
         ("eof-first", "race_end_of_pipe_is_no_death"),
