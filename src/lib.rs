@@ -89,6 +89,7 @@ pub mod wire;
 mod zombies;
 
 pub use event::Event;
+pub use explore::Explore;
 pub use ledger::Ledger;
 pub use library::{Attach, Error, Input, Launch, Stream, Trace, Tracing};
 pub use output::Output;

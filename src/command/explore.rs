@@ -8,7 +8,7 @@ use super::mode::ExploreOptions;
 use super::report::report_file;
 use super::stderr::{complain, print_all};
 use super::trace;
-use crate::explore::{ExplorationReport, Explored, Setup, explore_command};
+use crate::explore::{ExplorationReport, Searched, Setup, explore_command};
 use crate::library::Error;
 use crate::output::Styles;
 use crate::sys::startup::Inherited;
@@ -78,7 +78,7 @@ fn start(options: &ExploreOptions) -> Result<Exit, String> {
     Ok(exit(options, &explored))
 }
 
-fn report(options: &ExploreOptions, explored: &Explored, styles: Styles) -> String {
+fn report(options: &ExploreOptions, explored: &Searched, styles: Styles) -> String {
     let words = options.command.argv.iter();
     let report = ExplorationReport {
         exploration: &explored.exploration,
@@ -89,7 +89,7 @@ fn report(options: &ExploreOptions, explored: &Explored, styles: Styles) -> Stri
     report.text()
 }
 
-fn exit(options: &ExploreOptions, explored: &Explored) -> Exit {
+fn exit(options: &ExploreOptions, explored: &Searched) -> Exit {
     let policy = &options.report.rules.policy;
     let mut problems = explored.exploration.problems.iter();
     if problems.any(|problem| problem.fails(policy)) {

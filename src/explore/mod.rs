@@ -12,8 +12,10 @@
 //! | [`search`] | which schedules are tried, in which order |
 //! | [`advice`] | what a point means, and what to do |
 //! | [`report`] | what was found |
+//! | [`builder`] | the same for programs of one's own |
 
 mod advice;
+mod builder;
 mod hang;
 mod oracle;
 mod report;
@@ -23,11 +25,12 @@ mod schedule;
 mod scheduler;
 mod search;
 
+pub use builder::{Explore, Explored};
 pub use hang::{Hang, Sleeper};
 pub use oracle::{NoBaseline, Symptom};
 pub(crate) use report::ExplorationReport;
 pub(crate) use run::Setup;
-pub(crate) use runs::{Explored, explore_command};
+pub(crate) use runs::{Searched, explore_command};
 pub use schedule::{BadSchedule, Point, Schedule, Step};
 pub use scheduler::Counts;
 pub(crate) use scheduler::Explorer;

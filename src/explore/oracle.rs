@@ -3,7 +3,10 @@
 //! What varies between those is no oracle: an exit status or an output that is
 //! not always the same says nothing.
 
+use std::fmt;
+
 use crate::event::Comm;
+use crate::kernel::phrases::how_it_ended;
 use crate::kernel::{Signal, WaitStatus};
 use crate::rules::{Finding, RuleId, Severity};
 
@@ -58,7 +61,49 @@ pub enum Key {
     RunsOn(Comm),
 }
 
+impl fmt::Display for Symptom {
+    /// Without pids and times: `stolen-child of sh`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name();
+        match self {
+            Symptom::Finding(finding) => write!(f, "{name} of {}", finding.parent.comm()),
+            Symptom::Hang(hang) => {
+                let calls = hang.sleepers.iter();
+                let calls: Vec<String> = calls
+                    .map(|one| format!("{} in {}", one.comm, one.call))
+                    .collect();
+                write!(f, "{name} of {}", calls.join(", "))
+            }
+            Symptom::Crash(comm, signal) => write!(f, "{name} of {comm} by {signal}"),
+            Symptom::Status { usual, now } => {
+                write!(
+                    f,
+                    "{name}: {}, not {}",
+                    how_it_ended(*now),
+                    how_it_ended(*usual)
+                )
+            }
+            Symptom::Output { .. } => f.write_str(name),
+            Symptom::KillsAll(comm) | Symptom::RunsOn(comm) => write!(f, "{name} of {comm}"),
+        }
+    }
+}
+
 impl Symptom {
+    /// The rule's name, or what else it is.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Symptom::Finding(finding) => finding.rule.name(),
+            Symptom::Hang(_) => "hang",
+            Symptom::Crash(..) => "crash",
+            Symptom::Status { .. } => "status",
+            Symptom::Output { .. } => "output",
+            Symptom::KillsAll(_) => "kills-all",
+            Symptom::RunsOn(_) => "runs-on",
+        }
+    }
+
     /// What makes it the same as another run's.
     #[must_use]
     pub fn key(&self) -> Key {

@@ -170,17 +170,7 @@ impl ExplorationReport<'_> {
 }
 
 fn headline(symptom: &Symptom) -> String {
-    match symptom {
-        Symptom::Finding(finding) => {
-            format!("{}[{}]", finding.severity.name(), finding.rule.name())
-        }
-        Symptom::Hang(_) => "error[hang]".to_owned(),
-        Symptom::Crash(..) => "error[crash]".to_owned(),
-        Symptom::Status { .. } => "error[status]".to_owned(),
-        Symptom::Output { .. } => "warning[output]".to_owned(),
-        Symptom::KillsAll(_) => "error[kills-all]".to_owned(),
-        Symptom::RunsOn(_) => "error[runs-on]".to_owned(),
-    }
+    format!("{}[{}]", symptom.severity().name(), symptom.name())
 }
 
 fn in_short(symptom: &Symptom) -> String {

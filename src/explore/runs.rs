@@ -52,7 +52,7 @@ impl Runner for Runs<'_> {
 }
 
 /// An exploration, and how it came to its end.
-pub(crate) struct Explored {
+pub(crate) struct Searched {
     pub(crate) exploration: Exploration,
     pub(crate) took: Duration,
     /// We were told to end.
@@ -63,7 +63,7 @@ pub(crate) struct Explored {
 ///
 /// # Errors
 /// Why the command cannot run.
-pub(crate) fn explore_command(setup: &Setup, limits: &Limits) -> Result<Explored, Error> {
+pub(crate) fn explore_command(setup: &Setup, limits: &Limits) -> Result<Searched, Error> {
     let begun = Instant::now();
     let mut runs = Runs {
         setup,
@@ -76,7 +76,7 @@ pub(crate) fn explore_command(setup: &Setup, limits: &Limits) -> Result<Explored
     let exploration = explore(&mut runs, limits);
     match runs.error {
         Some(error) => Err(error),
-        None => Ok(Explored {
+        None => Ok(Searched {
             exploration,
             took: begun.elapsed(),
             was_interrupted: runs.was_interrupted,

@@ -6,6 +6,7 @@
 //! times more, and counts if it goes wrong in two of them; then the shortest
 //! schedule that shows it is looked for.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::rules::Policy;
@@ -97,6 +98,17 @@ impl Exploration {
     #[must_use]
     pub fn reached(&self, point: Point) -> bool {
         self.counts.of(point.counted_as()) > 0
+    }
+}
+
+impl fmt::Display for Problem {
+    /// `hang of sh under before@2`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, symptom) in self.symptoms.iter().enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            write!(f, "{comma}{symptom}")?;
+        }
+        write!(f, " under {}", self.schedule)
     }
 }
 
