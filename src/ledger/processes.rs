@@ -36,7 +36,7 @@ pub(super) struct Thread {
 pub struct Counts {
     /// Processes that were under trace.
     pub processes: u64,
-    /// Those of them that a wait of their parent reaped.
+    /// Children that waits of traced processes reaped, traced or not.
     pub reaped: u64,
 }
 

@@ -74,7 +74,7 @@ pub(super) fn examine(draft: &mut Draft, threads: &[Tid], sockets: &mut Sockets)
         draft.task.call = wchan(tgid, tid).map(within);
         return;
     };
-    let Some(name) = name_of(tgid, tid, &call) else {
+    let Some(name) = name_of(tgid, &call) else {
         draft.task.call = wchan(tgid, tid).map(within);
         return;
     };
@@ -141,23 +141,11 @@ fn within(name: String) -> BlockedCall {
 }
 
 /// The name of a call, where the numbers are known.
-fn name_of(tgid: Tgid, tid: Tid, call: &Syscall) -> Option<String> {
+fn name_of(tgid: Tgid, call: &Syscall) -> Option<String> {
     if !cfg!(target_arch = "x86_64") || !is_64_bit(tgid) {
         return None;
     }
-    let name = syscall_name(i32::try_from(call.number).ok()?)?;
-    if name != "restart_syscall" {
-        return Some(name.to_owned());
-    }
-    // It stands for a call that a stop interrupted.
-    let sleeps_in = wchan(tgid, tid)?;
-    let calls = [
-        ("nanosleep", "clock_nanosleep"),
-        ("poll", "poll"),
-        ("futex", "futex"),
-    ];
-    let call = calls.iter().find(|(part, _)| sleeps_in.contains(part));
-    Some(call.map_or(name, |(_, name)| name).to_owned())
+    syscall_name(i32::try_from(call.number).ok()?).map(str::to_owned)
 }
 
 /// What is behind a descriptor.
