@@ -1,5 +1,6 @@
 //! The command: its flags, where output goes, and every exit status.
 
+mod answers;
 mod exit;
 mod flags;
 mod mode;
@@ -23,8 +24,8 @@ use nix::sys::resource::{Resource, getrlimit};
 pub use exit::Exit;
 pub use flags::parse;
 pub use mode::{
-    Colour, Format, Mode, OutputOptions, OutputTo, ReplayOptions, ReportOptions, SnapshotFile,
-    SummaryOptions, TraceOptions,
+    Colour, Format, Leftovers, Mode, OutputOptions, OutputTo, ReplayOptions, ReportOptions,
+    SnapshotFile, SummaryOptions, TraceOptions,
 };
 
 use stderr::complain;

@@ -155,6 +155,7 @@ impl Ledger {
             | EventKind::ListenerWanted
             | EventKind::ExitsWith(_)
             | EventKind::Observed(_)
+            | EventKind::Looked(_)
             | EventKind::QueueDrained
             | EventKind::Over => {}
         }

@@ -205,6 +205,7 @@ impl Text {
                 self.adopted(event, *child, *from, *comm, ledger);
             }
             EventKind::Detached => self.detached(event),
+            EventKind::Looked(look) => self.looked(look, event.at, ledger),
             EventKind::Resumed
             | EventKind::UntracedChild(_)
             | EventKind::SigchldSet(_)

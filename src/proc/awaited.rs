@@ -129,7 +129,7 @@ pub(crate) fn awaited_signals(tgid: Tgid, call: Syscall) -> Option<u64> {
 }
 
 /// Memory of a process, only if all of it is resident (see [`super::pages`]).
-fn memory(tgid: Tgid, addr: u64, length: u64, most: u64) -> Option<Vec<u8>> {
+pub(super) fn memory(tgid: Tgid, addr: u64, length: u64, most: u64) -> Option<Vec<u8>> {
     if length == 0 || length > most || !are_filled(tgid, addr, length) {
         return None;
     }

@@ -10,6 +10,7 @@ mod read;
 mod stack;
 mod summary;
 mod values;
+mod waiting;
 mod write;
 
 use schemars::JsonSchema;
@@ -27,6 +28,7 @@ pub use read::can_read;
 pub use stack::{Frame, Function, Stack};
 pub use summary::{Ending, Latency, Summary, SummaryRow};
 pub use values::{Address, Int, Meaning, Named, Options, Status, Text};
+pub use waiting::{Cause, On, Waiting, WaitingTask};
 pub use write::{event, start};
 
 /// The version that is written. A reader of this version reads every line of a
@@ -104,6 +106,8 @@ pub enum Body {
     Kill(About<Kill>),
     /// A probe of `/proc`, requested by a rule.
     Observation(About<Observation>),
+    /// What the living processes are blocked in.
+    Waiting(About<Waiting>),
     /// A rule's deadline passed and no stop was left to be taken: every earlier event
     /// has been written.
     QueueDrained(About<Nothing>),

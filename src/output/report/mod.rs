@@ -301,7 +301,7 @@ impl fmt::Display for Command<'_> {
 }
 
 /// A word as a shell takes it; what could harm a terminal is escaped.
-fn quoted(word: &[u8]) -> String {
+pub(super) fn quoted(word: &[u8]) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(byte);
     let mut text = String::new();
     // Writing to a String cannot fail.
