@@ -214,7 +214,7 @@ const HAS_NAMES_OF_RULES: &[&str] = &[
     "session/findings_policy.rs",
     "session/traced.rs",
     // `--zombies` shares names with the rules.
-    "zombies/cause.rs",
+    "zombies/words.rs",
 ];
 
 /// The enums of diagnoses that code imports from `rules`; others have such names
