@@ -39,12 +39,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("zombies", &["event", "kernel", "output", "proc", "wire"]),
+    (
+        "explore",
+        &[
+            "event", "kernel", "ledger", "library", "output", "proc", "program", "rules",
+            "session", "sys", "tracer",
+        ],
+    ),
+    ("zombies", &["event", "kernel", "output", "proc"]),
     ("decode", &["event", "kernel"]),
     (
         "command",
         &[
-            "decode", "event", "input", "kernel", "output", "program", "records", "rules",
-            "session", "sys", "tracer", "urgency", "zombies",
+            "decode", "event", "explore", "input", "kernel", "library", "output", "program",
+            "records", "rules", "session", "sys", "tracer", "urgency", "zombies",
         ],
     ),
 ];
@@ -214,7 +222,7 @@ const HAS_NAMES_OF_RULES: &[&str] = &[
     "session/findings_policy.rs",
     "session/traced.rs",
     // `--zombies` shares names with the rules.
-    "zombies/words.rs",
+    "zombies/wording.rs",
 ];
 
 /// The enums of diagnoses that code imports from `rules`; others have such names

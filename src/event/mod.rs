@@ -4,6 +4,7 @@
 //! the stop; code behind an event touches no tracee, so that ledger, rules and
 //! outputs can run on made-up events.
 
+mod held;
 mod name;
 mod observed;
 mod origin;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use crate::kernel::{NsPid, SigInfo, Signal, Tgid, Tid, WaitStatus};
 
+pub use held::{Held, HoldEnd, HoldPoint};
 pub use name::{Comm, escape, escape_controls, harmless_json, one_line};
 pub use observed::{
     BlockedChild, BlockedIn, BlockedReader, DeadLeader, Observation, Owner, PipeSide, Question,
@@ -160,6 +162,8 @@ pub enum EventKind {
         /// The signal.
         signal: Signal,
     },
+    /// The task was held back by a schedule, and goes on now (`--schedule`).
+    Held(Held),
     /// A probe of `/proc`, about a child of the task or the task itself.
     Observed(Observation),
     /// A look at what the living processes are blocked in; no task's.

@@ -156,6 +156,7 @@ impl Ledger {
             | EventKind::ExitsWith(_)
             | EventKind::Observed(_)
             | EventKind::Looked(_)
+            | EventKind::Held(_)
             | EventKind::QueueDrained
             | EventKind::Over => {}
         }

@@ -43,6 +43,7 @@ mod waiting;
 
 pub use json::{Json, Messages};
 pub use options::{Pids, Shown, SignalSet, Style, TextOptions};
+pub(crate) use report::shell_word;
 pub use report::{Report, ReportForm, warning};
 pub use sink::{Destination, Files, OpenFile, Sink};
 pub use snapshot::{Snapshot, SnapshotText, diff};

@@ -206,6 +206,7 @@ impl Text {
             }
             EventKind::Detached => self.detached(event),
             EventKind::Looked(look) => self.looked(look, event.at, ledger),
+            EventKind::Held(held) => self.held(event, *held, ledger),
             EventKind::Resumed
             | EventKind::UntracedChild(_)
             | EventKind::SigchldSet(_)

@@ -11,7 +11,7 @@ use crate::ledger::Ledger;
 use crate::output::{Pids, Style, TextOptions};
 use crate::rules::{Needs, RULES};
 use crate::sys::waker::Waker;
-use crate::tracer::{self, Capture, FdNames, Settings, Tracer};
+use crate::tracer::{self, Capture, FdNames, Scheduler, Settings, Tracer, Unscheduled};
 
 /// Of this rule one form alone needs calls of processes without children.
 const PARTLY_BLIND: &str = "autoreap-echild by SA_NOCLDWAIT";
@@ -20,8 +20,8 @@ const PARTLY_BLIND: &str = "autoreap-echild by SA_NOCLDWAIT";
 const BATCH: usize = 64;
 
 /// A tracer, and how long it traces.
-pub(crate) struct Traced {
-    pub(crate) tracer: Tracer,
+pub(crate) struct Traced<S = Unscheduled> {
+    pub(crate) tracer: Tracer<S>,
     origin: Origin,
     /// When it is woken because the time is up.
     until: Option<Instant>,
@@ -40,8 +40,21 @@ impl Traced {
         command: Vec<Vec<u8>>,
         attached: Vec<i32>,
     ) -> Traced {
+        Traced::with_scheduler(settings, waker, command, attached, Unscheduled)
+    }
+}
+
+impl<S: Scheduler> Traced<S> {
+    /// The same, with a tracer that asks `scheduler` when tasks go on.
+    pub(crate) fn with_scheduler(
+        settings: Settings,
+        waker: Waker,
+        command: Vec<Vec<u8>>,
+        attached: Vec<i32>,
+        scheduler: S,
+    ) -> Traced<S> {
         let follows = settings.follow;
-        let tracer = Tracer::new(settings, waker);
+        let tracer = Tracer::with_scheduler(settings, waker, scheduler);
         let system = uname().ok();
         let of = |field: Option<&std::ffi::OsStr>| {
             field.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
@@ -119,7 +132,7 @@ impl Traced {
     }
 }
 
-impl EventSource for Traced {
+impl<S: Scheduler> EventSource for Traced<S> {
     fn poll(&mut self, alarm: &Alarm, events: &mut Vec<Event>) -> Step {
         let settled = alarm.settles.then(|| self.tracer.latest().after(SETTLING));
         let moments = [alarm.due, alarm.flush, settled];

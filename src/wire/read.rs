@@ -171,6 +171,7 @@ impl Body {
             }
             Body::SeccompListener(about) => about.map(|_| EventKind::ListenerWanted),
             Body::ExitsWith(about) => about.map(|it| EventKind::ExitsWith(it.code)),
+            Body::Held(about) => about.map(|held| EventKind::Held(held.into())),
             Body::Kill(about) => about.map(|kill| EventKind::Kills {
                 target: NsPid::new(kill.whom),
                 signal: (&kill.signal).into(),

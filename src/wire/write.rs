@@ -140,6 +140,7 @@ impl Writer<'_> {
                 whom: target.raw(),
                 signal: (*signal).into(),
             })),
+            EventKind::Held(held) => Body::Held(self.about(held.into())),
             EventKind::Observed(seen) => Body::Observation(self.about(seen.into())),
         }
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::report::{Report, Zombie};
 use super::text::ended;
-use super::words::activity;
+use super::wording::activity;
 use crate::event::harmless_json;
 use crate::kernel::Tgid;
 use crate::proc::Cgroup;
