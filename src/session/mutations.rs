@@ -67,7 +67,7 @@ fn a_record_that_lacks_a_line_warns_of_nothing_new() {
         let lines: Vec<&str> = text.lines().collect();
         for (at, line) in lines.iter().enumerate() {
             let cuts = (1..line.len()).step_by(STEP);
-            let cuts = cuts.map(|end| line.get(..end)).filter(Option::is_some);
+            let cuts = cuts.filter_map(|end| line.get(..end)).map(Some);
             for changed in std::iter::once(None).chain(cuts) {
                 let found = warnings(&with(&lines, at, changed));
                 if !found.is_subset(&whole) {

@@ -13,12 +13,12 @@ mod stage;
 use std::io::{self, Cursor, Read};
 
 use memchr::memmem;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use before::number_in_bracket;
 use broken::is_broken_at_width;
 use lines::{Unwrapped, is_line};
-use stage::{ENCODINGS, STAGES, Stage, Step};
+use stage::{ENCODINGS, PIDS, STAGES, Stage, Step};
 
 use super::{bsd, strace};
 
@@ -124,6 +124,9 @@ fn stages(sample: &[u8]) -> Vec<Stage> {
         .filter(|line| is_line(line))
         .count();
     let mut chosen = encodings(sample);
+    if has_pids_for_numbers(sample) {
+        chosen.extend(STAGES.iter().find(|stage| stage.name == PIDS));
+    }
     let mut best = score(sample, &chosen);
     let known = known(sample);
     // Where nearly all lines are known, nothing is wrapped.
@@ -204,10 +207,24 @@ fn known(sample: &[u8]) -> Vec<Stage> {
     let other = if has_pids_in_brackets(sample) {
         "brackets before the lines"
     } else {
-        "pids in brackets"
+        PIDS
     };
     known.retain(|stage| stage.name != other);
     known
+}
+
+/// Whether numbers in brackets are neither those of lines nor of calls (`-n`): the
+/// same call has several.
+fn has_pids_for_numbers(sample: &[u8]) -> bool {
+    let mut numbers: FxHashMap<&[u8], u64> = FxHashMap::default();
+    let lines = sample.split(|byte| *byte == b'\n');
+    let mut differ = lines.filter_map(|line| {
+        let number = number_in_bracket(line)?;
+        let call = line.split(|byte| *byte == b'(').next()?;
+        let name = call.rsplit(|byte| *byte == b' ').next()?;
+        Some(*numbers.entry(name).or_insert(number) != number)
+    });
+    differ.any(|differs| differs) && has_pids_in_brackets(sample)
 }
 
 /// Whether numbers in brackets are pids: some come again.
