@@ -130,7 +130,12 @@ pub(super) fn grep(line: &[u8]) -> usize {
         return 0;
     }
     length += 1;
-    let count = digits(line.get(length..).unwrap_or(&[]));
+    let rest = line.get(length..).unwrap_or(&[]);
+    if let [_, _, b':', _, _, b':', _, _, ..] = rest {
+        // A time, and no line's number.
+        return length;
+    }
+    let count = digits(rest);
     match line.get(length + count) {
         Some(b':') if count > 0 => length + count + 1,
         _ => length,
@@ -379,6 +384,7 @@ mod tests {
         assert_eq!(number_in_bracket(b"[12] a("), Some(12));
         assert_eq!(file_name(b"out/log.12:a("), is("12 a("));
         assert_eq!(file_name(b"log.12:3:a("), is("12 a("));
+        assert_eq!(file_name(b"log.12:01:02:03 a("), is("12 01:02:03 a("));
         assert_eq!(file_name(b"log:a("), None);
         assert_eq!(file_name(b"a(0.5"), None);
         assert_eq!(behind_words(b"a  b c d", 2), is("c d"));
