@@ -131,7 +131,7 @@ pub(super) fn grep(line: &[u8]) -> usize {
     }
     length += 1;
     let rest = line.get(length..).unwrap_or(&[]);
-    if let [_, _, b':', _, _, b':', _, _, ..] = rest {
+    if let [_, _, b':', _, _, b':', _, _, b'.' | b' ', ..] = rest {
         // A time, and no line's number.
         return length;
     }
@@ -367,6 +367,7 @@ mod tests {
         assert_eq!(rest(grep, "a/log:12:6 a("), "6 a(");
         assert_eq!(rest(grep, "log-12-6 a("), "6 a(");
         assert_eq!(rest(grep, "log:6 a("), "6 a(");
+        assert_eq!(rest(grep, "log:10:01:02:03.4 a("), "01:02:03.4 a(");
         assert_eq!(rest(grep, "a(b:"), "a(b:");
         let github = "build\tRun make\t2026-11-27T03:48:01.1234567Z 6 a(";
         assert_eq!(rest(runner, github), "6 a(");
