@@ -63,6 +63,7 @@ fn options(restart_outcomes: bool, style: Style) -> TextOptions {
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
         restart_outcomes,
+        columns: || None,
         stacks: true,
     }
 }

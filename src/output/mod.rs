@@ -12,6 +12,7 @@
 //! | `timeline` | pictures of a run |
 //! | `lanes` | one lane per process, for snapshots and timelines |
 //! | `report` | findings in words |
+//! | `waiting` | who waits for whom, as a tree |
 //! | `streams`, `sink`, `held_lines`, `outbox` | where lines go, and how they are written |
 
 mod annotations;
@@ -38,9 +39,11 @@ mod summary;
 mod tests;
 mod text;
 mod timeline;
+mod waiting;
 
 pub use json::{Json, Messages};
 pub use options::{Pids, Shown, SignalSet, Style, TextOptions};
+pub(crate) use report::shell_word;
 pub use report::{Report, ReportForm, warning};
 pub use sink::{Destination, Files, OpenFile, Sink};
 pub use snapshot::{Snapshot, SnapshotText, diff};

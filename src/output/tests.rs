@@ -98,6 +98,7 @@ fn options(style: Style) -> TextOptions {
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
         restart_outcomes: true,
+        columns: || None,
         stacks: false,
     }
 }

@@ -94,7 +94,10 @@ impl FindingsPolicy {
     /// Take an event in, after the ledger has.
     pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
         match &event.kind {
-            EventKind::UntracedChild(untraced) if !untraced.is_adopted => {
+            // A dead one makes no calls, and it cannot be attached to.
+            EventKind::UntracedChild(untraced)
+                if !untraced.is_adopted && untraced.zombie.is_none() =>
+            {
                 self.untraced.insert(untraced.child);
             }
             EventKind::ListenerWanted => {

@@ -72,7 +72,7 @@ impl Session<'_> {
     pub(crate) fn conclude(&mut self, source: &mut impl EventSource) {
         if self.judging().is_some() {
             if let Some(clause) = source.unseen() {
-                self.miss(clause);
+                self.miss(&clause);
             }
             let over = source.conclude();
             self.take_one(over);

@@ -154,6 +154,9 @@ impl Body {
                 eintr: outcome.eintr,
             }),
             Body::Detach(about) => about.map(|_| EventKind::Detached),
+            Body::Waiting(about) => {
+                about.map(|waiting| EventKind::Looked(Box::new(waiting.into())))
+            }
             Body::QueueDrained(about) => about.map(|_| EventKind::QueueDrained),
             Body::Over(about) => about.map(|_| EventKind::Over),
             Body::Adopt(about) => about.map(|adopt| EventKind::Adopted {
@@ -168,6 +171,7 @@ impl Body {
             }
             Body::SeccompListener(about) => about.map(|_| EventKind::ListenerWanted),
             Body::ExitsWith(about) => about.map(|it| EventKind::ExitsWith(it.code)),
+            Body::Held(about) => about.map(|held| EventKind::Held(held.into())),
             Body::Kill(about) => about.map(|kill| EventKind::Kills {
                 target: NsPid::new(kill.whom),
                 signal: (&kill.signal).into(),

@@ -150,6 +150,10 @@ impl Report<'_> {
     }
 
     /// The lines of a finding below its first.
+    pub(crate) fn details(&self, finding: &Finding) -> String {
+        self.rest(finding)
+    }
+
     fn rest(&self, finding: &Finding) -> String {
         let mut to = String::new();
         // Writing to a String cannot fail.
@@ -301,7 +305,11 @@ impl fmt::Display for Command<'_> {
 }
 
 /// A word as a shell takes it; what could harm a terminal is escaped.
-fn quoted(word: &[u8]) -> String {
+pub(crate) fn shell_word(word: &[u8]) -> String {
+    quoted(word)
+}
+
+pub(super) fn quoted(word: &[u8]) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(byte);
     let mut text = String::new();
     // Writing to a String cannot fail.
