@@ -86,6 +86,10 @@ pub(super) struct Coverage {
     pub(super) unknown_waits: u64,
     /// Halves of calls without the other.
     pub(super) lost_halves: u64,
+    /// Handlers that returned into a wait, of which no signal is shown.
+    pub(super) unseen_signals: u64,
+    /// Signals that interrupted a wait, of which no handler's return is shown.
+    pub(super) unseen_returns: u64,
     pub(super) forks: bool,
     pub(super) execs: bool,
     pub(super) exits: bool,
@@ -216,6 +220,19 @@ impl Coverage {
         gaps.add(
             self.lost_halves > 0,
             many(self.lost_halves, one, more),
+            Needs::WAITS,
+        );
+        // Unless the log has none of that kind.
+        let signals = if self.signals { self.unseen_signals } else { 0 };
+        let returns = if self.sigactions {
+            self.unseen_returns
+        } else {
+            0
+        };
+        let (one, more) = ("half of a signal's handling", "halves of signals' handling");
+        gaps.add(
+            signals + returns > 0,
+            many(signals + returns, one, more),
             Needs::WAITS,
         );
         let (one, more) = (

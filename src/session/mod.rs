@@ -13,6 +13,8 @@
 mod drive;
 mod findings_policy;
 mod hub;
+#[cfg(test)]
+mod mutations;
 mod recorded;
 mod source;
 #[cfg(test)]

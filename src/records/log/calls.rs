@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::clock::Time;
 use super::line::{Action, Format, Kind, Program, Returned, Wait};
-use super::translate::Translator;
+use super::translate::{Translator, kills};
 use crate::event::{Comm, EventKind, Image, Moment, Named, WaitExit};
 use crate::kernel::{Errno, NsPid, Signal, Tid, WaitCall};
 use crate::records::text::signed;
@@ -240,10 +240,14 @@ impl<F: Format> Translator<F> {
     }
 
     fn wait_ends(&mut self, tid: i32, exit: WaitExit) {
+        if let Some(Interrupted::By(signal)) = self.interrupted.remove(&tid)
+            && kills(signal)
+        {
+            // Its handler may have made this wait, and returns later.
+            *self.handlers.entry(tid).or_default() += 1;
+        }
         if exit.is_interrupted() {
             self.interrupted.insert(tid, Interrupted::Unknown);
-        } else {
-            self.interrupted.remove(&tid);
         }
         self.tree.find_reaped(tid, &exit);
         self.tree.waited(tid, exit);
@@ -312,9 +316,17 @@ impl<F: Format> Translator<F> {
     /// What `rt_sigreturn` returns is what the interrupted call will have
     /// returned: EINTR, or the number of the call that is made again.
     fn returned_from_handler(&mut self, tid: i32, returned: Returned) {
-        if let Some(Interrupted::By(by)) = self.interrupted.remove(&tid) {
-            let eintr = returned == Returned::Error(Errno::INTR);
-            self.tree.push(tid, EventKind::RestartOutcome { by, eintr });
+        match self.interrupted.remove(&tid) {
+            Some(Interrupted::By(by)) => {
+                let eintr = returned == Returned::Error(Errno::INTR);
+                self.tree.push(tid, EventKind::RestartOutcome { by, eintr });
+            }
+            Some(Interrupted::Unknown) => self.tree.coverage.unseen_signals += 1,
+            None => {
+                if let Some(handlers) = self.handlers.get_mut(&tid) {
+                    *handlers = handlers.saturating_sub(1);
+                }
+            }
         }
     }
 

@@ -122,6 +122,9 @@ impl<F: Format> Translator<F> {
                 text.push_str("does nothing that is in the log");
             }
         }
+        if children.is_empty() && self.tree.coverage.forks {
+            text.push_str("; no child of it is alive in the log");
+        }
         if let Some(more @ 1..) = children.len().checked_sub(MOST_CHILDREN) {
             let _ = write!(text, "; and {more} more");
         }

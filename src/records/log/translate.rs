@@ -53,6 +53,8 @@ pub(in crate::records) struct Translator<F> {
     pub(super) waits: HashMap<i32, WaitExit>,
     /// Threads whose last wait was interrupted.
     pub(super) interrupted: HashMap<i32, Interrupted>,
+    /// Handlers of signals that a thread runs, as far as they interrupted a wait.
+    pub(super) handlers: HashMap<i32, u64>,
     /// Children by the numbers of another pid namespace, in the order of their
     /// creation, whose own lines have not come: their creators and numbers.
     pub(super) unnamed: VecDeque<(i32, i32, Birth)>,
@@ -87,6 +89,7 @@ impl<F: Format> Translator<F> {
             creating: Vec::new(),
             waits: HashMap::new(),
             interrupted: HashMap::new(),
+            handlers: HashMap::new(),
             unnamed: VecDeque::new(),
             held: HashMap::new(),
             held_lines: 0,
@@ -213,9 +216,19 @@ impl<F: Format> Translator<F> {
         }
     }
 
+    /// A thread does nothing more: handlers that it runs are not shown to return.
+    fn handlers_left(&mut self, tid: i32) {
+        self.interrupted.remove(&tid);
+        self.tree.coverage.unseen_returns += self.handlers.remove(&tid).unwrap_or(0);
+    }
+
     /// The record is over: lines that are still held are taken in.
     pub(super) fn end(&mut self) {
         self.release_all();
+        let threads: Vec<i32> = self.handlers.keys().copied().collect();
+        for tid in threads {
+            self.handlers_left(tid);
+        }
         self.die();
         self.open_waits();
         self.tree.end();
@@ -470,7 +483,7 @@ impl<F: Format> Translator<F> {
     fn forget_calls(&mut self, tid: i32) {
         self.pending.remove(&tid);
         self.waits.remove(&tid);
-        self.interrupted.remove(&tid);
+        self.handlers_left(tid);
         self.last_lines.remove(&tid);
         self.creating.retain(|creator| *creator != tid);
     }
@@ -513,7 +526,7 @@ fn image(comm: Option<&[u8]>) -> Option<Image> {
 }
 
 /// Whether a signal kills by default (signal(7) of the BSDs).
-fn kills(signal: Signal) -> bool {
+pub(super) fn kills(signal: Signal) -> bool {
     let harmless = [
         Signal::CHLD,
         Signal::CONT,

@@ -56,6 +56,10 @@ fn returned(result: &[u8]) -> Option<Returned> {
         return Some(Returned::Error(errno(result.get(3..)?)?));
     }
     let (value, rest) = signed(result)?;
+    // A name, an explanation or nothing; else it is what a program wrote.
+    if !matches!(rest.first(), None | Some(b' ' | b'<')) {
+        return None;
+    }
     let ours = memmem::find(rest, b" in strace's PID NS").and_then(|end| {
         let start = memmem::find(rest, b"/* ")? + 3;
         let (pid, _) = number(rest.get(start..end)?)?;
@@ -145,6 +149,7 @@ mod tests {
         assert_eq!(returned(") = 5 /* 123 in strace's PID NS */"), inner);
         assert_eq!(returned(") = 5<name>"), Some(Returned::Number(5, None)));
         assert_eq!(returned("no result"), None);
+        assert_eq!(returned(" [f(0x57f) = 23] x"), None);
     }
 
     #[test]

@@ -159,6 +159,7 @@ fn root(text: &[u8]) -> Root {
     let mut root = Root::default();
     let mut in_brackets = Vec::new();
     let (mut asked, mut began) = (None, false);
+    let (mut attached, mut attaches) = (None, 0);
     for line in text.split(|byte| *byte == b'\n') {
         let taken = taken_apart(line);
         let is_call = names::name(taken.rest).is_some();
@@ -166,8 +167,15 @@ fn root(text: &[u8]) -> Root {
             // The first may be what strace was attached to.
             if is_call || began {
                 root.children.insert(pid);
+            } else {
+                attached = Some(pid);
+                attaches += 1;
             }
             continue;
+        }
+        // Of several tasks strace names each.
+        if is_call && !began && (taken.tid.is_some() || attaches > 1) {
+            attached = None;
         }
         began |= is_call;
         root.children.extend(child_of(line));
@@ -181,7 +189,8 @@ fn root(text: &[u8]) -> Root {
         }
     }
     in_brackets.retain(|tid| !root.children.contains(tid));
-    root.pid = asked.or(in_brackets.first().copied());
+    root.pid = asked.or(attached.filter(|_| began));
+    root.pid = root.pid.or(in_brackets.first().copied());
     root
 }
 
@@ -236,6 +245,10 @@ mod tests {
             None
         );
         assert_eq!(root("strace: Process 7 attached\n[pid 7] exit(0"), Some(7));
+        assert_eq!(
+            root("Process 7 attached\nclone() = 8\n[pid 8] exit(0\nwait4(8, "),
+            Some(7)
+        );
         assert_eq!(
             root("clone(Process 7 attached\n[pid 7] exit(0\n[pid 6] a()"),
             Some(6)

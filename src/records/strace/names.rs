@@ -15,7 +15,7 @@ pub(super) fn kind(name: &[u8]) -> Option<Kind> {
         b"clone" | b"clone2" | b"clone3" | b"fork" => Kind::Create,
         b"vfork" => Kind::Vfork,
         b"execve" | b"execveat" => Kind::Exec,
-        b"exit_group" | b"exit" => Kind::Exit,
+        b"exit_group" | b"exit" | b"_exit" => Kind::Exit,
         b"rt_sigaction" | b"sigaction" => Kind::Sigaction,
         b"prctl" => Kind::Prctl,
         b"rt_sigreturn" | b"sigreturn" => Kind::Sigreturn,

@@ -34,7 +34,7 @@ impl Format for Strace {
             b'<' => resumed(rest, &mut took),
             b's' if rest.starts_with(b"strace: ") => Some(notice(rest).unwrap_or(What::Nothing)),
             b'P' | b'.' | b'/' => notice(rest),
-            b'w' | b'c' | b'f' | b'v' | b'e' | b'r' | b's' | b'p' | b'k' | b't' | b'u' => {
+            b'w' | b'c' | b'f' | b'v' | b'e' | b'r' | b's' | b'p' | b'k' | b't' | b'u' | b'_' => {
                 called(rest, &mut took)
             }
             _ => None,

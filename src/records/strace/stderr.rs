@@ -4,6 +4,7 @@ use std::io::Read;
 
 use memchr::memmem;
 
+use super::call::Call;
 use super::names::name;
 use super::parser::{Strace, is_notice, notice_at_end};
 use super::prefix::split;
@@ -101,8 +102,8 @@ fn torn(line: &[u8]) -> Option<usize> {
         let is_call = name(rest).is_some() || rest.starts_with(b"<... ");
         return is_call.then_some(head + at);
     }
-    let is_whole = memmem::find(rest, b") = ").is_some() || rest.ends_with(b"...>");
-    let is_whole = is_whole || rest.ends_with(b"= ?");
+    let args = memchr::memchr(b'(', rest).and_then(|at| rest.get(at + 1..));
+    let is_whole = args.and_then(Call::parse).is_some() || rest.ends_with(b"...>");
     let half = (!is_whole).then(|| first_half(rest)).flatten()?;
     Some(head + half)
 }
@@ -146,6 +147,9 @@ mod tests {
         assert_eq!(head("[pid 6] vfork(hello"), Some("[pid 6] vfork("));
         assert_eq!(head("clone(child_stack=NULL, flags=SIGC"), None);
         assert_eq!(head("wait4(-1, NULL, 0, NULL) = 7"), None);
+        assert_eq!(head("wait4(-1, NULL, 0, NULL)    = -1 ECHILD (x)"), None);
+        assert_eq!(head("exit_group(0)      = ?"), None);
+        assert_eq!(head("wait4(7,  [f(0x57f) = 23] x"), Some("wait4(7, "));
         assert_eq!(head("wait4(-1,  <unfinished ...>"), None);
         assert_eq!(head("strace: Process 7 attached"), None);
         assert_eq!(head("write(1, \"hello\", 5"), None);

@@ -130,7 +130,12 @@ pub(super) fn grep(line: &[u8]) -> usize {
         return 0;
     }
     length += 1;
-    let count = digits(line.get(length..).unwrap_or(&[]));
+    let rest = line.get(length..).unwrap_or(&[]);
+    if let [_, _, b':', _, _, b':', _, _, b'.' | b' ', ..] = rest {
+        // A time, and no line's number.
+        return length;
+    }
+    let count = digits(rest);
     match line.get(length + count) {
         Some(b':') if count > 0 => length + count + 1,
         _ => length,
@@ -362,6 +367,7 @@ mod tests {
         assert_eq!(rest(grep, "a/log:12:6 a("), "6 a(");
         assert_eq!(rest(grep, "log-12-6 a("), "6 a(");
         assert_eq!(rest(grep, "log:6 a("), "6 a(");
+        assert_eq!(rest(grep, "log:10:01:02:03.4 a("), "01:02:03.4 a(");
         assert_eq!(rest(grep, "a(b:"), "a(b:");
         let github = "build\tRun make\t2026-11-27T03:48:01.1234567Z 6 a(";
         assert_eq!(rest(runner, github), "6 a(");
@@ -379,6 +385,7 @@ mod tests {
         assert_eq!(number_in_bracket(b"[12] a("), Some(12));
         assert_eq!(file_name(b"out/log.12:a("), is("12 a("));
         assert_eq!(file_name(b"log.12:3:a("), is("12 a("));
+        assert_eq!(file_name(b"log.12:01:02:03 a("), is("12 01:02:03 a("));
         assert_eq!(file_name(b"log:a("), None);
         assert_eq!(file_name(b"a(0.5"), None);
         assert_eq!(behind_words(b"a  b c d", 2), is("c d"));

@@ -13,12 +13,12 @@ mod stage;
 use std::io::{self, Cursor, Read};
 
 use memchr::memmem;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use before::number_in_bracket;
 use broken::is_broken_at_width;
 use lines::{Unwrapped, is_line};
-use stage::{ENCODINGS, STAGES, Stage, Step};
+use stage::{ENCODINGS, PIDS, STAGES, Stage, Step};
 
 use super::{bsd, strace};
 
@@ -92,20 +92,34 @@ fn is_json(line: &[u8]) -> bool {
     line.starts_with(b"{\"") && !encodings::json(line.trim_ascii_end()).is_some_and(is_call)
 }
 
-/// Whether a line is one of a record's.
+/// Whether a line is one of a record's, and whole.
 fn is_record_s(line: &[u8]) -> bool {
-    let is_broken = memmem::find(line, b"--- SIG").is_some() && !line.ends_with(b"---");
+    let is_signal_s = memmem::find(line, b"--- SIG").is_some();
+    let is_half = memmem::find(line, b"<... ").is_some();
+    let is_broken = is_signal_s && !line.ends_with(b"---")
+        || is_half && memmem::find(line, b" = ").is_none() && !line.ends_with(b"...>");
     is_json(line) || strace::is_strace_s(line) && !is_broken || bsd::is_sure(line)
 }
 
-/// How many lines of a text are a record's, after these stages.
-fn score(sample: &[u8], stages: &[Stage]) -> usize {
+/// How many lines of a text are a record's after these stages, and how many are not.
+#[derive(Clone, Copy)]
+struct Score {
+    known: usize,
+    unknown: usize,
+}
+
+fn score(sample: &[u8], stages: &[Stage]) -> Score {
     let mut text = Unwrapped::new(sample, stages.to_vec());
-    let mut score = 0;
+    let (mut known, mut unknown) = (0, 0);
     while let Ok(Some(line)) = text.next_line() {
-        score += usize::from(is_record_s(line.trim_ascii_end()));
+        let line = line.trim_ascii_end();
+        if is_record_s(line) {
+            known += 1;
+        } else {
+            unknown += usize::from(!line.is_empty());
+        }
     }
-    score
+    Score { known, unknown }
 }
 
 /// So many lines of a text.
@@ -124,11 +138,14 @@ fn stages(sample: &[u8]) -> Vec<Stage> {
         .filter(|line| is_line(line))
         .count();
     let mut chosen = encodings(sample);
+    if has_pids_for_numbers(sample) {
+        chosen.extend(STAGES.iter().find(|stage| stage.name == PIDS));
+    }
     let mut best = score(sample, &chosen);
     let known = known(sample);
     // Where nearly all lines are known, nothing is wrapped.
     for _ in 0..MOST_STAGES {
-        if best * 10 >= lines * 9 {
+        if best.known * 10 >= lines * 9 {
             break;
         }
         let with = |more: &[Stage]| {
@@ -204,10 +221,24 @@ fn known(sample: &[u8]) -> Vec<Stage> {
     let other = if has_pids_in_brackets(sample) {
         "brackets before the lines"
     } else {
-        "pids in brackets"
+        PIDS
     };
     known.retain(|stage| stage.name != other);
     known
+}
+
+/// Whether numbers in brackets are neither those of lines nor of calls (`-n`): the
+/// same call has several.
+fn has_pids_for_numbers(sample: &[u8]) -> bool {
+    let mut numbers: FxHashMap<&[u8], u64> = FxHashMap::default();
+    let lines = sample.split(|byte| *byte == b'\n');
+    let mut differ = lines.filter_map(|line| {
+        let number = number_in_bracket(line)?;
+        let call = line.split(|byte| *byte == b'(').next()?;
+        let name = call.rsplit(|byte| *byte == b' ').next()?;
+        Some(*numbers.entry(name).or_insert(number) != number)
+    });
+    differ.any(|differs| differs) && has_pids_in_brackets(sample)
 }
 
 /// Whether numbers in brackets are pids: some come again.
@@ -231,7 +262,11 @@ fn behind_words_of_others(sample: &[u8], chosen: &[Stage], known: &[Stage]) -> O
         std::iter::once(alone).chain(more)
     });
     let ways = ways.map(|more| [chosen, &more].concat());
-    let scored = ways.map(|stages| (score(sample, &stages) + pids(sample, &stages), stages));
+    let scored = ways.map(|stages| {
+        let mut score = score(sample, &stages);
+        score.known += pids(sample, &stages);
+        (score, stages)
+    });
     let (_, stages) = first_best(scored.collect())?;
     (!hides_pids(sample, chosen, &stages)).then_some(stages)
 }
@@ -269,18 +304,25 @@ fn numbers_in(text: &[u8]) -> impl Iterator<Item = i32> {
     words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok())
 }
 
-type Scored = (usize, Vec<Stage>);
+type Scored = (Score, Vec<Stage>);
 
 /// The best, of equals the first.
 fn first_best(scored: Vec<Scored>) -> Option<Scored> {
-    scored.into_iter().rev().max_by_key(|(score, _)| *score)
+    scored
+        .into_iter()
+        .rev()
+        .max_by_key(|(score, _)| score.known)
 }
 
 /// Whether so many lines more are known. Of joins more is wanted: a program's
 /// output within a line looks like the rest of one.
-fn is_better(before: usize, (score, stages): &Scored) -> bool {
+fn is_better(before: Score, (after, stages): &Scored) -> bool {
     let joins = stages
         .iter()
         .any(|stage| matches!(stage.step, Step::Join(_)));
-    *score > before + before / if joins { 6 } else { 10 }
+    // What is wrapped otherwise, as a mail is, may be a few lines.
+    let leaves_few =
+        stages.len() > 1 && after.known > before.known && after.unknown * 2 <= before.unknown;
+    let more = before.known / if joins { 6 } else { 10 };
+    after.known > before.known + more || joins && leaves_few
 }

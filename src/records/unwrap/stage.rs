@@ -82,6 +82,9 @@ fn has(text: &[u8], mark: &str) -> bool {
     memmem::find(text, mark.as_bytes()).is_some()
 }
 
+/// The stage of numbers in brackets that are pids.
+pub(super) const PIDS: &str = "pids in brackets";
+
 /// What is done to lines, in the order in which it is likely.
 pub(super) const STAGES: [Stage; 19] = [
     line("indentation", |line| cut(line, indentation(line))),
@@ -89,7 +92,7 @@ pub(super) const STAGES: [Stage; 19] = [
         cut(line, quote(line))
     }),
     line("brackets before the lines", |line| cut(line, bracket(line))),
-    line("pids in brackets", pid_in_bracket),
+    line(PIDS, pid_in_bracket),
     line("times before the lines", |line| cut(line, stamp(line))),
     line("syslog's or journald's prefixes", |line| {
         cut(line, syslog(line))
