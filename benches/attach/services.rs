@@ -144,7 +144,8 @@ public class Server {
 fn java(directory: &Path, port: u16) -> Option<(Command, Work)> {
     let mut command = Command::new(program("java")?);
     let server = write(directory, "Server.java", SERVER);
-    command.arg("-Xss256k").arg(server).arg(port.to_string());
+    command.args(["-Xss256k", "-Dsun.net.httpserver.nodelay=true"]);
+    command.arg(server).arg(port.to_string());
     Some((command, http(port)))
 }
 

@@ -135,6 +135,22 @@ fn found(flags: &[&str], bug: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_program_that_is_executed_runs_free_at_once_if_it_has_no_children() {
+    if !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    let mark = new_mark();
+    let script = "read x; (exit 3); exec dd if=/dev/zero of=/dev/null bs=1 count=2000 status=none";
+    let mut target = shell(script, &mark);
+    let tracer = Tracer::attached(&["--stats"], &[target.pid()]);
+    tracer.settled(target.pid());
+    target.say("go\n");
+    assert_eq!(target.finish(), Some(0));
+    let errors = tracer.errors_at_end(0);
+    assert!(calls(&errors) < 400, "{errors}");
+}
+
+#[test]
 fn what_a_process_did_before_its_first_child_is_looked_up() {
     // A handler, a disposition that outlives an exec, and neither.
     for (bug, rule) in [
