@@ -38,6 +38,9 @@ pub struct Counts {
     pub processes: u64,
     /// Children that waits of traced processes reaped, traced or not.
     pub reaped: u64,
+    /// Those of them that are known to be reaped while their parent lived, by a call
+    /// that was not observed.
+    pub reaped_unobserved: u64,
 }
 
 /// The state after the events so far.

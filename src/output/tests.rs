@@ -220,6 +220,7 @@ fn a_report_has_the_parent_the_children_and_the_evidence() {
             counts: crate::ledger::Counts {
                 processes: 4,
                 reaped: 3,
+                ..crate::ledger::Counts::default()
             },
             left: 0,
             unseen: &["its threads were out of sight".to_owned()],

@@ -166,8 +166,13 @@ impl FindingsPolicy {
     }
 
     /// What was out of sight, and which rules that puts out of reach.
-    pub(crate) fn unseen(&self) -> Vec<String> {
+    pub(crate) fn unseen(&self, ledger: &Ledger) -> Vec<String> {
         let mut unseen = self.unseen.clone();
+        let unobserved = ledger.counts().reaped_unobserved;
+        if unobserved > 0 {
+            let many = plural(unobserved, "child was", "children were");
+            unseen.push(format!("{many} reaped by a call that was not observed"));
+        }
         if !self.untraced.is_empty() {
             let many = plural(self.untraced.len() as u64, "child", "children");
             unseen.push(format!(
@@ -243,7 +248,7 @@ impl FindingsPolicy {
             findings,
             left: left.map_or(0, ZombiesLeft::total),
             counts: ledger.counts(),
-            unseen: &self.unseen(),
+            unseen: &self.unseen(ledger),
             notes: &self.notes,
             styles: look.styles,
             summary: !look.quiet,

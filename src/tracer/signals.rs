@@ -23,7 +23,12 @@ impl<S: Scheduler> Tracer<S> {
             return;
         }
         let (tgid, is_free) = (task.tgid, task.is_free);
-        if !task.interrupted {
+        let process = self.tasks.processes.get(&tgid);
+        // Seen to be set, and since then all of its calls were.
+        let is_handled = task.kind.launched
+            && signal == Signal::CHLD
+            && process.is_some_and(|process| process.handler_frame == HandlerFrame::Here);
+        if !task.interrupted && !is_handled {
             self.undo_wake_up_by(signal, &stop.tracee);
         }
         if signal == Signal::CHLD

@@ -124,7 +124,9 @@ impl Report<'_> {
     /// `3 processes, 2 reaped, 0 zombies left; 1 error`
     #[must_use]
     pub fn summary(&self) -> String {
-        let Counts { processes, reaped } = self.counts;
+        let Counts {
+            processes, reaped, ..
+        } = self.counts;
         let levels = [Severity::Error, Severity::Warning, Severity::Info];
         let found = levels.into_iter().filter_map(|level| {
             let all = self.findings.iter();
@@ -483,6 +485,7 @@ mod tests {
             counts: Counts {
                 processes: 0,
                 reaped: 0,
+                ..Counts::default()
             },
             left: 0,
             unseen: &[],
@@ -506,7 +509,11 @@ mod tests {
     fn numbers_have_their_words() {
         let report = |processes, reaped| Report {
             findings: &[],
-            counts: Counts { processes, reaped },
+            counts: Counts {
+                processes,
+                reaped,
+                ..Counts::default()
+            },
             left: 0,
             unseen: &[],
             notes: &[],
