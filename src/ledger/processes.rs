@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::namespaces::{Levels, Namespaces};
 use super::process::{ParentId, Process, ProcessId, Stamp};
 use super::sigchld::Sigchld;
-use super::waits::{BlockedTime, CompletedWait, ReapKind, WaitHistory, Waiting};
+use super::waits::{BlockedTime, CompletedWait, Delivered, ReapKind, WaitHistory, Waiting};
 use crate::event::{
     Comm, Created, Event, EventKind, Found, How, Image, NsPids, Observation, UntracedChild,
 };
@@ -69,6 +69,9 @@ pub struct Ledger {
     pub(super) orphans: FxHashSet<Tgid>,
 }
 
+/// Signals that kill nobody.
+const NEVER_DEADLY: [Signal; 4] = [Signal::CHLD, Signal::CONT, Signal::URG, Signal::WINCH];
+
 impl Ledger {
     /// An empty ledger.
     #[must_use]
@@ -126,7 +129,20 @@ impl Ledger {
                     self.bury(tgid, ReapKind::Unseen);
                 }
             }
-            EventKind::Signalled { signal, info, .. } => {
+            EventKind::Signalled {
+                signal,
+                info,
+                sender: name,
+            } => {
+                if !NEVER_DEADLY.contains(signal)
+                    && let Some(process) = self.processes.get_mut(&tgid)
+                {
+                    process.history.delivered = Some(Delivered {
+                        signal: *signal,
+                        info: *info,
+                        sender: *name,
+                    });
+                }
                 let sender = info.as_ref().and_then(SigInfo::sender);
                 if let Some(sender) = sender.filter(|_| signal.is_crash()) {
                     self.crash_sent(tgid, sender);
@@ -141,11 +157,14 @@ impl Ledger {
                     process.sigchld.delivered(event.tid, now);
                 }
             }
-            EventKind::Kills { target, .. } => {
+            EventKind::Kills { target, signal } => {
                 let (now, sender) = (self.now, self.parent_id(tgid));
                 let target = self.recall(tgid, *target).map(|child| child.tgid);
                 if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid)) {
                     child.history.signalled = Some(now);
+                    if *signal == Signal::KILL {
+                        child.history.kill_sent_by = Some(tgid);
+                    }
                     if child.parent == Some(sender) {
                         child.history.killed = Some(now);
                     }

@@ -8,7 +8,7 @@ use super::stop::{Creation, Stop};
 use super::tasks::Task;
 use crate::event::{self, Created, Event, EventKind, Moment, SigchldAction};
 use crate::kernel::{
-    CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CloneCall, Signal, Tgid, Tid, WaitStatus,
+    CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CloneCall, NsPid, Signal, Tgid, Tid, WaitStatus,
 };
 use crate::proc;
 use crate::sys::ptrace::{How, Stopped};
@@ -137,6 +137,12 @@ impl<S: Scheduler> Tracer<S> {
         let is_process = tgid.leader() == tid;
         if let (true, Some(stacks)) = (is_process, &mut self.stacks) {
             stacks.forget(tgid);
+        }
+        if is_process && self.killing.is_some() && status.raw() & 0x7f == Signal::KILL.raw() {
+            let own = Tgid::new(i32::try_from(std::process::id()).unwrap_or(0));
+            let (target, signal) = (NsPid::new(tgid.raw()), Signal::KILL);
+            let kind = EventKind::Kills { target, signal };
+            events.push(self.event(at, own.leader(), own, kind));
         }
         let ran = !is_process || self.root_ended(tgid, status);
         if is_process {

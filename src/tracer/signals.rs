@@ -6,7 +6,7 @@ use super::handler::Interrupted;
 use super::scheduler::Scheduler;
 use super::stop::Stop;
 use crate::event::{Event, EventKind};
-use crate::kernel::{Errno, SigInfo, Signal};
+use crate::kernel::{Errno, SigInfo, Signal, Tgid};
 use crate::proc;
 use crate::sys::ptrace::How;
 
@@ -42,7 +42,15 @@ impl<S: Scheduler> Tracer<S> {
             // Of one that was not seen: adopted, or untraced by its creator.
             self.stop_at_calls(tgid, tid, at, events);
         }
-        let sender = info.filter(|_| self.capture.peers);
+        // A process of ours has a name in the ledger; who else sends one is gone soon.
+        let is_stranger = |info: &SigInfo| {
+            let sender = info.sender().map(|pid| Tgid::new(pid.raw()));
+            sender.is_some_and(|tgid| !self.tasks.processes.contains_key(&tgid))
+        };
+        let is_named = |info: &SigInfo| {
+            self.capture.peers || self.capture.images && info.pid().is_some() && is_stranger(info)
+        };
+        let sender = info.filter(is_named);
         let sender = sender.and_then(|info| self.peer(tgid, info.pid()?));
         let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
             return;
