@@ -120,6 +120,7 @@ fn snapshot(name: &str, flags: &[&str], fixture: &str) {
         // Times, and padding that depends on the length of a pid or path.
         (r"[0-9.]+ (µs|ms|s) after", "[time] after"),
         (r"times in [0-9.]+ (µs|ms|s)", "times in [time]"),
+        (r"[0-9.]+ s user, [0-9.]+ s system, [0-9.]+ MB", "[usage]"),
         (r"tv_sec=\d+, tv_usec=\d+", "[time]"),
         (r"(ru_maxrss|ru_minflt|ru_majflt|ru_inblock|ru_oublock|ru_nvcsw|ru_nivcsw)=\d+", "$1=[n]"),
         (r" {2,}= ", " = "),

@@ -96,6 +96,11 @@ impl Ledger {
             EventKind::Attached { .. } => self.attached = Some(tgid),
             EventKind::Created(created) => self.created(event, created),
             EventKind::Executed { image, former } => self.executed(event, image, *former),
+            EventKind::Used(usage) => {
+                if let Some(process) = self.processes.get_mut(&tgid) {
+                    process.usage = Some(*usage);
+                }
+            }
             EventKind::Ended { status } => self.ended(event, *status),
             EventKind::Adopted { child, from, .. } => self.adopted(*child, *from, tgid),
             EventKind::WaitEntered(entry) => self.wait_entered(event, entry),
@@ -134,15 +139,7 @@ impl Ledger {
                 info,
                 sender: name,
             } => {
-                if !NEVER_DEADLY.contains(signal)
-                    && let Some(process) = self.processes.get_mut(&tgid)
-                {
-                    process.history.delivered = Some(Delivered {
-                        signal: *signal,
-                        info: *info,
-                        sender: *name,
-                    });
-                }
+                self.delivered(tgid, *signal, *info, *name);
                 let sender = info.as_ref().and_then(SigInfo::sender);
                 if let Some(sender) = sender.filter(|_| signal.is_crash()) {
                     self.crash_sent(tgid, sender);
@@ -177,6 +174,24 @@ impl Ledger {
             | EventKind::Looked(_)
             | EventKind::QueueDrained
             | EventKind::Over => {}
+        }
+    }
+
+    /// A signal is delivered to a process, and may kill it.
+    fn delivered(
+        &mut self,
+        tgid: Tgid,
+        signal: Signal,
+        info: Option<SigInfo>,
+        sender: Option<Comm>,
+    ) {
+        let process = self.processes.get_mut(&tgid);
+        if let Some(process) = process.filter(|_| !NEVER_DEADLY.contains(&signal)) {
+            process.history.delivered = Some(Delivered {
+                signal,
+                info,
+                sender,
+            });
         }
     }
 
@@ -354,6 +369,7 @@ impl Ledger {
             zombies: FxHashSet::default(),
             children: 0,
             waits: None,
+            usage: None,
             history: WaitHistory::default(),
             busy: BlockedTime::default(),
             ns: birth.ns,

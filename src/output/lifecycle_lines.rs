@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use owo_colors::Style;
 
+use super::span::Used;
 use super::text::Text;
 use super::{Output, annotations, call_syntax, causes};
 use crate::event::{Comm, Created, Event, Found, How, Image};
@@ -128,6 +129,13 @@ impl Text {
         if self.annotates() && event.tid == event.tgid.leader() {
             // Writing to a String cannot fail.
             let _ = causes::of_death(&mut note, event.tgid, status, ledger);
+            let process = ledger.process(event.tgid);
+            if let Some(usage) = process.and_then(|process| process.usage)
+                && self.options.verbose
+            {
+                let joint = if note.is_empty() { "" } else { "; " };
+                let _ = write!(note, "{joint}{}", Used(usage));
+            }
         }
         let ended = Ended(status);
         if note.is_empty() {

@@ -226,7 +226,8 @@ impl Text {
             }
             EventKind::Detached => self.detached(event),
             EventKind::Looked(look) => self.looked(look, event.at, ledger),
-            EventKind::Resumed
+            EventKind::Used(_)
+            | EventKind::Resumed
             | EventKind::UntracedChild(_)
             | EventKind::SigchldSet(_)
             | EventKind::DeathSignalSet(_)

@@ -121,7 +121,7 @@ impl<S: Scheduler> Tracer<S> {
 
     /// A thread, or with its last thread a process, is dead.
     pub(super) fn ended(&mut self, tid: Tid, status: WaitStatus, events: &mut Vec<Event>) {
-        let at = self.now();
+        let (at, usage) = (self.now(), self.usage.take());
         (self.latest, self.last_stop) = (at, at);
         self.stats.ends += 1;
         self.held.remove(&tid);
@@ -154,6 +154,9 @@ impl<S: Scheduler> Tracer<S> {
             }
         }
         if ran {
+            if let Some(usage) = usage.filter(|_| is_process) {
+                events.push(self.event(at, tid, tgid, EventKind::Used(usage)));
+            }
             events.push(self.event(at, tid, tgid, EventKind::Ended { status }));
         }
         if is_process {
