@@ -49,6 +49,9 @@ none\t'No report'"
 complete -c wait4-strace -l report-file -d 'Write the report to a file' -r -F
 complete -c wait4-strace -l explain -d 'Explain a rule, or list them all' -r
 complete -c wait4-strace -l snapshot -d 'Exit with 121 if the run is not as FILE has it' -r -F
+complete -c wait4-strace -l explore -d 'Search for races: run under many schedules' -r
+complete -c wait4-strace -l budget -d 'How long to search for races: 30 seconds, or as said' -r
+complete -c wait4-strace -l schedule -d 'Run once under this schedule: POINT[@N],…' -r
 complete -c wait4-strace -l duration -d 'End the trace after so many seconds, and report' -r
 complete -c wait4-strace -s f -l follow-forks -d 'Follow children (the default); -ff: a file each'
 complete -c wait4-strace -l no-follow -d 'Do not follow children'
@@ -72,5 +75,6 @@ complete -c wait4-strace -s c -l summary-only -d 'A table of who reaped how much
 complete -c wait4-strace -s C -l summary -d 'The same table, behind the lines'
 complete -c wait4-strace -l zombies -d 'The zombies that there are now, and why'
 complete -c wait4-strace -l update -d 'Write the snapshot'
+complete -c wait4-strace -l faults -d 'Let forks and execs fail too'
 complete -c wait4-strace -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wait4-strace -s V -l version -d 'Print version'

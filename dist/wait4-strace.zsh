@@ -72,6 +72,9 @@ none\:"No report"))' \
 '--report-file=[Write the report to a file]:FILE:_files' \
 '--explain=[Explain a rule, or list them all]::RULE:_default' \
 '--snapshot=[Exit with 121 if the run is not as FILE has it]:FILE:_files' \
+'(--schedule)--explore=[Search for races\: run under many schedules]::RUNS:_default' \
+'--budget=[How long to search for races\: 30 seconds, or as said]:SECONDS:_default' \
+'(-p --attach --read --no-follow)--schedule=[Run once under this schedule\: POINT\[@N\],…]:SPEC:_default' \
 '--duration=[End the trace after so many seconds, and report]:SECONDS:_default' \
 '*-f[Follow children (the default); -ff\: a file each]' \
 '*--follow-forks[Follow children (the default); -ff\: a file each]' \
@@ -106,6 +109,7 @@ none\:"No report"))' \
 '(-c --summary-only)--summary[The same table, behind the lines]' \
 '--zombies[The zombies that there are now, and why]' \
 '--update[Write the snapshot]' \
+'--faults[Let forks and execs fail too]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '-V[Print version]' \

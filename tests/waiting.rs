@@ -183,8 +183,8 @@ impl Drop for Ends {
 
 /// The first number of a line.
 fn pid_in(line: &str) -> Pid {
-    let words = line.split(|c: char| !c.is_ascii_digit());
-    let number = words.filter(|word| !word.is_empty()).next();
+    let mut words = line.split(|c: char| !c.is_ascii_digit());
+    let number = words.find(|word| !word.is_empty());
     Pid::from_raw(number.unwrap().parse().unwrap())
 }
 

@@ -116,10 +116,12 @@ pub fn read(record: &[u8]) {
         }
     }
     let unseen = source.lacks();
+    let notes = source.notes();
     let end = Conclusion {
         findings: judge.findings(),
         left: Some(judge.zombies_left()),
         unseen: &unseen,
+        notes: &notes,
         ..Conclusion::unjudged(&ledger)
     };
     for output in &mut outputs {
@@ -132,6 +134,7 @@ pub fn read(record: &[u8]) {
         left: judge.zombies_left().total(),
         counts: ledger.counts(),
         unseen: &unseen,
+        notes: &notes,
         styles: Styles::plain(),
         summary: true,
         root: String::new(),

@@ -13,6 +13,7 @@ use crate::kernel::phrases::plural;
 use crate::session::{Control, EventSource, Session, Traced};
 use crate::sys::streams;
 use crate::sys::waker::Arrived;
+use crate::tracer::Scheduler;
 use crate::urgency;
 
 /// How long processes may take to end themselves when they are asked to.
@@ -66,8 +67,8 @@ enum Next {
     EndOnTime,
 }
 
-impl Control<Traced> for Answers<'_> {
-    fn woken(&mut self, source: &mut Traced, session: &mut Session<'_>) {
+impl<S: Scheduler> Control<Traced<S>> for Answers<'_> {
+    fn woken(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
         let signals = source.tracer.waker.take_signals();
         self.answer(signals, source, session);
         if source.take_time_up() {
@@ -89,7 +90,7 @@ impl Control<Traced> for Answers<'_> {
         source.set_alarm(self.timers.iter().map(|(at, _)| *at).min());
     }
 
-    fn job_stopped(&mut self, source: &mut Traced) {
+    fn job_stopped(&mut self, source: &mut Traced<S>) {
         streams::stop_myself();
         source.tracer.continue_root();
     }
@@ -111,7 +112,7 @@ impl Answers<'_> {
     }
 
     /// The trace begins; `watched` on a terminal.
-    pub(super) fn begin(&mut self, watched: bool, source: &mut Traced) {
+    pub(super) fn begin<S: Scheduler>(&mut self, watched: bool, source: &mut Traced<S>) {
         if watched && self.looks() {
             self.set(SILENCE, Timer::Silence);
         }
@@ -129,7 +130,12 @@ impl Answers<'_> {
     }
 
     /// A moment has come.
-    fn fire(&mut self, timer: Timer, source: &mut Traced, session: &mut Session<'_>) {
+    fn fire<S: Scheduler>(
+        &mut self,
+        timer: Timer,
+        source: &mut Traced<S>,
+        session: &mut Session<'_>,
+    ) {
         match timer {
             Timer::Silence => match SILENCE.checked_sub(source.silence()) {
                 Some(rest) if !rest.is_zero() => self.set(rest, Timer::Silence),
@@ -157,11 +163,11 @@ impl Answers<'_> {
     }
 
     /// Tell who waits for whom, and go on when that is known.
-    fn look(
+    fn look<S: Scheduler>(
         &mut self,
         cause: LookCause,
         next: Next,
-        source: &mut Traced,
+        source: &mut Traced<S>,
         session: &mut Session<'_>,
     ) {
         let pending = self.next.replace(next.max(self.next.unwrap_or(next)));
@@ -174,7 +180,7 @@ impl Answers<'_> {
     }
 
     /// What follows a look.
-    fn go_on(&mut self, source: &mut Traced, session: &mut Session<'_>) {
+    fn go_on<S: Scheduler>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
         match self.next.take() {
             None | Some(Next::Nothing) => {}
             Some(Next::EndLeftovers) => self.end_leftovers(source, session),
@@ -192,7 +198,7 @@ impl Answers<'_> {
 
     /// `--duration` is over: attached processes go on, a command is ended, by
     /// force if it does not end itself.
-    fn time_is_up(&mut self, source: &mut Traced, session: &mut Session<'_>) {
+    fn time_is_up<S: Scheduler>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
         session.conclude(source);
         if self.asked_to_end {
             if !source.tracer.root_lives() {
@@ -204,7 +210,7 @@ impl Answers<'_> {
         self.look(LookCause::TimeIsUp, Next::EndOnTime, source, session);
     }
 
-    fn end_on_time(&mut self, source: &mut Traced, session: &mut Session<'_>) {
+    fn end_on_time<S: Scheduler>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
         self.asked_to_end = true;
         self.let_go(source);
         if self.options.command.is_some() {
@@ -215,7 +221,7 @@ impl Answers<'_> {
     }
 
     /// `--leftovers kill`: ask what is left to end, and see to it.
-    fn end_leftovers(&mut self, source: &mut Traced, session: &mut Session<'_>) {
+    fn end_leftovers<S: Scheduler>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
         session.look_for_survivors(source);
         self.asked_to_end = true;
         let many = left(source.tracer.launched_processes());
@@ -225,7 +231,12 @@ impl Answers<'_> {
     }
 
     /// Signals to us.
-    fn answer(&mut self, signals: Arrived, source: &mut Traced, session: &mut Session<'_>) {
+    fn answer<S: Scheduler>(
+        &mut self,
+        signals: Arrived,
+        source: &mut Traced<S>,
+        session: &mut Session<'_>,
+    ) {
         let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
         let ending = ending.into_iter().find(|signal| signals.has(*signal));
         let by_key = matches!(ending, Some(Sig::SIGINT | Sig::SIGQUIT));
@@ -272,7 +283,7 @@ impl Answers<'_> {
     }
 
     /// End the trace of the processes that were attached to.
-    fn let_go(&self, source: &mut Traced) {
+    fn let_go<S: Scheduler>(&self, source: &mut Traced<S>) {
         if self.options.kill_on_exit {
             source.tracer.kill_all(true);
         } else {
@@ -281,7 +292,7 @@ impl Answers<'_> {
     }
 
     /// Kill what the command left behind, and say so.
-    fn kill_the_rest(&mut self, source: &mut Traced, session: &mut Session<'_>) {
+    fn kill_the_rest<S: Scheduler>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
         let count = source.tracer.kill_all(false);
         if count == 0 || std::mem::replace(&mut self.killing, true) {
             return;

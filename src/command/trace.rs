@@ -10,7 +10,8 @@ use super::exit::Exit;
 use super::mode::{Leftovers, OutputTo, TraceOptions};
 use super::outputs;
 use super::stderr::{complain, print_all};
-use crate::kernel::{Status, Tid};
+use crate::explore::Explorer;
+use crate::kernel::{Status, Tid, WaitCalls};
 use crate::program::NeverRan;
 use crate::session::{EventSource, Session, Traced, drive, settings};
 use crate::sys::seccomp::Filter;
@@ -19,7 +20,7 @@ use crate::sys::streams;
 use crate::sys::syscall_info::kernel_is_new_enough;
 use crate::sys::wake_signal::WakeSignal;
 use crate::sys::waker::{Waker, ending_signal};
-use crate::tracer::{FdNames, RootEnd, Settings};
+use crate::tracer::{FdNames, RootEnd, Scheduler, Settings, Unscheduled};
 use crate::urgency;
 
 /// Signals to us that have handlers.
@@ -38,7 +39,14 @@ const BLOCKED: [Sig; 4] = [Sig::SIGXFSZ, Sig::SIGTSTP, Sig::SIGTTIN, Sig::SIGTTO
 
 /// Trace a command or running processes, to the end.
 pub(super) fn trace(options: &TraceOptions) -> Exit {
-    match start(options) {
+    match &options.schedule {
+        Some(schedule) => traced(options, Explorer::new(schedule.clone())),
+        None => traced(options, Unscheduled),
+    }
+}
+
+fn traced<S: Scheduled>(options: &TraceOptions, scheduler: S) -> Exit {
+    match start(options, scheduler) {
         Ok(trace) => trace.run(),
         Err(failure) => {
             if let Some(signal) = ending_signal() {
@@ -69,9 +77,34 @@ impl<T: Into<String>> From<T> for Failure {
     }
 }
 
+/// A scheduler of a trace, and what it has to say in the end.
+trait Scheduled: Scheduler {
+    /// The filter that it needs.
+    fn filter(&self, wanted: WaitCalls, polls: bool, rules: bool) -> Filter {
+        Filter::new(wanted, polls, rules)
+    }
+
+    /// What is to be said of it at the end of the trace.
+    fn last_words(&self) -> Option<String> {
+        None
+    }
+}
+
+impl Scheduled for Unscheduled {}
+
+impl Scheduled for Explorer {
+    fn filter(&self, wanted: WaitCalls, polls: bool, rules: bool) -> Filter {
+        Filter::with_calls(wanted, polls, rules, &self.calls())
+    }
+
+    fn last_words(&self) -> Option<String> {
+        self.what_did_not_apply()
+    }
+}
+
 /// A trace that is about to run.
-struct Trace<'a> {
-    source: Traced,
+struct Trace<'a, S> {
+    source: Traced<S>,
     session: Session<'static>,
     answers: Answers<'a>,
     /// A target was refused.
@@ -79,7 +112,7 @@ struct Trace<'a> {
 }
 
 /// Attach to the processes, and launch the command.
-fn start(options: &TraceOptions) -> Result<Trace<'_>, Failure> {
+fn start<S: Scheduled>(options: &TraceOptions, scheduler: S) -> Result<Trace<'_, S>, Failure> {
     kernel_is_new_enough().map_err(|release| {
         format!("Linux 5.3 or later is needed (PTRACE_GET_SYSCALL_INFO), this is {release}")
     })?;
@@ -88,17 +121,18 @@ fn start(options: &TraceOptions) -> Result<Trace<'_>, Failure> {
     if stderr_is_closed && options.outputs.output == OutputTo::Stderr {
         return Err("standard error is closed; name a file with -o".into());
     }
-    let waker = waker(inherited)?;
+    let waker = own_waker(inherited)?;
     let settings = trace_settings(options);
     // A child that is not followed would be under the filter without a tracer
     // to answer it.
     // Nor can a filtered process be let go.
     let filtered = options.seccomp && options.follow && options.leftovers != Leftovers::Report;
     let rules = settings.capture.rules;
-    let filter = filtered.then(|| Filter::new(settings.wanted, options.polls, rules));
+    let filter = filtered.then(|| scheduler.filter(settings.wanted, options.polls, rules));
     let words = options.command.iter().flat_map(|command| &command.argv);
     let words = words.map(|word| word.as_bytes().to_vec()).collect();
-    let mut source = Traced::new(settings, waker, words, options.attach.clone());
+    let attached = options.attach.clone();
+    let mut source = Traced::with_scheduler(settings, waker, words, attached, scheduler);
     // Words that are wrong are refused before anything is traced.
     let command = options.command.as_ref();
     let program = command.map(|command| command.program(filter)).transpose()?;
@@ -130,25 +164,34 @@ fn start(options: &TraceOptions) -> Result<Trace<'_>, Failure> {
 }
 
 /// What wakes the tracer: signals to us among others.
-fn waker(inherited: Inherited) -> Result<Waker, String> {
-    // As nohup wants it. A script's background jobs ignore SIGINT and
-    // SIGQUIT too, but there the user means us with a signal.
-    let answered: Vec<Sig> = ANSWERED
-        .into_iter()
-        .filter(|signal| *signal != Sig::SIGHUP || !inherited.ignores(*signal as i32))
-        .collect();
-    let blocked: SigSet = BLOCKED.into_iter().collect();
-    blocked
-        .thread_block()
-        .map_err(|error| format!("cannot start: {error}"))?;
-    let waker = WakeSignal::own().and_then(|signal| Waker::new(&answered, signal));
-    waker.map_err(|error| {
+fn own_waker(inherited: Inherited) -> Result<Waker, String> {
+    block_signals()?;
+    waker(inherited).map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::WouldBlock => "; the limit of pending signals (ulimit -i) is too low",
             _ => "",
         };
         format!("cannot make a timer: {error}{hint}")
     })
+}
+
+/// Block the signals that must not end or stop us.
+pub(super) fn block_signals() -> Result<(), String> {
+    let blocked: SigSet = BLOCKED.into_iter().collect();
+    blocked
+        .thread_block()
+        .map_err(|error| format!("cannot start: {error}"))
+}
+
+/// What wakes a tracer on this thread: signals to us among others.
+pub(super) fn waker(inherited: Inherited) -> io::Result<Waker> {
+    // As nohup wants it. A script's background jobs ignore SIGINT and
+    // SIGQUIT too, but there the user means us with a signal.
+    let answered: Vec<Sig> = ANSWERED
+        .into_iter()
+        .filter(|signal| *signal != Sig::SIGHUP || !inherited.ignores(*signal as i32))
+        .collect();
+    WakeSignal::own().and_then(|signal| Waker::new(&answered, signal))
 }
 
 /// What the tracer must read for the outputs that are wanted.
@@ -175,7 +218,11 @@ fn trace_settings(options: &TraceOptions) -> Settings {
 }
 
 /// Attach to processes. Returns whether one was refused, which is shown.
-fn attach(options: &TraceOptions, source: &mut Traced, session: &mut Session<'_>) -> bool {
+fn attach<S: Scheduler>(
+    options: &TraceOptions,
+    source: &mut Traced<S>,
+    session: &mut Session<'_>,
+) -> bool {
     let mut refused = false;
     let mut events = Vec::new();
     for pid in options.attach.iter().copied().map(Tid::new) {
@@ -196,7 +243,7 @@ fn attach(options: &TraceOptions, source: &mut Traced, session: &mut Session<'_>
     refused
 }
 
-impl Trace<'_> {
+impl<S: Scheduled> Trace<'_, S> {
     fn run(mut self) -> Exit {
         let watched = self.session.is_watched();
         self.answers.begin(watched, &mut self.source);
@@ -210,6 +257,9 @@ impl Trace<'_> {
         let tracer = self.source.tracer;
         if options.stats {
             self.session.message(&tracer.stats().to_string());
+        }
+        if let Some(sentence) = tracer.scheduler.last_words() {
+            self.session.message(&sentence);
         }
         let end = tracer.root_end();
         drop(tracer);

@@ -172,6 +172,7 @@ impl Ledger {
             | EventKind::ExitsWith(_)
             | EventKind::Observed(_)
             | EventKind::Looked(_)
+            | EventKind::Held(_)
             | EventKind::QueueDrained
             | EventKind::Over => {}
         }
@@ -224,9 +225,21 @@ impl Ledger {
                 self.root.get_or_insert(found);
             }
         }
+        self.found_inside(event.tgid, found);
         let comm = found.comm.filter(|comm| *comm != image.comm);
         self.threads
             .insert(event.tid, Thread::new(event.tgid, comm));
+    }
+
+    /// A record shows a process's pids in other namespaces late.
+    fn found_inside(&mut self, tgid: Tgid, found: &Found) {
+        let process = self.processes.get_mut(&tgid);
+        if let Some(process) = process.filter(|process| process.ns.is_none())
+            && let Some(ns) = &found.ns
+        {
+            process.levels = self.namespaces.enter(tgid, ns, &[]);
+            process.ns = Some(Arc::clone(ns));
+        }
     }
 
     fn created(&mut self, event: &Event, created: &Created) {

@@ -13,7 +13,7 @@ use crate::ledger::{Ledger, ReapKind};
 pub(super) enum Interruption {
     /// The program sees EINTR, by this signal's handler.
     Eintr(Signal),
-    /// The kernel restarted it, after this signal if it was one.
+    /// The kernel restarted it, after this signal; `None` if only tracing made it do so.
     Restarted(Option<Signal>),
 }
 

@@ -176,6 +176,7 @@ impl From<&Conclusion<'_>> for End {
             warnings: count(Severity::Warning),
             infos: count(Severity::Info),
             unseen: end.unseen.to_vec(),
+            notes: end.notes.to_vec(),
         }
     }
 }

@@ -7,7 +7,7 @@ use owo_colors::Style;
 use super::span::Used;
 use super::text::Text;
 use super::{Output, annotations, call_syntax, causes};
-use crate::event::{Comm, Created, Event, Found, How, Image};
+use crate::event::{Comm, Created, Event, Found, Held, How, Image};
 use crate::kernel::phrases::Ended;
 use crate::kernel::{SigInfo, Signal, Status, Tgid, Tid, WaitStatus};
 use crate::ledger::Ledger;
@@ -21,6 +21,14 @@ impl Text {
             let text = format_args!("+++ created under {parent} by a task that was killed +++");
             self.notice(event, text, Style::new(), ledger);
         }
+    }
+
+    /// What a schedule did, whatever else is shown.
+    pub(super) fn held(&mut self, event: &Event, held: Held, ledger: &Ledger) {
+        let Held { point, until, .. } = held;
+        let at = point.name();
+        let text = format_args!("~~~ held at {at} {until} ~~~");
+        self.notice(event, text, Style::new(), ledger);
     }
 
     pub(super) fn attached(&mut self, tid: Tid, threads: usize) {
@@ -155,12 +163,10 @@ impl Text {
         sender: Option<Comm>,
         ledger: &Ledger,
     ) {
-        let open = self
-            .calls
-            .get_mut(&event.tid)
-            .and_then(|calls| calls.last_mut());
-        if let Some((by, _)) = open.and_then(|open| open.interrupted.as_mut()) {
-            by.get_or_insert(signal);
+        // A signal with a handler has an outcome; one that is ignored interrupts only
+        // under a tracer.
+        if signal.is_stopping() {
+            self.restarts_after(event.tid, signal);
         }
         if !self.options.signals.has(signal) {
             return;

@@ -49,6 +49,7 @@ mod waiting;
 pub use json::{Json, Messages};
 pub use only::Wanted;
 pub use options::{Pids, Shown, SignalSet, Style, TextOptions};
+pub(crate) use report::shell_word;
 pub use report::{Report, ReportForm, warning};
 pub use sink::{Destination, Files, OpenFile, Sink};
 pub use snapshot::{Snapshot, SnapshotText, diff};
@@ -107,6 +108,8 @@ pub struct Conclusion<'a> {
     pub left: Option<&'a ZombiesLeft>,
     /// What was not observed, a clause each.
     pub unseen: &'a [String],
+    /// What else is said of a record, a sentence each.
+    pub notes: &'a [String],
     /// The table of the processes, if one is shown with the events.
     pub summary: Option<&'a Summary>,
     /// The program ran at all.
@@ -122,6 +125,7 @@ impl<'a> Conclusion<'a> {
             findings: &[],
             left: None,
             unseen: &[],
+            notes: &[],
             summary: None,
             has_run: true,
         }

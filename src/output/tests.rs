@@ -226,6 +226,7 @@ fn a_report_has_the_parent_the_children_and_the_evidence() {
             left: 0,
             unseen: &["its threads were out of sight".to_owned()],
             unused: &[],
+            notes: &[],
             styles: Styles::plain(),
             summary: true,
             root: String::new(),

@@ -4,6 +4,8 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
+use rustc_hash::FxHashSet;
+
 use super::awaited::awaited_descriptors;
 use super::holders::{Awaited, End, holders, open_ends};
 use super::unix_sockets::peers;
@@ -68,6 +70,73 @@ fn awaited_streams(tgid: Tgid, tid: Tid) -> Option<Vec<Awaited>> {
         });
     }
     (!awaited.is_empty()).then_some(awaited)
+}
+
+/// What can wake a thread that sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wakers {
+    /// Only processes of its own family.
+    Family,
+    /// Time.
+    Time,
+    /// Processes outside, devices, the network; or that is not known.
+    World,
+}
+
+/// What makes one of these descriptors ready: to read from, or with `writes` to
+/// write to.
+pub(super) fn wakers_of(tgid: Tgid, fds: &[i32], writes: bool, family: &FxHashSet<Tgid>) -> Wakers {
+    let mut sockets = None;
+    let mut awaited = Vec::new();
+    let mut has_timer = false;
+    for fd in fds.iter().copied() {
+        let Some(link) = fd_link(tgid, fd) else {
+            // Closed, and never ready.
+            continue;
+        };
+        match link.as_slice() {
+            b"anon_inode:[eventfd]" | b"anon_inode:[signalfd]" => {}
+            b"anon_inode:[timerfd]" => has_timer = true,
+            link if link.starts_with(b"anon_inode:[pidfd]") || link.starts_with(b"pidfd:") => {
+                let target = super::pidfd_target(tgid, fd).map(Tgid::new);
+                // One that is reaped already was ready before.
+                if target.is_some_and(|target| target.raw() > 0 && !family.contains(&target)) {
+                    return Wakers::World;
+                }
+            }
+            link => match End::parse(link) {
+                Some(End::Pipe(inode)) => awaited.push(Awaited {
+                    fd,
+                    inode,
+                    other: End::Pipe(inode),
+                    writes,
+                }),
+                Some(End::Socket(inode)) => {
+                    let peers = sockets.get_or_insert_with(peers).as_ref();
+                    let Some(peer) = peers.and_then(|peers| peers.get(&inode)) else {
+                        return Wakers::World;
+                    };
+                    let other = End::Socket(*peer);
+                    awaited.push(Awaited {
+                        fd,
+                        inode,
+                        other,
+                        writes,
+                    });
+                }
+                None => return Wakers::World,
+            },
+        }
+    }
+    let (sides, complete) = holders(&awaited);
+    let is_inside = |side: &crate::event::PipeSide| family.contains(&side.tgid);
+    if !complete || !sides.iter().flatten().all(is_inside) {
+        Wakers::World
+    } else if has_timer {
+        Wakers::Time
+    } else {
+        Wakers::Family
+    }
 }
 
 /// The standard output and error of a process, if they are streams.

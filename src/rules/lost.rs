@@ -158,9 +158,18 @@ fn other_thread(refused: &Refused) -> Option<Tid> {
 /// any child when there was no other. If a handler of SIGCHLD reaped it, it
 /// was stolen instead.
 fn is_stale(refused: &Refused, child: &Process, reap: &Reap, caller: &Process) -> bool {
-    let handles = matches!(caller.sigchld.action, Some(SigchldAction::Handler { .. }));
-    let taken = child.history.last.as_ref();
-    let outside = !handles || taken.is_some_and(|taken| taken.in_handler == Some(false));
+    let in_handler = child
+        .history
+        .last
+        .as_ref()
+        .and_then(|taken| taken.in_handler);
+    let outside = match caller.sigchld.action {
+        // Of one that was found in `/proc`, no more is known: perhaps a handler that
+        // reaps nothing.
+        Some(SigchldAction::Handler { address: 0, .. }) => in_handler != Some(true),
+        Some(SigchldAction::Handler { .. }) => in_handler == Some(false),
+        _ => true,
+    };
     reap.was_only_child
         && outside
         && reap.by == refused.completed.tid

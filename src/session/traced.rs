@@ -9,21 +9,19 @@ use crate::event::{Event, LookCause, Moment, Origin, ProcView, Question};
 use crate::kernel::WaitCalls;
 use crate::ledger::Ledger;
 use crate::output::{Pids, Style, TextOptions};
+use crate::rules::{Needs, RULES};
 use crate::sys::waker::Waker;
-use crate::tracer::{self, Capture, FdNames, Settings, Tracer};
+use crate::tracer::{self, Capture, FdNames, Scheduler, Settings, Tracer, Unscheduled};
 
-/// What is said of attached processes that were not made to stop at calls.
-const RAN_FREE: &str = "calls of processes without children were not seen; autoreap-echild by \
-                        SA_NOCLDWAIT, bad-wait-args, double-wait, echild-spin, \
-                        handler-replaced, kill-after-reap, not-my-child, pdeathsig-thread and \
-                        raw-status-exit of those are out of reach (--every-call shows them)";
+/// Of this rule one form alone needs calls of processes without children.
+const PARTLY_BLIND: &str = "autoreap-echild by SA_NOCLDWAIT";
 
 /// How many events are taken in together.
 const BATCH: usize = 64;
 
 /// A tracer, and how long it traces.
-pub(crate) struct Traced {
-    pub(crate) tracer: Tracer,
+pub(crate) struct Traced<S = Unscheduled> {
+    pub(crate) tracer: Tracer<S>,
     origin: Origin,
     /// When it is woken because the time is up.
     until: Option<Instant>,
@@ -42,8 +40,21 @@ impl Traced {
         command: Vec<Vec<u8>>,
         attached: Vec<i32>,
     ) -> Traced {
+        Traced::with_scheduler(settings, waker, command, attached, Unscheduled)
+    }
+}
+
+impl<S: Scheduler> Traced<S> {
+    /// The same, with a tracer that asks `scheduler` when tasks go on.
+    pub(crate) fn with_scheduler(
+        settings: Settings,
+        waker: Waker,
+        command: Vec<Vec<u8>>,
+        attached: Vec<i32>,
+        scheduler: S,
+    ) -> Traced<S> {
         let follows = settings.follow;
-        let tracer = Tracer::new(settings, waker);
+        let tracer = Tracer::with_scheduler(settings, waker, scheduler);
         let system = uname().ok();
         let of = |field: Option<&std::ffi::OsStr>| {
             field.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
@@ -121,7 +132,7 @@ impl Traced {
     }
 }
 
-impl EventSource for Traced {
+impl<S: Scheduler> EventSource for Traced<S> {
     fn poll(&mut self, alarm: &Alarm, events: &mut Vec<Event>) -> Step {
         let settled = alarm.settles.then(|| self.tracer.latest().after(SETTLING));
         let moments = [alarm.due, alarm.flush, settled];
@@ -155,8 +166,8 @@ impl EventSource for Traced {
         self.tracer.conclude()
     }
 
-    fn unseen(&self) -> Option<&'static str> {
-        self.tracer.has_run_free().then_some(RAN_FREE)
+    fn unseen(&self) -> Option<String> {
+        self.tracer.has_run_free().then(ran_free)
     }
 
     fn origin(&self) -> &Origin {
@@ -174,6 +185,21 @@ impl EventSource for Traced {
     fn batch(&self) -> usize {
         BATCH
     }
+}
+
+/// What is not known of attached processes that ran at full speed.
+fn ran_free() -> String {
+    let blind = RULES
+        .iter()
+        .filter(|rule| rule.needs.any_of(Needs::CHILDLESS));
+    let mut names: Vec<&str> = blind.map(|rule| rule.name).chain([PARTLY_BLIND]).collect();
+    names.sort_unstable();
+    let last = names.pop().unwrap_or_default();
+    format!(
+        "calls of processes without children were not seen; {} and {last} of those are out of \
+         reach (--every-call shows them)",
+        names.join(", ")
+    )
 }
 
 /// What the tracer must read for the lines that are wanted; for everything if
@@ -206,5 +232,21 @@ pub(crate) fn settings(text: &TextOptions, rules: bool, whole: bool) -> Settings
         lets_leftovers_go: false,
         full_speed: true,
         stops_as_job: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ran_free_is_told_with_the_rules_that_need_it() {
+        assert_eq!(
+            ran_free(),
+            "calls of processes without children were not seen; autoreap-echild by SA_NOCLDWAIT, \
+             bad-wait-args, double-wait, echild-spin, handler-replaced, kill-after-reap, \
+             not-my-child, pdeathsig-thread and raw-status-exit of those are out of reach \
+             (--every-call shows them)"
+        );
     }
 }

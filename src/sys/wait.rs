@@ -43,6 +43,11 @@ pub(crate) fn wait_any(block: Block, usage: bool) -> Waited {
     take(-1, block, usage)
 }
 
+/// Asks for one tracee alone, without sleeping.
+pub(crate) fn wait_for(tid: Tid) -> Waited {
+    take(tid.raw(), Block::No, false)
+}
+
 /// Decides what to do with a result before it is taken.
 pub(crate) trait Handling {
     /// Whether the signal that is about to be delivered to this tracee must not be lost.

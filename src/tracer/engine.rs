@@ -1,5 +1,6 @@
 //! The engine: one turn of the loop, and who deals with each kind of stop.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
@@ -13,6 +14,7 @@ use super::stop::{Stop, StopKind, classify};
 use super::stop_stats::StopStats;
 use super::survey::{Stuck, Survey};
 use super::tasks::{Kind, Tasks};
+use super::world::World;
 use crate::event::{Comm, Event, EventKind, Moment, NsPids};
 use crate::kernel::{NsPid, Tgid, Tid, Usage, WaitCalls, WaitStatus};
 use crate::proc;
@@ -21,12 +23,15 @@ use crate::sys::ptrace::{self, How, Stopped, is_dead_tracee, options};
 use crate::sys::seccomp::Filter;
 use crate::sys::spawn::Spawned;
 use crate::sys::streams;
-use crate::sys::wait::{Block, Handling, Waited, wait_any, wait_any_after_look};
+use crate::sys::wait::{Block, Handling, Waited, wait_any, wait_any_after_look, wait_for};
 use crate::sys::waker::Waker;
 
 /// How many stops are served before it is said that none is ready: busy
 /// tracees always have one.
 pub(super) const READY_AT_MOST: usize = 1000;
+
+/// How long to sleep when no task but the one that is left out was ready.
+const BETWEEN_ROUNDS: Duration = Duration::from_micros(100);
 
 /// What one turn came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +70,7 @@ pub(super) struct Root {
 
 /// The tracer: the tasks under trace, and the one turn of the loop.
 pub(crate) struct Tracer<S = Unscheduled> {
-    pub(super) scheduler: S,
+    pub(crate) scheduler: S,
     pub(super) tasks: Tasks,
     pub(super) root: Option<Root>,
     /// Tasks that stopped or ended before their creator's event.
@@ -139,14 +144,6 @@ impl<S> Handling for Tracer<S> {
     /// pids they would be taken for the next process that has it.
     fn passes_over(&self, dead: Tid) -> bool {
         self.has_strangers && !self.tasks.by_tid.contains_key(&dead) && !is_dead_tracee(dead)
-    }
-}
-
-impl Tracer {
-    /// A tracer without tracees. All of its life happens on the thread that
-    /// calls this.
-    pub(crate) fn new(settings: Settings, waker: Waker) -> Tracer {
-        Tracer::with_scheduler(settings, waker, Unscheduled)
     }
 }
 
@@ -262,6 +259,11 @@ impl<S: Scheduler> Tracer<S> {
         self.root.as_ref().is_some_and(|root| root.end.is_none())
     }
 
+    /// The tasks under trace, as of now.
+    pub(crate) fn world(&self) -> World<'_> {
+        World::new(&self.tasks, &self.held)
+    }
+
     /// The options that a task of this kind is seized with.
     pub(super) fn options(&self, kind: Kind) -> libc::c_int {
         let mut bits = options::SYSGOOD | options::EXEC;
@@ -274,6 +276,9 @@ impl<S: Scheduler> Tracer<S> {
         if kind.launched && !self.lets_leftovers_go || self.kill_on_exit {
             bits |= options::EXITKILL;
         }
+        if S::IS_ACTIVE {
+            bits |= options::EXIT;
+        }
         bits
     }
 
@@ -285,6 +290,12 @@ impl<S: Scheduler> Tracer<S> {
 
     /// Wait for the next stop or death and deal with it; sleeps if need be.
     pub(crate) fn step(&mut self, events: &mut Vec<Event>) -> Step {
+        let step = self.take_step(events);
+        self.serve_scheduler(events);
+        step
+    }
+
+    fn take_step(&mut self, events: &mut Vec<Event>) -> Step {
         if self.waker.is_due(self.instant(self.latest)) {
             return self.woken(events);
         }
@@ -311,11 +322,31 @@ impl<S: Scheduler> Tracer<S> {
 
     /// Launched tasks end with us; attached ones go on, with their signals.
     fn wait(&self, block: Block) -> Waited {
+        if S::IS_ACTIVE
+            && let Some(dead) = self.scheduler.unreaped()
+        {
+            return self.wait_beside(dead, block);
+        }
         if self.attaches || self.has_strangers {
             wait_any_after_look(block, self)
         } else {
             wait_any(block, self.capture.usage)
         }
+    }
+
+    /// Wait for any task but one, which may be dead: no wait of the kernel's
+    /// leaves a single child out, so each is asked in turn.
+    fn wait_beside(&self, dead: Tid, block: Block) -> Waited {
+        let others = self.tasks.by_tid.keys().filter(|tid| **tid != dead);
+        let mut ready = others.map(|tid| wait_for(*tid));
+        let first = ready.find(|waited| matches!(waited, Waited::Stopped(..) | Waited::Ended(..)));
+        if let Some(waited) = first {
+            return waited;
+        }
+        if block == Block::Yes {
+            thread::sleep(BETWEEN_ROUNDS);
+        }
+        Waited::Interrupted
     }
 
     /// Whether no child is left but those that are not ours to trace, and for
@@ -392,6 +423,10 @@ impl<S: Scheduler> Tracer<S> {
         let (at, tid) = (self.now(), tracee.tid());
         (self.latest, self.last_stop) = (at, at);
         self.stats.count(kind);
+        if S::IS_ACTIVE {
+            // Killed in a stop that it was held in.
+            self.held.remove(&tid);
+        }
         if let StopKind::Executed { former } = kind {
             self.enter_new_leader(tid, former);
         }
@@ -422,7 +457,11 @@ impl<S: Scheduler> Tracer<S> {
             StopKind::NewChild { creation, child } => self.created(stop, creation, child, events),
             StopKind::Executed { former } => self.executed(stop, former, events),
             StopKind::Exiting(status) => self.exiting(stop, status, events),
-            StopKind::Signal(signal) => self.signal_stop(stop, signal, events),
+            StopKind::Signal(signal) => {
+                if let Some((stop, signal)) = self.schedule_signal(stop, signal) {
+                    self.signal_stop(stop, signal, events);
+                }
+            }
             StopKind::Group(signal) => self.group_stop(stop, signal, events),
             StopKind::Plain => self.plain_stop(stop, events),
             StopKind::Other => self.resume(stop, how, None),

@@ -5,6 +5,7 @@
 //! [`event`](crate::event) are free to change: `write` and `read` translate.
 
 mod calls;
+mod held;
 mod lifecycle;
 mod read;
 mod stack;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use calls::{
     Args, Child, Info, InfoFields, RestartOutcome, Rusage, TargetName, Wait, WaitEntry,
 };
+pub use held::{Held, Until};
 pub use lifecycle::{
     Adopt, Attach, BlockedChild, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image,
     Kill, Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream,
@@ -106,6 +108,8 @@ pub enum Body {
     ExitsWith(About<ExitsWith>),
     /// The task sends a signal by a system call.
     Kill(About<Kill>),
+    /// The task was held back by a schedule (`--schedule`), and goes on now.
+    Held(About<Held>),
     /// A probe of `/proc`, requested by a rule.
     Observation(About<Observation>),
     /// What the living processes are blocked in.
@@ -252,4 +256,7 @@ pub struct End {
     /// What the trace could not observe, one clause each, and which rules that
     /// disables.
     pub unseen: Vec<String>,
+    /// What else is said of the record that was read: the wait that it ends in, say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }

@@ -9,6 +9,7 @@ use super::lines::LineFlags;
 use super::rules::seconds;
 use super::sets::{env_change, pids};
 use crate::command::mode::{Leftovers, OutputOptions, TraceOptions};
+use crate::explore::Schedule;
 use crate::program::CommandLine;
 
 /// The command; the values of `--decode` too.
@@ -184,23 +185,29 @@ impl TraceFlags {
         self.follow >= 2
     }
 
+    /// The command with its environment and user, if there is one.
+    pub(super) fn command_line(&self, command: &CommandFlag) -> Option<CommandLine> {
+        (!command.command.is_empty()).then(|| CommandLine {
+            argv: command.command.clone(),
+            env: self.env.iter().map(env_change).collect(),
+            user: self.user.clone(),
+        })
+    }
+
     /// What to trace.
+    #[expect(clippy::too_many_arguments, reason = "a flag group each")]
     pub(super) fn resolve(
-        self,
-        command: CommandFlag,
+        &self,
+        command: &CommandFlag,
         attach: Vec<i32>,
         duration: Option<Duration>,
+        schedule: Option<Schedule>,
         lines: &LineFlags,
         decode_fds: u8,
         outputs: OutputOptions,
     ) -> TraceOptions {
-        let command = (!command.command.is_empty()).then(|| CommandLine {
-            argv: command.command,
-            env: self.env.iter().map(env_change).collect(),
-            user: self.user,
-        });
         TraceOptions {
-            command,
+            command: self.command_line(command),
             attach,
             follow: !self.no_follow,
             tree: self.tree,
@@ -212,6 +219,7 @@ impl TraceFlags {
             decode_fds,
             stats: lines.stats,
             duration,
+            schedule,
             outputs,
         }
     }

@@ -54,6 +54,8 @@ pub struct Report<'a> {
     pub unseen: &'a [String],
     /// Lines of known findings that no finding met.
     pub unused: &'a [String],
+    /// What else is said of a record, a sentence each.
+    pub notes: &'a [String],
     /// Its colours.
     pub styles: Styles,
     /// The last line is wanted.
@@ -143,6 +145,9 @@ impl Report<'_> {
 
     /// The lines after the findings.
     fn end(&self, to: &mut String) {
+        for note in self.notes {
+            let _ = writeln!(to, "wait4-strace: {note}");
+        }
         if !self.unseen.is_empty() {
             let _ = writeln!(to, "wait4-strace: partial view: {}", self.unseen.join("; "));
         }
@@ -187,6 +192,10 @@ impl Report<'_> {
     }
 
     /// The lines of a finding below its first.
+    pub(crate) fn details(&self, finding: &Finding) -> String {
+        self.rest(finding)
+    }
+
     fn rest(&self, finding: &Finding) -> String {
         self.with_more(finding, &[])
     }
@@ -360,6 +369,10 @@ impl fmt::Display for Command<'_> {
 }
 
 /// A word as a shell takes it; what could harm a terminal is escaped.
+pub(crate) fn shell_word(word: &[u8]) -> String {
+    quoted(word)
+}
+
 pub(super) fn quoted(word: &[u8]) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -402,6 +415,7 @@ impl fmt::Display for WaitedFor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Named::Pid(pid) => pid.fmt(f),
+            Named::Unknown => f.write_str("?"),
             Named::Id(IdType::ALL, _) => f.write_str("P_ALL"),
             Named::Id(kind, id) => write!(f, "{kind}, {}", id.cast_signed()),
         }
@@ -533,6 +547,7 @@ mod tests {
             left: 0,
             unseen: &[],
             unused: &[],
+            notes: &[],
             styles: Styles::plain(),
             summary: true,
             root: "/home/you".to_owned(),
@@ -556,6 +571,7 @@ mod tests {
             left: 0,
             unseen: &[],
             unused: &[],
+            notes: &[],
             styles: Styles::plain(),
             summary: true,
             root: "/home/you".to_owned(),

@@ -285,7 +285,7 @@ impl Collector {
         let lanes: Vec<Lane> = lanes.collect();
         let lane_of = |id: ProcessId| self.lanes.find(id).and_then(moved);
         let findings = end.findings.iter();
-        Model {
+        let mut model = Model {
             title: one_line(title).into_owned(),
             end: now,
             findings: findings
@@ -294,7 +294,9 @@ impl Collector {
             lanes,
             zombies: end.left.map(ZombiesLeft::total),
             is_cut: self.lanes.is_cut(),
-        }
+        };
+        model.survey();
+        model
     }
 }
 
