@@ -218,9 +218,15 @@ impl FindingsPolicy {
             .collect()
     }
 
-    /// Whether one of these findings fails the run.
-    pub(crate) fn fails(&self, findings: &[Finding]) -> bool {
-        findings.iter().any(|finding| self.policy.fails(finding))
+    /// Why these findings fail the run, if they do.
+    pub(crate) fn failure(&self, findings: &[Finding]) -> Option<String> {
+        self.policy.failure(findings)
+    }
+
+    /// Lines of known findings that nothing met.
+    fn unused(&self) -> Vec<String> {
+        let findings = self.judge.as_ref().map_or(&[][..], RuleEngine::findings);
+        self.policy.suppress.unused(findings)
     }
 
     /// The report as it would be if the trace were over now.
@@ -229,18 +235,19 @@ impl FindingsPolicy {
         let judge = judge.map(|judge| judge.so_far(now, ledger));
         let findings = judge.as_ref().map_or(&[][..], RuleEngine::findings);
         let left = judge.as_ref().map(RuleEngine::zombies_left);
-        self.text(&self.admitted(findings), left, ledger, look)
+        self.text(&self.admitted(findings), left, &[], ledger, look)
     }
 
     /// The report of these findings.
     pub(crate) fn report(&self, findings: &[Finding], ledger: &Ledger, look: ReportLook) -> String {
-        self.text(findings, self.left(), ledger, look)
+        self.text(findings, self.left(), &self.unused(), ledger, look)
     }
 
     fn text(
         &self,
         findings: &[Finding],
         left: Option<&ZombiesLeft>,
+        unused: &[String],
         ledger: &Ledger,
         look: ReportLook,
     ) -> String {
@@ -249,6 +256,7 @@ impl FindingsPolicy {
             left: left.map_or(0, ZombiesLeft::total),
             counts: ledger.counts(),
             unseen: &self.unseen(ledger),
+            unused,
             notes: &self.notes,
             styles: look.styles,
             summary: !look.quiet,
