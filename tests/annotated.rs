@@ -124,7 +124,7 @@ fn snapshot(name: &str, flags: &[&str], fixture: &str) {
         (r"(ru_maxrss|ru_minflt|ru_majflt|ru_inblock|ru_oublock|ru_nvcsw|ru_nivcsw)=\d+", "$1=[n]"),
         (r" {2,}= ", " = "),
         (r"(si_[us]time)=\d+( /\* [0-9.]+ s \*/)?", "$1=[n]"),
-        // A sibling's death may or may not fall into a wait.
+        // The death of a sibling, which is handled, may or may not fall into a wait.
         (r"restarted after SIGCHLD; the program saw nothing(; )?", ""),
         (r"  # \n", "\n"),
         (r"0x[0-9a-f]{7,16}", "[addr]"),
@@ -192,4 +192,17 @@ fn the_readme_lists_the_exit_statuses_that_help_lists() {
         let row = format!("| {what} | {status} |");
         assert!(readme.contains(&row), "README.md lacks {row:?}");
     }
+}
+
+#[test]
+fn a_restart_that_only_tracing_made_is_not_told() {
+    let text = lanes(&[], "restart_without_handler");
+    assert!(text.contains("wait4("), "{text}");
+    assert!(!text.contains("restarted"), "{text}");
+    // A handler interrupts untraced as well.
+    let text = lanes(&[], "restart_with_sa_restart");
+    assert!(
+        text.contains("restarted after SIGUSR1; the program saw nothing"),
+        "{text}"
+    );
 }

@@ -45,7 +45,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "session", "sys", "tracer",
         ],
     ),
-    ("zombies", &["event", "kernel", "output", "proc"]),
+    ("zombies", &["event", "kernel", "output", "proc", "wire"]),
     ("decode", &["event", "kernel"]),
     (
         "command",

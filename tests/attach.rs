@@ -8,6 +8,8 @@
     reason = "a test that cannot go on has failed, and one that is passed over says so"
 )]
 
+#[path = "attach/findings.rs"]
+mod findings;
 #[path = "attach/followed.rs"]
 mod followed;
 #[path = "attach/full_speed.rs"]

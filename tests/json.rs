@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::{Value, json};
-use support::{fixture, read_again, run, traced_fixture, wait4_strace};
+use support::{fixture, many_at_once, read_again, run, traced_fixture, wait4_strace};
 use tempfile::TempDir;
 
 /// Where the schema of the lines is kept.
@@ -149,20 +149,8 @@ fn stacks_and_summaries_are_valid_too() {
 fn every_line_of_every_fixture_is_valid_and_reads_back_as_the_same_text() {
     let names = fixtures();
     let validator = validator();
-    let turns = (0..8).map(|turn| names.iter().skip(turn).step_by(8));
-    let kinds: BTreeSet<String> = std::thread::scope(|scope| {
-        let threads: Vec<_> = turns
-            .map(|names| {
-                scope.spawn(|| {
-                    names
-                        .flat_map(|name| check(&validator, &[], name))
-                        .collect()
-                })
-            })
-            .collect();
-        let kinds = threads.into_iter().map(|thread| thread.join().unwrap());
-        kinds.flat_map(|kinds: Vec<String>| kinds).collect()
-    });
+    let checked = many_at_once(&names, |name| check(&validator, &[], name));
+    let kinds: BTreeSet<String> = checked.into_iter().flatten().collect();
     let all = serde_json::from_str::<Value>(&generated()).unwrap();
     let all = all["oneOf"].as_array().unwrap().iter();
     let all = all.map(|kind| kind["properties"]["type"]["const"].as_str().unwrap());

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use support::{
-    bugs, fixture_path, have, heads, named_after, read_again, read_with, run, traced, wait4_strace,
+    bugs, fixture_path, have, heads, many_at_once, named_after, read_again, read_with, run, traced,
+    wait4_strace,
 };
 use tempfile::TempDir;
 use wait4_strace::rules::RuleId;
@@ -275,16 +276,8 @@ fn judge(name: &str, follow: &str) -> Result<(), String> {
 fn wrong(follow: &str) -> String {
     let mut names = bugs();
     names.retain(|name| !WITHIN.contains(&name.as_str()));
-    let turns = (0..8).map(|turn| names.iter().skip(turn).step_by(8));
-    let wrong: Vec<String> = std::thread::scope(|scope| {
-        let threads: Vec<_> = turns
-            .map(|names| {
-                scope.spawn(|| names.filter_map(|name| judge(name, follow).err()).collect())
-            })
-            .collect();
-        let wrong = threads.into_iter().map(|thread| thread.join().unwrap());
-        wrong.flat_map(|wrong: Vec<String>| wrong).collect()
-    });
+    let judged = many_at_once(&names, |name| judge(name, follow).err());
+    let wrong: Vec<String> = judged.into_iter().flatten().collect();
     wrong.join("\n\n")
 }
 

@@ -26,7 +26,7 @@ pub use observed::{
 pub use origin::{Origin, ProcView};
 pub use stack::{Cut, Frame, Function, Stack};
 pub(crate) use stack::{Frames, Resolver};
-pub use wait::{Fetched, Named, TargetName, WaitEntry, WaitExit};
+pub use wait::{Fetched, NOT_SHOWN, Named, TargetName, WaitEntry, WaitExit};
 
 /// Nanoseconds of the monotonic clock since the trace began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

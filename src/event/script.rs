@@ -254,7 +254,7 @@ impl Script {
     }
 
     /// The SIGCHLD for a child that exited is delivered.
-    pub(crate) fn told_of(&mut self, task: impl Into<Task>, child: i32) -> &mut Script {
+    pub(crate) fn sigchld_of(&mut self, task: impl Into<Task>, child: i32) -> &mut Script {
         let info = SigInfo {
             signo: Signal::CHLD,
             errno: 0,
@@ -428,6 +428,7 @@ fn wait4(named: i32, options: u32) -> WaitEntry {
         rusage_at: 0,
         info_at: 0,
         is_restart: false,
+        is_half: false,
         target: None,
         pidfd: None,
         stack: None,

@@ -7,8 +7,17 @@
 //! None has done anything by then, so each can be made again. A call whose
 //! descriptor is gone with its EINTR (`close`) is not here.
 
-use super::Abi;
 use super::abi::x32;
+use super::{Abi, Errno};
+
+/// How long a call sleeps at most, as it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeOut {
+    /// The argument with this index, an int of milliseconds; negative: for ever.
+    Milliseconds(usize),
+    /// The argument with this index points to a `struct timespec`; null: for ever.
+    Timespec(usize),
+}
 
 /// `read`, `write`, `readv`, `writev`: of a socket with a time-out, or of
 /// inotify. Then `epoll_wait`, `epoll_pwait`, `epoll_pwait2`, `rt_sigtimedwait`,
@@ -52,6 +61,31 @@ impl Abi {
     }
 }
 
+impl Abi {
+    /// Where a call of those that fail when they are woken has its time-out, and
+    /// what it returns when that is over. `None` if it has none, or the ABI is not
+    /// x86-64.
+    #[must_use]
+    pub fn time_out(self, nr: u64) -> Option<(TimeOut, Result<(), Errno>)> {
+        if self != Abi::X86_64 {
+            return None;
+        }
+        match nr {
+            // epoll_wait, epoll_pwait
+            232 | 281 => Some((TimeOut::Milliseconds(3), Ok(()))),
+            // epoll_pwait2
+            441 => Some((TimeOut::Timespec(3), Ok(()))),
+            // rt_sigtimedwait
+            128 => Some((TimeOut::Timespec(2), Err(Errno::AGAIN))),
+            // semtimedop
+            220 => Some((TimeOut::Timespec(3), Err(Errno::AGAIN))),
+            // io_getevents, io_pgetevents
+            208 | 333 => Some((TimeOut::Timespec(4), Ok(()))),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +102,18 @@ mod tests {
                 assert!(abi.fails_when_woken(nr.into()), "{abi:?} {nr}");
             }
         }
+    }
+
+    #[test]
+    fn only_calls_that_fail_when_woken_have_a_time_out_to_keep() {
+        for nr in 0..512 {
+            if Abi::X86_64.time_out(nr).is_some() {
+                assert!(Abi::X86_64.fails_when_woken(nr), "{nr}");
+            }
+            assert_eq!(Abi::I386.time_out(nr), None);
+        }
+        let epoll_wait = Some((TimeOut::Milliseconds(3), Ok(())));
+        assert_eq!(Abi::X86_64.time_out(232), epoll_wait);
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod wait_status;
 pub use abi::{Abi, CloneCall, RusageLayout, SiginfoLayout, WaitCall, WaitCalls};
 pub use calls::{LAST_PLAIN_SIGNAL, PR_SET_PDEATHSIG, RuleCall, SigactionHead};
 pub use clone::{CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CLONE_UNTRACED};
+pub use eintr_calls::TimeOut;
 pub use errno::Errno;
 pub use ids::{NsPid, Tgid, Tid};
 pub use options::{ParseOptionsError, WaitOptions};

@@ -31,7 +31,7 @@ impl Ledger {
         self.end_vfork(parent, tgid);
         let living = parent.and_then(|parent| self.parent_mut(parent));
         let living = living.filter(|parent| parent.ended.is_none());
-        let parent_busy = living.as_ref().map(|parent| parent.busy_until(now.at));
+        let parent_busy = living.as_ref().map(|parent| parent.blocked_until(now.at));
         let by_kernel = living.as_ref().is_some_and(|parent| {
             exit_signal == Some(Signal::CHLD) && parent.sigchld.reaps_for_us() == Some(true)
         });
@@ -114,7 +114,7 @@ impl Ledger {
         let mut parent_busy = BlockedTime::default();
         if let Some(parent) = self.processes.get_mut(&parent) {
             parent.zombies.insert(child);
-            parent_busy = parent.busy_until(when.at);
+            parent_busy = parent.blocked_until(when.at);
         }
         if let Some(child) = self.processes.get_mut(&child) {
             child.ended = Some(End {
@@ -160,15 +160,15 @@ impl Ledger {
     /// A process is gone, but no wait that reaped it was observed.
     pub(super) fn bury(&mut self, tgid: Tgid, way: ReapKind) {
         let process = self.processes.get(&tgid);
-        let by = process
-            .and_then(|process| process.parent_pid())
-            .unwrap_or(tgid);
+        let by_process = process
+            .and_then(|process| process.parent)
+            .unwrap_or(ParentId::untraced(tgid));
         self.reap(
             tgid,
             Reap {
                 when: self.now,
-                by: by.leader(),
-                by_process: by,
+                by: by_process.tgid.leader(),
+                by_process,
                 way,
                 took_status: false,
                 was_only_child: false,

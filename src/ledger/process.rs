@@ -31,6 +31,13 @@ pub struct ParentId {
     pub id: Option<ProcessId>,
 }
 
+impl ParentId {
+    /// A process that is known by its pid alone.
+    pub(super) fn untraced(tgid: Tgid) -> ParentId {
+        ParentId { tgid, id: None }
+    }
+}
+
 /// A process: alive, a zombie, or reaped a while ago.
 #[derive(Clone, Debug)]
 pub struct Process {
@@ -51,7 +58,7 @@ pub struct Process {
     /// changes.
     pub created_by: Option<ParentId>,
     /// The process that created it, if its parent is another (`CLONE_PARENT`).
-    pub cloned_by: Option<Tgid>,
+    pub cloned_by: Option<ParentId>,
     /// The program that it runs.
     pub image: Arc<Image>,
     /// Its last execs, the latest last, each with the program before.
@@ -119,8 +126,8 @@ pub struct Reap {
     pub when: Stamp,
     /// The thread that called; for a reap by the kernel, the parent's leader.
     pub by: Tid,
-    /// Its process.
-    pub by_process: Tgid,
+    /// Its process; its pid may belong to another by now.
+    pub by_process: ParentId,
     /// The kind of wait.
     pub way: ReapKind,
     /// The call passed a place for the status.
@@ -225,14 +232,14 @@ impl Process {
 
     /// How long it was unable to reap between the end of a child and `now`.
     #[must_use]
-    pub fn busy_between(&self, end: &End, now: Moment) -> BlockedTime {
-        self.busy_until(now).since(end.parent_busy)
+    pub fn blocked_between(&self, end: &End, now: Moment) -> BlockedTime {
+        self.blocked_until(now).since(end.parent_busy)
     }
 
     /// How long it has been unable to reap, up to `now` or its end: a process that is
     /// killed while it is stopped was stopped to its end.
     #[must_use]
-    pub(super) fn busy_until(&self, now: Moment) -> BlockedTime {
+    pub(super) fn blocked_until(&self, now: Moment) -> BlockedTime {
         let now = self.ended.map_or(now, |end| now.min(end.when.at));
         let mut busy = self.busy;
         if let Some((since, _)) = self.stopped {

@@ -97,7 +97,7 @@ impl Ledger {
             EventKind::Adopted { child, from, .. } => self.adopted(*child, *from, tgid),
             EventKind::WaitEntered(entry) => self.wait_entered(event, entry),
             EventKind::WaitEnded(exit) => self.wait_ended(event, exit),
-            EventKind::RestartOutcome { by, eintr } => self.fate(event, *by, *eintr),
+            EventKind::RestartOutcome { by, eintr } => self.restart_outcome(event, *by, *eintr),
             EventKind::GroupStopped { signal } => {
                 let now = self.now;
                 if let Some(process) = self.processes.get_mut(&tgid) {
@@ -190,9 +190,21 @@ impl Ledger {
                 self.root.get_or_insert(found);
             }
         }
+        self.found_inside(event.tgid, found);
         let comm = found.comm.filter(|comm| *comm != image.comm);
         self.threads
             .insert(event.tid, Thread::new(event.tgid, comm));
+    }
+
+    /// A record shows a process's pids in other namespaces late.
+    fn found_inside(&mut self, tgid: Tgid, found: &Found) {
+        let process = self.processes.get_mut(&tgid);
+        if let Some(process) = process.filter(|process| process.ns.is_none())
+            && let Some(ns) = &found.ns
+        {
+            process.levels = self.namespaces.enter(tgid, ns, &[]);
+            process.ns = Some(Arc::clone(ns));
+        }
     }
 
     fn created(&mut self, event: &Event, created: &Created) {
@@ -236,7 +248,7 @@ impl Ledger {
         child.creator = Some((event.tid, created.how));
         child.created_by = creator_id;
         child.created_at.clone_from(&created.stack);
-        child.cloned_by = created.parent.map(|_| event.tgid);
+        child.cloned_by = created.parent.and(creator_id);
         let is_new = child.execs.is_empty() && child.ended.is_none();
         if is_new {
             child.exit_signal = if created.parent.is_some() {
@@ -426,7 +438,7 @@ impl Ledger {
             return;
         }
         parent.zombies.insert(child);
-        let busy = parent.busy_until(now.at);
+        let busy = parent.blocked_until(now.at);
         let end = self.processes.get_mut(&child);
         if let Some(end) = end.and_then(|child| child.ended.as_mut()) {
             end.parent_busy = busy;

@@ -181,8 +181,8 @@ impl Ledger {
     /// after it, with the one process that it is for.
     #[must_use]
     pub fn restarts(&self, tid: Tid) -> Option<(&CompletedWait, Option<Tgid>)> {
-        let (brief, target) = self.threads.get(&tid)?.restarts.as_ref()?;
-        Some((brief, *target))
+        let (completed, target) = self.threads.get(&tid)?.restarts.as_ref()?;
+        Some((completed, *target))
     }
 
     /// Every process that is remembered.

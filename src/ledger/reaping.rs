@@ -1,6 +1,6 @@
 //! What wait calls change in the ledger.
 
-use super::process::{Process, Reap};
+use super::process::{ParentId, Process, Reap};
 use super::processes::Ledger;
 use super::waits::{CompletedWait, Outcome, ReapKind, Waiting};
 use crate::event::{Event, WaitEntry, WaitExit};
@@ -26,8 +26,8 @@ impl Ledger {
         let blocks = waiting.blocks();
         thread.interrupted = None;
         // A wait in between is one of the handler.
-        thread.restarts.take_if(|(brief, _)| {
-            (brief.call, brief.named, brief.options)
+        thread.restarts.take_if(|(completed, _)| {
+            (completed.call, completed.named, completed.options)
                 == (waiting.call, waiting.named, waiting.options)
         });
         thread.waiting = Some(waiting);
@@ -52,97 +52,99 @@ impl Ledger {
     pub(super) fn wait_ended(&mut self, event: &Event, exit: &WaitExit) {
         let waiting = self.leave_wait(event.tid);
         let target = waiting.and_then(|waiting| waiting.target);
-        let brief = CompletedWait::new(event.tid, self.now, exit);
+        let completed = CompletedWait::new(event.tid, self.now, exit);
         if exit.is_interrupted() {
             if let Some(thread) = self.threads.get_mut(&event.tid) {
-                thread.interrupted = Some((brief, target));
+                thread.interrupted = Some((completed, target));
             }
             return;
         }
         if exit.result == Err(crate::kernel::Errno::FAULT) {
             self.faulted(event.tgid, exit, target);
         }
-        self.record(event.tgid, &brief, target);
+        self.record(event.tgid, &completed, target);
     }
 
     /// Whether an interrupted wait is restarted.
-    pub(super) fn fate(&mut self, event: &Event, by: Signal, eintr: bool) {
+    pub(super) fn restart_outcome(&mut self, event: &Event, by: Signal, eintr: bool) {
         let thread = self.threads.get_mut(&event.tid);
         let interrupted = thread.and_then(|thread| thread.interrupted.take());
-        let Some((mut brief, target)) = interrupted else {
+        let Some((mut completed, target)) = interrupted else {
             return;
         };
         if eintr {
-            brief.when = self.now;
-            brief.outcome = Outcome::Eintr(by);
-            self.record(event.tgid, &brief, target);
+            completed.when = self.now;
+            completed.outcome = Outcome::Eintr(by);
+            self.record(event.tgid, &completed, target);
         } else if let Some(thread) = self.threads.get_mut(&event.tid) {
-            thread.restarts = Some((brief, target));
+            thread.restarts = Some((completed, target));
         }
     }
 
-    fn record(&mut self, caller: Tgid, brief: &CompletedWait, target: Option<Tgid>) {
+    fn record(&mut self, caller: Tgid, completed: &CompletedWait, target: Option<Tgid>) {
         if let Some(process) = self.processes.get_mut(&caller) {
             let waits = process.waits.get_or_insert_default();
-            waits.record(brief, process.children);
+            waits.record(completed, process.children);
             process.busy.waits += 1;
-            process.busy.polls += u64::from(brief.polls());
+            process.busy.polls += u64::from(completed.polls());
         }
         if let Some(child) = target.and_then(|target| self.processes.get_mut(&target)) {
-            child.history.named = Some(brief.clone());
+            child.history.named = Some(completed.clone());
         }
-        let Some(child) = self.taken(caller, brief, target) else {
+        let Some(child) = self.taken(caller, completed, target) else {
             return;
         };
         let Some(process) = self.processes.get_mut(&child) else {
             return;
         };
-        process.history.last = Some(brief.clone());
+        process.history.last = Some(completed.clone());
         // A poll that says nothing is here only if it took the child.
-        if !brief.told_an_end() && brief.outcome != Outcome::Nothing {
+        if !completed.reported_an_end() && completed.outcome != Outcome::Nothing {
             return;
         }
-        if brief.options.contains(WaitOptions::NOWAIT) {
-            process.history.peeked = Some(brief.clone());
+        if completed.options.contains(WaitOptions::NOWAIT) {
+            process.history.peeked = Some(completed.clone());
             return;
         }
         // An end that was not observed, of a child that is not traced. Without a
         // status it could be a stop.
         if process.ended.is_none() {
-            let Outcome::Child(_, Some(status)) = brief.outcome else {
+            let Outcome::Child(_, Some(status)) = completed.outcome else {
                 return;
             };
             process.ended = Some(super::process::End {
-                when: brief.when,
+                when: completed.when,
                 status,
                 parent_busy: super::BlockedTime::default(),
             });
         }
         self.counts.reaped += u64::from(process.is_traced);
         let mut was_only_child = false;
+        let mut by_process = ParentId::untraced(caller);
         if let Some(parent) = self.processes.get_mut(&caller) {
+            by_process = parent.as_parent();
             was_only_child = parent.children == 1;
             let waits = parent.waits.get_or_insert_default();
             let before = waits.last_reaped.map_or(0, |(_, count)| count);
             waits.last_reaped = Some((child, before + 1));
         }
         let reap = Reap {
-            when: brief.when,
-            by: brief.tid,
-            by_process: caller,
-            way: brief.way(),
-            took_status: brief.takes_status,
+            when: completed.when,
+            by: completed.tid,
+            by_process,
+            way: completed.way(),
+            took_status: completed.takes_status,
             was_only_child,
         };
         self.reap(child, reap);
     }
 
     /// The child that a wait told of.
-    fn taken(&self, caller: Tgid, brief: &CompletedWait, target: Option<Tgid>) -> Option<Tgid> {
-        let named = target.filter(|_| brief.way() == ReapKind::Specific);
+    fn taken(&self, caller: Tgid, completed: &CompletedWait, target: Option<Tgid>) -> Option<Tgid> {
+        let named = target.filter(|_| completed.way() == ReapKind::Specific);
         // Those without a siginfo are waitids, which must be asked for ends.
-        let asks = brief.options.contains(WaitOptions::EXITED);
-        match brief.outcome {
+        let asks = completed.options.contains(WaitOptions::EXITED);
+        match completed.outcome {
             Outcome::Child(pid, _) if pid.raw() > 0 => {
                 // By the descriptor the kernel knows it better than we by name.
                 let child = self.recall(caller, pid)?;
@@ -154,20 +156,22 @@ impl Ledger {
                 let zombies = &self.process(caller)?.zombies;
                 let only = zombies.iter().copied().next();
                 let only = only.filter(|_| zombies.len() == 1);
-                let taken = if brief.way() == ReapKind::Specific {
+                let taken = if completed.way() == ReapKind::Specific {
                     named
                 } else {
                     only
                 };
                 taken.filter(|tgid| self.process(*tgid).is_some_and(Process::is_zombie))
             }
-            Outcome::Nothing if asks && !brief.takes_status && brief.call == WaitCall::Waitid => {
+            Outcome::Nothing
+                if asks && !completed.takes_status && completed.call == WaitCall::Waitid =>
+            {
                 // Without a siginfo a poll succeeds in either case; it took a
                 // child that was dead before it began.
                 named.filter(|tgid| {
                     let child = self.process(*tgid).filter(|child| child.is_zombie());
                     let ended = child.and_then(|child| child.ended);
-                    ended.is_some_and(|end| end.when.at < brief.entered)
+                    ended.is_some_and(|end| end.when.at < completed.entered)
                 })
             }
             _ => None,

@@ -45,7 +45,7 @@ impl ReapKind {
             Named::Pid(pid) if pid > 0 => ReapKind::Specific,
             Named::Id(IdType::PID | IdType::PIDFD, _) => ReapKind::Specific,
             // A group, or on a BSD the children of a user, a session and so on.
-            Named::Pid(_) | Named::Id(..) => ReapKind::Group,
+            Named::Pid(_) | Named::Id(..) | Named::Unknown => ReapKind::Group,
         }
     }
 }
@@ -138,7 +138,7 @@ impl CompletedWait {
 
     /// Whether it reported the end of a child, not a stop.
     #[must_use]
-    pub fn told_an_end(&self) -> bool {
+    pub fn reported_an_end(&self) -> bool {
         let Outcome::Child(_, status) = self.outcome else {
             return false;
         };
@@ -147,7 +147,7 @@ impl CompletedWait {
 
     /// Whether it reported that a child was continued.
     #[must_use]
-    pub fn told_a_continue(&self) -> bool {
+    pub fn reported_a_continue(&self) -> bool {
         let Outcome::Child(_, Some(status)) = self.outcome else {
             return false;
         };
@@ -204,14 +204,14 @@ impl Waits {
     #[must_use]
     pub fn last_status(&self, word: i32) -> Option<CompletedWait> {
         let mut last = self.statuses.iter().rev();
-        last.find(|brief| matches!(brief.outcome, Outcome::Child(_, Some(status)) if status.raw() == word))
+        last.find(|completed| matches!(completed.outcome, Outcome::Child(_, Some(status)) if status.raw() == word))
             .cloned()
     }
 
     /// Records a wait of a process that has so many children.
-    pub(super) fn record(&mut self, brief: &CompletedWait, children: u32) {
-        self.last = Some(brief.clone());
-        if let Outcome::Child(_, Some(status)) = brief.outcome
+    pub(super) fn record(&mut self, completed: &CompletedWait, children: u32) {
+        self.last = Some(completed.clone());
+        if let Outcome::Child(_, Some(status)) = completed.outcome
             && status.raw() > 0xff
             && super::is_end(status)
         {
@@ -219,24 +219,24 @@ impl Waits {
             if self.statuses.len() == MOST_STATUSES {
                 self.statuses.remove(0);
             }
-            self.statuses.push(brief.clone());
+            self.statuses.push(completed.clone());
         }
-        match brief.way() {
+        match completed.way() {
             ReapKind::Wildcard => {
-                self.last_wildcard = Some(brief.clone());
-                let found = matches!(brief.outcome, Outcome::Child(..)) && brief.polls();
+                self.last_wildcard = Some(completed.clone());
+                let found = matches!(completed.outcome, Outcome::Child(..)) && completed.polls();
                 if found {
                     self.singles.0 += 1;
                     self.stopped_early |= children > 1;
                     if self.singles.1.len() < 3 {
-                        self.singles.1.push(brief.clone());
+                        self.singles.1.push(completed.clone());
                     }
                 } else {
                     self.singles = (0, Vec::new());
-                    self.drained = Some(brief.when);
+                    self.drained = Some(completed.when);
                 }
             }
-            ReapKind::Group => self.last_group = Some(brief.clone()),
+            ReapKind::Group => self.last_group = Some(completed.clone()),
             _ => {}
         }
     }

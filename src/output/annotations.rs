@@ -13,7 +13,7 @@ use crate::ledger::{Ledger, ReapKind};
 pub(super) enum Interruption {
     /// The program sees EINTR, by this signal's handler.
     Eintr(Signal),
-    /// The kernel restarted it, after this signal if it was one.
+    /// The kernel restarted it, after this signal; `None` if only tracing made it do so.
     Restarted(Option<Signal>),
 }
 
@@ -110,7 +110,7 @@ fn reaped_by_kernel(
     let child = named.and_then(|pid| ledger.recall(caller, pid));
     let child = child.filter(|child| {
         let by_kernel = child.reaped.filter(|reap| reap.way == ReapKind::Kernel);
-        by_kernel.is_some_and(|reap| reap.by_process == caller)
+        by_kernel.is_some_and(|reap| reap.by_process.tgid == caller)
     });
     match child {
         Some(child) => {

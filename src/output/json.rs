@@ -146,7 +146,7 @@ impl From<&rules::Finding> for Finding {
             severity: finding.severity.name().to_owned(),
             pid: finding.parent.tgid.raw(),
             comm: finding.parent.comm().into(),
-            children: children.map(|child| child.party.tgid.raw()).collect(),
+            children: children.map(|child| child.process.tgid.raw()).collect(),
             count: finding.count,
             message: sentence(finding),
             help: advice(finding).to_owned(),

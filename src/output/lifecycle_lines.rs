@@ -131,12 +131,10 @@ impl Text {
         sender: Option<Comm>,
         ledger: &Ledger,
     ) {
-        let open = self
-            .calls
-            .get_mut(&event.tid)
-            .and_then(|calls| calls.last_mut());
-        if let Some((by, _)) = open.and_then(|open| open.interrupted.as_mut()) {
-            by.get_or_insert(signal);
+        // A signal with a handler has an outcome; one that is ignored interrupts only
+        // under a tracer.
+        if signal.is_stopping() {
+            self.restarts_after(event.tid, signal);
         }
         if !self.options.signals.has(signal) {
             return;

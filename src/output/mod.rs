@@ -41,7 +41,7 @@ mod timeline;
 
 pub use json::{Json, Messages};
 pub use options::{Pids, Shown, SignalSet, Style, TextOptions};
-pub(crate) use report::shell_word;
+pub(crate) use report::{GitlabEntry, github_command, gitlab_array, shell_word};
 pub use report::{Report, ReportForm, warning};
 pub use sink::{Destination, Files, OpenFile, Sink};
 pub use snapshot::{Snapshot, SnapshotText, diff};

@@ -64,7 +64,7 @@ fn run() -> Script {
     run.fork(10, 12).wait(10, -1, NOHANG, Ok((0, 0)));
     run.wait(10, -1, NOHANG, Ok((0, 0))).after(1);
     run.enter(10, 11, 0).after(20).end(11, exited(3));
-    run.told_of(10, 11).after(5);
+    run.sigchld_of(10, 11).after(5);
     run.leave(10, 11, 0, Ok((11, exited(3)))).fork(10, 13);
     run.end(12, 9).after(1).wait(10, -1, 0, Ok((12, 9)));
     run.wait(10, 12, 0, Err(Errno::CHILD)).end(13, 0);

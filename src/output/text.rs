@@ -29,8 +29,8 @@ pub(super) struct Open {
     entered: Moment,
     /// Its entry was shown; at its exit the line goes on or is resumed.
     shown: bool,
-    /// It was interrupted and may be restarted: by which signal, and the exit
-    /// that will be shown if it is not.
+    /// It was interrupted and may be restarted: by which signal, if it would have been
+    /// without a tracer too, and the exit that will be shown if it is not.
     pub(super) interrupted: Option<(Option<Signal>, WaitExit)>,
     /// And it was: it is under way again.
     restarted: bool,
@@ -98,6 +98,15 @@ impl Output for Text {
     fn finish(&mut self, end: &Conclusion<'_>) -> io::Result<()> {
         for tid in self.polls.threads() {
             self.end_polls(tid, end.ledger);
+        }
+        let mut open: Vec<Tid> = self.calls.keys().copied().collect();
+        open.sort_unstable();
+        for tid in open {
+            // A record may end in the midst of a call.
+            if self.streams.is_open(tid) {
+                self.line.plain(" <unfinished ...>");
+                self.streams.write(tid, &mut self.line, None);
+            }
         }
         if let Some(summary) = end.summary {
             self.streams.text(&summary.text());
@@ -272,9 +281,22 @@ impl Text {
         self.finish_call(event, &open, exit, interruption, ledger);
     }
 
+    /// A signal will have been the reason if the wait that is interrupted is
+    /// restarted.
+    pub(super) fn restarts_after(&mut self, tid: Tid, signal: Signal) {
+        let calls = self.calls.get_mut(&tid);
+        let open = calls.and_then(|calls| calls.last_mut());
+        if let Some((by, _)) = open.and_then(|open| open.interrupted.as_mut()) {
+            by.get_or_insert(signal);
+        }
+    }
+
     /// The outcome of an interrupted wait: if the program sees EINTR, the call is
     /// over.
     fn restart_outcome(&mut self, event: &Event, by: Signal, eintr: bool, ledger: &Ledger) {
+        if !eintr {
+            self.restarts_after(event.tid, by);
+        }
         let calls = self.calls.get_mut(&event.tid);
         let Some(calls) = calls.filter(|_| eintr) else {
             return;
@@ -302,7 +324,8 @@ impl Text {
         let tid = event.tid;
         let column = self.resume(event, open, ledger);
         self.words_of_exit(event.tgid, exit, column, ledger);
-        if self.options.durations {
+        // Where its beginning is not known, its duration is not.
+        if self.options.durations && exit.entry.named != crate::event::Named::Unknown {
             let nanos = event.at.since(open.entered);
             let (seconds, micros) = (nanos / 1_000_000_000, nanos / 1000 % 1_000_000);
             let text = format_args!(" <{seconds}.{micros:06}>");

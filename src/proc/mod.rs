@@ -2,11 +2,15 @@
 //!
 //! Any process may vanish while it is read: that gives `None`, not an error.
 
+mod arguments;
 mod asleep;
 mod awaited;
+mod cgroup;
 mod pages;
 mod pipes;
+mod processes;
 mod rights;
+mod schedule;
 mod sleep;
 mod stat;
 mod status;
@@ -22,11 +26,17 @@ use std::os::unix::fs::MetadataExt;
 use crate::event::{Comm, Image, NsPids};
 use crate::kernel::{NsPid, Tgid, Tid};
 
+pub(crate) use arguments::ArgumentReader;
 pub(crate) use asleep::{Asleep, has_descriptor, has_posix_timers};
 pub(crate) use awaited::{Blocking, awaited_signals, blocking_call};
+pub(crate) use cgroup::Cgroup;
+#[cfg(test)]
+pub(crate) use cgroup::Container;
 pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
+pub(crate) use processes::Processes;
 pub(crate) use rights::{can_ptrace, own_user_namespace, user_namespace, yama_scope};
+pub(crate) use schedule::{last_ran, own_last_ran, uptime};
 pub(crate) use sleep::awaits_child_signal;
 pub(crate) use stat::Stat;
 pub(crate) use status::{Status, has};

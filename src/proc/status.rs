@@ -78,7 +78,7 @@ impl Status {
         has(self.caught, signal)
     }
 
-    /// Whether `signal` is ignored, by the program's wish or by default.
+    /// Whether `signal` is ignored, explicitly or by default.
     pub(crate) fn disregards(&self, signal: Signal) -> bool {
         let by_default = matches!(
             signal,

@@ -52,8 +52,10 @@ pub(super) struct Coverage {
     pub(super) namespaces: bool,
     /// Tasks whose creator is not known.
     pub(super) strangers: u64,
-    /// Waits that were cut short.
+    /// Waits and creations of tasks that were cut short.
     pub(super) unknown_waits: u64,
+    /// Halves of calls without the other.
+    pub(super) lost_halves: u64,
     pub(super) forks: bool,
     pub(super) execs: bool,
     pub(super) exits: bool,
@@ -179,10 +181,16 @@ impl Coverage {
     }
 
     fn of_waits(&self, gaps: &mut Gaps) {
-        let (one, more) = ("wait that is cut short", "waits that are cut short");
+        let (one, more) = ("call that is cut short", "calls that are cut short");
         gaps.add(
             self.unknown_waits > 0,
             many(self.unknown_waits, one, more),
+            Needs::WAITS,
+        );
+        let (one, more) = ("half of a call", "halves of calls");
+        gaps.add(
+            self.lost_halves > 0,
+            many(self.lost_halves, one, more),
             Needs::WAITS,
         );
         let (one, more) = (
@@ -254,7 +262,12 @@ impl Coverage {
 
     /// Lines that were not understood: those of others, and those that were
     /// too long.
-    pub(super) fn passed_over(&self, foreign: u64, overlong: u64) -> Vec<String> {
+    pub(super) fn passed_over(
+        &self,
+        foreign: u64,
+        first: Option<u64>,
+        overlong: u64,
+    ) -> Vec<String> {
         let name = match self.record {
             Record::Strace => "strace's",
             Record::Tracee => "Tracee's",
@@ -262,11 +275,16 @@ impl Coverage {
             Record::Kdump => "kdump's",
         };
         let count = |count, one: &str, more: &str| (count > 0).then(|| many(count, one, more));
-        let foreign = count(
+        let foreign_clause = count(
             foreign,
             &format!("line is not {name}"),
             &format!("lines are not {name}"),
         );
+        let first = first.map_or_else(String::new, |first| match foreign {
+            1 => format!(": line {first}"),
+            _ => format!(", the first is line {first}"),
+        });
+        let foreign = foreign_clause.map(|clause| clause + &first);
         let overlong = count(overlong, "line is too long", "lines are too long");
         foreign.into_iter().chain(overlong).collect()
     }

@@ -16,10 +16,13 @@ pub(super) fn bad_arguments(exit: &WaitExit, errno: Errno, case: &mut RuleContex
     if is_probe(exit) {
         return;
     }
-    let brief = brief_of(exit, case);
-    let evidence = Evidence::waited(&brief, case.ledger, caller.tgid, "refused");
-    let when = brief.when;
-    let diagnosis = Loss::BadWaitArgs { wait: brief, errno };
+    let completed = brief_of(exit, case);
+    let evidence = Evidence::waited(&completed, case.ledger, caller.tgid, "refused");
+    let when = completed.when;
+    let diagnosis = Loss::BadWaitArgs {
+        wait: completed,
+        errno,
+    };
     let finding = Finding::new(diagnosis, ProcessRef::new(caller), when).evidence([evidence]);
     case.findings.add(finding);
 }
@@ -31,27 +34,27 @@ fn is_probe(exit: &WaitExit) -> bool {
 
 /// The option bits or the argument that the kernel refused.
 #[must_use]
-pub fn refused_part(brief: &CompletedWait, errno: Errno) -> Refusal {
-    let bits = brief.options.raw();
-    let legal = match (brief.options.system(), brief.call) {
+pub fn refused_part(completed: &CompletedWait, errno: Errno) -> Refusal {
+    let bits = completed.options.raw();
+    let legal = match (completed.options.system(), completed.call) {
         // kernel/exit.c: kernel_wait4 and kernel_waitid_prepare.
         (System::Linux, WaitCall::Wait4 | WaitCall::Waitpid) => 0xe000_0000 | 1 | 2 | 8,
         (System::Linux, _) => 0xe100_0000 | 1 | 2 | 4 | 8,
         // sys/kern/kern_exit.c: any option that it does not define.
-        (System::NetBsd | System::FreeBsd, _) => !brief.options.nameless(),
+        (System::NetBsd | System::FreeBsd, _) => !completed.options.nameless(),
     };
     let kinds = [
         WaitOptions::EXITED,
         WaitOptions::STOPPED,
         WaitOptions::CONTINUED,
     ];
-    let asks = kinds.iter().any(|kind| brief.options.contains(*kind))
-        || brief.options.names().any(|name| name == "WTRAPPED");
+    let asks = kinds.iter().any(|kind| completed.options.contains(*kind))
+        || completed.options.names().any(|name| name == "WTRAPPED");
     match errno {
         Errno::BADF => Refusal::NoPidfd,
         Errno::SRCH => Refusal::NoSuchGroup,
         _ if bits & !legal != 0 => Refusal::Options(bits & !legal),
-        _ if brief.call.names_by_id() && !asks => Refusal::NothingAsked,
+        _ if completed.call.names_by_id() && !asks => Refusal::NothingAsked,
         _ => Refusal::Id,
     }
 }
@@ -80,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_part_that_was_refused_is_named() {
-        let brief = |call, named, bits| CompletedWait {
+        let completed = |call, named, bits| CompletedWait {
             when: Stamp::default(),
             entered: crate::event::Moment(0),
             tid: Tid::new(1),
@@ -92,8 +95,8 @@ mod tests {
             in_handler: None,
             stack: None,
         };
-        let wait4 = |bits| brief(WaitCall::Wait4, Named::Pid(-1), bits);
-        let waitid = |bits| brief(WaitCall::Waitid, Named::Id(IdType::PID, 0), bits);
+        let wait4 = |bits| completed(WaitCall::Wait4, Named::Pid(-1), bits);
+        let waitid = |bits| completed(WaitCall::Waitid, Named::Id(IdType::PID, 0), bits);
         assert_eq!(refused_part(&wait4(4), Errno::INVAL), Refusal::Options(4));
         assert_eq!(
             refused_part(&waitid(1), Errno::INVAL),

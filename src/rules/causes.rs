@@ -54,7 +54,7 @@ impl Kept {
 /// What prevented `parent` from reaping a zombie until `now`.
 pub(super) fn kept(child: &Process, parent: &Process, now: Moment) -> Kept {
     let age = now.since(since(child));
-    let busy = child.ended.map(|end| parent.busy_between(&end, now));
+    let busy = child.ended.map(|end| parent.blocked_between(&end, now));
     let busy = busy.unwrap_or_default();
     let mostly = |time: u64| u128::from(time) * 10 >= u128::from(age) * 6;
     Kept {
@@ -138,8 +138,8 @@ fn unable(kept: Kept, parent: &Process, ledger: &Ledger) -> Option<Cause> {
 fn orphan(child: &Process, parent: &Process) -> Option<Cause> {
     let (adopted, _) = child.adopted?;
     let last = parent.waits().last_wildcard.as_ref();
-    let reaps_any = last.is_some_and(|brief| {
-        brief.when.at >= since(child) && matches!(brief.outcome, Outcome::Child(..))
+    let reaps_any = last.is_some_and(|completed| {
+        completed.when.at >= since(child) && matches!(completed.outcome, Outcome::Child(..))
     });
     if reaps_any {
         return None;
@@ -174,8 +174,13 @@ fn not_its_own(child: &Process, parent: &Process, ledger: &Ledger) -> Option<Cau
     }
     if child.is_clone_child() {
         let named = child.history.named.iter();
-        let lines = named.map(|brief| {
-            Evidence::waited(brief, ledger, parent.tgid, "does not see it without __WALL")
+        let lines = named.map(|completed| {
+            Evidence::waited(
+                completed,
+                ledger,
+                parent.tgid,
+                "does not see it without __WALL",
+            )
         });
         let invisible = Leak::CloneChildInvisible {
             exit_signal: child.exit_signal,
@@ -194,16 +199,18 @@ fn misunderstood(
     parent: &Process,
     ledger: &Ledger,
 ) -> Option<Cause> {
-    let line = |brief: &CompletedWait, remark| Evidence::waited(brief, ledger, parent.tgid, remark);
+    let line = |completed: &CompletedWait, remark| {
+        Evidence::waited(completed, ledger, parent.tgid, remark)
+    };
     if let Some(peek) = &child.history.peeked {
         let seen = line(peek, "looked at it and left it");
         return Some(Cause::new(Leak::WnowaitOnly).seen([seen]));
     }
     let last = child.history.last.as_ref();
-    if let Some(last) = last.filter(|last| !last.told_an_end()) {
+    if let Some(last) = last.filter(|last| !last.reported_an_end()) {
         let seen = line(last, "reported a stop, not its end");
         let mistaken = Leak::StopMistakenForExit {
-            was_continued: last.told_a_continue(),
+            was_continued: last.reported_a_continue(),
         };
         return Some(Cause::new(mistaken).seen([seen]));
     }
@@ -212,13 +219,13 @@ fn misunderstood(
     } = candidate.owner;
     let waits = parent.waits();
     let of_its_group = waits.last_group.as_ref();
-    let of_its_group = of_its_group.filter(|brief| brief.group(group) == child_group);
+    let of_its_group = of_its_group.filter(|completed| completed.group(group) == child_group);
     let of_any = waits.last_wildcard.as_ref();
     let last = [child.history.named.as_ref(), of_any, of_its_group];
     let last = last
         .into_iter()
         .flatten()
-        .max_by_key(|brief| brief.when.seq);
+        .max_by_key(|completed| completed.when.seq);
     if let Some(last) = last
         && let Outcome::Eintr(signal) = last.outcome
         && last.when.seq > child.born.seq
@@ -244,7 +251,7 @@ fn missed_group(
     ledger: &Ledger,
 ) -> Option<Cause> {
     let last = parent.waits().last_group.as_ref();
-    let last = last.filter(|brief| brief.when.seq > child.born.seq)?;
+    let last = last.filter(|completed| completed.when.seq > child.born.seq)?;
     let missed = matches!(
         last.outcome,
         Outcome::Nothing | Outcome::Error(Errno::CHILD)

@@ -83,7 +83,9 @@ impl Deadlines {
                 }
                 self.watch_descendants(event, ledger);
             }
-            EventKind::UntracedChild(kin) => self.watch_zombie(event.at, kin.child, ledger),
+            EventKind::UntracedChild(untraced) => {
+                self.watch_zombie(event.at, untraced.child, ledger);
+            }
             EventKind::Signalled {
                 signal: Signal::CHLD,
                 info,
@@ -355,8 +357,8 @@ fn children_of(parent: Tgid, ledger: &Ledger) -> Question {
 fn reader_of(child: Tgid, id: ProcessId, ledger: &Ledger) -> Option<Question> {
     let child = ledger.process(child).filter(|child| child.id == id)?;
     let by_wait = child.reaped.filter(|reap| reap.way.is_wait());
-    let parent = by_wait.map(|reap| reap.by_process).or(child.parent_pid());
-    let parent = ledger.process(parent?).filter(|parent| parent.is_traced)?;
+    let parent = by_wait.map(|reap| reap.by_process).or(child.parent);
+    let parent = ledger.parent(parent?).filter(|parent| parent.is_traced)?;
     let has_descendants = ledger
         .orphans()
         .any(|orphan| orphan.reaped.is_none() && ledger.descends_from(orphan, id));

@@ -29,10 +29,10 @@ pub struct CallName {
 }
 
 impl From<&CompletedWait> for CallName {
-    fn from(brief: &CompletedWait) -> CallName {
+    fn from(completed: &CompletedWait) -> CallName {
         CallName {
-            call: brief.call,
-            named: brief.named,
+            call: completed.call,
+            named: completed.named,
         }
     }
 }

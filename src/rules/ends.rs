@@ -88,12 +88,12 @@ impl Ends {
         let told = child.reaped.filter(|reap| reap.way.is_wait());
         let wait = told.and(child.history.last.as_ref());
         let parent = match told {
-            Some(reap) => case.ledger.process(reap.by_process),
+            Some(reap) => case.ledger.parent(reap.by_process),
             None => case.ledger.parent_of(child),
         };
-        let party = ProcessRef::new(parent.unwrap_or(child));
-        let line = wait.zip(parent).map(|(brief, parent)| {
-            Evidence::waited(brief, case.ledger, parent.tgid, "got the status")
+        let process = ProcessRef::new(parent.unwrap_or(child));
+        let line = wait.zip(parent).map(|(completed, parent)| {
+            Evidence::waited(completed, case.ledger, parent.tgid, "got the status")
         });
         let when = Stamp {
             seq: case.event.seq,
@@ -103,7 +103,7 @@ impl Ends {
             reported_by: wait.map(CallName::from),
             is_outside: parent.is_none(),
         };
-        let finding = Finding::new(diagnosis, party, when)
+        let finding = Finding::new(diagnosis, process, when)
             .about(child)
             .evidence(Evidence::ended(child, "").into_iter().chain(line));
         case.findings.add(finding);

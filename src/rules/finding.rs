@@ -93,7 +93,7 @@ impl ProcessRef {
 #[derive(Clone, Debug)]
 pub struct AffectedChild {
     /// The child.
-    pub party: ProcessRef,
+    pub process: ProcessRef,
     /// When and how it ended.
     pub ended: Option<(Stamp, WaitStatus)>,
     /// Call stack of the call that created it, with `-k`.
@@ -105,7 +105,7 @@ impl AffectedChild {
     #[must_use]
     pub fn new(child: &Process) -> AffectedChild {
         AffectedChild {
-            party: ProcessRef::new(child),
+            process: ProcessRef::new(child),
             ended: child.ended.map(|end| (end.when, end.status)),
             created_at: child.created_at.clone(),
         }
@@ -186,17 +186,17 @@ impl Evidence {
     /// Evidence that a wait completed.
     #[must_use]
     pub fn waited(
-        brief: &CompletedWait,
+        completed: &CompletedWait,
         ledger: &Ledger,
         tgid: Tgid,
         remark: &'static str,
     ) -> Evidence {
         Evidence {
-            when: brief.when,
-            tid: brief.tid,
+            when: completed.when,
+            tid: completed.tid,
             tgid,
-            comm: name(ledger, brief.tid, tgid),
-            action: Action::Waited(brief.clone()),
+            comm: name(ledger, completed.tid, tgid),
+            action: Action::Waited(completed.clone()),
             remark,
         }
     }
@@ -218,7 +218,9 @@ impl Evidence {
     #[must_use]
     pub fn stack(&self) -> Option<&Stack> {
         match &self.action {
-            Action::Waited(brief) | Action::OtherWaits(_, _, brief) => brief.stack.as_deref(),
+            Action::Waited(completed) | Action::OtherWaits(_, _, completed) => {
+                completed.stack.as_deref()
+            }
             Action::Waits(waiting) => waiting.stack.as_deref(),
             _ => None,
         }
@@ -310,7 +312,7 @@ impl Findings {
         let ProcessRef { id, tgid, .. } = finding.parent;
         let key = (finding.rule, finding.diagnosis.is_second_kind(), tgid, id);
         let at = self.by_key.get(&key).copied().unwrap_or(self.all.len());
-        let child = finding.children.first().and_then(|child| child.party.id);
+        let child = finding.children.first().and_then(|child| child.process.id);
         let is_new = child
             .is_none_or(|id| self.counted.len() >= MOST_COUNTED || self.counted.insert((at, id)));
         let Some(known) = self.all.get_mut(at) else {
@@ -352,14 +354,14 @@ mod tests {
     #[test]
     fn a_child_that_is_found_again_is_counted_once() {
         let ledger = Ledger::new();
-        let party = |number| ProcessRef::find(Tgid::new(number), &ledger);
+        let process = |number| ProcessRef::find(Tgid::new(number), &ledger);
         let about = |id| {
-            let mut finding = Finding::new(Loss::DoubleWait, party(1), Stamp::default());
+            let mut finding = Finding::new(Loss::DoubleWait, process(1), Stamp::default());
             finding.count = 1;
             finding.children.push(AffectedChild {
-                party: ProcessRef {
+                process: ProcessRef {
                     id: Some(id),
-                    ..party(2)
+                    ..process(2)
                 },
                 ended: None,
                 created_at: None,

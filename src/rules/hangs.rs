@@ -367,7 +367,7 @@ impl Hangs {
         };
         let Some(reap) = child
             .reaped
-            .filter(|reap| reap.way.is_wait() && reap.by_process == caller.tgid)
+            .filter(|reap| reap.way.is_wait() && reap.by_process == caller.as_parent())
         else {
             return;
         };
@@ -379,8 +379,8 @@ impl Hangs {
             signal,
             after: since,
         };
-        let reaped = child.history.last.as_ref().map(|brief| {
-            Evidence::waited(brief, ledger, caller.tgid, "reaped it: the pid is free")
+        let reaped = child.history.last.as_ref().map(|completed| {
+            Evidence::waited(completed, ledger, caller.tgid, "reaped it: the pid is free")
         });
         let kill = Evidence {
             when: case.stamp(),
@@ -425,8 +425,9 @@ fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut RuleContext) {
             within,
         },
     };
-    let line =
-        |brief: &CompletedWait, remark| Evidence::waited(brief, case.ledger, caller.tgid, remark);
+    let line = |completed: &CompletedWait, remark| {
+        Evidence::waited(completed, case.ledger, caller.tgid, remark)
+    };
     let finding = Finding::new(diagnosis, ProcessRef::new(caller), when).evidence([
         line(&polls.first, "the first of the series"),
         line(&last, "the thousandth that found nothing"),

@@ -76,20 +76,20 @@ fn beside(caller: &Process, exit: &WaitExit, case: &RuleContext) -> Option<Findi
     if reap.by != tid {
         return None;
     }
-    let brief = CompletedWait::new(tid, case.stamp(), exit);
+    let completed = CompletedWait::new(tid, case.stamp(), exit);
     // The caller's own wait has just ended.
     let waits = |(_, waiting): &(Tid, &Waiting)| {
         ReapKind::of(waiting.named) == ReapKind::Wildcard && takes(waiting.options, child)
     };
     if let Some((other, waiting)) = ledger.waits_of(caller.tgid).find(waits) {
         let thief = blocked(other, caller, waiting, ledger);
-        return Some(finding(caller, child, &brief, thief, case));
+        return Some(finding(caller, child, &completed, thief, case));
     }
     let last = caller.waits().last_wildcard.as_ref().filter(|last| {
         last.tid != tid && last.when.seq > child.born.seq && takes(last.options, child)
     })?;
     let thief = Evidence::waited(last, ledger, caller.tgid, "would have taken it");
-    Some(finding(caller, child, &brief, thief, case))
+    Some(finding(caller, child, &completed, thief, case))
 }
 
 /// A signal handler waits for any child while the thread it interrupted waits for
@@ -102,9 +102,9 @@ fn within_handler(caller: &Process, exit: &WaitExit, case: &RuleContext) -> Opti
     if !lives || interrupted.way() != ReapKind::Specific || !takes(exit.entry.options, child) {
         return None;
     }
-    let brief = CompletedWait::new(tid, case.stamp(), exit);
+    let completed = CompletedWait::new(tid, case.stamp(), exit);
     let remark = "in a handler: would have taken it";
-    let thief = Evidence::waited(&brief, ledger, caller.tgid, remark);
+    let thief = Evidence::waited(&completed, ledger, caller.tgid, remark);
     Some(finding(caller, child, interrupted, thief, case))
 }
 

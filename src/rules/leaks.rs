@@ -29,7 +29,7 @@ pub(super) struct ZombieCandidate {
     pub(super) looks: u32,
     pub(super) always_blocked: bool,
     /// A warning was issued while its parent lived.
-    told: bool,
+    reported: bool,
 }
 
 /// How many children each process left as zombies while it lived: older than the
@@ -129,7 +129,7 @@ impl Leaks {
             looked: case.stamp(),
             looks: 0,
             always_blocked: true,
-            told: false,
+            reported: false,
         });
         candidate.parent = parent.id;
         candidate.owner = owner;
@@ -137,14 +137,14 @@ impl Leaks {
         candidate.looks += 1;
         candidate.always_blocked &= owner.blocked_and_pending;
         let known = *candidate;
-        let Some(finding) = self.verdict(&known, child, parent, case.event.at, ledger) else {
+        let Some(finding) = self.judge(&known, child, parent, case.event.at, ledger) else {
             return;
         };
-        if finding.rule == RuleId::VforkStall && !known.told {
+        if finding.rule == RuleId::VforkStall && !known.reported {
             // The vfork stall is the bug, even if the zombie is reaped after it.
             case.findings.add(finding.clone());
             if let Some(candidate) = self.candidates.get_mut(&child.id) {
-                candidate.told = true;
+                candidate.reported = true;
             }
         }
         let age = case.event.at.since(since(child));
@@ -168,7 +168,7 @@ impl Leaks {
                 let Some(candidate) = self.candidates.remove(&child.id) else {
                     continue;
                 };
-                self.tell(&candidate, child, parent, case);
+                self.report_left(&candidate, child, parent, case);
             }
         }
         Leaks::judge_habit(parent, case);
@@ -187,7 +187,7 @@ impl Leaks {
             let parent = case.ledger.parent_of(child);
             let age = case.event.at.since(since(child));
             if let Some(parent) = parent.filter(|parent| !self.may_come(parent, age)) {
-                self.tell(&candidate, child, parent, case);
+                self.report_left(&candidate, child, parent, case);
             }
         }
         let ledger = case.ledger;
@@ -196,7 +196,7 @@ impl Leaks {
         }
     }
 
-    fn tell(
+    fn report_left(
         &mut self,
         candidate: &ZombieCandidate,
         child: &Process,
@@ -206,15 +206,15 @@ impl Leaks {
         if candidate.parent != parent.id {
             return;
         }
-        if let Some(finding) = self.verdict(candidate, child, parent, case.event.at, case.ledger) {
+        if let Some(finding) = self.judge(candidate, child, parent, case.event.at, case.ledger) {
             *self.left.0.entry(parent.id).or_default() += 1;
-            if !candidate.told {
+            if !candidate.reported {
                 case.findings.add(finding);
             }
         }
     }
 
-    fn verdict(
+    fn judge(
         &self,
         candidate: &ZombieCandidate,
         child: &Process,
@@ -236,8 +236,8 @@ impl Leaks {
             .then(|| instead(candidate, child, parent, ledger))
             .flatten();
         let instead = instead.filter(|line| {
-            let mut told = cause.evidence.iter();
-            !told.any(|other| other.when.seq == line.when.seq)
+            let mut reported = cause.evidence.iter();
+            !reported.any(|other| other.when.seq == line.when.seq)
         });
         let when = Stamp {
             at: now,
@@ -259,7 +259,7 @@ impl Leaks {
         if age < self.thresholds.zombie.min(self.thresholds.late) {
             return;
         }
-        let Some(parent) = case.ledger.process(reap.by_process) else {
+        let Some(parent) = case.ledger.parent(reap.by_process) else {
             return;
         };
         let delay = self.delays.entry(parent.id).or_default();
@@ -272,10 +272,9 @@ impl Leaks {
         }
         let finding =
             Finding::new(Leak::LateReap { age }, ProcessRef::new(parent), reap.when).about(child);
-        let reaped =
-            child.history.last.as_ref().map(|brief| {
-                Evidence::waited(brief, case.ledger, parent.tgid, "reaped it at last")
-            });
+        let reaped = child.history.last.as_ref().map(|completed| {
+            Evidence::waited(completed, case.ledger, parent.tgid, "reaped it at last")
+        });
         let ended = Evidence::ended(child, "a zombie from here on");
         case.findings
             .add(finding.evidence(ended.into_iter().chain(reaped)));
@@ -293,9 +292,9 @@ impl Leaks {
         {
             return;
         }
-        let lines = first.iter().map(|brief| {
+        let lines = first.iter().map(|completed| {
             Evidence::waited(
-                brief,
+                completed,
                 case.ledger,
                 parent.tgid,
                 "reaped one, and did not wait again",
@@ -330,7 +329,7 @@ fn instead(
         );
         return Some(Evidence { tid, ..line });
     }
-    let since = parent.busy_between(&end, ledger.now());
+    let since = parent.blocked_between(&end, ledger.now());
     match &parent.waits().last {
         Some(last) if since.waits > 0 => {
             let action = Action::OtherWaits(since.waits, since.polls, last.clone());

@@ -27,7 +27,7 @@ pub(super) struct Lost {
 #[derive(Clone, Debug)]
 struct Refused {
     caller: Tgid,
-    brief: CompletedWait,
+    completed: CompletedWait,
     /// The process, if it was known when the wait ended.
     child: Option<Awaited>,
 }
@@ -62,12 +62,12 @@ impl Lost {
         match exit.result {
             Err(Errno::CHILD) => {
                 let (caller, ledger) = (case.event.tgid, case.ledger);
-                let brief = brief_of(exit, case);
-                if brief.way() == ReapKind::Specific {
+                let completed = brief_of(exit, case);
+                if completed.way() == ReapKind::Specific {
                     let child = ledger.target(caller, &exit.entry);
                     self.refused.push(Refused {
                         caller,
-                        brief,
+                        completed,
                         child: child.map(|child| Awaited {
                             id: child.id,
                             tgid: child.tgid,
@@ -118,15 +118,16 @@ fn judge(refused: &Refused, case: &mut RuleContext) {
     // wait, the process existed during the wait, and the wait did not match it.
     let was_there = child
         .ended
-        .is_none_or(|end| end.when.seq > refused.brief.when.seq);
+        .is_none_or(|end| end.when.seq > refused.completed.when.seq);
     let hidden = was_there || other_thread(refused).is_some();
     // What a thread did after the wait was not before it; between threads the
     // order of events proves nothing.
-    let before =
-        |reap: &Reap| reap.by != refused.brief.tid || reap.when.seq < refused.brief.when.seq;
+    let before = |reap: &Reap| {
+        reap.by != refused.completed.tid || reap.when.seq < refused.completed.when.seq
+    };
     let reaped_before = child
         .reaped
-        .filter(|reap| !hidden && reap.by_process == caller.tgid && before(reap));
+        .filter(|reap| !hidden && reap.by_process == caller.as_parent() && before(reap));
     match reaped_before.map(|reap| (reap.way, reap)) {
         Some((ReapKind::Wildcard | ReapKind::Group, reap))
             if is_stale(refused, child, &reap, caller) =>
@@ -148,8 +149,8 @@ fn judge(refused: &Refused, case: &mut RuleContext) {
 /// The thread whose child the wait excluded by `__WNOTHREAD`.
 fn other_thread(refused: &Refused) -> Option<Tid> {
     let creator = refused.child?.creator?;
-    let brief = &refused.brief;
-    let hides = brief.options.contains(WaitOptions::NOTHREAD) && creator != brief.tid;
+    let completed = &refused.completed;
+    let hides = completed.options.contains(WaitOptions::NOTHREAD) && creator != completed.tid;
     hides.then_some(creator)
 }
 
@@ -157,18 +158,27 @@ fn other_thread(refused: &Refused) -> Option<Tid> {
 /// any child when there was no other. If a handler of SIGCHLD reaped it, it
 /// was stolen instead.
 fn is_stale(refused: &Refused, child: &Process, reap: &Reap, caller: &Process) -> bool {
-    let handles = matches!(caller.sigchld.action, Some(SigchldAction::Handler { .. }));
-    let taken = child.history.last.as_ref();
-    let outside = !handles || taken.is_some_and(|taken| taken.in_handler == Some(false));
+    let in_handler = child
+        .history
+        .last
+        .as_ref()
+        .and_then(|taken| taken.in_handler);
+    let outside = match caller.sigchld.action {
+        // Of one that was found in `/proc`, no more is known: perhaps a handler that
+        // reaps nothing.
+        Some(SigchldAction::Handler { address: 0, .. }) => in_handler != Some(true),
+        Some(SigchldAction::Handler { .. }) => in_handler == Some(false),
+        _ => true,
+    };
     reap.was_only_child
         && outside
-        && reap.by == refused.brief.tid
-        && reap.when.at <= refused.brief.entered
+        && reap.by == refused.completed.tid
+        && reap.when.at <= refused.completed.entered
 }
 
 /// Evidence that a wait found nothing.
 fn in_vain(refused: &Refused, ledger: &Ledger) -> Evidence {
-    Evidence::waited(&refused.brief, ledger, refused.caller, "found nothing")
+    Evidence::waited(&refused.completed, ledger, refused.caller, "found nothing")
 }
 
 fn stolen(
@@ -184,20 +194,20 @@ fn stolen(
     } else {
         Severity::Error
     };
-    let taken = thief.map(|brief| {
+    let taken = thief.map(|completed| {
         let remark = if reap.took_status {
             "got the status"
         } else {
             "reaped the child and dropped its status"
         };
-        Evidence::waited(brief, case.ledger, caller.tgid, remark)
+        Evidence::waited(completed, case.ledger, caller.tgid, remark)
     });
     let diagnosis = Loss::StolenChild {
         wait: thief.map(CallName::from),
         is_latent: false,
     };
     let lines = Evidence::ended(child, "").into_iter().chain(taken);
-    let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.brief.when)
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.completed.when)
         .about(child)
         .severity(severity)
         .evidence(lines.chain([in_vain(refused, case.ledger)]));
@@ -209,11 +219,11 @@ fn waited_twice(refused: &Refused, child: &Process, caller: &Process, case: &mut
         .history
         .last
         .as_ref()
-        .map(|brief| Evidence::waited(brief, case.ledger, caller.tgid, "reaped it"));
+        .map(|completed| Evidence::waited(completed, case.ledger, caller.tgid, "reaped it"));
     let finding = Finding::new(
         Loss::DoubleWait,
         ProcessRef::new(caller),
-        refused.brief.when,
+        refused.completed.when,
     )
     .about(child)
     .evidence(first.into_iter().chain([in_vain(refused, case.ledger)]));
@@ -242,7 +252,7 @@ fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: 
     });
     let ended = Evidence::ended(child, "reaped by the kernel, its status dropped");
     let lines = set.into_iter().chain(ended);
-    let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.brief.when)
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.completed.when)
         .about(child)
         .evidence(lines.chain([in_vain(refused, case.ledger)]));
     case.findings.add(finding);
@@ -250,23 +260,23 @@ fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: 
 
 /// Whether a forked copy of a program polls for a child of the original: its
 /// library cleans up a table that fork copied, and expects ECHILD.
-fn is_inherited_poll(child: &Process, caller: &Process, brief: &CompletedWait) -> bool {
+fn is_inherited_poll(child: &Process, caller: &Process, completed: &CompletedWait) -> bool {
     let is_copy = caller.execs.is_empty() && child.born.seq < caller.born.seq;
-    is_copy && brief.polls() && child.parent == caller.parent
+    is_copy && completed.polls() && child.parent == caller.parent
 }
 
 /// The process is alive or a zombie, and the caller's wait does not match it.
 fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut RuleContext) {
     let parent = refused.child.and_then(|awaited| awaited.parent);
-    let brief = &refused.brief;
+    let completed = &refused.completed;
     if parent != Some(caller.as_parent()) {
-        let by_itself = child.cloned_by == Some(caller.tgid);
+        let by_itself = child.cloned_by == Some(caller.as_parent());
         // An unknown parent was missed, or is outside of the trace.
         let Some(parent) = parent.filter(|_| !by_itself && child.is_traced) else {
             return;
         };
         let stranger = Stranger::ChildOf(ProcessRef::of_parent(parent, case.ledger));
-        let severity = if is_inherited_poll(child, caller, brief) {
+        let severity = if is_inherited_poll(child, caller, completed) {
             Severity::Info
         } else {
             Severity::Warning
@@ -274,7 +284,7 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
         let finding = Finding::new(
             Loss::NotMyChild(stranger),
             ProcessRef::new(caller),
-            brief.when,
+            completed.when,
         )
         .about(child)
         .severity(severity)
@@ -290,8 +300,8 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
         case.findings.add(finding);
         return;
     }
-    let sees_clones =
-        brief.options.contains(WaitOptions::ALL) || brief.options.contains(WaitOptions::CLONE);
+    let sees_clones = completed.options.contains(WaitOptions::ALL)
+        || completed.options.contains(WaitOptions::CLONE);
     let diagnosis: Diagnosis = if let Some(creator) = other_thread(refused) {
         Loss::WrongThreadWait { creator }.into()
     } else if child.is_clone_child() && !sees_clones {
@@ -304,7 +314,7 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
     } else {
         return;
     };
-    let finding = Finding::new(diagnosis, ProcessRef::new(caller), brief.when)
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), completed.when)
         .about(child)
         .evidence([
             Evidence::of(child, child.born, Action::Born, ""),
@@ -316,7 +326,7 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
 /// A pid that no process in the trace ever had.
 fn never_seen(refused: &Refused, caller: &Process, case: &mut RuleContext) {
     // Of a wait for a pidfd whose process is unknown, nothing can be said.
-    let Some(pid) = refused.brief.named.process() else {
+    let Some(pid) = refused.completed.named.process() else {
         return;
     };
     // A pid of another namespace, or of a process dropped from the ledger, cannot
@@ -328,7 +338,7 @@ fn never_seen(refused: &Refused, caller: &Process, case: &mut RuleContext) {
         return;
     }
     let diagnosis = Loss::NotMyChild(Stranger::NeverSeen(pid.raw()));
-    let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.brief.when)
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.completed.when)
         .evidence([in_vain(refused, case.ledger)]);
     case.findings.add(finding);
 }
@@ -340,11 +350,20 @@ fn lost_by_fault(exit: &WaitExit, case: &mut RuleContext) {
     let (Some(child), Some(caller)) = (lost, case.ledger.process(case.event.tgid)) else {
         return;
     };
-    let brief = brief_of(exit, case);
-    let failed = Evidence::waited(&brief, case.ledger, caller.tgid, "reaped it all the same");
-    let finding = Finding::new(Loss::EfaultLostStatus, ProcessRef::new(caller), brief.when)
-        .about(child)
-        .evidence(Evidence::ended(child, "").into_iter().chain([failed]));
+    let completed = brief_of(exit, case);
+    let failed = Evidence::waited(
+        &completed,
+        case.ledger,
+        caller.tgid,
+        "reaped it all the same",
+    );
+    let finding = Finding::new(
+        Loss::EfaultLostStatus,
+        ProcessRef::new(caller),
+        completed.when,
+    )
+    .about(child)
+    .evidence(Evidence::ended(child, "").into_iter().chain([failed]));
     case.findings.add(finding);
 }
 
@@ -368,10 +387,10 @@ fn discarded(exit: &WaitExit, case: &mut RuleContext) {
     let Some(signal) = crash(child) else {
         return;
     };
-    let brief = brief_of(exit, case);
-    let reaped = Evidence::waited(&brief, case.ledger, caller.tgid, "asked for no status");
+    let completed = brief_of(exit, case);
+    let reaped = Evidence::waited(&completed, case.ledger, caller.tgid, "asked for no status");
     let diagnosis = Loss::StatusDiscarded { signal };
-    let finding = Finding::new(diagnosis, ProcessRef::new(caller), brief.when)
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), completed.when)
         .about(child)
         .evidence(Evidence::ended(child, "").into_iter().chain([reaped]));
     case.findings.add(finding);
@@ -389,12 +408,12 @@ fn hidden_crash(case: &mut RuleContext) {
     let child = case.ledger.process(last);
     let Some(child) = child.filter(|child| {
         let reaped = child.reaped;
-        count == 1 && reaped.is_some_and(|reap| reap.by_process == parent.tgid)
+        count == 1 && reaped.is_some_and(|reap| reap.by_process == parent.as_parent())
     }) else {
         return;
     };
     let told = child.history.last.as_ref();
-    let (Some(signal), Some(reap), Some(brief)) = (crash(child), child.reaped, told) else {
+    let (Some(signal), Some(reap), Some(completed)) = (crash(child), child.reaped, told) else {
         return;
     };
     // A wait without a place for the status is the subject of another rule.
@@ -405,7 +424,7 @@ fn hidden_crash(case: &mut RuleContext) {
     let lines = [
         Evidence::ended(child, ""),
         Some(Evidence::waited(
-            brief,
+            completed,
             case.ledger,
             parent.tgid,
             "got the status",
@@ -424,7 +443,7 @@ fn raw_status(code: i32, case: &mut RuleContext) {
     let Some(caller) = case.ledger.process(case.event.tgid) else {
         return;
     };
-    let Some(brief) = caller.waits().last_status(code) else {
+    let Some(completed) = caller.waits().last_status(code) else {
         return;
     };
     let when = case.stamp();
@@ -434,7 +453,7 @@ fn raw_status(code: i32, case: &mut RuleContext) {
         Action::Exits(code),
         "its caller sees the low 8 bits",
     );
-    let got = Evidence::waited(&brief, case.ledger, caller.tgid, "got this status");
+    let got = Evidence::waited(&completed, case.ledger, caller.tgid, "got this status");
     let diagnosis = Loss::RawStatusExit { code };
     let finding = Finding::new(diagnosis, ProcessRef::new(caller), when).evidence([got, exits]);
     case.findings.add(finding);

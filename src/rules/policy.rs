@@ -119,12 +119,12 @@ mod tests {
             comm: Comm::new(comm.as_bytes()),
             ..Image::default()
         });
-        let party = ProcessRef {
+        let process = ProcessRef {
             id: None,
             tgid: Tgid::new(1),
             image,
         };
-        Finding::new(rule, party, Stamp::default())
+        Finding::new(rule, process, Stamp::default())
     }
 
     #[test]

@@ -81,8 +81,8 @@ impl FindingsPolicy {
     /// Take an event in, after the ledger has.
     pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
         match &event.kind {
-            EventKind::UntracedChild(kin) if !kin.is_adopted => {
-                self.untraced.insert(kin.child);
+            EventKind::UntracedChild(untraced) if !untraced.is_adopted => {
+                self.untraced.insert(untraced.child);
             }
             EventKind::ListenerWanted => {
                 self.listeners.insert(event.tgid, ledger.comm(event.tid));

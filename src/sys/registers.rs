@@ -51,12 +51,34 @@ const fn layout(abi: Abi, word: usize, nr: usize, first_argument: usize) -> Layo
     }
 }
 
-/// Registers of x86 that only the signal frame needs.
+/// A call that a tracee on x86 is on its way out of, by its registers.
+pub(crate) struct LeftCall {
+    registers: Registers,
+    layout: &'static Layout,
+    x86: X86,
+}
+
+impl LeftCall {
+    /// Its number, in the ABI of the stop.
+    pub(crate) fn nr(&self) -> u64 {
+        self.registers.get(self.layout.nr, self.layout.word)
+    }
+
+    /// The argument registers of the 64-bit ABI.
+    pub(crate) fn arguments(&self) -> Option<[u64; 6]> {
+        let is_64_bit = self.layout.abi == Abi::X86_64;
+        is_64_bit.then(|| x86::ARGUMENTS.map(|offset| self.registers.get(offset, 8)))
+    }
+}
+
+/// Registers of x86 that only the signal frame, or a call's arguments, need.
 mod x86 {
     pub(super) const RAX: usize = 80;
     pub(super) const RBX: usize = 40;
     pub(super) const RDX: usize = 96;
     pub(super) const ECX: usize = 4;
+    /// rdi, rsi, rdx, r10, r8, r9.
+    pub(super) const ARGUMENTS: [usize; 6] = [112, 104, 96, 56, 72, 64];
     pub(super) const ESP: usize = 60;
 }
 
@@ -145,24 +167,44 @@ impl Stopped {
         word.is_ok_and(|word| word.starts_with(&(-Errno::INTR.raw()).to_le_bytes()))
     }
 
+    /// The call that the tracee is on its way out of.
+    ///
+    /// # Errors
+    /// Those of `PTRACE_GETREGSET`; [`Fault::Gone`] also where the registers are not
+    /// those of x86.
+    pub(crate) fn left_call(&self) -> Result<LeftCall, Fault> {
+        let registers = self.registers()?;
+        let layout = registers.layout().ok_or(Fault::Gone)?;
+        let x86 = layout.x86().ok_or(Fault::Gone)?;
+        Ok(LeftCall {
+            registers,
+            layout,
+            x86,
+        })
+    }
+
     /// Have the kernel make the call again that failed with EINTR, unless a
     /// handler runs first: ERESTARTNOHAND as its result does that. In a stop on
     /// the way out of the kernel only, where it looks for signals: there it acts
-    /// on that result. x86 only; elsewhere the call fails.
-    pub(crate) fn restart_unless_handled(
+    /// on that result.
+    pub(crate) fn restart_unless_handled(&self, call: LeftCall) -> Result<(), Fault> {
+        self.leave_with(call, Err(Errno::RESTARTNOHAND))
+    }
+
+    /// Have the call that the tracee is on its way out of return 0, or fail.
+    pub(crate) fn leave_with(
         &self,
-        can_be_made_again: impl FnOnce(u64) -> bool,
+        call: LeftCall,
+        result: Result<(), Errno>,
     ) -> Result<(), Fault> {
-        let mut registers = self.registers()?;
-        if let Some(layout) = registers.layout()
-            && let Some(x86) = layout.x86()
-            && can_be_made_again(registers.get(layout.nr, layout.word))
-        {
-            let result = i64::from(Errno::RESTARTNOHAND.raw()).wrapping_neg();
-            registers.put(x86.result, layout.word, result.cast_unsigned());
-            self.set_registers(&mut registers)?;
-        }
-        Ok(())
+        let LeftCall {
+            mut registers,
+            layout,
+            x86,
+        } = call;
+        let result = result.map_or_else(|errno| i64::from(errno.raw()).wrapping_neg(), |()| 0);
+        registers.put(x86.result, layout.word, result.cast_unsigned());
+        self.set_registers(&mut registers)
     }
 
     fn change_call(&self, change: impl FnOnce(&mut Registers, &Layout, &X86)) -> Result<(), Fault> {

@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::engine::Tracer;
 use super::full_speed::has_no_children;
+use super::handler::HandlerFrame;
 use super::own_children;
 use super::refusal;
 use super::scheduler::Scheduler;
@@ -209,9 +210,14 @@ impl<S: Scheduler> Tracer<S> {
             .then(|| Arc::new(proc::image(tgid)));
         let rules = is_new && self.capture.rules;
         let status = rules.then(|| proc::status(tgid.leader())).flatten();
-        let sigchld = status.as_ref().and_then(Status::sigchld);
+        let sigchld = status.as_ref().map(Status::sigchld);
+        let sigchld = sigchld.map(|known| known.unwrap_or(SigchldAction::UNKNOWN_HANDLER));
         if let Some(process) = self.tasks.processes.get_mut(&tgid).filter(|_| is_new) {
-            process.sigchld = status.map(|_| sigchld.unwrap_or(SigchldAction::UNKNOWN_HANDLER));
+            process.sigchld = sigchld;
+            process.handler_frame = status
+                .as_ref()
+                .map(HandlerFrame::by_proc)
+                .unwrap_or_default();
         }
         let found = Found {
             // The process's, which comes with its first thread.

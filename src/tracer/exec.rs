@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::engine::Tracer;
+use super::handler::HandlerFrame;
 use super::image;
 use super::launch::FirstExec;
 use super::scheduler::Scheduler;
@@ -38,6 +39,7 @@ impl<S: Scheduler> Tracer<S> {
             task.call = None;
             task.suspended.clear();
             task.sigaction = None;
+            task.made_again = None;
             task.interrupted = false;
             task.stepping = None;
             task.interrupted_at = None;
@@ -51,7 +53,7 @@ impl<S: Scheduler> Tracer<S> {
         self.release_children(tgid);
         self.look_up_inherited(tgid, at, events);
         if let Some(process) = self.tasks.processes.get_mut(&tgid) {
-            process.has_plain_handler = false;
+            process.handler_frame = HandlerFrame::None;
             // Only ignoring it outlives an exec.
             process.sigchld = process.sigchld.map(|action| match action {
                 SigchldAction::Ignore => action,

@@ -14,6 +14,7 @@
 use std::time::{Duration, Instant};
 
 use super::engine::Tracer;
+use super::handler::HandlerFrame;
 use super::scheduler::Scheduler;
 use super::tasks::{Kind, Process};
 use crate::event::{Event, EventKind, Moment, SigchldAction};
@@ -160,7 +161,7 @@ impl<S: Scheduler> Tracer<S> {
         }
     }
 
-    /// A process has a child, by the deed of the task `by`, which is stopped: its
+    /// The task `by`, which is stopped, created a child of this process: its
     /// threads are made to stop at calls.
     pub(super) fn stop_at_calls(
         &mut self,
@@ -221,6 +222,7 @@ impl<S: Scheduler> Tracer<S> {
             known => known != Some(now),
         };
         if is_news {
+            process.handler_frame = HandlerFrame::by_proc(&status);
             process.sigchld = Some(now);
             events.push(self.event(at, tid, tgid, EventKind::SigchldSet(now)));
         }
@@ -348,7 +350,9 @@ impl<S: Scheduler> Tracer<S> {
 
 /// Whether it is certain that a process has no children, not even dead ones.
 pub(super) fn has_no_children(tgid: Tgid) -> bool {
-    proc::children(tgid).is_some_and(|children| children.is_empty())
+    let shows_none = || proc::children(tgid).is_some_and(|children| children.is_empty());
+    // A thread that ends hands its children on, perhaps to one that was asked before.
+    shows_none() && (proc::threads(tgid.leader()).len() == 1 || shows_none())
 }
 
 #[cfg(test)]

@@ -11,12 +11,13 @@ use super::scheduler::Scheduler;
 use super::tasks::Call;
 use crate::event::{Named, WaitEntry};
 use crate::kernel::{Errno, IdType, NsPid, Signal, Tgid, WaitOptions};
-use crate::proc;
+use crate::proc::{self, Status};
 use crate::sys::ptrace::Stopped;
 
 /// How far below the interrupted stack pointer the frame reaches: the widest
 /// registers (AMX) take 11 KiB.
 const FRAME: usize = 16 << 10;
+const PAGE: usize = 4096;
 /// The instruction pointer is moved by so much where a call is made again.
 const MOVED: u64 = 4;
 
@@ -29,6 +30,29 @@ const GAPS: Option<(usize, usize)> = Some((1, 7));
 const GAPS: Option<(usize, usize)> = Some((1, 2));
 #[cfg(not(any(target_arch = "x86_64", target_arch = "x86", target_arch = "aarch64")))]
 const GAPS: Option<(usize, usize)> = None;
+
+/// Where the frame of a process's handler of SIGCHLD lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum HandlerFrame {
+    /// There is no handler, or its frame lies on another stack.
+    #[default]
+    None,
+    /// On the stack that the handler interrupts.
+    Here,
+    /// There is a handler of which no more is known.
+    Unknown,
+}
+
+impl HandlerFrame {
+    /// As far as `/proc` tells, which has no flags.
+    pub(super) fn by_proc(status: &Status) -> HandlerFrame {
+        if status.catches(Signal::CHLD) {
+            HandlerFrame::Unknown
+        } else {
+            HandlerFrame::None
+        }
+    }
+}
 
 /// Where a thread was when SIGCHLD was delivered to it last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,20 +73,55 @@ impl Interrupted {
 
     /// Whether the thread, which is at this stack pointer now, is still in that
     /// handler; `None` where that cannot be told.
-    fn is_unfinished(self, stopped: &Stopped, now: u64, tgid: Tgid) -> Option<bool> {
+    fn is_unfinished(
+        self,
+        frame: HandlerFrame,
+        stopped: &Stopped,
+        now: u64,
+        tgid: Tgid,
+    ) -> Option<bool> {
         let gaps = GAPS?;
-        let above = self.stack_pointer.saturating_sub(now);
         let mask = proc::status(stopped.tid())?.blocked;
-        if above == 0 || !proc::has(mask, Signal::CHLD) {
+        if !proc::has(mask, Signal::CHLD) {
             return Some(false);
         }
-        let mut bytes = [0; FRAME];
+        let above = self.stack_pointer.saturating_sub(now);
         let length = usize::try_from(above).unwrap_or(FRAME).min(FRAME);
-        let bytes = bytes.get_mut(..length)?;
         let from = self.stack_pointer - length as u64;
+        let is_below_it = self.is_saved_at(from, length, gaps, stopped, tgid);
+        match frame {
+            HandlerFrame::Here => is_below_it,
+            _ if is_below_it == Some(true) => Some(true),
+            // On a stack of its own it lies right above what the handler uses.
+            _ => {
+                let pages = (1..=FRAME / PAGE).rev().map(|count| count * PAGE);
+                let mut found = pages.filter_map(|length| {
+                    let length = length - usize::try_from(now).unwrap_or(0) % PAGE;
+                    self.is_saved_at(now, length, gaps, stopped, tgid)
+                });
+                found.next().filter(|is_saved| *is_saved)
+            }
+        }
+    }
+
+    /// Whether a signal frame in `length` bytes of memory, at most [`FRAME`], has the
+    /// two pointers; `None` if they may not be read.
+    fn is_saved_at(
+        self,
+        from: u64,
+        length: usize,
+        gaps: (usize, usize),
+        stopped: &Stopped,
+        tgid: Tgid,
+    ) -> Option<bool> {
+        if length == 0 {
+            return Some(false);
+        }
         if !proc::are_filled(tgid, from, length as u64) {
             return None;
         }
+        let mut bytes = [0; FRAME];
+        let bytes = bytes.get_mut(..length)?;
         stopped.read(from, bytes).ok()?;
         Some(self.is_saved_in(bytes, from, gaps))
     }
@@ -102,7 +161,8 @@ impl<S: Scheduler> Tracer<S> {
         tgid: Tgid,
     ) -> Option<bool> {
         let process = self.tasks.processes.get(&tgid)?;
-        let asked = process.has_plain_handler && process.children == 0;
+        let frame = process.handler_frame;
+        let asked = frame != HandlerFrame::None && process.children == 0;
         if !asked || !self.capture.rules || !took_any(&call.entry, result) {
             return None;
         }
@@ -113,7 +173,7 @@ impl<S: Scheduler> Tracer<S> {
         if !self.sees_proc() {
             return None;
         }
-        interrupted.is_unfinished(stopped, call.words.stack_pointer, tgid)
+        interrupted.is_unfinished(frame, stopped, call.words.stack_pointer, tgid)
     }
 }
 
@@ -121,6 +181,7 @@ impl<S: Scheduler> Tracer<S> {
 fn took_any(entry: &WaitEntry, result: Result<NsPid, Errno>) -> bool {
     let (names_one, tells_by_result) = match entry.named {
         Named::Pid(pid) => (pid > 0, true),
+        Named::Unknown => (true, true),
         Named::Id(id_type, _) => (matches!(id_type, IdType::PID | IdType::PIDFD), false),
     };
     !names_one

@@ -9,11 +9,24 @@
 //! window is left in which a signal could be lost, and it holds for a tracee
 //! that is detached in that stop as well. A time-out of the call starts anew.
 
+use std::time::Duration;
+
 use super::engine::Tracer;
 use super::scheduler::Scheduler;
-use crate::kernel::{Abi, Errno, Signal, Tid};
+use super::syscalls::words;
+use super::tasks::Words;
+use crate::event::Moment;
+use crate::kernel::{Abi, Errno, Signal, Tgid, Tid, TimeOut};
 use crate::proc;
 use crate::sys::ptrace::{self, Stopped};
+
+/// A call with a time-out that was woken and is made again.
+#[derive(Clone, Debug)]
+pub(super) struct MadeAgain {
+    words: Words,
+    /// When it was woken first.
+    since: Moment,
+}
 
 impl<S: Scheduler> Tracer<S> {
     /// Make a running task stop. Its stop is an answer to us.
@@ -27,13 +40,13 @@ impl<S: Scheduler> Tracer<S> {
     /// A signal is about to be delivered; if the task ignores it, let the call
     /// go on that it has woken. A continuation comes after a stop, which wakes
     /// untraced tasks as well.
-    pub(super) fn undo_wake_up_by(&self, signal: Signal, tracee: &Stopped) {
+    pub(super) fn undo_wake_up_by(&mut self, signal: Signal, tracee: &Stopped) {
         let ignores = || {
             let status = proc::status(tracee.tid());
             status.is_some_and(|status| status.disregards(signal))
         };
         if signal != Signal::CONT && self.sees_proc() && tracee.has_eintr() && ignores() {
-            undo_wake_up(tracee);
+            self.undo_wake_up(tracee);
         }
     }
 }
@@ -52,6 +65,7 @@ impl<S: Scheduler> Tracer<S> {
         };
         if result != Err(-i64::from(Errno::INTR.raw())) {
             task.repeats = 0;
+            task.made_again = None;
         } else if task.repeats < MOST_REPEATS && !task.asked_to_stop {
             task.repeats += 1;
             self.interrupt(tid);
@@ -59,18 +73,100 @@ impl<S: Scheduler> Tracer<S> {
     }
 }
 
-/// Let the call go on that the tracee was woken from.
-pub(super) fn undo_wake_up(tracee: &Stopped) {
-    if !tracee.has_eintr() {
-        return;
+impl<S: Scheduler> Tracer<S> {
+    /// Let the call go on that the tracee was woken from, or end if it has slept
+    /// for its time.
+    pub(super) fn undo_wake_up(&mut self, tracee: &Stopped) {
+        if !tracee.has_eintr() {
+            return;
+        }
+        // If these fail it was killed in its stop.
+        let (Ok(info), Ok(call)) = (tracee.syscall_info(), tracee.left_call()) else {
+            return;
+        };
+        let nr = call.nr();
+        let Some(abi) = Abi::from_audit(info.arch, nr).filter(|abi| abi.fails_when_woken(nr))
+        else {
+            return;
+        };
+        let over = call
+            .arguments()
+            .and_then(|args| self.time_is_over(abi, words(&info, nr, args), tracee));
+        let _ = match over {
+            Some(result) => tracee.leave_with(call, result),
+            None => tracee.restart_unless_handled(call),
+        };
     }
-    let Ok(info) = tracee.syscall_info() else {
-        // Killed in its stop.
-        return;
-    };
-    let can_be_made_again = |nr| {
-        let abi = Abi::from_audit(info.arch, nr);
-        abi.is_some_and(|abi| abi.fails_when_woken(nr))
-    };
-    let _ = tracee.restart_unless_handled(can_be_made_again);
+
+    /// The result of a call whose time is over, since it was woken first.
+    fn time_is_over(
+        &mut self,
+        abi: Abi,
+        words: Words,
+        tracee: &Stopped,
+    ) -> Option<Result<(), Errno>> {
+        let (time_out, result) = abi.time_out(words.nr)?;
+        let now = self.now();
+        let sees_proc = self.sees_proc();
+        let task = self.tasks.by_tid.get_mut(&tracee.tid())?;
+        if let Some(before) = task.made_again.as_ref().filter(|call| call.words == words) {
+            let seen = sees_proc.then_some(task.tgid);
+            let time = length(time_out, words.args, tracee, seen)?;
+            let is_over = u128::from(now.since(before.since)) >= time.as_nanos();
+            if is_over {
+                task.made_again = None;
+            }
+            return is_over.then_some(result);
+        }
+        task.made_again = Some(MadeAgain { words, since: now });
+        None
+    }
+
+    /// A task is at the entry to a call: whether one is under way that is made again,
+    /// so that this stop is not for anything else.
+    pub(super) fn is_made_again(&mut self, tid: Tid, words: &Words) -> bool {
+        let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
+            return false;
+        };
+        let Some(call) = &task.made_again else {
+            return false;
+        };
+        if call.words != *words {
+            // A handler ran, and the program saw EINTR.
+            task.made_again = None;
+        }
+        // Our filter stops once more at what it is asked for.
+        task.made_again.is_some() || task.kind.filtered
+    }
+}
+
+/// How long a call sleeps at most; `None` for ever, or if that is not known.
+fn length(
+    time_out: TimeOut,
+    args: [u64; 6],
+    tracee: &Stopped,
+    seen: Option<Tgid>,
+) -> Option<Duration> {
+    match time_out {
+        TimeOut::Milliseconds(index) => {
+            let word = args.get(index)? & 0xffff_ffff;
+            let milliseconds = i32::try_from(word).ok()?;
+            u64::try_from(milliseconds).ok().map(Duration::from_millis)
+        }
+        TimeOut::Timespec(index) => {
+            let mut bytes = [0; 16];
+            let at = *args.get(index)?;
+            // The kernel has read it, but its page may be gone since, and to be
+            // filled by a tracee.
+            let is_there = at != 0 && seen.is_some_and(|tgid| proc::are_filled(tgid, at, 16));
+            if !is_there {
+                return None;
+            }
+            tracee.read(at, &mut bytes).ok()?;
+            let (seconds, nanos) = (bytes.first_chunk()?, bytes.last_chunk()?);
+            let seconds = u64::try_from(i64::from_ne_bytes(*seconds)).ok()?;
+            let nanos = u64::try_from(i64::from_ne_bytes(*nanos)).ok()?;
+            Duration::from_secs(seconds).checked_add(Duration::from_nanos(nanos))
+        }
+    }
 }

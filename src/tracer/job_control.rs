@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use super::engine::Tracer;
-use super::interruptions::undo_wake_up;
 use super::scheduler::Scheduler;
 use super::stop::Stop;
 use crate::event::{Event, EventKind};
@@ -64,7 +63,7 @@ impl<S: Scheduler> Tracer<S> {
         let is_continued = std::mem::take(&mut task.group_stopped);
         // A group-stop wakes untraced tasks too.
         if std::mem::take(&mut task.asked_to_stop) && !is_continued {
-            undo_wake_up(&stop.tracee);
+            self.undo_wake_up(&stop.tracee);
         }
         if is_new && self.must_wait_for_parent(tid) {
             self.hold(stop, how, None);

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashSet;
 
 use super::engine::Tracer;
-use super::interruptions::undo_wake_up;
 use super::scheduler::Scheduler;
 use super::stop::{Stop, StopKind};
 use super::tasks::Task;
 use crate::event::{Event, EventKind, Moment};
-use crate::kernel::{Signal, Tgid, Tid};
-use crate::sys::ptrace::{self, How};
+use crate::kernel::{Errno, Signal, Tgid, Tid};
+use crate::sys::ptrace::{self, How, Stopped};
+use crate::sys::syscall_info::Phase;
 
 /// How long a tracee may take to stop for its detach. One that cannot (it
 /// sleeps in a vfork or in the disk) is let go by the kernel when we end,
@@ -91,13 +91,22 @@ impl<S: Scheduler> Tracer<S> {
         };
         let mut signal = None;
         match stop.kind {
-            // It was interrupted again, for a stop that is none of a call.
-            StopKind::Syscall if task.asked_to_stop => {
-                stop.tracee.resume(How::Cont, None);
-                return;
-            }
+            StopKind::Syscall if task.asked_to_stop => match result(&stop.tracee) {
+                // What it has reaped counts.
+                Some(Ok(value)) if task.call.is_some() => {
+                    self.exit(stop, Ok(value), events);
+                    return;
+                }
+                // Whatever the kernel restarts, it restarts without us.
+                Some(result) if result != Err(-i64::from(Errno::INTR.raw())) => {}
+                // It was interrupted again, for a stop that is none of a call.
+                _ => {
+                    stop.tracee.resume(How::Cont, None);
+                    return;
+                }
+            },
             StopKind::Plain if task.asked_to_stop && !task.group_stopped => {
-                undo_wake_up(&stop.tracee);
+                self.undo_wake_up(&stop.tracee);
             }
             // The stop of our own step is no signal of the tracee's.
             StopKind::Signal(Signal::TRAP) if task.stepping.is_some() => {}
@@ -174,5 +183,13 @@ impl<S: Scheduler> Tracer<S> {
     /// Whether all that is left is attached tasks that we gave up.
     pub(super) fn only_given_up(&self) -> bool {
         self.gave_up && self.tasks.by_tid.values().all(|task| !task.kind.launched)
+    }
+}
+
+/// The result of the call at whose exit a task is.
+fn result(tracee: &Stopped) -> Option<Result<i64, i64>> {
+    match tracee.syscall_info().ok()?.phase {
+        Phase::Exit { value, is_error } => Some(if is_error { Err(value) } else { Ok(value) }),
+        _ => None,
     }
 }

@@ -41,11 +41,11 @@ impl<S: Scheduler> Tracer<S> {
                     tgid,
                     children,
                 } => {
-                    let stuck = Observation::BlockedChildren {
-                        children: self.stuck(tgid, &children),
+                    let blocked = Observation::BlockedChildren {
+                        children: self.blocked(tgid, &children),
                         timers: handles_timers(tgid),
                     };
-                    (tid, tgid, stuck)
+                    (tid, tgid, blocked)
                 }
                 Question::Children {
                     parent,
@@ -79,21 +79,21 @@ impl<S: Scheduler> Tracer<S> {
     }
 
     /// What the children of a blocked parent are blocked in.
-    fn stuck(&self, parent: Tgid, children: &[Tgid]) -> Vec<BlockedChild> {
+    fn blocked(&self, parent: Tgid, children: &[Tgid]) -> Vec<BlockedChild> {
         // Nothing is known of those that are not looked at: they may well go on.
         let looked_at = children.len() <= MOST_CHILDREN;
         let blocked = |child: &Tgid| looked_at.then(|| proc::blocked_on(*child)).flatten();
         let children = children.iter().map(|child| (*child, blocked(child)));
         let children: Vec<(Tgid, Option<Blocked>)> = children.collect();
         let elders = self.ancestors(parent);
-        let stuck = children.iter().map(|(child, blocked)| BlockedChild {
+        let blocked = children.iter().map(|(child, blocked)| BlockedChild {
             child: *child,
             within: match blocked {
                 Some(blocked) => on_pipe(*blocked, &children, &elders),
                 None => BlockedIn::Other,
             },
         });
-        stuck.collect()
+        blocked.collect()
     }
 
     /// Whether a process has ended, and we are still to be told.

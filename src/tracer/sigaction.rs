@@ -4,6 +4,7 @@
 //! for us: to read it before the kernel has would wait for ever.
 
 use super::engine::Tracer;
+use super::handler::HandlerFrame;
 use super::scheduler::Scheduler;
 use super::stop::Stop;
 use crate::event::{Event, EventKind, Moment, SigchldAction};
@@ -28,8 +29,7 @@ pub(super) struct Deferred {
 #[derive(Clone, Copy, Debug)]
 struct Action {
     sigchld: SigchldAction,
-    /// A handler whose frame lies on the stack that it interrupts.
-    is_plain_handler: bool,
+    frame: HandlerFrame,
 }
 
 impl<S: Scheduler> Tracer<S> {
@@ -96,7 +96,7 @@ impl<S: Scheduler> Tracer<S> {
         events: &mut Vec<Event>,
     ) {
         if let Some(process) = self.tasks.processes.get_mut(&tgid) {
-            process.has_plain_handler = action.is_some_and(|action| action.is_plain_handler);
+            process.handler_frame = action.map(|action| action.frame).unwrap_or_default();
             process.sigchld = action.map(|action| action.sigchld).or(process.sigchld);
         }
         let kind = action.map(|action| EventKind::SigchldSet(action.sigchld));
@@ -112,7 +112,11 @@ fn read(stopped: &Stopped, abi: Abi, act: u64) -> Option<Action> {
     let is_handler = matches!(sigchld, SigchldAction::Handler { .. });
     Some(Action {
         sigchld,
-        is_plain_handler: is_handler && head.is_plain,
+        frame: if is_handler && head.is_plain {
+            HandlerFrame::Here
+        } else {
+            HandlerFrame::None
+        },
     })
 }
 
@@ -121,6 +125,6 @@ fn by_proc(tgid: Tgid) -> Option<Action> {
     let status = proc::status(tgid.leader())?;
     Some(Action {
         sigchld: status.sigchld().unwrap_or(SigchldAction::UNKNOWN_HANDLER),
-        is_plain_handler: false,
+        frame: HandlerFrame::by_proc(&status),
     })
 }

@@ -2,7 +2,7 @@
 //! interrupts.
 
 use super::engine::Tracer;
-use super::handler::Interrupted;
+use super::handler::{HandlerFrame, Interrupted};
 use super::scheduler::Scheduler;
 use super::stop::Stop;
 use crate::event::{Event, EventKind};
@@ -28,7 +28,7 @@ impl<S: Scheduler> Tracer<S> {
         }
         if signal == Signal::CHLD
             && let Some(process) = self.tasks.processes.get(&tgid)
-            && process.has_plain_handler
+            && process.handler_frame != HandlerFrame::None
             && let Some(task) = self.tasks.by_tid.get_mut(&tid)
         {
             task.interrupted_at = Interrupted::at(&stop.tracee);

@@ -23,7 +23,14 @@ impl<S: Scheduler> Tracer<S> {
             return;
         };
         match info.phase {
-            Phase::Entry { nr, args } => self.entry(stop, info, nr, args, events),
+            Phase::Entry { nr, args } => {
+                let words = words(&info, nr, args);
+                if self.is_made_again(stop.tid(), &words) {
+                    self.go_on(stop);
+                } else {
+                    self.entry(stop, info, nr, args, events);
+                }
+            }
             Phase::Exit { value, is_error } => {
                 let result = if is_error { Err(value) } else { Ok(value) };
                 self.exit(stop, result, events);
@@ -85,13 +92,7 @@ impl<S: Scheduler> Tracer<S> {
             self.wanted.has(*call) && (self.polls || !call.polls(args))
         };
         if let Some(wait) = wait.filter(is_wanted) {
-            let words = Words {
-                nr,
-                args,
-                instruction_pointer: info.instruction_pointer,
-                stack_pointer: info.stack_pointer,
-            };
-            self.wait_entry(stop, wait, words, events);
+            self.wait_entry(stop, wait, words(&info, nr, args), events);
         } else if let Some(abi) = abi {
             self.other_entry(stop, abi, nr, args, events);
         } else {
@@ -99,7 +100,7 @@ impl<S: Scheduler> Tracer<S> {
         }
     }
 
-    fn exit(&mut self, stop: Stop, result: Result<i64, i64>, events: &mut Vec<Event>) {
+    pub(super) fn exit(&mut self, stop: Stop, result: Result<i64, i64>, events: &mut Vec<Event>) {
         let mut task = self.tasks.by_tid.get_mut(&stop.tid());
         if let Some(deferred) = task.as_mut().and_then(|task| task.sigaction.take()) {
             self.sigaction_exit(stop, deferred, result.is_ok(), events);
@@ -158,6 +159,15 @@ impl<S: Scheduler> Tracer<S> {
             // The child would live under our filter without a tracer to answer it.
             let _ = stopped.clear_argument_bits(u64::from(CLONE_UNTRACED));
         }
+    }
+}
+
+pub(super) fn words(info: &SyscallInfo, nr: u64, args: [u64; 6]) -> Words {
+    Words {
+        nr,
+        args,
+        instruction_pointer: info.instruction_pointer,
+        stack_pointer: info.stack_pointer,
     }
 }
 

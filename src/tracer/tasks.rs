@@ -7,7 +7,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::full_speed::Speed;
-use super::handler::Interrupted;
+use super::handler::{HandlerFrame, Interrupted};
+use super::interruptions::MadeAgain;
 use super::sigaction::Deferred;
 use crate::event::{Moment, NsPids, SigchldAction, WaitEntry};
 use crate::kernel::{Signal, Tgid, Tid};
@@ -51,6 +52,8 @@ pub(super) struct Task {
     pub(super) asked_to_stop: bool,
     /// How often in a row a call of it was made again.
     pub(super) repeats: u8,
+    /// The call with a time-out that it is in, if that is made again.
+    pub(super) made_again: Option<MadeAgain>,
     /// It stops at no call.
     pub(super) is_free: bool,
     /// It is a new process whose first stop is still to come, and which may
@@ -94,6 +97,7 @@ impl Task {
             interrupted_at: None,
             asked_to_stop: false,
             repeats: 0,
+            made_again: None,
             is_free: false,
             is_new: false,
             is_awaited: false,
@@ -104,7 +108,8 @@ impl Task {
     /// asks for us, so only the exit of one that is under way is wanted; without
     /// children none is of interest.
     pub(super) fn how(&self) -> How {
-        let is_in_call = self.call.is_some() || self.sigaction.is_some();
+        let is_in_call =
+            self.call.is_some() || self.sigaction.is_some() || self.made_again.is_some();
         if (self.kind.filtered || self.is_free) && !is_in_call {
             How::Cont
         } else {
@@ -152,8 +157,8 @@ pub(super) struct Process {
     pub(super) is_own: bool,
     /// Its leader has ended, and was let go before its death.
     pub(super) has_left: bool,
-    /// It was seen to handle SIGCHLD, on the stack that the handler interrupts.
-    pub(super) has_plain_handler: bool,
+    /// Where the frame of its handler of SIGCHLD lies.
+    pub(super) handler_frame: HandlerFrame,
     /// What happens at SIGCHLD, as it was last seen; `None` where that is not
     /// known. For rules.
     pub(super) sigchld: Option<SigchldAction>,
@@ -238,9 +243,9 @@ impl Tasks {
             task.interrupted_at = interrupted_at;
         }
         let creator = self.processes.get(&tgid);
-        let inherited = creator.is_some_and(|process| process.has_plain_handler);
+        let inherited = creator.map(|process| process.handler_frame);
         if let Some(process) = self.processes.get_mut(&Tgid::new(child.raw())) {
-            process.has_plain_handler = inherited;
+            process.handler_frame = inherited.unwrap_or_default();
         }
     }
 

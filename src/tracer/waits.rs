@@ -29,7 +29,7 @@ impl<S: Scheduler> Tracer<S> {
         };
         let tgid = task.tgid;
         let mut entry = WaitEntry::decode(call, abi, words.args);
-        // Without their fate known, a retry of the program's own would pass for
+        // Where outcomes of restarts are not observed, a retry of the program's own would pass for
         // the kernel's restart.
         entry.is_restart = task.is_restart(&words) && restart_outcomes;
         entry.target = self.name_target(tgid, &entry);
@@ -173,6 +173,7 @@ impl WaitEntry {
             rusage_at,
             info_at: 0,
             is_restart: false,
+            is_half: false,
             target: None,
             pidfd: None,
             stack: None,

@@ -6,11 +6,11 @@
 
 mod calls;
 mod held;
-mod lives;
+mod lifecycle;
 mod read;
 mod stack;
 mod summary;
-mod words;
+mod values;
 mod write;
 
 use schemars::JsonSchema;
@@ -20,7 +20,7 @@ pub use calls::{
     Args, Child, Info, InfoFields, RestartOutcome, Rusage, TargetName, Wait, WaitEntry,
 };
 pub use held::{Held, Until};
-pub use lives::{
+pub use lifecycle::{
     Adopt, Attach, BlockedChild, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image,
     Kill, Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream,
     Survivor, Thread, UntracedChild,
@@ -28,7 +28,7 @@ pub use lives::{
 pub use read::can_read;
 pub use stack::{Frame, Function, Stack};
 pub use summary::{Ending, Latency, Summary, SummaryRow};
-pub use words::{Address, Int, Meaning, Named, Options, Status, Text};
+pub use values::{Address, Int, Meaning, Named, Options, Status, Text};
 pub use write::{event, start};
 
 /// The version that is written. A reader of this version reads every line of a

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::calls::{Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
-use super::lives::{
+use super::lifecycle::{
     BlockedChild, Fork, Found, Handler, Image, Namespaces, Observation, Owner, Stream, Survivor,
     UntracedChild,
 };
-use super::words::{Address, Int, Named, Text};
+use super::values::{Address, Int, Named, Text};
 use super::{About, Body, Line, Start, VERSION};
 use crate::event::{
     self, Comm, Event, EventKind, Fetched, How, Moment, Origin, ProcView, SigchldAction,
@@ -88,14 +88,14 @@ struct Task {
     tid: i32,
 }
 
-type WaitHistory = Result<Option<(Task, EventKind)>, String>;
+type Parsed = Result<Option<(Task, EventKind)>, String>;
 
 impl<T> About<T> {
-    fn tell(self, kind: impl FnOnce(T) -> EventKind) -> WaitHistory {
-        self.try_tell(|what| Ok(kind(what)))
+    fn map(self, kind: impl FnOnce(T) -> EventKind) -> Parsed {
+        self.try_map(|what| Ok(kind(what)))
     }
 
-    fn try_tell(self, kind: impl FnOnce(T) -> Result<EventKind, String>) -> WaitHistory {
+    fn try_map(self, kind: impl FnOnce(T) -> Result<EventKind, String>) -> Parsed {
         let task = Task {
             t_ns: self.t_ns,
             pid: self.pid,
@@ -106,7 +106,7 @@ impl<T> About<T> {
 }
 
 impl Body {
-    fn into_kind(self) -> WaitHistory {
+    fn into_kind(self) -> Parsed {
         match self {
             Body::Start(_)
             | Body::Message(_)
@@ -114,12 +114,12 @@ impl Body {
             | Body::Summary(_)
             | Body::End(_)
             | Body::Unknown => Ok(None),
-            Body::Found(about) => about.tell(|found| EventKind::Found(found.into())),
-            Body::Attach(about) => about.tell(|attach| EventKind::Attached {
+            Body::Found(about) => about.map(|found| EventKind::Found(found.into())),
+            Body::Attach(about) => about.map(|attach| EventKind::Attached {
                 threads: usize::try_from(attach.threads).unwrap_or(usize::MAX),
             }),
-            Body::Fork(about) => about.try_tell(|fork| Ok(EventKind::Created(fork.try_into()?))),
-            Body::Thread(about) => about.tell(|thread| {
+            Body::Fork(about) => about.try_map(|fork| Ok(EventKind::Created(fork.try_into()?))),
+            Body::Thread(about) => about.map(|thread| {
                 EventKind::Created(event::Created {
                     child: Tid::new(thread.new_tid),
                     how: How::Thread,
@@ -129,53 +129,51 @@ impl Body {
                     stack: None,
                 })
             }),
-            Body::Exec(about) => about.tell(|exec| EventKind::Executed {
+            Body::Exec(about) => about.map(|exec| EventKind::Executed {
                 image: Arc::new(exec.image.into()),
                 former: exec.former.map(Tid::new),
             }),
-            Body::Exit(about) => about.tell(|exit| EventKind::Ended {
+            Body::Exit(about) => about.map(|exit| EventKind::Ended {
                 status: (&exit.status).into(),
             }),
-            Body::Signal(about) => about.tell(|received| EventKind::Signalled {
+            Body::Signal(about) => about.map(|received| EventKind::Signalled {
                 signal: (&received.signal).into(),
                 info: received.info.map(SigInfo::from),
                 sender: received.sender.as_ref().map(Comm::from),
             }),
-            Body::Stop(about) => about.tell(|stop| EventKind::GroupStopped {
+            Body::Stop(about) => about.map(|stop| EventKind::GroupStopped {
                 signal: (&stop.signal).into(),
             }),
-            Body::Continue(about) => about.tell(|_| EventKind::Resumed),
+            Body::Continue(about) => about.map(|_| EventKind::Resumed),
             Body::WaitEntry(about) => {
-                about.try_tell(|entry| Ok(EventKind::WaitEntered(entry.try_into()?)))
+                about.try_map(|entry| Ok(EventKind::WaitEntered(entry.try_into()?)))
             }
-            Body::Wait(about) => about.try_tell(|wait| Ok(EventKind::WaitEnded(wait.try_into()?))),
-            Body::RestartOutcome(about) => about.tell(|fate| EventKind::RestartOutcome {
-                by: (&fate.by).into(),
-                eintr: fate.eintr,
+            Body::Wait(about) => about.try_map(|wait| Ok(EventKind::WaitEnded(wait.try_into()?))),
+            Body::RestartOutcome(about) => about.map(|outcome| EventKind::RestartOutcome {
+                by: (&outcome.by).into(),
+                eintr: outcome.eintr,
             }),
-            Body::Detach(about) => about.tell(|_| EventKind::Detached),
-            Body::QueueDrained(about) => about.tell(|_| EventKind::QueueDrained),
-            Body::Over(about) => about.tell(|_| EventKind::Over),
-            Body::Adopt(about) => about.tell(|adopt| EventKind::Adopted {
+            Body::Detach(about) => about.map(|_| EventKind::Detached),
+            Body::QueueDrained(about) => about.map(|_| EventKind::QueueDrained),
+            Body::Over(about) => about.map(|_| EventKind::Over),
+            Body::Adopt(about) => about.map(|adopt| EventKind::Adopted {
                 child: Tgid::new(adopt.child.pid),
                 from: Tgid::new(adopt.from),
                 comm: (&adopt.parent_comm).into(),
             }),
-            Body::UntracedChild(about) => {
-                about.tell(|child| EventKind::UntracedChild(child.into()))
-            }
-            Body::Sigchld(about) => about.tell(|action| EventKind::SigchldSet(action.into())),
+            Body::UntracedChild(about) => about.map(|child| EventKind::UntracedChild(child.into())),
+            Body::Sigchld(about) => about.map(|action| EventKind::SigchldSet(action.into())),
             Body::DeathSignal(about) => {
-                about.tell(|it| EventKind::DeathSignalSet(it.signal.as_ref().map(Signal::from)))
+                about.map(|it| EventKind::DeathSignalSet(it.signal.as_ref().map(Signal::from)))
             }
-            Body::SeccompListener(about) => about.tell(|_| EventKind::ListenerWanted),
-            Body::Held(about) => about.tell(|held| EventKind::Held(held.into())),
-            Body::ExitsWith(about) => about.tell(|it| EventKind::ExitsWith(it.code)),
-            Body::Kill(about) => about.tell(|kill| EventKind::Kills {
+            Body::SeccompListener(about) => about.map(|_| EventKind::ListenerWanted),
+            Body::Held(about) => about.map(|held| EventKind::Held(held.into())),
+            Body::ExitsWith(about) => about.map(|it| EventKind::ExitsWith(it.code)),
+            Body::Kill(about) => about.map(|kill| EventKind::Kills {
                 target: NsPid::new(kill.whom),
                 signal: (&kill.signal).into(),
             }),
-            Body::Observation(about) => about.tell(|seen| EventKind::Observed(seen.into())),
+            Body::Observation(about) => about.map(|seen| EventKind::Observed(seen.into())),
         }
     }
 }
@@ -390,6 +388,7 @@ impl TryFrom<WaitEntry> for event::WaitEntry {
         let named = match (entry.args.pid, &entry.args.idtype, entry.args.id) {
             (Some(pid), None, None) => event::Named::Pid(pid),
             (None, Some(kind), Some(id)) => event::Named::Id(kind.id_type(system), id),
+            (None, None, None) => event::Named::Unknown,
             _ => return Err("the args of a wait have either pid or idtype and id".to_owned()),
         };
         let address = |pointer: Option<Address>| pointer.map_or(0, |Address(address)| address);
@@ -397,7 +396,8 @@ impl TryFrom<WaitEntry> for event::WaitEntry {
             call,
             abi: abi.ok_or_else(|| format!("{:?} is not a known ABI", entry.abi))?,
             named,
-            options: WaitOptions::of(system, entry.args.options.raw),
+            options: WaitOptions::of(system, entry.args.options.as_ref().map_or(0, |it| it.raw)),
+            is_half: entry.args.options.is_none(),
             result_at: address(entry.args.wstatus),
             rusage_at: address(entry.args.rusage),
             info_at: address(entry.args.info),
@@ -448,7 +448,7 @@ impl TryFrom<Wait> for event::WaitExit {
             (entry.result_at, 0)
         };
         Ok(event::WaitExit {
-            entered: moment(wait.entered_ns)?,
+            entered: moment(wait.entered_ns.unwrap_or(0))?,
             result: match &wait.errno {
                 Some(word) => Err(Errno::from(word)),
                 None => Ok(NsPid::new(wait.ret)),

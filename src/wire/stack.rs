@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Body;
-use super::words::{Address, Int, Text};
+use super::values::{Address, Int, Text};
 use crate::event::{self, Cut};
 
 /// A call stack.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::words::{Named, Text};
+use super::values::{Named, Text};
 
 /// Counts of the processes of the trace.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

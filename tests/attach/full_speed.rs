@@ -5,8 +5,9 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
+use crate::findings::report_on;
 use crate::harness::{MARK, Target, Tracer, all_traced_by, new_mark, nobody_is_traced};
-use crate::support::{fixture_path, have, until};
+use crate::support::{have, heads, until};
 
 /// How many entries to and exits from calls `--stats` counts.
 fn calls(errors: &str) -> u64 {
@@ -110,19 +111,10 @@ fn a_process_runs_free_again_a_while_after_its_last_child() {
 
 /// The rules of which a bug is found, attached to before it begins.
 fn found(flags: &[&str], bug: &str) -> Vec<String> {
-    let mut command = Command::new("sh");
-    let script = "read go; exec \"$0\" \"$1\"";
-    command.args(["-c", script]).arg(fixture_path()).arg(bug);
-    let mut target = Target::start(&mut command);
-    let mut tracer = Tracer::attached(flags, &[target.pid()]);
-    tracer.settled(target.pid());
-    target.say("go\n");
-    target.finish();
-    assert_eq!(tracer.status(), Some(0), "{bug}");
-    let errors = tracer.errors();
-    let heads = errors.lines().filter_map(|line| line.split_once("]: "));
-    let rules = heads.filter_map(|(head, _)| Some(head.split_once('[')?.1.to_owned()));
-    rules.collect()
+    let heads = heads(&report_on(flags, bug));
+    let rules = heads.iter().filter_map(|head| head.split_once('['));
+    let rules = rules.filter_map(|(_, rule)| rule.strip_suffix(']'));
+    rules.map(str::to_owned).collect()
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -78,6 +79,26 @@ fn a_running_target_runs_on_after_the_detach() {
         tracer.end(status);
         assert!(all_traced_by(target.pid(), 0));
         until("it runs", || state(target.pid()) == "R");
+    }
+}
+
+#[test]
+fn a_thousand_threads_are_left_in_a_moment() {
+    for flags in [&[][..], &["--every-call"]] {
+        let mut target = Target::fixture(&["threads_fork_when_told", "1000", "0"]);
+        assert_eq!(target.read_line(), "ready\n");
+        let took = (0..3).map(|_| {
+            let mut tracer = Tracer::attached(flags, &[target.pid()]);
+            tracer.settled(target.pid());
+            let begun = Instant::now();
+            tracer.send(Signal::SIGINT);
+            assert_eq!(tracer.status(), Some(130), "{}", tracer.errors());
+            assert!(all_traced_by(target.pid(), 0));
+            begun.elapsed()
+        });
+        // Far from the limit at which the rest is left to the kernel.
+        assert!(took.min().unwrap() < Duration::from_millis(500));
+        assert_eq!(target.finish(), Some(0));
     }
 }
 

@@ -104,6 +104,29 @@ fn no_call_ends_because_a_child_of_a_launched_program_dies() {
     }
 }
 
+#[test]
+fn a_call_that_is_woken_again_and_again_ends_at_its_time_out() {
+    if !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    for flags in [&[][..], &["--seccomp-bpf=never"]] {
+        for call in [
+            "epoll_wait",
+            "epoll_pwait2",
+            "sigtimedwait",
+            "semtimedop",
+            "io_getevents",
+        ] {
+            let mut tracer = wait4_strace();
+            tracer.args(flags).args(["-q", "--"]).arg(fixture_path());
+            tracer.args(["sleep_for_half_a_second", call]);
+            let outcome = run(tracer.stdin(Stdio::null()));
+            let expected = format!("{call}: as ever\n");
+            assert_eq!((outcome.status, outcome.stdout), (0, expected), "{flags:?}");
+        }
+    }
+}
+
 /// A handler that runs ends the call after all, though it was woken before.
 #[test]
 fn a_signal_with_a_handler_still_ends_a_call_with_eintr() {

@@ -147,6 +147,7 @@ const LEFT_OUT: &[&str] = &[
     "torture_signals",
     "torture_exits",
     "torture_sleeps",
+    "sleep_for_half_a_second",
     "sleep_in",
 ];
 

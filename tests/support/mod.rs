@@ -19,9 +19,11 @@ use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
 use wait4_strace::rules::{self, RULES, RuleId};
 
 /// How long a run may take before it counts as a hang. Generous: the machine
@@ -36,6 +38,20 @@ pub struct Outcome {
     pub status: i32,
     pub stdout: String,
     pub stderr: String,
+}
+
+/// How many fixtures run at a time: more than there are CPUs, as most of them
+/// sleep for most of their time.
+const AT_ONCE: usize = 24;
+
+/// The results of `check` for each of the items, in their order.
+pub fn many_at_once<T: Sync, R: Send>(items: &[T], check: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    // The tests of a binary share them.
+    static POOL: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(AT_ONCE);
+        threads.build().unwrap()
+    });
+    POOL.install(|| items.par_iter().with_max_len(1).map(&check).collect())
 }
 
 /// The command under test.

@@ -32,7 +32,7 @@ use explore::ExploreFlags;
 use generate::Generated;
 use lines::{ColourFlag, FormatFlag, LineFlags, ShowFlags, text};
 use outputs::{OutputFlag, SnapshotFlags, TimelineFlag, check_record};
-use rules::RuleFlags;
+use rules::{RuleFlags, ThresholdFlag};
 use summary::SummaryFlags;
 use targets::{AttachFlag, CommandFlag, DurationFlag, TraceFlags};
 use zombies::ZombieFlags;
@@ -185,8 +185,9 @@ fn resolve(mut matches: ArgMatches, command: &clap::Command) -> Result<Asked, Re
         let attach = AttachFlag::from_arg_matches_mut(&mut matches)?;
         let format = FormatFlag::from_arg_matches_mut(&mut matches)?;
         let colour = ColourFlag::from_arg_matches_mut(&mut matches)?;
+        let threshold = ThresholdFlag::from_arg_matches_mut(&mut matches)?;
         refuse_rest(&matches, command, "--zombies")?;
-        let options = zombies.resolve(&attach, &format, &colour)?;
+        let options = zombies.resolve(&attach, &format, &colour, &threshold)?;
         return Ok(Asked::Mode(Mode::Zombies(options)));
     }
     if matches.value_source("decode").is_some() {
@@ -214,6 +215,7 @@ fn explore_mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<Ask
     let words = CommandFlag::from_arg_matches_mut(matches)?;
     let trace = TraceFlags::from_arg_matches_mut(matches)?;
     let rules = RuleFlags::from_arg_matches_mut(matches)?;
+    let format = FormatFlag::from_arg_matches_mut(matches)?;
     let colour = ColourFlag::from_arg_matches_mut(matches)?;
     refuse_rest(matches, command, "--explore")?;
     let Some(command) = trace.command_line(&words) else {
@@ -225,6 +227,7 @@ fn explore_mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<Ask
         command,
         limits: explore.limits()?,
         report: rules.resolve(0)?,
+        format: format.resolve(),
         colour: colour.resolve(),
     }))))
 }

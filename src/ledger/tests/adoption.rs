@@ -87,7 +87,7 @@ fn what_kept_the_former_parent_is_not_the_new_ones_business() {
     script.after(10).end(P, 0).adopt(1, X, P).after(10);
     let ledger = ledger(script.quiet());
     let end = process(&ledger, X).ended.unwrap();
-    let busy = process(&ledger, 1).busy_between(&end, ledger.now());
+    let busy = process(&ledger, 1).blocked_between(&end, ledger.now());
     assert_eq!(busy.stopped, 10_000_000, "since the adoption");
 }
 
@@ -123,7 +123,7 @@ fn a_child_from_before_the_attach_has_no_time_of_birth_or_death() {
 fn sigchld_tells_nothing_of_a_child_that_is_traced() {
     // Its own end does, which may be seen later.
     let mut script = Script::launched(P);
-    let ledger = ledger(script.fork(P, X).told_of(P, X));
+    let ledger = ledger(script.fork(P, X).sigchld_of(P, X));
     assert!(process(&ledger, X).ended.is_none());
 }
 
@@ -131,7 +131,7 @@ fn sigchld_tells_nothing_of_a_child_that_is_traced() {
 fn sigchld_tells_of_the_end_of_a_child_that_is_not_traced() {
     let mut script = untraced_child(None);
     assert_eq!(zombies(&ledger(&script), P), 0);
-    let ledger = ledger(script.after(5).told_of(P, X));
+    let ledger = ledger(script.after(5).sigchld_of(P, X));
     assert_eq!(zombies(&ledger, P), 1);
     assert!(!process(&ledger, X).ended.unwrap().when.is_before_attach);
 }

@@ -10,7 +10,7 @@ const MILLI: u64 = 1_000_000;
 fn busy(script: &mut Script) -> BlockedTime {
     let ledger = ledger(script.quiet());
     let end = process(&ledger, X).ended.unwrap();
-    process(&ledger, P).busy_between(&end, ledger.now())
+    process(&ledger, P).blocked_between(&end, ledger.now())
 }
 
 #[test]

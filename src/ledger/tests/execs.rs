@@ -59,7 +59,7 @@ fn the_time_in_a_wait_that_an_exec_ends_counts() {
     script.after(10).exec(T, "next").after(10);
     let ledger = ledger(script.quiet());
     let end = process(&ledger, X).ended.unwrap();
-    let busy = process(&ledger, P).busy_between(&end, ledger.now());
+    let busy = process(&ledger, P).blocked_between(&end, ledger.now());
     assert_eq!(busy.waiting, 10_000_000);
 }
 

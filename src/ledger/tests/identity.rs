@@ -75,7 +75,10 @@ fn a_child_of_clone_parent_is_its_creators_sibling() {
     script.fork(1, P).fork(P, X).for_parent(1);
     let ledger = ledger(&script);
     assert_eq!(parent(&ledger, X), Some(1));
-    assert_eq!(process(&ledger, X).cloned_by, Some(Tgid::new(P)));
+    assert_eq!(
+        process(&ledger, X).cloned_by,
+        Some(process(&ledger, P).as_parent())
+    );
     assert_eq!(
         (process(&ledger, 1).children, process(&ledger, P).children),
         (2, 0)

@@ -48,7 +48,10 @@ fn the_reap_names_the_thread_and_what_it_took() {
     let mut script = dead_child();
     script.thread(P, 11).wait(T, -1, 0, STATUS);
     let taken = reap(&script).unwrap();
-    assert_eq!((taken.by, taken.by_process), (Tid::new(11), Tgid::new(P)));
+    assert_eq!(
+        (taken.by, taken.by_process),
+        (Tid::new(11), process(&ledger(&script), P).as_parent())
+    );
     assert!(taken.took_status && taken.was_only_child);
 
     let mut dropped = dead_child();
@@ -105,7 +108,7 @@ const ENDS: u32 = 4;
 const STOPS: u32 = 2;
 
 /// A `waitid` that was given no siginfo.
-fn untold(kind: IdType, id: u32) -> impl FnOnce(&mut WaitExit) {
+fn unreported(kind: IdType, id: u32) -> impl FnOnce(&mut WaitExit) {
     move |exit| {
         as_waitid(exit, kind, id);
         exit.entry.result_at = 0;
@@ -131,7 +134,7 @@ fn waitids_of_each_kind() {
 fn a_waitid_without_a_siginfo_took_what_it_named_or_the_only_one() {
     for (kind, id) in [(IdType::PID, 20), (IdType::ALL, 0)] {
         let mut script = dead_child();
-        script.wait(P, X, ENDS, STATUS).but(untold(kind, id));
+        script.wait(P, X, ENDS, STATUS).but(unreported(kind, id));
         assert!(reap(&script).is_some(), "{kind:?}");
     }
 }
@@ -140,7 +143,7 @@ fn a_waitid_without_a_siginfo_took_what_it_named_or_the_only_one() {
 fn which_of_two_a_waitid_without_a_siginfo_took_is_not_known() {
     let mut script = dead_child();
     script.fork(P, Y).end(Y, 0).wait(P, X, ENDS, STATUS);
-    script.but(untold(IdType::ALL, 0));
+    script.but(unreported(IdType::ALL, 0));
     assert_eq!(zombies(&ledger(&script), P), 2);
 }
 
@@ -150,7 +153,7 @@ fn a_poll_without_a_siginfo_took_what_was_dead_before_it() {
         let mut script = dead_child();
         script.after(dead_for);
         script.wait(P, X, NOHANG | asks, Ok((0, 0)));
-        way(script.but(untold(IdType::PID, 20)))
+        way(script.but(unreported(IdType::PID, 20)))
     };
     assert_eq!(poll(1, ENDS), Some(ReapKind::Specific));
     assert_eq!(poll(0, ENDS), None);
@@ -161,7 +164,7 @@ fn a_poll_without_a_siginfo_took_what_was_dead_before_it() {
 fn a_waitid_without_a_siginfo_that_asks_for_stops_took_no_zombie() {
     let mut script = dead_child();
     script.wait(P, X, STOPS, Ok((X, stopped(19))));
-    assert_eq!(reap(script.but(untold(IdType::PID, 20))), None);
+    assert_eq!(reap(script.but(unreported(IdType::PID, 20))), None);
 }
 
 #[test]
@@ -259,9 +262,9 @@ fn a_child_that_is_not_traced_is_known_to_be_dead_by_its_status() {
     assert_eq!(way(&told), Some(ReapKind::Specific));
     assert_eq!(ledger(&told).counts().reaped, 0, "not one of ours");
 
-    let mut untold = untraced_child(None);
-    untold.wait(P, X, 0, STATUS).but(without_status);
-    let ledger = ledger(&untold);
+    let mut unreported = untraced_child(None);
+    unreported.wait(P, X, 0, STATUS).but(without_status);
+    let ledger = ledger(&unreported);
     let child = process(&ledger, X);
     assert!(
         child.ended.is_none() && child.reaped.is_none(),

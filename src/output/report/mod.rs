@@ -5,6 +5,9 @@ mod github;
 mod gitlab;
 mod wording;
 
+pub(crate) use github::github_command;
+pub(crate) use gitlab::{GitlabEntry, gitlab_array};
+
 pub(super) use wording::{advice, sentence};
 
 use std::fmt::{self, Write};
@@ -265,12 +268,12 @@ struct Name<'a>(&'a ProcessRef);
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Name(party) = self;
-        write!(f, "{}", party.tgid)?;
-        if party.comm().as_bytes().is_empty() {
+        let Name(process) = self;
+        write!(f, "{}", process.tgid)?;
+        if process.comm().as_bytes().is_empty() {
             return Ok(());
         }
-        write!(f, " {}", party.comm())
+        write!(f, " {}", process.comm())
     }
 }
 
@@ -279,13 +282,13 @@ struct Command<'a>(&'a ProcessRef);
 
 impl fmt::Display for Command<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Command(party) = self;
-        if party.image.argv.is_empty() {
-            return Name(party).fmt(f);
+        let Command(process) = self;
+        if process.image.argv.is_empty() {
+            return Name(process).fmt(f);
         }
-        write!(f, "{}", party.tgid)?;
+        write!(f, "{}", process.tgid)?;
         let mut room = MOST_OF_A_COMMAND;
-        for word in &party.image.argv {
+        for word in &process.image.argv {
             let shown = quoted(word);
             let length = shown.chars().count();
             if length > room {
@@ -321,7 +324,7 @@ struct ChildLine<'a>(&'a AffectedChild);
 impl fmt::Display for ChildLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ChildLine(child) = self;
-        write!(f, "{}", Command(&child.party))?;
+        write!(f, "{}", Command(&child.process))?;
         let Some((when, status)) = child.ended else {
             return f.write_str(", alive");
         };
@@ -350,6 +353,7 @@ impl fmt::Display for WaitedFor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Named::Pid(pid) => pid.fmt(f),
+            Named::Unknown => f.write_str("?"),
             Named::Id(IdType::ALL, _) => f.write_str("P_ALL"),
             Named::Id(kind, id) => write!(f, "{kind}, {}", id.cast_signed()),
         }
@@ -361,13 +365,18 @@ struct Waited<'a>(&'a CompletedWait);
 
 impl fmt::Display for Waited<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Waited(brief) = self;
-        write!(f, "{}({}, …", brief.call.name(), WaitedFor(brief.named))?;
-        if brief.options.raw() != 0 {
-            write!(f, ", {}", brief.options)?;
+        let Waited(completed) = self;
+        write!(
+            f,
+            "{}({}, …",
+            completed.call.name(),
+            WaitedFor(completed.named)
+        )?;
+        if completed.options.raw() != 0 {
+            write!(f, ", {}", completed.options)?;
         }
         f.write_str(") = ")?;
-        match brief.outcome {
+        match completed.outcome {
             Outcome::Child(pid, _) => write!(f, "{pid}"),
             Outcome::Nothing => f.write_str("0"),
             Outcome::Eintr(by) => write!(f, "EINTR by {by}"),
@@ -385,7 +394,7 @@ struct Did<'a>(&'a Action);
 impl fmt::Display for Did<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Action::Waited(brief) => Waited(brief).fmt(f),
+            Action::Waited(completed) => Waited(completed).fmt(f),
             Action::NoWait(None) => f.write_str("made no wait from here on"),
             Action::NoWait(Some(call)) => write!(f, "made no wait from here on, is in {call}"),
             Action::OtherWaits(waits, polls, last) => {
@@ -454,12 +463,12 @@ mod tests {
             argv: argv.iter().map(|word| word.as_bytes().to_vec()).collect(),
             path: None,
         });
-        let party = ProcessRef {
+        let process = ProcessRef {
             id: None,
             tgid: Tgid::new(pid),
             image,
         };
-        Finding::new(rule, party, Stamp::default())
+        Finding::new(rule, process, Stamp::default())
     }
 
     pub(super) fn finding(rule: RuleId, comm: &str) -> Finding {

@@ -88,7 +88,7 @@ fn of_leak(leak: &Leak, finding: &Finding, parent: &Parent, child: &Children) ->
             is_latent: true,
         } => format!(
             "{parent} reaps one child for each SIGCHLD ({singles} times), which loses children \
-             that end together"
+             that end together; --explore can show it"
         ),
         Leak::CoalescedSigchld { .. } => {
             format!("{parent} reaped one child for one SIGCHLD, and {child} {is} left")
@@ -123,7 +123,7 @@ fn of_loss(loss: &Loss, parent: &Parent, child: &Children) -> String {
             is_latent: true,
         } => format!(
             "{parent} may lose the exit status of {child} in another run: it waits for any child \
-             beside {}",
+             beside {}; --explore can show it",
             Call(*wait)
         ),
         Loss::StolenChild { wait, .. } => format!(
@@ -308,8 +308,8 @@ struct Parent<'a>(&'a Finding);
 
 impl fmt::Display for Parent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let party = &self.0.parent;
-        write!(f, "{}[{}]", party.comm(), party.tgid)
+        let process = &self.0.parent;
+        write!(f, "{}[{}]", process.comm(), process.tgid)
     }
 }
 
@@ -318,10 +318,10 @@ struct Children<'a>(&'a Finding);
 
 impl fmt::Display for Children<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(AffectedChild { party, .. }) = self.0.children.first() else {
+        let Some(AffectedChild { process, .. }) = self.0.children.first() else {
             return f.write_str("a child");
         };
-        write!(f, "{}", Name(party))?;
+        write!(f, "{}", Name(process))?;
         match self.0.count {
             0 | 1 => Ok(()),
             count => write!(f, " and {} more", count - 1),

@@ -27,7 +27,7 @@ pub(super) fn stable(
     stable
         .map(|finding| {
             let all = finding.children.iter();
-            let children: Vec<LaneId> = all.filter_map(|child| lane(child.party.id)).collect();
+            let children: Vec<LaneId> = all.filter_map(|child| lane(child.process.id)).collect();
             let are_all = children.len() as u64 == finding.count;
             StableFinding {
                 head: format!("{}[{}]", finding.severity.name(), finding.rule.name()),

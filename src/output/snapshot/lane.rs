@@ -23,6 +23,8 @@ pub(super) struct Lane {
     pub(super) has_threads: bool,
     /// At some time its children were reaped by the kernel.
     pub(super) ignores_sigchld: bool,
+    /// A signal that stops, sent to itself, whose stop was not observed yet.
+    pub(super) own_stop: Option<Signal>,
     /// The signals by which it stopped itself.
     pub(super) stops: BTreeSet<i32>,
     /// Its waits for one process, in their order.

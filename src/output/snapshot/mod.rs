@@ -45,8 +45,6 @@ pub struct Snapshot {
     lanes: Lanes<Lane>,
     /// Processes that were found before the event of their creation.
     found: HashMap<Tgid, LaneId>,
-    /// Processes that sent themselves a signal that stops.
-    stopping: HashMap<Tgid, Signal>,
     /// The trace is over; what is killed then is not the program's doing.
     is_over: bool,
     text: SnapshotText,
@@ -74,7 +72,6 @@ impl Snapshot {
         Snapshot {
             lanes: Lanes::new(LIMITS),
             found: HashMap::new(),
-            stopping: HashMap::new(),
             is_over: false,
             text: text.clone(),
         }
@@ -102,8 +99,8 @@ impl Output for Snapshot {
                 self.signalled(event.tgid, *signal, info.as_ref(), ledger);
             }
             EventKind::GroupStopped { signal } => {
-                if self.stopping.remove(&event.tgid) == Some(*signal)
-                    && let Some(lane) = self.lane_of(event.tgid, ledger)
+                if let Some(lane) = self.lane_of(event.tgid, ledger)
+                    && lane.own_stop.take() == Some(*signal)
                 {
                     lane.stops.insert(signal.raw());
                 }
@@ -194,15 +191,14 @@ impl Snapshot {
         let sender = info.and_then(SigInfo::pid);
         let sender = sender.and_then(|pid| ledger.recall(tgid, pid));
         let is_own = sender.is_some_and(|sender| sender.tgid == tgid);
+        let Some(lane) = self.lane_of(tgid, ledger) else {
+            return;
+        };
         if is_own && signal == Signal::STOP {
             // It stops at once, but SIGCONT may come before that is observed.
-            if let Some(lane) = self.lane_of(tgid, ledger) {
-                lane.stops.insert(signal.raw());
-            }
-        } else if is_own {
-            self.stopping.insert(tgid, signal);
+            lane.stops.insert(signal.raw());
         } else {
-            self.stopping.remove(&tgid);
+            lane.own_stop = is_own.then_some(signal);
         }
     }
 
@@ -216,7 +212,7 @@ impl Snapshot {
         let reap = child
             .reaped
             .filter(|reap| reap.way.is_wait() || reap.way == crate::ledger::ReapKind::Fault);
-        let reaper = reap.and_then(|reap| self.lane_id(reap.by_process, ledger));
+        let reaper = reap.and_then(|reap| self.lane_id(reap.by_process.tgid, ledger));
         let ended = child.ended.map(|end| End::from(end.status));
         if let Some(lane) = self.lane_of(child.tgid, ledger) {
             lane.ended = lane.ended.or(ended);

@@ -343,9 +343,9 @@ impl Summary {
         let is_late = latency.is_some_and(|latency| latency > self.late);
         let by_wait = reap.way.is_wait() || reap.way == ReapKind::Fault;
         // Reaps of children that it left behind do not count for it.
-        let reaper = ledger.process(reap.by_process);
+        let reaper = ledger.parent(reap.by_process);
         let lives = reaper.is_some_and(|reaper| reaper.ended.is_none());
-        self.row(reap.by_process, ledger, |row| {
+        self.row(reap.by_process.tgid, ledger, |row| {
             row.left -= u64::from(lives && row.left > 0);
             row.reaped += u64::from(by_wait);
             row.late += u64::from(by_wait && is_late);

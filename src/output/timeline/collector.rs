@@ -210,7 +210,7 @@ impl Collector {
         let Some(reap) = child.reaped else {
             return;
         };
-        let by = self.lane(reap.by_process, ledger);
+        let by = self.lane(reap.by_process.tgid, ledger);
         let Some(id) = self.lanes.find(child.id) else {
             return;
         };
@@ -282,7 +282,7 @@ impl Collector {
         let lanes: Vec<Lane> = lanes.collect();
         let lane_of = |id: ProcessId| self.lanes.find(id).and_then(moved);
         let findings = end.findings.iter();
-        Model {
+        let mut model = Model {
             title: one_line(title).into_owned(),
             end: now,
             findings: findings
@@ -291,7 +291,9 @@ impl Collector {
             lanes,
             zombies: end.left.map(ZombiesLeft::total),
             is_cut: self.lanes.is_cut(),
-        }
+        };
+        model.survey();
+        model
     }
 }
 
@@ -335,7 +337,7 @@ fn model_finding(finding: &Finding, lane_of: impl Fn(ProcessId) -> Option<LaneId
         help: advice(finding).to_owned(),
         parent: finding.parent.id.and_then(&lane_of),
         children: children
-            .filter_map(|child| child.party.id.and_then(&lane_of))
+            .filter_map(|child| child.process.id.and_then(&lane_of))
             .collect(),
         from: times().min().unwrap_or(finding.when.at.0),
         to: times().max().unwrap_or(finding.when.at.0),

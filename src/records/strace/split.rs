@@ -9,7 +9,7 @@ use super::order::{ByCreation, ByTime, Order, Turn};
 use super::parser::Strace;
 use super::prefix::split;
 use super::task_log::{TaskLog, Wait};
-use crate::records::log::{Fed, Input, Log, Time, Translator, origin};
+use crate::records::log::{Fed, Input, Log, Root, Time, Translator, origin};
 use crate::records::{Broken, Source};
 
 /// The files of a log.
@@ -58,7 +58,11 @@ pub(in crate::records) fn open(prefix: &Path) -> Result<Option<Box<dyn Source>>,
         order,
         of_day: matches!(begin, Some(Time::OfDay(_))),
     };
-    let translator = Translator::new(Strace, OF_STRACE, Some(first), true);
+    let root = Root {
+        pid: Some(first),
+        ..Root::default()
+    };
+    let translator = Translator::new(Strace, OF_STRACE, root, true);
     Ok(Some(Box::new(Log::new(input, translator, origin))))
 }
 

@@ -10,7 +10,7 @@ use crate::rules::{Diagnosis, Leak, RuleId, Severity};
 fn child_dies(told: i32) -> Script {
     let mut script = Script::launched(P);
     script.thread(P, 11);
-    script.fork(P, X).end(X, exited(3)).told_of((told, P), X);
+    script.fork(P, X).end(X, exited(3)).sigchld_of((told, P), X);
     script
 }
 
@@ -49,7 +49,7 @@ fn a_process_that_handles_nothing_just_leaks() {
 fn a_handler_that_was_there_just_leaks() {
     let mut script = Script::launched(P);
     script.sigchld(P, HANDLER);
-    script.fork(P, X).end(X, exited(3)).told_of(P, X);
+    script.fork(P, X).end(X, exited(3)).sigchld_of(P, X);
     assert_eq!(leaked(&mut script, None), LEAK);
 }
 
@@ -57,7 +57,7 @@ fn a_handler_that_was_there_just_leaks() {
 fn a_handler_that_gets_the_next_signal_and_does_not_reap_just_leaks() {
     let mut script = child_dies(P);
     script.sigchld(P, HANDLER);
-    script.fork(P, 21).end(21, 0).told_of(P, 21);
+    script.fork(P, 21).end(21, 0).sigchld_of(P, 21);
     script.wait(P, 21, 0, Ok((21, 0)));
     assert_eq!(leaked(&mut script, None), LEAK);
 }
@@ -101,7 +101,7 @@ fn a_signal_that_goes_to_a_handler_in_another_thread() {
     };
     let mut script = Script::launched(P);
     script.thread(P, 11).sigchld(P, HANDLER);
-    script.fork(P, X).end(X, exited(3)).told_of(P, X);
+    script.fork(P, X).end(X, exited(3)).sigchld_of(P, X);
     assert_eq!(leaked(&mut script, Some(listener)), DISCARDED);
 }
 

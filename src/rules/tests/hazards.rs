@@ -63,7 +63,9 @@ fn in_handler(eintr: bool) -> Script {
     let mut script = Script::launched(P);
     script.sigchld(P, HANDLER).fork(P, X).fork(P, 21);
     script.enter(P, X, 0).end(21, 0);
-    script.leave(P, X, 0, Err(Errno::RESTARTSYS)).told_of(P, 21);
+    script
+        .leave(P, X, 0, Err(Errno::RESTARTSYS))
+        .sigchld_of(P, 21);
     let by = Signal::CHLD;
     script.event(P, EventKind::RestartOutcome { by, eintr });
     script.wait(P, -1, NOHANG, Ok((21, 0)));

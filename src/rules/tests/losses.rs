@@ -75,6 +75,18 @@ fn a_wait_for_any_outside_a_handler_is_one_for_the_only_child() {
 }
 
 #[test]
+fn of_a_handler_that_proc_has_shown_a_theft_must_be_certain() {
+    for (in_handler, expected) in [(None, STALE), (Some(false), STALE), (Some(true), STOLEN)] {
+        let mut script = dead_child();
+        script.sigchld(P, SigchldAction::UNKNOWN_HANDLER);
+        script.wait(P, -1, NOHANG, STATUS);
+        script.but(|exit| exit.in_handler = in_handler);
+        script.wait(P, X, 0, NO_CHILD).over();
+        assert_eq!(found(&script), expected, "{in_handler:?}");
+    }
+}
+
+#[test]
 fn a_wait_for_any_of_two_children_is_one_for_neither() {
     let mut script = dead_child();
     script.fork(P, Y).wait(P, -1, 0, STATUS);

@@ -27,7 +27,7 @@ fn a_peek_that_is_followed_by_a_reap_is_an_idiom() {
 // stop-mistaken-for-exit
 
 /// A wait tells that the child lives on; then that dies.
-fn told_of(word: i32) -> Script {
+fn last_reported(word: i32) -> Script {
     let mut script = Script::launched(P);
     script.fork(P, X).wait(P, X, UNTRACED, Ok((X, word)));
     script.end(X, exited(3));
@@ -37,7 +37,7 @@ fn told_of(word: i32) -> Script {
 #[test]
 fn a_stop_or_a_continue_that_was_the_last_news() {
     for (word, continued) in [(stopped(19), false), (CONTINUED, true)] {
-        let mut script = told_of(word);
+        let mut script = last_reported(word);
         assert_eq!(leaks(&mut script), [RuleId::StopMistakenForExit]);
         let Diagnosis::Leak(Leak::StopMistakenForExit { was_continued }) = diagnosis(&script)
         else {
@@ -49,7 +49,7 @@ fn a_stop_or_a_continue_that_was_the_last_news() {
 
 #[test]
 fn a_job_table_that_waits_later_has_no_bug() {
-    let mut script = told_of(stopped(19));
+    let mut script = last_reported(stopped(19));
     script.after(100).wait(P, -1, UNTRACED, Ok((X, exited(3))));
     script.after(2000).over();
     assert_eq!(rules(&script), []);

@@ -90,7 +90,7 @@ fn the_handler_of_the_program_before_was_not_replaced() {
 fn two_die() -> Script {
     let mut script = Script::launched(P);
     script.sigchld(P, HANDLER).fork(P, X).fork(P, Y);
-    script.end(X, exited(3)).end(Y, 0).told_of(P, Y);
+    script.end(X, exited(3)).end(Y, 0).sigchld_of(P, Y);
     script
 }
 

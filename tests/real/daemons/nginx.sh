@@ -49,9 +49,11 @@ work() {
   kill -QUIT "$master"
   until_ok gone "$master"
   until_ok answers two
+  old=$(children "$new" nginx)
   conf one
   kill -HUP "$new"
   until_ok answers one
+  for pid in $old; do until_ok gone "$pid"; done
   ask
 }
 stop() {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calls::{Child, Info};
 use super::stack::Stack;
-use super::words::{Address, Int, Named, Status, Text};
+use super::values::{Address, Int, Named, Status, Text};
 
 /// The program that a process runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]

@@ -6,8 +6,24 @@ use crate::event::SigchldAction;
 use crate::kernel::{Fields, NsPid, Rusage, SigInfo, Signal, TimeVal, WaitStatus};
 use crate::records::text::{after, hexadecimal, number, signed};
 
+/// A value without its explanation: `-X verbose` writes `0x2 /* WUNTRACED */`.
+pub(super) fn value(text: &[u8]) -> &[u8] {
+    let end = memmem::find(text, b" /* ").unwrap_or(text.len());
+    text.get(..end).unwrap_or(text)
+}
+
+/// The low 32 bits of a number, as an int: `-e raw` writes -1 as 0xffffffff.
+pub(super) fn int(text: &[u8]) -> Option<i32> {
+    let (number, _) = signed(text)?;
+    let unsigned = || u32::try_from(number).ok().map(u32::cast_signed);
+    i32::try_from(number).ok().or_else(unsigned)
+}
+
 /// A signal's name or number at the beginning of a text.
 pub(super) fn signal(text: &[u8]) -> Option<Signal> {
+    if let Some((number, _)) = hexadecimal(text) {
+        return i32::try_from(number).ok().map(Signal::from_raw);
+    }
     let is_word = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
     let length = text.iter().take_while(is_word).count();
     let word = std::str::from_utf8(text.get(..length)?).ok()?;
@@ -125,7 +141,8 @@ pub(super) fn siginfo(text: &[u8]) -> Option<SigInfo> {
         });
     };
     let pid = NsPid::new(pid);
-    let uid = u32::try_from(field("si_uid=").unwrap_or(0)).ok()?;
+    // -1 where the log does not have it.
+    let uid = field("si_uid=").map_or(Some(u32::MAX), |uid| u32::try_from(uid).ok())?;
     let fields = match after(text, "si_status=") {
         Some(word) => Fields::Child {
             pid,
@@ -176,12 +193,20 @@ pub(super) fn action(text: &[u8]) -> Option<SigchldAction> {
     let handler = after(text, "sa_handler=").or_else(|| after(text, "sa_sigaction="))?;
     let flags = after(text, "sa_flags=").unwrap_or(&[]);
     let flags = flags.split(|byte| matches!(byte, b',' | b'}')).next()?;
-    let has = |flag: &str| memmem::find(flags, flag.as_bytes()).is_some();
-    let no_wait = has("SA_NOCLDWAIT");
-    if handler.starts_with(b"SIG_IGN") {
+    let bits = hexadecimal(flags).map(|(bits, _)| bits);
+    let has = |flag: &str, bit: u64| match bits {
+        Some(bits) => bits & bit != 0,
+        None => flags
+            .split(|byte| *byte == b'|')
+            .any(|it| it == flag.as_bytes()),
+    };
+    let no_wait = has("SA_NOCLDWAIT", 2);
+    // By name, or as a number (`-X raw`).
+    let number = signed(handler).map(|(number, _)| number);
+    if handler.starts_with(b"SIG_IGN") || number == Some(1) {
         return Some(SigchldAction::Ignore);
     }
-    if handler.starts_with(b"SIG_DFL") {
+    if handler.starts_with(b"SIG_DFL") || number == Some(0) {
         return Some(if no_wait {
             SigchldAction::DefaultNoWait
         } else {
@@ -192,7 +217,7 @@ pub(super) fn action(text: &[u8]) -> Option<SigchldAction> {
     Some(SigchldAction::Handler {
         address,
         no_wait,
-        restarts: has("SA_RESTART|") || flags.ends_with(b"SA_RESTART"),
+        restarts: has("SA_RESTART", 0x1000_0000),
     })
 }
 
