@@ -100,9 +100,7 @@ fn exit(options: &ExploreOptions, explored: &Searched) -> Exit {
     if problems.any(|problem| problem.fails(policy)) {
         return Exit::Findings;
     }
-    if explored.was_interrupted
-        && let Some(signal) = ending_signal()
-    {
+    if let Some(signal) = explored.interrupted_by.or_else(ending_signal) {
         return Exit::Signal(signal);
     }
     if explored.exploration.no_baseline.is_some() {

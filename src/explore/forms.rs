@@ -187,7 +187,10 @@ error[crash] under before@2, in 2 of 3 runs (without: 0 of 3)
         assert!(text.starts_with(expected), "{text}");
         let replay = r"  = replay: wait4-strace --schedule before@2 -- ./a 'it'\''s'";
         assert!(text.contains(replay), "{text}");
-        let none = Exploration::default();
+        let none = Exploration {
+            baselines: 3,
+            ..Exploration::default()
+        };
         let text = report(&none).text();
         assert!(text.contains("; no problems"), "{text}");
         assert!(text.contains("proves nothing"), "{text}");

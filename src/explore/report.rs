@@ -147,6 +147,13 @@ impl ExplorationReport<'_> {
         if exploration.no_baseline.is_some() {
             return;
         }
+        if exploration.baselines < BASELINES {
+            let _ = writeln!(
+                to,
+                "explore: it ended before there was anything to compare with"
+            );
+            return;
+        }
         let never = self.never_reached();
         if !never.is_empty() {
             let _ = writeln!(to, "explore: never reached: {}", never.join(", "));

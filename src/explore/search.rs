@@ -278,7 +278,7 @@ impl<R: Runner> Search<'_, R> {
             return None;
         }
         let run = self.runner.run(schedule);
-        let run = run.filter(|run| run.end != End::Interrupted);
+        let run = run.filter(|run| !matches!(run.end, End::Interrupted(_)));
         if let Some(run) = &run {
             self.found.runs += 1;
             self.found.counts.join(&run.counts);
