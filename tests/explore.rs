@@ -34,9 +34,11 @@ fn explored_fixture(flags: &[&str], name: &str, args: &[&str]) -> Outcome {
 /// The fixture goes wrong under this point, and shows it again when that is
 /// replayed; its twin does not.
 fn shows(flags: &[&str], name: &str, point: &str, symptom: &str) {
-    let found = explored_fixture(flags, name, &[]);
     let heading = format!("[{symptom}] under {point}");
-    assert!(found.stderr.contains(&heading), "{name}: {}", found.stderr);
+    // On a busy machine the race may happen by itself, and then it is no difference.
+    let mut attempts = (0..5).map(|_| explored_fixture(flags, name, &[]));
+    let found = attempts.find(|found| found.stderr.contains(&heading));
+    let found = found.unwrap_or_else(|| panic!("{name}: not found in five searches"));
     let replay = found
         .stderr
         .lines()
