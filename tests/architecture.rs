@@ -38,7 +38,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "event", "kernel", "ledger", "output", "program", "rules", "session", "sys", "tracer",
         ],
     ),
-    ("zombies", &["event", "kernel", "output", "proc", "wire"]),
     (
         "explore",
         &[
@@ -46,7 +45,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "session", "sys", "tracer",
         ],
     ),
-    ("zombies", &["event", "kernel", "output", "proc"]),
+    ("zombies", &["event", "kernel", "output", "proc", "wire"]),
     ("decode", &["event", "kernel"]),
     (
         "command",

@@ -4,13 +4,13 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 
 use super::exit::Exit;
-use super::mode::ExploreOptions;
+use super::mode::{ExploreOptions, Format};
 use super::report::report_file;
 use super::stderr::{complain, print_all};
 use super::trace;
 use crate::explore::{ExplorationReport, Searched, Setup, explore_command};
 use crate::library::Error;
-use crate::output::Styles;
+use crate::output::{ReportForm, Styles};
 use crate::sys::startup::Inherited;
 use crate::sys::syscall_info::kernel_is_new_enough;
 use crate::sys::waker::{Waker, ending_signal};
@@ -59,7 +59,8 @@ fn start(options: &ExploreOptions) -> Result<Exit, String> {
             return Ok(exit);
         }
     };
-    let is_plain = file.is_some() || !options.colour.wanted();
+    let is_text = options.format == Format::Text && options.report.form == ReportForm::Text;
+    let is_plain = file.is_some() || !is_text || !options.colour.wanted();
     let styles = if is_plain {
         Styles::plain()
     } else {
@@ -86,7 +87,11 @@ fn report(options: &ExploreOptions, explored: &Searched, styles: Styles) -> Stri
         took: explored.took,
         styles,
     };
-    report.text()
+    if options.format == Format::Json {
+        report.json()
+    } else {
+        report.formed(options.report.form)
+    }
 }
 
 fn exit(options: &ExploreOptions, explored: &Searched) -> Exit {
@@ -95,9 +100,7 @@ fn exit(options: &ExploreOptions, explored: &Searched) -> Exit {
     if problems.any(|problem| problem.fails(policy)) {
         return Exit::Findings;
     }
-    if explored.was_interrupted
-        && let Some(signal) = ending_signal()
-    {
+    if let Some(signal) = explored.interrupted_by.or_else(ending_signal) {
         return Exit::Signal(signal);
     }
     if explored.exploration.no_baseline.is_some() {

@@ -79,6 +79,8 @@ pub struct ExploreOptions {
     pub limits: Limits,
     /// The rules, and where the report goes.
     pub report: ReportOptions,
+    /// What the report is, if it is not of a form of its own.
+    pub format: Format,
     /// Colours.
     pub colour: Colour,
 }

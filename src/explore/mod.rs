@@ -12,10 +12,12 @@
 //! | [`search`] | which schedules are tried, in which order |
 //! | [`advice`] | what a point means, and what to do |
 //! | [`report`] | what was found |
+//! | [`forms`] | the report for programs |
 //! | [`builder`] | the same for programs of one's own |
 
 mod advice;
 mod builder;
+mod forms;
 mod hang;
 mod oracle;
 mod report;

@@ -182,9 +182,12 @@ impl Baseline {
                 End::Ended(status) => statuses.push(*status),
                 End::Hung(hang) => return Err(NoBaseline::Hangs(hang.clone())),
                 End::TimedOut => return Err(NoBaseline::TimedOut),
-                End::Interrupted => return Err(NoBaseline::Interrupted),
+                End::Interrupted(_) => return Err(NoBaseline::Interrupted),
             }
-            let findings = run.findings.iter().cloned().map(Box::new);
+            // What could happen and did not (an info) is no reason to be silent
+            // when it does.
+            let findings = run.findings.iter().filter(|finding| counts(finding));
+            let findings = findings.cloned().map(Box::new);
             let findings = findings.map(|finding| Symptom::Finding(finding).key());
             let crashes = run.crashes.iter();
             let crashes = crashes.map(|(comm, signal)| Key::Crash(*comm, signal.raw()));
@@ -210,9 +213,7 @@ impl Baseline {
         symptoms.extend(run.kills_all.map(Symptom::KillsAll));
         symptoms.extend(run.ran_on.map(Symptom::RunsOn));
         if !has_faults {
-            let findings = run.findings.iter().filter(|finding| {
-                finding.severity >= Severity::Warning && !finding.rule.rule().is_timed
-            });
+            let findings = run.findings.iter().filter(|finding| counts(finding));
             symptoms.extend(findings.cloned().map(Box::new).map(Symptom::Finding));
         }
         let crashes = run.crashes.iter();
@@ -223,7 +224,7 @@ impl Baseline {
                 symptoms.extend(self.status_differs(*now));
                 symptoms.extend(self.output_differs(&run.stdout));
             }
-            End::Ended(_) | End::TimedOut | End::Interrupted => {}
+            End::Ended(_) | End::TimedOut | End::Interrupted(_) => {}
         }
         symptoms.retain(|symptom| !self.known.contains(&symptom.key()));
         symptoms.sort_by_key(Symptom::rank);
@@ -245,6 +246,12 @@ impl Baseline {
         let line = added.or(missing).unwrap_or_default().to_vec();
         Some(Symptom::Output { line, is_missing })
     }
+}
+
+/// Whether a finding is a symptom: rules that depend on time find something else
+/// in a run with holds.
+fn counts(finding: &Finding) -> bool {
+    finding.severity >= Severity::Warning && !finding.rule.rule().is_timed
 }
 
 /// How often each byte occurs: of two processes that write at the same time
@@ -276,6 +283,8 @@ pub(super) mod tests {
     use super::super::scheduler::Counts;
     use super::*;
     use crate::kernel::{Tgid, Tid};
+    use crate::ledger::Stamp;
+    use crate::rules::ProcessRef;
 
     /// A run that ended with this code and wrote this.
     pub(in super::super) fn ended(code: i32, stdout: &str) -> Run {
@@ -338,6 +347,28 @@ pub(super) mod tests {
         let none = [ended(0, ""), ended(0, "")];
         let key = Key::Crash(Comm::new(b"x"), Signal::SEGV.raw());
         assert_eq!(keys(&none, &crashes(ended(0, ""))), [key]);
+    }
+
+    #[test]
+    fn what_was_latent_without_a_schedule_is_a_symptom_when_it_happens() {
+        let with = |severity| {
+            let party = ProcessRef {
+                id: None,
+                tgid: Tgid::new(1),
+                image: std::sync::Arc::default(),
+            };
+            let finding = Finding::new(RuleId::StolenChild, party, Stamp::default());
+            Run {
+                findings: vec![finding.severity(severity)],
+                ..ended(0, "")
+            }
+        };
+        let usual = [with(Severity::Info), ended(0, ""), ended(0, "")];
+        assert_eq!(keys(&usual, &with(Severity::Info)), []);
+        let key = Key::Finding(RuleId::StolenChild, Comm::default());
+        assert_eq!(keys(&usual, &with(Severity::Error)), [key]);
+        let always = [with(Severity::Error), ended(0, "")];
+        assert_eq!(keys(&always, &with(Severity::Error)), []);
     }
 
     #[test]

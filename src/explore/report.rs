@@ -62,7 +62,7 @@ impl ExplorationReport<'_> {
         )
     }
 
-    fn problem(&self, to: &mut String, problem: &Problem) {
+    pub(super) fn problem(&self, to: &mut String, problem: &Problem) {
         let Some((first, more)) = problem.symptoms.split_first() else {
             return;
         };
@@ -135,16 +135,28 @@ impl ExplorationReport<'_> {
         let _ = write!(to, "  {sentence}\n{}", report.details(finding));
     }
 
+    /// The points that no run reached.
+    pub(super) fn never_reached(&self) -> Vec<&'static str> {
+        let points = Point::ALL.into_iter();
+        let points = points.filter(|(point, _)| !point.is_fault() && *point != Point::Random);
+        let never = points.filter(|(point, _)| !self.exploration.reached(*point));
+        never.map(|(_, name)| name).collect()
+    }
+
     /// What was tried, and what not.
     fn scope(&self, to: &mut String) {
         let exploration = self.exploration;
         if exploration.no_baseline.is_some() {
             return;
         }
-        let points = Point::ALL.into_iter();
-        let points = points.filter(|(point, _)| !point.is_fault() && *point != Point::Random);
-        let never = points.filter(|(point, _)| !exploration.reached(*point));
-        let never: Vec<&str> = never.map(|(_, name)| name).collect();
+        if exploration.baselines < BASELINES {
+            let _ = writeln!(
+                to,
+                "explore: it ended before there was anything to compare with"
+            );
+            return;
+        }
+        let never = self.never_reached();
         if !never.is_empty() {
             let _ = writeln!(to, "explore: never reached: {}", never.join(", "));
         }
@@ -175,7 +187,7 @@ fn headline(symptom: &Symptom) -> String {
     format!("{}[{}]", symptom.severity().name(), symptom.name())
 }
 
-fn in_short(symptom: &Symptom) -> String {
+pub(super) fn in_short(symptom: &Symptom) -> String {
     match symptom {
         Symptom::Finding(finding) => warning(finding),
         Symptom::Hang(hang) => {

@@ -54,8 +54,8 @@ pub(super) enum End {
     Hung(Hang),
     /// It did not end in its time, which says nothing.
     TimedOut,
-    /// We were told to end.
-    Interrupted,
+    /// We were told to end, by this signal if it was one.
+    Interrupted(Option<i32>),
 }
 
 /// What came of a run.
@@ -199,9 +199,10 @@ impl Control<Traced<Explorer>> for Keeper {
     fn woken(&mut self, source: &mut Traced<Explorer>, session: &mut Session<'_>) {
         let signals = source.tracer.waker.take_signals();
         let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
-        let is_ended = ending.into_iter().any(|signal| signals.has(signal));
-        if is_ended || source.tracer.waker.take_call() {
-            self.end(End::Interrupted, source, session);
+        let ending = ending.into_iter().find(|signal| signals.has(*signal));
+        if ending.is_some() || source.tracer.waker.take_call() {
+            let signal = ending.map(|signal| signal as i32);
+            self.end(End::Interrupted(signal), source, session);
             return;
         }
         if !source.take_time_up() {

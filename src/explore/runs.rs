@@ -22,7 +22,7 @@ struct Runs<'a> {
     baselines: u32,
     /// Why the command cannot run.
     error: Option<Error>,
-    was_interrupted: bool,
+    interrupted_by: Option<i32>,
 }
 
 impl Runner for Runs<'_> {
@@ -40,7 +40,9 @@ impl Runner for Runs<'_> {
                     self.baselines += 1;
                     self.usual = self.usual.max(run.took);
                 }
-                self.was_interrupted |= run.end == End::Interrupted;
+                if let End::Interrupted(signal) = run.end {
+                    self.interrupted_by = signal;
+                }
                 Some(run)
             }
             Err(error) => {
@@ -55,8 +57,8 @@ impl Runner for Runs<'_> {
 pub(crate) struct Searched {
     pub(crate) exploration: Exploration,
     pub(crate) took: Duration,
-    /// We were told to end.
-    pub(crate) was_interrupted: bool,
+    /// The signal that told us to end.
+    pub(crate) interrupted_by: Option<i32>,
 }
 
 /// Explore a command on this thread.
@@ -71,7 +73,7 @@ pub(crate) fn explore_command(setup: &Setup, limits: &Limits) -> Result<Searched
         usual: Duration::ZERO,
         baselines: 0,
         error: None,
-        was_interrupted: false,
+        interrupted_by: None,
     };
     let exploration = explore(&mut runs, limits);
     match runs.error {
@@ -79,7 +81,7 @@ pub(crate) fn explore_command(setup: &Setup, limits: &Limits) -> Result<Searched
         None => Ok(Searched {
             exploration,
             took: begun.elapsed(),
-            was_interrupted: runs.was_interrupted,
+            interrupted_by: runs.interrupted_by,
         }),
     }
 }

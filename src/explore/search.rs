@@ -1,8 +1,8 @@
 //! Which schedules are tried, in which order, and when something counts. Pure: a
 //! [`Runner`] runs them.
 //!
-//! First each point wherever it occurs, then each occurrence of it, then pairs,
-//! then injected errors, then holds at random. What goes wrong is tried three
+//! First each point wherever it occurs, then injected errors if they are asked
+//! for, then each occurrence of each point, then pairs, then holds at random. What goes wrong is tried three
 //! times more, and counts if it goes wrong in two of them; then the shortest
 //! schedule that shows it is looked for.
 
@@ -126,6 +126,12 @@ impl Problem {
     }
 }
 
+/// The points that are orders of events, in the order in which they are tried.
+fn orders() -> impl Iterator<Item = Point> {
+    let all = Point::ALL.into_iter().map(|(point, _)| point);
+    all.filter(|point| !point.is_fault() && *point != Point::Random)
+}
+
 /// Search for schedules under which something goes wrong.
 pub(super) fn explore(runner: &mut impl Runner, limits: &Limits) -> Exploration {
     let mut search = Search {
@@ -174,26 +180,29 @@ impl<R: Runner> Search<'_, R> {
                 return;
             }
         }
-        self.points();
-        self.pairs();
+        self.everywhere();
         if self.limits.faults {
             self.faults();
         }
+        self.one_by_one();
+        self.pairs();
         self.at_random();
     }
 
-    /// Each point wherever it occurs, then each occurrence.
-    fn points(&mut self) {
-        let orders = Point::ALL.into_iter().map(|(point, _)| point);
-        let orders = orders.filter(|point| !point.is_fault() && *point != Point::Random);
-        let orders: Vec<Point> = orders.collect();
-        for point in &orders {
-            if *point == Point::Skew {
+    /// Each point wherever it occurs.
+    fn everywhere(&mut self) {
+        for point in orders() {
+            if point == Point::Skew {
                 self.skews();
-            } else if self.occurs(*point) {
-                self.try_out(&Schedule::of(*point, None));
+            } else if self.occurs(point) {
+                self.try_out(&Schedule::of(point, None));
             }
         }
+    }
+
+    /// Each occurrence of each point.
+    fn one_by_one(&mut self) {
+        let orders: Vec<Point> = orders().collect();
         // The first occurrences of all points before the later ones.
         for at in 1..=MOST_OCCURRENCES {
             for point in &orders {
@@ -236,7 +245,7 @@ impl<R: Runner> Search<'_, R> {
         for point in [Point::ForkFail, Point::ExecFail] {
             self.try_out(&Schedule::of(point, None));
             for at in 1..=MOST_OCCURRENCES {
-                if at > 1 && self.count(point) < at {
+                if self.count(point) < at {
                     break;
                 }
                 self.try_out(&Schedule::of(point, Some(at)));
@@ -269,7 +278,7 @@ impl<R: Runner> Search<'_, R> {
             return None;
         }
         let run = self.runner.run(schedule);
-        let run = run.filter(|run| run.end != End::Interrupted);
+        let run = run.filter(|run| !matches!(run.end, End::Interrupted(_)));
         if let Some(run) = &run {
             self.found.runs += 1;
             self.found.counts.join(&run.counts);

@@ -49,7 +49,9 @@ mod waiting;
 pub use json::{Json, Messages};
 pub use only::Wanted;
 pub use options::{Pids, Shown, SignalSet, Style, TextOptions};
-pub(crate) use report::shell_word;
+pub(crate) use report::{
+    GitlabEntry, JunitCase, github_command, gitlab_array, junit_suite, shell_word,
+};
 pub use report::{Report, ReportForm, warning};
 pub use sink::{Destination, Files, OpenFile, Sink};
 pub use snapshot::{Snapshot, SnapshotText, diff};

@@ -34,9 +34,12 @@ enum For {
     Output,
     /// Another thread that shares the memory.
     Futex,
+    /// The exec or the end of a vfork child; or a fork that is under way, on a
+    /// machine that has no memory or time for it at the moment.
+    Creation,
 }
 
-use For::{Family, Futex, Input, Output};
+use For::{Creation, Family, Futex, Input, Output};
 use Limit::{Always, Millis, Never, Pointer};
 
 /// The calls of `asm/unistd_64.h` that a hang may be in.
@@ -58,9 +61,9 @@ const CALLS: &[(u64, &str, Limit, For)] = &[
     (128, "rt_sigtimedwait", Pointer(2), Family),
     (61, "wait4", Never, Family),
     (247, "waitid", Never, Family),
-    (56, "clone", Never, Family),
-    (58, "vfork", Never, Family),
-    (435, "clone3", Never, Family),
+    (56, "clone", Never, Creation),
+    (58, "vfork", Never, Creation),
+    (435, "clone3", Never, Creation),
     (202, "futex", Pointer(3), Futex),
     (35, "nanosleep", Always, Family),
     (230, "clock_nanosleep", Always, Family),
@@ -117,6 +120,7 @@ impl Asleep {
         }
         match self.waits_for {
             Family => Wakers::Family,
+            Creation => Wakers::World,
             Futex => futex_wakers(tgid, &self.syscall),
             Output => {
                 let fd = i32::try_from(self.first).ok();

@@ -132,8 +132,8 @@ impl<S: Scheduler> Tracer<S> {
             return;
         };
         let tgid = task.tgid;
-        let process = self.tasks.processes.get(&tgid);
-        let parent = process.and_then(|process| process.parent);
+        let process = S::IS_ACTIVE.then(|| self.tasks.processes.get(&tgid));
+        let parent = process.flatten().and_then(|process| process.parent);
         if task.is_awaited {
             self.has_come_over(tgid);
         }
@@ -170,8 +170,10 @@ impl<S: Scheduler> Tracer<S> {
             }
         }
         self.end_with_last_thread(tgid, status, events);
-        let world = World::new(&self.tasks, &self.held);
-        self.scheduler.ended(tid, parent, &world);
+        if S::IS_ACTIVE {
+            let world = World::new(&self.tasks, &self.held);
+            self.scheduler.ended(tid, parent, &world);
+        }
     }
 
     /// The children of a dead process have a new parent now that it is reaped;

@@ -177,8 +177,8 @@ impl Body {
                 about.map(|it| EventKind::DeathSignalSet(it.signal.as_ref().map(Signal::from)))
             }
             Body::SeccompListener(about) => about.map(|_| EventKind::ListenerWanted),
-            Body::ExitsWith(about) => about.map(|it| EventKind::ExitsWith(it.code)),
             Body::Held(about) => about.map(|held| EventKind::Held(held.into())),
+            Body::ExitsWith(about) => about.map(|it| EventKind::ExitsWith(it.code)),
             Body::Kill(about) => about.map(|kill| EventKind::Kills {
                 target: NsPid::new(kill.whom),
                 signal: (&kill.signal).into(),

@@ -6,7 +6,7 @@ use super::rules::seconds;
 use crate::explore::{Limits, Schedule};
 
 /// The heading of these flags in `--help`.
-const HEADING: &str = "Races";
+const HEADING: &str = "What is wrong";
 
 /// Flags of schedules.
 #[derive(Debug, Default, Args)]
@@ -33,7 +33,8 @@ pub(super) struct ExploreFlags {
     /// As --explore reported it. Points are child-first, parent-first, before, hold-deaths, eintr,
     /// steal, eof-first, skew, fork-fail, exec-fail and rand; N is which occurrence, and without
     /// it all are forced.
-    #[arg(hide_short_help = true, long, value_name = "SPEC", conflicts_with_all = ["attach", "read", "no_follow"],
+    #[arg(long, value_name = "SPEC", hide_short_help = true,
+          conflicts_with_all = ["attach", "read", "no_follow"],
           help_heading = HEADING)]
     schedule: Option<String>,
 }

@@ -215,6 +215,7 @@ fn explore_mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<Ask
     let words = CommandFlag::from_arg_matches_mut(matches)?;
     let trace = TraceFlags::from_arg_matches_mut(matches)?;
     let rules = RuleFlags::from_arg_matches_mut(matches)?;
+    let format = FormatFlag::from_arg_matches_mut(matches)?;
     let colour = ColourFlag::from_arg_matches_mut(matches)?;
     refuse_rest(matches, command, "--explore")?;
     let Some(command) = trace.command_line(&words) else {
@@ -226,6 +227,7 @@ fn explore_mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<Ask
         command,
         limits: explore.limits()?,
         report: rules.resolve(0)?,
+        format: format.resolve(),
         colour: colour.resolve(),
     }))))
 }

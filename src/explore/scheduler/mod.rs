@@ -284,6 +284,10 @@ impl Explorer {
         if !new.is_vforked {
             self.counts.next(Point::ParentFirst);
         }
+        // With errors they are counted as they are tried.
+        if !self.schedule.has_faults() {
+            self.counts.next(Point::ForkFail);
+        }
         let until = Until::ChildEnded(Tgid::new(child.raw()));
         if is_wanted || self.chance() {
             return self.hold(stop, world, HoldPoint::Fork, until);
@@ -446,7 +450,9 @@ impl Scheduler for Explorer {
             }
             StopKind::Executed { .. } => {
                 self.forget(tid);
-                self.is_begun = true;
+                if std::mem::replace(&mut self.is_begun, true) && !self.schedule.has_faults() {
+                    self.counts.next(Point::ExecFail);
+                }
                 self.faults.executed(tid);
                 Decision::Resume
             }

@@ -35,6 +35,17 @@ impl Report<'_> {
     }
 }
 
+/// One workflow command that is no finding's.
+pub(crate) fn github_command(severity: Severity, title: &str, message: &str) -> String {
+    let command = match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "notice",
+    };
+    let (title, message) = (property(title), data(message.trim_end()));
+    format!("::{command} title={title}::{message}\n")
+}
+
 /// `stolen-child: python3`: equal in every run, as annotations are grouped by it.
 fn title(finding: &Finding) -> String {
     format!("{}: {}", finding.rule.name(), finding.parent.comm())

@@ -57,24 +57,58 @@ impl Report<'_> {
                 description: format!("{}. Help: {}", sentence(finding), advice(finding)),
                 check_name: finding.rule.name(),
                 fingerprint: format!("{:016x}", hash(&format!("{key}\n{turn}"))),
-                severity: match finding.severity {
-                    Severity::Error => "critical",
-                    Severity::Warning => "major",
-                    Severity::Info => "info",
-                },
+                severity: level(finding.severity),
                 location: Location {
                     path,
                     lines: Lines { begin: line },
                 },
             }
         });
-        let entries: Vec<Entry> = entries.collect();
-        // Strings and numbers are all it holds: JSON has them all.
-        let text = serde_json::to_string_pretty(&entries).unwrap_or_default();
-        let mut text = harmless_json(&text).into_owned();
-        text.push('\n');
-        text
+        written(&entries.collect::<Vec<Entry>>())
     }
+}
+
+/// An entry of a Code Quality report that is no finding's.
+#[derive(Clone, Debug)]
+pub(crate) struct GitlabEntry<'a> {
+    pub(crate) severity: Severity,
+    pub(crate) check_name: &'static str,
+    pub(crate) description: String,
+    /// The file that it is shown at.
+    pub(crate) path: String,
+    /// What makes two entries the same, without pids and times.
+    pub(crate) key: &'a str,
+}
+
+/// A Code Quality array of these.
+pub(crate) fn gitlab_array<'a>(entries: impl Iterator<Item = GitlabEntry<'a>>) -> String {
+    let entries = entries.map(|entry| Entry {
+        fingerprint: format!("{:016x}", hash(entry.key)),
+        description: entry.description,
+        check_name: entry.check_name,
+        severity: level(entry.severity),
+        location: Location {
+            path: entry.path,
+            lines: Lines { begin: 1 },
+        },
+    });
+    written(&entries.collect::<Vec<Entry>>())
+}
+
+fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "critical",
+        Severity::Warning => "major",
+        Severity::Info => "info",
+    }
+}
+
+fn written(entries: &[Entry]) -> String {
+    // Strings and numbers are all it holds: JSON has them all.
+    let text = serde_json::to_string_pretty(entries).unwrap_or_default();
+    let mut text = harmless_json(&text).into_owned();
+    text.push('\n');
+    text
 }
 
 /// Programs whose first argument is what they run.

@@ -8,50 +8,63 @@ use std::fmt::Write;
 use super::{Report, sentence};
 use crate::rules::{Finding, Severity};
 
-impl Report<'_> {
-    /// The report as XML.
-    #[must_use]
-    pub fn junit(&self) -> String {
-        let findings = self.sorted();
-        let failures = findings
-            .iter()
-            .filter(|finding| is_failure(finding))
-            .count();
-        let mut to = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            to,
-            "<testsuite name=\"wait4-strace\" tests=\"{}\" failures=\"{failures}\" errors=\"0\">",
-            findings.len().max(1)
-        );
-        if findings.is_empty() {
-            to.push_str("<testcase classname=\"wait4-strace\" name=\"no findings\"/>\n");
-        }
-        for finding in findings {
-            self.case(&mut to, finding);
-        }
-        let _ = writeln!(to, "<system-out>{}</system-out>", escaped(&self.summary()));
-        to.push_str("</testsuite>\n</testsuites>\n");
-        to
+/// A case of a suite.
+pub(crate) struct JunitCase {
+    /// The rule, or the kind of the problem.
+    pub(crate) class: &'static str,
+    /// Equal in every run, as CIs compare by it.
+    pub(crate) name: String,
+    /// The file and line that are at fault, if known.
+    pub(crate) place: Option<(String, u32)>,
+    pub(crate) severity: Severity,
+    /// What is wrong, in a sentence.
+    pub(crate) message: String,
+    /// All that is known.
+    pub(crate) text: String,
+}
+
+/// A suite of these cases; `output` is its last lines.
+pub(crate) fn junit_suite(cases: &[JunitCase], output: &str) -> String {
+    let failures = cases.iter().filter(|case| case.is_failure()).count();
+    let mut to = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        to,
+        "<testsuite name=\"wait4-strace\" tests=\"{}\" failures=\"{failures}\" errors=\"0\">",
+        cases.len().max(1)
+    );
+    if cases.is_empty() {
+        to.push_str("<testcase classname=\"wait4-strace\" name=\"no findings\"/>\n");
+    }
+    for case in cases {
+        case.write(&mut to);
+    }
+    let _ = writeln!(to, "<system-out>{}</system-out>", escaped(output));
+    to.push_str("</testsuite>\n</testsuites>\n");
+    to
+}
+
+impl JunitCase {
+    fn is_failure(&self) -> bool {
+        self.severity >= Severity::Warning
     }
 
-    fn case(&self, to: &mut String, finding: &Finding) {
-        // Equal in every run, as CIs compare by it.
-        let (rule, program) = (finding.rule.name(), finding.parent.comm().to_string());
-        let place = self.source(finding).map(|(file, line)| {
-            let file = escaped(&file);
+    fn write(&self, to: &mut String) {
+        let place = self.place.as_ref().map(|(file, line)| {
+            let file = escaped(file);
             format!(" file=\"{file}\" line=\"{line}\"")
         });
         let _ = writeln!(
             to,
-            "<testcase classname=\"wait4-strace.{rule}\" name=\"{}\"{}>",
-            escaped(&program),
+            "<testcase classname=\"wait4-strace.{}\" name=\"{}\"{}>",
+            self.class,
+            escaped(&self.name),
             place.unwrap_or_default()
         );
-        let text = escaped(&format!("{}\n{}", sentence(finding), self.rest(finding)));
-        if is_failure(finding) {
-            let kind = finding.severity.name();
-            let message = escaped(&sentence(finding));
+        let text = escaped(&self.text);
+        if self.is_failure() {
+            let kind = self.severity.name();
+            let message = escaped(&self.message);
             let _ = writeln!(
                 to,
                 "<failure type=\"{kind}\" message=\"{message}\">{text}</failure>"
@@ -63,8 +76,24 @@ impl Report<'_> {
     }
 }
 
-fn is_failure(finding: &Finding) -> bool {
-    finding.severity >= Severity::Warning
+impl Report<'_> {
+    /// The report as XML.
+    #[must_use]
+    pub fn junit(&self) -> String {
+        let cases = self.sorted().into_iter().map(|finding| self.case(finding));
+        junit_suite(&cases.collect::<Vec<_>>(), &self.summary())
+    }
+
+    fn case(&self, finding: &Finding) -> JunitCase {
+        JunitCase {
+            class: finding.rule.name(),
+            name: finding.parent.comm().to_string(),
+            place: self.source(finding),
+            severity: finding.severity,
+            message: sentence(finding),
+            text: format!("{}\n{}", sentence(finding), self.rest(finding)),
+        }
+    }
 }
 
 /// Text as XML 1.0 has it, which has no control characters but these.

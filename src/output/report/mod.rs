@@ -6,6 +6,10 @@ mod gitlab;
 mod junit;
 mod wording;
 
+pub(crate) use github::github_command;
+pub(crate) use gitlab::{GitlabEntry, gitlab_array};
+pub(crate) use junit::{JunitCase, junit_suite};
+
 pub(super) use wording::{advice, sentence};
 
 use std::fmt::{self, Write};

@@ -88,7 +88,7 @@ fn of_leak(leak: &Leak, finding: &Finding, parent: &Parent, child: &Children) ->
             is_latent: true,
         } => format!(
             "{parent} reaps one child for each SIGCHLD ({singles} times), which loses children \
-             that end together"
+             that end together; --explore can show it"
         ),
         Leak::CoalescedSigchld { .. } => {
             format!("{parent} reaped one child for one SIGCHLD, and {child} {is} left")
@@ -123,7 +123,7 @@ fn of_loss(loss: &Loss, parent: &Parent, child: &Children) -> String {
             is_latent: true,
         } => format!(
             "{parent} may lose the exit status of {child} in another run: it waits for any child \
-             beside {}",
+             beside {}; --explore can show it",
             Call(*wait)
         ),
         Loss::StolenChild { wait, .. } => format!(
