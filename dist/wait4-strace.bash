@@ -23,7 +23,7 @@ _wait4__strace() {
 
     case "${cmd}" in
         wait4__strace)
-            opts="-p -f -E -u -e -v -q -y -Y -o -t -r -T -k -a -c -C -S -h -V --attach --follow-forks --no-follow --env --user --tree --every-call --kill-on-exit --leftovers --seccomp-bpf --no-polls --read --trace --signal --status --no-abbrev --quiet --decode-fds --decode-pids-comm --pidns-translation --output --format --record --strace --absolute-timestamps --relative-timestamps --syscall-times --stack-trace --stats --columns --color --timeline --generate --summary-only --summary --summary-sort-by --zombies --watch --pidns-of --decode --abi --fail-on --allow --warn --deny --suppress --threshold --expect-exit --expect-signal --report --report-file --explain --snapshot --update --explore --budget --faults --schedule --duration --help --version"
+            opts="-p -f -E -u -e -v -q -y -Y -o -t -r -T -k -a -c -C -S -h -V --attach --follow-forks --no-follow --env --user --tree --every-call --kill-on-exit --leftovers --seccomp-bpf --no-polls --read --trace --signal --status --no-abbrev --only --findings --quiet --decode-fds --decode-pids-comm --pidns-translation --output --format --record --strace --absolute-timestamps --relative-timestamps --syscall-times --stack-trace --stats --columns --color --timeline --generate --summary-only --summary --summary-sort-by --zombies --watch --pidns-of --decode --abi --fail-on --allow --warn --deny --suppress --write-suppressions --threshold --expect-exit --expect-signal --report --report-file --explain --snapshot --update --explore --budget --faults --schedule --duration --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -78,6 +78,10 @@ _wait4__strace() {
                     return 0
                     ;;
                 --status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -161,6 +165,10 @@ _wait4__strace() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --write-suppressions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --threshold)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -174,7 +182,7 @@ _wait4__strace() {
                     return 0
                     ;;
                 --report)
-                    COMPREPLY=($(compgen -W "text github gitlab none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text github gitlab junit none" -- "${cur}"))
                     return 0
                     ;;
                 --report-file)

@@ -11,6 +11,7 @@ complete -c wait4-strace -s e -d 'Choose what is shown: trace=…, signal=…, s
 complete -c wait4-strace -l trace -d 'Calls to show: wait4, waitid, waitpid, wait (all three) or none' -r
 complete -c wait4-strace -l signal -d 'Signals to show: names or numbers, all or none; a ! in front excludes' -r
 complete -c wait4-strace -l status -d 'Results to show: successful, failed, unfinished, detached, all or none' -r
+complete -c wait4-strace -l only -d 'Show only the lines of this program or process, and of all below it' -r
 complete -c wait4-strace -s o -l output -d 'Write to a file, or to a command: -o \'|command\'' -r
 complete -c wait4-strace -l format -d 'text, or json: an object a line' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -36,12 +37,14 @@ complete -c wait4-strace -l allow -d 'Do not report these rules' -r
 complete -c wait4-strace -l warn -d 'Report these rules as warnings' -r
 complete -c wait4-strace -l deny -d 'Report these rules as errors, and exit with 120' -r
 complete -c wait4-strace -l suppress -d 'Known findings, a line each: RULE PROGRAM' -r -F
+complete -c wait4-strace -l write-suppressions -d 'Write a line for each finding to a file, to give to --suppress' -r -F
 complete -c wait4-strace -l threshold -d 'How long is too long: zombie, live, blocked, again, late or spin' -r
 complete -c wait4-strace -l expect-exit -d 'Report processes that exit with another code' -r
 complete -c wait4-strace -l expect-signal -d 'Report processes that are killed by another signal; none: by any' -r
 complete -c wait4-strace -l report -d 'The report\'s form' -r -f -a "text\t'For people'
 github\t'Annotations of GitHub Actions'
 gitlab\t'A Code Quality report of GitLab'
+junit\t'A test suite in XML, as Jenkins and others read it'
 none\t'No report'"
 complete -c wait4-strace -l report-file -d 'Write the report to a file' -r -F
 complete -c wait4-strace -l explain -d 'Explain a rule, or list them all' -r
@@ -56,7 +59,8 @@ complete -c wait4-strace -l tree -d 'With -p: attach to all living descendants t
 complete -c wait4-strace -l every-call -d 'With -p: show the calls of processes without children too, which run at full speed otherwise'
 complete -c wait4-strace -l kill-on-exit -d 'Kill attached processes when the trace ends, instead of detaching'
 complete -c wait4-strace -l no-polls -d 'Do not trace waits with WNOHANG: a loop of polls runs at full speed, and nothing is judged'
-complete -c wait4-strace -s v -l no-abbrev -d 'Show whole rusages, and each poll and restart'
+complete -c wait4-strace -s v -l no-abbrev -d 'Show all: whole arguments, each poll and thread'
+complete -c wait4-strace -l findings -d 'Show no lines, only the findings'
 complete -c wait4-strace -s q -l quiet -d 'No messages or summary; -qq: no exits; -qqq: calls'
 complete -c wait4-strace -s y -l decode-fds -d 'Show what pidfds are; -yy: the pid behind them'
 complete -c wait4-strace -s Y -l decode-pids-comm -d 'Show the names behind pids'

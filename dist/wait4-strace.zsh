@@ -31,6 +31,7 @@ never\:"Stop at every system call instead"))' \
 '*--trace=[Calls to show\: wait4, waitid, waitpid, wait (all three) or none]:SET:_default' \
 '*--signal=[Signals to show\: names or numbers, all or none; a ! in front excludes]:SET:_default' \
 '*--status=[Results to show\: successful, failed, unfinished, detached, all or none]:SET:_default' \
+'*--only=[Show only the lines of this program or process, and of all below it]:NAME|PID:_default' \
 '-o+[Write to a file, or to a command\: -o '\''|command'\'']:FILE:_default' \
 '--output=[Write to a file, or to a command\: -o '\''|command'\'']:FILE:_default' \
 '--format=[text, or json\: an object a line]:FORMAT:((text\:"For people"
@@ -59,12 +60,14 @@ zsh\:"Completions of zsh"))' \
 '*--warn=[Report these rules as warnings]:RULE,…:_default' \
 '*--deny=[Report these rules as errors, and exit with 120]:RULE,…:_default' \
 '*--suppress=[Known findings, a line each\: RULE PROGRAM]:FILE:_files' \
+'--write-suppressions=[Write a line for each finding to a file, to give to --suppress]:FILE:_files' \
 '*--threshold=[How long is too long\: zombie, live, blocked, again, late or spin]:NAME=SECONDS:_default' \
 '*--expect-exit=[Report processes that exit with another code]:CODE,…:_default' \
 '*--expect-signal=[Report processes that are killed by another signal; none\: by any]:SIGNAL,…:_default' \
 '--report=[The report'\''s form]:FORM:((text\:"For people"
 github\:"Annotations of GitHub Actions"
 gitlab\:"A Code Quality report of GitLab"
+junit\:"A test suite in XML, as Jenkins and others read it"
 none\:"No report"))' \
 '--report-file=[Write the report to a file]:FILE:_files' \
 '--explain=[Explain a rule, or list them all]::RULE:_default' \
@@ -80,8 +83,9 @@ none\:"No report"))' \
 '--every-call[With -p\: show the calls of processes without children too, which run at full speed otherwise]' \
 '--kill-on-exit[Kill attached processes when the trace ends, instead of detaching]' \
 '(--read --record --snapshot --timeline)--no-polls[Do not trace waits with WNOHANG\: a loop of polls runs at full speed, and nothing is judged]' \
-'-v[Show whole rusages, and each poll and restart]' \
-'--no-abbrev[Show whole rusages, and each poll and restart]' \
+'-v[Show all\: whole arguments, each poll and thread]' \
+'--no-abbrev[Show all\: whole arguments, each poll and thread]' \
+'--findings[Show no lines, only the findings]' \
 '*-q[No messages or summary; -qq\: no exits; -qqq\: calls]' \
 '*--quiet[No messages or summary; -qq\: no exits; -qqq\: calls]' \
 '*-y[Show what pidfds are; -yy\: the pid behind them]' \

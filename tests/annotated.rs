@@ -120,6 +120,7 @@ fn snapshot(name: &str, flags: &[&str], fixture: &str) {
         // Times, and padding that depends on the length of a pid or path.
         (r"[0-9.]+ (µs|ms|s) after", "[time] after"),
         (r"times in [0-9.]+ (µs|ms|s)", "times in [time]"),
+        (r"[0-9.]+ s user, [0-9.]+ s system, [0-9.]+ MB", "[usage]"),
         (r"tv_sec=\d+, tv_usec=\d+", "[time]"),
         (r"(ru_maxrss|ru_minflt|ru_majflt|ru_inblock|ru_oublock|ru_nvcsw|ru_nivcsw)=\d+", "$1=[n]"),
         (r" {2,}= ", " = "),
@@ -169,7 +170,7 @@ snapshots! {
     a_handler_may_wait_in_the_midst_of_a_wait: [], "sigchld_handler_reaps";
     a_call_left_by_longjmp_never_returns: [], "longjmp_out_of_wait";
     polls_are_counted: [], "wnohang_poll";
-    a_thread_that_execs_supersedes_its_leader: [], "exec_from_nonleader_thread";
+    a_thread_that_execs_supersedes_its_leader: ["-v"], "exec_from_nonleader_thread";
     a_vfork_is_told_from_a_fork: [], "vfork_exec";
     clone_parent_makes_a_sibling: [], "clone_parent";
     an_exit_signal_of_its_own_makes_a_clone: [], "clone_no_exit_signal";

@@ -354,3 +354,23 @@ fn a_variant_is_found_in_code_and_not_in_comments() {
     assert_eq!(found, ["ZombieLeak", "LateReap"]);
     assert!(variants("RuleId::from_name(name), MyRuleId::A", "RuleId").is_empty());
 }
+
+/// Code outside of `src/proc` that opens files of `/proc`: maps and files of tracees,
+/// by threads that may be held up.
+const READS_PROC: &[&str] = &["stack/file.rs", "stack/space.rs"];
+
+#[test]
+fn files_of_proc_are_read_in_one_folder() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = BTreeSet::new();
+    for path in files(&source) {
+        let inside = path.strip_prefix(&source).unwrap();
+        let code = without_tests(inside).unwrap_or_default();
+        let mut code = code.lines().map(|line| line.split("//").next().unwrap());
+        if !inside.starts_with("proc") && code.any(|code| code.contains("\"/proc/")) {
+            found.insert(inside.display().to_string());
+        }
+    }
+    let expected: BTreeSet<String> = READS_PROC.iter().map(ToString::to_string).collect();
+    assert_eq!(found, expected);
+}

@@ -29,5 +29,7 @@ mod stopped;
 mod support;
 #[path = "attach/tree.rs"]
 mod tree;
+#[path = "attach/unprivileged.rs"]
+mod unprivileged;
 #[path = "attach/vfork.rs"]
 mod vfork;

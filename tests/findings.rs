@@ -136,12 +136,13 @@ fn github_gets_an_annotation_a_finding() {
     let outcome = judged(&["--report", "github", "--fail-on", "error"], STOLEN);
     assert_eq!(outcome.status, 120);
     let lines: Vec<&str> = outcome.stderr.lines().collect();
-    let [command, summary] = lines[..] else {
+    let [command, summary, why] = lines[..] else {
         panic!("{outcome:?}");
     };
     assert!(command.starts_with("::error title=stolen-child%3A fixture::fixture["));
     assert!(command.contains("%0A  = help: "), "{command}");
     assert!(summary.starts_with("wait4-strace: ") && summary.ends_with("; 1 error"));
+    assert_eq!(why, "wait4-strace: exit 120: 1 error (--fail-on error)");
     // Colours would be shown as they are.
     let coloured = judged(&["--report", "github", "--color", "always"], STOLEN);
     assert!(!coloured.stderr.contains('\x1b'), "{coloured:?}");
@@ -384,4 +385,38 @@ fn text_json_table_and_picture_count_the_same_zombies() {
     let dashes = table.iter().position(|line| line.starts_with("---"));
     let words: Vec<&str> = table[dashes.unwrap() + 1].split_whitespace().collect();
     assert_eq!(words[column.unwrap()], "2", "{table:#?}");
+}
+
+#[test]
+fn a_baseline_accepts_what_a_run_has_found() {
+    let directory = TempDir::new().unwrap();
+    let known = directory.path().join("known");
+    let known = known.to_str().unwrap();
+    let flags = ["--fail-on", "error", "--write-suppressions", known];
+    assert_eq!(judged(&flags, STOLEN).status, 120);
+    assert_eq!(fs::read_to_string(known).unwrap(), "stolen-child fixture\n");
+    fs::write(known, "stolen-child fixture\nlate-reap fixture\n").unwrap();
+    let outcome = judged(&["--fail-on", "error", "--suppress", known], STOLEN);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    let unused = "no finding met these lines (--suppress): \"late-reap fixture\"\n";
+    assert!(outcome.stderr.contains(unused), "{outcome:?}");
+}
+
+#[test]
+fn junit_gets_a_suite_with_a_case_a_finding() {
+    let outcome = judged(&["--report", "junit", "--findings"], STOLEN);
+    assert!(outcome.stderr.starts_with("<?xml "), "{outcome:?}");
+    let case = "<testcase classname=\"wait4-strace.stolen-child\" name=\"fixture\"";
+    assert!(outcome.stderr.contains(case), "{outcome:?}");
+    assert!(outcome.stderr.ends_with("</testsuites>\n"), "{outcome:?}");
+}
+
+#[test]
+fn the_same_finding_about_many_processes_is_one() {
+    let script = "for i in 1 2 3; do bash -c 'exec 2>&1; (exit 7) & sleep 0.6; wait -n; exit 0' & \
+                  done; wait";
+    let flags = ["--findings", "--expect-exit", "0"];
+    let text = run(&mut traced(&flags, ["bash", "-c", script])).stderr;
+    assert_eq!(text.matches("[unexpected-exit]").count(), 1, "{text}");
+    assert!(text.contains("  = the same in 2 more: "), "{text}");
 }

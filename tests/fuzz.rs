@@ -200,6 +200,8 @@ fn consume(record: Vec<u8>) {
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
         restart_outcomes: source.origin().restart_outcomes,
+        only: Vec::new(),
+        hidden: false,
         columns: || None,
         stacks: true,
     };

@@ -66,7 +66,7 @@ impl Trace {
         words: impl IntoIterator<Item = S>,
     ) -> Command {
         let log = self.path("log").to_string_lossy().into_owned();
-        let flags: Vec<&str> = flags.iter().copied().chain(["-o", &log]).collect();
+        let flags: Vec<&str> = flags.iter().copied().chain(["-v", "-o", &log]).collect();
         let mut command = traced(&flags, words);
         command.env(MARK, &self.mark);
         command
@@ -621,7 +621,7 @@ fn an_unprivileged_user_s_namespaces_are_followed() {
         command
             .arg(&tracer)
             .args(way)
-            .arg("-o")
+            .args(["-v", "-o"])
             .arg(trace.path("log"))
             .args(["--", "sh", "-c", script])
             .arg(&fixture)
@@ -654,7 +654,7 @@ fn a_program_that_may_not_be_read_is_traced_all_the_same() {
             .arg(&tracer)
             .args(way)
             .arg("--report=none")
-            .arg("-o")
+            .args(["-v", "-o"])
             .arg(trace.path("log"))
             .arg("--")
             .arg(&hidden)
@@ -685,7 +685,7 @@ fn a_fork_that_is_refused_is_no_event() {
     let tracer = copy(&trace, Path::new(tracer.get_program()), "w", 0o755);
     command
         .arg(&tracer)
-        .arg("-o")
+        .args(["-v", "-o"])
         .arg(trace.path("log"))
         .args(["--", "prlimit", "--nproc=1", "sh", "-c", "(exit 3); exit 4"])
         .env(MARK, &trace.mark);

@@ -79,7 +79,7 @@ pub(crate) fn all(directory: &Path) -> Vec<Workload> {
             "W1",
             "fork, exit, wait, 3,000 times",
             one,
-            Some(0.70),
+            Some(0.60),
             fixture(&["fork_exit_wait", "3000"]),
         ),
         workload(
@@ -91,7 +91,7 @@ pub(crate) fn all(directory: &Path) -> Vec<Workload> {
         ),
         Workload {
             part: Some(dd(5_000)),
-            ..workload("W2", "dd, one-byte blocks", one, Some(0.80), dd(500_000))
+            ..workload("W2", "dd, one-byte blocks", one, Some(1.03), dd(500_000))
         },
         workload(
             "W3 shell",
@@ -125,7 +125,7 @@ pub(crate) fn all(directory: &Path) -> Vec<Workload> {
             "W5",
             "8 threads that fork and wait",
             one,
-            Some(0.65),
+            Some(0.60),
             fixture(&["threads_fork_and_wait", "8", "250"]),
         ),
         workload(
@@ -139,7 +139,7 @@ pub(crate) fn all(directory: &Path) -> Vec<Workload> {
             "W6 2000",
             "2,000 children alive",
             one,
-            Some(0.60),
+            Some(0.55),
             fixture(&["many_live", "2000"]),
         ),
         Workload {

@@ -63,6 +63,8 @@ fn options(restart_outcomes: bool, style: Style) -> TextOptions {
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
         restart_outcomes,
+        only: Vec::new(),
+        hidden: false,
         columns: || None,
         stacks: true,
     }

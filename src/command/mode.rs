@@ -154,6 +154,8 @@ pub struct ReportOptions {
     pub rules: RuleOptions,
     /// The files that the policy was read from.
     pub suppressions: Vec<PathBuf>,
+    /// The file that gets lines which make all findings known.
+    pub write_suppressions: Option<PathBuf>,
     /// No report at all.
     pub silent: bool,
     /// The report's form.

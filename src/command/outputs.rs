@@ -7,7 +7,7 @@ use super::output_target::{file, target};
 use super::pipe::PipeCommand;
 use super::report::ReportWriter;
 use super::snapshot_check::SnapshotCheck;
-use super::stderr::{print, print_all};
+use super::stderr::{complain, print, print_all};
 use crate::event::{Moment, Origin};
 use crate::output::{
     Clock, Destination, Json, Messages, Output, Sink, Snapshot, SnapshotText, Styles, Summarized,
@@ -110,7 +110,7 @@ impl Ending {
         let reported = reported.transpose();
         let fails = reported.map_err(|error| format!("cannot write the report: {error}"));
         outcome.written.and(piped)?;
-        let fails = fails?.unwrap_or_default();
+        let fails = fails?.flatten();
         if let Some((check, text)) = self.snapshot
             && let Some(text) = text.get()
         {
@@ -121,7 +121,10 @@ impl Ending {
                 return Ok(Some(Exit::Differs));
             }
         }
-        Ok(fails.then_some(Exit::Findings))
+        if let Some(why) = &fails {
+            complain(&format!("exit 120: {why}"));
+        }
+        Ok(fails.map(|_| Exit::Findings))
     }
 }
 

@@ -79,6 +79,9 @@ fn places(record: Option<&Path>, options: &OutputOptions) -> Vec<Place> {
         for path in &report.suppressions {
             note("--suppress", path, false);
         }
+        if let Some(path) = &report.write_suppressions {
+            note("--write-suppressions", path, true);
+        }
         if let Some(path) = &report.file {
             note("--report-file", path, true);
         }

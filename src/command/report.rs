@@ -1,5 +1,6 @@
 //! Where the report of the rules goes.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -8,6 +9,7 @@ use super::output_target::file;
 use super::stderr::print_all;
 use crate::event::Moment;
 use crate::output::{Destination, ReportForm, Sink, Styles};
+use crate::rules::{Finding, suppression};
 use crate::session::{Outcome, ReportLook, Session};
 
 /// A report that is to be written when the trace is over.
@@ -18,6 +20,8 @@ pub(super) struct ReportWriter {
     styles: Styles,
     /// Standard error if there is none.
     file: Option<Sink>,
+    /// Where the lines go that make all findings known.
+    suppressions: Option<Sink>,
 }
 
 impl ReportWriter {
@@ -37,6 +41,11 @@ impl ReportWriter {
             quiet: options.quiet,
             styles,
             file: options.file.as_deref().map(report_file).transpose()?,
+            suppressions: options
+                .write_suppressions
+                .as_deref()
+                .map(baseline)
+                .transpose()?,
         })
     }
 
@@ -57,15 +66,19 @@ impl ReportWriter {
         Some(policy.report_so_far(now, &session.ledger, look))
     }
 
-    /// Write the report. Returns whether a finding fails the run.
+    /// Write the report. Returns why findings fail the run, if they do.
     ///
     /// # Errors
     /// Those of the report's file or of standard error.
-    pub(super) fn write(mut self, outcome: &Outcome) -> io::Result<bool> {
+    pub(super) fn write(mut self, outcome: &Outcome) -> io::Result<Option<String>> {
         let Some(policy) = &outcome.policy else {
-            return Ok(false);
+            return Ok(None);
         };
-        let fails = policy.fails(&outcome.findings);
+        let fails = policy.failure(&outcome.findings);
+        if let Some(to) = &mut self.suppressions {
+            to.push(suppressions(&outcome.findings).as_bytes());
+            to.finish()?;
+        }
         let Some(form) = self.form else {
             return Ok(fails);
         };
@@ -95,6 +108,22 @@ impl ReportWriter {
             quiet: self.quiet,
         }
     }
+}
+
+/// A line for each finding, that makes it a known one.
+fn suppressions(findings: &[Finding]) -> String {
+    let lines: BTreeSet<String> = findings.iter().map(suppression).collect();
+    lines.into_iter().map(|line| line + "\n").collect()
+}
+
+/// Open the file of `--write-suppressions`.
+fn baseline(path: &Path) -> Result<Sink, String> {
+    file(path.to_owned()).map_err(|error| {
+        format!(
+            "cannot write to {} (--write-suppressions): {error}",
+            path.display()
+        )
+    })
 }
 
 /// Open the report's file; `-` is standard output.

@@ -16,7 +16,7 @@ mod waiting;
 
 use std::sync::Arc;
 
-use crate::kernel::{NsPid, SigInfo, Signal, Tgid, Tid, WaitStatus};
+use crate::kernel::{NsPid, SigInfo, Signal, Tgid, Tid, Usage, WaitStatus};
 
 pub use held::{Held, HoldEnd, HoldPoint};
 pub use name::{Comm, escape, escape_controls, harmless_json, one_line};
@@ -101,6 +101,8 @@ pub enum EventKind {
         /// Its wait status.
         status: WaitStatus,
     },
+    /// What the process has used; just before its end, if it was asked for.
+    Used(Usage),
     /// A signal is delivered.
     Signalled {
         /// The signal.

@@ -123,6 +123,7 @@ impl ExplorationReport<'_> {
             findings: std::slice::from_ref(finding),
             counts: Counts::default(),
             left: 0,
+            unused: &[],
             unseen: &[],
             notes: &[],
             styles: self.styles.clone(),

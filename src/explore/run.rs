@@ -151,6 +151,7 @@ fn settings() -> Settings {
     Settings {
         lets_leftovers_go: false,
         capture: Capture {
+            usage: false,
             siginfo: true,
             images: true,
             peers: false,

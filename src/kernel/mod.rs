@@ -37,7 +37,7 @@ pub use errno::Errno;
 pub use ids::{NsPid, Tgid, Tid};
 pub use options::{ParseOptionsError, WaitOptions};
 pub use ptrace_event::PtraceEvent;
-pub use rusage::{Rusage, TimeVal};
+pub use rusage::{Rusage, TimeVal, Usage};
 pub use siginfo::{FaultDetail, Fields, SigInfo, Value};
 pub use signal::Signal;
 pub(crate) use syscall_names::name as syscall_name;

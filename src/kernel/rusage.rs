@@ -35,6 +35,17 @@ pub struct Rusage {
     pub nivcsw: i64,
 }
 
+/// What a process has used, with the children that it reaped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time in user mode, in microseconds.
+    pub user_us: u64,
+    /// CPU time in the kernel, in microseconds.
+    pub system_us: u64,
+    /// The most memory that was resident, of one of these processes, in KiB.
+    pub peak_kib: u64,
+}
+
 /// The indexes of the two `tv_sec` words.
 const SECONDS: [usize; 2] = [0, 2];
 

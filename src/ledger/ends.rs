@@ -132,7 +132,11 @@ impl Ledger {
             return;
         };
         let (known, tgid, orphaned) = (child.parent, child.tgid, child.orphaned);
+        let is_traced = child.is_traced;
         let Some(owner) = probe.zombie else {
+            let parent = known.and_then(|parent| self.parent_mut(parent));
+            let lives = parent.is_some_and(|parent| parent.is_traced && parent.ended.is_none());
+            self.counts.reaped_unobserved += u64::from(is_traced && lives);
             self.bury(tgid, ReapKind::Unseen);
             return;
         };

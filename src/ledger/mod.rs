@@ -18,7 +18,9 @@ mod tests;
 pub use process::{End, ParentId, Process, ProcessId, Reap, Stamp};
 pub use processes::{Counts, Ledger};
 pub use sigchld::Sigchld;
-pub use waits::{BlockedTime, CompletedWait, Outcome, ReapKind, WaitHistory, Waiting, Waits};
+pub use waits::{
+    BlockedTime, CompletedWait, Delivered, Outcome, ReapKind, WaitHistory, Waiting, Waits,
+};
 
 use crate::kernel::{Status, WaitStatus};
 

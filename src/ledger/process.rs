@@ -8,7 +8,7 @@ use super::namespaces::Levels;
 use super::sigchld::Sigchld;
 use super::waits::{BlockedTime, NO_WAITS, ReapKind, WaitHistory, Waits};
 use crate::event::{How, Image, Moment, NsPids, Stack};
-use crate::kernel::{Signal, Status, Tgid, Tid, WaitStatus};
+use crate::kernel::{Signal, Status, Tgid, Tid, Usage, WaitStatus};
 
 /// Unique process id; unlike a pid, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +89,8 @@ pub struct Process {
     pub children: u32,
     /// The waits that it made; boxed, as most processes make none.
     pub(super) waits: Option<Box<Waits>>,
+    /// What it has used, with the children that it reaped; from its end on, if known.
+    pub usage: Option<Usage>,
     /// What waits reported of it.
     pub history: WaitHistory,
     pub(super) busy: BlockedTime,

@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::namespaces::{Levels, Namespaces};
 use super::process::{ParentId, Process, ProcessId, Stamp};
 use super::sigchld::Sigchld;
-use super::waits::{BlockedTime, CompletedWait, ReapKind, WaitHistory, Waiting};
+use super::waits::{BlockedTime, CompletedWait, Delivered, ReapKind, WaitHistory, Waiting};
 use crate::event::{
     Comm, Created, Event, EventKind, Found, How, Image, NsPids, Observation, UntracedChild,
 };
@@ -38,6 +38,9 @@ pub struct Counts {
     pub processes: u64,
     /// Children that waits of traced processes reaped, traced or not.
     pub reaped: u64,
+    /// Those of them that are known to be reaped while their parent lived, by a call
+    /// that was not observed.
+    pub reaped_unobserved: u64,
 }
 
 /// The state after the events so far.
@@ -69,6 +72,9 @@ pub struct Ledger {
     pub(super) orphans: FxHashSet<Tgid>,
 }
 
+/// Signals that kill nobody.
+const NEVER_DEADLY: [Signal; 4] = [Signal::CHLD, Signal::CONT, Signal::URG, Signal::WINCH];
+
 impl Ledger {
     /// An empty ledger.
     #[must_use]
@@ -93,6 +99,11 @@ impl Ledger {
             EventKind::Attached { .. } => self.attached = Some(tgid),
             EventKind::Created(created) => self.created(event, created),
             EventKind::Executed { image, former } => self.executed(event, image, *former),
+            EventKind::Used(usage) => {
+                if let Some(process) = self.processes.get_mut(&tgid) {
+                    process.usage = Some(*usage);
+                }
+            }
             EventKind::Ended { status } => self.ended(event, *status),
             EventKind::Adopted { child, from, .. } => self.adopted(*child, *from, tgid),
             EventKind::WaitEntered(entry) => self.wait_entered(event, entry),
@@ -126,7 +137,12 @@ impl Ledger {
                     self.bury(tgid, ReapKind::Unseen);
                 }
             }
-            EventKind::Signalled { signal, info, .. } => {
+            EventKind::Signalled {
+                signal,
+                info,
+                sender: name,
+            } => {
+                self.delivered(tgid, *signal, *info, *name);
                 let sender = info.as_ref().and_then(SigInfo::sender);
                 if let Some(sender) = sender.filter(|_| signal.is_crash()) {
                     self.crash_sent(tgid, sender);
@@ -141,11 +157,14 @@ impl Ledger {
                     process.sigchld.delivered(event.tid, now);
                 }
             }
-            EventKind::Kills { target, .. } => {
+            EventKind::Kills { target, signal } => {
                 let (now, sender) = (self.now, self.parent_id(tgid));
                 let target = self.recall(tgid, *target).map(|child| child.tgid);
                 if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid)) {
                     child.history.signalled = Some(now);
+                    if *signal == Signal::KILL {
+                        child.history.kill_sent_by = Some(tgid);
+                    }
                     if child.parent == Some(sender) {
                         child.history.killed = Some(now);
                     }
@@ -159,6 +178,24 @@ impl Ledger {
             | EventKind::Held(_)
             | EventKind::QueueDrained
             | EventKind::Over => {}
+        }
+    }
+
+    /// A signal is delivered to a process, and may kill it.
+    fn delivered(
+        &mut self,
+        tgid: Tgid,
+        signal: Signal,
+        info: Option<SigInfo>,
+        sender: Option<Comm>,
+    ) {
+        let process = self.processes.get_mut(&tgid);
+        if let Some(process) = process.filter(|_| !NEVER_DEADLY.contains(&signal)) {
+            process.history.delivered = Some(Delivered {
+                signal,
+                info,
+                sender,
+            });
         }
     }
 
@@ -348,6 +385,7 @@ impl Ledger {
             zombies: FxHashSet::default(),
             children: 0,
             waits: None,
+            usage: None,
             history: WaitHistory::default(),
             busy: BlockedTime::default(),
             ns: birth.ns,

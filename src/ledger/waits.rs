@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use super::process::Stamp;
-use crate::event::{Moment, Named, Stack, WaitEntry, WaitExit};
+use crate::event::{Comm, Moment, Named, Stack, WaitEntry, WaitExit};
 use crate::kernel::{
-    Errno, IdType, NsPid, Signal, Status, Tgid, Tid, WaitCall, WaitOptions, WaitStatus,
+    Errno, IdType, NsPid, SigInfo, Signal, Status, Tgid, Tid, WaitCall, WaitOptions, WaitStatus,
 };
 
 /// What kind of wait reaped a child.
@@ -255,8 +255,23 @@ pub struct WaitHistory {
     pub killed: Option<Stamp>,
     /// When any process last sent it a signal.
     pub signalled: Option<Stamp>,
+    /// The last signal that was delivered to it and may have killed it.
+    pub delivered: Option<Delivered>,
+    /// The process that last sent it SIGKILL by a call.
+    pub kill_sent_by: Option<Tgid>,
     /// Its parent sent it a signal that looks like a crash, by any call.
     pub crash_was_sent: bool,
+}
+
+/// A signal that was delivered.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivered {
+    /// The signal.
+    pub signal: Signal,
+    /// Its cause, if it could be read.
+    pub info: Option<SigInfo>,
+    /// The sender's name, if it was looked up.
+    pub sender: Option<Comm>,
 }
 
 /// How long a process has been unable to reap, in nanoseconds.

@@ -56,6 +56,8 @@ pub(super) fn options(restart_outcomes: bool) -> TextOptions {
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
         restart_outcomes,
+        only: Vec::new(),
+        hidden: false,
         columns: || None,
         stacks: false,
     }

@@ -4,7 +4,7 @@
 use std::fmt::{self, Write};
 
 use super::span::Span;
-use crate::event::{Event, Image, Moment, WaitExit};
+use crate::event::{Event, Image, Moment, WaitExit, escape_controls};
 use crate::kernel::{Errno, Signal, Status, Tgid, WaitOptions, WaitStatus};
 use crate::ledger::{Ledger, ReapKind};
 
@@ -143,6 +143,40 @@ impl fmt::Display for PidAndName<'_> {
         }
         write!(f, " {}", image.comm)
     }
+}
+
+/// ` sleep 0.1`: arguments as a shell takes them, cut at so many characters with what
+/// stands before.
+pub(super) fn command(to: &mut String, image: &Image) -> fmt::Result {
+    const MOST: usize = 60;
+    // The path stands before them.
+    let is_path = image.path.is_some() && image.argv.first() == image.path.as_ref();
+    for word in image.argv.iter().skip(usize::from(is_path)) {
+        to.write_char(' ')?;
+        write_quoted(to, word)?;
+        if let Some((end, _)) = to.char_indices().nth(MOST) {
+            let last = to.char_indices().nth(MOST - 1).map_or(end, |(at, _)| at);
+            to.truncate(last);
+            return to.write_char('…');
+        }
+    }
+    Ok(())
+}
+
+/// A word as a shell takes it; what could harm a terminal is escaped.
+pub(super) fn write_quoted(to: &mut String, word: &[u8]) -> fmt::Result {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(byte);
+    if !word.is_empty() && word.iter().all(plain) {
+        return escape_controls(word, to);
+    }
+    to.write_char('\'')?;
+    for (index, piece) in word.split(|byte| *byte == b'\'').enumerate() {
+        if index > 0 {
+            to.write_str(r"'\''")?;
+        }
+        escape_controls(piece, to)?;
+    }
+    to.write_char('\'')
 }
 
 /// `["sleep", "0.1"]`: arguments as they were given, cut where they are long.

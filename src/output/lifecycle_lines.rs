@@ -2,8 +2,11 @@
 
 use std::fmt::Write;
 
+use owo_colors::Style;
+
+use super::span::Used;
 use super::text::Text;
-use super::{Output, annotations, call_syntax};
+use super::{Output, annotations, call_syntax, causes};
 use crate::event::{Comm, Created, Event, Found, Held, How, Image};
 use crate::kernel::phrases::Ended;
 use crate::kernel::{SigInfo, Signal, Status, Tgid, Tid, WaitStatus};
@@ -16,7 +19,7 @@ impl Text {
         let parent = found.parent.filter(|_| found.image.is_none());
         if let Some(parent) = parent.filter(|_| self.shows_lifecycle()) {
             let text = format_args!("+++ created under {parent} by a task that was killed +++");
-            self.notice(event, text, false, ledger);
+            self.notice(event, text, Style::new(), ledger);
         }
     }
 
@@ -25,7 +28,7 @@ impl Text {
         let Held { point, until, .. } = held;
         let at = point.name();
         let text = format_args!("~~~ held at {at} {until} ~~~");
-        self.notice(event, text, false, ledger);
+        self.notice(event, text, Style::new(), ledger);
     }
 
     pub(super) fn attached(&mut self, tid: Tid, threads: usize) {
@@ -49,7 +52,8 @@ impl Text {
             }
             return;
         }
-        if !self.shows_lifecycle() {
+        let is_idle = created.how == How::Thread && self.is_calm();
+        if !self.shows_lifecycle() || is_idle {
             return;
         }
         let did = match created.how {
@@ -60,9 +64,14 @@ impl Text {
         };
         if let Some(parent) = created.parent {
             let text = format_args!("+++ {did} {child} as a child of {parent} +++");
-            self.notice(event, text, false, ledger);
+            self.notice(event, text, Style::new(), ledger);
         } else {
-            self.notice(event, format_args!("+++ {did} {child} +++"), false, ledger);
+            self.notice(
+                event,
+                format_args!("+++ {did} {child} +++"),
+                Style::new(),
+                ledger,
+            );
         }
         self.stack(event, created.stack.as_ref(), ledger);
     }
@@ -79,7 +88,7 @@ impl Text {
             self.unfinished(event, ledger);
             if self.options.quiet < 3 {
                 let text = format_args!("+++ superseded by execve in pid {former} +++");
-                self.notice(event, text, false, ledger);
+                self.notice(event, text, Style::new(), ledger);
             }
             self.calls.remove(&former);
             self.streams.retire(former);
@@ -93,34 +102,57 @@ impl Text {
         let path = image.path.as_deref();
         // Writing to a String cannot fail.
         let _ = crate::event::escape(path.unwrap_or(image.comm.as_bytes()), &mut text);
-        if !image.argv.is_empty() {
+        if self.is_calm() {
+            let _ = annotations::command(&mut text, image);
+        } else if !image.argv.is_empty() {
             text.push(' ');
             let _ = annotations::arguments(&mut text, image);
         }
         self.notice(
             event,
             format_args!("+++ executed {text} +++"),
-            false,
+            Style::new(),
             ledger,
         );
         self.early = text;
     }
 
     pub(super) fn ended(&mut self, event: &Event, status: WaitStatus, ledger: &Ledger) {
-        let is_wrong = match status.decode() {
-            Status::Exited(_) => false,
-            Status::Signaled { signal, .. } => signal.is_crash(),
-            _ => true,
-        };
         let is_shown = match status.decode() {
             Status::Exited(_) => self.options.quiet < 2,
             Status::Signaled { signal, .. } => self.options.signals.has(signal),
             _ => true,
         };
-        if is_shown {
-            let text = format_args!("+++ {} +++", Ended(status));
-            self.notice(event, text, is_wrong, ledger);
+        if !self.is_busy(event.tid, event.tgid) || !is_shown {
+            return;
         }
+        let style = match status.decode() {
+            Status::Exited(0) => self.styles.dim,
+            Status::Exited(_) => self.styles.warned,
+            Status::Signaled { signal, .. } if !signal.is_crash() => self.styles.warned,
+            _ => self.styles.wrong,
+        };
+        let mut note = std::mem::take(&mut self.early);
+        note.clear();
+        if self.annotates() && event.tid == event.tgid.leader() {
+            // Writing to a String cannot fail.
+            let _ = causes::of_death(&mut note, event.tgid, status, ledger);
+            let process = ledger.process(event.tgid);
+            if let Some(usage) = process.and_then(|process| process.usage)
+                && self.options.verbose
+            {
+                let joint = if note.is_empty() { "" } else { "; " };
+                let _ = write!(note, "{joint}{}", Used(usage));
+            }
+        }
+        let ended = Ended(status);
+        if note.is_empty() {
+            self.notice(event, format_args!("+++ {ended} +++"), style, ledger);
+        } else {
+            let text = format_args!("+++ {ended} +++  # {note}");
+            self.notice(event, text, style, ledger);
+        }
+        self.early = note;
     }
 
     pub(super) fn signalled(
@@ -140,20 +172,23 @@ impl Text {
             return;
         }
         let Some(info) = info else {
-            self.notice(event, format_args!("--- {signal} ---"), false, ledger);
+            let text = format_args!("--- {signal} ---");
+            self.notice(event, text, Style::new(), ledger);
             return;
         };
         let mut text = std::mem::take(&mut self.early);
         text.clear();
-        let names = self.names(event.tgid, ledger);
         // Writing to a String cannot fail.
-        let _ = call_syntax::siginfo(&mut text, info, sender, &names);
-        self.notice(
-            event,
-            format_args!("--- {signal} {text} ---"),
-            false,
-            ledger,
-        );
+        let is_short = self.is_calm()
+            && (causes::of_child(&mut text, info).unwrap_or(false)
+                || causes::of_signal(&mut text, info, sender, event.tgid, ledger).unwrap_or(false));
+        if !is_short {
+            text.push(' ');
+            let names = self.names(event.tgid, ledger);
+            let _ = call_syntax::siginfo(&mut text, info, sender, &names);
+        }
+        let text_of = format_args!("--- {signal}{text} ---");
+        self.notice(event, text_of, Style::new(), ledger);
         self.early = text;
     }
 

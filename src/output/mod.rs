@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `text`, `lifecycle_lines` | lines of calls, and of forks, execs, ends and signals |
 //! | `call_syntax`, `annotations`, `frames` | the parts of a line: strace's syntax, what a call did, call stacks |
-//! | `prefix`, `stamps`, `styles`, `line`, `options` | how lines look |
+//! | `causes` | where signals came from, and who killed a process |
+//! | `only` | the lines of some processes |
+//! | `prefix`, `stamps`, `styles`, `line`, `fit`, `options` | how lines look |
 //! | `poll_runs` | equal polls, shown as one line |
 //! | `json` | JSON lines |
 //! | `summary` | the table of who reaped how much how late |
@@ -17,12 +19,15 @@
 
 mod annotations;
 mod call_syntax;
+mod causes;
+mod fit;
 mod frames;
 mod held_lines;
 mod json;
 mod lanes;
 mod lifecycle_lines;
 mod line;
+mod only;
 mod options;
 mod outbox;
 mod poll_runs;
@@ -42,6 +47,7 @@ mod timeline;
 mod waiting;
 
 pub use json::{Json, Messages};
+pub use only::Wanted;
 pub use options::{Pids, Shown, SignalSet, Style, TextOptions};
 pub(crate) use report::shell_word;
 pub use report::{Report, ReportForm, warning};

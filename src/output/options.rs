@@ -1,5 +1,6 @@
 //! Which lines there are, and how they look: what the user chose.
 
+use super::only::Wanted;
 use super::stamps::Stamps;
 use crate::kernel::{Signal, WaitCalls};
 
@@ -74,6 +75,10 @@ pub struct TextOptions {
     pub restart_outcomes: bool,
     /// Call stacks are shown (`-k`).
     pub stacks: bool,
+    /// The processes whose lines are shown, with all below them; all if empty.
+    pub only: Vec<Wanted>,
+    /// No lines are shown, only messages.
+    pub hidden: bool,
     /// The width of the terminal that messages go to; `None` for none.
     pub columns: fn() -> Option<usize>,
 }

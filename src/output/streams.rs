@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::fit;
 use super::held_lines::Lines;
 use super::line::Line;
 use super::sink::{Files, Sink};
@@ -39,6 +40,8 @@ struct Stream {
     sink: Sink,
     open: Option<Tid>,
     column: usize,
+    /// The columns that the open line takes.
+    visible: usize,
 }
 
 impl Stream {
@@ -47,6 +50,7 @@ impl Stream {
             sink,
             open: None,
             column: 0,
+            visible: 0,
         }
     }
 
@@ -110,6 +114,14 @@ impl Streams {
             .map_or(0, |stream| stream.column)
     }
 
+    /// The columns that this task's open line takes, with its prefix.
+    pub(super) fn visible(&self, tid: Tid) -> usize {
+        let stream = self.shared.as_ref().or_else(|| self.each.get(&tid));
+        stream
+            .filter(|stream| stream.open == Some(tid))
+            .map_or(0, |stream| stream.visible)
+    }
+
     /// Write a line, or the rest of one; with `open` it is not at its end yet
     /// and has reached that column. `line` is empty afterwards.
     pub(super) fn write(&mut self, tid: Tid, line: &mut Line, open: Option<usize>) {
@@ -121,6 +133,7 @@ impl Streams {
                 line.text.push('\n');
             }
             stream.sink.push(line.text.as_bytes());
+            stream.visible = open.map_or(0, |_| fit::columns(&line.text));
             stream.open = open.map(|_| tid);
             stream.column = open.unwrap_or(0);
         }

@@ -98,6 +98,8 @@ fn options(style: Style) -> TextOptions {
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
         restart_outcomes: true,
+        only: Vec::new(),
+        hidden: false,
         columns: || None,
         stacks: false,
     }
@@ -134,10 +136,10 @@ fn annotated_lines_say_what_calls_did() {
     10    sh              wait4(-1, 0x8, WNOHANG, NULL)           = 0  # polled again 0 µs later
     10    sh              wait4(11 <unfinished ...>
     11    make            +++ exited with 3 +++
-    10    sh              --- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=11, si_uid=0, si_status=0, si_utime=0, si_stime=0} ---
+    10    sh              --- SIGCHLD: 11 exited with 0 ---
     10    sh              <... wait4 resumed>, [{WIFEXITED(s) && WEXITSTATUS(s) == 3}], 0, NULL) = 11  # reaped 11 make 5.0 ms after it exited
     10    sh              +++ forked 13 +++
-    12    sh              +++ killed by SIGKILL +++
+    12    sh              +++ killed by SIGKILL +++  # sender not seen
     10    sh              wait4(-1, [{WIFSIGNALED(s) && WTERMSIG(s) == SIGKILL}], 0, NULL) = 12  # reaped 12 sh 1.0 ms after it was killed
     10    sh              wait4(12, 0x8, 0, NULL)                 = -1 ECHILD (No child processes)
     13    sh              +++ exited with 0 +++
@@ -220,9 +222,11 @@ fn a_report_has_the_parent_the_children_and_the_evidence() {
             counts: crate::ledger::Counts {
                 processes: 4,
                 reaped: 3,
+                ..crate::ledger::Counts::default()
             },
             left: 0,
             unseen: &["its threads were out of sight".to_owned()],
+            unused: &[],
             notes: &[],
             styles: Styles::plain(),
             summary: true,
@@ -230,7 +234,7 @@ fn a_report_has_the_parent_the_children_and_the_evidence() {
         };
         report.formed(form)
     };
-    insta::assert_snapshot!(report(ReportForm::Text), @"
+    insta::assert_snapshot!(report(ReportForm::Text), @r#"
     warning[stolen-child]: sh[10] lost the exit status of 12 sh: its own wait4(-1) reaped it first
       parent  10 sh
       child   12 sh, was killed by SIGKILL at +0.027 s
@@ -239,15 +243,16 @@ fn a_report_has_the_parent_the_children_and_the_evidence() {
       |  +0.028 s  10  sh  wait4(12, …) = ECHILD  found nothing
       = help: reap by pid, or have one place that reaps and hands the status on
       = note: more: wait4-strace --explain stolen-child
+      = note: to accept it: --suppress FILE with the line "stolen-child sh"
 
     wait4-strace: partial view: its threads were out of sight
     wait4-strace: 4 processes, 3 reaped, 0 zombies left; 1 warning
-    ");
-    insta::assert_snapshot!(report(ReportForm::Github), @"
-    ::warning title=stolen-child%3A sh::sh[10] lost the exit status of 12 sh: its own wait4(-1) reaped it first%0A  parent  10 sh%0A  child   12 sh, was killed by SIGKILL at +0.027 s%0A  |  +0.027 s  12  sh  was killed by SIGKILL%0A  |  +0.028 s  10  sh  wait4(-1, …) = 12      got the status%0A  |  +0.028 s  10  sh  wait4(12, …) = ECHILD  found nothing%0A  = help: reap by pid, or have one place that reaps and hands the status on%0A  = note: more: wait4-strace --explain stolen-child
+    "#);
+    insta::assert_snapshot!(report(ReportForm::Github), @r#"
+    ::warning title=stolen-child%3A sh::sh[10] lost the exit status of 12 sh: its own wait4(-1) reaped it first%0A  parent  10 sh%0A  child   12 sh, was killed by SIGKILL at +0.027 s%0A  |  +0.027 s  12  sh  was killed by SIGKILL%0A  |  +0.028 s  10  sh  wait4(-1, …) = 12      got the status%0A  |  +0.028 s  10  sh  wait4(12, …) = ECHILD  found nothing%0A  = help: reap by pid, or have one place that reaps and hands the status on%0A  = note: more: wait4-strace --explain stolen-child%0A  = note: to accept it: --suppress FILE with the line "stolen-child sh"
     wait4-strace: partial view: its threads were out of sight
     wait4-strace: 4 processes, 3 reaped, 0 zombies left; 1 warning
-    ");
+    "#);
     insta::assert_snapshot!(report(ReportForm::Gitlab), @r#"
     [
       {

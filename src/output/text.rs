@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use owo_colors::Style;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::annotations::{self, Interruption};
 use super::call_syntax::{self, Names};
-use super::frames;
 use super::line::Line;
+use super::only::Only;
 use super::options::{self, Pids, TextOptions};
 use super::poll_runs::{PollRun, PollRuns};
 use super::prefix::Prefix;
@@ -18,9 +18,13 @@ use super::stamps::{Clock, Stamper};
 use super::streams::{Streams, Target};
 use super::styles::Styles;
 use super::{Conclusion, Output};
+use super::{fit, frames};
 use crate::event::{Comm, Event, EventKind, Moment, Stack, WaitEntry, WaitExit, one_line};
 use crate::kernel::{Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::Ledger;
+
+/// A child that was a zombie so many nanoseconds was reaped late.
+const LATE: u64 = 1_000_000_000;
 
 /// A call that is under way.
 #[derive(Debug)]
@@ -49,6 +53,11 @@ pub struct Text {
     piece: String,
     /// A piece that is made before its line is begun.
     pub(super) early: String,
+    only: Only,
+    /// Threads that have lines; the ends of others are not worth one.
+    busy: FxHashSet<Tid>,
+    /// Where the words of a call's exit begin in the line, and where its result does.
+    exit_words: (usize, usize),
 }
 
 impl std::fmt::Debug for Text {
@@ -63,12 +72,17 @@ impl Output for Text {
     fn event(&mut self, event: &Event, ledger: &Ledger) {
         // A tick may have come too late for it; so a recording shows the same.
         self.due_polls(event.at, ledger);
+        if !self.only.admits(event, ledger) {
+            return;
+        }
         let is_poll = matches!(&event.kind, EventKind::WaitEntered(entry) if self.folds(entry))
             || matches!(&event.kind, EventKind::WaitEnded(exit) if self.folds(&exit.entry));
         if !is_poll {
             self.end_polls(event.tid, ledger);
         }
-        self.show(event, ledger);
+        if !self.options.hidden || matches!(event.kind, EventKind::Looked(_)) {
+            self.show(event, ledger);
+        }
         self.streams.settle(event.tid);
     }
 
@@ -88,7 +102,7 @@ impl Output for Text {
     }
 
     fn is_watched(&self) -> bool {
-        self.streams.is_watched()
+        self.streams.is_watched() && !self.options.hidden
     }
 
     fn wants_tick(&self) -> bool {
@@ -128,6 +142,7 @@ impl Text {
     ) -> Text {
         Text {
             stamper: Stamper::new(options.stamps, clock),
+            only: Only::new(&options.only),
             options,
             styles,
             streams: Streams::new(target, messages),
@@ -136,6 +151,8 @@ impl Text {
             line: Line::default(),
             piece: String::new(),
             early: String::new(),
+            busy: FxHashSet::default(),
+            exit_words: (0, 0),
         }
     }
 
@@ -146,6 +163,18 @@ impl Text {
 
     pub(super) fn annotates(&self) -> bool {
         self.options.style == options::Style::Annotated
+    }
+
+    /// Whether only what matters is shown.
+    pub(super) fn is_calm(&self) -> bool {
+        self.annotates() && !self.options.verbose
+    }
+
+    /// Whether a task's own end is worth a line: that of a process, or of a thread that
+    /// had one before.
+    pub(super) fn is_busy(&mut self, tid: Tid, tgid: Tgid) -> bool {
+        let had_lines = self.busy.remove(&tid);
+        had_lines || tid == tgid.leader() || !self.is_calm()
     }
 
     /// Whether equal polls are shown as one.
@@ -191,7 +220,7 @@ impl Text {
             EventKind::GroupStopped { signal } => {
                 if self.options.signals.has(*signal) {
                     let text = format_args!("--- stopped by {signal} ---");
-                    self.notice(event, text, false, ledger);
+                    self.notice(event, text, Style::new(), ledger);
                 }
             }
             EventKind::WaitEntered(entry) if !self.wants(entry) => {}
@@ -207,7 +236,8 @@ impl Text {
             EventKind::Detached => self.detached(event),
             EventKind::Looked(look) => self.looked(look, event.at, ledger),
             EventKind::Held(held) => self.held(event, *held, ledger),
-            EventKind::Resumed
+            EventKind::Used(_)
+            | EventKind::Resumed
             | EventKind::UntracedChild(_)
             | EventKind::SigchldSet(_)
             | EventKind::DeathSignalSet(_)
@@ -336,18 +366,54 @@ impl Text {
             self.piece.clear();
             let _ = annotations::of_wait(&mut self.piece, event, exit, interruption, ledger);
             if !self.piece.is_empty() {
-                let lost = exit.result == Err(crate::kernel::Errno::FAULT);
-                let style = if lost {
-                    self.styles.wrong
-                } else {
-                    self.styles.dim
-                };
+                let style = self.style_of_note(event, exit, ledger);
                 self.line.styled("  # ", style);
                 self.line.styled(&self.piece, style);
             }
         }
+        self.fit_call(tid);
         self.streams.write(tid, &mut self.line, None);
         self.stack(event, exit.entry.stack.as_ref(), ledger);
+    }
+
+    /// A status that is lost is wrong; a zombie of a second or more is worth a look.
+    fn style_of_note(&self, event: &Event, exit: &WaitExit, ledger: &Ledger) -> Style {
+        if exit.result == Err(crate::kernel::Errno::FAULT) {
+            return self.styles.wrong;
+        }
+        let child = exit.reported().map(|(pid, _)| pid);
+        let child = child.and_then(|pid| ledger.translate(event.tgid, pid));
+        let age = child.and_then(|child| child.dead_for(event.at));
+        if age.is_some_and(|age| age >= LATE) {
+            self.styles.warned
+        } else {
+            Style::new()
+        }
+    }
+
+    /// The width that lines must fit, if they must.
+    fn width(&self) -> Option<usize> {
+        let cuts = self.is_calm() && self.streams.is_watched();
+        cuts.then(|| (self.options.columns)()).flatten()
+    }
+
+    /// Makes a call's line fit: its arguments give way to its result and note.
+    fn fit_call(&mut self, tid: Tid) {
+        let Some(width) = self.width() else {
+            return;
+        };
+        let before = self.streams.visible(tid);
+        let over = (before + fit::columns(&self.line.text)).saturating_sub(width);
+        let (from, to) = self.exit_words;
+        fit::shorten(&mut self.line.text, from, to, over);
+        fit::cut(&mut self.line.text, width.saturating_sub(before));
+    }
+
+    /// Cuts a line that is no call's.
+    fn fit(&mut self) {
+        if let Some(width) = self.width() {
+            fit::cut(&mut self.line.text, width);
+        }
     }
 
     /// The lines of a call stack, below that of the call.
@@ -371,11 +437,13 @@ impl Text {
     /// The words of a call's exit and its result, from `column` on.
     fn words_of_exit(&mut self, caller: Tgid, exit: &WaitExit, column: usize, ledger: &Ledger) {
         let names = self.names(caller, ledger);
+        let from = self.line.text.len();
         self.piece.clear();
         // Writing to a String cannot fail.
         let _ = call_syntax::tail(&mut self.piece, exit, self.options.verbose, &names);
         let column = column + self.line.plain(&self.piece);
         self.pad_to_result(column);
+        self.exit_words = (from, self.line.text.len());
         self.piece.clear();
         let _ = call_syntax::result(&mut self.piece, exit, &names);
         self.line.plain("= ");
@@ -446,6 +514,7 @@ impl Text {
         self.words_of_exit(run.tgid, &run.last, column, ledger);
         let note = annotations::of_polls(run.count, run.shown, run.at);
         self.line.styled(&format!("  # {note}"), self.styles.dim);
+        self.fit_call(tid);
         self.streams.write(tid, &mut self.line, None);
     }
 
@@ -464,21 +533,13 @@ impl Text {
         &mut self,
         event: &Event,
         text: fmt::Arguments<'_>,
-        wrong: bool,
+        style: Style,
         ledger: &Ledger,
     ) {
-        let style = if wrong {
-            self.styles.wrong
-        } else {
-            Style::new()
-        };
-        self.whole(event, text, style, ledger);
-    }
-
-    fn whole(&mut self, event: &Event, text: fmt::Arguments<'_>, style: Style, ledger: &Ledger) {
         let comm = ledger.comm(event.tid);
         self.begin(event.tid, event.tgid, comm, event.at, ledger.tasks());
         self.line.write(text, style);
+        self.fit();
         self.streams.write(event.tid, &mut self.line, None);
     }
 
@@ -498,8 +559,13 @@ impl Text {
         let prefix = self.prefix(tasks);
         // Writing to a String cannot fail.
         let _ = prefix.write(&mut self.piece, tid, comm, named);
-        let style = self.styles.process(tgid);
-        let column = self.line.styled(&self.piece, style);
+        // The name is what one looks for; the number is for grep.
+        let number = self.piece.find(' ').filter(|_| self.annotates());
+        let (number, name) = self.piece.split_at(number.unwrap_or(0));
+        let column = self.line.styled(number, self.styles.dim) + self.line.plain(name);
+        if self.is_calm() && tid != tgid.leader() {
+            self.busy.insert(tid);
+        }
         self.piece.clear();
         self.stamper.write(at, &mut self.piece);
         let column = column + self.line.styled(&self.piece, self.styles.dim);

@@ -301,7 +301,15 @@ pub struct Findings {
     by_key: FxHashMap<(RuleId, bool, Tgid, Option<ProcessId>), usize>,
     /// Which children were counted, by the finding's index.
     counted: FxHashSet<(usize, ProcessId)>,
+    /// Threads whose wait is reported as blocked.
+    blocked: FxHashSet<Tid>,
 }
+
+/// Said of a wait that is blocked.
+pub(super) const NOT_RETURNED: &str = "has not returned";
+
+/// Said of a child that a wait does not report.
+pub(super) const STAYS_STOPPED: &str = "stays stopped";
 
 /// Limit of `counted`. Beyond it a child may be counted twice.
 const MOST_COUNTED: usize = 10_000;
@@ -309,6 +317,11 @@ const MOST_COUNTED: usize = 10_000;
 impl Findings {
     /// Adds a finding, or its children to the finding that there is.
     pub fn add(&mut self, finding: Finding) {
+        let blocked = finding
+            .evidence
+            .iter()
+            .filter(|line| line.remark == NOT_RETURNED);
+        self.blocked.extend(blocked.map(|line| line.tid));
         let ProcessRef { id, tgid, .. } = finding.parent;
         let key = (finding.rule, finding.diagnosis.is_second_kind(), tgid, id);
         let at = self.by_key.get(&key).copied().unwrap_or(self.all.len());
@@ -329,6 +342,26 @@ impl Findings {
         known
             .children
             .extend(finding.children.into_iter().take(room));
+    }
+
+    /// The wait that a thread is in has returned.
+    pub(super) fn returned(&mut self, tid: Tid) {
+        if !self.blocked.remove(&tid) {
+            return;
+        }
+        let is_of_wait = |line: &Evidence| line.tid == tid && line.remark == NOT_RETURNED;
+        for finding in &mut self.all {
+            if !finding.evidence.iter().any(is_of_wait) {
+                continue;
+            }
+            for line in &mut finding.evidence {
+                line.remark = match line.remark {
+                    NOT_RETURNED if line.tid == tid => "returned later",
+                    STAYS_STOPPED => "was stopped until then",
+                    remark => remark,
+                };
+            }
+        }
     }
 
     /// Whether there is a finding of this rule about this process.

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::RuleContext;
 use super::deadlines::polled_in_vain;
 use super::diagnosis::{End, Hang};
-use super::finding::{Action, Evidence, Finding, ProcessRef};
+use super::finding::{Action, Evidence, Finding, NOT_RETURNED, ProcessRef, STAYS_STOPPED};
 use super::pipes::Pipes;
 use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
@@ -64,7 +64,13 @@ impl Hangs {
                     polls.own = polls.own.saturating_add(event.at.since(polls.last));
                 }
             }
-            EventKind::WaitEnded(exit) => self.polled(exit, case),
+            EventKind::WaitEnded(exit) => {
+                // One that was interrupted may be restarted.
+                if exit.result.is_ok() {
+                    case.findings.returned(case.event.tid);
+                }
+                self.polled(exit, case);
+            }
             EventKind::Observed(Observation::BlockedChildren { children, timers }) => {
                 self.blocked_wait(children, *timers, case);
             }
@@ -228,7 +234,7 @@ impl Hangs {
             return;
         };
         let diagnosis = Hang::StoppedChildHang { by: signal };
-        let stays = Evidence::of(child, when, Action::Stopped(signal), "stays stopped");
+        let stays = Evidence::of(child, when, Action::Stopped(signal), STAYS_STOPPED);
         let finding = Finding::new(diagnosis, ProcessRef::new(waiter), case.stamp())
             .about(child)
             .evidence([stays, wait]);
@@ -358,7 +364,7 @@ pub(super) fn blocked(tid: Tid, waiter: &Process, waiting: &Waiting, ledger: &Le
         tgid: waiter.tgid,
         comm: ledger.comm(tid),
         action: Action::Waits(waiting.clone()),
-        remark: "has not returned",
+        remark: NOT_RETURNED,
     }
 }
 

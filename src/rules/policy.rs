@@ -3,6 +3,7 @@
 
 use super::finding::Finding;
 use super::table::{RuleId, Severity};
+use crate::kernel::phrases::plural;
 
 /// `--allow`, `--warn`, `--deny`, `--suppress` and `--fail-on`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +49,32 @@ impl Policy {
         Some(finding.clone().severity(severity))
     }
 
+    /// Why admitted findings fail the run, if they do: `1 warning (--fail-on warning)`.
+    #[must_use]
+    pub fn failure(&self, findings: &[Finding]) -> Option<String> {
+        let failing: Vec<&Finding> = findings.iter().filter(|f| self.fails(f)).collect();
+        let levels = [Severity::Error, Severity::Warning, Severity::Info];
+        let counts = levels.into_iter().filter_map(|level| {
+            let count = failing
+                .iter()
+                .filter(|finding| finding.severity == level)
+                .count();
+            let name = level.name();
+            (count > 0).then(|| plural(count as u64, name, &format!("{name}s")))
+        });
+        let counts: Vec<String> = counts.collect();
+        let worst = failing.iter().map(|finding| finding.severity).max()?;
+        let by_level = self.fail_on.level.filter(|level| worst >= *level);
+        let has = |rule: &&RuleId| failing.iter().any(|finding| finding.rule == **rule);
+        let flags = by_level.map(|level| format!("--fail-on {}", level.name()));
+        let named = self.fail_on.rules.iter().filter(has);
+        let named = named.map(|rule| format!("--fail-on {}", rule.name()));
+        let denied = self.deny.iter().filter(has);
+        let denied = denied.map(|rule| format!("--deny {}", rule.name()));
+        let flags: Vec<String> = flags.into_iter().chain(named).chain(denied).collect();
+        Some(format!("{} ({})", counts.join(", "), flags.join(", ")))
+    }
+
     /// Whether an admitted finding fails the run.
     #[must_use]
     pub fn fails(&self, finding: &Finding) -> bool {
@@ -86,22 +113,51 @@ impl Suppressions {
                         .ok_or_else(|| format!("line {number}: there is no rule {name:?}"))?,
                 ),
             };
-            let program = words.next().filter(|name| *name != "*");
-            if words.next().is_some() {
-                return Err(format!("line {number}: more than a rule and a program"));
-            }
-            all.push((rule, program.map(str::to_owned)));
+            // A program's name may have spaces.
+            let program = words.collect::<Vec<_>>().join(" ");
+            let program = Some(program).filter(|name| !name.is_empty() && name != "*");
+            all.push((rule, program));
         }
         Ok(Suppressions(all))
     }
 
     fn cover(&self, finding: &Finding) -> bool {
-        self.0.iter().any(|(rule, program)| {
-            let comm = finding.parent.comm().to_string();
-            rule.is_none_or(|rule| rule == finding.rule)
-                && program.as_ref().is_none_or(|name| *name == comm)
-        })
+        self.0.iter().any(|line| meets(line, finding))
     }
+
+    /// The lines that none of these findings meets.
+    #[must_use]
+    pub fn unused(&self, findings: &[Finding]) -> Vec<String> {
+        let unused = self.0.iter();
+        let unused = unused.filter(|line| !findings.iter().any(|finding| meets(line, finding)));
+        unused
+            .map(|(rule, program)| {
+                let rule = rule.map_or("*", RuleId::name);
+                format!("\"{rule} {}\"", program.as_deref().unwrap_or("*"))
+            })
+            .collect()
+    }
+}
+
+/// Whether a known finding is this one.
+fn meets((rule, program): &(Option<RuleId>, Option<String>), finding: &Finding) -> bool {
+    let comm = one_space(&finding.parent.comm().to_string());
+    rule.is_none_or(|rule| rule == finding.rule)
+        && program.as_ref().is_none_or(|name| *name == comm)
+}
+
+/// A name as a line of known findings has it.
+fn one_space(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The line that makes a finding a known one.
+#[must_use]
+pub fn suppression(finding: &Finding) -> String {
+    let program = one_space(&finding.parent.comm().to_string());
+    let is_sayable = !program.is_empty() && !program.contains('#');
+    let program = if is_sayable { program.as_str() } else { "*" };
+    format!("{} {program}", finding.rule.name())
 }
 
 #[cfg(test)]
@@ -178,6 +234,41 @@ mod tests {
                 .unwrap_err()
                 .contains("line 1")
         );
-        assert!(Suppressions::parse("* a b").is_err());
+        let spaces = Suppressions::parse("* a  b").unwrap();
+        assert!(spaces.cover(&finding(RuleId::LateReap, "a b")));
+    }
+
+    #[test]
+    fn a_finding_has_a_line_that_accepts_it_and_lines_may_meet_nothing() {
+        for name in ["sh", "Web Content", "a#b", ""] {
+            let finding = finding(RuleId::ZombieLeak, name);
+            let line = suppression(&finding);
+            assert!(
+                Suppressions::parse(&line).unwrap().cover(&finding),
+                "{line}"
+            );
+        }
+        let known = Suppressions::parse("zombie-leak sh\nlate-reap *\n").unwrap();
+        let found = [finding(RuleId::ZombieLeak, "sh")];
+        assert_eq!(known.unused(&found), ["\"late-reap *\""]);
+    }
+
+    #[test]
+    fn what_fails_a_run_is_said_with_the_flag() {
+        let policy = Policy {
+            deny: vec![RuleId::LateReap],
+            fail_on: FailOn {
+                level: Some(Severity::Warning),
+                rules: Vec::new(),
+            },
+            ..Policy::default()
+        };
+        let found = [RuleId::ZombieLeak, RuleId::ZombieLeak].map(|rule| finding(rule, "x"));
+        let why = policy.failure(&found).unwrap();
+        assert_eq!(why, "2 warnings (--fail-on warning)");
+        let denied = policy.admit(&finding(RuleId::LateReap, "x")).unwrap();
+        let why = policy.failure(&[denied]).unwrap();
+        assert_eq!(why, "1 error (--fail-on warning, --deny late-reap)");
+        assert_eq!(policy.failure(&[finding(RuleId::DoubleWait, "x")]), None);
     }
 }

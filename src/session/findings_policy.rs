@@ -166,8 +166,13 @@ impl FindingsPolicy {
     }
 
     /// What was out of sight, and which rules that puts out of reach.
-    pub(crate) fn unseen(&self) -> Vec<String> {
+    pub(crate) fn unseen(&self, ledger: &Ledger) -> Vec<String> {
         let mut unseen = self.unseen.clone();
+        let unobserved = ledger.counts().reaped_unobserved;
+        if unobserved > 0 {
+            let many = plural(unobserved, "child was", "children were");
+            unseen.push(format!("{many} reaped by a call that was not observed"));
+        }
         if !self.untraced.is_empty() {
             let many = plural(self.untraced.len() as u64, "child", "children");
             unseen.push(format!(
@@ -213,9 +218,15 @@ impl FindingsPolicy {
             .collect()
     }
 
-    /// Whether one of these findings fails the run.
-    pub(crate) fn fails(&self, findings: &[Finding]) -> bool {
-        findings.iter().any(|finding| self.policy.fails(finding))
+    /// Why these findings fail the run, if they do.
+    pub(crate) fn failure(&self, findings: &[Finding]) -> Option<String> {
+        self.policy.failure(findings)
+    }
+
+    /// Lines of known findings that nothing met.
+    fn unused(&self) -> Vec<String> {
+        let findings = self.judge.as_ref().map_or(&[][..], RuleEngine::findings);
+        self.policy.suppress.unused(findings)
     }
 
     /// The report as it would be if the trace were over now.
@@ -224,18 +235,19 @@ impl FindingsPolicy {
         let judge = judge.map(|judge| judge.so_far(now, ledger));
         let findings = judge.as_ref().map_or(&[][..], RuleEngine::findings);
         let left = judge.as_ref().map(RuleEngine::zombies_left);
-        self.text(&self.admitted(findings), left, ledger, look)
+        self.text(&self.admitted(findings), left, &[], ledger, look)
     }
 
     /// The report of these findings.
     pub(crate) fn report(&self, findings: &[Finding], ledger: &Ledger, look: ReportLook) -> String {
-        self.text(findings, self.left(), ledger, look)
+        self.text(findings, self.left(), &self.unused(), ledger, look)
     }
 
     fn text(
         &self,
         findings: &[Finding],
         left: Option<&ZombiesLeft>,
+        unused: &[String],
         ledger: &Ledger,
         look: ReportLook,
     ) -> String {
@@ -243,7 +255,8 @@ impl FindingsPolicy {
             findings,
             left: left.map_or(0, ZombiesLeft::total),
             counts: ledger.counts(),
-            unseen: &self.unseen(),
+            unseen: &self.unseen(ledger),
+            unused,
             notes: &self.notes,
             styles: look.styles,
             summary: !look.quiet,

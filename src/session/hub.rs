@@ -183,7 +183,7 @@ impl Session<'_> {
         for finding in &findings {
             finding.stacks().for_each(Stack::wait);
         }
-        let unseen = policy.as_ref().map(FindingsPolicy::unseen);
+        let unseen = policy.as_ref().map(|policy| policy.unseen(&self.ledger));
         let end = Conclusion {
             ledger: &self.ledger,
             findings: &findings,

@@ -216,6 +216,7 @@ pub(crate) fn settings(text: &TextOptions, rules: bool, whole: bool) -> Settings
             namespaces: annotated || text.pids != Pids::Plain,
             restart_outcomes: annotated,
             kinship: annotated,
+            usage: whole || text.verbose && annotated,
             stacks: text.stacks,
             rules: everything,
         },

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use super::ptrace::Stopped;
-use crate::kernel::{Errno, Tid, WaitStatus};
+use crate::kernel::{Errno, Tid, Usage, WaitStatus};
 
 /// What a wait of the tracer returned.
 #[derive(Debug)]
@@ -13,7 +13,8 @@ pub(crate) enum Waited {
     /// A tracee (or a child of ours that is not traced) is stopped.
     Stopped(Stopped, WaitStatus),
     /// A thread or process is dead and was reaped.
-    Ended(Tid, WaitStatus),
+    /// Its resource usage, if that was asked for.
+    Ended(Tid, WaitStatus, Option<Usage>),
     /// Nothing is ready; only with [`Block::No`].
     Nothing,
     /// A signal handler ran, or the result is not to be reported.
@@ -37,19 +38,22 @@ pub(crate) enum Block {
 /// children of other threads of this process. Never `WCONTINUED`: that flag is shared
 /// with the real parent, which would miss it. Raw, because nix's `waitpid` fails with
 /// EINVAL for stops by real-time signals, and the status is lost then.
-pub(crate) fn wait_any(block: Block) -> Waited {
-    take(-1, block)
+/// With `usage`, the resource usage of what has ended is wanted.
+pub(crate) fn wait_any(block: Block, usage: bool) -> Waited {
+    take(-1, block, usage)
 }
 
 /// Asks for one tracee alone, without sleeping.
 pub(crate) fn wait_for(tid: Tid) -> Waited {
-    take(tid.raw(), Block::No)
+    take(tid.raw(), Block::No, false)
 }
 
 /// Decides what to do with a result before it is taken.
 pub(crate) trait Handling {
     /// Whether the signal that is about to be delivered to this tracee must not be lost.
     fn leaves_signal(&self, tid: Tid) -> bool;
+    /// Whether the resource usage of what has ended is wanted.
+    fn wants_usage(&self) -> bool;
     /// Whether this dead child is not a tracee, and its end not to be reported.
     fn passes_over(&self, dead: Tid) -> bool;
 }
@@ -75,7 +79,7 @@ pub(crate) fn wait_any_after_look(block: Block, handling: &impl Handling) -> Wai
         return Waited::Stopped(Stopped::new(tid), WaitStatus::from_raw(word << 8 | 0x7f));
     }
     let is_reported = !(is_death(code) && handling.passes_over(tid));
-    match take(pid, Block::No) {
+    match take(pid, Block::No, handling.wants_usage()) {
         Waited::Ended(..) if !is_reported => Waited::Interrupted,
         // It was killed, or continued under another tid, meanwhile.
         Waited::Nothing | Waited::NoChildren => Waited::Interrupted,
@@ -131,10 +135,16 @@ fn options(block: Block) -> libc::c_int {
 }
 
 /// Waits for `pid`, or with -1 for any tracee.
-fn take(pid: libc::pid_t, block: Block) -> Waited {
+fn take(pid: libc::pid_t, block: Block, usage: bool) -> Waited {
     let mut status: libc::c_int = 0;
-    // SAFETY: `status` outlives the call; no rusage is asked for.
-    let tid = unsafe { libc::wait4(pid, &raw mut status, options(block), ptr::null_mut()) };
+    let mut used = MaybeUninit::<libc::rusage>::zeroed();
+    let used_at = if usage {
+        used.as_mut_ptr()
+    } else {
+        ptr::null_mut()
+    };
+    // SAFETY: `status` and `used` outlive the call.
+    let tid = unsafe { libc::wait4(pid, &raw mut status, options(block), used_at) };
     match tid {
         0 => Waited::Nothing,
         tid if tid > 0 => {
@@ -142,10 +152,25 @@ fn take(pid: libc::pid_t, block: Block) -> Waited {
             if libc::WIFSTOPPED(status.raw()) {
                 Waited::Stopped(Stopped::new(tid), status)
             } else {
-                Waited::Ended(tid, status)
+                // SAFETY: zeroes are a valid rusage.
+                let used = unsafe { used.assume_init() };
+                Waited::Ended(tid, status, usage.then(|| summed(&used)))
             }
         }
         _ => failed(),
+    }
+}
+
+/// What is told of a rusage.
+fn summed(usage: &libc::rusage) -> Usage {
+    let micros = |time: libc::timeval| {
+        let (seconds, micros) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_usec));
+        seconds.unwrap_or(0).saturating_mul(1_000_000) + micros.unwrap_or(0)
+    };
+    Usage {
+        user_us: micros(usage.ru_utime),
+        system_us: micros(usage.ru_stime),
+        peak_kib: u64::try_from(usage.ru_maxrss).unwrap_or(0),
     }
 }
 

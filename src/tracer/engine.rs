@@ -15,8 +15,8 @@ use super::stop_stats::StopStats;
 use super::survey::{Stuck, Survey};
 use super::tasks::{Kind, Tasks};
 use super::world::World;
-use crate::event::{Event, EventKind, Moment, NsPids};
-use crate::kernel::{Tgid, Tid, WaitCalls, WaitStatus};
+use crate::event::{Comm, Event, EventKind, Moment, NsPids};
+use crate::kernel::{NsPid, Tgid, Tid, Usage, WaitCalls, WaitStatus};
 use crate::proc;
 use crate::stack::Stacks;
 use crate::sys::ptrace::{self, How, Stopped, is_dead_tracee, options};
@@ -119,6 +119,10 @@ pub(crate) struct Tracer<S = Unscheduled> {
     pub(super) stack: Vec<u8>,
     /// Call stacks, if they are wanted.
     pub(super) stacks: Option<Box<Stacks>>,
+    /// The last sender of a signal that is none of ours: when, who, and its name.
+    pub(super) last_stranger: Option<(Moment, NsPid, Option<Comm>)>,
+    /// What the task that has just ended has used.
+    pub(super) usage: Option<Usage>,
     /// A look at all processes that goes on.
     pub(super) survey: Option<Survey>,
     /// One that was given up and may still be blocked.
@@ -129,6 +133,10 @@ pub(crate) struct Tracer<S = Unscheduled> {
 impl<S> Handling for Tracer<S> {
     fn leaves_signal(&self, tid: Tid) -> bool {
         self.attaches && self.tasks.by_tid.contains_key(&tid)
+    }
+
+    fn wants_usage(&self) -> bool {
+        self.capture.usage
     }
 
     /// As PID 1 or subreaper we reap orphans, which may have been tracees of
@@ -175,7 +183,7 @@ impl<S: Scheduler> Tracer<S> {
             lonely: None,
             job_stop: None,
             has_strangers: streams::inherits_orphans()
-                || !matches!(wait_any(Block::No), Waited::NoChildren),
+                || !matches!(wait_any(Block::No, false), Waited::NoChildren),
             waker,
             start: Instant::now(),
             latest: Moment::default(),
@@ -183,6 +191,8 @@ impl<S: Scheduler> Tracer<S> {
             stats: StopStats::default(),
             stack: Vec::new(),
             stacks: capture.stacks.then(|| Box::new(Stacks::new())),
+            last_stranger: None,
+            usage: None,
             survey: None,
             stuck_survey: None,
             seq: 0,
@@ -294,7 +304,10 @@ impl<S: Scheduler> Tracer<S> {
         }
         match self.wait(Block::Yes) {
             Waited::Stopped(stopped, status) => self.stopped(stopped, status, events),
-            Waited::Ended(tid, status) => self.ended(tid, status, events),
+            Waited::Ended(tid, status, usage) => {
+                self.usage = usage;
+                self.ended(tid, status, events);
+            }
             Waited::Interrupted | Waited::Nothing => {
                 self.latest = self.now();
                 return Step::Went;
@@ -317,7 +330,7 @@ impl<S: Scheduler> Tracer<S> {
         if self.attaches || self.has_strangers {
             wait_any_after_look(block, self)
         } else {
-            wait_any(block)
+            wait_any(block, self.capture.usage)
         }
     }
 
@@ -356,7 +369,10 @@ impl<S: Scheduler> Tracer<S> {
         for _ in 0..most {
             match self.wait(Block::No) {
                 Waited::Stopped(stopped, status) => self.stopped(stopped, status, events),
-                Waited::Ended(tid, status) => self.ended(tid, status, events),
+                Waited::Ended(tid, status, usage) => {
+                    self.usage = usage;
+                    self.ended(tid, status, events);
+                }
                 Waited::Interrupted => {}
                 Waited::Nothing | Waited::NoChildren => return,
             }

@@ -52,6 +52,8 @@ impl<S: Scheduler> Tracer<S> {
         // All other threads are gone.
         self.release_children(tgid);
         self.look_up_inherited(tgid, at, events);
+        self.begin_anew(tgid);
+        how = self.tasks.by_tid.get(&tid).map_or(how, Task::how);
         if let Some(process) = self.tasks.processes.get_mut(&tgid) {
             process.handler_frame = HandlerFrame::None;
             // Only ignoring it outlives an exec.

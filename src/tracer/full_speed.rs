@@ -5,7 +5,8 @@
 //! it forks, it begins to stop at calls before its child can be waited for: its
 //! other threads are interrupted, and the child is held in its first stop until
 //! they have come over, or [`HELD_AT_MOST`]. A while after its last child was
-//! reaped it runs free again, each of its threads from its next stop on.
+//! reaped it runs free again, each of its threads from its next stop on; at an exec
+//! at once.
 //!
 //! What such a process did before it forked is looked up, as far as `/proc`
 //! tells: what happens at SIGCHLD, and whether its children live in another pid
@@ -122,6 +123,18 @@ impl<S: Scheduler> Tracer<S> {
             self.full_speed.was_used = true;
         }
         is_free
+    }
+
+    /// A process has executed a program: what the one before did says nothing about
+    /// it. Without children it runs free at once.
+    pub(super) fn begin_anew(&mut self, tgid: Tgid) {
+        let process = self.tasks.processes.get(&tgid);
+        let may_be_free = process.is_some_and(|process| {
+            process.speed.is_allowed && !process.speed.is_free && process.children == 0
+        });
+        if may_be_free && has_no_children(tgid) {
+            self.run_free(tgid);
+        }
     }
 
     /// All threads of a process are seized. They run on as they did if it has no

@@ -81,11 +81,15 @@ impl Interrupted {
         tgid: Tgid,
     ) -> Option<bool> {
         let gaps = GAPS?;
+        let above = self.stack_pointer.saturating_sub(now);
+        // As a rule for a shell; `/proc` would be as dear as a stop.
+        if above == 0 && frame == HandlerFrame::Here {
+            return Some(false);
+        }
         let mask = proc::status(stopped.tid())?.blocked;
         if !proc::has(mask, Signal::CHLD) {
             return Some(false);
         }
-        let above = self.stack_pointer.saturating_sub(now);
         let length = usize::try_from(above).unwrap_or(FRAME).min(FRAME);
         let from = self.stack_pointer - length as u64;
         let is_below_it = self.is_saved_at(from, length, gaps, stopped, tgid);

@@ -9,7 +9,7 @@ use super::tasks::Task;
 use super::world::World;
 use crate::event::{self, Created, Event, EventKind, Moment, SigchldAction};
 use crate::kernel::{
-    CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CloneCall, Signal, Tgid, Tid, WaitStatus,
+    CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CloneCall, NsPid, Signal, Tgid, Tid, WaitStatus,
 };
 use crate::proc;
 use crate::sys::ptrace::{How, Stopped};
@@ -122,7 +122,7 @@ impl<S: Scheduler> Tracer<S> {
 
     /// A thread, or with its last thread a process, is dead.
     pub(super) fn ended(&mut self, tid: Tid, status: WaitStatus, events: &mut Vec<Event>) {
-        let at = self.now();
+        let (at, usage) = (self.now(), self.usage.take());
         (self.latest, self.last_stop) = (at, at);
         self.stats.ends += 1;
         self.held.remove(&tid);
@@ -141,6 +141,12 @@ impl<S: Scheduler> Tracer<S> {
         if let (true, Some(stacks)) = (is_process, &mut self.stacks) {
             stacks.forget(tgid);
         }
+        if is_process && self.killing.is_some() && status.raw() & 0x7f == Signal::KILL.raw() {
+            let own = Tgid::new(i32::try_from(std::process::id()).unwrap_or(0));
+            let (target, signal) = (NsPid::new(tgid.raw()), Signal::KILL);
+            let kind = EventKind::Kills { target, signal };
+            events.push(self.event(at, own.leader(), own, kind));
+        }
         let ran = !is_process || self.root_ended(tgid, status);
         if is_process {
             // After an exec that failed past its point of no return, no stop
@@ -151,6 +157,9 @@ impl<S: Scheduler> Tracer<S> {
             }
         }
         if ran {
+            if let Some(usage) = usage.filter(|_| is_process) {
+                events.push(self.event(at, tid, tgid, EventKind::Used(usage)));
+            }
             events.push(self.event(at, tid, tgid, EventKind::Ended { status }));
         }
         if is_process {

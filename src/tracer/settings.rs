@@ -44,6 +44,8 @@ pub(crate) struct Capture {
     pub(crate) kinship: bool,
     /// What only rules need.
     pub(crate) rules: bool,
+    /// What processes used, at their ends.
+    pub(crate) usage: bool,
     /// The call stacks of waits and forks (`-k`).
     pub(crate) stacks: bool,
 }

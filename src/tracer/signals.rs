@@ -5,10 +5,13 @@ use super::engine::Tracer;
 use super::handler::{HandlerFrame, Interrupted};
 use super::scheduler::Scheduler;
 use super::stop::Stop;
-use crate::event::{Event, EventKind};
-use crate::kernel::{Errno, SigInfo, Signal};
+use crate::event::{Comm, Event, EventKind, Moment};
+use crate::kernel::{Errno, NsPid, SigInfo, Signal, Tgid};
 use crate::proc;
 use crate::sys::ptrace::How;
+
+/// A sender's name is looked up again after so many nanoseconds.
+const STORM: u64 = 100_000_000;
 
 impl<S: Scheduler> Tracer<S> {
     /// A signal is about to be delivered: deliver it, whichever it is.
@@ -23,7 +26,12 @@ impl<S: Scheduler> Tracer<S> {
             return;
         }
         let (tgid, is_free) = (task.tgid, task.is_free);
-        if !task.interrupted {
+        let process = self.tasks.processes.get(&tgid);
+        // Seen to be set, and since then all of its calls were.
+        let is_handled = task.kind.launched
+            && signal == Signal::CHLD
+            && process.is_some_and(|process| process.handler_frame == HandlerFrame::Here);
+        if !task.interrupted && !is_handled {
             self.undo_wake_up_by(signal, &stop.tracee);
         }
         if signal == Signal::CHLD
@@ -60,12 +68,32 @@ impl<S: Scheduler> Tracer<S> {
             task.how()
         };
         self.resume(stop, how, Some(signal));
+        let stranger = info.and_then(|info| self.stranger(at, tgid, info.sender()?));
+        let sender = sender.or(stranger);
         let kind = EventKind::Signalled {
             signal,
             info,
             sender,
         };
         events.push(self.event(at, tid, tgid, kind));
+    }
+
+    /// The name of a process that sent a signal and is none of ours, whose names are
+    /// known; it may be gone soon. Of a storm of signals one is looked up.
+    fn stranger(&mut self, at: Moment, receiver: Tgid, sender: NsPid) -> Option<Comm> {
+        let is_ours = self.tasks.processes.contains_key(&Tgid::new(sender.raw()));
+        if is_ours || !self.capture.images {
+            return None;
+        }
+        if let Some((before, pid, name)) = self.last_stranger
+            && pid == sender
+            && at.since(before) < STORM
+        {
+            return name;
+        }
+        let name = self.peer(receiver, sender);
+        self.last_stranger = Some((at, sender, name));
+        name
     }
 
     /// A task made its step into a handler: the frame holds what the wait that

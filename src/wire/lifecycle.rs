@@ -98,6 +98,17 @@ pub struct Exit {
     pub status: Status,
 }
 
+/// What a process has used, with the children that it reaped.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Usage {
+    /// CPU time in user mode, in microseconds.
+    pub user_us: u64,
+    /// CPU time in the kernel, in microseconds.
+    pub system_us: u64,
+    /// The most memory that was resident, of one of these processes, in KiB.
+    pub peak_kib: u64,
+}
+
 /// A signal was delivered.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Received {

@@ -24,7 +24,7 @@ pub use held::{Held, Until};
 pub use lifecycle::{
     Adopt, Attach, BlockedChild, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image,
     Kill, Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream,
-    Survivor, Thread, UntracedChild,
+    Survivor, Thread, UntracedChild, Usage,
 };
 pub use read::can_read;
 pub use stack::{Frame, Function, Stack};
@@ -74,6 +74,8 @@ pub enum Body {
     Thread(About<Thread>),
     /// A program was executed.
     Exec(About<Exec>),
+    /// What a process has used; before its `exit`.
+    Usage(About<Usage>),
     /// A thread has ended; the last one ends the process.
     Exit(About<Exit>),
     /// A signal was delivered.

@@ -133,6 +133,13 @@ impl Body {
                 image: Arc::new(exec.image.into()),
                 former: exec.former.map(Tid::new),
             }),
+            Body::Usage(about) => about.map(|usage| {
+                EventKind::Used(kernel::Usage {
+                    user_us: usage.user_us,
+                    system_us: usage.system_us,
+                    peak_kib: usage.peak_kib,
+                })
+            }),
             Body::Exit(about) => about.map(|exit| EventKind::Ended {
                 status: (&exit.status).into(),
             }),

@@ -41,6 +41,12 @@ pub struct SummaryRow {
     pub blocked_ns: u64,
     /// The longest time that a child of it was a zombie.
     pub longest_zombie_ns: u64,
+    /// CPU time of it and of the children that it reaped; 0 if not known.
+    #[serde(default)]
+    pub cpu_ns: u64,
+    /// The most memory that was resident, of one of these, in KiB; 0 if not known.
+    #[serde(default)]
+    pub peak_kib: u64,
 }
 
 /// Times from the end of a child to its reap, rounded to three digits.

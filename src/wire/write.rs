@@ -91,6 +91,11 @@ impl Writer<'_> {
                 image: (&**image).into(),
                 former: former.map(kernel::Tid::raw),
             })),
+            EventKind::Used(usage) => Body::Usage(self.about(super::Usage {
+                user_us: usage.user_us,
+                system_us: usage.system_us,
+                peak_kib: usage.peak_kib,
+            })),
             EventKind::Ended { status } => {
                 let status = (*status).into();
                 Body::Exit(self.about(Exit { status }))

@@ -83,6 +83,23 @@ fn all_threads_are_watched_when_one_forks() {
     assert!(!errors.contains("not observed"), "{errors}");
 }
 
+/// Its thread may as well be one that was not brought over in time.
+#[test]
+fn children_that_a_thread_reaps_unseen_are_accounted_for_and_no_leak() {
+    if !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    let mut target = Target::fixture(&["untraced_thread_reaps", "3"]);
+    assert_eq!(target.read_line(), "ready\n");
+    let tracer = Tracer::attached(&[], &[target.pid()]);
+    tracer.settled(target.pid());
+    assert_eq!(target.finish(), Some(0));
+    let errors = tracer.errors_at_end(0);
+    let words = "3 children were reaped by a call that was not observed";
+    assert!(errors.contains(words), "{errors}");
+    assert!(errors.contains("0 zombies left; no findings"), "{errors}");
+}
+
 #[test]
 fn a_process_runs_free_again_a_while_after_its_last_child() {
     if !have("bash") || !cfg!(target_arch = "x86_64") {
@@ -115,6 +132,22 @@ fn found(flags: &[&str], bug: &str) -> Vec<String> {
     let rules = heads.iter().filter_map(|head| head.split_once('['));
     let rules = rules.filter_map(|(_, rule)| rule.strip_suffix(']'));
     rules.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_program_that_is_executed_runs_free_at_once_if_it_has_no_children() {
+    if !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    let mark = new_mark();
+    let script = "read x; (exit 3); exec dd if=/dev/zero of=/dev/null bs=1 count=2000 status=none";
+    let mut target = shell(script, &mark);
+    let tracer = Tracer::attached(&["--stats"], &[target.pid()]);
+    tracer.settled(target.pid());
+    target.say("go\n");
+    assert_eq!(target.finish(), Some(0));
+    let errors = tracer.errors_at_end(0);
+    assert!(calls(&errors) < 400, "{errors}");
 }
 
 #[test]

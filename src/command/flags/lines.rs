@@ -1,6 +1,8 @@
 //! The flags that say which lines there are, and how they look.
 
+use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
@@ -8,7 +10,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use super::sets::{parse_calls, parse_signals, parse_statuses};
 use crate::command::mode::{Colour, Format};
 use crate::kernel::WaitCalls;
-use crate::output::{Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock};
+use crate::output::{Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock, Wanted};
 
 /// What to show.
 #[derive(Debug, Args)]
@@ -40,9 +42,20 @@ pub(super) struct ShowFlags {
         help_heading = "What to show"
     )]
     pub(super) status: Vec<String>,
-    /// Show whole rusages, and each poll and restart
+    /// Show all: whole arguments, each poll and thread
     #[arg(short = 'v', long = "no-abbrev", help_heading = "What to show")]
     pub(super) verbose: bool,
+    /// Show only the lines of this program or process, and of all below it
+    #[arg(
+        long = "only",
+        value_name = "NAME|PID",
+        hide_short_help = true,
+        help_heading = "What to show"
+    )]
+    pub(super) only_of: Vec<OsString>,
+    /// Show no lines, only the findings
+    #[arg(long, hide_short_help = true, help_heading = "What to show")]
+    pub(super) findings: bool,
     /// No messages or summary; -qq: no exits; -qqq: calls
     #[arg(short = 'q', long = "quiet", action = ArgAction::Count, help_heading = "What to show")]
     pub(super) quiet: u8,
@@ -268,11 +281,26 @@ fn look(show: &ShowFlags, lines: &LineFlags, follows: bool) -> Result<TextOption
         calls: WaitCalls::ALL,
         restart_outcomes: true,
         stacks: lines.stacks,
+        only: show.only(),
+        hidden: show.findings,
         columns: columns_of_stderr,
     })
 }
 
 impl ShowFlags {
+    /// The programs and processes whose lines are shown.
+    fn only(&self) -> Vec<Wanted> {
+        let words = self.only_of.iter();
+        words
+            .map(
+                |word| match word.to_str().and_then(|word| word.parse().ok()) {
+                    Some(pid) => Wanted::Pid(pid),
+                    None => Wanted::Name(word.as_bytes().to_vec()),
+                },
+            )
+            .collect()
+    }
+
     /// Key and value of each filter, in strace's two spellings.
     fn filters(&self) -> impl Iterator<Item = (&str, &str)> {
         let short = self.expressions.iter();

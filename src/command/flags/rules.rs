@@ -35,6 +35,10 @@ pub(super) struct RuleFlags {
     /// Known findings, a line each: RULE PROGRAM
     #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = HEADING)]
     suppress: Vec<PathBuf>,
+    /// Write a line for each finding to a file, to give to --suppress
+    #[arg(long = "write-suppressions", value_name = "FILE", hide_short_help = true,
+          help_heading = HEADING)]
+    write_suppressions: Option<PathBuf>,
     #[command(flatten)]
     threshold: ThresholdFlag,
     /// Report processes that exit with another code
@@ -94,6 +98,8 @@ enum Form {
     Github,
     /// A Code Quality report of GitLab
     Gitlab,
+    /// A test suite in XML, as Jenkins and others read it
+    Junit,
     /// No report
     None,
 }
@@ -116,6 +122,7 @@ impl RuleFlags {
             (!self.expect_exit.is_empty(), "--expect-exit"),
             (!self.expect_signal.is_empty(), "--expect-signal"),
             (self.report_file.is_some(), "--report-file"),
+            (self.write_suppressions.is_some(), "--write-suppressions"),
         ];
         let first = given.into_iter().find(|(is_given, _)| *is_given)?;
         Some(first.1)
@@ -145,11 +152,13 @@ impl RuleFlags {
                 policy,
             },
             suppressions: self.suppress.clone(),
+            write_suppressions: self.write_suppressions.clone(),
             silent: self.report == Form::None,
             form: match self.report {
                 Form::Text | Form::None => ReportForm::Text,
                 Form::Github => ReportForm::Github,
                 Form::Gitlab => ReportForm::Gitlab,
+                Form::Junit => ReportForm::Junit,
             },
             quiet: quiet > 0,
             file: self.report_file.clone(),

@@ -235,6 +235,8 @@ fn the_kernel_reaps_neither_old_zombies_nor_clone_children() {
 #[test]
 fn a_child_that_is_gone_was_reaped_unseen() {
     assert_eq!(way(dead_child().look_in_vain(P, X)), Some(ReapKind::Unseen));
+    let counts = ledger(dead_child().look_in_vain(P, X)).counts();
+    assert_eq!((counts.reaped, counts.reaped_unobserved), (0, 1));
     assert_eq!(way(dead_child().look(P, X, |_| {})), None);
 }
 

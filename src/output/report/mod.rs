@@ -3,21 +3,27 @@
 
 mod github;
 mod gitlab;
+mod junit;
 mod wording;
 
 pub(super) use wording::{advice, sentence};
 
 use std::fmt::{self, Write};
 
+use rustc_hash::FxHashMap;
+
+use super::annotations::write_quoted;
 use super::frames::{Place, own_places};
 use super::span::Span as Seconds;
 use super::styles::Styles;
-use crate::event::{Named, WaitExit, escape_controls};
+use crate::event::{Named, WaitExit};
 use crate::kernel::phrases::{how_it_ended, plural};
 use crate::kernel::{IdType, WaitCall};
 use crate::ledger::{CompletedWait, Counts, Outcome, Stamp, Waiting};
-use crate::rules::{Action, AffectedChild, Evidence, Finding, ProcessRef, Severity};
+use crate::rules::{Action, AffectedChild, Evidence, Finding, ProcessRef, Severity, suppression};
 
+/// How many processes with the same finding are named.
+const MOST_SAME: usize = 16;
 /// How much of a command line is shown.
 const MOST_OF_A_COMMAND: usize = 72;
 
@@ -31,6 +37,8 @@ pub enum ReportForm {
     Github,
     /// A Code Quality report of GitLab.
     Gitlab,
+    /// A test suite in XML, as Jenkins and others read it.
+    Junit,
 }
 
 /// What is reported when a trace is over, or so far.
@@ -44,6 +52,8 @@ pub struct Report<'a> {
     pub left: u64,
     /// What was out of sight, a clause each.
     pub unseen: &'a [String],
+    /// Lines of known findings that no finding met.
+    pub unused: &'a [String],
     /// What else is said of a record, a sentence each.
     pub notes: &'a [String],
     /// Its colours.
@@ -63,6 +73,7 @@ impl Report<'_> {
             ReportForm::Text => self.text(),
             ReportForm::Github => self.github(),
             ReportForm::Gitlab => self.gitlab(),
+            ReportForm::Junit => self.junit(),
         }
     }
 
@@ -70,7 +81,10 @@ impl Report<'_> {
     #[must_use]
     pub fn text(&self) -> String {
         let mut to = String::new();
-        for finding in self.sorted() {
+        for same in self.groups() {
+            let Some((finding, more)) = same.split_first() else {
+                continue;
+            };
             let style = match finding.severity {
                 Severity::Error => self.styles.wrong,
                 Severity::Warning => self.styles.warned,
@@ -79,7 +93,7 @@ impl Report<'_> {
             let head = format!("{}[{}]", finding.severity.name(), finding.rule.name());
             let (head, sentence) = (style.style(head), sentence(finding));
             // Writing to a String cannot fail.
-            let _ = writeln!(to, "{head}: {sentence}\n{}", self.rest(finding));
+            let _ = writeln!(to, "{head}: {sentence}\n{}", self.with_more(finding, more));
         }
         self.end(&mut to);
         to
@@ -108,6 +122,27 @@ impl Report<'_> {
         sorted
     }
 
+    /// Findings of one rule about processes of one program together, in the order of
+    /// the first of each.
+    fn groups(&self) -> Vec<Vec<&Finding>> {
+        let mut groups: Vec<Vec<&Finding>> = Vec::new();
+        let mut places: FxHashMap<_, usize> = FxHashMap::default();
+        for finding in self.sorted() {
+            let kind = (
+                finding.rule,
+                finding.severity,
+                finding.diagnosis.is_second_kind(),
+            );
+            let key = (kind, finding.parent.comm());
+            let place = *places.entry(key).or_insert(groups.len());
+            match groups.get_mut(place) {
+                Some(group) => group.push(finding),
+                None => groups.push(vec![finding]),
+            }
+        }
+        groups
+    }
+
     /// The lines after the findings.
     fn end(&self, to: &mut String) {
         for note in self.notes {
@@ -115,6 +150,13 @@ impl Report<'_> {
         }
         if !self.unseen.is_empty() {
             let _ = writeln!(to, "wait4-strace: partial view: {}", self.unseen.join("; "));
+        }
+        if !self.unused.is_empty() {
+            let unused = self.unused.join(", ");
+            let _ = writeln!(
+                to,
+                "wait4-strace: no finding met these lines (--suppress): {unused}"
+            );
         }
         if self.summary {
             let _ = writeln!(to, "wait4-strace: {}", self.summary());
@@ -124,7 +166,9 @@ impl Report<'_> {
     /// `3 processes, 2 reaped, 0 zombies left; 1 error`
     #[must_use]
     pub fn summary(&self) -> String {
-        let Counts { processes, reaped } = self.counts;
+        let Counts {
+            processes, reaped, ..
+        } = self.counts;
         let levels = [Severity::Error, Severity::Warning, Severity::Info];
         let found = levels.into_iter().filter_map(|level| {
             let all = self.findings.iter();
@@ -155,13 +199,18 @@ impl Report<'_> {
     }
 
     fn rest(&self, finding: &Finding) -> String {
+        self.with_more(finding, &[])
+    }
+
+    /// The same, with other findings that are the same.
+    fn with_more(&self, finding: &Finding, more: &[&Finding]) -> String {
         let mut to = String::new();
         // Writing to a String cannot fail.
-        let _ = self.write_rest(&mut to, finding);
+        let _ = self.write_rest(&mut to, finding, more);
         to
     }
 
-    fn write_rest(&self, to: &mut String, finding: &Finding) -> fmt::Result {
+    fn write_rest(&self, to: &mut String, finding: &Finding, more: &[&Finding]) -> fmt::Result {
         let dim = self.styles.dim;
         writeln!(to, "  parent  {}", Command(&finding.parent))?;
         for child in &finding.children {
@@ -173,12 +222,29 @@ impl Report<'_> {
             writeln!(to, "  child   … and {} more", finding.count - listed)?;
         }
         self.evidence(to, &finding.evidence)?;
+        if !more.is_empty() {
+            let pids: Vec<String> = more
+                .iter()
+                .take(MOST_SAME)
+                .map(|finding| finding.parent.tgid.to_string())
+                .collect();
+            let cut = if more.len() > MOST_SAME { " …" } else { "" };
+            writeln!(
+                to,
+                "  = the same in {} more: {}{cut}",
+                more.len(),
+                pids.join(" ")
+            )?;
+        }
         writeln!(to, "  = help: {}", advice(finding))?;
-        let more = format!(
+        let explain = format!(
             "= note: more: wait4-strace --explain {}",
             finding.rule.name()
         );
-        writeln!(to, "  {}", dim.style(more))
+        writeln!(to, "  {}", dim.style(explain))?;
+        let line = suppression(finding);
+        let accept = format!("= note: to accept it: --suppress FILE with the line \"{line}\"");
+        writeln!(to, "  {}", dim.style(accept))
     }
 
     /// The chain of evidence, in columns.
@@ -310,14 +376,10 @@ pub(crate) fn shell_word(word: &[u8]) -> String {
 }
 
 pub(super) fn quoted(word: &[u8]) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(byte);
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = escape_controls(word, &mut text);
-    if !word.is_empty() && word.iter().all(plain) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    let _ = write_quoted(&mut text, word);
+    text
 }
 
 /// A child and how it ended.
@@ -483,9 +545,11 @@ mod tests {
             counts: Counts {
                 processes: 0,
                 reaped: 0,
+                ..Counts::default()
             },
             left: 0,
             unseen: &[],
+            unused: &[],
             notes: &[],
             styles: Styles::plain(),
             summary: true,
@@ -506,9 +570,14 @@ mod tests {
     fn numbers_have_their_words() {
         let report = |processes, reaped| Report {
             findings: &[],
-            counts: Counts { processes, reaped },
+            counts: Counts {
+                processes,
+                reaped,
+                ..Counts::default()
+            },
             left: 0,
             unseen: &[],
+            unused: &[],
             notes: &[],
             styles: Styles::plain(),
             summary: true,

@@ -79,6 +79,10 @@ pub(super) struct Row {
     pub(super) blocked: u64,
     /// Nanoseconds that its oldest zombie was one.
     pub(super) longest: u64,
+    /// CPU time of it and the children that it reaped, in nanoseconds, and the most
+    /// memory of one of them in KiB; 0 if not known.
+    pub(super) cpu: u64,
+    pub(super) peak: u64,
 }
 
 impl Row {
@@ -91,6 +95,9 @@ impl Row {
         self.polls += other.polls;
         self.blocked = self.blocked.saturating_add(other.blocked);
         self.longest = self.longest.max(other.longest);
+        // A parent's includes its children's.
+        self.cpu = self.cpu.max(other.cpu);
+        self.peak = self.peak.max(other.peak);
     }
 }
 
@@ -220,6 +227,7 @@ impl Summary {
             EventKind::Ended { status } => {
                 self.close(event.tid);
                 if event.tid == event.tgid.leader() {
+                    self.used(event.tgid, ledger);
                     self.ended(event.tgid, *status, ledger);
                 }
             }
@@ -288,6 +296,18 @@ impl Summary {
         let mut total = self.others;
         self.rows.values().for_each(|row| total.add(row));
         total
+    }
+
+    /// What a process has used, if it has a row.
+    fn used(&mut self, tgid: Tgid, ledger: &Ledger) {
+        let process = ledger.process(tgid);
+        let used = process.and_then(|process| Some((process.id, process.usage?)));
+        if let Some((id, usage)) = used
+            && let Some(row) = self.rows.get_mut(&id)
+        {
+            row.cpu = (usage.user_us + usage.system_us).saturating_mul(1000);
+            row.peak = usage.peak_kib;
+        }
     }
 
     fn row(&mut self, tgid: Tgid, ledger: &Ledger, change: impl FnOnce(&mut Row)) {

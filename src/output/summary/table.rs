@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::super::span::Span;
+use super::super::span::{Memory, Span};
 use super::{Ending, Row, Summary};
 use crate::kernel::Signal;
 use crate::kernel::phrases::plural;
@@ -14,8 +14,8 @@ const MOST_SHOWN: usize = 40;
 const WIDTH: u64 = 40;
 
 /// The heads of the columns before the process.
-const HEADS: [&str; 7] = [
-    "forked", "reaped", "left", "late", "polls", "blocked", "longest",
+const HEADS: [&str; 9] = [
+    "forked", "reaped", "left", "late", "polls", "blocked", "longest", "cpu", "peak",
 ];
 
 impl Summary {
@@ -30,7 +30,7 @@ impl Summary {
 
     fn write(&self, to: &mut String) -> fmt::Result {
         let rows = self.sorted();
-        let mut lines: Vec<([String; 7], String)> = rows
+        let mut lines: Vec<([String; 9], String)> = rows
             .iter()
             .take(MOST_SHOWN)
             .map(|row| (cells(row), name(row)))
@@ -45,8 +45,8 @@ impl Summary {
             let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
             widest.max(HEADS.get(column).map_or(0, |head| head.len()))
         };
-        let widths: [usize; 7] = std::array::from_fn(width);
-        let line = |to: &mut String, cells: &[String; 7], name: &str| {
+        let widths: [usize; 9] = std::array::from_fn(width);
+        let line = |to: &mut String, cells: &[String; 9], name: &str| {
             for (cell, width) in cells.iter().zip(widths) {
                 write!(to, "{cell:>width$}  ")?;
             }
@@ -158,10 +158,12 @@ fn wire_row(row: &Row) -> wire::SummaryRow {
         polls: row.polls,
         blocked_ns: row.blocked,
         longest_zombie_ns: row.longest,
+        cpu_ns: row.cpu,
+        peak_kib: row.peak,
     }
 }
 
-fn cells(row: &Row) -> [String; 7] {
+fn cells(row: &Row) -> [String; 9] {
     let time = |nanos: u64| {
         if nanos == 0 {
             "-".to_owned()
@@ -177,6 +179,12 @@ fn cells(row: &Row) -> [String; 7] {
         row.polls.to_string(),
         time(row.blocked),
         time(row.longest),
+        time(row.cpu),
+        if row.peak == 0 {
+            "-".to_owned()
+        } else {
+            Memory(row.peak).to_string()
+        },
     ]
 }
 

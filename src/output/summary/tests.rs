@@ -55,13 +55,15 @@ fn what_a_process_does_is_counted() {
         polls: 1,
         blocked: 6 * MILLISECOND,
         longest: 100 * MILLISECOND,
+        cpu: 0,
+        peak: 0,
     };
     assert_eq!(row, expected);
     insta::assert_snapshot!(count.summary.text(), @r"
-    forked  reaped  left  late  polls  blocked  longest  process
-         3       2     1     1      1   6.0 ms    0.1 s  1
-    ------  ------  ----  ----  -----  -------  -------  -------
-         3       2     1     1      1   6.0 ms    0.1 s  1 process
+    forked  reaped  left  late  polls  blocked  longest  cpu  peak  process
+         3       2     1     1      1   6.0 ms    0.1 s    -     -  1
+    ------  ------  ----  ----  -----  -------  -------  ---  ----  -------
+         3       2     1     1      1   6.0 ms    0.1 s    -     -  1 process
 
     from exit to reap: p50 5.0 ms, p90 21 ms, p99 21 ms, max 21 ms (2 children)
       < 10 ms          1  ########################################

@@ -144,6 +144,32 @@ fn a_wait_for_a_child_that_is_stopped() {
 }
 
 #[test]
+fn a_wait_that_returns_after_all_is_said_to() {
+    let remarks = |script: &Script| -> Vec<&str> {
+        let [finding] = &judged(script)[..] else {
+            panic!("one finding");
+        };
+        finding.evidence.iter().map(|line| line.remark).collect()
+    };
+    let mut script = waits(X, 0);
+    looked_at(&mut script, &[X]);
+    assert!(remarks(&script).contains(&"has not returned"));
+    let mut script = waits(X, 0);
+    let seen = Observation::BlockedChildren {
+        children: vec![BlockedChild {
+            child: Tgid::new(X),
+            within: BlockedIn::Other,
+        }],
+        timers: false,
+    };
+    script.after(2000).observe(P, seen).resume(X).end(X, 0);
+    script.leave(P, X, 0, Ok((X, 0))).over();
+    let remarks = remarks(&script);
+    assert!(remarks.contains(&"returned later"), "{remarks:?}");
+    assert!(remarks.contains(&"was stopped until then"), "{remarks:?}");
+}
+
+#[test]
 fn a_wait_for_any_child_when_all_are_stopped() {
     let mut script = waits(-1, 0);
     script.stop(Y);

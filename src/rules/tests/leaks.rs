@@ -60,6 +60,15 @@ fn a_parent_that_exits_soon_leaks_nothing() {
 }
 
 #[test]
+fn a_zombie_counts_even_where_its_parent_waits_for_another() {
+    let mut script = Script::launched(P);
+    script.fork(P, X).fork(P, Y).enter(P, Y, 0).end(X, 0);
+    script.after(1000).look(P, X, |_| {}).after(1000).over();
+    assert_eq!(rules(&script), []);
+    assert_eq!(engine(&script).zombies_left().total(), 1);
+}
+
+#[test]
 fn the_zombies_of_one_parent_are_one_finding() {
     let mut script = dead_child();
     script.fork(P, Y).end(Y, 0).after(1000);

@@ -61,10 +61,15 @@ function rowAt(from) {
   }
   return Math.max(0, low - 1);
 }
-// Fold the levels of the tree that are too many rows to be taken in; what a
-// finding is about stays seen.
+// Fold what is below this depth; what a finding is about stays seen.
+function foldFrom(depth) {
+  const above = new Set([...kept].map((id) => lanes[id].parent));
+  lanes.forEach((lane, id) => {
+    if (lane.depth >= depth && lane.below && !above.has(id)) folded.add(id);
+  });
+}
+// Fold the levels of the tree that are too many rows to be taken in.
 function foldDeep(most) {
-  folded.clear();
   const levels = [];
   for (const lane of lanes) levels[lane.depth] = (levels[lane.depth] ?? 0) + 1;
   let depth = 0;
@@ -72,10 +77,7 @@ function foldDeep(most) {
     rows += levels[depth + 1];
     if (rows > most && depth > 0) break;
   }
-  const above = new Set([...kept].map((id) => lanes[id].parent));
-  lanes.forEach((lane, id) => {
-    if (lane.depth >= depth && lane.below && !above.has(id)) folded.add(id);
-  });
+  foldFrom(depth);
 }
 // Unfold all that is above a process.
 function reveal(id) {

@@ -35,13 +35,19 @@ function showOnly(wanted) {
   laidOut();
 }
 function fold(id) {
+  only = false;
   if (!folded.delete(id)) folded.add(id);
   laidOut();
 }
 function foldAll() {
-  if (folded.size) folded.clear();
-  else foldDeep(20);
   only = false;
+  if (folded.size) {
+    folded.clear();
+  } else {
+    foldDeep(20);
+    // Of a small tree what there is.
+    for (const depth of [1, 0]) if (!folded.size) foldFrom(depth);
+  }
   laidOut();
 }
 

@@ -1,16 +1,23 @@
-//! What attaching costs: how long a program takes that is attached to before it
-//! begins its work, over the untraced time.
+//! What attaching costs.
 //!
-//! `cargo bench --bench attach [-- ROUNDS]` runs each workload untraced, under
-//! `strace -f -p`, and under `wait4-strace -p`, with and without
-//! `--every-call`. They take turns within a round; each figure is the median
-//! over the rounds of what was paired within them.
+//! `cargo bench --bench attach [-- ROUNDS]` has two tables. The first: how long a
+//! program takes that is attached to before it begins its work, over the untraced
+//! time. The second: how many requests a server answers a second, over the
+//! untraced number, and the time within which 99 of 100 have their answer; all of
+//! its family are attached to. Each workload runs untraced, under `strace -f -p`,
+//! and under `wait4-strace -p`, with and without `--every-call`. They take turns
+//! within a round; each figure is the median over the rounds of what was paired
+//! within them. What is not installed is left out.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::cast_precision_loss,
     reason = "a table for people; a bench that cannot run its programs has nothing to say"
 )]
+
+mod load;
+mod services;
 
 use std::fs;
 use std::io::Write;
@@ -18,7 +25,12 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use load::Seen;
+use services::{SERVICES, Service};
+
 const ROUNDS: usize = 7;
+/// How long a server works under each tracer.
+const WORK: Duration = Duration::from_secs(1);
 
 const OURS: &str = env!("CARGO_BIN_EXE_wait4-strace");
 const CALLS: &str = "trace=wait4,waitid";
@@ -157,11 +169,14 @@ fn median(mut figures: Vec<f64>) -> f64 {
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn main() {
-    let rounds = std::env::args().skip(1).find_map(|word| word.parse().ok());
-    let rounds: usize = rounds.unwrap_or(ROUNDS);
+/// The number of a round's measurements that each of the tracers has.
+type PerTracer<T> = [Vec<T>; TRACERS.len()];
+
+fn of_programs(rounds: usize) {
+    println!("| a program that works | strace -f -p | wait4-strace -p | --every-call |");
+    println!("|---|---|---|---|");
     for (name, script) in WORKLOADS {
-        let mut ratios = [const { Vec::new() }; TRACERS.len()];
+        let mut ratios: PerTracer<f64> = [const { Vec::new() }; TRACERS.len()];
         for _ in 0..rounds {
             let times = TRACERS.map(|(_, words)| time(script, words));
             let [untraced, ..] = times;
@@ -170,9 +185,82 @@ fn main() {
                 ratios.extend(time.map(|time| time.as_secs_f64() / untraced));
             }
         }
-        println!("{name}");
-        for ((tracer, _), ratios) in TRACERS.into_iter().zip(ratios).skip(1) {
-            println!("  {tracer:<30} {:7.2}", median(ratios));
+        print!("| {name} ");
+        for ratios in ratios.into_iter().skip(1) {
+            print!("| {:.2} ", median(ratios));
         }
+        println!("|");
+    }
+}
+
+/// What the clients of a server see that is attached to.
+fn seen_under(service: &Service, words: &[&str]) -> Option<Seen> {
+    let pids = family(service.pid());
+    let tracer = attach(words, &pids);
+    if tracer.is_none() && !words.is_empty() {
+        return None;
+    }
+    if tracer.is_some() {
+        // A child that is short-lived may be gone.
+        until(|| is_traced(service.pid()));
+    }
+    let seen = service.work(WORK);
+    if let Some(mut tracer) = tracer {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(tracer.id()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+        tracer.wait().unwrap();
+    }
+    Some(seen)
+}
+
+fn of_servers(rounds: usize) {
+    println!("\n| a server | untraced | strace -f -p | wait4-strace -p | --every-call |");
+    println!("|---|---|---|---|---|");
+    for (name, start) in SERVICES {
+        let Some(service) = Service::start(start) else {
+            continue;
+        };
+        let mut ratios: PerTracer<f64> = [const { Vec::new() }; TRACERS.len()];
+        let mut slowest: PerTracer<f64> = [const { Vec::new() }; TRACERS.len()];
+        let mut rates = Vec::new();
+        for _ in 0..rounds {
+            let seen = TRACERS.map(|(_, words)| seen_under(&service, words));
+            let [untraced, ..] = seen;
+            let untraced = untraced.unwrap().rate;
+            rates.push(untraced);
+            let figures = ratios.iter_mut().zip(slowest.iter_mut());
+            for ((ratios, slowest), seen) in figures.zip(seen) {
+                let Some(seen) = seen else { continue };
+                ratios.push(untraced / seen.rate);
+                slowest.extend(seen.slowest.map(|time| time.as_secs_f64() * 1000.0));
+            }
+        }
+        print!("| {name} | {:.0} a second", median(rates));
+        for (tracer, (ratios, slowest)) in ratios.into_iter().zip(slowest).enumerate() {
+            if tracer > 0 {
+                print!("| {:.2}", median(ratios));
+            }
+            if !slowest.is_empty() {
+                print!(", {:.1} ms", median(slowest));
+            }
+            print!(" ");
+        }
+        println!("|");
+    }
+}
+
+fn main() {
+    let rounds = std::env::args().skip(1).find_map(|word| word.parse().ok());
+    let rounds: usize = rounds.unwrap_or(ROUNDS);
+    let is_wanted = |part: &str| {
+        let mut words = std::env::args().skip(1);
+        let has_parts = words.any(|word| ["programs", "servers"].contains(&word.as_str()));
+        !has_parts || std::env::args().any(|word| word == part)
+    };
+    if is_wanted("programs") {
+        of_programs(rounds);
+    }
+    if is_wanted("servers") {
+        of_servers(rounds);
     }
 }
