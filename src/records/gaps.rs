@@ -222,13 +222,11 @@ impl Coverage {
             many(self.lost_halves, one, more),
             Needs::WAITS,
         );
-        // Unless the log has none of that kind.
-        let signals = if self.signals { self.unseen_signals } else { 0 };
-        let returns = if self.sigactions {
-            self.unseen_returns
-        } else {
-            0
-        };
+        // Unless the log has none of that kind; the others order these lines otherwise.
+        let is_strace_s = self.record == Record::Strace;
+        let count = |is_shown: bool, unseen: u64| if is_strace_s && is_shown { unseen } else { 0 };
+        let signals = count(self.signals, self.unseen_signals);
+        let returns = count(self.sigactions, self.unseen_returns);
         let (one, more) = ("half of a signal's handling", "halves of signals' handling");
         gaps.add(
             signals + returns > 0,
