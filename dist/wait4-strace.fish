@@ -1,6 +1,9 @@
 complete -c wait4-strace -s p -l attach -d 'Attach to running processes, all threads' -r
 complete -c wait4-strace -s E -l env -d 'Set a variable (NAME=VALUE) or remove it (NAME)' -r
 complete -c wait4-strace -s u -l user -d 'Run the command as this user' -r
+complete -c wait4-strace -l leftovers -d 'What to do with processes that outlive the command: wait for them, kill them, or report them and let them go (which needs a stop for every call)' -r -f -a "wait\t'Wait for their end'
+kill\t'End them: SIGTERM, and SIGKILL a second later'
+report\t'Say what they are, and let them go'"
 complete -c wait4-strace -l seccomp-bpf -d 'Use a seccomp filter so that only the calls of interest stop' -r -f -a "auto\t'Wherever it can be installed'
 never\t'Stop at every system call instead'"
 complete -c wait4-strace -l read -d 'Read a record: ours, or another tracer\'s' -r -F
@@ -43,6 +46,9 @@ none\t'No report'"
 complete -c wait4-strace -l report-file -d 'Write the report to a file' -r -F
 complete -c wait4-strace -l explain -d 'Explain a rule, or list them all' -r
 complete -c wait4-strace -l snapshot -d 'Exit with 121 if the run is not as FILE has it' -r -F
+complete -c wait4-strace -l explore -d 'Search for races: run under many schedules' -r
+complete -c wait4-strace -l budget -d 'How long to search for races: 30 seconds, or as said' -r
+complete -c wait4-strace -l schedule -d 'Run once under this schedule: POINT[@N],…' -r
 complete -c wait4-strace -l duration -d 'End the trace after so many seconds, and report' -r
 complete -c wait4-strace -s f -l follow-forks -d 'Follow children (the default); -ff: a file each'
 complete -c wait4-strace -l no-follow -d 'Do not follow children'
@@ -65,5 +71,6 @@ complete -c wait4-strace -s c -l summary-only -d 'A table of who reaped how much
 complete -c wait4-strace -s C -l summary -d 'The same table, behind the lines'
 complete -c wait4-strace -l zombies -d 'The zombies that there are now, and why'
 complete -c wait4-strace -l update -d 'Write the snapshot'
+complete -c wait4-strace -l faults -d 'Let forks and execs fail too'
 complete -c wait4-strace -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wait4-strace -s V -l version -d 'Print version'

@@ -21,6 +21,9 @@ _wait4-strace() {
 '*--env=[Set a variable (NAME=VALUE) or remove it (NAME)]:VAR:_default' \
 '-u+[Run the command as this user]:USER:_default' \
 '--user=[Run the command as this user]:USER:_default' \
+'(--read)--leftovers=[What to do with processes that outlive the command\: wait for them, kill them, or report them and let them go (which needs a stop for every call)]:WHAT:((wait\:"Wait for their end"
+kill\:"End them\: SIGTERM, and SIGKILL a second later"
+report\:"Say what they are, and let them go"))' \
 '--seccomp-bpf=[Use a seccomp filter so that only the calls of interest stop]::WHEN:((auto\:"Wherever it can be installed"
 never\:"Stop at every system call instead"))' \
 '(-p --attach -E --env -u --user --kill-on-exit --seccomp-bpf --every-call --duration -y --decode-fds)--read=[Read a record\: ours, or another tracer'\''s]:FILE:_files' \
@@ -66,6 +69,9 @@ none\:"No report"))' \
 '--report-file=[Write the report to a file]:FILE:_files' \
 '--explain=[Explain a rule, or list them all]::RULE:_default' \
 '--snapshot=[Exit with 121 if the run is not as FILE has it]:FILE:_files' \
+'(--schedule)--explore=[Search for races\: run under many schedules]::RUNS:_default' \
+'--budget=[How long to search for races\: 30 seconds, or as said]:SECONDS:_default' \
+'(-p --attach --read --no-follow)--schedule=[Run once under this schedule\: POINT\[@N\],…]:SPEC:_default' \
 '--duration=[End the trace after so many seconds, and report]:SECONDS:_default' \
 '*-f[Follow children (the default); -ff\: a file each]' \
 '*--follow-forks[Follow children (the default); -ff\: a file each]' \
@@ -99,6 +105,7 @@ none\:"No report"))' \
 '(-c --summary-only)--summary[The same table, behind the lines]' \
 '--zombies[The zombies that there are now, and why]' \
 '--update[Write the snapshot]' \
+'--faults[Let forks and execs fail too]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '-V[Print version]' \

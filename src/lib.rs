@@ -69,6 +69,7 @@ pub mod command;
 #[cfg(feature = "cli")]
 mod decode;
 pub mod event;
+pub mod explore;
 mod input;
 pub mod kernel;
 pub mod ledger;
@@ -88,6 +89,7 @@ pub mod wire;
 mod zombies;
 
 pub use event::Event;
+pub use explore::Explore;
 pub use ledger::Ledger;
 pub use library::{Attach, Error, Input, Launch, Stream, Trace, Tracing};
 pub use output::Output;

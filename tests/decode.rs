@@ -54,6 +54,40 @@ fn each_kind_of_value_is_told() {
 }
 
 #[test]
+fn what_people_paste_of_an_end_is_told() {
+    let values = [
+        "143",
+        "130",
+        "134",
+        "126",
+        "127",
+        "34304",
+        "32512",
+        "32256",
+        "3221225477",
+        "0xc0000005",
+        "status=137",
+        "rc=35584",
+        "rc=2",
+        "exit code 137",
+        "returncode=-11",
+        "status=203/EXEC",
+        "code=killed, status=9/KILL",
+        "signal: killed",
+        "OOMKilled",
+        // Without quotes.
+        "exit",
+        "code",
+        "256",
+        "signal:",
+        "killed",
+    ];
+    let (told, status) = decoded(&values);
+    assert_eq!(status, 0, "{told}");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
 fn a_bsd_s_values_have_its_own_names() {
     for system in ["netbsd", "freebsd"] {
         let values = [
@@ -142,13 +176,22 @@ fn values_come_from_standard_input_too() {
         let mut child = program.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         stdin
-            .write_all(b"0x100 9\n\n  options=1\n\x1b[2J\xff")
+            .write_all(
+                b"0x100 9\n\n  options=1\nx.service: code=killed, status=6/ABRT\n\x1b[2J\xff",
+            )
             .unwrap();
         drop(stdin);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(1), "the last is none");
         let told = String::from_utf8(output.stdout).unwrap();
-        for what in ["exited with 1", "killed by SIGKILL", "WNOHANG", "\\33[2J"] {
+        let lines = [
+            "exited with 1",
+            "killed by SIGKILL",
+            "WNOHANG",
+            "by SIGABRT",
+            "\\33[2J",
+        ];
+        for what in lines {
             assert!(told.contains(what), "{told}");
         }
         assert!(!told.contains('\x1b'), "{told}");

@@ -116,7 +116,14 @@ fn the_schema_in_docs_is_that_of_the_wire_types() {
 }
 
 /// Kinds that an attach makes, an output to standard error, or a flag.
-const OTHERS: [&str; 5] = ["message", "detach", "attach", "untraced-child", "summary"];
+const OTHERS: [&str; 6] = [
+    "message",
+    "detach",
+    "attach",
+    "untraced-child",
+    "summary",
+    "held",
+];
 
 #[test]
 fn stacks_and_summaries_are_valid_too() {
@@ -142,7 +149,7 @@ fn stacks_and_summaries_are_valid_too() {
 fn every_line_of_every_fixture_is_valid_and_reads_back_as_the_same_text() {
     let names = fixtures();
     let validator = validator();
-    let checked = many_at_once(&names, |name| check(&validator, name));
+    let checked = many_at_once(&names, |name| check(&validator, &[], name));
     let kinds: BTreeSet<String> = checked.into_iter().flatten().collect();
     let all = serde_json::from_str::<Value>(&generated()).unwrap();
     let all = all["oneOf"].as_array().unwrap().iter();
@@ -154,8 +161,8 @@ fn every_line_of_every_fixture_is_valid_and_reads_back_as_the_same_text() {
 }
 
 /// Check one fixture; returns the kinds of its lines.
-fn check(validator: &jsonschema::Validator, name: &str) -> Vec<String> {
-    let recorded = Recorded::fixture(&[], name);
+fn check(validator: &jsonschema::Validator, flags: &[&str], name: &str) -> Vec<String> {
+    let recorded = Recorded::fixture(flags, name);
     let lines = recorded.text("lines");
     let values = parsed(&lines);
     let wrong = complaints(validator, &values);
@@ -168,6 +175,27 @@ fn check(validator: &jsonschema::Validator, name: &str) -> Vec<String> {
     assert_eq!(again, lines, "{name}");
     let kinds = values.iter().map(|line| line["type"].as_str().unwrap());
     kinds.map(str::to_owned).collect()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn what_a_schedule_held_reads_back() {
+    let validator = validator();
+    for (schedule, name) in [
+        ("child-first", "race_end_of_pipe_is_no_death"),
+        ("parent-first", "race_group_is_set_late"),
+        ("hold-deaths", "race_end_of_pipe_is_no_death"),
+        ("eof-first", "race_end_of_pipe_is_no_death"),
+        ("skew@8", "race_errno_of_a_handler"),
+        ("exec-fail", "race_exec_returns"),
+        ("steal", "race_thread_steals"),
+    ] {
+        let kinds = check(&validator, &["--schedule", schedule], name);
+        assert!(
+            kinds.iter().any(|kind| kind == "held"),
+            "{schedule}: {kinds:?}"
+        );
+    }
 }
 
 #[test]

@@ -111,7 +111,8 @@ fn a_picture_and_a_trace_are_well_formed() {
     let room = tempfile::tempdir().unwrap();
     let picture = drawn(room.path(), "run.svg", "zombie_leak_many");
     assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
-    assert_eq!(picture.matches("class=\"zombie\"").count(), 3, "{picture}");
+    // Three, and one in the legend.
+    assert_eq!(picture.matches("class=\"zombie\"").count(), 4, "{picture}");
     assert!(picture.contains("warning[zombie-leak]"));
     if have("python3") {
         let check = "import sys, xml.dom.minidom as x; x.parse(sys.argv[1])";
@@ -149,16 +150,13 @@ fn a_record_is_drawn_as_the_run_was() {
     assert_eq!(story(&again)["lanes"], story(&live)["lanes"]);
 }
 
-/// Chromium draws it, and says how long frames take; nothing is timed.
-#[test]
-fn a_browser_draws_the_page() {
+/// The page as Chromium has it after its script ran; `None` if there is none.
+fn browsed(room: &Path, file: &str, behind: &str) -> Option<String> {
     if !have("chromium") {
         passed_over("there is no chromium");
-        return;
+        return None;
     }
-    let room = tempfile::tempdir().unwrap();
-    drawn(room.path(), "run.html", "zombie_leak_many");
-    let url = format!("file://{}?bench", room.path().join("run.html").display());
+    let url = format!("file://{}{behind}", room.join(file).display());
     let mut command = Command::new("chromium");
     command.args([
         "--headless",
@@ -175,24 +173,83 @@ fn a_browser_draws_the_page() {
     ]);
     command.arg(format!(
         "--user-data-dir={}",
-        room.path().join("profile").display()
+        room.join("profile").display()
     ));
     let outcome = run(command.arg(url));
-    let page = outcome.stdout;
-    if page.is_empty() {
+    if outcome.stdout.is_empty() {
         passed_over(&format!("chromium does not run here: {}", outcome.stderr));
-        return;
+        return None;
     }
+    Some(outcome.stdout)
+}
+
+/// Chromium draws it, and says how long frames take; nothing is timed.
+#[test]
+fn a_browser_draws_the_page() {
+    let room = tempfile::tempdir().unwrap();
+    drawn(room.path(), "run.html", "zombie_leak_many");
+    let Some(page) = browsed(room.path(), "run.html", "?bench") else {
+        return;
+    };
     assert!(
         page.contains("<title>bench: 4 processes, frame p50 "),
-        "{}",
-        outcome.stderr
+        "{page}"
     );
     assert!(page.contains("4 processes, "), "{page}");
     assert!(
         page.contains("class=\"finding warning\""),
         "the finding is listed"
     );
+}
+
+/// 12 shells with 9 children each, then a parent of zombies.
+#[test]
+fn a_large_tree_is_folded_but_for_what_findings_are_about() {
+    let room = tempfile::tempdir().unwrap();
+    let file = room.path().join("run.html");
+    let inner = "for j in 1 2 3 4 5 6 7 8 9; do /bin/true; done; :";
+    let script = format!(
+        "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sh -c '{inner}'; done; exec {} zombie_leak_many",
+        support::fixture_path().display()
+    );
+    let flags = ["--timeline", file.to_str().unwrap(), "-o", "/dev/null"];
+    run(&mut traced(&flags, ["sh", "-c", &script]));
+    let story = data(&fs::read_to_string(&file).unwrap());
+    assert_eq!(story["lanes"].as_array().unwrap().len(), 124);
+    assert_eq!(
+        (&story["lanes"][0]["below"], &story["lanes"][1]["below"]),
+        (&123.into(), &9.into())
+    );
+    // The rows, and how far they are scrolled.
+    for (behind, rows, scroll) in [
+        ("", 16, Some(0)),
+        ("#unfold", 124, Some(0)),
+        ("#only", 4, Some(0)),
+        // The finding's parent is the root: nothing is above it.
+        ("#finding=0", 16, Some(0)),
+        ("#unfold&finding=0", 124, Some(0)),
+        // A process in what is folded.
+        (&format!("#find={}", story["lanes"][5]["pid"]), 25, None),
+        (
+            &format!("#unfold&find={}", story["lanes"][123]["pid"]),
+            124,
+            None,
+        ),
+    ] {
+        let Some(page) = browsed(room.path(), "run.html", behind) else {
+            return;
+        };
+        let value = |name: &str| -> i64 {
+            let (_, value) = page.split_once(&format!("{name}=\"")).unwrap();
+            value.split('"').next().unwrap().parse().unwrap()
+        };
+        assert_eq!(value("data-rows"), rows, "{behind}");
+        match scroll {
+            Some(scroll) => assert_eq!(value("data-scroll"), scroll, "{behind}"),
+            None if rows > 100 => assert!(value("data-scroll") > 1000, "{behind}"),
+            None => {}
+        }
+    }
 }
 
 #[test]

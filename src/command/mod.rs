@@ -1,6 +1,8 @@
 //! The command: its flags, where output goes, and every exit status.
 
+mod answers;
 mod exit;
+mod explore;
 mod flags;
 mod mode;
 mod output_target;
@@ -23,8 +25,8 @@ use nix::sys::resource::{Resource, getrlimit};
 pub use exit::Exit;
 pub use flags::parse;
 pub use mode::{
-    Colour, Format, Mode, OutputOptions, OutputTo, ReplayOptions, ReportOptions, SnapshotFile,
-    SummaryOptions, TraceOptions,
+    Colour, ExploreOptions, Format, Leftovers, Mode, OutputOptions, OutputTo, ReplayOptions,
+    ReportOptions, SnapshotFile, SummaryOptions, TraceOptions,
 };
 
 use stderr::complain;
@@ -38,7 +40,7 @@ pub fn run(mode: &Mode) -> Exit {
     let conflict = match mode {
         Mode::Trace(options) => path_conflicts::check(None, &options.outputs),
         Mode::Replay(options) => path_conflicts::check(Some(&options.record), &options.outputs),
-        Mode::Zombies(_) | Mode::Decode(_) => Ok(()),
+        Mode::Explore(_) | Mode::Zombies(_) | Mode::Decode(_) => Ok(()),
     };
     if let Err(sentence) = conflict {
         complain(&sentence);
@@ -47,6 +49,7 @@ pub fn run(mode: &Mode) -> Exit {
     match mode {
         Mode::Trace(options) => trace::trace(options),
         Mode::Replay(options) => replay::read(options),
+        Mode::Explore(options) => explore::explore(options),
         Mode::Zombies(options) => zombies(options),
         Mode::Decode(options) => decode(options),
     }

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::explore::{Limits, Schedule};
 use crate::kernel::System;
 use crate::output::{Picture, ReportForm, SortBy, TextOptions};
 use crate::program::CommandLine;
@@ -16,6 +17,8 @@ pub enum Mode {
     Trace(Box<TraceOptions>),
     /// Read a record of a trace (`--read`).
     Replay(Box<ReplayOptions>),
+    /// Search for schedules under which a command goes wrong (`--explore`).
+    Explore(Box<ExploreOptions>),
     /// List the zombies of the machine (`--zombies`).
     Zombies(crate::zombies::Options),
     /// Print what values mean (`--decode`).
@@ -35,6 +38,8 @@ pub struct TraceOptions {
     pub tree: bool,
     /// Attached processes without children stop at calls too.
     pub every_call: bool,
+    /// What becomes of processes that outlive the command.
+    pub leftovers: Leftovers,
     /// Kill attached targets when the trace ends.
     pub kill_on_exit: bool,
     /// Run what is launched under a seccomp filter, where that is possible.
@@ -47,8 +52,35 @@ pub struct TraceOptions {
     pub stats: bool,
     /// How long the trace lasts at most.
     pub duration: Option<Duration>,
+    /// What is forced in the run (`--schedule`).
+    pub schedule: Option<Schedule>,
     /// What is shown.
     pub outputs: OutputOptions,
+}
+
+/// What becomes of processes that outlive the command (`--leftovers`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Leftovers {
+    /// They are waited for.
+    #[default]
+    Wait,
+    /// They are ended.
+    Kill,
+    /// They are reported, and let go.
+    Report,
+}
+
+/// What to explore, and how much.
+#[derive(Clone, Debug)]
+pub struct ExploreOptions {
+    /// The command, which is run many times.
+    pub command: CommandLine,
+    /// How much is tried.
+    pub limits: Limits,
+    /// The rules, and where the report goes.
+    pub report: ReportOptions,
+    /// Colours.
+    pub colour: Colour,
 }
 
 /// Which record to read, and what to show of it.

@@ -98,7 +98,7 @@ impl ReportWriter {
 }
 
 /// Open the report's file; `-` is standard output.
-fn report_file(path: &Path) -> Result<Sink, String> {
+pub(super) fn report_file(path: &Path) -> Result<Sink, String> {
     if path.as_os_str() == "-" {
         return Ok(Sink::descriptor(io::stdout(), Destination::File));
     }

@@ -1,29 +1,27 @@
-//! A live trace: what is traced, and what signals to us mean.
+//! A live trace: what is traced, how it begins, and what it comes to.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal as Sig};
 
+use super::answers::Answers;
 use super::exit::Exit;
-use super::mode::{OutputTo, TraceOptions};
-use super::outputs::{self, Ending};
+use super::mode::{Leftovers, OutputTo, TraceOptions};
+use super::outputs;
 use super::stderr::{complain, print_all};
-use crate::kernel::{Signal, Status, Tid};
+use crate::explore::Explorer;
+use crate::kernel::{Status, Tid, WaitCalls};
 use crate::program::NeverRan;
-use crate::session::{Control, EventSource, Session, Traced, drive, settings};
+use crate::session::{EventSource, Session, Traced, drive, settings};
 use crate::sys::seccomp::Filter;
 use crate::sys::startup::Inherited;
 use crate::sys::streams;
 use crate::sys::syscall_info::kernel_is_new_enough;
 use crate::sys::wake_signal::WakeSignal;
-use crate::sys::waker::{Arrived, Waker, ending_signal};
-use crate::tracer::{FdNames, RootEnd, Settings};
+use crate::sys::waker::{Waker, ending_signal};
+use crate::tracer::{FdNames, RootEnd, Scheduler, Settings, Unscheduled};
 use crate::urgency;
-
-/// How long a command may take to end itself when its time is up.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// Signals to us that have handlers.
 const ANSWERED: [Sig; 5] = [
@@ -41,7 +39,14 @@ const BLOCKED: [Sig; 4] = [Sig::SIGXFSZ, Sig::SIGTSTP, Sig::SIGTTIN, Sig::SIGTTO
 
 /// Trace a command or running processes, to the end.
 pub(super) fn trace(options: &TraceOptions) -> Exit {
-    match start(options) {
+    match &options.schedule {
+        Some(schedule) => traced(options, Explorer::new(schedule.clone())),
+        None => traced(options, Unscheduled),
+    }
+}
+
+fn traced<S: Scheduled>(options: &TraceOptions, scheduler: S) -> Exit {
+    match start(options, scheduler) {
         Ok(trace) => trace.run(),
         Err(failure) => {
             if let Some(signal) = ending_signal() {
@@ -72,9 +77,34 @@ impl<T: Into<String>> From<T> for Failure {
     }
 }
 
+/// A scheduler of a trace, and what it has to say in the end.
+trait Scheduled: Scheduler {
+    /// The filter that it needs.
+    fn filter(&self, wanted: WaitCalls, polls: bool, rules: bool) -> Filter {
+        Filter::new(wanted, polls, rules)
+    }
+
+    /// What is to be said of it at the end of the trace.
+    fn last_words(&self) -> Option<String> {
+        None
+    }
+}
+
+impl Scheduled for Unscheduled {}
+
+impl Scheduled for Explorer {
+    fn filter(&self, wanted: WaitCalls, polls: bool, rules: bool) -> Filter {
+        Filter::with_calls(wanted, polls, rules, &self.calls())
+    }
+
+    fn last_words(&self) -> Option<String> {
+        self.what_did_not_apply()
+    }
+}
+
 /// A trace that is about to run.
-struct Trace<'a> {
-    source: Traced,
+struct Trace<'a, S> {
+    source: Traced<S>,
     session: Session<'static>,
     answers: Answers<'a>,
     /// A target was refused.
@@ -82,7 +112,7 @@ struct Trace<'a> {
 }
 
 /// Attach to the processes, and launch the command.
-fn start(options: &TraceOptions) -> Result<Trace<'_>, Failure> {
+fn start<S: Scheduled>(options: &TraceOptions, scheduler: S) -> Result<Trace<'_, S>, Failure> {
     kernel_is_new_enough().map_err(|release| {
         format!("Linux 5.3 or later is needed (PTRACE_GET_SYSCALL_INFO), this is {release}")
     })?;
@@ -91,16 +121,18 @@ fn start(options: &TraceOptions) -> Result<Trace<'_>, Failure> {
     if stderr_is_closed && options.outputs.output == OutputTo::Stderr {
         return Err("standard error is closed; name a file with -o".into());
     }
-    let waker = waker(inherited)?;
+    let waker = own_waker(inherited)?;
     let settings = trace_settings(options);
     // A child that is not followed would be under the filter without a tracer
     // to answer it.
-    let filtered = options.seccomp && options.follow;
+    // Nor can a filtered process be let go.
+    let filtered = options.seccomp && options.follow && options.leftovers != Leftovers::Report;
     let rules = settings.capture.rules;
-    let filter = filtered.then(|| Filter::new(settings.wanted, options.polls, rules));
+    let filter = filtered.then(|| scheduler.filter(settings.wanted, options.polls, rules));
     let words = options.command.iter().flat_map(|command| &command.argv);
     let words = words.map(|word| word.as_bytes().to_vec()).collect();
-    let mut source = Traced::new(settings, waker, words, options.attach.clone());
+    let attached = options.attach.clone();
+    let mut source = Traced::with_scheduler(settings, waker, words, attached, scheduler);
     // Words that are wrong are refused before anything is traced.
     let command = options.command.as_ref();
     let program = command.map(|command| command.program(filter)).transpose()?;
@@ -126,37 +158,40 @@ fn start(options: &TraceOptions) -> Result<Trace<'_>, Failure> {
     Ok(Trace {
         source,
         session,
-        answers: Answers {
-            options,
-            ending,
-            ended_by: None,
-            killing: false,
-            time_is_up: false,
-        },
+        answers: Answers::new(options, ending),
         refused,
     })
 }
 
 /// What wakes the tracer: signals to us among others.
-fn waker(inherited: Inherited) -> Result<Waker, String> {
-    // As nohup wants it. A script's background jobs ignore SIGINT and
-    // SIGQUIT too, but there the user means us with a signal.
-    let answered: Vec<Sig> = ANSWERED
-        .into_iter()
-        .filter(|signal| *signal != Sig::SIGHUP || !inherited.ignores(*signal as i32))
-        .collect();
-    let blocked: SigSet = BLOCKED.into_iter().collect();
-    blocked
-        .thread_block()
-        .map_err(|error| format!("cannot start: {error}"))?;
-    let waker = WakeSignal::own().and_then(|signal| Waker::new(&answered, signal));
-    waker.map_err(|error| {
+fn own_waker(inherited: Inherited) -> Result<Waker, String> {
+    block_signals()?;
+    waker(inherited).map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::WouldBlock => "; the limit of pending signals (ulimit -i) is too low",
             _ => "",
         };
         format!("cannot make a timer: {error}{hint}")
     })
+}
+
+/// Block the signals that must not end or stop us.
+pub(super) fn block_signals() -> Result<(), String> {
+    let blocked: SigSet = BLOCKED.into_iter().collect();
+    blocked
+        .thread_block()
+        .map_err(|error| format!("cannot start: {error}"))
+}
+
+/// What wakes a tracer on this thread: signals to us among others.
+pub(super) fn waker(inherited: Inherited) -> io::Result<Waker> {
+    // As nohup wants it. A script's background jobs ignore SIGINT and
+    // SIGQUIT too, but there the user means us with a signal.
+    let answered: Vec<Sig> = ANSWERED
+        .into_iter()
+        .filter(|signal| *signal != Sig::SIGHUP || !inherited.ignores(*signal as i32))
+        .collect();
+    WakeSignal::own().and_then(|signal| Waker::new(&answered, signal))
 }
 
 /// What the tracer must read for the outputs that are wanted.
@@ -176,12 +211,17 @@ fn trace_settings(options: &TraceOptions) -> Settings {
         // Where nothing says that calls were not seen, all are.
         full_speed: !options.every_call && rules,
         stops_as_job: true,
+        lets_leftovers_go: options.leftovers == Leftovers::Report,
         ..settings
     }
 }
 
 /// Attach to processes. Returns whether one was refused, which is shown.
-fn attach(options: &TraceOptions, source: &mut Traced, session: &mut Session<'_>) -> bool {
+fn attach<S: Scheduler>(
+    options: &TraceOptions,
+    source: &mut Traced<S>,
+    session: &mut Session<'_>,
+) -> bool {
     let mut refused = false;
     let mut events = Vec::new();
     for pid in options.attach.iter().copied().map(Tid::new) {
@@ -202,8 +242,10 @@ fn attach(options: &TraceOptions, source: &mut Traced, session: &mut Session<'_>
     refused
 }
 
-impl Trace<'_> {
+impl<S: Scheduled> Trace<'_, S> {
     fn run(mut self) -> Exit {
+        let watched = self.session.is_watched();
+        self.answers.begin(watched, &mut self.source);
         drive(&mut self.source, &mut self.session, &mut self.answers);
         let Answers {
             options,
@@ -214,6 +256,9 @@ impl Trace<'_> {
         let tracer = self.source.tracer;
         if options.stats {
             self.session.message(&tracer.stats().to_string());
+        }
+        if let Some(sentence) = tracer.scheduler.last_words() {
+            self.session.message(&sentence);
         }
         let end = tracer.root_end();
         drop(tracer);
@@ -245,112 +290,5 @@ impl Trace<'_> {
             },
             _ => ended_by.map_or(Exit::Code(0), |signal| Exit::Signal(signal as i32)),
         }
-    }
-}
-
-/// What signals to us and the end of `--duration` come to.
-struct Answers<'a> {
-    options: &'a TraceOptions,
-    ending: Ending,
-    /// The signal that made us detach.
-    ended_by: Option<Sig>,
-    /// What the command left behind is being killed.
-    killing: bool,
-    /// `--duration` is over, and the command was asked to end.
-    time_is_up: bool,
-}
-
-impl Control<Traced> for Answers<'_> {
-    fn woken(&mut self, source: &mut Traced, session: &mut Session<'_>) {
-        let signals = source.tracer.waker.take_signals();
-        self.answer(signals, source, session);
-        if source.take_time_up() {
-            self.end_on_time(source, session);
-        }
-    }
-
-    fn job_stopped(&mut self, source: &mut Traced) {
-        streams::stop_myself();
-        source.tracer.continue_root();
-    }
-}
-
-impl Answers<'_> {
-    /// `--duration` is over: attached processes go on, a command is ended, by
-    /// force if it does not end itself.
-    fn end_on_time(&mut self, source: &mut Traced, session: &mut Session<'_>) {
-        session.conclude(source);
-        if std::mem::replace(&mut self.time_is_up, true) {
-            if !source.tracer.root_lives() {
-                session.look_for_survivors(source);
-            }
-            source.tracer.kill_all(false);
-            return;
-        }
-        self.let_go(source);
-        if self.options.command.is_some() {
-            session.message("the time is up (--duration); ending the command");
-            source.tracer.forward(Signal::TERM);
-            source.limit(GRACE);
-        }
-    }
-
-    /// Signals to us.
-    fn answer(&mut self, signals: Arrived, source: &mut Traced, session: &mut Session<'_>) {
-        let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
-        let ending = ending.into_iter().find(|signal| signals.has(*signal));
-        let by_key = matches!(ending, Some(Sig::SIGINT | Sig::SIGQUIT));
-        // Before anything is written. The command may go on after a key.
-        match ending {
-            Some(_) if by_key && source.tracer.root_lives() => urgency::briefly(),
-            Some(_) => urgency::begins(),
-            None => {}
-        }
-        if signals.has(Sig::SIGUSR1) {
-            self.ending.report_so_far(source.now(), session);
-        }
-        let Some(signal) = ending else {
-            return;
-        };
-        match (&self.options.command, source.tracer.root_lives()) {
-            (None, _) => {
-                self.ended_by = Some(signal);
-                session.conclude(source);
-                self.let_go(source);
-            }
-            // The root got it from the terminal too, and decides.
-            (Some(_), true) if by_key => {}
-            (Some(_), true) => {
-                self.let_go(source);
-                source.tracer.forward(Signal::from_raw(signal as i32));
-            }
-            (Some(_), false) => {
-                self.let_go(source);
-                self.kill_the_rest(source, session);
-            }
-        }
-    }
-
-    /// End the trace of the processes that were attached to.
-    fn let_go(&self, source: &mut Traced) {
-        if self.options.kill_on_exit {
-            source.tracer.kill_all(true);
-        } else {
-            source.tracer.detach_all();
-        }
-    }
-
-    /// Kill what the command left behind, and say so.
-    fn kill_the_rest(&mut self, source: &mut Traced, session: &mut Session<'_>) {
-        let count = source.tracer.kill_all(false);
-        if count == 0 || std::mem::replace(&mut self.killing, true) {
-            return;
-        }
-        let many = if count == 1 {
-            "the process that is".to_owned()
-        } else {
-            format!("the {count} processes that are")
-        };
-        session.message(&format!("the command has ended; killing {many} left of it"));
     }
 }

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::number::word;
-use crate::kernel::phrases::{ExitedWith, KilledBy};
-use crate::kernel::{Errno, IdType, Signal, Status, System, WaitOptions, WaitStatus, WaitTarget};
+use super::phrase;
+use super::status::{bare, of_kind_status, readings};
+use crate::kernel::{Errno, IdType, Signal, System, WaitOptions, WaitTarget};
 
 /// The text to print for a value, without the value itself.
 pub(super) struct Answer {
@@ -22,16 +23,18 @@ impl Answer {
         let Some((kind, text)) = value.split_once('=') else {
             return match word(value) {
                 Some(number) => bare(value, number, system),
-                None => nothing(
-                    "is neither a 32-bit number nor a KIND=VALUE; kinds are status, options, \
-                     idtype, errno, signal and pid",
-                ),
+                None => phrase::of(value, chosen).unwrap_or_else(|| {
+                    nothing(
+                        "is neither a 32-bit number nor a KIND=VALUE; kinds are status, \
+                         options, idtype, errno, signal and pid",
+                    )
+                }),
             };
         };
         match kind {
             "status" => match word(text) {
-                Some(number) => readings(status_readings(number, system)),
-                None => no_number("a wait status"),
+                Some(number) => readings(of_kind_status(number, system)),
+                None => phrase::of(value, chosen).unwrap_or_else(|| no_number("a wait status")),
             },
             "options" => options(text, chosen),
             "idtype" => id_type(text, chosen),
@@ -41,10 +44,12 @@ impl Answer {
                 Some(number) => wait_target(number, chosen),
                 None => no_number("a pid"),
             },
-            _ => nothing(&format!(
-                "there is no kind {kind:?}: there are {}",
-                KINDS.join(", ")
-            )),
+            _ => phrase::of(value, chosen).unwrap_or_else(|| {
+                nothing(&format!(
+                    "there is no kind {kind:?}: there are {}",
+                    KINDS.join(", ")
+                ))
+            }),
         }
     }
 }
@@ -67,141 +72,12 @@ fn no_number(what: &str) -> Answer {
     nothing(&format!("{what} is a 32-bit number"))
 }
 
-/// How the number is read, and its meaning or why it has none.
-type Reading = (&'static str, Result<String, String>);
-
-/// One line for each reading. One valid reading is enough; those of other systems
-/// are indented and do not count.
-fn readings(all: Vec<Reading>) -> Answer {
-    let mut text = "\n".to_owned();
-    let means_something = all
-        .iter()
-        .any(|(label, read)| read.is_ok() && !label.starts_with(' '));
-    for (reading, read) in all {
-        let what = match &read {
-            Ok(what) => what.clone(),
-            Err(why) => format!("means nothing: {why}"),
-        };
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {reading:<22}{what}");
-    }
-    Answer {
-        text,
-        means_something,
-    }
-}
-
-/// A number without a kind: a wait status, as `wait4` writes it, and the exit
-/// codes of a shell and of Python.
-fn bare(typed: &str, number: i32, system: Option<System>) -> Answer {
-    let mut all = status_readings(number, system);
-    if let Some(shell) = by_shell(number, system.unwrap_or_default()) {
-        all.push(("as a shell's $?", Ok(shell)));
-    }
-    let negated = number.checked_neg();
-    if let Some(signal) = negated.and_then(|number| existing(system.unwrap_or_default(), number)) {
-        all.push((
-            "as a returncode",
-            Ok(format!("{} (Python's subprocess)", KilledBy(signal))),
-        ));
-        // No kernel writes such a status, so the other readings come first.
-        all.rotate_right(1);
-    }
-    let mut answer = readings(all);
-    let bases = [format!("{number:#x}"), number.to_string()];
-    if let Some(other) = bases.iter().find(|base| *base != typed) {
-        answer.text.insert_str(0, &format!("  ({other})"));
-    }
-    answer
-}
-
-/// As a wait status of the system, or of each system that decodes it differently.
-fn status_readings(number: i32, system: Option<System>) -> Vec<Reading> {
-    let chosen = system.unwrap_or_default();
-    let mut all = vec![("as a wait status", status(number, chosen))];
-    let has_16_bits = u16::try_from(number).is_ok();
-    if system.is_some() || !has_16_bits {
-        return all;
-    }
-    let first = in_words(WaitStatus::of(chosen, number));
-    let [netbsd, freebsd] =
-        [System::NetBsd, System::FreeBsd].map(|other| in_words(WaitStatus::of(other, number)));
-    let differs = |read: &Result<String, String>| read.is_ok() && *read != first;
-    if netbsd == freebsd && differs(&netbsd) {
-        all.push(("  on NetBSD, FreeBSD", netbsd));
-        return all;
-    }
-    for (label, read) in [("  on NetBSD", netbsd), ("  on FreeBSD", freebsd)] {
-        if differs(&read) {
-            all.push((label, read));
-        }
-    }
-    all
-}
-
-/// A decoded wait status, with the macros that it satisfies.
-fn status(number: i32, system: System) -> Result<String, String> {
-    let status = WaitStatus::of(system, number);
-    in_words(status).map(|words| format!("{words}   {status}"))
-}
-
-fn in_words(status: WaitStatus) -> Result<String, String> {
-    let system = status.system();
-    let upper = status.raw() >> 16;
-    let words = match status.decode() {
-        // The upper 16 bits of a ptrace stop hold the event.
-        Status::Exited(_) | Status::Signaled { .. } | Status::Continued
-            if system == System::Linux && upper != 0 =>
-        {
-            return Err("Linux's kernel gives an end 16 bits".to_owned());
-        }
-        Status::Signaled { signal, .. } | Status::Stopped { signal, .. } if !exists(signal) => {
-            return Err(format!("{system} has no signal {signal}"));
-        }
-        Status::Exited(code) => ExitedWith(code).to_string(),
-        Status::Signaled {
-            signal,
-            core: false,
-        } => KilledBy(signal).to_string(),
-        Status::Signaled { signal, core: true } => format!("{}, core dumped", KilledBy(signal)),
-        Status::Stopped {
-            signal,
-            syscall: true,
-            ..
-        } if signal == Signal::TRAP => "stopped at a system call, for its tracer".to_owned(),
-        Status::Stopped { signal, .. } => format!("stopped by {signal}"),
-        Status::Continued => "continued".to_owned(),
-        Status::Unknown => {
-            return Err(format!(
-                "{system}'s kernel gives no status whose low byte is {:#x}",
-                status.raw() & 0xff
-            ));
-        }
-    };
-    Ok(words)
-}
-
-/// The meaning of a shell's `$?`.
-fn by_shell(number: i32, system: System) -> Option<String> {
-    if !(0..=255).contains(&number) {
-        return None;
-    }
-    let above = number - 128;
-    Some(match existing(system, above) {
-        Some(signal) => {
-            let (killed, exited) = (KilledBy(signal), ExitedWith(number));
-            format!("{killed} (128 + {above}), or {exited}")
-        }
-        None => ExitedWith(number).to_string(),
-    })
-}
-
 /// The signal with this number, if the system has it.
-fn existing(system: System, number: i32) -> Option<Signal> {
+pub(super) fn existing(system: System, number: i32) -> Option<Signal> {
     Some(Signal::of(system, number)).filter(|signal| number > 0 && exists(*signal))
 }
 
-fn exists(signal: Signal) -> bool {
+pub(super) fn exists(signal: Signal) -> bool {
     signal.to_string().starts_with("SIG")
 }
 

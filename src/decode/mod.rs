@@ -2,6 +2,8 @@
 
 mod answer;
 mod number;
+mod phrase;
+mod status;
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -11,6 +13,9 @@ use answer::Answer;
 
 /// In bytes; a longer line of standard input is refused.
 const LONGEST_LINE: u64 = 64 * 1024;
+
+/// How many values a phrase may be of.
+const MOST_WORDS: usize = 6;
 
 /// Stands for standard input.
 const STDIN: &str = "-";
@@ -50,15 +55,34 @@ pub(crate) fn run(options: &Options) -> io::Result<Outcome> {
     } else {
         &options.values
     };
-    for value in values {
+    let mut values = values;
+    while let Some((value, mut rest)) = values.split_first() {
         let printed = if value == STDIN {
             printer.print_input()
+        } else if let Some((phrase, behind)) = phrase_of_several(values, options.system) {
+            rest = behind;
+            printer.print(&phrase)
         } else {
             printer.print(value)
         };
+        values = rest;
         printed.map_err(|error| io::Error::new(error.kind(), format!("cannot decode: {error}")))?;
     }
     Ok(printer.outcome)
+}
+
+/// A phrase that was typed without quotes, as several values that mean nothing
+/// each, and what is behind it.
+fn phrase_of_several(values: &[String], system: Option<System>) -> Option<(String, &[String])> {
+    let first = values.first()?;
+    if Answer::of(first, system).means_something {
+        return None;
+    }
+    (2..=values.len().min(MOST_WORDS)).find_map(|count| {
+        let (words, rest) = values.split_at_checked(count)?;
+        let phrase = words.join(" ");
+        phrase::begins(&phrase, system.unwrap_or_default()).then_some((phrase, rest))
+    })
 }
 
 struct Printer<W> {
@@ -95,6 +119,14 @@ impl<W: Write> Printer<W> {
                 ));
             }
             let line = String::from_utf8_lossy(&line);
+            let phrase = line.trim();
+            if phrase.contains(char::is_whitespace)
+                && phrase::of(phrase, self.system.unwrap_or_default()).is_some()
+            {
+                has_word = true;
+                self.print(phrase)?;
+                continue;
+            }
             // Options may be joined by bars with spaces around them.
             let parts: Vec<&str> = line.split('|').map(str::trim).collect();
             for word in parts.join("|").split_whitespace() {

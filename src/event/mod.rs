@@ -4,6 +4,7 @@
 //! the stop; code behind an event touches no tracee, so that ledger, rules and
 //! outputs can run on made-up events.
 
+mod held;
 mod name;
 mod observed;
 mod origin;
@@ -11,11 +12,13 @@ mod origin;
 pub(crate) mod script;
 mod stack;
 mod wait;
+mod waiting;
 
 use std::sync::Arc;
 
 use crate::kernel::{NsPid, SigInfo, Signal, Tgid, Tid, WaitStatus};
 
+pub use held::{Held, HoldEnd, HoldPoint};
 pub use name::{Comm, escape, escape_controls, harmless_json, one_line};
 pub use observed::{
     BlockedChild, BlockedIn, BlockedReader, DeadLeader, Observation, Owner, PipeSide, Question,
@@ -24,7 +27,8 @@ pub use observed::{
 pub use origin::{Origin, ProcView};
 pub use stack::{Cut, Frame, Function, Stack};
 pub(crate) use stack::{Frames, Resolver};
-pub use wait::{Fetched, Named, TargetName, WaitEntry, WaitExit};
+pub use wait::{Fetched, NOT_SHOWN, Named, TargetName, WaitEntry, WaitExit};
+pub use waiting::{BlockedCall, BlockedTask, LookCause, WaitingLook, WaitsOn};
 
 /// Nanoseconds of the monotonic clock since the trace began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,8 +162,12 @@ pub enum EventKind {
         /// The signal.
         signal: Signal,
     },
+    /// The task was held back by a schedule, and goes on now (`--schedule`).
+    Held(Held),
     /// A probe of `/proc`, about a child of the task or the task itself.
     Observed(Observation),
+    /// A look at what the living processes are blocked in; no task's.
+    Looked(Box<WaitingLook>),
     /// No stop is left in the queue: every earlier event has been reported.
     QueueDrained,
     /// The trace is over.

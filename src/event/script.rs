@@ -428,6 +428,7 @@ fn wait4(named: i32, options: u32) -> WaitEntry {
         rusage_at: 0,
         info_at: 0,
         is_restart: false,
+        is_half: false,
         target: None,
         pidfd: None,
         stack: None,

@@ -58,7 +58,13 @@ pub enum Named {
     Pid(i32),
     /// waitid: a type and an id, unsigned as strace prints it.
     Id(IdType, u32),
+    /// A record does not show it.
+    Unknown,
 }
+
+/// Stands for the address of what a record shows without its address, or does
+/// not show. No program has it: it is not canonical.
+pub const NOT_SHOWN: u64 = 0x8000_0000_0000_0001;
 
 impl Named {
     /// The one process that is named, if it is one.
@@ -67,7 +73,7 @@ impl Named {
         match self {
             Named::Pid(pid) if pid > 0 => Some(NsPid::new(pid)),
             Named::Id(IdType::PID, pid) => Some(NsPid::new(pid.cast_signed())),
-            Named::Pid(_) | Named::Id(..) => None,
+            Named::Pid(_) | Named::Id(..) | Named::Unknown => None,
         }
     }
 }
@@ -91,6 +97,9 @@ pub struct WaitEntry {
     pub info_at: u64,
     /// Whether the kernel restarts an interrupted call.
     pub is_restart: bool,
+    /// A record shows only the first half of the call: the options are not
+    /// known, and are set to none.
+    pub is_half: bool,
     /// What the pid or file descriptor refers to, if asked for.
     pub target: Option<TargetName>,
     /// The process that the pidfd refers to; -1 if it has been reaped.

@@ -185,6 +185,19 @@ impl Signal {
         )
     }
 
+    /// Whether its default action may dump core (signal(7)).
+    #[must_use]
+    pub fn dumps_core(self) -> bool {
+        let others = [
+            Signal::QUIT,
+            Signal::TRAP,
+            Signal::XCPU,
+            Signal::XFSZ,
+            Signal::EMT,
+        ];
+        self.is_crash() || others.contains(&self)
+    }
+
     /// Whether its default action stops the process.
     #[must_use]
     pub const fn is_stopping(self) -> bool {

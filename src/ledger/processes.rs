@@ -36,7 +36,7 @@ pub(super) struct Thread {
 pub struct Counts {
     /// Processes that were under trace.
     pub processes: u64,
-    /// Those of them that a wait of their parent reaped.
+    /// Children that waits of traced processes reaped, traced or not.
     pub reaped: u64,
     /// Those of them that are known to be reaped while their parent lived, by a call
     /// that was not observed.
@@ -158,6 +158,8 @@ impl Ledger {
             | EventKind::ListenerWanted
             | EventKind::ExitsWith(_)
             | EventKind::Observed(_)
+            | EventKind::Looked(_)
+            | EventKind::Held(_)
             | EventKind::QueueDrained
             | EventKind::Over => {}
         }
@@ -192,9 +194,21 @@ impl Ledger {
                 self.root.get_or_insert(found);
             }
         }
+        self.found_inside(event.tgid, found);
         let comm = found.comm.filter(|comm| *comm != image.comm);
         self.threads
             .insert(event.tid, Thread::new(event.tgid, comm));
+    }
+
+    /// A record shows a process's pids in other namespaces late.
+    fn found_inside(&mut self, tgid: Tgid, found: &Found) {
+        let process = self.processes.get_mut(&tgid);
+        if let Some(process) = process.filter(|process| process.ns.is_none())
+            && let Some(ns) = &found.ns
+        {
+            process.levels = self.namespaces.enter(tgid, ns, &[]);
+            process.ns = Some(Arc::clone(ns));
+        }
     }
 
     fn created(&mut self, event: &Event, created: &Created) {

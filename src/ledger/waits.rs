@@ -45,7 +45,7 @@ impl ReapKind {
             Named::Pid(pid) if pid > 0 => ReapKind::Specific,
             Named::Id(IdType::PID | IdType::PIDFD, _) => ReapKind::Specific,
             // A group, or on a BSD the children of a user, a session and so on.
-            Named::Pid(_) | Named::Id(..) => ReapKind::Group,
+            Named::Pid(_) | Named::Id(..) | Named::Unknown => ReapKind::Group,
         }
     }
 }

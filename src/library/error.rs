@@ -42,7 +42,7 @@ pub enum Error {
 
 impl Error {
     /// A system call failed.
-    pub(super) fn system(operation: &'static str, reason: &dyn std::fmt::Display) -> Error {
+    pub(crate) fn system(operation: &'static str, reason: &dyn std::fmt::Display) -> Error {
         Error::System {
             operation,
             reason: reason.to_string(),

@@ -88,9 +88,9 @@ struct Ends {
 }
 
 /// What the command gets, and what serves it.
-pub(super) struct Streams {
+pub(crate) struct Streams {
     /// The command's ends, by the descriptors that they become.
-    pub(super) theirs: [Option<OwnedFd>; 3],
+    pub(crate) theirs: [Option<OwnedFd>; 3],
     ours: Ends,
 }
 
@@ -99,7 +99,7 @@ impl Streams {
     ///
     /// # Errors
     /// Those of the system calls.
-    pub(super) fn open(input: Input, stdout: Stream, stderr: Stream) -> io::Result<Streams> {
+    pub(crate) fn open(input: Input, stdout: Stream, stderr: Stream) -> io::Result<Streams> {
         let mut ours = Ends::default();
         let stdin = match input {
             Input::Inherit => None,
@@ -124,7 +124,7 @@ impl Streams {
     ///
     /// # Errors
     /// Those of making a thread.
-    pub(super) fn serve(self) -> io::Result<Service> {
+    pub(crate) fn serve(self) -> io::Result<Service> {
         let Ends { input, outputs } = self.ours;
         let stop = Arc::new(EventFd::from_flags(
             EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK,
@@ -165,7 +165,7 @@ fn not_blocking(end: OwnedFd) -> io::Result<File> {
 }
 
 /// The thread that serves the pipes; it ends with this.
-pub(super) struct Service {
+pub(crate) struct Service {
     thread: Option<JoinHandle<[Vec<u8>; 2]>>,
     stop: Arc<EventFd>,
 }
@@ -174,7 +174,7 @@ impl Service {
     /// What was written to standard output and standard error. The command and
     /// all that it started are dead, so what is in the pipes now is all; others
     /// may hold them open for long.
-    pub(super) fn finish(mut self) -> [Vec<u8>; 2] {
+    pub(crate) fn finish(mut self) -> [Vec<u8>; 2] {
         self.end()
     }
 

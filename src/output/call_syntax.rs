@@ -4,7 +4,7 @@
 use std::fmt::{self, Write};
 
 use super::options::Pids;
-use crate::event::{Comm, Fetched, Named, TargetName, WaitEntry, WaitExit, escape};
+use crate::event::{Comm, Fetched, NOT_SHOWN, Named, TargetName, WaitEntry, WaitExit, escape};
 use crate::kernel::{IdType, NsPid, Rusage, SigInfo, Tgid, TimeVal, WaitCall};
 use crate::ledger::Ledger;
 
@@ -67,6 +67,8 @@ pub(super) fn head(to: &mut String, entry: &WaitEntry, names: &Names<'_>) -> fmt
             descriptor(to, entry.target.as_ref())
         }
         Named::Id(kind, id) => write!(to, "{kind}, {}", id.cast_signed()),
+        Named::Unknown if entry.call == WaitCall::Waitid => to.write_str("?, ?"),
+        Named::Unknown => to.write_char('?'),
     }
 }
 
@@ -158,6 +160,7 @@ fn pointer<T>(
 ) -> fmt::Result {
     match fetched {
         Fetched::Null => to.write_str("NULL"),
+        Fetched::Unread { addr: NOT_SHOWN } => to.write_char('?'),
         Fetched::Unread { addr } | Fetched::Unreadable { addr, .. } => write!(to, "{addr:#x}"),
         Fetched::Value { value, .. } => show(to, value),
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::text::Text;
 use super::{Output, annotations, call_syntax};
-use crate::event::{Comm, Created, Event, Found, How, Image};
+use crate::event::{Comm, Created, Event, Found, Held, How, Image};
 use crate::kernel::phrases::Ended;
 use crate::kernel::{SigInfo, Signal, Status, Tgid, Tid, WaitStatus};
 use crate::ledger::Ledger;
@@ -18,6 +18,14 @@ impl Text {
             let text = format_args!("+++ created under {parent} by a task that was killed +++");
             self.notice(event, text, false, ledger);
         }
+    }
+
+    /// What a schedule did, whatever else is shown.
+    pub(super) fn held(&mut self, event: &Event, held: Held, ledger: &Ledger) {
+        let Held { point, until, .. } = held;
+        let at = point.name();
+        let text = format_args!("~~~ held at {at} {until} ~~~");
+        self.notice(event, text, false, ledger);
     }
 
     pub(super) fn attached(&mut self, tid: Tid, threads: usize) {

@@ -99,6 +99,15 @@ impl Output for Text {
         for tid in self.polls.threads() {
             self.end_polls(tid, end.ledger);
         }
+        let mut open: Vec<Tid> = self.calls.keys().copied().collect();
+        open.sort_unstable();
+        for tid in open {
+            // A record may end in the midst of a call.
+            if self.streams.is_open(tid) {
+                self.line.plain(" <unfinished ...>");
+                self.streams.write(tid, &mut self.line, None);
+            }
+        }
         if let Some(summary) = end.summary {
             self.streams.text(&summary.text());
         }
@@ -196,6 +205,8 @@ impl Text {
                 self.adopted(event, *child, *from, *comm, ledger);
             }
             EventKind::Detached => self.detached(event),
+            EventKind::Looked(look) => self.looked(look, event.at, ledger),
+            EventKind::Held(held) => self.held(event, *held, ledger),
             EventKind::Resumed
             | EventKind::UntracedChild(_)
             | EventKind::SigchldSet(_)
@@ -314,7 +325,8 @@ impl Text {
         let tid = event.tid;
         let column = self.resume(event, open, ledger);
         self.words_of_exit(event.tgid, exit, column, ledger);
-        if self.options.durations {
+        // Where its beginning is not known, its duration is not.
+        if self.options.durations && exit.entry.named != crate::event::Named::Unknown {
             let nanos = event.at.since(open.entered);
             let (seconds, micros) = (nanos / 1_000_000_000, nanos / 1000 % 1_000_000);
             let text = format_args!(" <{seconds}.{micros:06}>");

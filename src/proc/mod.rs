@@ -2,10 +2,17 @@
 //!
 //! Any process may vanish while it is read: that gives `None`, not an error.
 
+mod arguments;
+mod asleep;
 mod awaited;
+mod blocked;
+mod cgroup;
+mod holders;
 mod pages;
 mod pipes;
+mod processes;
 mod rights;
+mod schedule;
 mod sleep;
 mod stat;
 mod status;
@@ -21,14 +28,24 @@ use std::os::unix::fs::MetadataExt;
 use crate::event::{Comm, Image, NsPids};
 use crate::kernel::{NsPid, Tgid, Tid};
 
+pub(crate) use arguments::ArgumentReader;
+pub(crate) use asleep::{Asleep, has_descriptor, has_posix_timers};
 pub(crate) use awaited::{Blocking, awaited_signals, blocking_call};
+pub(crate) use blocked::look as look_at_blocked;
+pub(crate) use cgroup::Cgroup;
+#[cfg(test)]
+pub(crate) use cgroup::Container;
 pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
+pub(crate) use processes::Processes;
 pub(crate) use rights::{can_ptrace, own_user_namespace, user_namespace, yama_scope};
+pub(crate) use schedule::{last_ran, own_last_ran, uptime};
 pub(crate) use sleep::awaits_child_signal;
 pub(crate) use stat::Stat;
 pub(crate) use status::{Status, has};
-pub(crate) use streams::{blocked_reader, held_outputs, output_of, takes_sigchld_by_descriptor};
+pub(crate) use streams::{
+    Wakers, blocked_reader, held_outputs, output_of, takes_sigchld_by_descriptor,
+};
 pub(crate) use syscall::{Syscall, is_64_bit, wchan};
 
 /// The bytes of a file. A read of a `/proc` file returns all there is if the

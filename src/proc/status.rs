@@ -24,8 +24,12 @@ pub(crate) struct Status {
     pub(crate) blocked: u64,
     /// Signals pending for the process.
     pub(crate) pending: u64,
+    /// Signals pending for this thread alone.
+    pub(crate) own_pending: u64,
     /// Voluntary context switches.
     pub(crate) sleeps: u64,
+    /// Involuntary ones.
+    pub(crate) preemptions: u64,
     /// Whether it has an address space; kernel threads have none.
     pub(crate) has_memory: bool,
 }
@@ -59,6 +63,8 @@ impl Status {
                 "SigIgn" => status.ignored = mask(value),
                 "SigBlk" => status.blocked = mask(value),
                 "ShdPnd" => status.pending = mask(value),
+                "SigPnd" => status.own_pending = mask(value),
+                "nonvoluntary_ctxt_switches" => status.preemptions = value.parse().unwrap_or(0),
                 "voluntary_ctxt_switches" => status.sleeps = value.parse().unwrap_or(0),
                 "VmSize" => status.has_memory = true,
                 _ => {}

@@ -4,42 +4,17 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
+use rustc_hash::FxHashSet;
+
 use super::awaited::awaited_descriptors;
-use super::pipes::is_open_for;
+use super::holders::{Awaited, End, holders, open_ends};
 use super::unix_sockets::peers;
-use super::{comm, fd_link, has};
-use crate::event::{BlockedReader, PipeSide, Stream, Survivor};
+use super::{fd_link, has};
+use crate::event::{BlockedReader, Stream, Survivor};
 use crate::kernel::{Signal, Tgid, Tid};
 
 /// A process with more threads is not examined.
 const MOST_THREADS: usize = 16;
-
-/// One end of a stream, with the inode of the link in `/proc/PID/fd`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Pipe(u64),
-    Socket(u64),
-}
-
-impl End {
-    /// `pipe:[4026]`, `socket:[4026]`
-    fn parse(link: &[u8]) -> Option<End> {
-        let link = str::from_utf8(link).ok()?.strip_suffix(']')?;
-        match link.split_once(":[")? {
-            ("pipe", inode) => Some(End::Pipe(inode.parse().ok()?)),
-            ("socket", inode) => Some(End::Socket(inode.parse().ok()?)),
-            _ => None,
-        }
-    }
-}
-
-/// A stream that is awaited, and the end that makes it ready.
-#[derive(Clone, Copy, Debug)]
-struct Awaited {
-    fd: i32,
-    inode: u64,
-    other: End,
-}
 
 /// The first thread of a process that is blocked until a stream is ready.
 pub(crate) fn blocked_reader(tgid: Tgid, child: Tgid) -> Option<(Tid, BlockedReader)> {
@@ -87,52 +62,81 @@ fn awaited_streams(tgid: Tgid, tid: Tid) -> Option<Vec<Awaited>> {
                 (inode, End::Socket(*peers.get(&inode)?))
             }
         };
-        awaited.push(Awaited { fd, inode, other });
+        awaited.push(Awaited {
+            fd,
+            inode,
+            other,
+            writes: false,
+        });
     }
     (!awaited.is_empty()).then_some(awaited)
 }
 
-/// The holders of the other end of each stream, and whether every process could be
-/// examined.
-fn holders(awaited: &[Awaited]) -> (Vec<Vec<PipeSide>>, bool) {
-    let mut found = vec![Vec::new(); awaited.len()];
-    let mut complete = true;
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return (found, false);
-    };
-    let names = processes.flatten().map(|process| process.file_name());
-    let pids = names.filter_map(|name| name.to_str()?.parse().ok().map(Tgid::new));
-    for tgid in pids {
-        let Some(ends) = open_ends(tgid) else {
-            // A process that has just ended has no descriptors.
-            complete &= super::Stat::read(tgid).is_none_or(|stat| stat.state == b'Z');
-            continue;
-        };
-        for (fd, end) in ends {
-            for (stream, sides) in awaited.iter().zip(&mut found) {
-                let is_other = match end {
-                    End::Pipe(_) => end == stream.other && is_open_for(tgid, fd, true),
-                    End::Socket(_) => end == stream.other,
-                };
-                if is_other {
-                    let comm = comm(tgid.leader()).unwrap_or_default();
-                    sides.push(PipeSide { tgid, comm, fd });
-                }
-            }
-        }
-    }
-    (found, complete)
+/// What can wake a thread that sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wakers {
+    /// Only processes of its own family.
+    Family,
+    /// Time.
+    Time,
+    /// Processes outside, devices, the network; or that is not known.
+    World,
 }
 
-/// The streams that a process has open; `None` if it may not be examined.
-fn open_ends(tgid: Tgid) -> Option<Vec<(i32, End)>> {
-    let fds = fs::read_dir(format!("/proc/{tgid}/fd")).ok()?;
-    let end = |entry: fs::DirEntry| {
-        let link = fs::read_link(entry.path()).ok()?;
-        let end = End::parse(link.as_os_str().as_bytes())?;
-        Some((entry.file_name().to_str()?.parse().ok()?, end))
-    };
-    Some(fds.flatten().filter_map(end).collect())
+/// What makes one of these descriptors ready: to read from, or with `writes` to
+/// write to.
+pub(super) fn wakers_of(tgid: Tgid, fds: &[i32], writes: bool, family: &FxHashSet<Tgid>) -> Wakers {
+    let mut sockets = None;
+    let mut awaited = Vec::new();
+    let mut has_timer = false;
+    for fd in fds.iter().copied() {
+        let Some(link) = fd_link(tgid, fd) else {
+            // Closed, and never ready.
+            continue;
+        };
+        match link.as_slice() {
+            b"anon_inode:[eventfd]" | b"anon_inode:[signalfd]" => {}
+            b"anon_inode:[timerfd]" => has_timer = true,
+            link if link.starts_with(b"anon_inode:[pidfd]") || link.starts_with(b"pidfd:") => {
+                let target = super::pidfd_target(tgid, fd).map(Tgid::new);
+                // One that is reaped already was ready before.
+                if target.is_some_and(|target| target.raw() > 0 && !family.contains(&target)) {
+                    return Wakers::World;
+                }
+            }
+            link => match End::parse(link) {
+                Some(End::Pipe(inode)) => awaited.push(Awaited {
+                    fd,
+                    inode,
+                    other: End::Pipe(inode),
+                    writes,
+                }),
+                Some(End::Socket(inode)) => {
+                    let peers = sockets.get_or_insert_with(peers).as_ref();
+                    let Some(peer) = peers.and_then(|peers| peers.get(&inode)) else {
+                        return Wakers::World;
+                    };
+                    let other = End::Socket(*peer);
+                    awaited.push(Awaited {
+                        fd,
+                        inode,
+                        other,
+                        writes,
+                    });
+                }
+                None => return Wakers::World,
+            },
+        }
+    }
+    let (sides, complete) = holders(&awaited);
+    let is_inside = |side: &crate::event::PipeSide| family.contains(&side.tgid);
+    if !complete || !sides.iter().flatten().all(is_inside) {
+        Wakers::World
+    } else if has_timer {
+        Wakers::Time
+    } else {
+        Wakers::Family
+    }
 }
 
 /// The standard output and error of a process, if they are streams.
@@ -170,18 +174,4 @@ pub(crate) fn takes_sigchld_by_descriptor(tgid: Tgid) -> bool {
         let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
         mask.is_some_and(|mask| has(mask, Signal::CHLD))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ends_are_known_by_their_links() {
-        assert_eq!(End::parse(b"pipe:[12]"), Some(End::Pipe(12)));
-        assert_eq!(End::parse(b"socket:[7]"), Some(End::Socket(7)));
-        for other in [&b"/tmp/pipe:[12]"[..], b"pipe:[x]", b"anon_inode:[eventfd]"] {
-            assert_eq!(End::parse(other), None);
-        }
-    }
 }

@@ -10,6 +10,7 @@ mod process_tree;
 mod strace;
 mod text;
 mod tracee;
+mod unwrap;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -23,9 +24,6 @@ use json::JsonLines;
 use json_lines::JsonObjects;
 use lines::Lines;
 use tracee::TraceeEvents;
-
-/// What may stand before the first character of a file in UTF-8.
-const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// A record of a trace, from its beginning on.
 pub trait Source {
@@ -41,6 +39,12 @@ pub trait Source {
 
     /// What the record lacks, a clause each; known when it is over.
     fn lacks(&self) -> Vec<String>;
+
+    /// What else is to be said of the record, a sentence each; known when it is
+    /// over.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Lines that were not understood, a clause a kind; known when it is over.
     fn passed_over(&self) -> Vec<String> {
@@ -110,31 +114,67 @@ pub fn from(input: Box<dyn Read>, system: Option<System>) -> Result<Box<dyn Sour
 
 /// A record, of this task if it does not name its own.
 fn of(
-    mut input: Box<dyn Read>,
+    input: Box<dyn Read>,
     pid: Option<i32>,
     system: Option<System>,
 ) -> Result<Box<dyn Source>, String> {
+    let unwrap::Input { mut input, undone } =
+        unwrap::unwrap(input).map_err(|error| error.to_string())?;
     let mut begin = Vec::new();
     let first = (&mut input).take(1).read_to_end(&mut begin);
     first.map_err(|error| error.to_string())?;
-    if begin.first() == BOM.first() {
-        // Editors put it there, and it means nothing.
-        let mut rest = (&mut input).take(BOM.len() as u64);
-        let read = rest.read_to_end(&mut begin);
-        read.map_err(|error| error.to_string())?;
-        if begin.starts_with(BOM) {
-            begin.drain(..BOM.len());
-        }
-    }
     let is_json = begin.first() == Some(&b'{');
     let input = io::Cursor::new(begin).chain(input);
-    if is_json {
-        return json_record(input).map_err(|broken| broken.to_string());
+    let source = if is_json {
+        json_record(input).map_err(|broken| broken.to_string())?
+    } else {
+        let lines = Lines::new(input);
+        match bsd::open(lines, system).map_err(|error| error.to_string())? {
+            Ok(log) => log,
+            Err(lines) => strace::open(lines, pid)?,
+        }
+    };
+    Ok(if undone.is_empty() {
+        source
+    } else {
+        Box::new(Unwrapped { source, undone })
+    })
+}
+
+/// A record that was wrapped in something.
+struct Unwrapped {
+    source: Box<dyn Source>,
+    undone: Vec<&'static str>,
+}
+
+impl Source for Unwrapped {
+    fn read(&mut self, events: &mut Vec<Event>) -> Result<bool, Broken> {
+        self.source.read(events)
     }
-    let lines = Lines::new(input);
-    match bsd::open(lines, system).map_err(|error| error.to_string())? {
-        Ok(log) => Ok(log),
-        Err(lines) => strace::open(lines, pid),
+
+    fn origin(&self) -> &Origin {
+        self.source.origin()
+    }
+
+    fn lacks(&self) -> Vec<String> {
+        self.source.lacks()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let undone = format!("undone before reading: {}", self.undone.join(", "));
+        [vec![undone], self.source.notes()].concat()
+    }
+
+    fn passed_over(&self) -> Vec<String> {
+        self.source.passed_over()
+    }
+
+    fn out_of_reach(&self) -> Vec<RuleId> {
+        self.source.out_of_reach()
+    }
+
+    fn knows_zombies(&self, parent: Tgid) -> bool {
+        self.source.knows_zombies(parent)
     }
 }
 

@@ -207,6 +207,23 @@ impl Stopped {
     }
 }
 
+impl Stopped {
+    /// Replaces the siginfo of a signal-delivery-stop, in the tracer's own layout: what is
+    /// resumed with a signal delivers it with this.
+    pub(crate) fn set_siginfo(&self, info: &[u8; 128]) -> Result<(), Fault> {
+        // SAFETY: SETSIGINFO reads a siginfo_t, which is 128 bytes everywhere.
+        unsafe {
+            request(
+                libc::PTRACE_SETSIGINFO,
+                self.tid,
+                0,
+                info.as_ptr().cast_mut().cast(),
+            )
+        }
+        .map(drop)
+    }
+}
+
 fn signal_word(signal: Option<Signal>) -> *mut libc::c_void {
     let number = signal.map_or(0, Signal::raw);
     word(usize::try_from(number).unwrap_or(0))

@@ -106,6 +106,12 @@ impl Stopped {
         })
     }
 
+    /// Where the tracee goes on. x86-64 only.
+    pub(crate) fn instruction_pointer(&self) -> Option<u64> {
+        let registers = self.registers().ok()?;
+        registers.by_dwarf_number()?.last().copied()
+    }
+
     fn set_registers(&self, registers: &mut Registers) -> Result<(), Fault> {
         let mut part = libc::iovec {
             iov_base: registers.bytes.as_mut_ptr().cast(),

@@ -55,11 +55,22 @@ impl Filter {
     /// pid namespace, and a clone with `CLONE_UNTRACED`. Without `polls` it does not stop
     /// at waits with `WNOHANG`.
     pub(crate) fn new(wanted: WaitCalls, polls: bool, rules: bool) -> Filter {
+        Filter::with_calls(wanted, polls, rules, &[])
+    }
+
+    /// The same, which stops at `more` calls of our own architecture too, by number.
+    pub(crate) fn with_calls(wanted: WaitCalls, polls: bool, rules: bool, more: &[u32]) -> Filter {
         let mut program = vec![statement(LOAD, ARCH)];
         for (arch, abis) in native_architectures() {
             let mut body = vec![statement(LOAD, NR)];
             for abi in *abis {
                 let mut calls = Vec::new();
+                if *abi == Abi::X86_64 {
+                    for nr in more {
+                        calls.push(jump(JUMP_EQUAL, *nr, 0, 1));
+                        calls.push(statement(RETURN, STOP));
+                    }
+                }
                 push_waits(&mut calls, *abi, wanted, polls);
                 push_own_calls(&mut calls, *abi);
                 if rules {

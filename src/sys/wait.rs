@@ -41,6 +41,11 @@ pub(crate) fn wait_any(block: Block) -> Waited {
     take(-1, block)
 }
 
+/// Asks for one tracee alone, without sleeping.
+pub(crate) fn wait_for(tid: Tid) -> Waited {
+    take(tid.raw(), Block::No)
+}
+
 /// Decides what to do with a result before it is taken.
 pub(crate) trait Handling {
     /// Whether the signal that is about to be delivered to this tracee must not be lost.

@@ -1,5 +1,6 @@
 //! The engine: one turn of the loop, and who deals with each kind of stop.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
@@ -11,7 +12,9 @@ use super::scheduler::{Held, Scheduler, Unscheduled};
 use super::settings::{Capture, Settings};
 use super::stop::{Stop, StopKind, classify};
 use super::stop_stats::StopStats;
+use super::survey::{Stuck, Survey};
 use super::tasks::{Kind, Tasks};
+use super::world::World;
 use crate::event::{Event, EventKind, Moment, NsPids};
 use crate::kernel::{Tgid, Tid, WaitCalls, WaitStatus};
 use crate::proc;
@@ -20,12 +23,15 @@ use crate::sys::ptrace::{self, How, Stopped, is_dead_tracee, options};
 use crate::sys::seccomp::Filter;
 use crate::sys::spawn::Spawned;
 use crate::sys::streams;
-use crate::sys::wait::{Block, Handling, Waited, wait_any, wait_any_after_look};
+use crate::sys::wait::{Block, Handling, Waited, wait_any, wait_any_after_look, wait_for};
 use crate::sys::waker::Waker;
 
 /// How many stops are served before it is said that none is ready: busy
 /// tracees always have one.
 pub(super) const READY_AT_MOST: usize = 1000;
+
+/// How long to sleep when no task but the one that is left out was ready.
+const BETWEEN_ROUNDS: Duration = Duration::from_micros(100);
 
 /// What one turn came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +70,7 @@ pub(super) struct Root {
 
 /// The tracer: the tasks under trace, and the one turn of the loop.
 pub(crate) struct Tracer<S = Unscheduled> {
-    pub(super) scheduler: S,
+    pub(crate) scheduler: S,
     pub(super) tasks: Tasks,
     pub(super) root: Option<Root>,
     /// Tasks that stopped or ended before their creator's event.
@@ -82,6 +88,8 @@ pub(crate) struct Tracer<S = Unscheduled> {
     pub(super) filter: Option<Filter>,
     /// Attached targets end with us instead of being detached.
     pub(super) kill_on_exit: bool,
+    /// Launched processes do not end with us.
+    lets_leftovers_go: bool,
     /// There are tasks that outlive us, or were.
     pub(super) attaches: bool,
     /// We stop when the root is stopped as a job.
@@ -104,11 +112,17 @@ pub(crate) struct Tracer<S = Unscheduled> {
     start: Instant,
     /// The moment of the last stop, or of what woke us since.
     pub(super) latest: Moment,
+    /// The moment of the last stop or end.
+    pub(super) last_stop: Moment,
     pub(super) stats: StopStats,
     /// Room for a new program's stack.
     pub(super) stack: Vec<u8>,
     /// Call stacks, if they are wanted.
     pub(super) stacks: Option<Box<Stacks>>,
+    /// A look at all processes that goes on.
+    pub(super) survey: Option<Survey>,
+    /// One that was given up and may still be blocked.
+    pub(super) stuck_survey: Option<Stuck>,
     seq: u64,
 }
 
@@ -122,14 +136,6 @@ impl<S> Handling for Tracer<S> {
     /// pids they would be taken for the next process that has it.
     fn passes_over(&self, dead: Tid) -> bool {
         self.has_strangers && !self.tasks.by_tid.contains_key(&dead) && !is_dead_tracee(dead)
-    }
-}
-
-impl Tracer {
-    /// A tracer without tracees. All of its life happens on the thread that
-    /// calls this.
-    pub(crate) fn new(settings: Settings, waker: Waker) -> Tracer {
-        Tracer::with_scheduler(settings, waker, Unscheduled)
     }
 }
 
@@ -160,6 +166,7 @@ impl<S: Scheduler> Tracer<S> {
             polls: settings.polls,
             filter: None,
             kill_on_exit: settings.kill_on_exit,
+            lets_leftovers_go: settings.lets_leftovers_go,
             attaches: false,
             stops_as_job: settings.stops_as_job,
             killing: None,
@@ -172,9 +179,12 @@ impl<S: Scheduler> Tracer<S> {
             waker,
             start: Instant::now(),
             latest: Moment::default(),
+            last_stop: Moment::default(),
             stats: StopStats::default(),
             stack: Vec::new(),
             stacks: capture.stacks.then(|| Box::new(Stacks::new())),
+            survey: None,
+            stuck_survey: None,
             seq: 0,
         }
     }
@@ -214,6 +224,11 @@ impl<S: Scheduler> Tracer<S> {
         self.latest
     }
 
+    /// The moment of the last stop or end of a task.
+    pub(crate) fn last_stop(&self) -> Moment {
+        self.last_stop
+    }
+
     /// How many stops there were.
     pub(crate) fn stats(&self) -> StopStats {
         self.stats
@@ -234,6 +249,11 @@ impl<S: Scheduler> Tracer<S> {
         self.root.as_ref().is_some_and(|root| root.end.is_none())
     }
 
+    /// The tasks under trace, as of now.
+    pub(crate) fn world(&self) -> World<'_> {
+        World::new(&self.tasks, &self.held)
+    }
+
     /// The options that a task of this kind is seized with.
     pub(super) fn options(&self, kind: Kind) -> libc::c_int {
         let mut bits = options::SYSGOOD | options::EXEC;
@@ -243,8 +263,11 @@ impl<S: Scheduler> Tracer<S> {
         if kind.filtered {
             bits |= options::SECCOMP;
         }
-        if kind.launched || self.kill_on_exit {
+        if kind.launched && !self.lets_leftovers_go || self.kill_on_exit {
             bits |= options::EXITKILL;
+        }
+        if S::IS_ACTIVE {
+            bits |= options::EXIT;
         }
         bits
     }
@@ -257,6 +280,12 @@ impl<S: Scheduler> Tracer<S> {
 
     /// Wait for the next stop or death and deal with it; sleeps if need be.
     pub(crate) fn step(&mut self, events: &mut Vec<Event>) -> Step {
+        let step = self.take_step(events);
+        self.serve_scheduler(events);
+        step
+    }
+
+    fn take_step(&mut self, events: &mut Vec<Event>) -> Step {
         if self.waker.is_due(self.instant(self.latest)) {
             return self.woken(events);
         }
@@ -280,11 +309,31 @@ impl<S: Scheduler> Tracer<S> {
 
     /// Launched tasks end with us; attached ones go on, with their signals.
     fn wait(&self, block: Block) -> Waited {
+        if S::IS_ACTIVE
+            && let Some(dead) = self.scheduler.unreaped()
+        {
+            return self.wait_beside(dead, block);
+        }
         if self.attaches || self.has_strangers {
             wait_any_after_look(block, self)
         } else {
             wait_any(block)
         }
+    }
+
+    /// Wait for any task but one, which may be dead: no wait of the kernel's
+    /// leaves a single child out, so each is asked in turn.
+    fn wait_beside(&self, dead: Tid, block: Block) -> Waited {
+        let others = self.tasks.by_tid.keys().filter(|tid| **tid != dead);
+        let mut ready = others.map(|tid| wait_for(*tid));
+        let first = ready.find(|waited| matches!(waited, Waited::Stopped(..) | Waited::Ended(..)));
+        if let Some(waited) = first {
+            return waited;
+        }
+        if block == Block::Yes {
+            thread::sleep(BETWEEN_ROUNDS);
+        }
+        Waited::Interrupted
     }
 
     /// Whether no child is left but those that are not ours to trace, and for
@@ -356,8 +405,12 @@ impl<S: Scheduler> Tracer<S> {
     pub(super) fn stopped(&mut self, tracee: Stopped, status: WaitStatus, events: &mut Vec<Event>) {
         let kind = classify(status, || tracee.event_message().ok());
         let (at, tid) = (self.now(), tracee.tid());
-        self.latest = at;
+        (self.latest, self.last_stop) = (at, at);
         self.stats.count(kind);
+        if S::IS_ACTIVE {
+            // Killed in a stop that it was held in.
+            self.held.remove(&tid);
+        }
         if let StopKind::Executed { former } = kind {
             self.enter_new_leader(tid, former);
         }
@@ -388,7 +441,11 @@ impl<S: Scheduler> Tracer<S> {
             StopKind::NewChild { creation, child } => self.created(stop, creation, child, events),
             StopKind::Executed { former } => self.executed(stop, former, events),
             StopKind::Exiting(status) => self.exiting(stop, status, events),
-            StopKind::Signal(signal) => self.signal_stop(stop, signal, events),
+            StopKind::Signal(signal) => {
+                if let Some((stop, signal)) = self.schedule_signal(stop, signal) {
+                    self.signal_stop(stop, signal, events);
+                }
+            }
             StopKind::Group(signal) => self.group_stop(stop, signal, events),
             StopKind::Plain => self.plain_stop(stop, events),
             StopKind::Other => self.resume(stop, how, None),

@@ -185,6 +185,7 @@ impl<S: Scheduler> Tracer<S> {
 fn took_any(entry: &WaitEntry, result: Result<NsPid, Errno>) -> bool {
     let (names_one, tells_by_result) = match entry.named {
         Named::Pid(pid) => (pid > 0, true),
+        Named::Unknown => (true, true),
         Named::Id(id_type, _) => (matches!(id_type, IdType::PID | IdType::PIDFD), false),
     };
     !names_one

@@ -66,7 +66,7 @@ impl<S: Scheduler> Tracer<S> {
             self.undo_wake_up(&stop.tracee);
         }
         if is_new && self.must_wait_for_parent(tid) {
-            self.hold(stop.tracee, how, None);
+            self.hold(stop, how, None);
         } else {
             self.resume(stop, how, None);
         }

@@ -6,6 +6,7 @@ use super::engine::{RootEnd, Tracer};
 use super::scheduler::Scheduler;
 use super::stop::{Creation, Stop};
 use super::tasks::Task;
+use super::world::World;
 use crate::event::{self, Created, Event, EventKind, Moment, SigchldAction};
 use crate::kernel::{
     CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CloneCall, Signal, Tgid, Tid, WaitStatus,
@@ -30,7 +31,7 @@ impl<S: Scheduler> Tracer<S> {
         let (tgid, kind) = (task.tgid, task.kind);
         let options = clone_options(&stop.tracee);
         let is_thread = match options {
-            Some(options) => options.flags & u64::from(CLONE_THREAD) != 0,
+            Some(options) => options.is_thread(),
             // An ABI whose registers we cannot read, or memory gone.
             None => creation == Creation::Clone && proc::threads(tid).contains(&child),
         };
@@ -122,7 +123,7 @@ impl<S: Scheduler> Tracer<S> {
     /// A thread, or with its last thread a process, is dead.
     pub(super) fn ended(&mut self, tid: Tid, status: WaitStatus, events: &mut Vec<Event>) {
         let at = self.now();
-        self.latest = at;
+        (self.latest, self.last_stop) = (at, at);
         self.stats.ends += 1;
         self.held.remove(&tid);
         let Some(task) = self.tasks.remove_task(tid) else {
@@ -131,6 +132,8 @@ impl<S: Scheduler> Tracer<S> {
             return;
         };
         let tgid = task.tgid;
+        let process = self.tasks.processes.get(&tgid);
+        let parent = process.and_then(|process| process.parent);
         if task.is_awaited {
             self.has_come_over(tgid);
         }
@@ -158,6 +161,8 @@ impl<S: Scheduler> Tracer<S> {
             }
         }
         self.end_with_last_thread(tgid, status, events);
+        let world = World::new(&self.tasks, &self.held);
+        self.scheduler.ended(tid, parent, &world);
     }
 
     /// The children of a dead process have a new parent now that it is reaped;
@@ -201,14 +206,20 @@ impl<S: Scheduler> Tracer<S> {
 
 /// What a call that creates a task asks for.
 #[derive(Clone, Copy)]
-struct CloneOptions {
+pub(super) struct CloneOptions {
     flags: u64,
     exit_signal: Option<Signal>,
 }
 
+impl CloneOptions {
+    pub(super) fn is_thread(self) -> bool {
+        self.flags & u64::from(CLONE_THREAD) != 0
+    }
+}
+
 /// What the call asks for that a task is making, by its registers; clone3's
 /// arguments lie in memory. `None` if that is not known.
-fn clone_options(stopped: &Stopped) -> Option<CloneOptions> {
+pub(super) fn clone_options(stopped: &Stopped) -> Option<CloneOptions> {
     /// The signal in clone's flags (`CSIGNAL`).
     const SIGNAL_BITS: u64 = 0xff;
     let (call, first) = stopped.registers().ok()?.creating_call()?;

@@ -12,6 +12,7 @@
 //! | [`tasks`] | the threads and processes under trace |
 //! | [`engine`] | the loop's one turn, and who deals with each stop |
 //! | [`scheduler`] | when a stopped task runs on |
+//! | [`world`] | what a scheduler may know |
 //! | [`lifecycle`] | births, deaths, adoptions |
 //! | [`pending_children`] | tasks that stop or end before their creator's event |
 //! | [`exec`], [`image`] | execs, and what is executed |
@@ -28,6 +29,7 @@
 //! | [`own_children`] | attached processes that are children of our own |
 //! | [`leave`] | detaching and killing |
 //! | [`observe`] | what rules look up in `/proc` |
+//! | [`survey`] | what all processes are blocked in |
 
 pub(crate) mod attach;
 mod attach_tree;
@@ -45,16 +47,21 @@ mod observe;
 mod own_children;
 mod pending_children;
 pub(crate) mod refusal;
-mod scheduler;
+pub(crate) mod scheduler;
 mod settings;
 mod sigaction;
 mod signals;
 mod stop;
 mod stop_stats;
+mod survey;
 mod syscalls;
 mod tasks;
 mod wait_result;
 mod waits;
+mod world;
 
 pub(crate) use engine::{RootEnd, Step, Tracer};
+pub(crate) use scheduler::{Scheduler, Unscheduled};
 pub(crate) use settings::{Capture, FdNames, Settings};
+pub(crate) use stop::{Creation, Stop, StopKind};
+pub(crate) use world::World;

@@ -4,34 +4,39 @@
 //! The tracer asks a [`Scheduler`] at every stop. The default one,
 //! [`Unscheduled`], resumes everything; it is compiled in, so asking it costs
 //! nothing. One that searches for races holds tasks back instead, or has a call
-//! made again or fail.
+//! made again or fail, and says at each step which of them go on
+//! ([`Command`]).
+
+use std::time::Duration;
 
 use super::engine::Tracer;
 use super::stop::Stop;
-use crate::kernel::{Errno, Signal, Tid};
-use crate::sys::ptrace::{How, Stopped};
+use super::world::World;
+use crate::event::{self, Event, EventKind, HoldEnd, HoldPoint};
+use crate::kernel::{Errno, Signal, Tgid, Tid};
+use crate::sys::ptrace::How;
+use crate::sys::syscall_info::SyscallInfo;
+
+/// How often a scheduler that holds tasks is asked again.
+const TICK: Duration = Duration::from_millis(1);
 
 /// What becomes of a stopped task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the default scheduler resumes everything")
-)]
 pub(crate) enum Decision {
     /// It runs on.
     Resume,
-    /// It stays stopped until [`Tracer::release`].
+    /// It stays stopped until it is released.
     Hold,
     /// Its registers are changed, and it runs on.
     Rewrite(Rewrite),
+    /// It runs on to its next stop of this kind, with or without the signal.
+    ResumeAs(How, Option<Signal>),
+    /// Its signal is dealt with as if it were this one.
+    DeliverAs(Signal),
 }
 
 /// How the call is changed that a task is about to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the default scheduler changes nothing")
-)]
 pub(crate) enum Rewrite {
     /// It is made again from its instruction, before which pending signals are
     /// delivered.
@@ -40,11 +45,64 @@ pub(crate) enum Rewrite {
     Fail(Errno),
 }
 
+/// What a scheduler wants to be done, between two stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// A held task goes on.
+    Release(Tid, Account),
+    /// A task that is held at a call makes it again from its instruction.
+    Rewind(Tid, Account),
+    /// A running task is made to stop.
+    Interrupt(Tid),
+}
+
+/// What is told of a hold that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) point: HoldPoint,
+    pub(crate) until: HoldEnd,
+    /// How long it was.
+    pub(crate) lasted: Duration,
+}
+
 /// Decides when stopped tasks run on.
 pub(crate) trait Scheduler {
+    /// Whether it does anything: then tasks stop at their exit too, and it is
+    /// asked at each step what goes on.
+    const IS_ACTIVE: bool;
+
     /// Decide about a stop. Its events are made and its tables up to date; of
     /// the tracee nothing but its registers and memory may be read.
-    fn decide(&mut self, stop: &Stop) -> Decision;
+    fn decide(&mut self, stop: &Stop, world: &World<'_>) -> Decision;
+
+    /// Decide about a call that our filter stopped, before anything is told of
+    /// it: a call that is held is dealt with when it is released.
+    fn decide_call(&mut self, _: &Stop, _: &SyscallInfo, _: &World<'_>) -> Decision {
+        Decision::Resume
+    }
+
+    /// Decide about a signal, before anything is told of it.
+    fn decide_signal(&mut self, _: &Stop, _: Signal, _: &World<'_>) -> Decision {
+        Decision::Resume
+    }
+
+    /// A task is dead and was reaped by us, so that its parent is told of it.
+    fn ended(&mut self, _: Tid, _parent: Option<Tgid>, _: &World<'_>) {}
+
+    /// What is to be done next, until there is nothing more.
+    fn next(&mut self, _: &World<'_>) -> Option<Command> {
+        None
+    }
+
+    /// Whether tasks are held, so that it is to be asked again soon.
+    fn wants_tick(&self) -> bool {
+        false
+    }
+
+    /// A dead task that is not to be reaped yet.
+    fn unreaped(&self) -> Option<Tid> {
+        None
+    }
 }
 
 /// Resumes everything.
@@ -52,8 +110,10 @@ pub(crate) trait Scheduler {
 pub(crate) struct Unscheduled;
 
 impl Scheduler for Unscheduled {
+    const IS_ACTIVE: bool = false;
+
     #[inline]
-    fn decide(&mut self, _: &Stop) -> Decision {
+    fn decide(&mut self, _: &Stop, _: &World<'_>) -> Decision {
         Decision::Resume
     }
 }
@@ -61,23 +121,29 @@ impl Scheduler for Unscheduled {
 /// A task that is held in its stop, and how it will go on.
 #[derive(Debug)]
 pub(super) struct Held {
-    tracee: Stopped,
-    how: How,
-    signal: Option<Signal>,
+    stop: Stop,
+    then: Then,
+}
+
+/// What becomes of a held task when it is released.
+#[derive(Debug)]
+enum Then {
+    /// It is resumed; its stop was dealt with.
+    Resume(How, Option<Signal>),
+    /// The call that it is stopped at is dealt with.
+    Call,
 }
 
 impl<S: Scheduler> Tracer<S> {
     /// The one place where a task is resumed whose stop was dealt with.
     pub(super) fn resume(&mut self, stop: Stop, how: How, signal: Option<Signal>) {
-        match self.scheduler.decide(&stop) {
-            Decision::Resume => stop.tracee.resume(how, signal),
-            Decision::Hold => self.hold(stop.tracee, how, signal),
+        let world = World::new(&self.tasks, &self.held);
+        match self.scheduler.decide(&stop, &world) {
+            Decision::Resume | Decision::DeliverAs(_) => stop.tracee.resume(how, signal),
+            Decision::ResumeAs(how, signal) => stop.tracee.resume(how, signal),
+            Decision::Hold => self.hold(stop, how, signal),
             Decision::Rewrite(change) => {
-                // Killed in its stop: its death follows.
-                let _ = match change {
-                    Rewrite::Rewind => stop.tracee.rewind_call(),
-                    Rewrite::Fail(errno) => stop.tracee.fail_call(errno),
-                };
+                rewrite(&stop, change);
                 stop.tracee.resume(how, signal);
             }
         }
@@ -85,21 +151,144 @@ impl<S: Scheduler> Tracer<S> {
 
     /// Keep a task in its stop until it is released. It may be killed there:
     /// its entry goes with its death, before its tid can be used again.
-    pub(super) fn hold(&mut self, tracee: Stopped, how: How, signal: Option<Signal>) {
-        let held = Held {
-            tracee,
-            how,
-            signal,
-        };
-        self.held.insert(held.tracee.tid(), held);
+    pub(super) fn hold(&mut self, stop: Stop, how: How, signal: Option<Signal>) {
+        let then = Then::Resume(how, signal);
+        self.held.insert(stop.tid(), Held { stop, then });
     }
 
-    /// Let a held task run on.
-    pub(super) fn release(&mut self, tid: Tid) {
-        if let Some(held) = self.held.remove(&tid) {
-            held.tracee.resume(held.how, held.signal);
+    /// Ask the scheduler about a call that our filter stopped; `None` if it was
+    /// answered, and the tracer has nothing to do with it now.
+    pub(super) fn schedule_call(
+        &mut self,
+        stop: Stop,
+        info: &SyscallInfo,
+        events: &mut Vec<Event>,
+    ) -> Option<Stop> {
+        if !S::IS_ACTIVE {
+            return Some(stop);
+        }
+        let world = World::new(&self.tasks, &self.held);
+        match self.scheduler.decide_call(&stop, info, &world) {
+            Decision::Resume | Decision::DeliverAs(_) => return Some(stop),
+            Decision::ResumeAs(how, signal) => stop.tracee.resume(how, signal),
+            Decision::Hold => {
+                let then = Then::Call;
+                self.held.insert(stop.tid(), Held { stop, then });
+            }
+            Decision::Rewrite(change) => {
+                rewrite(&stop, change);
+                let tid = stop.tid();
+                stop.tracee.resume(How::Cont, None);
+                if let Rewrite::Fail(errno) = change {
+                    let account = Account {
+                        point: HoldPoint::Call,
+                        until: HoldEnd::Failed(errno),
+                        lasted: Duration::ZERO,
+                    };
+                    self.tell_of_hold(tid, account, events);
+                }
+            }
+        }
+        None
+    }
+
+    /// Ask the scheduler about a signal; `None` if it was answered, and else which
+    /// signal is to be dealt with.
+    pub(super) fn schedule_signal(&mut self, stop: Stop, signal: Signal) -> Option<(Stop, Signal)> {
+        if !S::IS_ACTIVE {
+            return Some((stop, signal));
+        }
+        let world = World::new(&self.tasks, &self.held);
+        match self.scheduler.decide_signal(&stop, signal, &world) {
+            Decision::DeliverAs(other) => Some((stop, other)),
+            Decision::ResumeAs(how, signal) => {
+                stop.tracee.resume(how, signal);
+                None
+            }
+            Decision::Resume | Decision::Hold | Decision::Rewrite(_) => Some((stop, signal)),
         }
     }
+
+    /// Let a held task run on whose stop was dealt with.
+    pub(super) fn release(&mut self, tid: Tid) {
+        match self.held.remove(&tid) {
+            Some(Held {
+                stop,
+                then: Then::Resume(how, signal),
+            }) => stop.tracee.resume(how, signal),
+            Some(Held {
+                stop,
+                then: Then::Call,
+            }) => self.go_on(stop),
+            None => {}
+        }
+    }
+
+    /// Do what the scheduler wants, and see that it is asked again.
+    pub(super) fn serve_scheduler(&mut self, events: &mut Vec<Event>) {
+        if !S::IS_ACTIVE {
+            return;
+        }
+        loop {
+            let world = World::new(&self.tasks, &self.held);
+            match self.scheduler.next(&world) {
+                Some(Command::Release(tid, account)) => {
+                    self.tell_of_hold(tid, account, events);
+                    self.release_scheduled(tid, events);
+                }
+                Some(Command::Rewind(tid, account)) => {
+                    self.tell_of_hold(tid, account, events);
+                    if let Some(held) = self.held.remove(&tid) {
+                        rewrite(&held.stop, Rewrite::Rewind);
+                        held.stop.tracee.resume(How::Cont, None);
+                    }
+                }
+                Some(Command::Interrupt(tid)) => self.interrupt(tid),
+                None => break,
+            }
+        }
+        if self.scheduler.wants_tick() {
+            self.waker.wake_after(TICK);
+        }
+    }
+
+    fn release_scheduled(&mut self, tid: Tid, events: &mut Vec<Event>) {
+        match self.held.remove(&tid) {
+            Some(Held {
+                stop,
+                then: Then::Resume(how, signal),
+            }) => stop.tracee.resume(how, signal),
+            Some(Held {
+                mut stop,
+                then: Then::Call,
+            }) => {
+                stop.at = self.now();
+                self.call_of_filter(stop, events);
+            }
+            None => {}
+        }
+    }
+
+    fn tell_of_hold(&mut self, tid: Tid, account: Account, events: &mut Vec<Event>) {
+        let Some(tgid) = self.tasks.by_tid.get(&tid).map(|task| task.tgid) else {
+            return;
+        };
+        let kind = EventKind::Held(event::Held {
+            point: account.point,
+            until: account.until,
+            lasted: u64::try_from(account.lasted.as_nanos()).unwrap_or(u64::MAX),
+        });
+        let at = self.now();
+        events.push(self.event(at, tid, tgid, kind));
+    }
+}
+
+fn rewrite(stop: &Stop, change: Rewrite) {
+    // Killed in its stop: its death follows.
+    let _ = match change {
+        Rewrite::Rewind => stop.tracee.rewind_call(),
+        Rewrite::Fail(errno) => stop.tracee.fail_call(errno),
+    };
 }
 
 #[cfg(test)]
@@ -121,7 +310,9 @@ mod tests {
     struct Decider<D>(D);
 
     impl<D: FnMut(&Stop) -> Decision> Scheduler for Decider<D> {
-        fn decide(&mut self, stop: &Stop) -> Decision {
+        const IS_ACTIVE: bool = false;
+
+        fn decide(&mut self, stop: &Stop, _: &World<'_>) -> Decision {
             (self.0)(stop)
         }
     }
@@ -150,6 +341,7 @@ mod tests {
             keep_signals_out();
             let waker = Waker::new(&[], WakeSignal::borrowed().unwrap()).unwrap();
             let settings = Settings {
+                lets_leftovers_go: false,
                 capture: Capture::default(),
                 follow: true,
                 wanted: WaitCalls::ALL,

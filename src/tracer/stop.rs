@@ -18,8 +18,24 @@ pub(crate) struct Stop {
 
 impl Stop {
     /// The thread that is stopped.
-    pub(super) fn tid(&self) -> Tid {
+    pub(crate) fn tid(&self) -> Tid {
         self.tracee.tid()
+    }
+
+    /// Why it is stopped.
+    pub(crate) fn kind(&self) -> StopKind {
+        self.kind
+    }
+
+    /// Whether the call that it is about to make creates a thread.
+    pub(crate) fn creates_thread(&self) -> bool {
+        let options = super::lifecycle::clone_options(&self.tracee);
+        options.is_some_and(super::lifecycle::CloneOptions::is_thread)
+    }
+
+    /// The stopped task itself, to be asked.
+    pub(crate) fn tracee(&self) -> &Stopped {
+        &self.tracee
     }
 }
 

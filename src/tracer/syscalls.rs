@@ -49,13 +49,26 @@ impl<S: Scheduler> Tracer<S> {
             Phase::Seccomp { nr, args, data }
                 if data == u32::from(OURS) && self.is_of_our_filter(info.arch, nr, args) =>
             {
-                self.entry(stop, info, nr, args, events);
+                if let Some(stop) = self.schedule_call(stop, &info, events) {
+                    self.entry(stop, info, nr, args, events);
+                }
             }
             // Untraced, its RET_TRACE would make the call fail with ENOSYS.
             _ => {
                 let _ = stop.tracee.fail_call(Errno::NOSYS);
                 self.go_on(stop);
             }
+        }
+    }
+
+    /// A call that our filter stopped and that was held goes on.
+    pub(super) fn call_of_filter(&mut self, stop: Stop, events: &mut Vec<Event>) {
+        match stop.tracee.syscall_info() {
+            Ok(info) => match info.phase {
+                Phase::Seccomp { nr, args, .. } => self.entry(stop, info, nr, args, events),
+                _ => self.go_on(stop),
+            },
+            Err(_) => self.go_on(stop),
         }
     }
 

@@ -173,6 +173,7 @@ impl WaitEntry {
             rusage_at,
             info_at: 0,
             is_restart: false,
+            is_half: false,
             target: None,
             pidfd: None,
             stack: None,

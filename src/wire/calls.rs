@@ -40,7 +40,8 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// The arguments of a wait call, as the tracee passed them: pids are those of its
-/// own namespace.
+/// own namespace. `pid`, or `idtype` and `id`, are absent where a record does
+/// not show them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Args {
     /// wait4 and waitpid: a pid, a negated process group, 0 or -1.
@@ -54,8 +55,8 @@ pub struct Args {
     pub id: Option<u32>,
     /// Where to write the status, or for waitid the siginfo; null for NULL.
     pub wstatus: Option<Address>,
-    /// The options.
-    pub options: Options,
+    /// The options; null if a record does not show them.
+    pub options: Option<Options>,
     /// Where to write the rusage; null for NULL.
     pub rusage: Option<Address>,
     /// wait6: where to write the siginfo, if not NULL.
@@ -104,11 +105,12 @@ pub struct Wait {
     /// How long the child had been dead when it was reaped, in seconds; null if not
     /// known, as for a child that ended before an attach.
     pub zombie_s: Option<f64>,
-    /// How long the call took, in seconds; for a restarted call, the last time.
-    pub duration_s: f64,
+    /// How long the call took, in seconds; for a restarted call, the last time. Null
+    /// if a record does not show the beginning of the call.
+    pub duration_s: Option<f64>,
     /// When the call began, in nanoseconds since the start; for a restarted call, the
-    /// last time.
-    pub entered_ns: u64,
+    /// last time. Null if a record does not show that.
+    pub entered_ns: Option<u64>,
     /// The name of the child in the result, if asked for (`-Y`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child_name: Option<Text>,

@@ -5,11 +5,13 @@
 //! [`event`](crate::event) are free to change: `write` and `read` translate.
 
 mod calls;
+mod held;
 mod lifecycle;
 mod read;
 mod stack;
 mod summary;
 mod values;
+mod waiting;
 mod write;
 
 use schemars::JsonSchema;
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use calls::{
     Args, Child, Info, InfoFields, RestartOutcome, Rusage, TargetName, Wait, WaitEntry,
 };
+pub use held::{Held, Until};
 pub use lifecycle::{
     Adopt, Attach, BlockedChild, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image,
     Kill, Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream,
@@ -27,6 +30,7 @@ pub use read::can_read;
 pub use stack::{Frame, Function, Stack};
 pub use summary::{Ending, Latency, Summary, SummaryRow};
 pub use values::{Address, Int, Meaning, Named, Options, Status, Text};
+pub use waiting::{Cause, On, Waiting, WaitingTask};
 pub use write::{event, start};
 
 /// The version that is written. A reader of this version reads every line of a
@@ -102,8 +106,12 @@ pub enum Body {
     ExitsWith(About<ExitsWith>),
     /// The task sends a signal by a system call.
     Kill(About<Kill>),
+    /// The task was held back by a schedule (`--schedule`), and goes on now.
+    Held(About<Held>),
     /// A probe of `/proc`, requested by a rule.
     Observation(About<Observation>),
+    /// What the living processes are blocked in.
+    Waiting(About<Waiting>),
     /// A rule's deadline passed and no stop was left to be taken: every earlier event
     /// has been written.
     QueueDrained(About<Nothing>),
@@ -246,4 +254,7 @@ pub struct End {
     /// What the trace could not observe, one clause each, and which rules that
     /// disables.
     pub unseen: Vec<String>,
+    /// What else is said of the record that was read: the wait that it ends in, say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }

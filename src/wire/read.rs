@@ -154,6 +154,9 @@ impl Body {
                 eintr: outcome.eintr,
             }),
             Body::Detach(about) => about.map(|_| EventKind::Detached),
+            Body::Waiting(about) => {
+                about.map(|waiting| EventKind::Looked(Box::new(waiting.into())))
+            }
             Body::QueueDrained(about) => about.map(|_| EventKind::QueueDrained),
             Body::Over(about) => about.map(|_| EventKind::Over),
             Body::Adopt(about) => about.map(|adopt| EventKind::Adopted {
@@ -168,6 +171,7 @@ impl Body {
             }
             Body::SeccompListener(about) => about.map(|_| EventKind::ListenerWanted),
             Body::ExitsWith(about) => about.map(|it| EventKind::ExitsWith(it.code)),
+            Body::Held(about) => about.map(|held| EventKind::Held(held.into())),
             Body::Kill(about) => about.map(|kill| EventKind::Kills {
                 target: NsPid::new(kill.whom),
                 signal: (&kill.signal).into(),
@@ -387,6 +391,7 @@ impl TryFrom<WaitEntry> for event::WaitEntry {
         let named = match (entry.args.pid, &entry.args.idtype, entry.args.id) {
             (Some(pid), None, None) => event::Named::Pid(pid),
             (None, Some(kind), Some(id)) => event::Named::Id(kind.id_type(system), id),
+            (None, None, None) => event::Named::Unknown,
             _ => return Err("the args of a wait have either pid or idtype and id".to_owned()),
         };
         let address = |pointer: Option<Address>| pointer.map_or(0, |Address(address)| address);
@@ -394,7 +399,8 @@ impl TryFrom<WaitEntry> for event::WaitEntry {
             call,
             abi: abi.ok_or_else(|| format!("{:?} is not a known ABI", entry.abi))?,
             named,
-            options: WaitOptions::of(system, entry.args.options.raw),
+            options: WaitOptions::of(system, entry.args.options.as_ref().map_or(0, |it| it.raw)),
+            is_half: entry.args.options.is_none(),
             result_at: address(entry.args.wstatus),
             rusage_at: address(entry.args.rusage),
             info_at: address(entry.args.info),
@@ -445,7 +451,7 @@ impl TryFrom<Wait> for event::WaitExit {
             (entry.result_at, 0)
         };
         Ok(event::WaitExit {
-            entered: moment(wait.entered_ns)?,
+            entered: moment(wait.entered_ns.unwrap_or(0))?,
             result: match &wait.errno {
                 Some(word) => Err(Errno::from(word)),
                 None => Ok(NsPid::new(wait.ret)),

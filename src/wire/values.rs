@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::event::Comm;
+use crate::event::{Comm, NOT_SHOWN};
 use crate::kernel::{self, IdType, System};
 
 /// Bytes that a tracee chose: a string if they are UTF-8, else
@@ -174,6 +174,9 @@ pub struct Address(pub u64);
 
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if self.0 == NOT_SHOWN {
+            return to.serialize_str("?");
+        }
         to.collect_str(&format_args!("{:#x}", self.0))
     }
 }
@@ -181,6 +184,9 @@ impl Serialize for Address {
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Address, D::Error> {
         let text = Cow::<str>::deserialize(from)?;
+        if text == "?" {
+            return Ok(Address(NOT_SHOWN));
+        }
         let digits = text.strip_prefix("0x");
         let number = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
         number.map(Address).ok_or_else(|| {
@@ -196,9 +202,9 @@ impl JsonSchema for Address {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "An address or another 64-bit word, in hexadecimal",
+            "description": "An address or another 64-bit word, in hexadecimal; `?` for one that a record does not show",
             "type": "string",
-            "pattern": "^0x[0-9a-f]+$"
+            "pattern": "^(0x[0-9a-f]+|\\?)$"
         })
     }
 }

@@ -10,7 +10,10 @@ use super::lifecycle::{
 };
 use super::stack::Stack;
 use super::values::{Address, Int, Named, Text, pointer};
+use super::waiting::Waiting;
 use super::{About, Body, Line, Nothing, Sees, Start, VERSION};
+use std::time::SystemTime;
+
 use crate::event::{
     self, BlockedIn, Event, EventKind, Fetched, How, Origin, ProcView, SigchldAction,
 };
@@ -30,7 +33,11 @@ pub fn start(origin: &Origin) -> Line {
             attached: origin.attached.clone(),
             kernel: origin.kernel.clone(),
             arch: origin.arch.clone(),
-            began: began.to_string(),
+            began: if origin.began == SystemTime::UNIX_EPOCH {
+                String::new()
+            } else {
+                began.to_string()
+            },
             sees: Sees {
                 children: origin.follows,
                 restart_outcomes: origin.restart_outcomes,
@@ -111,6 +118,7 @@ impl Writer<'_> {
                 }))
             }
             EventKind::Detached => Body::Detach(self.about(Nothing {})),
+            EventKind::Looked(look) => Body::Waiting(self.about(Waiting::of(look, self.ledger))),
             EventKind::QueueDrained => Body::QueueDrained(self.about(Nothing {})),
             EventKind::Over => Body::Over(self.about(Nothing {})),
             EventKind::Adopted { child, from, comm } => Body::Adopt(self.about(Adopt {
@@ -132,6 +140,7 @@ impl Writer<'_> {
                 whom: target.raw(),
                 signal: (*signal).into(),
             })),
+            EventKind::Held(held) => Body::Held(self.about(held.into())),
             EventKind::Observed(seen) => Body::Observation(self.about(seen.into())),
         }
     }
@@ -185,6 +194,7 @@ impl Writer<'_> {
     fn entry(&self, entry: &event::WaitEntry) -> WaitEntry {
         let (pid, idtype, id) = match entry.named {
             event::Named::Pid(pid) => (Some(pid), None, None),
+            event::Named::Unknown => (None, None, None),
             event::Named::Id(kind, id) => {
                 let kind = Named::of_id_type(kind, entry.options.system());
                 (None, Some(kind), Some(id))
@@ -202,7 +212,7 @@ impl Writer<'_> {
                 idtype,
                 id,
                 wstatus: pointer(entry.result_at),
-                options: entry.options.into(),
+                options: (!entry.is_half).then(|| entry.options.into()),
                 rusage: pointer(entry.rusage_at),
                 info: pointer(entry.info_at),
             },
@@ -216,6 +226,7 @@ impl Writer<'_> {
 
     fn wait(&self, exit: &event::WaitExit) -> Wait {
         let is_waitid = exit.entry.call == WaitCall::Waitid;
+        let has_beginning = exit.entry.named != event::Named::Unknown;
         let told = if is_waitid {
             exit.info.errno()
         } else {
@@ -232,8 +243,8 @@ impl Writer<'_> {
             rusage_unreadable: exit.rusage.errno().map(Named::from),
             child: exit.reported().and_then(|(pid, _)| self.child(pid)),
             zombie_s: self.zombie_seconds(),
-            duration_s: seconds(self.event.at.since(exit.entered)),
-            entered_ns: exit.entered.0,
+            duration_s: has_beginning.then(|| seconds(self.event.at.since(exit.entered))),
+            entered_ns: has_beginning.then_some(exit.entered.0),
             child_name: exit.child.map(Text::from),
             remaining: exit.remaining.as_deref().map(raw_pids),
             lives_on: exit.lives_on,
@@ -244,7 +255,8 @@ impl Writer<'_> {
     /// How long the child that the current event reaped had been dead, in seconds.
     fn zombie_seconds(&self) -> Option<f64> {
         let ended = self.ledger.just_reaped()?.ended?;
-        if ended.when.is_before_attach {
+        // One that only the reap shows may have been dead for long.
+        if ended.when.is_before_attach || ended.when.seq == self.event.seq {
             return None;
         }
         Some(seconds(self.event.at.since(ended.when.at)))

@@ -4,10 +4,15 @@
 mod cause;
 mod clock;
 mod json;
+mod look;
 mod parent;
+mod place;
 mod report;
+mod sightings;
 mod survey;
 mod text;
+mod users;
+mod wording;
 
 use std::io::{self, IsTerminal, Write};
 use std::thread::sleep;
@@ -15,29 +20,34 @@ use std::time::Duration;
 
 use crate::kernel::Tgid;
 use crate::output::Styles;
+use look::Looker;
 use report::Report;
 
 /// What to look at, and how to show it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The roots of the process trees to examine; empty for the whole machine.
     pub roots: Vec<Tgid>,
     /// A process in the pid namespace to examine, if limited to one.
     pub namespace_of: Option<Tgid>,
+    /// The age from which a zombie is judged. A younger one may just be about to be
+    /// reaped.
+    pub least: Duration,
     /// Repeat after this time.
     pub every: Option<Duration>,
     pub json: bool,
     pub coloured: bool,
 }
 
-/// Shows the zombies. Returns whether there is one.
+/// Shows the zombies. Returns whether there is one that is old enough to be judged.
 ///
 /// # Errors
 /// What cannot be read or written; `BrokenPipe` if the reader of
 /// standard output is gone.
 pub(crate) fn run(options: &Options) -> io::Result<bool> {
+    let mut looker = Looker::new(options).map_err(io::Error::other)?;
     loop {
-        let report = Report::take(options).map_err(io::Error::other)?;
+        let report = looker.look().map_err(io::Error::other)?;
         show(options, &report).map_err(|error| {
             io::Error::new(error.kind(), format!("cannot write the zombies: {error}"))
         })?;

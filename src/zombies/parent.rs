@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::clock::Clock;
 use crate::event::Comm;
 use crate::kernel::{NsPid, Signal, Tgid, Tid, syscall_name};
-use crate::proc::{self, Stat, Syscall};
+use crate::proc::{self, ArgumentReader, Cgroup, Stat, Syscall};
 
 /// How many threads are examined.
 const MOST_THREADS: usize = 64;
@@ -24,6 +24,11 @@ pub(super) struct Parent {
     pub(super) threads: Vec<Thread>,
     /// How many threads it has.
     pub(super) thread_count: usize,
+    /// Its arguments, if it has memory and they can be read.
+    pub(super) argv: Option<Vec<Vec<u8>>>,
+    /// Its real uid.
+    pub(super) uid: Option<u32>,
+    pub(super) cgroup: Option<Cgroup>,
 }
 
 /// The disposition and mask of SIGCHLD.
@@ -61,7 +66,11 @@ pub(super) struct Call {
 
 impl Parent {
     /// Examines the parent of zombies. `None` if it is gone.
-    pub(super) fn read(stat: Stat, clock: &mut Clock) -> Option<Parent> {
+    pub(super) fn read(
+        stat: Stat,
+        clock: &mut Clock,
+        arguments: &mut ArgumentReader,
+    ) -> Option<Parent> {
         let pid = stat.pid;
         let status = proc::status(pid.leader())?;
         let mut tids = proc::threads(pid.leader());
@@ -87,6 +96,9 @@ impl Parent {
             tracer: status.tracer.filter(|tracer| tracer.raw() != 0),
             threads,
             thread_count: tids.len(),
+            argv: arguments.read(pid),
+            uid: status.uids.first().copied(),
+            cgroup: Cgroup::read(pid),
         })
     }
 

@@ -1,17 +1,16 @@
 //! One pass over `/proc`: all processes, their parents, and which are zombies.
 
-use std::fs;
-use std::io::Read;
-
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::kernel::{Tgid, Tid};
-use crate::proc::{self, Stat};
+use crate::kernel::Tgid;
+use crate::proc::{Processes, Stat};
 
 /// All processes, by pid.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     pub(super) stats: FxHashMap<Tgid, Stat>,
+    /// Whether `/proc` may hide processes of other users.
+    pub(super) hides_others: bool,
 }
 
 impl Survey {
@@ -20,32 +19,12 @@ impl Survey {
     /// # Errors
     /// If there is no `/proc`.
     pub(super) fn take() -> std::io::Result<Survey> {
-        let mut stats = FxHashMap::default();
-        let mut path = String::from("/proc/");
-        // Enough for a name of 15 bytes and 51 numbers.
-        let mut buffer = [0; 2048];
-        for entry in fs::read_dir("/proc")? {
-            let Ok(entry) = entry else {
-                continue;
-            };
-            let name = entry.file_name();
-            let Some(name) = name.to_str().filter(|name| is_number(name)) else {
-                continue;
-            };
-            path.truncate("/proc/".len());
-            path.push_str(name);
-            path.push_str("/stat");
-            let Ok(mut file) = fs::File::open(&path) else {
-                continue;
-            };
-            let Ok(length) = file.read(&mut buffer) else {
-                continue;
-            };
-            if let Some(stat) = buffer.get(..length).and_then(Stat::parse) {
-                stats.insert(stat.pid, stat);
-            }
-        }
-        Ok(Survey { stats })
+        let all = Processes::read()?;
+        let stats = all.stats.into_iter().map(|stat| (stat.pid, stat));
+        Ok(Survey {
+            stats: stats.collect(),
+            hides_others: all.hides_others,
+        })
     }
 
     /// Zombies, and processes with a dead leader, sorted by parent.
@@ -88,19 +67,6 @@ impl Survey {
     }
 }
 
-fn is_number(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// The tracer of a process, if it has one, and the uids of the process.
-pub(super) fn tracer_and_user(pid: Tgid) -> (Option<Tid>, Vec<u32>) {
-    let Some(status) = proc::status(pid.leader()) else {
-        return (None, Vec::new());
-    };
-    let tracer = status.tracer.filter(|tracer| tracer.raw() != 0);
-    (tracer, status.uids)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +77,7 @@ mod tests {
             .map(|(pid, parent)| Stat::of_pids(*pid, *parent));
         Survey {
             stats: stats.map(|stat| (stat.pid, stat)).collect(),
+            hides_others: false,
         }
     }
 

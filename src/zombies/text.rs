@@ -1,12 +1,13 @@
-//! The report as text: a tree with a table, then the causes.
+//! The report as text: a block for each parent, with its zombies in a table and then
+//! why, and what frees them.
 
 use std::fmt::{self, Write};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
-use super::cause::{Age, activity};
+use super::place::{command, place, user};
 use super::report::{Report, Zombie};
-use crate::event::Comm;
+use super::wording::{Age, activity};
 use crate::kernel::phrases::{EndedBriefly, plural};
 use crate::kernel::{Status, Tgid, WaitStatus};
 use crate::output::Styles;
@@ -14,6 +15,8 @@ use crate::output::Styles;
 /// How many zombies of a parent are shown, and how many of its threads.
 pub(super) const MOST_ZOMBIES: usize = 10;
 const MOST_THREADS: usize = 4;
+/// How many parents are shown.
+const MOST_PARENTS: usize = 20;
 
 /// The whole text.
 pub(super) fn text(report: &Report, styles: &Styles) -> String {
@@ -24,187 +27,191 @@ pub(super) fn text(report: &Report, styles: &Styles) -> String {
 }
 
 fn write_text(to: &mut String, report: &Report, styles: &Styles) -> fmt::Result {
-    if !report.zombies.is_empty() {
-        tree(to, report, styles)?;
-        causes(to, report, styles)?;
+    let blocks: Vec<&[Zombie]> = report.zombies.chunk_by(same_block).collect();
+    for zombies in blocks.iter().take(MOST_PARENTS) {
+        block(to, report, zombies, styles)?;
+    }
+    let rest = blocks.get(MOST_PARENTS..).unwrap_or_default();
+    if !rest.is_empty() {
+        let zombies: usize = rest.iter().map(|block| block.len()).sum();
+        let parents = plural(rest.len() as u64, "more parent", "more parents");
+        let zombies = plural(zombies as u64, "zombie", "zombies");
+        writeln!(to, "… {parents} with {zombies}: --format json has all\n")?;
     }
     if !report.unseen.is_empty() {
         writeln!(to, "wait4-strace: not seen: {}", report.unseen.join("; "))?;
     }
-    let parents = report
-        .zombies
-        .iter()
-        .filter(|zombie| zombie.stat.is_zombie());
-    let parents: FxHashSet<Tgid> = parents.map(|zombie| zombie.stat.parent).collect();
-    let zombies = plural(report.count() as u64, "zombie", "zombies");
-    let of = match parents.len() {
-        0 => String::new(),
-        many => format!(" of {}", plural(many as u64, "parent", "parents")),
-    };
+    summary(to, report)
+}
+
+fn same_block(one: &Zombie, other: &Zombie) -> bool {
+    one.stat.parent == other.stat.parent && one.stat.is_zombie() == other.stat.is_zombie()
+}
+
+/// The last line, which says what is worst, as that may have scrolled away.
+fn summary(to: &mut String, report: &Report) -> fmt::Result {
+    let zombies = report.zombies.iter();
+    let zombies = zombies.filter(|zombie| zombie.stat.is_zombie());
+    let parents: FxHashSet<Tgid> = zombies.map(|zombie| zombie.stat.parent).collect();
+    let count = plural(report.count() as u64, "zombie", "zombies");
     let all = plural(report.survey.stats.len() as u64, "process", "processes");
-    writeln!(to, "wait4-strace: {zombies}{of} among {all}")
-}
-
-/// The line of a process in the tree.
-struct Line {
-    /// Empty if the line stands for several.
-    pid: String,
-    /// The branches of the tree, then the name.
-    name: String,
-    status: String,
-    dead_for: String,
-    started: String,
-    is_zombie: bool,
-}
-
-fn tree(to: &mut String, report: &Report, styles: &Styles) -> fmt::Result {
-    let mut lines = Lines::default();
-    lines.gather(report);
-    let lines = lines.lines;
-    let width = |cell: fn(&Line) -> &String| {
-        let widths = lines.iter().map(|line| cell(line).chars().count());
-        widths.max().unwrap_or(0)
-    };
-    let name = width(|line| &line.name).max("COMMAND".len());
-    let status = width(|line| &line.status).max("STATUS".len());
-    let dead = width(|line| &line.dead_for).max("DEAD FOR".len());
-    let head = format!(
-        "{:>7}  {:<name$}  {:<status$}  {:>dead$}  STARTED",
-        "PID", "COMMAND", "STATUS", "DEAD FOR"
-    );
-    writeln!(to, "{}", styles.dim.style(head))?;
-    for line in &lines {
-        let text = format!(
-            "{:>7}  {:<name$}  {:<status$}  {:>dead$}  {}",
-            line.pid, line.name, line.status, line.dead_for, line.started
-        );
-        let style = if line.is_zombie {
-            styles.wrong
-        } else {
-            styles.dim
-        };
-        writeln!(to, "{}", style.style(text.trim_end()))?;
+    write!(to, "wait4-strace: {count}")?;
+    if !parents.is_empty() {
+        write!(
+            to,
+            " of {}",
+            plural(parents.len() as u64, "parent", "parents")
+        )?;
+    }
+    write!(to, " among {all}")?;
+    if let Some(worst) = report.zombies.first().filter(|_| parents.len() > 1) {
+        let of_worst = report
+            .zombies
+            .iter()
+            .take_while(|zombie| same_block(worst, zombie));
+        let parent = worst.stat.parent;
+        write!(
+            to,
+            "; {} of {parent} {}",
+            of_worst.count(),
+            name(report, parent)
+        )?;
+    }
+    if report.young > 0 {
+        write!(
+            to,
+            "; {} more, dead for less than {}",
+            report.young,
+            Age(report.least)
+        )?;
     }
     writeln!(to)
 }
 
-/// The lines of the tree, in order.
-#[derive(Default)]
-struct Lines {
-    lines: Vec<Line>,
-}
-
-impl Lines {
-    /// Adds all zombies and their ancestors.
-    fn gather(&mut self, report: &Report) {
-        let mut children: FxHashMap<Tgid, Vec<Tgid>> = FxHashMap::default();
-        let mut known = FxHashSet::default();
-        let mut roots = Vec::new();
-        for zombie in &report.zombies {
-            let mut below = zombie.stat.pid;
-            // The line from its root exists already.
-            let mut joins = false;
-            for row in report.survey.ancestors(below) {
-                children.entry(row.pid).or_default().push(below);
-                below = row.pid;
-                if !known.insert(row.pid) {
-                    joins = true;
-                    break;
-                }
-            }
-            if !joins {
-                roots.push(below);
-            }
-        }
-        let zombies = report.zombies.iter();
-        let zombies: FxHashMap<Tgid, &Zombie> =
-            zombies.map(|zombie| (zombie.stat.pid, zombie)).collect();
-        let family = Family {
-            report,
-            children,
-            zombies,
-        };
-        for root in roots {
-            self.enter(root, "", "", &family);
-        }
-    }
-
-    fn enter(&mut self, pid: Tgid, branch: &str, indent: &str, family: &Family<'_>) {
-        let children = family.children.get(&pid);
-        let children = children.map(Vec::as_slice).unwrap_or_default();
-        self.lines.push(family.line(pid, branch));
-        let is_dead = |pid: &Tgid| family.zombies.contains_key(pid);
-        let mut dead = 0;
-        let mut shown: Vec<Tgid> = children.to_vec();
-        shown.retain(|pid| {
-            dead += usize::from(is_dead(pid));
-            !is_dead(pid) || dead <= MOST_ZOMBIES
-        });
-        let more = children.len() - shown.len();
-        for (index, child) in shown.iter().enumerate() {
-            let is_last = index + 1 == shown.len() && more == 0;
-            let (branch, below) = if is_last {
-                ("└─ ", "   ")
-            } else {
-                ("├─ ", "│  ")
-            };
-            let branch = format!("{indent}{branch}");
-            self.enter(*child, &branch, &format!("{indent}{below}"), family);
-        }
-        if more > 0 {
-            self.lines.push(Line {
-                pid: String::new(),
-                name: format!("{indent}└─ … {more} more"),
-                status: String::new(),
-                dead_for: String::new(),
-                started: String::new(),
-                is_zombie: true,
-            });
-        }
+/// What a process is called: its arguments, or the name that is left of it.
+fn name(report: &Report, pid: Tgid) -> String {
+    let parent = report.parents.get(&pid);
+    let argv = parent.and_then(|parent| parent.argv.as_deref());
+    let comm = report.survey.stats.get(&pid).map(|stat| stat.comm);
+    match (argv, comm) {
+        (Some(argv), _) => command(argv),
+        (None, Some(comm)) => comm.to_string(),
+        (None, None) => String::new(),
     }
 }
 
-/// The parent and children of each process that is shown.
-struct Family<'a> {
-    report: &'a Report,
-    children: FxHashMap<Tgid, Vec<Tgid>>,
-    zombies: FxHashMap<Tgid, &'a Zombie>,
+/// A parent and its zombies.
+fn block(to: &mut String, report: &Report, zombies: &[Zombie], styles: &Styles) -> fmt::Result {
+    let Some(first) = zombies.first() else {
+        return Ok(());
+    };
+    let parent = first.stat.parent;
+    if first.stat.is_zombie() {
+        let count = plural(zombies.len() as u64, "zombie", "zombies");
+        let who = match (parent.raw(), name(report, parent)) {
+            (0, _) => "a parent outside".to_owned(),
+            (_, name) if name.is_empty() => parent.to_string(),
+            (_, name) => format!("{parent} {name}"),
+        };
+        writeln!(to, "{}", styles.wrong.style(format_args!("{who}: {count}")))?;
+        whereabouts(to, report, parent)?;
+    } else {
+        writeln!(to, "no zombies, though ps shows Z:")?;
+    }
+    table(to, report, zombies, styles)?;
+    for alike in zombies.chunk_by(|one, other| one.cause == other.cause) {
+        paragraph(to, report, alike, styles)?;
+    }
+    writeln!(to)
 }
 
-impl Family<'_> {
-    fn line(&self, pid: Tgid, branch: &str) -> Line {
-        let comm = self.report.survey.stats.get(&pid).map(|row| row.comm);
-        let name = format!("{branch}{}", comm.unwrap_or(Comm::new(b"?")));
-        let Some(zombie) = self.zombies.get(&pid) else {
-            let dead = self.children.get(&pid).into_iter().flatten();
-            let dead = dead.filter(|pid| {
-                let zombie = self.zombies.get(pid);
-                zombie.is_some_and(|zombie| zombie.stat.is_zombie())
-            });
-            let dead = dead.count();
-            let status = (dead > 0).then(|| plural(dead as u64, "zombie", "zombies"));
-            return Line {
-                pid: pid.to_string(),
-                name,
-                status: status.unwrap_or_default(),
-                dead_for: String::new(),
-                started: String::new(),
-                is_zombie: false,
-            };
-        };
-        let age = |age: Option<std::time::Duration>| age.map(|age| Age(age).to_string());
-        Line {
-            pid: pid.to_string(),
-            name,
-            status: match zombie.status {
-                _ if zombie.stat.is_headless() => "lives on".to_owned(),
-                Some(status) => ended(status),
-                None => "not readable".to_owned(),
-            },
-            dead_for: age(zombie.dead_for).unwrap_or_else(|| "?".to_owned()),
-            started: age(zombie.age).map_or_else(String::new, |age| format!("{age} ago")),
-            is_zombie: zombie.stat.is_zombie(),
-        }
+/// Whose a parent is, and where it runs.
+fn whereabouts(to: &mut String, report: &Report, pid: Tgid) -> fmt::Result {
+    let ancestors = report.survey.ancestors(pid);
+    let above = ancestors.iter().rev();
+    let above: Vec<String> = above
+        .map(|stat| format!("{} {}", stat.pid, stat.comm))
+        .collect();
+    if !above.is_empty() {
+        writeln!(to, "  below   {}", above.join(" > "))?;
+    }
+    let Some(parent) = report.parents.get(&pid) else {
+        return Ok(());
+    };
+    if let Some(uid) = parent.uid {
+        writeln!(to, "  user    {}", user(uid, &report.users))?;
+    }
+    if let Some(cgroup) = &parent.cgroup {
+        writeln!(to, "  in      {}", place(cgroup))?;
+    }
+    Ok(())
+}
+
+/// The cells of a zombie.
+struct Row {
+    pid: String,
+    name: String,
+    status: String,
+    dead_for: String,
+    started: String,
+    /// In what it differs from its parent.
+    note: String,
+}
+
+fn table(to: &mut String, report: &Report, zombies: &[Zombie], styles: &Styles) -> fmt::Result {
+    let shown = zombies.iter().take(MOST_ZOMBIES);
+    let rows: Vec<Row> = shown.map(|zombie| row(zombie, report)).collect();
+    let width = |cell: fn(&Row) -> &String, head: &str| {
+        let widths = rows.iter().map(|row| cell(row).chars().count());
+        widths.max().unwrap_or(0).max(head.len())
+    };
+    let name = width(|row| &row.name, "NAME");
+    let status = width(|row| &row.status, "STATUS");
+    let dead = width(|row| &row.dead_for, "DEAD FOR");
+    let head = format!(
+        "{:>9}  {:<name$}  {:<status$}  {:>dead$}  STARTED",
+        "PID", "NAME", "STATUS", "DEAD FOR"
+    );
+    writeln!(to, "{}", styles.dim.style(head))?;
+    for row in &rows {
+        let text = format!(
+            "{:>9}  {:<name$}  {:<status$}  {:>dead$}  {}{}",
+            row.pid, row.name, row.status, row.dead_for, row.started, row.note
+        );
+        writeln!(to, "{}", text.trim_end())?;
+    }
+    if zombies.len() > rows.len() {
+        writeln!(to, "{:>9}  {} more", "…", zombies.len() - rows.len())?;
+    }
+    Ok(())
+}
+
+fn row(zombie: &Zombie, report: &Report) -> Row {
+    let age = |age: Option<std::time::Duration>| age.map(|age| Age(age).to_string());
+    let argv = zombie.argv.as_deref();
+    let parent = report.parents.get(&zombie.stat.parent);
+    let mut note = String::new();
+    if let Some(uid) = zombie.uid
+        && parent.is_some_and(|parent| parent.uid != Some(uid))
+    {
+        let _ = write!(note, "  user {}", user(uid, &report.users));
+    }
+    if let Some(cgroup) = &zombie.cgroup
+        && parent.is_some_and(|parent| parent.cgroup.as_ref() != Some(cgroup))
+    {
+        let _ = write!(note, "  in {}", place(cgroup));
+    }
+    Row {
+        pid: zombie.stat.pid.to_string(),
+        name: argv.map_or_else(|| zombie.stat.comm.to_string(), command),
+        status: match zombie.status {
+            _ if zombie.stat.is_headless() => "lives on".to_owned(),
+            Some(status) => ended(status),
+            None => "not readable".to_owned(),
+        },
+        dead_for: age(zombie.dead_for).unwrap_or_else(|| "?".to_owned()),
+        started: age(zombie.age).map_or_else(String::new, |age| format!("{age} ago")),
+        note,
     }
 }
 
@@ -217,38 +224,13 @@ pub(super) fn ended(status: WaitStatus) -> String {
     format!("{}{core}", EndedBriefly(status))
 }
 
-/// Why, and what frees them: a paragraph for each parent and cause.
-fn causes(to: &mut String, report: &Report, styles: &Styles) -> fmt::Result {
-    let mut told: Vec<&Zombie> = Vec::new();
-    for zombie in &report.zombies {
-        let same = |other: &&Zombie| {
-            other.stat.parent == zombie.stat.parent && other.cause == zombie.cause
-        };
-        // They are sorted by parent.
-        let mut before = told.iter().rev();
-        if before
-            .by_ref()
-            .take_while(|other| other.stat.parent == zombie.stat.parent)
-            .any(&same)
-        {
-            continue;
-        }
-        let count = report.zombies.iter().filter(|other| same(other)).count();
-        told.push(zombie);
-        paragraph(to, report, zombie, count, styles)?;
-    }
-    Ok(())
-}
-
-fn paragraph(
-    to: &mut String,
-    report: &Report,
-    zombie: &Zombie,
-    count: usize,
-    styles: &Styles,
-) -> fmt::Result {
+/// Why those of one cause are not reaped, and what frees them.
+fn paragraph(to: &mut String, report: &Report, alike: &[Zombie], styles: &Styles) -> fmt::Result {
+    let Some(zombie) = alike.first() else {
+        return Ok(());
+    };
     let parent = report.parents.get(&zombie.stat.parent);
-    let head = match count {
+    let head = match alike.len() {
         1 => format!("{} {}", zombie.stat.pid, zombie.stat.comm),
         many => format!(
             "{} {} and {} more",
@@ -257,39 +239,25 @@ fn paragraph(
             many - 1
         ),
     };
-    let comm = parent.map(|parent| format!(" {}", parent.stat.comm));
     let style = if zombie.stat.is_zombie() {
         styles.warned
     } else {
         styles.dim
     };
-    write!(
-        to,
-        "{}",
-        style.style(format_args!("[{}]", zombie.cause.name()))
-    )?;
-    writeln!(to, " {head}: {}", zombie.cause.why(parent))?;
-    writeln!(
-        to,
-        "  parent  {}{}",
-        zombie.stat.parent,
-        comm.unwrap_or_default()
-    )?;
-    if let Some(parent) = parent {
+    let cause = style.style(format!("[{}]", zombie.cause.name()));
+    writeln!(to, "  {cause} {head}: {}", zombie.cause.why(parent))?;
+    if let Some(parent) = parent.filter(|_| zombie.stat.is_zombie()) {
         for thread in parent.threads.iter().take(MOST_THREADS) {
             writeln!(to, "  thread  {}", activity(thread))?;
         }
         if parent.thread_count > MOST_THREADS {
-            writeln!(
-                to,
-                "  thread  … {} more",
-                parent.thread_count - MOST_THREADS
-            )?;
+            let more = parent.thread_count - MOST_THREADS;
+            writeln!(to, "  thread  … {more} more")?;
         }
     }
     writeln!(to, "  = help: {}", zombie.cause.remedy(&zombie.stat))?;
     if let Some(way) = zombie.cause.fallback(&zombie.stat, parent) {
         writeln!(to, "  = or: {way}")?;
     }
-    writeln!(to)
+    Ok(())
 }

@@ -4,6 +4,7 @@
 //! a flag that is left over there is refused.
 
 mod decode;
+mod explore;
 mod generate;
 mod lines;
 mod outputs;
@@ -24,13 +25,14 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use super::complain;
 use super::exit::Exit;
-use super::mode::{Format, Mode, OutputOptions, OutputTo, ReplayOptions};
+use super::mode::{ExploreOptions, Format, Mode, OutputOptions, OutputTo, ReplayOptions};
 use crate::event::one_line;
 use decode::DecodeFlags;
+use explore::ExploreFlags;
 use generate::Generated;
 use lines::{ColourFlag, FormatFlag, LineFlags, ShowFlags, text};
 use outputs::{OutputFlag, SnapshotFlags, TimelineFlag, check_record};
-use rules::RuleFlags;
+use rules::{RuleFlags, ThresholdFlag};
 use summary::SummaryFlags;
 use targets::{AttachFlag, CommandFlag, DurationFlag, TraceFlags};
 use zombies::ZombieFlags;
@@ -98,6 +100,8 @@ struct Flags {
     rules: RuleFlags,
     #[command(flatten)]
     snapshot: SnapshotFlags,
+    #[command(flatten)]
+    explore: ExploreFlags,
     #[command(flatten)]
     duration: DurationFlag,
 }
@@ -181,8 +185,9 @@ fn resolve(mut matches: ArgMatches, command: &clap::Command) -> Result<Asked, Re
         let attach = AttachFlag::from_arg_matches_mut(&mut matches)?;
         let format = FormatFlag::from_arg_matches_mut(&mut matches)?;
         let colour = ColourFlag::from_arg_matches_mut(&mut matches)?;
+        let threshold = ThresholdFlag::from_arg_matches_mut(&mut matches)?;
         refuse_rest(&matches, command, "--zombies")?;
-        let options = zombies.resolve(&attach, &format, &colour)?;
+        let options = zombies.resolve(&attach, &format, &colour, &threshold)?;
         return Ok(Asked::Mode(Mode::Zombies(options)));
     }
     if matches.value_source("decode").is_some() {
@@ -190,6 +195,9 @@ fn resolve(mut matches: ArgMatches, command: &clap::Command) -> Result<Asked, Re
         let more = CommandFlag::from_arg_matches_mut(&mut matches)?;
         refuse_rest(&matches, command, "--decode")?;
         return Ok(Asked::Mode(Mode::Decode(decode.resolve(&more.command)?)));
+    }
+    if matches.value_source("explore").is_some() {
+        return explore_mode(&mut matches, command);
     }
     let flags = Flags::from_arg_matches_mut(&mut matches)?;
     if let Some(what) = flags.generate {
@@ -199,6 +207,27 @@ fn resolve(mut matches: ArgMatches, command: &clap::Command) -> Result<Asked, Re
         return Ok(Asked::Text(text));
     }
     Ok(Asked::Mode(flags.resolve()?))
+}
+
+/// `--explore`
+fn explore_mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<Asked, Refusal> {
+    let explore = ExploreFlags::from_arg_matches_mut(matches)?;
+    let words = CommandFlag::from_arg_matches_mut(matches)?;
+    let trace = TraceFlags::from_arg_matches_mut(matches)?;
+    let rules = RuleFlags::from_arg_matches_mut(matches)?;
+    let colour = ColourFlag::from_arg_matches_mut(matches)?;
+    refuse_rest(matches, command, "--explore")?;
+    let Some(command) = trace.command_line(&words) else {
+        return Err("--explore runs a COMMAND many times: name one"
+            .to_owned()
+            .into());
+    };
+    Ok(Asked::Mode(Mode::Explore(Box::new(ExploreOptions {
+        command,
+        limits: explore.limits()?,
+        report: rules.resolve(0)?,
+        colour: colour.resolve(),
+    }))))
 }
 
 /// Refuse the flags that a mode without a trace has not taken.
@@ -213,7 +242,7 @@ fn refuse_rest(matches: &ArgMatches, command: &clap::Command, mode: &str) -> Res
         .get_long()
         .map_or_else(|| "a COMMAND".to_owned(), |long| format!("--{long}"));
     Err(format!(
-        "{name} means nothing with {mode}, which does not trace"
+        "{name} means nothing with {mode}, which shows no trace"
     ))
 }
 
@@ -274,6 +303,7 @@ impl Flags {
         let unjudged = self.why_unjudged()?;
         let summary = self.summary.resolve(report.rules.thresholds.late)?;
         let duration = self.duration.resolve()?;
+        let schedule = self.explore.schedule()?;
         let output = self.output.resolve(self.trace.splits())?;
         self.check_forms(&output)?;
         if output != OutputTo::Stderr && attach.is_empty() {
@@ -300,9 +330,10 @@ impl Flags {
             })));
         }
         Ok(Mode::Trace(Box::new(self.trace.resolve(
-            self.command,
+            &self.command,
             attach,
             duration,
+            schedule,
             &self.lines,
             self.show.decode_fds,
             outputs,

@@ -35,9 +35,8 @@ pub(super) struct RuleFlags {
     /// Known findings, a line each: RULE PROGRAM
     #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = HEADING)]
     suppress: Vec<PathBuf>,
-    /// How long is too long: zombie, live, blocked, again, late or spin
-    #[arg(long, value_name = "NAME=SECONDS", hide_short_help = true, help_heading = HEADING)]
-    threshold: Vec<String>,
+    #[command(flatten)]
+    threshold: ThresholdFlag,
     /// Report processes that exit with another code
     #[arg(long = "expect-exit", value_name = "CODE,…", hide_short_help = true,
           help_heading = HEADING)]
@@ -58,6 +57,31 @@ pub(super) struct RuleFlags {
     #[arg(long, value_name = "RULE", num_args = 0..=1, default_missing_value = "",
           help_heading = HEADING)]
     explain: Option<String>,
+}
+
+/// The flag of thresholds, which `--zombies` takes too.
+#[derive(Debug, Default, Args)]
+pub(super) struct ThresholdFlag {
+    /// How long is too long: zombie, live, blocked, again, late or spin
+    #[arg(long, value_name = "NAME=SECONDS", hide_short_help = true, help_heading = HEADING)]
+    threshold: Vec<String>,
+}
+
+impl ThresholdFlag {
+    /// The age of a zombie that is judged, where there are no other thresholds.
+    pub(super) fn zombie_alone(&self) -> Result<Duration, String> {
+        let mut others = self.threshold.iter().filter_map(|word| {
+            let (name, _) = word.split_once('=')?;
+            (name != "zombie").then_some(name)
+        });
+        let all = thresholds(&self.threshold)?;
+        match others.next() {
+            Some(other) => Err(format!(
+                "--threshold {other} means nothing with --zombies, which takes zombie=SECONDS"
+            )),
+            None => Ok(Duration::from_nanos(all.zombie)),
+        }
+    }
 }
 
 /// The report's forms.
@@ -116,7 +140,7 @@ impl RuleFlags {
         };
         Ok(ReportOptions {
             rules: RuleOptions {
-                thresholds: thresholds(&self.threshold)?,
+                thresholds: thresholds(&self.threshold.threshold)?,
                 expected,
                 policy,
             },

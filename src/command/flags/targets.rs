@@ -8,7 +8,8 @@ use clap::{ArgAction, Args, ValueEnum};
 use super::lines::LineFlags;
 use super::rules::seconds;
 use super::sets::{env_change, pids};
-use crate::command::mode::{OutputOptions, TraceOptions};
+use crate::command::mode::{Leftovers, OutputOptions, TraceOptions};
+use crate::explore::Schedule;
 use crate::program::CommandLine;
 
 /// The command; the values of `--decode` too.
@@ -89,6 +90,19 @@ pub(super) struct TraceFlags {
         help_heading = "What to trace"
     )]
     pub(super) kill_on_exit: bool,
+    /// What to do with processes that outlive the command: wait for them, kill
+    /// them, or report them and let them go (which needs a stop for every call)
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "wait",
+        hide_default_value = true,
+        hide_possible_values = true,
+        hide_short_help = true,
+        conflicts_with = "read",
+        help_heading = "What to trace"
+    )]
+    pub(super) leftovers: LeftoverChoice,
     /// Use a seccomp filter so that only the calls of interest stop
     #[arg(long = "seccomp-bpf", value_name = "WHEN", num_args = 0..=1, require_equals = true,
           default_value = "auto", default_missing_value = "auto", hide_short_help = true,
@@ -118,6 +132,27 @@ pub(super) struct DurationFlag {
         help_heading = "What to trace"
     )]
     duration: Option<String>,
+}
+
+/// What becomes of processes that outlive the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LeftoverChoice {
+    /// Wait for their end
+    Wait,
+    /// End them: SIGTERM, and SIGKILL a second later
+    Kill,
+    /// Say what they are, and let them go
+    Report,
+}
+
+impl From<LeftoverChoice> for Leftovers {
+    fn from(choice: LeftoverChoice) -> Leftovers {
+        match choice {
+            LeftoverChoice::Wait => Leftovers::Wait,
+            LeftoverChoice::Kill => Leftovers::Kill,
+            LeftoverChoice::Report => Leftovers::Report,
+        }
+    }
 }
 
 /// When to use the filter.
@@ -150,33 +185,41 @@ impl TraceFlags {
         self.follow >= 2
     }
 
+    /// The command with its environment and user, if there is one.
+    pub(super) fn command_line(&self, command: &CommandFlag) -> Option<CommandLine> {
+        (!command.command.is_empty()).then(|| CommandLine {
+            argv: command.command.clone(),
+            env: self.env.iter().map(env_change).collect(),
+            user: self.user.clone(),
+        })
+    }
+
     /// What to trace.
+    #[expect(clippy::too_many_arguments, reason = "a flag group each")]
     pub(super) fn resolve(
-        self,
-        command: CommandFlag,
+        &self,
+        command: &CommandFlag,
         attach: Vec<i32>,
         duration: Option<Duration>,
+        schedule: Option<Schedule>,
         lines: &LineFlags,
         decode_fds: u8,
         outputs: OutputOptions,
     ) -> TraceOptions {
-        let command = (!command.command.is_empty()).then(|| CommandLine {
-            argv: command.command,
-            env: self.env.iter().map(env_change).collect(),
-            user: self.user,
-        });
         TraceOptions {
-            command,
+            command: self.command_line(command),
             attach,
             follow: !self.no_follow,
             tree: self.tree,
             every_call: self.every_call,
+            leftovers: self.leftovers.into(),
             kill_on_exit: self.kill_on_exit,
             seccomp: self.seccomp == Seccomp::Auto,
             polls: !self.no_polls,
             decode_fds,
             stats: lines.stats,
             duration,
+            schedule,
             outputs,
         }
     }

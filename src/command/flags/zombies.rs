@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::lines::{ColourFlag, FormatFlag};
-use super::rules::seconds;
+use super::rules::{ThresholdFlag, seconds};
 use super::targets::AttachFlag;
 use crate::command::mode::Format;
 use crate::kernel::Tgid;
@@ -22,6 +22,10 @@ const DEFAULT_EVERY: &str = "2";
 #[derive(Debug, Default, Args)]
 pub(super) struct ZombieFlags {
     /// The zombies that there are now, and why
+    ///
+    /// Those that are dead for a second or more (--threshold zombie=SECONDS): of each parent its
+    /// arguments, user, systemd unit or container, what it does instead of reaping them, and
+    /// what would free them. Nothing is traced.
     #[arg(long, help_heading = HEADING)]
     zombies: bool,
     /// Look for zombies again, each 2 seconds or as said
@@ -41,6 +45,7 @@ impl ZombieFlags {
         attach: &AttachFlag,
         format: &FormatFlag,
         colour: &ColourFlag,
+        threshold: &ThresholdFlag,
     ) -> Result<Options, String> {
         let roots = attach.resolve()?;
         let every = self.watch.as_deref().map(seconds).transpose();
@@ -51,6 +56,7 @@ impl ZombieFlags {
         Ok(Options {
             roots: roots.into_iter().map(Tgid::new).collect(),
             namespace_of: self.namespace_of.map(Tgid::new),
+            least: threshold.zombie_alone()?,
             every,
             json: format.resolve() == Format::Json,
             coloured: colour.resolve().wanted_on(&io::stdout()),

@@ -44,6 +44,8 @@ pub struct Report<'a> {
     pub left: u64,
     /// What was out of sight, a clause each.
     pub unseen: &'a [String],
+    /// What else is said of a record, a sentence each.
+    pub notes: &'a [String],
     /// Its colours.
     pub styles: Styles,
     /// The last line is wanted.
@@ -108,6 +110,9 @@ impl Report<'_> {
 
     /// The lines after the findings.
     fn end(&self, to: &mut String) {
+        for note in self.notes {
+            let _ = writeln!(to, "wait4-strace: {note}");
+        }
         if !self.unseen.is_empty() {
             let _ = writeln!(to, "wait4-strace: partial view: {}", self.unseen.join("; "));
         }
@@ -147,6 +152,10 @@ impl Report<'_> {
     }
 
     /// The lines of a finding below its first.
+    pub(crate) fn details(&self, finding: &Finding) -> String {
+        self.rest(finding)
+    }
+
     fn rest(&self, finding: &Finding) -> String {
         let mut to = String::new();
         // Writing to a String cannot fail.
@@ -298,7 +307,11 @@ impl fmt::Display for Command<'_> {
 }
 
 /// A word as a shell takes it; what could harm a terminal is escaped.
-fn quoted(word: &[u8]) -> String {
+pub(crate) fn shell_word(word: &[u8]) -> String {
+    quoted(word)
+}
+
+pub(super) fn quoted(word: &[u8]) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(byte);
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -344,6 +357,7 @@ impl fmt::Display for WaitedFor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Named::Pid(pid) => pid.fmt(f),
+            Named::Unknown => f.write_str("?"),
             Named::Id(IdType::ALL, _) => f.write_str("P_ALL"),
             Named::Id(kind, id) => write!(f, "{kind}, {}", id.cast_signed()),
         }
@@ -475,6 +489,7 @@ mod tests {
             },
             left: 0,
             unseen: &[],
+            notes: &[],
             styles: Styles::plain(),
             summary: true,
             root: "/home/you".to_owned(),
@@ -501,6 +516,7 @@ mod tests {
             },
             left: 0,
             unseen: &[],
+            notes: &[],
             styles: Styles::plain(),
             summary: true,
             root: "/home/you".to_owned(),

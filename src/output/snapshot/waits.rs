@@ -34,7 +34,7 @@ impl Snapshot {
         let wait = Wait {
             call: entry.call,
             kind: match entry.named {
-                Named::Pid(_) => None,
+                Named::Pid(_) | Named::Unknown => None,
                 Named::Id(kind, _) => Some(kind),
             },
             awaited,
@@ -151,6 +151,7 @@ fn among(entry: &WaitEntry) -> Option<WaitTarget> {
     let target = match entry.named {
         Named::Pid(pid) => WaitTarget::of_pid(pid),
         Named::Id(kind, id) => WaitTarget::of_id(kind, id.cast_signed()),
+        Named::Unknown => return None,
     };
     matches!(
         target,

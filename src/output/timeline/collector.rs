@@ -43,7 +43,10 @@ impl Default for Collector {
 impl Collector {
     /// Take an event, after the ledger has.
     pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
-        if !matches!(event.kind, EventKind::QueueDrained | EventKind::Over) {
+        if !matches!(
+            event.kind,
+            EventKind::QueueDrained | EventKind::Looked(_) | EventKind::Over
+        ) {
             self.now = event.at.0;
         }
         match &event.kind {
@@ -282,7 +285,7 @@ impl Collector {
         let lanes: Vec<Lane> = lanes.collect();
         let lane_of = |id: ProcessId| self.lanes.find(id).and_then(moved);
         let findings = end.findings.iter();
-        Model {
+        let mut model = Model {
             title: one_line(title).into_owned(),
             end: now,
             findings: findings
@@ -291,7 +294,9 @@ impl Collector {
             lanes,
             zombies: end.left.map(ZombiesLeft::total),
             is_cut: self.lanes.is_cut(),
-        }
+        };
+        model.survey();
+        model
     }
 }
 

@@ -5,23 +5,33 @@ use std::fmt::Write;
 use super::model::Model;
 use crate::event::harmless_json;
 
-const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+const PAGE: &str = include_str!("page/page.html");
+const STYLE: &str = include_str!("page/page.css");
+/// The parts of the script, which share their names.
+const SCRIPT: &[&str] = &[
+    "\"use strict\";\n(() => {\n",
+    include_str!("page/model.js"),
+    include_str!("page/draw.js"),
+    include_str!("page/map.js"),
+    include_str!("page/move.js"),
+    include_str!("page/panel.js"),
+    "})();\n",
+];
 
 /// The page.
 pub(super) fn page(model: &Model) -> String {
     // Strings and numbers are all it holds: JSON has them all.
     let data = serde_json::to_string(model).unwrap_or_default();
-    let mut page = String::with_capacity(PAGE.len() + data.len() + 32 * 1024);
+    let mut page = String::with_capacity(PAGE.len() + data.len() + 64 * 1024);
     let mut rest = PAGE;
     let title = text(&model.title);
-    let data = script(&harmless_json(&data));
+    let data = in_script(&harmless_json(&data));
+    let script = SCRIPT.concat();
     let parts = [
         ("{{title}}", title.as_str()),
         ("{{style}}", STYLE),
         ("{{data}}", data.as_str()),
-        ("{{script}}", SCRIPT),
+        ("{{script}}", script.as_str()),
     ];
     // Each stands once, in this order, so that nothing of what was put in is
     // taken for a place of the page.
@@ -39,7 +49,7 @@ pub(super) fn page(model: &Model) -> String {
 
 /// JSON that can stand in a script: no tag ends it, whatever a process is
 /// called.
-fn script(json: &str) -> String {
+fn in_script(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for char in json.chars() {
         match char {

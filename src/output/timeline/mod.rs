@@ -3,9 +3,11 @@
 //! comes out.
 
 mod collector;
+mod crowd;
 mod html;
 mod model;
 mod perfetto;
+mod selection;
 mod svg;
 
 use std::io;

@@ -1,5 +1,6 @@
 //! What the pictures are drawn from; the page gets it as JSON.
 
+use rustc_hash::FxHashSet;
 use serde::Serialize;
 
 use crate::output::lanes::{self, LaneId};
@@ -25,6 +26,8 @@ pub(super) struct Lane {
     pub(super) pid: i32,
     /// Its depth in the tree; 0 for a root.
     pub(super) depth: usize,
+    /// How many lanes are below it in the tree; they follow it.
+    pub(super) below: usize,
     pub(super) parent: Option<LaneId>,
     pub(super) born: u64,
     pub(super) ended: Option<u64>,
@@ -33,6 +36,8 @@ pub(super) struct Lane {
     /// It failed: by a signal, or with another code than 0.
     pub(super) failed: bool,
     pub(super) reaped: Option<Reap>,
+    /// It was a zombie for so long that it stands out, or a finding is about it.
+    pub(super) late: bool,
     /// Its names, each from a time on.
     pub(super) names: Vec<(u64, String)>,
     pub(super) waits: Vec<Wait>,
@@ -84,7 +89,44 @@ pub(super) struct ModelFinding {
     pub(super) evidence: Vec<String>,
 }
 
+/// Nanoseconds from which a zombie stands out: as a leak is judged by default.
+const LONG: u64 = 1_000_000_000;
+
+impl Model {
+    /// Counts what is below each lane, and marks the zombies that stand out.
+    pub(super) fn survey(&mut self) {
+        for lane in &mut self.lanes {
+            lane.below = 0;
+        }
+        for id in (0..self.lanes.len()).rev() {
+            let Some(lane) = self.lanes.get(id) else {
+                continue;
+            };
+            let (below, parent) = (lane.below + 1, lane.parent);
+            // Children are behind their parents, so that theirs is whole already.
+            if let Some(parent) = parent.and_then(|parent| self.lanes.get_mut(parent)) {
+                parent.below += below;
+            }
+        }
+        let wrong = self
+            .findings
+            .iter()
+            .filter(|found| found.severity != "info");
+        let wrong: FxHashSet<LaneId> = wrong.flat_map(|found| &found.children).copied().collect();
+        for (id, lane) in self.lanes.iter_mut().enumerate() {
+            let zombie_for = lane.zombie_for(self.end);
+            lane.late = zombie_for >= LONG || (zombie_for > 0 && wrong.contains(&id));
+        }
+    }
+}
+
 impl Lane {
+    /// Nanoseconds between its end and its reap, or the end of the trace.
+    fn zombie_for(&self, end: u64) -> u64 {
+        let reaped = self.reaped.as_ref().map_or(end, |reap| reap.at);
+        self.ended.map_or(0, |ended| reaped.saturating_sub(ended))
+    }
+
     /// Its name at its end.
     pub(super) fn name(&self) -> &str {
         self.names.last().map_or("?", |(_, name)| name)

@@ -75,6 +75,11 @@ impl Track<'_> {
         events.push(json!({
             "ph": "M", "name": "process_sort_index", "pid": pid, "args": {"sort_index": self.id},
         }));
+        // The main thread first, the others by their birth.
+        self.track(events, lane.pid, "main thread", 0);
+        for (turn, (tid, ..)) in lane.threads.iter().enumerate() {
+            self.track(events, *tid, "thread", turn + 1);
+        }
         self.life(events);
         for (tid, from, to) in &lane.threads {
             events.push(self.slice("thread", "life", self.tid(*tid), *from, *to));
@@ -94,6 +99,18 @@ impl Track<'_> {
             }));
         }
         self.zombie(events, pids);
+    }
+
+    /// The name and the place of a thread's track.
+    fn track(&self, events: &mut Vec<Value>, tid: i32, name: &str, turn: usize) {
+        for (kind, args) in [
+            ("thread_name", json!({"name": name})),
+            ("thread_sort_index", json!({"sort_index": turn})),
+        ] {
+            events.push(json!({
+                "ph": "M", "name": kind, "pid": self.pid, "tid": self.tid(tid), "args": args,
+            }));
+        }
     }
 
     /// One slice for each program that it executed.
@@ -117,7 +134,8 @@ impl Track<'_> {
         let until = reaped.map_or(self.end, |reap| reap.at).max(ended);
         let mut slice = self.slice("zombie", "zombie", self.pid, ended, until);
         if let Some(slice) = slice.as_object_mut() {
-            slice.insert("cname".to_owned(), json!("terrible"));
+            let colour = if lane.late { "terrible" } else { "grey" };
+            slice.insert("cname".to_owned(), json!(colour));
             slice.insert("args".to_owned(), json!({"status": lane.status}));
         }
         events.push(slice);

@@ -40,7 +40,7 @@ fn model_of(name: &str) -> Model {
     });
     child.moves.push((2_000_000, Some(0), 10));
     let leaked = life(11, Some(0), 6_000_000, 7_000_000);
-    Model {
+    let mut model = Model {
         title: name.to_owned(),
         end: 10_000_000,
         lanes: vec![parent, child, leaked],
@@ -57,7 +57,9 @@ fn model_of(name: &str) -> Model {
         }],
         zombies: None,
         is_cut: false,
-    }
+    };
+    model.survey();
+    model
 }
 
 fn events() -> Vec<Value> {
@@ -145,4 +147,73 @@ fn slices_of_a_track_do_not_cross() {
             );
         }
     }
+}
+
+#[test]
+fn the_tracks_of_a_process_are_in_order() {
+    let events = events();
+    let of = |name: &str| {
+        let all = events.iter().filter(move |event| event["name"] == name);
+        let of_first = all.filter(|event| event["pid"] == 10);
+        of_first.cloned().collect::<Vec<Value>>()
+    };
+    let order: Vec<(i64, i64)> = of("thread_sort_index")
+        .iter()
+        .map(|event| {
+            let index = &event["args"]["sort_index"];
+            (event["tid"].as_i64().unwrap(), index.as_i64().unwrap())
+        })
+        .collect();
+    assert_eq!(order, [(10, 0), (12, 1)]);
+    assert_eq!(of("thread_name").len(), 2);
+    assert_eq!(of("process_sort_index")[0]["args"]["sort_index"], 0);
+}
+
+#[test]
+fn only_a_zombie_that_stands_out_is_in_the_colour_of_alarm() {
+    let model = model_of("make");
+    let late: Vec<bool> = model.lanes.iter().map(|lane| lane.late).collect();
+    // Reaped after a millisecond; never reaped, and in a finding.
+    assert_eq!(late, [false, false, true]);
+    let picture = svg::picture(&model);
+    assert!(picture.contains("<title>a zombie for 1.0 ms"), "{picture}");
+    assert_eq!(
+        picture.matches("<rect class=\"zombie\"").count(),
+        2,
+        "one in the legend"
+    );
+    // Without the finding it is no alarm: it was dead for three milliseconds.
+    let mut clean = model_of("make");
+    clean.findings.clear();
+    clean.survey();
+    assert!(clean.lanes.iter().all(|lane| !lane.late));
+    clean.end = 2_000_000_000;
+    clean.survey();
+    assert!(clean.lanes[2].late, "for two seconds it is");
+}
+
+#[test]
+fn a_picture_of_thousands_is_no_hairline() {
+    let mut model = model_of("make");
+    for pid in 1000..4000 {
+        model.lanes.push(Lane {
+            pid,
+            parent: Some(1),
+            depth: 2,
+            born: 2_000_000,
+            ended: Some(3_000_000),
+            ..Lane::default()
+        });
+    }
+    // Behind their parent, as the tree has them.
+    let leaked = model.lanes.remove(2);
+    model.lanes.push(leaked);
+    model.findings[0].children = vec![model.lanes.len() - 1];
+    model.survey();
+    let picture = svg::picture(&model);
+    assert!(picture.contains(">3000 below</text>"), "{picture}");
+    let height = picture.split("height=\"").nth(1).unwrap();
+    let height: f64 = height.split('"').next().unwrap().parse().unwrap();
+    assert!(height < 400.0, "{height}");
+    assert!(picture.len() < 50_000, "{}", picture.len());
 }

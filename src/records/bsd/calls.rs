@@ -3,16 +3,13 @@
 
 use memchr::memmem;
 
-use crate::event::{Fetched, Named, SigchldAction, WaitEntry};
+use crate::event::{Fetched, NOT_SHOWN, Named, SigchldAction, WaitEntry};
 use crate::kernel::{
     Abi, Fields, IdType, NsPid, Rusage, SigInfo, Signal, System, TimeVal, WaitCall, WaitOptions,
     WaitStatus,
 };
 use crate::records::log::{Action, Kind, Program, Wait};
 use crate::records::text::{after, arguments, hexadecimal, number, seconds, signed};
-
-/// The address of what truss shows the value of.
-const NOT_SHOWN: u64 = u64::MAX;
 
 /// The call of a name. NetBSD's tables put underscores before a name and a
 /// version behind it where the call has changed: `__wait450`.
@@ -66,6 +63,7 @@ pub(super) fn wait(system: System, call: WaitCall, args: &[u8]) -> Option<Wait> 
         rusage_at,
         info_at: info.map_or(Some(0), address)?,
         is_restart: false,
+        is_half: false,
         target: None,
         pidfd: None,
         stack: None,

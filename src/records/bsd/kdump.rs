@@ -36,6 +36,7 @@ pub(super) fn line(system: System, line: &[u8]) -> Option<LogLine<'_>> {
         time: time.map(Time::Epoch),
         took: None,
         what: what(system, kind, rest),
+        text: rest,
     })
 }
 

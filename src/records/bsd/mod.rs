@@ -14,7 +14,8 @@ use super::Source;
 use super::gaps::Record;
 use super::lines::Lines;
 use super::log::{
-    Action, Beginning, Birth, Format, Kind, Log, LogLine, Program, Time, Translator, Wait, origin,
+    Action, Beginning, Birth, Format, Kind, Log, LogLine, Program, Root, Time, Translator, Wait,
+    origin,
 };
 use super::text;
 use crate::event::How;
@@ -72,8 +73,13 @@ pub(super) fn open<R: Read + 'static>(
         system,
         times,
     };
-    let translator = Translator::new(format, (system, record), None, false);
+    let translator = Translator::new(format, (system, record), Root::default(), false);
     Ok(Ok(Box::new(Log::new(lines, translator, origin(tracer)))))
+}
+
+/// Whether no other program writes such a line.
+pub(super) fn is_sure(line: &[u8]) -> bool {
+    kdump::is_sure(line) || truss::is_sure(line)
 }
 
 /// Which program wrote a text, if it is one of these.

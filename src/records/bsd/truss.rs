@@ -31,6 +31,7 @@ pub(super) fn line(system: System, line: &[u8]) -> Option<LogLine<'_>> {
         time: time.map(Time::Epoch),
         took,
         what: what(system, rest)?,
+        text: rest,
     })
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::clock::Time;
-use super::line::{Action, Format, Kind, Program, Returned};
+use super::line::{Action, Format, Kind, Program, Returned, Wait};
 use super::translate::Translator;
-use crate::event::{Comm, EventKind, Image, Moment, WaitExit};
+use crate::event::{Comm, EventKind, Image, Moment, Named, WaitExit};
 use crate::kernel::{Errno, NsPid, Signal, Tid, WaitCall};
 use crate::records::text::signed;
 
@@ -14,9 +14,11 @@ use crate::records::text::signed;
 pub(super) struct Pending {
     pub(super) kind: Kind,
     pub(super) args: Vec<u8>,
-    entered: Moment,
+    /// How much of them the first half has, where the second is there too.
+    half: Option<usize>,
+    pub(super) entered: Moment,
     /// Its beginning was an event already.
-    is_entered: bool,
+    pub(super) is_entered: bool,
     /// The thread that called exec, where that is not the leader.
     pub(super) former: Option<i32>,
     /// The child of it whose own lines came first.
@@ -37,8 +39,7 @@ pub(super) enum Interrupted {
 impl<F: Format> Translator<F> {
     /// The first half of a call.
     pub(super) fn begins(&mut self, tid: i32, kind: Kind, args: &[u8]) {
-        self.tree.go_on(tid);
-        kind.note(&mut self.tree.coverage);
+        self.starts_call(tid, kind);
         let entered = self.tree.at;
         let mut is_entered = false;
         match kind {
@@ -55,6 +56,7 @@ impl<F: Format> Translator<F> {
         let pending = Pending {
             kind,
             args: args.to_vec(),
+            half: None,
             entered,
             is_entered,
             former: None,
@@ -70,16 +72,34 @@ impl<F: Format> Translator<F> {
         self.creating.retain(|creator| *creator != tid);
         let pending = self.pending.remove(&tid);
         let Some(mut pending) = pending.filter(|pending| pending.kind == kind) else {
-            // The child's side of a fork has no call; of a wait the beginning
-            // of the log was lost.
-            let is_wait = matches!(kind, Kind::Wait(_));
-            self.tree.coverage.unknown_waits += u64::from(is_wait);
+            match kind {
+                Kind::Wait(call) => self.rest_of_wait(tid, call, rest, returned),
+                // The child's side of a fork has no call on the BSDs.
+                Kind::Create | Kind::Vfork if !F::AT_RETURN => {
+                    self.tree.coverage.lost_halves += 1;
+                    self.whole(tid, kind, rest, returned, None);
+                }
+                _ => {}
+            }
             return;
         };
+        pending.half = Some(pending.args.len());
         pending.args.extend_from_slice(rest);
         if kind != Kind::Kill {
             self.finish(tid, pending, returned);
         }
+    }
+
+    /// The second half of a wait whose first is not in the log.
+    fn rest_of_wait(&mut self, tid: i32, call: WaitCall, rest: &[u8], returned: Returned) {
+        self.tree.coverage.lost_halves += 1;
+        let wait = self.format.rest_of_wait(call, rest);
+        let (Some(wait), Some(result)) = (wait, result(returned)) else {
+            self.tree.coverage.unknown_waits += 1;
+            return;
+        };
+        self.tree.wait(tid, self.tree.at, wait.entry.clone());
+        self.wait_ends(tid, wait.ended(Moment::default(), result));
     }
 
     /// A call on one line. Where a task's lines are its own, others may have
@@ -93,8 +113,7 @@ impl<F: Format> Translator<F> {
         returned: Returned,
         took: Option<u64>,
     ) {
-        self.tree.go_on(tid);
-        kind.note(&mut self.tree.coverage);
+        self.starts_call(tid, kind);
         let mut entered = self.tree.at;
         match took.filter(|_| !self.is_split) {
             Some(took) if F::AT_RETURN => entered = Moment(entered.0.saturating_sub(took)),
@@ -104,6 +123,7 @@ impl<F: Format> Translator<F> {
         let call = Pending {
             kind,
             args: args.to_vec(),
+            half: None,
             entered,
             is_entered: false,
             former: None,
@@ -126,6 +146,30 @@ impl<F: Format> Translator<F> {
         kind.note(&mut self.tree.coverage);
         self.pending.remove(&tid);
         self.creating.retain(|creator| *creator != tid);
+        match kind {
+            Kind::Wait(_) | Kind::Create | Kind::Vfork => self.tree.coverage.unknown_waits += 1,
+            // It may have been about SIGCHLD.
+            Kind::Sigaction => self.tree.set_action(tid, None),
+            _ => {}
+        }
+    }
+
+    fn starts_call(&mut self, tid: i32, kind: Kind) {
+        self.tree.go_on(tid);
+        kind.note(&mut self.tree.coverage);
+        self.ends_unseen(tid);
+    }
+
+    /// A thread does something else: the call that it was in has ended, on a
+    /// line that is not in the log.
+    pub(super) fn ends_unseen(&mut self, tid: i32) {
+        if let Some(pending) = self.pending.remove(&tid) {
+            if pending.kind == Kind::Sigaction {
+                self.tree.set_action(tid, None);
+            }
+            self.creating.retain(|creator| *creator != tid);
+            self.tree.coverage.lost_halves += 1;
+        }
     }
 
     /// A call that is known whole.
@@ -158,9 +202,12 @@ impl<F: Format> Translator<F> {
                     self.tree.push(tid, EventKind::DeathSignalSet(signal));
                 }
             }
+            Kind::Namespace if is_done && self.format.enters_pid_namespace(args) => {
+                self.tree.enters_namespace(tid);
+            }
             Kind::Kill => self.kill(tid, args),
             Kind::Sigreturn => self.returned_from_handler(tid, returned),
-            Kind::Exec | Kind::Sigaction | Kind::Prctl => {}
+            Kind::Exec | Kind::Sigaction | Kind::Prctl | Kind::Namespace => {}
         }
     }
 
@@ -172,14 +219,16 @@ impl<F: Format> Translator<F> {
         pending: &Pending,
         returned: Returned,
     ) -> Option<WaitExit> {
-        let result = match returned {
-            Returned::Number(number, _) => i32::try_from(number).ok().map(NsPid::new).map(Ok),
-            Returned::Error(errno) => Some(Err(errno)),
-            Returned::Replaced | Returned::Never => None,
-        };
+        let result = result(returned);
         let is_unknown = result.is_none() && matches!(returned, Returned::Number(..));
-        let wait = self.format.wait(call, &pending.args);
-        let Some(wait) = wait.filter(|_| !is_unknown) else {
+        let halves = pending
+            .half
+            .and_then(|at| pending.args.split_at_checked(at));
+        let wait = match halves {
+            Some((first, rest)) => self.format.wait_of_halves(call, first, rest),
+            None => self.format.wait(call, &pending.args),
+        };
+        let Some(wait) = wait.filter(|wait| !is_unknown && makes_sense(wait, result)) else {
             // Cut short: what it was given is not known.
             self.tree.coverage.unknown_waits += 1;
             return None;
@@ -196,6 +245,7 @@ impl<F: Format> Translator<F> {
         } else {
             self.interrupted.remove(&tid);
         }
+        self.tree.find_reaped(tid, &exit);
         self.tree.waited(tid, exit);
     }
 
@@ -219,10 +269,24 @@ impl<F: Format> Translator<F> {
             return;
         };
         self.tree.coverage.namespaces |= ours.is_some();
-        let child = ours.or(i32::try_from(number).ok());
-        let child = child.filter(|child| *child > 0 && call.child != Some(*child));
-        if let Some(child) = child.filter(|child| !self.tree.knows(*child)) {
-            let birth = self.format.birth(call.kind, &call.args);
+        let number = i32::try_from(number).ok();
+        let Some(child) = ours.or(number).filter(|child| *child > 0) else {
+            return;
+        };
+        if let Some(early) = call.child {
+            if early != child {
+                // Its creator lives in another pid namespace.
+                self.tree.known_inside_as(tid, early, child);
+            }
+            return;
+        }
+        if self.tree.knows(child) {
+            return;
+        }
+        let birth = self.format.birth(call.kind, &call.args);
+        if ours.is_none() && self.tree.is_inside(tid) {
+            self.unnamed.push_back((tid, child, birth));
+        } else {
             self.create(tid, child, birth);
         }
     }
@@ -268,5 +332,22 @@ impl<F: Format> Translator<F> {
         if (0x100..=0xffff).contains(&code) {
             self.tree.push(tid, EventKind::ExitsWith(code));
         }
+    }
+}
+
+/// What a wait gave; `None` if it did not return, or what makes no sense.
+fn result(returned: Returned) -> Option<Result<NsPid, Errno>> {
+    match returned {
+        Returned::Number(number, _) => Some(Ok(NsPid::new(i32::try_from(number).ok()?))),
+        Returned::Error(errno) => Some(Err(errno)),
+        Returned::Replaced | Returned::Never => None,
+    }
+}
+
+/// A wait for one process reports no other. If one does, its line was cut.
+fn makes_sense(wait: &Wait, result: Option<Result<NsPid, Errno>>) -> bool {
+    match (wait.entry.named, result) {
+        (Named::Pid(named @ 1..), Some(Ok(pid))) => pid.raw() <= 0 || pid.raw() == named,
+        _ => true,
     }
 }

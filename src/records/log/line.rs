@@ -18,6 +18,17 @@ pub(in crate::records) struct LogLine<'a> {
     /// How long the call took, in nanoseconds.
     pub(in crate::records) took: Option<u64>,
     pub(in crate::records) what: What<'a>,
+    /// The line without what stands before a call.
+    pub(in crate::records) text: &'a [u8],
+}
+
+impl LogLine<'_> {
+    /// Whether it is a call of its task, in full or in part.
+    pub(super) fn is_call(&self) -> bool {
+        let is_word = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+        let length = self.text.iter().take(32).take_while(is_word).count();
+        length > 0 && self.text.get(length) == Some(&b'(')
+    }
 }
 
 /// What a line reports.
@@ -25,6 +36,8 @@ pub(in crate::records) struct LogLine<'a> {
 pub(in crate::records) enum What<'a> {
     /// The first half of a call, with the arguments that it shows.
     Begins(Kind, &'a [u8]),
+    /// The first half of a call that the task is in when the tracer leaves it.
+    LeftIn(Kind, &'a [u8]),
     /// The second half, with the rest of the arguments.
     Ends(Kind, &'a [u8], Returned),
     /// A call in one piece.
@@ -73,13 +86,14 @@ pub(in crate::records) enum Kind {
     Prctl,
     Kill,
     Sigreturn,
+    /// It may enter a pid namespace.
+    Namespace,
 }
 
 impl Kind {
     /// Note that there are calls of this kind.
     pub(super) fn note(self, coverage: &mut Coverage) {
         match self {
-            Kind::Wait(_) => {}
             Kind::Create | Kind::Vfork => coverage.forks = true,
             Kind::Exec => coverage.execs = true,
             Kind::Exit => coverage.exits = true,
@@ -87,6 +101,7 @@ impl Kind {
             Kind::Prctl => coverage.prctls = true,
             Kind::Kill => coverage.kills = true,
             Kind::Sigreturn => coverage.sigreturns = true,
+            Kind::Wait(_) | Kind::Namespace => {}
         }
     }
 }
@@ -200,6 +215,10 @@ pub(in crate::records) enum Beginning {
 }
 
 /// A program's way to write a log: the one parser that a format needs.
+///
+/// The arguments that its methods take are the bytes that its [`Format::line`] put into
+/// [`What`]; nothing else reads them, but for the code with which those of a
+/// [`Kind::Exit`] begin. They may hold what stands behind the call too, as a status.
 pub(in crate::records) trait Format {
     /// Calls are logged when they return, and a child's lines may come before
     /// the line of its creation.
@@ -218,8 +237,34 @@ pub(in crate::records) trait Format {
     /// How a log begins whose first line is this.
     fn beginning(&self, line: &LogLine<'_>) -> Beginning;
 
-    /// `None` if the arguments are not all there.
+    /// `None` if the arguments are not all there. A status that the log does not show is
+    /// [`Fetched::Unread`]: it is joined with the child's end. `result_at` of the entry
+    /// is 0 where the program passed no pointer, and any other number where the log
+    /// does not show it.
     fn wait(&self, call: WaitCall, args: &[u8]) -> Option<Wait>;
+
+    /// A wait whose halves are on two lines.
+    fn wait_of_halves(&self, call: WaitCall, first: &[u8], rest: &[u8]) -> Option<Wait> {
+        self.wait(call, &[first, rest].concat())
+    }
+
+    /// Whether a call brings the caller's next children into a new pid
+    /// namespace.
+    fn enters_pid_namespace(&self, args: &[u8]) -> bool {
+        let _ = args;
+        false
+    }
+
+    /// A wait of which the log has the first half alone.
+    fn half_of_wait(&self, call: WaitCall, args: &[u8]) -> Option<WaitEntry> {
+        Some(self.wait(call, args)?.entry)
+    }
+
+    /// A wait of which the log has the second half alone.
+    fn rest_of_wait(&self, call: WaitCall, rest: &[u8]) -> Option<Wait> {
+        let _ = (call, rest);
+        None
+    }
 
     /// How this call creates a task.
     fn birth(&self, kind: Kind, args: &[u8]) -> Birth;

@@ -4,6 +4,7 @@
 mod calls;
 mod clock;
 mod line;
+mod open_waits;
 mod translate;
 
 use std::io::{self, Read};
@@ -18,7 +19,7 @@ pub(super) use clock::Time;
 pub(super) use line::{
     Action, Beginning, Birth, Effect, Format, Kind, LogLine, Program, Returned, Wait, What,
 };
-pub(super) use translate::Translator;
+pub(super) use translate::{Root, Translator};
 
 /// How many lines are read before the events are handed on.
 const AT_ONCE: usize = 4096;
@@ -42,6 +43,11 @@ pub(super) trait Input<F> {
     /// Where it cannot be read.
     fn feed(&mut self, translator: &mut Translator<F>) -> Result<Fed, Broken>;
 
+    /// The number of the line that was fed last, if lines are numbered.
+    fn number(&self) -> Option<u64> {
+        None
+    }
+
     /// How many lines were too long.
     fn overlong(&self) -> u64 {
         0
@@ -54,6 +60,7 @@ pub(super) struct Log<F, I> {
     translator: Translator<F>,
     /// Lines of others.
     foreign: u64,
+    first_foreign: Option<u64>,
     origin: Origin,
 }
 
@@ -63,6 +70,7 @@ impl<F: Format, I: Input<F>> Log<F, I> {
             input,
             translator,
             foreign: 0,
+            first_foreign: None,
             origin,
         }
     }
@@ -73,7 +81,10 @@ impl<F: Format, I: Input<F>> Source for Log<F, I> {
         for _ in 0..AT_ONCE {
             match self.input.feed(&mut self.translator)? {
                 Fed::Own => {}
-                Fed::Foreign => self.foreign += 1,
+                Fed::Foreign => {
+                    self.foreign += 1;
+                    self.first_foreign = self.first_foreign.or(self.input.number());
+                }
                 Fed::End => {
                     self.translator.end();
                     self.translator.tree.take(events);
@@ -93,9 +104,13 @@ impl<F: Format, I: Input<F>> Source for Log<F, I> {
         vec![self.translator.tree.coverage.clause()]
     }
 
+    fn notes(&self) -> Vec<String> {
+        self.translator.open_at_end().into_iter().collect()
+    }
+
     fn passed_over(&self) -> Vec<String> {
         let coverage = &self.translator.tree.coverage;
-        coverage.passed_over(self.foreign, self.input.overlong())
+        coverage.passed_over(self.foreign, self.first_foreign, self.input.overlong())
     }
 
     fn out_of_reach(&self) -> Vec<RuleId> {
@@ -113,6 +128,10 @@ impl<F: Format, R: Read> Input<F> for Lines<R> {
         let number = self.number + 1;
         let line = self.next().map_err(|error| unread(number, &error))?;
         Ok(line.map_or(Fed::End, |line| translator.feed(line)))
+    }
+
+    fn number(&self) -> Option<u64> {
+        Some(self.number)
     }
 
     fn overlong(&self) -> u64 {

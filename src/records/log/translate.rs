@@ -1,12 +1,15 @@
 //! From the lines of a log to events: which task a line is of, who created it,
 //! and how it ended. Lines of a task wait here until its creator is known.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::Fed;
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::calls::{Interrupted, Pending};
 use super::clock::{Clock, Time};
 use super::line::{Beginning, Birth, Effect, Format, LogLine, What};
+use super::open_waits::LastLine;
 use crate::event::{Comm, EventKind, Image, Moment, WaitExit};
 use crate::kernel::{SigInfo, Signal, System, WaitStatus};
 use crate::records::gaps::{Coverage, Record};
@@ -20,6 +23,19 @@ const MOST_HELD: usize = 10_000;
 struct Held {
     at: Moment,
     text: Vec<u8>,
+}
+
+/// The pid of a task that no line names.
+const UNKNOWN: i32 = 0;
+
+/// What the lines of a log leave out that have no pid: they are of the first
+/// task, while there is more than one.
+#[derive(Debug, Default)]
+pub(in crate::records) struct Root {
+    /// Its pid, if another line shows it.
+    pub(in crate::records) pid: Option<i32>,
+    /// Tasks that are known to be children.
+    pub(in crate::records) children: FxHashSet<i32>,
 }
 
 /// State kept between the lines.
@@ -37,16 +53,21 @@ pub(in crate::records) struct Translator<F> {
     pub(super) waits: HashMap<i32, WaitExit>,
     /// Threads whose last wait was interrupted.
     pub(super) interrupted: HashMap<i32, Interrupted>,
+    /// Children by the numbers of another pid namespace, in the order of their
+    /// creation, whose own lines have not come: their creators and numbers.
+    pub(super) unnamed: VecDeque<(i32, i32, Birth)>,
     held: HashMap<i32, Vec<Held>>,
     held_lines: usize,
-    /// The task whose lines have no pid, while there is more than one.
-    first: Option<i32>,
+    root: Root,
     /// The task that was created last.
     pub(in crate::records) newest: Option<i32>,
     /// Each task has a file of its own.
     pub(super) is_split: bool,
     /// A process whose death is known, but not yet whether it dumped core.
     dying: Option<(i32, WaitStatus)>,
+    pub(super) last_lines: FxHashMap<i32, LastLine>,
+    /// Waits that the log does not show the end of, in words.
+    pub(super) open: Vec<String>,
 }
 
 impl<F: Format> Translator<F> {
@@ -54,7 +75,7 @@ impl<F: Format> Translator<F> {
     pub(in crate::records) fn new(
         format: F,
         (system, record): (System, Record),
-        first: Option<i32>,
+        root: Root,
         is_split: bool,
     ) -> Translator<F> {
         Translator {
@@ -66,12 +87,15 @@ impl<F: Format> Translator<F> {
             creating: Vec::new(),
             waits: HashMap::new(),
             interrupted: HashMap::new(),
+            unnamed: VecDeque::new(),
             held: HashMap::new(),
             held_lines: 0,
-            first,
+            root,
             newest: None,
             is_split,
             dying: None,
+            last_lines: FxHashMap::default(),
+            open: Vec::new(),
         }
     }
 
@@ -89,7 +113,11 @@ impl<F: Format> Translator<F> {
     /// Take in a line of the file of this task.
     pub(in crate::records) fn feed_of(&mut self, task: i32, text: &[u8]) -> Fed {
         let Some(mut line) = self.format.line(text) else {
-            return Fed::Foreign;
+            return if self.format.is_data(text) {
+                Fed::Own
+            } else {
+                Fed::Foreign
+            };
         };
         line.tid = Some(task);
         // The line before may be in another file.
@@ -102,11 +130,15 @@ impl<F: Format> Translator<F> {
         if let Some(time) = line.time {
             self.now(time);
         }
+        if let Some(tid) = line.tid.or(line.pid).or(self.root.pid) {
+            self.last_lines.insert(tid, LastLine::of(line));
+        }
         match line.what {
             What::OtherCall(call) => self.tree.coverage.note_other(call),
             What::Attached(pid) => {
                 // A new child is announced too; its lines show whose it is.
-                if self.tree.is_empty() && self.creating.is_empty() {
+                let is_child = self.root.children.contains(&pid);
+                if self.tree.is_empty() && self.creating.is_empty() && !is_child {
                     self.begin(pid, Beginning::Attach, None);
                 }
                 return;
@@ -118,6 +150,12 @@ impl<F: Format> Translator<F> {
             _ => {}
         }
         if self.is_idle(line) {
+            let tid = line
+                .tid
+                .filter(|_| !self.pending.is_empty() && line.is_call());
+            if let Some(tid) = tid {
+                self.ends_unseen(tid);
+            }
             return;
         }
         let (tid, tgid) = self.task_of(line);
@@ -135,7 +173,8 @@ impl<F: Format> Translator<F> {
     fn is_idle(&self, line: &LogLine<'_>) -> bool {
         let is_other = matches!(line.what, What::OtherCall(_) | What::Nothing);
         let shows_birth = || {
-            let tid = line.tid.filter(|_| !self.creating.is_empty());
+            let awaits = !self.creating.is_empty() || !self.unnamed.is_empty();
+            let tid = line.tid.filter(|_| awaits);
             tid.is_some_and(|tid| !self.tree.knows(tid))
         };
         is_other && !F::AT_RETURN && !shows_birth()
@@ -152,15 +191,33 @@ impl<F: Format> Translator<F> {
         if let Some(tgid) = line.pid {
             return (line.tid.unwrap_or(tgid), tgid);
         }
-        let unnamed = || self.tree.only_task().or(self.first);
-        let tid = line.tid.or_else(unnamed).unwrap_or(0);
+        let tid = line.tid.unwrap_or_else(|| self.unnamed_task());
         (tid, self.tree.process_of(tid).unwrap_or(tid))
+    }
+
+    /// The waits that the log does not show the end of, in a clause.
+    pub(super) fn open_at_end(&self) -> Option<String> {
+        let open = self.open.join("; ");
+        (!open.is_empty()).then(|| format!("the log ends in a wait: {open}"))
+    }
+
+    /// The task of a line that names none: the only one, or the first, whose
+    /// number may be known from none of the lines. A child is named unless
+    /// all others have ended.
+    fn unnamed_task(&self) -> i32 {
+        let first = self.root.pid.unwrap_or(UNKNOWN);
+        match self.tree.only_task() {
+            Some(only) if !self.root.children.contains(&only) => only,
+            Some(only) if self.tree.has_ended(first) => only,
+            _ => first,
+        }
     }
 
     /// The record is over: lines that are still held are taken in.
     pub(super) fn end(&mut self) {
         self.release_all();
         self.die();
+        self.open_waits();
         self.tree.end();
     }
 
@@ -172,6 +229,13 @@ impl<F: Format> Translator<F> {
         if self.tree.is_empty() {
             let beginning = self.format.beginning(line);
             self.begin(tgid, beginning, line.comm);
+            return true;
+        }
+        if self.creating.is_empty()
+            && let Some((creator, number, birth)) = self.unnamed.pop_front()
+        {
+            self.create(creator, tgid, birth);
+            self.tree.known_inside_as(creator, tgid, number);
             return true;
         }
         let is_held = self.held.contains_key(&tgid);
@@ -192,7 +256,6 @@ impl<F: Format> Translator<F> {
     }
 
     fn begin(&mut self, tgid: i32, beginning: Beginning, comm: Option<&[u8]>) {
-        self.first = self.first.or(Some(tgid));
         self.tree.coverage.attached |= beginning != Beginning::Launch;
         if beginning == Beginning::Attach {
             self.tree.push(tgid, EventKind::Attached { threads: 1 });
@@ -229,6 +292,7 @@ impl<F: Format> Translator<F> {
                 .then(|| self.tree.parent_of(creator))
                 .flatten(),
             inner: None,
+            in_new_namespace: birth.in_new_namespace,
         };
         let id = match self.tree.process_of(creator) {
             Some(tgid) if birth.is_thread() => TaskId { tid: child, tgid },
@@ -292,6 +356,10 @@ impl<F: Format> Translator<F> {
         }
         match line.what {
             What::Begins(kind, args) => self.begins(tid, kind, args),
+            What::LeftIn(kind, args) => {
+                self.begins(tid, kind, args);
+                self.detached(tid);
+            }
             What::Ends(kind, args, returned) => self.ends(tid, kind, args, returned),
             What::Whole(kind, args, returned) => {
                 self.whole(tid, kind, args, returned, line.took);
@@ -403,11 +471,21 @@ impl<F: Format> Translator<F> {
         self.pending.remove(&tid);
         self.waits.remove(&tid);
         self.interrupted.remove(&tid);
+        self.last_lines.remove(&tid);
         self.creating.retain(|creator| *creator != tid);
     }
 
     fn detached(&mut self, tid: i32) {
         if self.tree.knows(tid) {
+            let code = self.last_lines.get(&tid).and_then(LastLine::exit_code);
+            if let Some(code) = code {
+                // Up to strace 4.5 it is how an end is reported.
+                let status = WaitStatus::of(self.system, (code & 0xff) << 8);
+                let tgid = self.tree.process_of(tid).unwrap_or(tid);
+                self.thread_ended(TaskId { tid, tgid }, status);
+                return;
+            }
+            self.open_wait(tid);
             self.tree.push(tid, EventKind::Detached);
             self.forget_calls(tid);
             self.tree.forget(tid);

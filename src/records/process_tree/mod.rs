@@ -74,6 +74,10 @@ struct Process {
     /// The number that its record has for its first thread, if not its own.
     leader: Option<i32>,
     stopped: Option<Signal>,
+    /// Its children are in another pid namespace than it is.
+    unshared: bool,
+    /// It is in another pid namespace than the tracer.
+    is_inside: bool,
 }
 
 /// A process that has ended.
@@ -97,6 +101,8 @@ pub(super) struct NewTask {
     /// Its parent, where that is not its creator.
     pub(super) parent: Option<i32>,
     pub(super) inner: Option<Inner>,
+    /// It begins a pid namespace.
+    pub(super) in_new_namespace: bool,
 }
 
 impl NewTask {
@@ -107,6 +113,7 @@ impl NewTask {
             exit_signal: Some(Signal::CHLD),
             parent: None,
             inner: None,
+            in_new_namespace: false,
         }
     }
 }
@@ -173,6 +180,23 @@ impl ProcessTree {
     /// The parent of a thread's process.
     pub(super) fn parent_of(&self, tid: i32) -> Option<i32> {
         self.processes.get(&self.process_of(tid)?)?.parent
+    }
+
+    /// The children of a thread's process that live.
+    pub(super) fn children_of(&self, tid: i32) -> Vec<i32> {
+        let Some(tgid) = self.process_of(tid) else {
+            return Vec::new();
+        };
+        let children = self.processes.iter();
+        let children = children.filter(|(_, process)| process.parent == Some(tgid));
+        let mut children: Vec<i32> = children.map(|(child, _)| *child).collect();
+        children.sort_unstable();
+        children
+    }
+
+    /// Whether a process is known to have ended.
+    pub(super) fn has_ended(&self, tgid: i32) -> bool {
+        self.dead.contains_key(&tgid)
     }
 
     /// Whether a process lives that this task may wait for.
@@ -285,10 +309,60 @@ impl ProcessTree {
         }
         self.enter(child.tid, child.tgid, new.inner);
         let parent = new.parent.or(self.process_of(creator));
+        let by = self.process_mut(creator);
+        let by_inside = by.is_some_and(|by| by.is_inside || by.unshared);
         if let Some(process) = self.processes.get_mut(&child.tgid) {
             process.parent = parent;
+            process.is_inside = by_inside || new.in_new_namespace;
         }
         self.push(creator, created(child.tid, new));
+    }
+
+    /// The next children of a thread's process are in another pid namespace.
+    pub(super) fn enters_namespace(&mut self, tid: i32) {
+        self.coverage.namespaces = true;
+        if let Some(process) = self.process_mut(tid) {
+            process.unshared = true;
+        }
+    }
+
+    /// Whether a thread is in another pid namespace than the tracer.
+    pub(super) fn is_inside(&mut self, tid: i32) -> bool {
+        self.process_mut(tid)
+            .is_some_and(|process| process.is_inside)
+    }
+
+    /// A thread knows a child by the number of its own pid namespace.
+    pub(super) fn known_inside_as(&mut self, creator: i32, child: i32, number: i32) {
+        self.coverage.namespaces = true;
+        let (Some(creator), true) = (self.process_of(creator), self.knows_process(child)) else {
+            return;
+        };
+        let outer = self
+            .processes
+            .get(&creator)
+            .and_then(|process| process.inner);
+        let namespace = outer.map_or(u64::from(creator.unsigned_abs()), |inner| inner.namespace);
+        for (tgid, pid) in [(creator, 0), (child, number)] {
+            let Some(process) = self.processes.get_mut(&tgid) else {
+                continue;
+            };
+            process.is_inside = true;
+            if process.inner.is_some() {
+                continue;
+            }
+            let inner = Inner { namespace, pid };
+            process.inner = Some(inner);
+            self.inner.insert(inner, tgid);
+            let found = Found {
+                parent: None,
+                image: None,
+                ns: Some(Arc::new(pids(tgid, inner))),
+                comm: None,
+                sigchld: None,
+            };
+            self.push(tgid, EventKind::Found(found));
+        }
     }
 
     fn enter(&mut self, tid: i32, tgid: i32, inner: Option<Inner>) {

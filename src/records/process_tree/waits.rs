@@ -1,8 +1,8 @@
 //! Waits, and the ends of the children that they report.
 
 use super::{Inner, ProcessTree};
-use crate::event::{EventKind, Fetched, Moment, WaitEntry, WaitExit};
-use crate::kernel::{NsPid, SigInfo, WaitCall, WaitOptions, WaitStatus};
+use crate::event::{EventKind, Fetched, Found, Moment, WaitEntry, WaitExit};
+use crate::kernel::{NsPid, SigInfo, Status, WaitCall, WaitOptions, WaitStatus};
 use crate::records::gaps::Record;
 
 /// A stop, in the low byte of a status.
@@ -35,6 +35,36 @@ impl ProcessTree {
             None => self.note_vague(tid, &exit),
         }
         self.push(tid, EventKind::WaitEnded(exit));
+    }
+
+    /// A child that nothing in the record showed until a wait reported its end.
+    pub(in crate::records) fn find_reaped(&mut self, tid: i32, exit: &WaitExit) {
+        let looks = exit.entry.options.contains(WaitOptions::NOWAIT);
+        let Some((pid, Some(status))) = exit.reported().filter(|_| !looks) else {
+            return;
+        };
+        let ends = matches!(status.decode(), Status::Exited(_) | Status::Signaled { .. });
+        let Some(parent) = self.process_of(tid).filter(|_| ends) else {
+            return;
+        };
+        let has_inner = self
+            .processes
+            .get(&parent)
+            .is_none_or(|it| it.inner.is_some());
+        let child = pid.raw();
+        let is_known = self.tasks.contains_key(&child) || self.dead.contains_key(&child);
+        if has_inner || is_known || self.coverage.namespaces {
+            return;
+        }
+        self.coverage.strangers += 1;
+        let found = Found {
+            parent: None,
+            image: None,
+            ns: None,
+            comm: None,
+            sigchld: None,
+        };
+        self.push(child, EventKind::Found(found));
     }
 
     /// The child whose change a wait reports.

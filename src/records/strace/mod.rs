@@ -16,7 +16,7 @@ mod task_log;
 mod values;
 mod waits;
 
-use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::io::Read;
 use std::time::Duration;
 
@@ -24,14 +24,21 @@ use memchr::memmem;
 
 use super::gaps::Record;
 use super::lines::Lines;
-use super::log::{Log, Time, Translator, origin};
+use super::log::{Kind, Log, Root, Time, Translator, origin};
 use super::{Source, text};
-use crate::kernel::System;
+use crate::event::escape;
+use crate::kernel::{System, WaitCall};
 use parser::Strace;
 use prefix::split as taken_apart;
 use stderr::Stderr;
 
 pub(super) use split::{files, open as open_split};
+
+/// How many lines with a pid in brackets are looked at for the root's.
+const MOST_IN_BRACKETS: usize = 10_000;
+
+/// What lines of strace's that are no calls begin with.
+const MARKS: [&[u8]; 4] = [b"+++ ", b"--- ", b"<... ", b"strace: Process "];
 
 /// What is known of every log's translator.
 const OF_STRACE: (System, Record) = (System::Linux, Record::Strace);
@@ -49,32 +56,95 @@ pub(super) fn open(
     pid: Option<i32>,
 ) -> Result<Box<dyn Source>, String> {
     let text = lines.ahead().map_err(|error| error.to_string())?;
+    if text.split(|byte| *byte == b'\n').any(is_ours) {
+        return Err(OURS.to_owned());
+    }
     if !text.split(|byte| *byte == b'\n').any(is_strace_s) {
-        return Err(
-            "no record that is known here: JSON lines of wait4-strace's or Tracee's, a log of \
-             strace's or truss's, or a listing of kdump's"
-                .to_owned(),
-        );
+        return Err(unknown(text));
     }
     let mut origin = origin("strace".to_owned());
     if let Some(Time::Epoch(nanos)) = first_time(text) {
         origin.began += Duration::from_nanos(nanos);
     }
-    let first = first_pid(text).or(pid);
-    let translator = Translator::new(Strace, OF_STRACE, first, false);
+    let mut root = root(text);
+    root.pid = root.pid.or(pid);
+    let translator = Translator::new(Strace, OF_STRACE, root, false);
     Ok(Box::new(Log::new(Stderr::new(lines), translator, origin)))
 }
 
+/// Why text of wait4-strace itself is refused.
+const OURS: &str = "it is text of wait4-strace's, which lacks what events hold; what --record \
+                    FILE writes is read";
+
+/// Whether a line is one that wait4-strace prints, and strace never.
+fn is_ours(line: &[u8]) -> bool {
+    let marks = [
+        &b"  # reaped "[..],
+        b" +++ forked ",
+        b" +++ vforked ",
+        b" +++ executed ",
+    ];
+    let mut found = marks.iter().filter_map(|mark| memmem::find(line, mark));
+    // In a string it is what a program wrote.
+    found.any(|at| !line.get(..at).is_some_and(|before| before.contains(&b'"')))
+}
+
+/// Why a text is no record, with the first line that was not understood.
+fn unknown(text: &[u8]) -> String {
+    let mut lines = text.split(|byte| *byte == b'\n').zip(1u64..);
+    let first = lines.find(|(line, _)| !line.trim_ascii().is_empty());
+    let mut why = "no record that is known here: JSON lines of wait4-strace's or Tracee's, a log \
+                   of strace's or truss's, or a listing of kdump's"
+        .to_owned();
+    if let Some((line, number)) = first {
+        let shown = line.get(..line.len().min(60)).unwrap_or(line);
+        let mut quoted = String::new();
+        let _ = escape(shown, &mut quoted);
+        let _ = write!(
+            why,
+            "; line {number} is \"{quoted}\": what stands before pids or names of calls must go"
+        );
+    }
+    why
+}
+
 /// Whether a line is one that strace writes.
-fn is_strace_s(line: &[u8]) -> bool {
+pub(super) fn is_strace_s(line: &[u8]) -> bool {
     let rest = taken_apart(line).rest;
-    let marks: [&[u8]; 4] = [b"+++ ", b"--- ", b"<... ", b"strace: "];
     let is_call = || {
         let ends = memmem::find(rest, b") = ").or_else(|| memmem::find(rest, b")  "));
-        ends.or_else(|| memmem::find(rest, b"<unfinished ...>"))
-            .is_some()
+        ends.is_some() || rest.ends_with(b" ...>") || rest.ends_with(b"= ?")
     };
-    marks.iter().any(|mark| rest.starts_with(mark)) || names::name(rest).is_some() && is_call()
+    MARKS.iter().any(|mark| rest.starts_with(mark)) || names::name(rest).is_some() && is_call()
+}
+
+/// Whether a line begins as strace's do, whatever its end is.
+pub(super) fn begins(line: &[u8]) -> bool {
+    let rest = taken_apart(line).rest;
+    MARKS.iter().any(|mark| rest.starts_with(mark)) || names::name(rest).is_some()
+}
+
+/// Whether a line has nothing behind its task or time.
+pub(super) fn is_prefix(line: &[u8]) -> bool {
+    let line = [line.trim_ascii_end(), b" "].concat();
+    let taken = taken_apart(&line);
+    taken.rest.trim_ascii().is_empty() && (taken.time.is_some() || line.starts_with(b"[pid "))
+}
+
+/// Whether a line names its task.
+pub(super) fn has_pid(line: &[u8]) -> bool {
+    taken_apart(line).tid.is_some()
+}
+
+/// Whether a line names its task or its time.
+pub(super) fn has_prefix(line: &[u8]) -> bool {
+    let taken = taken_apart(line);
+    taken.tid.is_some() || taken.time.is_some()
+}
+
+/// Whether a notice of strace's ends a line that is another's.
+pub(super) fn ends_in_notice(line: &[u8]) -> bool {
+    parser::notice_at_end(line).is_some()
 }
 
 /// The time of the first line that has one.
@@ -83,23 +153,96 @@ fn first_time(text: &[u8]) -> Option<Time> {
     lines.find_map(|line| taken_apart(line).time)
 }
 
-/// The first pid in brackets that no message announced as a new task's.
-fn first_pid(text: &[u8]) -> Option<i32> {
-    let mut children = HashSet::new();
+/// What a log's first lines say of the task whose own lines have no pid: a line
+/// in brackets may be its, while there are others, or it asks for its pid.
+fn root(text: &[u8]) -> Root {
+    let mut root = Root::default();
+    let mut in_brackets = Vec::new();
+    let (mut asked, mut began) = (None, false);
     for line in text.split(|byte| *byte == b'\n') {
-        let announced = memmem::rfind(line, b"strace: Process ");
-        let announced = announced.and_then(|at| line.get(at + 16..));
-        if let Some((child, _)) = announced.and_then(text::number) {
-            children.insert(child);
+        let taken = taken_apart(line);
+        let is_call = names::name(taken.rest).is_some();
+        if let Some(pid) = parser::announced(line) {
+            // The first may be what strace was attached to.
+            if is_call || began {
+                root.children.insert(pid);
+            }
             continue;
         }
-        let Some(tid) = taken_apart(line).tid else {
-            continue;
-        };
-        let is_child = u64::try_from(tid).is_ok_and(|tid| children.contains(&tid));
-        if line.starts_with(b"[pid ") && !is_child {
-            return Some(tid);
+        began |= is_call;
+        root.children.extend(child_of(line));
+        match taken.tid {
+            Some(tid) if line.starts_with(b"[pid ") => in_brackets.push(tid),
+            None => asked = asked.or_else(|| own_pid(taken.rest)),
+            Some(_) => {}
+        }
+        if in_brackets.len() > MOST_IN_BRACKETS {
+            break;
         }
     }
-    None
+    in_brackets.retain(|tid| !root.children.contains(tid));
+    root.pid = asked.or(in_brackets.first().copied());
+    root
+}
+
+/// The child that a call of its parent returned, or whose end a signal reports.
+pub(super) fn child_of(line: &[u8]) -> Option<i32> {
+    let call = taken_apart(line).rest;
+    let name = names::name(call).or_else(|| {
+        let resumed = call.strip_prefix(b"<... ")?;
+        resumed.split(|byte| *byte == b' ').next()
+    });
+    if let Some(info) = call.strip_prefix(b"--- SIGCHLD ") {
+        return i32::try_from(text::number(text::after(info, "si_pid=")?)?.0).ok();
+    }
+    let is_ours = matches!(
+        names::kind(name?)?,
+        Kind::Create | Kind::Vfork | Kind::Wait(WaitCall::Wait4 | WaitCall::Waitpid)
+    );
+    let at = memmem::rfind(call, b" = ").filter(|_| is_ours)?;
+    let (pid, _) = text::number(call.get(at + 3..)?)?;
+    i32::try_from(pid).ok().filter(|pid| *pid > 0)
+}
+
+/// What a task learns of its own pid.
+fn own_pid(call: &[u8]) -> Option<i32> {
+    let is_ours = matches!(
+        names::name(call)?,
+        b"getpid" | b"gettid" | b"set_tid_address"
+    );
+    let at = memmem::rfind(call, b" = ").filter(|_| is_ours)?;
+    let (pid, _) = text::number(call.get(at + 3..)?)?;
+    i32::try_from(pid).ok().filter(|pid| *pid > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pid_of_the_first_task_is_read_off_other_lines() {
+        let root = |text: &str| root(text.as_bytes()).pid;
+        assert_eq!(
+            root("fork() = 7\n[pid  6] wait4(7, \n[pid  7] exit(0"),
+            Some(6)
+        );
+        assert_eq!(root("getpid() = 6\nfork() = 7"), Some(6));
+        assert_eq!(
+            root("[pid 7] exit(0\n<... wait4 resumed>NULL, 0, NULL) = 7"),
+            None
+        );
+        assert_eq!(
+            root("fork()\nstrace: Process 7 attached\n[pid 7] exit(0"),
+            None
+        );
+        assert_eq!(root("strace: Process 7 attached\n[pid 7] exit(0"), Some(7));
+        assert_eq!(
+            root("clone(Process 7 attached\n[pid 7] exit(0\n[pid 6] a()"),
+            Some(6)
+        );
+        assert_eq!(
+            root("[pid 7] getpid() = 7\n--- SIGCHLD {si_pid=7} ---"),
+            None
+        );
+    }
 }

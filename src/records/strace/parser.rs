@@ -5,14 +5,14 @@ use memchr::{memchr, memmem};
 use super::call::{Call, string};
 use super::names::{self, kind, name};
 use super::prefix::{Prefixed, split};
-use super::values::{action, siginfo, signal};
+use super::values::{action, int, siginfo, signal};
 use super::waits;
-use crate::event::How;
+use crate::event::WaitEntry;
 use crate::kernel::{Signal, WaitCall, WaitStatus};
 use crate::records::log::{
     Action, Beginning, Birth, Effect, Format, Kind, LogLine, Program, Returned, Wait, What,
 };
-use crate::records::text::{after, arguments, number, signed};
+use crate::records::text::{after, arguments, number};
 
 /// How strace writes.
 pub(super) struct Strace;
@@ -32,8 +32,9 @@ impl Format for Strace {
             b'+' if rest.starts_with(b"+++ ") => Some(ended(rest.get(4..)?)),
             b'-' if rest.starts_with(b"--- ") => Some(signalled(rest.get(4..)?)),
             b'<' => resumed(rest, &mut took),
-            b's' if rest.starts_with(b"strace: ") => Some(message(rest)),
-            b'w' | b'c' | b'f' | b'v' | b'e' | b'r' | b's' | b'p' | b'k' | b't' => {
+            b's' if rest.starts_with(b"strace: ") => Some(notice(rest).unwrap_or(What::Nothing)),
+            b'P' | b'.' | b'/' => notice(rest),
+            b'w' | b'c' | b'f' | b'v' | b'e' | b'r' | b's' | b'p' | b'k' | b't' | b'u' => {
                 called(rest, &mut took)
             }
             _ => None,
@@ -50,7 +51,13 @@ impl Format for Strace {
             time,
             took,
             what: what.unwrap_or(What::OtherCall(rest)),
+            text: rest,
         })
+    }
+
+    /// Empty lines are of no program.
+    fn is_data(&self, line: &[u8]) -> bool {
+        line.trim_ascii().is_empty()
     }
 
     fn beginning(&self, line: &LogLine<'_>) -> Beginning {
@@ -66,21 +73,25 @@ impl Format for Strace {
         waits::parse(call, args)
     }
 
+    fn wait_of_halves(&self, call: WaitCall, first: &[u8], rest: &[u8]) -> Option<Wait> {
+        let joined = waits::parse(call, &[first, rest].concat());
+        joined.or_else(|| waits::parse_halves(call, first, rest))
+    }
+
+    fn half_of_wait(&self, call: WaitCall, args: &[u8]) -> Option<WaitEntry> {
+        waits::parse_first(call, args)
+    }
+
+    fn rest_of_wait(&self, call: WaitCall, rest: &[u8]) -> Option<Wait> {
+        waits::parse_rest(call, rest)
+    }
+
     fn birth(&self, kind: Kind, args: &[u8]) -> Birth {
-        let has = |flag: &str| memmem::find(args, flag.as_bytes()).is_some();
-        let exit_signal = names::exit_signal(kind, args);
-        let is_thread = has("CLONE_THREAD");
-        Birth {
-            how: match exit_signal {
-                _ if is_thread => How::Thread,
-                _ if kind == Kind::Vfork || has("CLONE_VFORK") => How::Vfork,
-                Some(Signal::CHLD) => How::Fork,
-                _ => How::Clone,
-            },
-            exit_signal: exit_signal.filter(|_| !is_thread),
-            is_sibling: has("CLONE_PARENT|") && !is_thread,
-            in_new_namespace: has("CLONE_NEWPID"),
-        }
+        names::birth(kind, args)
+    }
+
+    fn enters_pid_namespace(&self, args: &[u8]) -> bool {
+        memmem::find(args, b"CLONE_NEWPID").is_some()
     }
 
     /// Of `"/bin/sh", ["sh", "-c", "exit 3"], 0x7ffe /* 39 vars */`, or of
@@ -98,17 +109,17 @@ impl Format for Strace {
 
     fn action(&self, args: &[u8]) -> Action {
         let args = arguments(args);
-        let action = match args[..] {
-            [name, new, ..] if signal(name) == Some(Signal::CHLD) => action(new),
-            _ => None,
-        };
-        action.map_or(Action::Other, Action::Set)
+        match args[..] {
+            [name, new, ..] if signal(name) == Some(Signal::CHLD) && new != b"NULL" => {
+                action(new).map_or(Action::Unknown, Action::Set)
+            }
+            _ => Action::Other,
+        }
     }
 
     fn kill(&self, args: &[u8]) -> Option<(i32, Signal)> {
         let args = arguments(args);
-        let (target, _) = signed(args.first()?)?;
-        Some((i32::try_from(target).ok()?, signal(args.last()?)?))
+        Some((int(args.first()?)?, signal(args.last()?)?))
     }
 
     fn death_signal(&self, args: &[u8]) -> Option<Signal> {
@@ -117,15 +128,71 @@ impl Format for Strace {
     }
 }
 
-/// `strace: Process 12 attached with 3 threads`
-fn message(text: &[u8]) -> What<'_> {
-    let process = after(text, "Process ").and_then(number);
-    let process = process.and_then(|(pid, rest)| Some((i32::try_from(pid).ok()?, rest)));
-    match process {
-        Some((pid, rest)) if rest.starts_with(b" attached") => What::Attached(pid),
-        Some((pid, rest)) if rest.starts_with(b" detached") => What::Detached(pid),
-        _ => What::Nothing,
+/// `strace: Process 12 attached with 3 threads`; without `strace: ` to 4.7.
+fn notice(text: &[u8]) -> Option<What<'_>> {
+    // It calls itself as it was called.
+    let text = match memmem::find(text, b"Process ")? {
+        0 => text,
+        at => {
+            let (before, text) = text.split_at_checked(at)?;
+            caller(before).filter(|at| *at == 0)?;
+            text
+        }
+    };
+    let (pid, rest) = number(text.strip_prefix(b"Process ")?)?;
+    let pid = i32::try_from(pid).ok()?;
+    let verb = rest.strip_prefix(b" ")?;
+    let end = verb.iter().position(|byte| !byte.is_ascii_lowercase());
+    match verb.get(..end.unwrap_or(verb.len()))? {
+        b"attached" => Some(What::Attached(pid)),
+        b"detached" => Some(What::Detached(pid)),
+        b"suspended" | b"resumed" => Some(What::Nothing),
+        _ => None,
     }
+}
+
+/// The task that a notice at the end of a line says is traced from now on.
+pub(super) fn announced(line: &[u8]) -> Option<i32> {
+    let begin = memmem::rfind(line, b"Process ")?;
+    match notice(line.get(begin..)?)? {
+        What::Attached(pid) => Some(pid),
+        _ => None,
+    }
+}
+
+/// Where a notice of strace's begins that ends a line, amid a call.
+pub(super) fn notice_at_end(line: &[u8]) -> Option<usize> {
+    let begin = memmem::rfind(line, b"Process ")?;
+    let text = line.get(begin..)?;
+    notice(text)?;
+    let begin = caller(line.get(..begin)?).unwrap_or(begin);
+    (begin > 0).then_some(begin)
+}
+
+/// Where `strace: ` or `/usr/bin/strace: ` begins that ends a text.
+fn caller(text: &[u8]) -> Option<usize> {
+    let before = text.strip_suffix(b"strace: ")?;
+    let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./".contains(byte);
+    let run = before
+        .iter()
+        .rev()
+        .take_while(|byte| is_inner(byte))
+        .count();
+    let path = before.get(before.len() - run..)?;
+    let slash = path.iter().position(|byte| *byte == b'/');
+    let begin = match slash.filter(|_| path.ends_with(b"/")) {
+        Some(at) => {
+            let dots = path.get(..at)?.iter().rev();
+            before.len() - run + at - dots.take_while(|byte| **byte == b'.').count()
+        }
+        None => before.len(),
+    };
+    Some(begin)
+}
+
+/// Whether a line is a notice of strace's alone.
+pub(super) fn is_notice(line: &[u8]) -> bool {
+    notice(line).is_some()
 }
 
 /// `wait4(-1, NULL, 0, NULL) = 12`, or its first half. `None` if it is not
@@ -133,8 +200,12 @@ fn message(text: &[u8]) -> What<'_> {
 fn called<'a>(rest: &'a [u8], took: &mut Option<u64>) -> Option<What<'a>> {
     let kind = kind(name(rest)?)?;
     let args = memchr(b'(', rest).and_then(|at| rest.get(at + 1..))?;
-    if kind == Kind::Sigaction && !args.starts_with(b"SIGCHLD") {
-        return None;
+    if kind == Kind::Sigaction && signal(args) != Some(Signal::CHLD) {
+        let is_cut = memchr(b',', args).is_none() && !args.ends_with(b"...>");
+        return is_cut.then_some(What::Cut(kind));
+    }
+    if let Some(args) = args.strip_suffix(b"<detached ...>") {
+        return Some(What::LeftIn(kind, args));
     }
     let Some(end) = memmem::rfind(args, b"<unfinished ...>") else {
         let Some(call) = Call::parse(args) else {

@@ -25,6 +25,9 @@ fn time(text: &[u8]) -> Option<(Time, &[u8])> {
         b':' => {
             let (minutes, rest) = number(rest.get(1..)?)?;
             let (nanos, rest) = seconds(rest.strip_prefix(b":")?)?;
+            if first > 23 || minutes > 59 || nanos >= 61_000_000_000 {
+                return None;
+            }
             let minutes = first.checked_mul(60)?.checked_add(minutes)?;
             let nanos = minutes.checked_mul(60_000_000_000)?.checked_add(nanos)?;
             (Time::OfDay(nanos), rest)
@@ -58,16 +61,34 @@ fn time(text: &[u8]) -> Option<(Time, &[u8])> {
 /// Take a line apart.
 pub(super) fn split(line: &[u8]) -> Prefixed<'_> {
     let (tid, comm, rest) = task(line).unwrap_or((None, None, line));
-    let (time, rest) = match time(rest) {
+    let (time, mut rest) = match time(rest) {
         Some((time, rest)) => (Some(time), rest),
         None => (None, rest),
     };
+    while let Some(inner) = column(rest) {
+        rest = inner;
+    }
     Prefixed {
         tid,
         comm,
         time,
         rest,
     }
+}
+
+/// What stands behind a column in brackets: where the call was made (`-i`),
+/// its number (`-n`), the caller's context (`--secontext`).
+fn column(text: &[u8]) -> Option<&[u8]> {
+    let inner = text.strip_prefix(b"[")?;
+    let length = memchr::memchr(b']', inner.get(..inner.len().min(200))?)?;
+    let (column, rest) = inner.split_at(length);
+    let all = |is: fn(&u8) -> bool| column.iter().all(is);
+    let is_address = length >= 8 && all(|byte| byte.is_ascii_hexdigit() || *byte == b'?');
+    let is_number = length >= 4 && all(|byte| byte.is_ascii_digit() || *byte == b' ');
+    let is_context = column.first().is_some_and(u8::is_ascii_alphabetic)
+        && all(|byte| byte.is_ascii_alphanumeric() || b"_:.,-".contains(byte));
+    let is_ours = is_address || is_number || is_context;
+    rest.strip_prefix(b"] ").filter(|_| is_ours)
 }
 
 type Task<'a> = (Option<i32>, Option<&'a [u8]>, &'a [u8]);
@@ -151,6 +172,15 @@ mod tests {
         );
         assert_eq!(parts("12         0.004657 a("), (Some(12), relative, "a("));
         assert_eq!(parts("     0.004657 a("), (None, relative, "a("));
+    }
+
+    #[test]
+    fn columns_in_brackets_are_no_part_of_a_call() {
+        assert_eq!(parts("12 [00007f1f3c0e2b1a] a("), (Some(12), None, "a("));
+        assert_eq!(parts("[pid 12] [  61] a("), (Some(12), None, "a("));
+        assert_eq!(parts("[00007f1f] [  61] a("), (None, None, "a("));
+        let second = Some(Time::OfDay(1_000_000_000));
+        assert_eq!(parts("12 00:00:01 [u:r:t:s0] a("), (Some(12), second, "a("));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::order::{ByCreation, ByTime, Order, Turn};
 use super::parser::Strace;
 use super::prefix::split;
 use super::task_log::{TaskLog, Wait};
-use crate::records::log::{Fed, Input, Log, Time, Translator, origin};
+use crate::records::log::{Fed, Input, Log, Root, Time, Translator, origin};
 use crate::records::{Broken, Source};
 
 /// The files of a log.
@@ -30,6 +30,10 @@ pub(in crate::records) fn open(prefix: &Path) -> Result<Option<Box<dyn Source>>,
         let shown = path.display().to_string();
         let log = TaskLog::open(path).map_err(|error| format!("{shown}: {error}"))?;
         logs.insert(pid, log);
+    }
+    let mut begins = logs.values().filter_map(|log| log.next.as_deref());
+    if begins.any(super::is_ours) {
+        return Err(super::OURS.to_owned());
     }
     let is_timed = logs.values().any(|log| log.time().is_some());
     let mut creators = HashMap::new();
@@ -58,7 +62,11 @@ pub(in crate::records) fn open(prefix: &Path) -> Result<Option<Box<dyn Source>>,
         order,
         of_day: matches!(begin, Some(Time::OfDay(_))),
     };
-    let translator = Translator::new(Strace, OF_STRACE, Some(first), true);
+    let root = Root {
+        pid: Some(first),
+        ..Root::default()
+    };
+    let translator = Translator::new(Strace, OF_STRACE, root, true);
     Ok(Some(Box::new(Log::new(input, translator, origin))))
 }
 

@@ -4,27 +4,44 @@ use std::io::Read;
 
 use memchr::memmem;
 
-use super::parser::Strace;
+use super::names::name;
+use super::parser::{Strace, is_notice, notice_at_end};
 use super::prefix::split;
+use super::waits::first_half;
 use crate::records::Broken;
 use crate::records::lines::Lines;
-use crate::records::log::{Fed, Input, Translator, unread};
+use crate::records::log::{Fed, Format, Input, Translator, unread};
 
-/// What a line ends with that a message of strace's is in.
-const ATTACHED: &[u8] = b" attached";
+/// How many lines of the program's may stand within a call of strace's.
+const MOST_BETWEEN: u32 = 16;
 
 /// Lines, of which a message may have torn some in two.
 pub(super) struct Stderr<R> {
     lines: Lines<R>,
     /// The first part of a line that was torn.
     torn: Vec<u8>,
+    /// Lines since then.
+    between: u32,
 }
 
-impl<R> Stderr<R> {
+impl<R: Read> Stderr<R> {
     pub(super) fn new(lines: Lines<R>) -> Stderr<R> {
         Stderr {
             lines,
             torn: Vec::new(),
+            between: 0,
+        }
+    }
+
+    /// Take a line that was joined; it may be torn once more.
+    fn take(&mut self, line: Vec<u8>, translator: &mut Translator<Strace>) -> Fed {
+        match torn(&line) {
+            Some(end) => {
+                self.torn = line;
+                self.torn.truncate(end);
+                Fed::Own
+            }
+            None => translator.feed(&line),
         }
     }
 }
@@ -33,25 +50,40 @@ impl<R: Read> Input<Strace> for Stderr<R> {
     fn feed(&mut self, translator: &mut Translator<Strace>) -> Result<Fed, Broken> {
         let number = self.lines.number + 1;
         let line = self.lines.next().map_err(|error| unread(number, &error))?;
-        let Some(mut line) = line else {
+        let Some(line) = line else {
             return Ok(Fed::End);
         };
-        let joined;
-        if !self.torn.is_empty() && goes_on(line) {
-            let mut whole = std::mem::take(&mut self.torn);
-            whole.extend_from_slice(line);
-            joined = whole;
-            line = &joined;
+        if !self.torn.is_empty() {
+            if goes_on(line) {
+                let mut whole = std::mem::take(&mut self.torn);
+                whole.extend_from_slice(line);
+                return Ok(self.take(whole, translator));
+            }
+            // Several tasks may be announced within a call.
+            let is_own = !is_notice(line) && Strace.line(line).is_some();
+            self.between += 1;
+            if is_own || self.between > MOST_BETWEEN {
+                let torn = std::mem::take(&mut self.torn);
+                translator.feed(&torn);
+            }
         }
-        if line.ends_with(ATTACHED)
-            && let Some(at) = memmem::rfind(line, b"strace: Process ")
-            && at > 0
-            && !split(line).rest.starts_with(b"strace: ")
-        {
-            self.torn = line.get(..at).unwrap_or(&[]).to_vec();
+        if let Some(end) = torn(line) {
+            self.torn = line.get(..end).unwrap_or(&[]).to_vec();
+            self.between = 0;
             return Ok(Fed::Own);
         }
-        Ok(translator.feed(line))
+        let fed = translator.feed(line);
+        if fed == Fed::Foreign
+            && let Some(at) = memmem::rfind(line, b"[pid ")
+        {
+            // Behind what the program wrote, without a line's end.
+            return Ok(translator.feed(line.get(at..).unwrap_or(&[])));
+        }
+        Ok(fed)
+    }
+
+    fn number(&self) -> Option<u64> {
+        Some(self.lines.number)
     }
 
     fn overlong(&self) -> u64 {
@@ -59,11 +91,83 @@ impl<R: Read> Input<Strace> for Stderr<R> {
     }
 }
 
-/// Whether a line may be the second part of one that was torn; between the two
-/// the program may have written.
+/// Where the first part of a line ends that is not whole: before a notice of
+/// strace's, or where the program's output stands in a wait.
+fn torn(line: &[u8]) -> Option<usize> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let rest = split(line).rest;
+    let head = line.len() - rest.len();
+    if let Some(at) = notice_at_end(rest) {
+        let is_call = name(rest).is_some() || rest.starts_with(b"<... ");
+        return is_call.then_some(head + at);
+    }
+    let is_whole = memmem::find(rest, b") = ").is_some() || rest.ends_with(b"...>");
+    let is_whole = is_whole || rest.ends_with(b"= ?");
+    let half = (!is_whole).then(|| first_half(rest)).flatten()?;
+    Some(head + half)
+}
+
+/// Whether a line may be the second part of one that was torn.
 fn goes_on(line: &[u8]) -> bool {
-    matches!(
-        line,
-        [b',' | b')' | b'}' | b'|', ..] | [b' ', b'<' | b'=', ..]
-    )
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let ends = memmem::find(line, b") = ").is_some()
+        || memmem::find(line, b")  ").is_some()
+        || line.ends_with(b"<unfinished ...>")
+        || line.ends_with(b"<detached ...>")
+        || notice_at_end(line).is_some();
+    let line = split(line);
+    ends && line.tid.is_none()
+        && line.time.is_none()
+        && name(line.rest).is_none()
+        && !line.rest.starts_with(b"<... ")
+        && !line.rest.starts_with(b"strace: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(line: &str) -> Option<&str> {
+        line.get(..torn(line.as_bytes())?)
+    }
+
+    #[test]
+    fn a_line_is_torn_before_a_notice_or_what_the_program_wrote() {
+        assert_eq!(head("clone(strace: Process 7 attached"), Some("clone("));
+        assert_eq!(head("clone(Process 7 attached"), Some("clone("));
+        let suspended = "[pid  6] waitpid(7, Process 6 suspended";
+        assert_eq!(head(suspended), Some("[pid  6] waitpid(7, "));
+        assert_eq!(head("[pid 6] wait4(7, hello"), Some("[pid 6] wait4(7, "));
+        assert_eq!(head("waitid(P_PID, 7, a, b"), Some("waitid(P_PID, 7, "));
+        assert_eq!(head("clone(./strace: Process 7 attached"), Some("clone("));
+        let by_path = "clone(flags=SIGCHLD/usr/bin/strace: Process 7 attached";
+        assert_eq!(head(by_path), Some("clone(flags=SIGCHLD"));
+        assert_eq!(head("clone(hello"), Some("clone("));
+        assert_eq!(head("[pid 6] vfork(hello"), Some("[pid 6] vfork("));
+        assert_eq!(head("clone(child_stack=NULL, flags=SIGC"), None);
+        assert_eq!(head("wait4(-1, NULL, 0, NULL) = 7"), None);
+        assert_eq!(head("wait4(-1,  <unfinished ...>"), None);
+        assert_eq!(head("strace: Process 7 attached"), None);
+        assert_eq!(head("write(1, \"hello\", 5"), None);
+    }
+
+    #[test]
+    fn the_rest_of_a_line_has_no_prefix_and_ends_as_a_call_does() {
+        for rest in [
+            " <unfinished ...>",
+            "child_stack=0, flags=SIGCHLD) = 7",
+            "[{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = 7",
+            ", child_tidptr=0x7f) = 7",
+        ] {
+            assert!(goes_on(rest.as_bytes()), "{rest}");
+        }
+        for line in [
+            "hello",
+            "[pid 7] a() = 1",
+            "a() = 1",
+            "<... a resumed>) = 1",
+        ] {
+            assert!(!goes_on(line.as_bytes()), "{line}");
+        }
+    }
 }

@@ -4,10 +4,26 @@ use memchr::memmem;
 
 use crate::event::SigchldAction;
 use crate::kernel::{Fields, NsPid, Rusage, SigInfo, Signal, TimeVal, WaitStatus};
-use crate::records::text::{after, hexadecimal, number, signed};
+use crate::records::text::{after, arguments, hexadecimal, number, signed};
+
+/// A value without its explanation: `-X verbose` writes `0x2 /* WUNTRACED */`.
+pub(super) fn value(text: &[u8]) -> &[u8] {
+    let end = memmem::find(text, b" /* ").unwrap_or(text.len());
+    text.get(..end).unwrap_or(text)
+}
+
+/// The low 32 bits of a number, as an int: `-e raw` writes -1 as 0xffffffff.
+pub(super) fn int(text: &[u8]) -> Option<i32> {
+    let (number, _) = signed(text)?;
+    let unsigned = || u32::try_from(number).ok().map(u32::cast_signed);
+    i32::try_from(number).ok().or_else(unsigned)
+}
 
 /// A signal's name or number at the beginning of a text.
 pub(super) fn signal(text: &[u8]) -> Option<Signal> {
+    if let Some((number, _)) = hexadecimal(text) {
+        return i32::try_from(number).ok().map(Signal::from_raw);
+    }
     let is_word = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
     let length = text.iter().take_while(is_word).count();
     let word = std::str::from_utf8(text.get(..length)?).ok()?;
@@ -125,7 +141,8 @@ pub(super) fn siginfo(text: &[u8]) -> Option<SigInfo> {
         });
     };
     let pid = NsPid::new(pid);
-    let uid = u32::try_from(field("si_uid=").unwrap_or(0)).ok()?;
+    // -1 where the log does not have it.
+    let uid = field("si_uid=").map_or(Some(u32::MAX), |uid| u32::try_from(uid).ok())?;
     let fields = match after(text, "si_status=") {
         Some(word) => Fields::Child {
             pid,
@@ -173,15 +190,29 @@ fn code(text: &[u8]) -> Option<i32> {
 
 /// `{sa_handler=SIG_IGN, sa_mask=[], sa_flags=SA_RESTORER|SA_NOCLDWAIT, …}`
 pub(super) fn action(text: &[u8]) -> Option<SigchldAction> {
-    let handler = after(text, "sa_handler=").or_else(|| after(text, "sa_sigaction="))?;
-    let flags = after(text, "sa_flags=").unwrap_or(&[]);
+    let named = after(text, "sa_handler=").or_else(|| after(text, "sa_sigaction="));
+    let (handler, flags) = if let Some(handler) = named {
+        (handler, after(text, "sa_flags=").unwrap_or(&[]))
+    } else {
+        // To strace 4.14: `{SIG_IGN, [], SA_RESTORER, 0x7f0000000000}`.
+        let fields = arguments(text.strip_prefix(b"{")?);
+        (*fields.first()?, fields.get(2).copied().unwrap_or(&[]))
+    };
     let flags = flags.split(|byte| matches!(byte, b',' | b'}')).next()?;
-    let has = |flag: &str| memmem::find(flags, flag.as_bytes()).is_some();
-    let no_wait = has("SA_NOCLDWAIT");
-    if handler.starts_with(b"SIG_IGN") {
+    let bits = hexadecimal(flags).map(|(bits, _)| bits);
+    let has = |flag: &str, bit: u64| match bits {
+        Some(bits) => bits & bit != 0,
+        None => flags
+            .split(|byte| *byte == b'|')
+            .any(|it| it == flag.as_bytes()),
+    };
+    let no_wait = has("SA_NOCLDWAIT", 2);
+    // By name, or as a number (`-X raw`).
+    let number = signed(handler).map(|(number, _)| number);
+    if handler.starts_with(b"SIG_IGN") || number == Some(1) {
         return Some(SigchldAction::Ignore);
     }
-    if handler.starts_with(b"SIG_DFL") {
+    if handler.starts_with(b"SIG_DFL") || number == Some(0) {
         return Some(if no_wait {
             SigchldAction::DefaultNoWait
         } else {
@@ -192,7 +223,7 @@ pub(super) fn action(text: &[u8]) -> Option<SigchldAction> {
     Some(SigchldAction::Handler {
         address,
         no_wait,
-        restarts: has("SA_RESTART|") || flags.ends_with(b"SA_RESTART"),
+        restarts: has("SA_RESTART", 0x1000_0000),
     })
 }
 
@@ -226,6 +257,35 @@ mod tests {
         }
         assert_eq!(word("NULL"), None);
         assert_eq!(word("[{WIFEXITED(s) && WEXITSTATUS(s) == "), None);
+    }
+
+    #[test]
+    fn an_action_is_read_with_and_without_names() {
+        let handler = SigchldAction::Handler {
+            address: 0x44,
+            no_wait: false,
+            restarts: true,
+        };
+        for (text, expected) in [
+            (
+                "{sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}",
+                Some(SigchldAction::Ignore),
+            ),
+            ("{SIG_IGN, [], 0}", Some(SigchldAction::Ignore)),
+            ("{SIG_IGN}", Some(SigchldAction::Ignore)),
+            (
+                "{SIG_DFL, [CHLD], SA_RESTORER|SA_NOCLDWAIT, 0x7f}",
+                Some(SigchldAction::DefaultNoWait),
+            ),
+            ("{0x44, [], SA_RESTORER|SA_RESTART, 0x7f}", Some(handler)),
+            (
+                "{sa_handler=0x44, sa_mask=~[], sa_flags=SA_RESTART}",
+                Some(handler),
+            ),
+            ("0x7ffd01", None),
+        ] {
+            assert_eq!(action(text.as_bytes()), expected, "{text}");
+        }
     }
 
     #[test]

@@ -2,16 +2,15 @@
 
 use memchr::memmem;
 
-use super::values::{rusage, siginfo, status};
-use crate::event::{Comm, Fetched, Named, TargetName, WaitEntry};
+use super::names::{kind, name};
+use super::values::{int, rusage, siginfo, status, value};
+use crate::event::{Comm, Fetched, NOT_SHOWN, Named, TargetName, WaitEntry};
 use crate::kernel::{Abi, IdType, WaitCall, WaitOptions};
-use crate::records::log::Wait;
-use crate::records::text::{after, arguments, hexadecimal, signed};
+use crate::records::log::{Kind, Wait};
+use crate::records::text::{after, arguments, hexadecimal, number, signed};
 
-/// The address of what strace shows the value of.
-const NOT_SHOWN: u64 = u64::MAX;
-
-/// `None` if the text does not hold all arguments.
+/// `None` if the text does not hold all arguments; a `?` is one that is not
+/// known.
 pub(super) fn parse(call: WaitCall, args: &[u8]) -> Option<Wait> {
     let args = arguments(args);
     let (named, target, place, options, rusage_arg) = match (call, &args[..]) {
@@ -32,14 +31,15 @@ pub(super) fn parse(call: WaitCall, args: &[u8]) -> Option<Wait> {
         // It matters for layouts alone, and those strace has read.
         abi: Abi::X86_64,
         named,
-        options: std::str::from_utf8(options)
-            .ok()?
-            .parse::<WaitOptions>()
-            .ok()?,
+        options: match *options {
+            b"?" => WaitOptions::from_raw(0),
+            options => std::str::from_utf8(value(options)).ok()?.parse().ok()?,
+        },
         result_at: address(place)?,
         rusage_at: rusage_arg.map_or(Some(0), address)?,
         info_at: 0,
         is_restart: false,
+        is_half: *options == b"?",
         pidfd: match &target {
             Some(TargetName::PidFd(pid)) => Some(*pid),
             _ => None,
@@ -60,18 +60,75 @@ pub(super) fn parse(call: WaitCall, args: &[u8]) -> Option<Wait> {
     })
 }
 
+/// The arguments that strace writes when a call begins.
+fn shown_first(call: WaitCall) -> usize {
+    match call {
+        WaitCall::Waitid => 2,
+        WaitCall::Wait4 | WaitCall::Waitpid | WaitCall::Wait6 => 1,
+    }
+}
+
+/// A wait's first half: `-1, ` or `P_PID, 12, `.
+pub(super) fn parse_first(call: WaitCall, first: &[u8]) -> Option<WaitEntry> {
+    let rest: &[u8] = match call {
+        WaitCall::Waitpid => b"?, ?",
+        WaitCall::Wait4 | WaitCall::Waitid | WaitCall::Wait6 => b"?, ?, ?",
+    };
+    Some(parse_halves(call, first, rest)?.entry)
+}
+
+/// A wait's second half: `[{…}], 0, NULL`.
+pub(super) fn parse_rest(call: WaitCall, rest: &[u8]) -> Option<Wait> {
+    parse_halves(call, b"?, ?", rest)
+}
+
+/// Both halves; what stands behind the arguments of the first is the
+/// program's output.
+pub(super) fn parse_halves(call: WaitCall, first: &[u8], rest: &[u8]) -> Option<Wait> {
+    let mut all = arguments(first);
+    all.truncate(shown_first(call));
+    all.push(rest);
+    parse(call, &all.join(&b", "[..]))
+}
+
+/// How much of the first half of a wait or of a call that creates a task, from
+/// its name on, are its arguments; the rest is the program's output.
+pub(super) fn first_half(text: &[u8]) -> Option<usize> {
+    let name = name(text)?;
+    let call = match kind(name)? {
+        Kind::Wait(call) => call,
+        Kind::Create | Kind::Vfork => {
+            // Of these strace shows none before they return.
+            let args = text.get(name.len() + 1..)?;
+            let first = ["child_stack=", "flags=", "{flags=", ")"];
+            let is_shown = |first: &&str| args.starts_with(first.as_bytes());
+            return (!first.iter().any(is_shown)).then_some(name.len() + 1);
+        }
+        _ => return None,
+    };
+    let mut at = name.len() + 1;
+    for _ in 0..shown_first(call) {
+        at += memmem::find(text.get(at..)?, b", ")? + 2;
+    }
+    Some(at)
+}
+
 fn of_pid(text: &[u8]) -> Option<Named> {
-    let (pid, _) = signed(text)?;
-    Some(Named::Pid(i32::try_from(pid).ok()?))
+    if text == b"?" {
+        return Some(Named::Unknown);
+    }
+    Some(Named::Pid(int(text)?))
 }
 
 fn of_id(kind: &[u8], id: &[u8]) -> Option<Named> {
-    let kind: IdType = std::str::from_utf8(kind).ok()?.parse().ok()?;
-    let (id, _) = signed(id)?;
-    let id = u32::try_from(id)
-        .ok()
-        .or_else(|| Some(i32::try_from(id).ok()?.cast_unsigned()))?;
-    Some(Named::Id(kind, id))
+    if kind == b"?" {
+        return Some(Named::Unknown);
+    }
+    let kind = match int(kind) {
+        Some(number) => IdType::from_raw(number.cast_unsigned()),
+        None => std::str::from_utf8(kind).ok()?.parse().ok()?,
+    };
+    Some(Named::Id(kind, int(id)?.cast_unsigned()))
 }
 
 /// `12<name>` (`-Y`), `3<anon_inode:[pidfd]>` (`-y`), `3<pid:12>` (`-yy`).
@@ -90,8 +147,9 @@ fn target(text: &[u8]) -> Option<TargetName> {
 fn address(text: &[u8]) -> Option<u64> {
     match text {
         b"NULL" => Some(0),
-        [b'[' | b'{', ..] => Some(NOT_SHOWN),
-        _ => hexadecimal(text).map(|(address, _)| address),
+        [b'[' | b'{', ..] | b"?" => Some(NOT_SHOWN),
+        // `-e raw` writes NULL as 0.
+        _ => hexadecimal(text).or_else(|| number(text)).map(|(at, _)| at),
     }
 }
 

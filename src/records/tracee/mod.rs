@@ -140,7 +140,7 @@ impl<R: Read> Source for TraceeEvents<R> {
     }
 
     fn passed_over(&self) -> Vec<String> {
-        self.tree.coverage.passed_over(self.foreign, 0)
+        self.tree.coverage.passed_over(self.foreign, None, 0)
     }
 
     fn out_of_reach(&self) -> Vec<RuleId> {

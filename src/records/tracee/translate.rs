@@ -279,6 +279,7 @@ impl Translator<'_> {
             rusage_at: event.pointer("rusage"),
             info_at: 0,
             is_restart: false,
+            is_half: false,
             target: None,
             pidfd: None,
             stack: None,

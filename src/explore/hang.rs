@@ -1,0 +1,115 @@
+//! Whether a run can never end: every task sleeps in a call without a time
+//! limit, no timer is armed, and nobody outside can wake one of them.
+
+use std::time::{Duration, Instant};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::scheduler::Explorer;
+use crate::event::Comm;
+use crate::kernel::{Tgid, Tid};
+use crate::proc::{self, Asleep, Wakers};
+use crate::tracer::World;
+
+/// How long nothing must have been scheduled.
+const STILL: Duration = Duration::from_millis(100);
+
+/// A run that can never end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hang {
+    /// The tasks that sleep, the root first.
+    pub sleepers: Vec<Sleeper>,
+}
+
+/// A task that nothing wakes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sleeper {
+    /// The thread.
+    pub tid: Tid,
+    /// Its process.
+    pub tgid: Tgid,
+    /// Its name.
+    pub comm: Comm,
+    /// The call that it sleeps in.
+    pub call: &'static str,
+    /// What it waits for: a pid or a descriptor, where that matters.
+    pub first: Option<i64>,
+}
+
+/// Looks for hangs, at each of its calls.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    seen: FxHashMap<Tid, u64>,
+    since: Option<Instant>,
+    /// This stillness was judged, and is no hang.
+    is_judged: bool,
+}
+
+impl Watch {
+    /// The hang that the tasks are in, if they are in one.
+    pub(super) fn look(
+        &mut self,
+        world: &World<'_>,
+        scheduler: &Explorer,
+        root: Tgid,
+    ) -> Option<Hang> {
+        let now = Instant::now();
+        let Some(switches) = all_asleep(world) else {
+            *self = Watch::default();
+            return None;
+        };
+        if switches.is_empty() || scheduler.holds_any() || self.seen != switches {
+            self.seen = switches;
+            (self.since, self.is_judged) = (Some(now), false);
+            return None;
+        }
+        let since = *self.since.get_or_insert(now);
+        if self.is_judged || now - since < STILL {
+            return None;
+        }
+        self.is_judged = true;
+        judge(world, scheduler, root)
+    }
+
+    /// How long nothing was scheduled.
+    pub(super) fn still_for(&self) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+/// How often each task was scheduled, if all sleep.
+fn all_asleep(world: &World<'_>) -> Option<FxHashMap<Tid, u64>> {
+    let mut switches = FxHashMap::default();
+    for (tid, _) in world.tasks() {
+        let status = proc::status(tid)?;
+        if !matches!(status.state, b'S' | b'D' | b'Z') {
+            return None;
+        }
+        switches.insert(tid, status.sleeps.wrapping_add(status.preemptions));
+    }
+    Some(switches)
+}
+
+fn judge(world: &World<'_>, scheduler: &Explorer, root: Tgid) -> Option<Hang> {
+    let family: FxHashSet<Tgid> = world.tasks().map(|(_, tgid)| tgid).collect();
+    let mut sleepers = Vec::new();
+    for (tid, tgid) in world.tasks() {
+        if proc::status(tid).is_some_and(|status| status.state == b'Z') {
+            continue;
+        }
+        let has_timer = scheduler.has_alarm(tgid) || proc::has_posix_timers(tgid);
+        let asleep = Asleep::read(tgid, tid).filter(|_| !has_timer)?;
+        if asleep.wakers(tgid, tid, &family) != Wakers::Family {
+            return None;
+        }
+        sleepers.push(Sleeper {
+            tid,
+            tgid,
+            comm: proc::comm(tid).unwrap_or_default(),
+            call: asleep.call,
+            first: asleep.argument(),
+        });
+    }
+    sleepers.sort_by_key(|sleeper| (sleeper.tgid != root, sleeper.tgid, sleeper.tid));
+    (!sleepers.is_empty()).then_some(Hang { sleepers })
+}

@@ -1,0 +1,37 @@
+//! The race explorer: a command is run under many schedules that the kernel
+//! could have produced too, and what goes wrong under which is reported.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`schedule`] | what is forced, as a value |
+//! | [`scheduler`] | holds tasks at the points of a schedule |
+//! | [`run`] | one run |
+//! | [`hang`] | whether a run can never end |
+//! | [`oracle`] | how a run differs from those without a schedule |
+//! | [`runs`] | all runs, within their time |
+//! | [`search`] | which schedules are tried, in which order |
+//! | [`advice`] | what a point means, and what to do |
+//! | [`report`] | what was found |
+//! | [`builder`] | the same for programs of one's own |
+
+mod advice;
+mod builder;
+mod hang;
+mod oracle;
+mod report;
+mod run;
+mod runs;
+mod schedule;
+mod scheduler;
+mod search;
+
+pub use builder::{Explore, Explored};
+pub use hang::{Hang, Sleeper};
+pub use oracle::{NoBaseline, Symptom};
+pub(crate) use report::ExplorationReport;
+pub(crate) use run::Setup;
+pub(crate) use runs::{Searched, explore_command};
+pub use schedule::{BadSchedule, Point, Schedule, Step};
+pub use scheduler::Counts;
+pub(crate) use scheduler::Explorer;
+pub use search::{Exploration, Limits, Problem};

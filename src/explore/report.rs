@@ -1,0 +1,249 @@
+//! The report of an exploration, as text. Pure.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::hang::{Hang, Sleeper};
+use super::oracle::{NoBaseline, Symptom};
+use super::schedule::Point;
+use super::search::{BASELINES, Exploration, Problem};
+use crate::event::one_line;
+use crate::kernel::phrases::{how_it_ended, plural};
+use crate::ledger::Counts;
+use crate::output::{Report, Styles, shell_word, warning};
+use crate::rules::{Finding, Severity};
+
+/// How many sleepers of a hang are listed.
+const MOST_SLEEPERS: usize = 8;
+
+/// What the report is made of.
+pub(crate) struct ExplorationReport<'a> {
+    pub(crate) exploration: &'a Exploration,
+    /// The command, for the lines that replay a problem.
+    pub(crate) command: Vec<Vec<u8>>,
+    pub(crate) took: Duration,
+    pub(crate) styles: Styles,
+}
+
+impl ExplorationReport<'_> {
+    /// The whole text.
+    pub(crate) fn text(&self) -> String {
+        let mut to = String::new();
+        // Writing to a String cannot fail.
+        let _ = writeln!(to, "explore: {}", self.summary());
+        for problem in &self.exploration.problems {
+            to.push('\n');
+            self.problem(&mut to, problem);
+        }
+        if let Some(why) = &self.exploration.no_baseline {
+            no_baseline(&mut to, why);
+        }
+        self.scope(&mut to);
+        to
+    }
+
+    /// `3 baseline runs, 134 schedules in 12.0 s; 2 problems`
+    pub(crate) fn summary(&self) -> String {
+        let Exploration {
+            baselines,
+            schedules,
+            problems,
+            ..
+        } = self.exploration;
+        let problems = match problems.len() {
+            0 => "no problems".to_owned(),
+            count => plural(count as u64, "problem", "problems"),
+        };
+        format!(
+            "{}, {} in {:.1} s; {problems}",
+            plural(u64::from(*baselines), "baseline run", "baseline runs"),
+            plural(u64::from(*schedules), "schedule", "schedules"),
+            self.took.as_secs_f64()
+        )
+    }
+
+    fn problem(&self, to: &mut String, problem: &Problem) {
+        let Some((first, more)) = problem.symptoms.split_first() else {
+            return;
+        };
+        let Problem {
+            schedule,
+            shown,
+            runs,
+            ..
+        } = problem;
+        let style = match first.severity() {
+            Severity::Error => self.styles.wrong,
+            Severity::Warning => self.styles.warned,
+            Severity::Info => self.styles.dim,
+        };
+        let head = style.style(headline(first));
+        let _ = writeln!(
+            to,
+            "{head} under {schedule}, in {shown} of {runs} runs (without: 0 of {BASELINES})"
+        );
+        self.symptom(to, first);
+        for symptom in more {
+            let _ = writeln!(to, "  also    {}", in_short(symptom));
+        }
+        for step in schedule.steps() {
+            let _ = writeln!(to, "  = note: {}: {}", step, step.point.meaning());
+        }
+        if !matches!(first, Symptom::Finding(_)) {
+            let points = schedule.steps().iter().map(|step| step.point);
+            for point in points.filter(|point| *point != Point::Random) {
+                let _ = writeln!(to, "  = help: {}", point.advice());
+            }
+        }
+        let _ = writeln!(to, "  = replay: {}", self.replay(problem));
+    }
+
+    /// The line that shows a problem again.
+    pub(crate) fn replay(&self, problem: &Problem) -> String {
+        let mut line = format!("wait4-strace --schedule {} --", problem.schedule);
+        for word in &self.command {
+            line.push(' ');
+            line.push_str(&shell_word(word));
+        }
+        line
+    }
+
+    fn symptom(&self, to: &mut String, symptom: &Symptom) {
+        match symptom {
+            Symptom::Finding(finding) => self.finding(to, finding),
+            Symptom::Hang(hang) => sleepers(to, hang),
+            other => {
+                let _ = writeln!(to, "  {}", in_short(other));
+            }
+        }
+    }
+
+    fn finding(&self, to: &mut String, finding: &Finding) {
+        let report = Report {
+            findings: std::slice::from_ref(finding),
+            counts: Counts::default(),
+            left: 0,
+            unseen: &[],
+            notes: &[],
+            styles: self.styles.clone(),
+            summary: false,
+            root: String::new(),
+        };
+        let text = warning(finding);
+        let sentence = text.split_once(": ").map_or(&*text, |(_, rest)| rest);
+        let _ = write!(to, "  {sentence}\n{}", report.details(finding));
+    }
+
+    /// What was tried, and what not.
+    fn scope(&self, to: &mut String) {
+        let exploration = self.exploration;
+        if exploration.no_baseline.is_some() {
+            return;
+        }
+        let points = Point::ALL.into_iter();
+        let points = points.filter(|(point, _)| !point.is_fault() && *point != Point::Random);
+        let never = points.filter(|(point, _)| !exploration.reached(*point));
+        let never: Vec<&str> = never.map(|(_, name)| name).collect();
+        if !never.is_empty() {
+            let _ = writeln!(to, "explore: never reached: {}", never.join(", "));
+        }
+        for (schedule, symptom) in &exploration.unconfirmed {
+            let _ = writeln!(
+                to,
+                "explore: seen once under {schedule}, and not shown again: {}",
+                in_short(symptom)
+            );
+        }
+        if exploration.is_cut {
+            let _ = writeln!(
+                to,
+                "explore: not all occurrences were tried (--budget, --explore=RUNS)"
+            );
+        }
+        if exploration.problems.is_empty() {
+            let _ = writeln!(
+                to,
+                "explore: this proves nothing about other schedules than the {} tried",
+                exploration.schedules
+            );
+        }
+    }
+}
+
+fn headline(symptom: &Symptom) -> String {
+    format!("{}[{}]", symptom.severity().name(), symptom.name())
+}
+
+fn in_short(symptom: &Symptom) -> String {
+    match symptom {
+        Symptom::Finding(finding) => warning(finding),
+        Symptom::Hang(hang) => {
+            let calls = hang
+                .sleepers
+                .iter()
+                .map(|one| format!("{} in {}", one.comm, one.call));
+            let calls: Vec<String> = calls.take(MOST_SLEEPERS).collect();
+            format!("it hangs: {}", calls.join(", "))
+        }
+        Symptom::Crash(comm, signal) => format!("{comm} was killed by {signal}"),
+        Symptom::Status { usual, now } => format!(
+            "the command {}, and without the schedule {}",
+            how_it_ended(*now),
+            how_it_ended(*usual)
+        ),
+        Symptom::Output { line, is_missing } => {
+            let text = String::from_utf8_lossy(line);
+            let did = if *is_missing {
+                "does not write"
+            } else {
+                "writes"
+            };
+            format!("the command {did} {:?}", one_line(&text))
+        }
+        Symptom::RunsOn(comm) => {
+            format!("a child of {comm} went on as its parent where its exec failed")
+        }
+        Symptom::KillsAll(comm) => {
+            format!("{comm} called kill(-1, …), which signals every process (it was not let)")
+        }
+    }
+}
+
+fn sleepers(to: &mut String, hang: &Hang) {
+    let listed = hang.sleepers.iter().take(MOST_SLEEPERS);
+    for Sleeper {
+        tid,
+        comm,
+        call,
+        first,
+        ..
+    } in listed
+    {
+        let argument = match (first, *call) {
+            (Some(first), "wait4") => format!("{first}, …"),
+            (Some(fd), _) => format!("{fd}, …"),
+            (None, "pause") => String::new(),
+            (None, _) => "…".to_owned(),
+        };
+        let _ = writeln!(to, "  {tid} {comm}  {call}({argument}), for ever");
+    }
+    if hang.sleepers.len() > MOST_SLEEPERS {
+        let more = hang.sleepers.len() - MOST_SLEEPERS;
+        let _ = writeln!(to, "  … and {more} more");
+    }
+}
+
+fn no_baseline(to: &mut String, why: &NoBaseline) {
+    let sentence = match why {
+        NoBaseline::Hangs(_) => "without a schedule the command hangs, so nothing was compared:",
+        NoBaseline::TimedOut => {
+            "the command did not end in the time that there is (--budget): it must be able to end \
+             by itself, many times"
+        }
+        NoBaseline::Interrupted => "interrupted before there was anything to compare with",
+    };
+    let _ = writeln!(to, "explore: {sentence}");
+    if let NoBaseline::Hangs(hang) = why {
+        sleepers(to, hang);
+    }
+}

@@ -1,0 +1,85 @@
+//! The runs of an exploration: one after the other, within the time that there
+//! is.
+
+use std::time::{Duration, Instant};
+
+use super::run::{End, Run, Setup, run};
+use super::schedule::Schedule;
+use super::search::{BASELINES, Exploration, Limits, Runner, explore};
+use crate::library::Error;
+
+/// A run may take so many times as long as one without a schedule.
+const TIMES: u32 = 5;
+/// And so much longer: for holds, and what a hang takes to be one.
+const MORE: Duration = Duration::from_secs(4);
+
+/// Runs a command until the time is up.
+struct Runs<'a> {
+    setup: &'a Setup,
+    until: Instant,
+    /// How long the slowest run without a schedule took.
+    usual: Duration,
+    baselines: u32,
+    /// Why the command cannot run.
+    error: Option<Error>,
+    was_interrupted: bool,
+}
+
+impl Runner for Runs<'_> {
+    fn run(&mut self, schedule: &Schedule) -> Option<Run> {
+        let left = self.until.checked_duration_since(Instant::now())?;
+        let is_baseline = self.baselines < BASELINES;
+        let most = if is_baseline {
+            left
+        } else {
+            left.min(self.usual * TIMES + MORE)
+        };
+        match run(self.setup, schedule, most) {
+            Ok(run) => {
+                if is_baseline {
+                    self.baselines += 1;
+                    self.usual = self.usual.max(run.took);
+                }
+                self.was_interrupted |= run.end == End::Interrupted;
+                Some(run)
+            }
+            Err(error) => {
+                self.error = Some(error);
+                None
+            }
+        }
+    }
+}
+
+/// An exploration, and how it came to its end.
+pub(crate) struct Searched {
+    pub(crate) exploration: Exploration,
+    pub(crate) took: Duration,
+    /// We were told to end.
+    pub(crate) was_interrupted: bool,
+}
+
+/// Explore a command on this thread.
+///
+/// # Errors
+/// Why the command cannot run.
+pub(crate) fn explore_command(setup: &Setup, limits: &Limits) -> Result<Searched, Error> {
+    let begun = Instant::now();
+    let mut runs = Runs {
+        setup,
+        until: begun + limits.time,
+        usual: Duration::ZERO,
+        baselines: 0,
+        error: None,
+        was_interrupted: false,
+    };
+    let exploration = explore(&mut runs, limits);
+    match runs.error {
+        Some(error) => Err(error),
+        None => Ok(Searched {
+            exploration,
+            took: begun.elapsed(),
+            was_interrupted: runs.was_interrupted,
+        }),
+    }
+}

@@ -1,0 +1,133 @@
+//! Whether tasks have got as far as they can: all sleep, and none was scheduled
+//! for a moment.
+
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+
+use crate::kernel::{Tgid, Tid};
+use crate::proc::{self, Asleep};
+use crate::tracer::World;
+
+/// How long a task must have slept without being scheduled.
+const STILL: Duration = Duration::from_millis(2);
+/// How long one whose sleep has a time limit counts as going on.
+const TIMED: Duration = Duration::from_millis(60);
+
+/// What was seen of each task.
+#[derive(Debug, Default)]
+pub(super) struct Quiet {
+    tasks: FxHashMap<Tid, Seen>,
+    /// A wait that gives up after a time was seen to end during a hold.
+    pub(super) saw_time_out: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    tgid: Tgid,
+    /// How often it was scheduled.
+    switches: u64,
+    since: Instant,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It runs, or is about to.
+    Busy,
+    /// It sleeps; whether a time ends that is not known yet.
+    Sleeps,
+    /// It sleeps until something else happens.
+    Waits,
+    /// It sleeps for a time.
+    Naps,
+    /// It waits for something, but gives up after a time.
+    GivesUp,
+}
+
+impl Quiet {
+    /// Look at all tasks that are not held.
+    pub(super) fn look(&mut self, world: &World<'_>, now: Instant) {
+        let mut seen = FxHashMap::default();
+        for (tid, tgid) in world.tasks() {
+            if world.is_held(tid) {
+                continue;
+            }
+            let last = self.tasks.get(&tid).copied();
+            if let Some(look) = look_at(tid, tgid, last, world, now) {
+                let was_limited = last.is_some_and(|last| last.state == State::GivesUp);
+                if was_limited && last.is_some_and(|last| last.switches != look.switches) {
+                    self.saw_time_out = true;
+                }
+                seen.insert(tid, look);
+            }
+        }
+        self.tasks = seen;
+    }
+
+    /// Whether all these tasks, as far as they are not held, have got as far as
+    /// they can.
+    pub(super) fn are_quiet(&self, now: Instant, which: impl Fn(Tid, Tgid) -> bool) -> bool {
+        let tasks = self.tasks.iter();
+        let mut those = tasks.filter(|(tid, seen)| which(**tid, seen.tgid));
+        those.all(|(_, seen)| seen.is_quiet(now))
+    }
+
+    /// Whether a task of this process sleeps, until a time or not.
+    pub(super) fn is_asleep(&self, now: Instant, tgid: Tgid) -> bool {
+        let mut own = self.tasks.values().filter(|seen| seen.tgid == tgid);
+        own.any(|seen| seen.state != State::Busy && now - seen.since >= STILL)
+    }
+}
+
+impl Seen {
+    fn is_quiet(&self, now: Instant) -> bool {
+        let still = now - self.since;
+        match self.state {
+            State::Busy | State::Sleeps => false,
+            State::Waits => still >= STILL,
+            State::Naps | State::GivesUp => still >= TIMED,
+        }
+    }
+}
+
+fn look_at(
+    tid: Tid,
+    tgid: Tgid,
+    last: Option<Seen>,
+    world: &World<'_>,
+    now: Instant,
+) -> Option<Seen> {
+    let status = proc::status(tid)?;
+    let switches = status.sleeps.wrapping_add(status.preemptions);
+    let last = last.filter(|last| last.switches == switches && last.tgid == tgid);
+    let since = last.map_or(now, |last| last.since);
+    let known = last.map(|last| last.state);
+    let state = match status.state {
+        b'T' | b'Z' | b'X' => State::Waits,
+        b't' if world.is_stopped(tid) => State::Waits,
+        // A vfork sleeps so; else it is a disk.
+        b'S' | b'D' => match known {
+            Some(known @ (State::Waits | State::Naps | State::GivesUp)) => known,
+            _ if now - since < STILL => State::Sleeps,
+            _ => sleep_of(tid, tgid, status.state),
+        },
+        _ => State::Busy,
+    };
+    Some(Seen {
+        tgid,
+        switches,
+        since,
+        state,
+    })
+}
+
+fn sleep_of(tid: Tid, tgid: Tgid, state: u8) -> State {
+    match Asleep::read(tgid, tid) {
+        Some(asleep) if asleep.is_plain_sleep() => State::Naps,
+        Some(asleep) if asleep.is_timed => State::GivesUp,
+        Some(_) => State::Waits,
+        None if state == b'S' => State::Waits,
+        None => State::Busy,
+    }
+}

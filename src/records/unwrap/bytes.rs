@@ -1,0 +1,182 @@
+//! Compression and encodings.
+
+use std::io::{self, BufRead, BufReader, Cursor, Error, ErrorKind, Read};
+
+use flate2::read::MultiGzDecoder;
+use lzma_rust2::XzReader;
+use ruzstd::decoding::StreamingDecoder;
+
+/// How deep packing may be nested.
+const MOST_LAYERS: usize = 3;
+/// What may stand before the first character of a text in UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+type Unpacked = (Box<dyn Read>, Vec<&'static str>);
+
+/// An input as UTF-8 that is not compressed, and what was undone for that.
+pub(super) fn unpacked(mut input: Box<dyn Read>) -> io::Result<Unpacked> {
+    let mut undone = Vec::new();
+    for _ in 0..MOST_LAYERS {
+        let mut begin = Vec::new();
+        (&mut input).take(6).read_to_end(&mut begin)?;
+        let rest: Box<dyn Read> = Box::new(Cursor::new(begin.clone()).chain(input));
+        input = match begin[..] {
+            [0x1f, 0x8b, ..] => {
+                undone.push("gzip");
+                Box::new(MultiGzDecoder::new(rest))
+            }
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+                undone.push("zstd");
+                Box::new(StreamingDecoder::new(rest).map_err(Error::other)?)
+            }
+            [0xfd, b'7', b'z', b'X', b'Z', ..] => {
+                undone.push("xz");
+                Box::new(XzReader::new(rest, true))
+            }
+            [b'B', b'Z', b'h', ..] => return Err(packed("bzip2 -dc")),
+            [0xff, 0xfe, ..] | [b'\x20'..=b'\x7e', 0, _, 0, ..] => {
+                undone.push("UTF-16");
+                return Ok((Box::new(Utf16::new(rest, u16::from_le_bytes)), undone));
+            }
+            [0xfe, 0xff, ..] | [0, b'\x20'..=b'\x7e', 0, ..] => {
+                undone.push("UTF-16");
+                return Ok((Box::new(Utf16::new(rest, u16::from_be_bytes)), undone));
+            }
+            _ if begin.starts_with(BOM) => {
+                // Editors put it there, and it means nothing.
+                let mut rest = rest;
+                rest.read_exact(&mut [0; BOM.len()])?;
+                return Ok((rest, undone));
+            }
+            _ => return Ok((rest, undone)),
+        };
+    }
+    Ok((input, undone))
+}
+
+fn packed(program: &str) -> Error {
+    let why = format!("it is compressed; {program} FILE | wait4-strace --read - reads it");
+    Error::new(ErrorKind::InvalidData, why)
+}
+
+/// UTF-16 as UTF-8.
+struct Utf16<R> {
+    input: BufReader<R>,
+    unit: fn([u8; 2]) -> u16,
+    /// The first half of a pair of units.
+    high: Option<u16>,
+    /// What was decoded and not handed out.
+    ready: Cursor<Vec<u8>>,
+}
+
+impl<R: Read> Utf16<R> {
+    fn new(input: R, unit: fn([u8; 2]) -> u16) -> Utf16<R> {
+        Utf16 {
+            input: BufReader::new(input),
+            unit,
+            high: None,
+            ready: Cursor::default(),
+        }
+    }
+
+    /// Decode what is buffered. `false` at the end.
+    fn decode(&mut self) -> io::Result<bool> {
+        let mut units: Vec<u16> = self.high.take().into_iter().collect();
+        let bytes = self.input.fill_buf()?;
+        let mut pair = [0; 2];
+        let used = if bytes.len() < 2 {
+            if self.input.read(&mut pair[..1])? == 0 {
+                return Ok(false);
+            }
+            // An odd byte at the end means nothing.
+            if self.input.read(&mut pair[1..])? == 0 {
+                return Ok(false);
+            }
+            units.push((self.unit)(pair));
+            0
+        } else {
+            let (pairs, _) = bytes.as_chunks::<2>();
+            units.extend(pairs.iter().map(|pair| (self.unit)(*pair)));
+            pairs.len() * 2
+        };
+        self.input.consume(used);
+        self.high = units.pop_if(|last| (0xd800..0xdc00).contains(last));
+        let mut text = String::new();
+        for char in char::decode_utf16(units) {
+            let char = char.unwrap_or(char::REPLACEMENT_CHARACTER);
+            if char != '\u{feff}' {
+                text.push(char);
+            }
+        }
+        self.ready = Cursor::new(text.into_bytes());
+        Ok(true)
+    }
+}
+
+impl<R: Read> Read for Utf16<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.ready.read(to)?;
+            if count > 0 || to.is_empty() || !self.decode()? {
+                return Ok(count);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    const XZ: &[u8] =
+        b"\xfd\x37\x7a\x58\x5a\x00\x00\x04\xe6\xd6\xb4\x46\x02\x00\x21\x01\x16\x00\x00\x00\x74\
+        \x2f\xe5\xa3\x01\x00\x04\x77\x61\x69\x74\x34\x00\x00\x00\x00\x2b\xa8\x78\xd4\x51\x93\
+        \xdc\x4a\x00\x01\x1d\x05\xb8\x2d\x80\xaf\x1f\xb6\xf3\x7d\x01\x00\x00\x00\x00\x04\x59\
+        \x5a";
+
+    fn read(bytes: &[u8]) -> (Vec<u8>, Vec<&'static str>) {
+        let input = Box::new(Cursor::new(bytes.to_vec()));
+        let (mut input, undone) = unpacked(input).unwrap_or_else(|error| {
+            (
+                Box::new(Cursor::new(error.to_string().into_bytes())),
+                vec!["error"],
+            )
+        });
+        let mut text = Vec::new();
+        let _ = input.read_to_end(&mut text);
+        (text, undone)
+    }
+
+    #[test]
+    fn utf_16_of_either_order_is_text_again() {
+        let text = "wait4(-1) = 7 \u{1f600}\n";
+        let of = |order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            let units = "\u{feff}".encode_utf16().chain(text.encode_utf16());
+            units.flat_map(order).collect()
+        };
+        for bytes in [of(u16::to_le_bytes), of(u16::to_be_bytes)] {
+            assert_eq!(read(&bytes), (text.as_bytes().to_vec(), vec!["UTF-16"]));
+        }
+        let no_mark: Vec<u8> = "ab".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(read(&no_mark).0, b"ab");
+    }
+
+    #[test]
+    fn what_is_compressed_is_unpacked_or_refused_with_the_way() {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let _ = packed.write_all(b"wait4");
+        let packed = packed.finish().unwrap_or_default();
+        assert_eq!(read(&packed), (b"wait4".to_vec(), vec!["gzip"]));
+        let level = ruzstd::encoding::CompressionLevel::Fastest;
+        let packed = ruzstd::encoding::compress_to_vec(&b"wait4"[..], level);
+        assert_eq!(read(&packed), (b"wait4".to_vec(), vec!["zstd"]));
+        // Of `printf wait4 | xz`.
+        assert_eq!(read(XZ), (b"wait4".to_vec(), vec!["xz"]));
+        let (why, _) = read(b"BZh91AY");
+        assert!(why.starts_with(b"it is compressed; bzip2 -dc"));
+        assert_eq!(read(b"\xef\xbb\xbfa"), (b"a".to_vec(), vec![]));
+        assert_eq!(read(b"a"), (b"a".to_vec(), vec![]));
+        assert_eq!(read(b""), (vec![], vec![]));
+    }
+}

@@ -1,0 +1,161 @@
+//! Looks at the machine, or a part of it: which processes are dead, and which of the
+//! zombies are old enough to be judged.
+
+use std::time::{Duration, Instant};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::Options;
+use super::clock::Clock;
+use super::report::Report;
+use super::sightings::{Sightings, pause};
+use super::survey::Survey;
+use crate::kernel::Tgid;
+use crate::proc::{self, Stat};
+
+/// Ages up to this are found by the second look alone.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Looks again and again.
+pub(super) struct Looker<'a> {
+    options: &'a Options,
+    /// The pid namespace to examine, if limited to one.
+    namespace: Option<u64>,
+    /// Times of looks are from here.
+    start: Instant,
+    sightings: Sightings,
+    has_looked: bool,
+}
+
+/// What one pass over `/proc` gave.
+pub(super) struct Scene {
+    pub(super) survey: Survey,
+    /// Zombies, and processes of which the main thread alone is dead.
+    pub(super) dead: Vec<Stat>,
+    /// How long they are dead, if the kernel shows it and it matters.
+    ages: FxHashMap<Tgid, Option<Duration>>,
+    /// When the pass began.
+    begun: Duration,
+    /// What could not be observed, one clause each.
+    pub(super) unseen: Vec<String>,
+}
+
+impl Looker<'_> {
+    /// # Errors
+    /// Which pid namespace cannot be read.
+    pub(super) fn new(options: &Options) -> Result<Looker<'_>, String> {
+        let namespace = options.namespace_of.map(|member| {
+            proc::pid_namespace(member).ok_or_else(|| {
+                format!(
+                    "the pid namespace of {member} cannot be read: there is no such process, or \
+                     it is another user's (use sudo)"
+                )
+            })
+        });
+        Ok(Looker {
+            options,
+            namespace: namespace.transpose()?,
+            start: Instant::now(),
+            sightings: Sightings::default(),
+            has_looked: false,
+        })
+    }
+
+    /// Looks, the first time twice if there are zombies, and examines the old ones.
+    ///
+    /// # Errors
+    /// Which process does not exist.
+    pub(super) fn look(&mut self) -> Result<Report, String> {
+        let mut scene = self.scene()?;
+        let least = self.options.least;
+        let has_zombies = scene.dead.iter().any(Stat::is_zombie);
+        if !self.has_looked && has_zombies && !least.is_zero() {
+            let all_ages_are_known = scene.ages.values().all(Option::is_some);
+            std::thread::sleep(pause(least, all_ages_are_known));
+            // A root that has ended meanwhile has no zombies.
+            self.has_looked = true;
+            scene = self.scene()?;
+        }
+        self.has_looked = true;
+        let before = scene.dead.len();
+        let dead = std::mem::take(&mut scene.dead);
+        scene.dead = dead
+            .into_iter()
+            .filter(|stat| stat.is_headless() || self.is_old(stat, &scene))
+            .collect();
+        let young = before - scene.dead.len();
+        Ok(Report::of(scene, young, self.options))
+    }
+
+    fn is_old(&self, stat: &Stat, scene: &Scene) -> bool {
+        let age = scene.ages.get(&stat.pid).copied().flatten();
+        let least = self.options.least;
+        self.sightings.is_old(stat, scene.begun, age, least)
+    }
+
+    /// One pass.
+    fn scene(&mut self) -> Result<Scene, String> {
+        let begun = self.start.elapsed();
+        let survey = Survey::take().map_err(|error| format!("cannot read /proc: {error}"))?;
+        let ended = self.start.elapsed();
+        let mut unseen = Vec::new();
+        if survey.hides_others {
+            unseen.push("other users' processes, which /proc hides (hidepid)".to_owned());
+        }
+        let mut dead = survey.dead();
+        self.retain_trees(&mut dead, &survey)?;
+        self.retain_namespace(&mut dead, &mut unseen);
+        let zombies = || dead.iter().filter(|stat| stat.is_zombie());
+        self.sightings.note(zombies(), ended);
+        let mut clock = Clock::new();
+        let mut age = |stat: &Stat| clock.since_run(stat.pid, stat.pid.leader(), stat.cpu);
+        let ages = if self.options.least > SECOND {
+            zombies().map(|stat| (stat.pid, age(stat))).collect()
+        } else {
+            FxHashMap::default()
+        };
+        Ok(Scene {
+            survey,
+            dead,
+            ages,
+            begun,
+            unseen,
+        })
+    }
+
+    /// Keeps those below the roots, if there are any.
+    fn retain_trees(&self, dead: &mut Vec<Stat>, survey: &Survey) -> Result<(), String> {
+        let roots = &self.options.roots;
+        if roots.is_empty() {
+            return Ok(());
+        }
+        let mut trees = FxHashSet::default();
+        for root in roots {
+            if survey.stats.contains_key(root) {
+                trees.extend(survey.tree(*root));
+            } else if !self.has_looked {
+                return Err(format!("there is no process {root}"));
+            }
+        }
+        dead.retain(|stat| trees.contains(&stat.pid));
+        Ok(())
+    }
+
+    /// Keeps those in the pid namespace that is examined.
+    fn retain_namespace(&self, dead: &mut Vec<Stat>, unseen: &mut Vec<String>) {
+        let Some(wanted) = self.namespace else {
+            return;
+        };
+        let mut unknown = 0;
+        dead.retain(|stat| {
+            let namespace = proc::pid_namespace(stat.pid);
+            unknown += usize::from(namespace.is_none());
+            namespace == Some(wanted)
+        });
+        if unknown > 0 {
+            unseen.push(format!(
+                "{unknown} zombies of other users, whose namespace root may see"
+            ));
+        }
+    }
+}

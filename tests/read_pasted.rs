@@ -1,0 +1,604 @@
+//! Logs as people paste them: wrapped in what mail programs, loggers and issue
+//! trackers put around them, or with lines and parts of lines missing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod support;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Cursor, Write as _};
+use std::path::Path;
+
+use support::{heads, read_again, run, wait4_strace};
+use tempfile::TempDir;
+use wait4_strace::records;
+
+/// The trace and the report of a log that is written here.
+fn read(log: impl AsRef<[u8]>) -> (String, String) {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("log");
+    fs::write(&path, log).unwrap();
+    read_again(path.to_str().unwrap())
+}
+
+/// A log's events, one a line, and what was said of its lines.
+fn events(log: &[u8]) -> (String, Vec<String>) {
+    let input = Box::new(Cursor::new(log.to_vec()));
+    let mut source = records::from(input, None).unwrap_or_else(|why| {
+        panic!(
+            "{why}:\n{}",
+            String::from_utf8_lossy(&log[..log.len().min(2000)])
+        )
+    });
+    let (mut events, mut text) = (Vec::new(), String::new());
+    loop {
+        let more = source.read(&mut events).unwrap();
+        for event in events.drain(..) {
+            writeln!(text, "{event:?}").unwrap();
+        }
+        if !more {
+            break;
+        }
+    }
+    (text, [source.notes(), source.passed_over()].concat())
+}
+
+/// The logs that are kept, those of thousands of lines aside.
+fn kept() -> Vec<(String, String)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/strace_logs");
+    let logs = fs::read_dir(directory)
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            let is_log = entry.path().extension().is_some_and(|end| end == "log")
+                && entry.metadata().unwrap().len() < 20_000;
+            is_log.then(|| (name, fs::read_to_string(entry.path()).unwrap()))
+        });
+    let mut logs: Vec<_> = logs.collect();
+    logs.sort();
+    assert!(logs.len() > 15);
+    logs
+}
+
+type Wrapper = (&'static str, fn(&str) -> String);
+
+/// Each line behind what `before` says of its number.
+fn behind(log: &str, before: impl Fn(usize) -> String) -> String {
+    let lines = log.lines().enumerate();
+    let lines =
+        lines.flat_map(|(number, line)| [before(number + 1), line.to_owned(), "\n".to_owned()]);
+    lines.collect()
+}
+
+/// Lines that are broken where they are longer than `width`; at spaces, or
+/// wherever that is.
+fn broken(log: &str, width: usize, at_spaces: bool) -> String {
+    let mut text = String::new();
+    for line in log.lines() {
+        let mut rest = line;
+        while rest.len() > width {
+            let space = rest[..width].rfind(' ').filter(|at| *at > 20);
+            let (end, next) = match space.filter(|_| at_spaces) {
+                Some(at) => (at, at + 1),
+                None if at_spaces => break,
+                None => (width, width),
+            };
+            text += &rest[..end];
+            text.push('\n');
+            rest = &rest[next..];
+        }
+        text += rest;
+        text.push('\n');
+    }
+    text
+}
+
+/// What is done to a text as a whole, each undone without a trace.
+const WRAPPERS: [Wrapper; 32] = [
+    ("indented", |log| behind(log, |_| "    ".to_owned())),
+    ("by a tab", |log| behind(log, |_| "\t".to_owned())),
+    ("quoted", |log| behind(log, |_| "> ".to_owned())),
+    ("quoted twice", |log| behind(log, |_| "> > ".to_owned())),
+    ("with bars", |log| behind(log, |_| "| ".to_owned())),
+    ("cat -n", |log| {
+        behind(log, |number| format!("{number:6}\t"))
+    }),
+    ("grep -n", |log| behind(log, |number| format!("{number}:"))),
+    ("numbered in brackets", |log| {
+        behind(log, |number| format!("[{number}] "))
+    }),
+    ("ts", |log| behind(log, |_| "Nov 27 03:48:01 ".to_owned())),
+    ("GitHub Actions", |log| {
+        behind(log, |_| "2026-11-27T03:48:01.1234567Z ".to_owned())
+    }),
+    ("syslog", |log| {
+        behind(log, |_| "Nov  7 03:48:01 host prog[123]: ".to_owned())
+    }),
+    ("CRI", |log| {
+        behind(log, |_| {
+            "2026-11-27T03:48:01.123456789+01:00 stderr F ".to_owned()
+        })
+    }),
+    ("compose", |log| behind(log, |_| "web-1  | ".to_owned())),
+    ("kubectl --prefix", |log| {
+        behind(log, |_| "[pod/web-1/main] ".to_owned())
+    }),
+    ("initials", |log| behind(log, |_| "JD> ".to_owned())),
+    ("nl", |log| behind(log, |number| format!("{number:6}  "))),
+    ("bat", |log| {
+        behind(log, |number| format!("{number:4} \u{2502} "))
+    }),
+    ("a comment", |log| behind(log, |_| "# ".to_owned())),
+    ("a diff", |log| behind(log, |_| "+".to_owned())),
+    ("grep -Hn", |log| {
+        behind(log, |number| format!("out/log:{number}:"))
+    }),
+    ("ts %.s", |log| {
+        behind(log, |number| format!("1700000000.{number:06} "))
+    }),
+    ("journalctl -o short-monotonic", |log| {
+        behind(log, |_| "[   12.345678] host prog[123]: ".to_owned())
+    }),
+    ("gh run view --log", |log| {
+        behind(log, |_| {
+            "build\tRun make\t2026-11-27T03:48:01.1234567Z ".to_owned()
+        })
+    }),
+    ("a logger", |log| {
+        behind(log, |number| {
+            format!("2026-11-27 03:48:01,123 - worker.{number} - INFO - ")
+        })
+    }),
+    ("journald's JSON", |log| {
+        let lines = log.lines().flat_map(|line| {
+            let line = serde_json::json!({"PRIORITY": "6", "MESSAGE": line});
+            [line.to_string(), "\n".to_owned()]
+        });
+        lines.collect()
+    }),
+    ("docker's JSON", |log| {
+        let lines = log.lines().flat_map(|line| {
+            let line = serde_json::json!({"log": format!("{line}\n"), "stream": "stderr"});
+            [line.to_string(), "\n".to_owned()]
+        });
+        lines.collect()
+    }),
+    ("CRLF", |log| log.replace('\n', "\r\n")),
+    ("coloured", |log| {
+        behind(log, |_| "\u{1b}[32m".to_owned()).replace('\n', "\u{1b}[0m\n")
+    }),
+    ("HTML", |log| {
+        let log = log.replace('&', "&amp;").replace('<', "&lt;");
+        log.replace('>', "&gt;").replace('"', "&quot;")
+    }),
+    ("typographic", |log| {
+        log.replace("...", "\u{2026}").replace('"', "\u{201c}")
+    }),
+    ("quoted-printable", |log| log.replace('=', "=3D")),
+    ("in a fence", |log| {
+        format!("This is what strace says:\n\n```\n{log}```\n\nWhy?\n")
+    }),
+];
+
+#[test]
+fn what_a_log_is_wrapped_in_is_undone() {
+    for (name, log) in kept() {
+        let (clean, _) = events(log.as_bytes());
+        for (wrapper, wrap) in WRAPPERS {
+            let (unwrapped, said) = events(wrap(&log).as_bytes());
+            assert!(
+                unwrapped == clean,
+                "{name} {wrapper} {said:?}\n{clean}\n{unwrapped}"
+            );
+        }
+    }
+}
+
+#[test]
+fn two_wrappings_are_undone_too() {
+    for name in ["stolen-6.1-ttt-T.log"] {
+        let (_, log) = kept().into_iter().find(|(kept, _)| kept == name).unwrap();
+        let (clean, _) = events(log.as_bytes());
+        for (inner, wrap) in WRAPPERS {
+            for (outer, wrap_again) in WRAPPERS {
+                if inner == outer {
+                    continue;
+                }
+                let (unwrapped, said) = events(wrap_again(&wrap(&log)).as_bytes());
+                assert!(
+                    unwrapped == clean,
+                    "{name}: {inner} in {outer}: {said:?}\n{unwrapped}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_that_a_mailer_or_a_terminal_broke_are_joined() {
+    for (name, log) in kept() {
+        let (clean, _) = events(log.as_bytes());
+        for (width, at_spaces) in [(72, true), (78, true), (80, false)] {
+            // A line that strace itself tore.
+            if log.contains("SIGCHLDstrace: Process") {
+                continue;
+            }
+            let wrapped = broken(&log, width, at_spaces);
+            let (unwrapped, said) = events(wrapped.as_bytes());
+            assert!(
+                unwrapped == clean,
+                "{name} {width} {at_spaces} {said:?}\n{clean}\n{unwrapped}"
+            );
+            let quoted = behind(&wrapped, |_| "> ".to_owned());
+            assert!(
+                events(quoted.as_bytes()).0 == clean,
+                "{name} {width} quoted"
+            );
+        }
+    }
+}
+
+#[test]
+fn encodings_and_compression_are_undone() {
+    let (name, log) = kept().swap_remove(0);
+    let (clean, _) = events(log.as_bytes());
+    let units = |order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        let units = "\u{feff}".encode_utf16().chain(log.encode_utf16());
+        units.flat_map(order).collect()
+    };
+    let mut gzip = Vec::new();
+    for half in [&log[..300], &log[300..]] {
+        let mut part = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        part.write_all(half.as_bytes()).unwrap();
+        gzip.extend(part.finish().unwrap());
+    }
+    for wrapped in [units(u16::to_le_bytes), units(u16::to_be_bytes), gzip] {
+        let (unwrapped, said) = events(&wrapped);
+        assert!(unwrapped == clean, "{name} {said:?}");
+        assert!(said[0].starts_with("undone before reading: "), "{said:?}");
+    }
+    let (_, said) = events(log.as_bytes());
+    assert!(said.is_empty(), "{said:?}");
+}
+
+#[test]
+fn what_is_no_log_is_refused_with_the_line_and_the_way() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("log");
+    let refused = |text: &[u8]| {
+        fs::write(&path, text).unwrap();
+        let outcome = run(wait4_strace().args(["--read", path.to_str().unwrap()]));
+        assert_eq!(outcome.status, 125, "{outcome:?}");
+        outcome.stderr
+    };
+    let why = refused(b"\nSome prose\nand more\n");
+    assert!(why.contains("line 2 is \"Some prose\""), "{why}");
+    let why = refused(b"BZh91AY&SY");
+    assert!(
+        why.contains("bzip2 -dc FILE | wait4-strace --read -"),
+        "{why}"
+    );
+    let own = "600   prog            +++ forked 601 +++\n\
+               600   prog            wait4(601, NULL, 0, NULL) = 601  # reaped 601 prog\n";
+    let why = refused(own.as_bytes());
+    assert!(why.contains("--record"), "{why}");
+}
+
+#[test]
+fn lines_of_others_are_counted_with_the_first_one_s_number() {
+    let (_, report) = read("7 fork() = 8\nhello\n8 exit_group(0) = ?\nworld\n");
+    assert!(
+        report.contains("2 lines are not strace's, the first is line 2"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_second_half_without_its_first_is_a_reap() {
+    let log = "\
+40 getuid() = 0
+41 +++ killed by SIGTERM +++
+40 <... wait4 resumed>[{WIFSIGNALED(s) && WTERMSIG(s) == SIGTERM}], 0, NULL) = 41
+40 <... waitid resumed>{si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=42, si_uid=0, si_status=3, si_utime=0, si_stime=0}, WEXITED, NULL) = 0
+40 +++ exited with 0 +++
+";
+    let (trace, report) = read(log);
+    assert!(
+        trace.contains("wait4(?, [{WIFSIGNALED(s) && WTERMSIG(s) == SIGTERM}], 0, NULL) = 41"),
+        "{trace}"
+    );
+    assert!(trace.contains("waitid(?, ?, {si_signo=SIGCHLD"), "{trace}");
+    assert!(report.contains("3 processes, 2 reaped"), "{report}");
+    assert!(report.contains("2 halves of calls"), "{report}");
+    let directory = TempDir::new().unwrap();
+    let (path, json) = (directory.path().join("log"), directory.path().join("json"));
+    fs::write(&path, log).unwrap();
+    let flags = ["--format", "json", "--report", "none", "-o"];
+    run(wait4_strace()
+        .args(flags)
+        .arg(&json)
+        .arg("--read")
+        .arg(&path));
+    let text = fs::read_to_string(&json).unwrap();
+    let wait = text
+        .lines()
+        .find(|line| line.contains("\"type\":\"wait\""))
+        .unwrap();
+    for unknown in [
+        "\"duration_s\":null",
+        "\"entered_ns\":null",
+        "\"wstatus\":\"?\"",
+    ] {
+        assert!(wait.contains(unknown), "{unknown}: {wait}");
+    }
+    assert!(text.contains("\"began\":\"\""), "{text}");
+    assert_eq!(read_again(json.to_str().unwrap()).0, trace);
+}
+
+#[test]
+fn a_log_that_ends_in_a_wait_shows_it_with_what_the_child_did_last() {
+    let (trace, report) = read(
+        "\
+60 1700000000.100000 clone(child_stack=NULL, flags=SIGCHLD) = 61
+60 1700000000.200000 wait4(61,  <unfinished ...>
+61 1700000000.300000 futex(0x7f00, FUTEX_WAIT, 2, NULL <unfinished ...>
+",
+    );
+    assert!(trace.contains("wait4(61 <unfinished ...>"), "{trace}");
+    let open = "the log ends in a wait: 60 is in wait4(61) since +0.100 s; 61 is in futex";
+    assert!(report.contains(open), "{report}");
+    for log in [
+        "60 wait4(-1,  <detached ...>\n",
+        "strace: Process 60 attached\nwait4(-1, strace: Process 60 detached\n <detached ...>\n",
+        "Process 60 attached - interrupt to quit\nwait4(-1,  <unfinished ...>\nProcess 60 detached\n",
+    ] {
+        let (trace, report) = read(log);
+        assert!(
+            trace.contains("60                    wait4(-1 <detached ...>"),
+            "{log}{trace}"
+        );
+        assert!(
+            report.contains("the log ends in a wait: 60 is in wait4(-1)"),
+            "{log}{report}"
+        );
+    }
+}
+
+#[test]
+fn output_and_notices_amid_a_line_are_taken_out() {
+    let (trace, report) = read(
+        "\
+execve(\"./x\", [\"./x\"], 0x7ffd /* 20 vars */) = 0
+clone(Process 81 attached
+child_stack=0, flags=CLONE_CHILD_CLEARTID|SIGCHLD, child_tidptr=0x7f) = 81
+[pid    80] wait4(81, Process 80 suspended
+ <unfinished ...>
+[pid    81] exit_group(3)               = ?
+Process 80 resumed
+Process 81 detached
+<... wait4 resumed> [{WIFEXITED(s) && WEXITSTATUS(s) == 3}], 0, NULL) = 81
+--- SIGCHLD (Child exited) @ 0 (0) ---
+clone(child_stack=0, flags=SIGCHLD) = 82
+wait4(82, hello
+world
+[{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = 82
+exit_group(0)                           = ?
+",
+    );
+    for line in [
+        "80    x               +++ forked 81 +++",
+        "81    x               +++ exited with 3 +++",
+        "wait4(81, [{WIFEXITED(s) && WEXITSTATUS(s) == 3}], 0, NULL) = 81",
+        "wait4(82, [{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = 82",
+    ] {
+        assert!(trace.contains(line), "{line}\n{trace}");
+    }
+    assert!(report.contains("3 processes, 2 reaped"), "{report}");
+}
+
+/// A run of a parent that reaps one child and leaks one.
+const LEAK: &str = "\
+70 1700000000.000001 execve(\"./x\", [\"./x\"], 0x7ffd /* 20 vars */) = 0
+70 1700000000.000500 prctl(PR_SET_NAME, \"x\") = 0
+70 1700000000.001000 rt_sigaction(SIGPIPE, {sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}, NULL, 8) = 0
+70 1700000000.001500 rt_sigaction(SIGCHLD, {sa_handler=SIG_DFL, sa_mask=[], sa_flags=SA_RESTART}, NULL, 8) = 0
+70 1700000000.002000 kill(70, 0) = 0
+70 1700000000.010000 clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD, child_tidptr=0x7f) = 71
+70 1700000000.011000 clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD, child_tidptr=0x7f) = 72
+71 1700000000.012000 exit_group(3) = ?
+71 1700000000.012100 +++ exited with 3 +++
+70 1700000000.013000 wait4(72,  <unfinished ...>
+72 1700000000.200000 exit_group(0) = ?
+72 1700000000.200100 +++ exited with 0 +++
+70 1700000000.200200 <... wait4 resumed>[{WIFEXITED(s) && WEXITSTATUS(s) == 0}], WUNTRACED, NULL) = 72
+70 1700000003.000000 exit_group(0) = ?
+70 1700000003.000100 +++ exited with 0 +++
+";
+
+#[test]
+fn options_that_change_the_shape_of_lines_change_no_finding() {
+    let expected = heads(&read(LEAK).1);
+    assert_eq!(expected.len(), 1, "{expected:?}");
+    let shapes: [(&str, Vec<(&str, &str)>); 5] = [
+        (
+            "-X verbose",
+            vec![
+                (
+                    "CLONE_CHILD_SETTID|SIGCHLD",
+                    "0x1000011 /* CLONE_CHILD_SETTID|SIGCHLD */",
+                ),
+                ("rt_sigaction(SIGCHLD", "rt_sigaction(17 /* SIGCHLD */"),
+                ("sa_handler=SIG_DFL", "sa_handler=0 /* SIG_DFL */"),
+                (
+                    "sa_flags=SA_RESTART",
+                    "sa_flags=0x10000000 /* SA_RESTART */",
+                ),
+                ("WUNTRACED", "0x2 /* WUNTRACED */"),
+            ],
+        ),
+        (
+            "-X raw",
+            vec![
+                ("CLONE_CHILD_SETTID|SIGCHLD", "0x1000011"),
+                ("rt_sigaction(SIGCHLD", "rt_sigaction(0x11"),
+                ("sa_handler=SIG_DFL", "sa_handler=0"),
+                ("sa_flags=SA_RESTART", "sa_flags=0x10000000"),
+                ("WUNTRACED", "0x2"),
+            ],
+        ),
+        (
+            "-e raw",
+            vec![
+                ("wait4(72,  <", "wait4(0x48,  <"),
+                (
+                    "[{WIFEXITED(s) && WEXITSTATUS(s) == 0}], WUNTRACED, NULL) = 72",
+                    "0x7ffd, 0x2, 0) = 0x48",
+                ),
+                (
+                    "clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD, child_tidptr=0x7f) = 72",
+                    "clone(0x1000011, 0, 0, 0x7f, 0) = 0x48",
+                ),
+            ],
+        ),
+        (
+            "-i -n",
+            vec![
+                ("clone(", "[00007f1f3c0e2b1a] [  56] clone("),
+                ("wait4(72", "[00007f1f3c0e2b1a] [  61] wait4(72"),
+                ("exit_group(", "[????????????????] [ 231] exit_group("),
+                ("+++", "[????????????????] +++"),
+                ("---", "[00007f1f3c0e2b1a] ---"),
+            ],
+        ),
+        (
+            "--secontext",
+            vec![
+                ("clone(", "[unconfined_t] clone("),
+                ("wait4(72", "[unconfined_t] wait4(72 [unconfined_t]"),
+            ],
+        ),
+    ];
+    for (shape, changes) in shapes {
+        let mut log = LEAK.to_owned();
+        for (from, to) in changes {
+            log = log
+                .replace(from, to)
+                .replace(&format!(" {to} +++"), " +++ +++");
+        }
+        let log = log.replace("exited with 3 [????????????????] +++", "exited with 3 +++");
+        let log = log.replace("exited with 0 [????????????????] +++", "exited with 0 +++");
+        let (trace, report) = read(&log);
+        assert_eq!(heads(&report), expected, "{shape}\n{log}{trace}{report}");
+        assert!(
+            report.contains("3 processes, 1 reaped, 1 zombie left"),
+            "{shape}\n{trace}{report}"
+        );
+    }
+}
+
+#[test]
+fn lines_without_a_pid_are_of_the_root_and_never_of_a_child() {
+    let (trace, report) = read(
+        "\
+[pid    31] exit_group(1)               = ?
+[pid    31] +++ exited with 1 +++
+<... wait4 resumed>[{WIFEXITED(s) && WEXITSTATUS(s) == 1}], 0, NULL) = 31
+exit_group(2)                           = ?
++++ exited with 2 +++
+",
+    );
+    assert!(trace.contains("?                     wait4(?, "), "{trace}");
+    assert!(
+        trace.contains("?                     +++ exited with 2 +++"),
+        "{trace}"
+    );
+    assert!(report.contains("2 processes, 1 reaped"), "{report}");
+    // Where it asks for its pid, that is known from its first line on.
+    let (trace, _) = read("fork() = 31\ngetpid() = 30\nwait4(31, NULL, 0, NULL) = 31\n");
+    assert!(trace.starts_with("30 "), "{trace}");
+}
+
+#[test]
+fn a_child_is_one_in_whichever_pid_namespace_it_is_named() {
+    for shown_first in [true, false] {
+        let (begin, end) = if shown_first {
+            (
+                "11 vfork( <unfinished ...>\n12 getpid() = 2\n11 <... vfork resumed>) = 2\n",
+                "",
+            )
+        } else {
+            ("11 vfork() = 2\n", "12 getpid() = 2\n")
+        };
+        let (trace, report) = read(format!(
+            "\
+10 execve(\"./x\", [\"./x\"], 0x7ffd /* 20 vars */) = 0
+10 unshare(CLONE_NEWPID) = 0
+10 clone(child_stack=NULL, flags=SIGCHLD) = 11
+{begin}{end}12 exit_group(0) = ?
+12 +++ exited with 0 +++
+11 wait4(-1, [{{WIFEXITED(s) && WEXITSTATUS(s) == 0}}], 0, NULL) = 2
+11 +++ exited with 0 +++
+10 wait4(11, [{{WIFEXITED(s) && WEXITSTATUS(s) == 0}}], 0, NULL) = 11
+10 +++ exited with 0 +++
+"
+        ));
+        assert!(trace.contains("= 2  # reaped 12 x"), "{trace}");
+        assert!(
+            report.contains("3 processes, 2 reaped, 0 zombies left"),
+            "{trace}{report}"
+        );
+    }
+}
+
+#[test]
+fn evidence_of_missing_lines_silences_what_needs_them() {
+    let without = |part: &str| -> String {
+        let lines = LEAK.lines().filter(|line| !line.contains(part));
+        lines.flat_map(|line| [line, "\n"]).collect()
+    };
+    let cut = LEAK.replace(" WUNTRACED, NULL) = 72", "");
+    let contradicts = LEAK.replace("NULL) = 72", "NULL) = 7");
+    for (log, said) in [
+        (without("wait4 resumed"), "1 half of a call"),
+        (without("<unfinished"), "1 half of a call"),
+        (cut, "1 call that is cut short"),
+        (contradicts, "1 call that is cut short"),
+        (without("= 71"), "1 task without a creator"),
+    ] {
+        let (_, report) = read(&log);
+        assert!(heads(&report).is_empty(), "{log}{report}");
+        assert!(report.contains(said), "{said}\n{report}");
+    }
+}
+
+/// Take lines out of, or cut lines in, each log: what is found then was found
+/// before, or is no more than an information.
+#[test]
+fn a_log_that_lacks_lines_gives_no_finding_that_the_whole_has_not() {
+    let harm = |log: &str| -> Vec<String> {
+        let mut heads = heads(&read(log).1);
+        heads.retain(|head| !head.starts_with("info["));
+        heads
+    };
+    for (name, log) in kept() {
+        let lines: Vec<&str> = log.lines().collect();
+        if lines.len() > 60 {
+            continue;
+        }
+        let whole = harm(&log);
+        for at in (0..lines.len()).step_by(2) {
+            let half = &lines[at][..lines[at].len() / 2];
+            let mut cut = lines.clone();
+            cut[at] = half;
+            let found = harm(&cut.join("\n"));
+            let new = found.iter().find(|head| !whole.contains(head));
+            assert_eq!(new, None, "{name}: line {} cut to {half}", at + 1);
+        }
+    }
+}
