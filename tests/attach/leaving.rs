@@ -87,17 +87,19 @@ fn a_thousand_threads_are_left_in_a_moment() {
     for flags in [&[][..], &["--every-call"]] {
         let mut target = Target::fixture(&["threads_fork_when_told", "1000", "0"]);
         assert_eq!(target.read_line(), "ready\n");
-        let took = (0..3).map(|_| {
+        let took = (0..5).map(|_| {
             let mut tracer = Tracer::attached(flags, &[target.pid()]);
             tracer.settled(target.pid());
             let begun = Instant::now();
             tracer.send(Signal::SIGINT);
             assert_eq!(tracer.status(), Some(130), "{}", tracer.errors());
+            let took = begun.elapsed();
             assert!(all_traced_by(target.pid(), 0));
-            begun.elapsed()
+            took
         });
-        // Far from the limit at which the rest is left to the kernel.
-        assert!(took.min().unwrap() < Duration::from_millis(500));
+        // After a second those that have not stopped are left to the kernel. A
+        // machine that is busy may need more than once.
+        assert!(took.min().unwrap() < Duration::from_millis(950));
         assert_eq!(target.finish(), Some(0));
     }
 }
