@@ -23,7 +23,7 @@ _wait4__strace() {
 
     case "${cmd}" in
         wait4__strace)
-            opts="-p -f -E -u -e -v -q -y -Y -o -t -r -T -k -a -c -C -S -h -V --attach --follow-forks --no-follow --env --user --tree --every-call --kill-on-exit --seccomp-bpf --no-polls --read --trace --signal --status --no-abbrev --quiet --decode-fds --decode-pids-comm --pidns-translation --output --format --record --strace --absolute-timestamps --relative-timestamps --syscall-times --stack-trace --stats --columns --color --timeline --generate --summary-only --summary --summary-sort-by --zombies --watch --pidns-of --decode --abi --fail-on --allow --warn --deny --suppress --threshold --expect-exit --expect-signal --report --report-file --explain --snapshot --update --explore --budget --faults --schedule --duration --help --version"
+            opts="-p -f -E -u -e -v -q -y -Y -o -t -r -T -k -a -c -C -S -h -V --attach --follow-forks --no-follow --env --user --tree --every-call --kill-on-exit --leftovers --seccomp-bpf --no-polls --read --trace --signal --status --no-abbrev --quiet --decode-fds --decode-pids-comm --pidns-translation --output --format --record --strace --absolute-timestamps --relative-timestamps --syscall-times --stack-trace --stats --columns --color --timeline --generate --summary-only --summary --summary-sort-by --zombies --watch --pidns-of --decode --abi --fail-on --allow --warn --deny --suppress --threshold --expect-exit --expect-signal --report --report-file --explain --snapshot --update --explore --budget --faults --schedule --duration --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -51,6 +51,10 @@ _wait4__strace() {
                     ;;
                 -u)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --leftovers)
+                    COMPREPLY=($(compgen -W "wait kill report" -- "${cur}"))
                     return 0
                     ;;
                 --seccomp-bpf)

@@ -1,6 +1,9 @@
 complete -c wait4-strace -s p -l attach -d 'Attach to running processes, all threads' -r
 complete -c wait4-strace -s E -l env -d 'Set a variable (NAME=VALUE) or remove it (NAME)' -r
 complete -c wait4-strace -s u -l user -d 'Run the command as this user' -r
+complete -c wait4-strace -l leftovers -d 'What to do with processes that outlive the command: wait for them, kill them, or report them and let them go (which needs a stop for every call)' -r -f -a "wait\t'Wait for their end'
+kill\t'End them: SIGTERM, and SIGKILL a second later'
+report\t'Say what they are, and let them go'"
 complete -c wait4-strace -l seccomp-bpf -d 'Use a seccomp filter so that only the calls of interest stop' -r -f -a "auto\t'Wherever it can be installed'
 never\t'Stop at every system call instead'"
 complete -c wait4-strace -l read -d 'Read a record: ours, or another tracer\'s' -r -F

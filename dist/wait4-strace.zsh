@@ -21,6 +21,9 @@ _wait4-strace() {
 '*--env=[Set a variable (NAME=VALUE) or remove it (NAME)]:VAR:_default' \
 '-u+[Run the command as this user]:USER:_default' \
 '--user=[Run the command as this user]:USER:_default' \
+'(--read)--leftovers=[What to do with processes that outlive the command\: wait for them, kill them, or report them and let them go (which needs a stop for every call)]:WHAT:((wait\:"Wait for their end"
+kill\:"End them\: SIGTERM, and SIGKILL a second later"
+report\:"Say what they are, and let them go"))' \
 '--seccomp-bpf=[Use a seccomp filter so that only the calls of interest stop]::WHEN:((auto\:"Wherever it can be installed"
 never\:"Stop at every system call instead"))' \
 '(-p --attach -E --env -u --user --kill-on-exit --seccomp-bpf --every-call --duration -y --decode-fds)--read=[Read a record\: ours, or another tracer'\''s]:FILE:_files' \

@@ -213,6 +213,35 @@ const NAMES_RULES: &[(&str, &[&str])] = &[
 ];
 const NAMES_DIAGNOSES: &str = "output/report/wording.rs";
 
+/// Code outside `src/rules` that may have the names of rules in its texts.
+const HAS_NAMES_OF_RULES: &[&str] = &[
+    // An example in the help.
+    "command/flags/mod.rs",
+    // What a trace did not show, with the rules that it puts out of reach.
+    "session/findings_policy.rs",
+    "session/traced.rs",
+    // `--zombies` shares names with the rules.
+    "zombies/wording.rs",
+];
+
+/// The enums of diagnoses that code imports from `rules`; others have such names
+/// too.
+fn families(code: &str) -> Vec<&'static str> {
+    let uses: Vec<&str> = code
+        .match_indices("use crate::rules::")
+        .filter_map(|(at, _)| code[at..].split(';').next())
+        .collect();
+    let is_used = |family: &&str| {
+        let is_word = |part: &str| {
+            part.split(|c: char| !c.is_alphanumeric())
+                .any(|w| w == *family)
+        };
+        code.contains(&format!("rules::{family}::")) || uses.iter().any(|part| is_word(part))
+    };
+    let all = ["Leak", "Loss", "Hang", "End"];
+    all.into_iter().filter(is_used).collect()
+}
+
 #[test]
 fn a_new_rule_touches_its_folder_and_its_sentence_alone() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -224,6 +253,7 @@ fn a_new_rule_touches_its_folder_and_its_sentence_alone() {
         let Some(code) = without_tests(inside).filter(|_| !name.starts_with("rules/")) else {
             continue;
         };
+        let families = families(&code);
         let allowed = NAMES_RULES.iter().find(|(file, _)| *file == name);
         for line in code.lines() {
             for rule in variants(line, "RuleId") {
@@ -233,7 +263,6 @@ fn a_new_rule_touches_its_folder_and_its_sentence_alone() {
                     wrong.push(format!("{name}: {line}"));
                 }
             }
-            let families = ["Leak", "Loss", "Hang"];
             let mut diagnoses = families.iter().flat_map(|family| variants(line, family));
             if name == NAMES_DIAGNOSES {
                 seen.extend(diagnoses.map(|_| name.clone()));
@@ -242,7 +271,11 @@ fn a_new_rule_touches_its_folder_and_its_sentence_alone() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(
+        wrong.is_empty(),
+        "only {NAMES_DIAGNOSES} and NAMES_RULES name rules or diagnoses outside src/rules: \
+         {wrong:#?}"
+    );
     let expected = ["ZombieLeak", NAMES_DIAGNOSES].map(str::to_owned);
     assert_eq!(seen, BTreeSet::from(expected), "remove what is not there");
 }
@@ -262,7 +295,53 @@ fn each_rule_has_a_unit_test() {
     let rules = wait4_strace::rules::RULES.iter();
     let untested = rules.filter(|rule| !tested.contains(&format!("{:?}", rule.id)));
     let untested: Vec<&str> = untested.map(|rule| rule.name).collect();
-    assert!(untested.is_empty(), "{untested:?}");
+    assert!(
+        untested.is_empty(),
+        "no file in src/rules/tests has the RuleId of {untested:?}"
+    );
+}
+
+#[test]
+fn the_names_of_rules_are_in_their_table() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let is_part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    let rules = wait4_strace::rules::RULES;
+    let mut wrong = Vec::new();
+    let mut seen = BTreeSet::new();
+    for path in files(&source) {
+        let inside = path.strip_prefix(&source).unwrap();
+        let name = inside.display().to_string();
+        let Some(code) = without_tests(inside).filter(|_| !name.starts_with("rules/")) else {
+            continue;
+        };
+        for line in code.lines() {
+            let code = line.split("//").next().unwrap_or_default();
+            let named = code
+                .split(|c| !is_part(c))
+                .any(|word| rules.iter().any(|rule| rule.name == word));
+            if named && HAS_NAMES_OF_RULES.contains(&&*name) {
+                seen.insert(name.clone());
+            } else if named {
+                wrong.push(format!("{name}: {line}"));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "a text gets the name of a rule from RULES, by what the rule needs: {wrong:#?}"
+    );
+    let expected = HAS_NAMES_OF_RULES.iter().map(|name| (*name).to_owned());
+    assert_eq!(seen, expected.collect(), "remove what is not there");
+}
+
+#[test]
+fn diagnoses_are_those_of_the_rules() {
+    assert_eq!(
+        families("use crate::rules::{\n    End, Finding,\n};"),
+        ["End"]
+    );
+    assert_eq!(families("let leak = rules::Leak::WnowaitOnly;"), ["Leak"]);
+    assert!(families("use super::End;\nuse crate::rules::Finding;\nEnd::Pipe").is_empty());
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,15 @@ const RECORDS: [&str; 5] = [
     "kdump-freebsd.txt",
     "kdump-netbsd.txt",
 ];
+
+#[test]
+fn every_record_that_is_kept_is_read() {
+    let entries = fs::read_dir(kept("")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names: BTreeSet<String> = names.collect();
+    let read: BTreeSet<String> = RECORDS.map(str::to_owned).into();
+    assert_eq!(names, read, "tests/records is not RECORDS");
+}
 
 fn kept(name: &str) -> PathBuf {
     let records = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records");

@@ -45,7 +45,7 @@ fn events(log: &[u8]) -> (String, Vec<String>) {
             break;
         }
     }
-    (text, source.passed_over())
+    (text, [source.notes(), source.passed_over()].concat())
 }
 
 /// The logs that are kept, those of thousands of lines aside.
@@ -100,7 +100,7 @@ fn broken(log: &str, width: usize, at_spaces: bool) -> String {
 }
 
 /// What is done to a text as a whole, each undone without a trace.
-const WRAPPERS: [Wrapper; 20] = [
+const WRAPPERS: [Wrapper; 32] = [
     ("indented", |log| behind(log, |_| "    ".to_owned())),
     ("by a tab", |log| behind(log, |_| "\t".to_owned())),
     ("quoted", |log| behind(log, |_| "> ".to_owned())),
@@ -128,6 +128,46 @@ const WRAPPERS: [Wrapper; 20] = [
     ("compose", |log| behind(log, |_| "web-1  | ".to_owned())),
     ("kubectl --prefix", |log| {
         behind(log, |_| "[pod/web-1/main] ".to_owned())
+    }),
+    ("initials", |log| behind(log, |_| "JD> ".to_owned())),
+    ("nl", |log| behind(log, |number| format!("{number:6}  "))),
+    ("bat", |log| {
+        behind(log, |number| format!("{number:4} \u{2502} "))
+    }),
+    ("a comment", |log| behind(log, |_| "# ".to_owned())),
+    ("a diff", |log| behind(log, |_| "+".to_owned())),
+    ("grep -Hn", |log| {
+        behind(log, |number| format!("out/log:{number}:"))
+    }),
+    ("ts %.s", |log| {
+        behind(log, |number| format!("1700000000.{number:06} "))
+    }),
+    ("journalctl -o short-monotonic", |log| {
+        behind(log, |_| "[   12.345678] host prog[123]: ".to_owned())
+    }),
+    ("gh run view --log", |log| {
+        behind(log, |_| {
+            "build\tRun make\t2026-11-27T03:48:01.1234567Z ".to_owned()
+        })
+    }),
+    ("a logger", |log| {
+        behind(log, |number| {
+            format!("2026-11-27 03:48:01,123 - worker.{number} - INFO - ")
+        })
+    }),
+    ("journald's JSON", |log| {
+        let lines = log.lines().flat_map(|line| {
+            let line = serde_json::json!({"PRIORITY": "6", "MESSAGE": line});
+            [line.to_string(), "\n".to_owned()]
+        });
+        lines.collect()
+    }),
+    ("docker's JSON", |log| {
+        let lines = log.lines().flat_map(|line| {
+            let line = serde_json::json!({"log": format!("{line}\n"), "stream": "stderr"});
+            [line.to_string(), "\n".to_owned()]
+        });
+        lines.collect()
     }),
     ("CRLF", |log| log.replace('\n', "\r\n")),
     ("coloured", |log| {
@@ -239,8 +279,11 @@ fn what_is_no_log_is_refused_with_the_line_and_the_way() {
     };
     let why = refused(b"\nSome prose\nand more\n");
     assert!(why.contains("line 2 is \"Some prose\""), "{why}");
-    let why = refused(b"\xfd7zXZ\0\0\0\0\0\0");
-    assert!(why.contains("xz -dc FILE | wait4-strace --read -"), "{why}");
+    let why = refused(b"BZh91AY&SY");
+    assert!(
+        why.contains("bzip2 -dc FILE | wait4-strace --read -"),
+        "{why}"
+    );
     let own = "600   prog            +++ forked 601 +++\n\
                600   prog            wait4(601, NULL, 0, NULL) = 601  # reaped 601 prog\n";
     let why = refused(own.as_bytes());
@@ -470,9 +513,9 @@ exit_group(2)                           = ?
 +++ exited with 2 +++
 ",
     );
-    assert!(trace.contains("0                     wait4(?, "), "{trace}");
+    assert!(trace.contains("?                     wait4(?, "), "{trace}");
     assert!(
-        trace.contains("0                     +++ exited with 2 +++"),
+        trace.contains("?                     +++ exited with 2 +++"),
         "{trace}"
     );
     assert!(report.contains("2 processes, 1 reaped"), "{report}");

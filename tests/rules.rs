@@ -84,5 +84,8 @@ fn each_rule_has_a_bug_and_a_near_miss() {
         .filter(|rule| rule.id != RuleId::UnexpectedExit);
     let lacking = all.filter(|rule| !has(rule.id, true) || !has(rule.id, false));
     let lacking: Vec<&str> = lacking.map(|rule| rule.name).collect();
-    assert!(lacking.is_empty(), "{lacking:?}");
+    assert!(
+        lacking.is_empty(),
+        "fixtures/bugs lacks RULE or not_RULE of {lacking:?}"
+    );
 }

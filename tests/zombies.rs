@@ -353,7 +353,9 @@ fn whose_it_is_and_what_runs_is_told() {
         return;
     };
     let zombie = farm.has("zombie-leak");
-    let parent = &zombie["parent"];
+    let parent = &farm.look()["parents"][0];
+    assert_eq!(parent["pid"], zombie["parent"]["pid"]);
+    assert_eq!(parent["zombies"], 1);
     assert_eq!(parent["argv"][1], "-c");
     assert!(
         parent["argv"][2]
@@ -383,7 +385,14 @@ fn the_worst_parent_comes_first() {
     one.line();
     two.line();
     two.line();
-    let outcome = zombies(&["-p", &one.pid(), "-p", &two.pid()]);
+    let both = ["-p", &one.pid(), "-p", &two.pid()];
+    let parents = look(&both)["parents"].clone();
+    assert_eq!(parents[0]["pid"].to_string(), two.pid());
+    assert_eq!(
+        (&parents[0]["zombies"], &parents[1]["zombies"]),
+        (&2.into(), &1.into())
+    );
+    let outcome = zombies(&both);
     let text = outcome.stdout;
     let at = |pid: String| text.find(&format!("{pid} ")).unwrap();
     assert!(at(two.pid()) < at(one.pid()), "{text}");
@@ -444,9 +453,9 @@ fn a_container_is_named() {
         return;
     };
     _group = group;
-    let zombie = farm.has("zombie-leak");
-    let container = &zombie["parent"]["cgroup"]["container"];
-    assert_eq!(container["runtime"], "docker", "{zombie:#}");
+    let parent = farm.look()["parents"][0].clone();
+    let container = &parent["cgroup"]["container"];
+    assert_eq!(container["runtime"], "docker", "{parent:#}");
     assert_eq!(container["id"], id);
     let text = zombies(&["-p", &farm.pid()]).stdout;
     assert!(

@@ -63,6 +63,7 @@ fn options(restart_outcomes: bool, style: Style) -> TextOptions {
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
         restart_outcomes,
+        columns: || None,
         stacks: true,
     }
 }
@@ -113,10 +114,12 @@ pub fn read(record: &[u8]) {
         }
     }
     let unseen = source.lacks();
+    let notes = source.notes();
     let end = Conclusion {
         findings: judge.findings(),
         left: Some(judge.zombies_left()),
         unseen: &unseen,
+        notes: &notes,
         ..Conclusion::unjudged(&ledger)
     };
     for output in &mut outputs {
@@ -129,6 +132,7 @@ pub fn read(record: &[u8]) {
         left: judge.zombies_left().total(),
         counts: ledger.counts(),
         unseen: &unseen,
+        notes: &notes,
         styles: Styles::plain(),
         summary: true,
         root: String::new(),

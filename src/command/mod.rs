@@ -1,5 +1,6 @@
 //! The command: its flags, where output goes, and every exit status.
 
+mod answers;
 mod exit;
 mod explore;
 mod flags;
@@ -24,8 +25,8 @@ use nix::sys::resource::{Resource, getrlimit};
 pub use exit::Exit;
 pub use flags::parse;
 pub use mode::{
-    Colour, ExploreOptions, Format, Mode, OutputOptions, OutputTo, ReplayOptions, ReportOptions,
-    SnapshotFile, SummaryOptions, TraceOptions,
+    Colour, ExploreOptions, Format, Leftovers, Mode, OutputOptions, OutputTo, ReplayOptions,
+    ReportOptions, SnapshotFile, SummaryOptions, TraceOptions,
 };
 
 use stderr::complain;

@@ -38,6 +38,8 @@ pub struct TraceOptions {
     pub tree: bool,
     /// Attached processes without children stop at calls too.
     pub every_call: bool,
+    /// What becomes of processes that outlive the command.
+    pub leftovers: Leftovers,
     /// Kill attached targets when the trace ends.
     pub kill_on_exit: bool,
     /// Run what is launched under a seccomp filter, where that is possible.
@@ -54,6 +56,18 @@ pub struct TraceOptions {
     pub schedule: Option<Schedule>,
     /// What is shown.
     pub outputs: OutputOptions,
+}
+
+/// What becomes of processes that outlive the command (`--leftovers`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Leftovers {
+    /// They are waited for.
+    #[default]
+    Wait,
+    /// They are ended.
+    Kill,
+    /// They are reported, and let go.
+    Report,
 }
 
 /// What to explore, and how much.

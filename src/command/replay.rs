@@ -34,6 +34,13 @@ fn replay(options: &ReplayOptions) -> Result<Exit, String> {
     for clause in record.lacks() {
         session.miss(&clause);
     }
+    for note in record.notes() {
+        if ending.says_unseen() {
+            session.note(&note);
+        } else {
+            session.message(&format!("{name}: {note}"));
+        }
+    }
     for clause in record.passed_over() {
         if ending.says_unseen() {
             session.miss(&clause);

@@ -1,30 +1,27 @@
-//! A live trace: what is traced, and what signals to us mean.
+//! A live trace: what is traced, how it begins, and what it comes to.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal as Sig};
 
+use super::answers::Answers;
 use super::exit::Exit;
-use super::mode::{OutputTo, TraceOptions};
-use super::outputs::{self, Ending};
+use super::mode::{Leftovers, OutputTo, TraceOptions};
+use super::outputs;
 use super::stderr::{complain, print_all};
 use crate::explore::Explorer;
-use crate::kernel::{Signal, Status, Tid, WaitCalls};
+use crate::kernel::{Status, Tid, WaitCalls};
 use crate::program::NeverRan;
-use crate::session::{Control, EventSource, Session, Traced, drive, settings};
+use crate::session::{EventSource, Session, Traced, drive, settings};
 use crate::sys::seccomp::Filter;
 use crate::sys::startup::Inherited;
 use crate::sys::streams;
 use crate::sys::syscall_info::kernel_is_new_enough;
 use crate::sys::wake_signal::WakeSignal;
-use crate::sys::waker::{Arrived, Waker, ending_signal};
+use crate::sys::waker::{Waker, ending_signal};
 use crate::tracer::{FdNames, RootEnd, Scheduler, Settings, Unscheduled};
 use crate::urgency;
-
-/// How long a command may take to end itself when its time is up.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// Signals to us that have handlers.
 const ANSWERED: [Sig; 5] = [
@@ -128,7 +125,8 @@ fn start<S: Scheduled>(options: &TraceOptions, scheduler: S) -> Result<Trace<'_,
     let settings = trace_settings(options);
     // A child that is not followed would be under the filter without a tracer
     // to answer it.
-    let filtered = options.seccomp && options.follow;
+    // Nor can a filtered process be let go.
+    let filtered = options.seccomp && options.follow && options.leftovers != Leftovers::Report;
     let rules = settings.capture.rules;
     let filter = filtered.then(|| scheduler.filter(settings.wanted, options.polls, rules));
     let words = options.command.iter().flat_map(|command| &command.argv);
@@ -160,13 +158,7 @@ fn start<S: Scheduled>(options: &TraceOptions, scheduler: S) -> Result<Trace<'_,
     Ok(Trace {
         source,
         session,
-        answers: Answers {
-            options,
-            ending,
-            ended_by: None,
-            killing: false,
-            time_is_up: false,
-        },
+        answers: Answers::new(options, ending),
         refused,
     })
 }
@@ -219,6 +211,7 @@ fn trace_settings(options: &TraceOptions) -> Settings {
         // Where nothing says that calls were not seen, all are.
         full_speed: !options.every_call && rules,
         stops_as_job: true,
+        lets_leftovers_go: options.leftovers == Leftovers::Report,
         ..settings
     }
 }
@@ -251,6 +244,8 @@ fn attach<S: Scheduler>(
 
 impl<S: Scheduled> Trace<'_, S> {
     fn run(mut self) -> Exit {
+        let watched = self.session.is_watched();
+        self.answers.begin(watched, &mut self.source);
         drive(&mut self.source, &mut self.session, &mut self.answers);
         let Answers {
             options,
@@ -295,117 +290,5 @@ impl<S: Scheduled> Trace<'_, S> {
             },
             _ => ended_by.map_or(Exit::Code(0), |signal| Exit::Signal(signal as i32)),
         }
-    }
-}
-
-/// What signals to us and the end of `--duration` come to.
-struct Answers<'a> {
-    options: &'a TraceOptions,
-    ending: Ending,
-    /// The signal that made us detach.
-    ended_by: Option<Sig>,
-    /// What the command left behind is being killed.
-    killing: bool,
-    /// `--duration` is over, and the command was asked to end.
-    time_is_up: bool,
-}
-
-impl<S: Scheduler> Control<Traced<S>> for Answers<'_> {
-    fn woken(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
-        let signals = source.tracer.waker.take_signals();
-        self.answer(signals, source, session);
-        if source.take_time_up() {
-            self.end_on_time(source, session);
-        }
-    }
-
-    fn job_stopped(&mut self, source: &mut Traced<S>) {
-        streams::stop_myself();
-        source.tracer.continue_root();
-    }
-}
-
-impl Answers<'_> {
-    /// `--duration` is over: attached processes go on, a command is ended, by
-    /// force if it does not end itself.
-    fn end_on_time<S: Scheduler>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
-        session.conclude(source);
-        if std::mem::replace(&mut self.time_is_up, true) {
-            if !source.tracer.root_lives() {
-                session.look_for_survivors(source);
-            }
-            source.tracer.kill_all(false);
-            return;
-        }
-        self.let_go(source);
-        if self.options.command.is_some() {
-            session.message("the time is up (--duration); ending the command");
-            source.tracer.forward(Signal::TERM);
-            source.limit(GRACE);
-        }
-    }
-
-    /// Signals to us.
-    fn answer<S: Scheduler>(
-        &mut self,
-        signals: Arrived,
-        source: &mut Traced<S>,
-        session: &mut Session<'_>,
-    ) {
-        let ending = [Sig::SIGINT, Sig::SIGQUIT, Sig::SIGTERM, Sig::SIGHUP];
-        let ending = ending.into_iter().find(|signal| signals.has(*signal));
-        let by_key = matches!(ending, Some(Sig::SIGINT | Sig::SIGQUIT));
-        // Before anything is written. The command may go on after a key.
-        match ending {
-            Some(_) if by_key && source.tracer.root_lives() => urgency::briefly(),
-            Some(_) => urgency::begins(),
-            None => {}
-        }
-        if signals.has(Sig::SIGUSR1) {
-            self.ending.report_so_far(source.now(), session);
-        }
-        let Some(signal) = ending else {
-            return;
-        };
-        match (&self.options.command, source.tracer.root_lives()) {
-            (None, _) => {
-                self.ended_by = Some(signal);
-                session.conclude(source);
-                self.let_go(source);
-            }
-            // The root got it from the terminal too, and decides.
-            (Some(_), true) if by_key => {}
-            (Some(_), true) => {
-                self.let_go(source);
-                source.tracer.forward(Signal::from_raw(signal as i32));
-            }
-            (Some(_), false) => {
-                self.let_go(source);
-                self.kill_the_rest(source, session);
-            }
-        }
-    }
-
-    /// End the trace of the processes that were attached to.
-    fn let_go<S: Scheduler>(&self, source: &mut Traced<S>) {
-        if self.options.kill_on_exit {
-            source.tracer.kill_all(true);
-        } else {
-            source.tracer.detach_all();
-        }
-    }
-
-    /// Kill what the command left behind, and say so.
-    fn kill_the_rest<S: Scheduler>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
-        let count = source.tracer.kill_all(false);
-        if count == 0 || std::mem::replace(&mut self.killing, true) {
-            return;
-        }
-        let many = if count == 1 {
-            "the process that is".to_owned()
-        } else {
-            format!("the {count} processes that are")
-        };
-        session.message(&format!("the command has ended; killing {many} left of it"));
     }
 }

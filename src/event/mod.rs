@@ -12,6 +12,7 @@ mod origin;
 pub(crate) mod script;
 mod stack;
 mod wait;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub use origin::{Origin, ProcView};
 pub use stack::{Cut, Frame, Function, Stack};
 pub(crate) use stack::{Frames, Resolver};
 pub use wait::{Fetched, NOT_SHOWN, Named, TargetName, WaitEntry, WaitExit};
+pub use waiting::{BlockedCall, BlockedTask, LookCause, WaitingLook, WaitsOn};
 
 /// Nanoseconds of the monotonic clock since the trace began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -164,6 +166,8 @@ pub enum EventKind {
     Held(Held),
     /// A probe of `/proc`, about a child of the task or the task itself.
     Observed(Observation),
+    /// A look at what the living processes are blocked in; no task's.
+    Looked(Box<WaitingLook>),
     /// No stop is left in the queue: every earlier event has been reported.
     QueueDrained,
     /// The trace is over.

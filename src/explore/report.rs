@@ -124,6 +124,7 @@ impl ExplorationReport<'_> {
             counts: Counts::default(),
             left: 0,
             unseen: &[],
+            notes: &[],
             styles: self.styles.clone(),
             summary: false,
             root: String::new(),

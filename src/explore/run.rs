@@ -149,6 +149,7 @@ pub(super) fn run(setup: &Setup, schedule: &Schedule, limit: Duration) -> Result
 /// All that the rules need.
 fn settings() -> Settings {
     Settings {
+        lets_leftovers_go: false,
         capture: Capture {
             siginfo: true,
             images: true,

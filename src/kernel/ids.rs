@@ -3,7 +3,7 @@
 use std::fmt;
 
 macro_rules! id {
-    ($(#[$meta:meta])* $name:ident) => {
+    ($(#[$meta:meta])* $name:ident, unknown: $unknown:literal) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(i32);
@@ -24,23 +24,27 @@ macro_rules! id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
+                match self.0 {
+                    0 if $unknown => f.pad("?"),
+                    number => number.fmt(f),
+                }
             }
         }
     };
 }
 
 id! {
-    /// A thread's id, in the tracer's pid namespace.
-    Tid
+    /// A thread's id, in the tracer's pid namespace; 0, which prints as `?`, where a
+    /// record does not show it.
+    Tid, unknown: true
 }
 id! {
     /// A process's id, in the tracer's pid namespace: the tid of its leader.
-    Tgid
+    Tgid, unknown: true
 }
 id! {
     /// A process's id as a tracee passes or receives it: in *its* namespace.
-    NsPid
+    NsPid, unknown: false
 }
 
 impl Tgid {
@@ -58,6 +62,12 @@ mod tests {
     #[test]
     fn a_process_is_led_by_the_thread_of_its_number() {
         assert_eq!(Tgid::new(7).leader(), Tid::new(7));
+    }
+
+    #[test]
+    fn an_id_that_is_not_known_is_no_number() {
+        assert_eq!(format!("{:<3}|{}", Tid::new(0), Tgid::new(12)), "?  |12");
+        assert_eq!(NsPid::new(0).to_string(), "0");
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) struct Thread {
 pub struct Counts {
     /// Processes that were under trace.
     pub processes: u64,
-    /// Those of them that a wait of their parent reaped.
+    /// Children that waits of traced processes reaped, traced or not.
     pub reaped: u64,
 }
 
@@ -155,6 +155,7 @@ impl Ledger {
             | EventKind::ListenerWanted
             | EventKind::ExitsWith(_)
             | EventKind::Observed(_)
+            | EventKind::Looked(_)
             | EventKind::Held(_)
             | EventKind::QueueDrained
             | EventKind::Over => {}

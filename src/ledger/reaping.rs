@@ -118,7 +118,7 @@ impl Ledger {
                 parent_busy: super::BlockedTime::default(),
             });
         }
-        self.counts.reaped += u64::from(process.is_traced);
+        self.counts.reaped += 1;
         let mut was_only_child = false;
         let mut by_process = ParentId::untraced(caller);
         if let Some(parent) = self.processes.get_mut(&caller) {

@@ -56,6 +56,7 @@ pub(super) fn options(restart_outcomes: bool) -> TextOptions {
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
         restart_outcomes,
+        columns: || None,
         stacks: false,
     }
 }

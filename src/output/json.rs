@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::report::{advice, sentence};
 use super::sink::Sink;
-use super::{Conclusion, Output};
-use crate::event::{Event, Moment, Origin, Stack, harmless_json, one_line};
+use super::{Conclusion, Output, waiting};
+use crate::event::{Event, EventKind, Moment, Origin, Stack, harmless_json, one_line};
 use crate::ledger::Ledger;
 use crate::rules::{self, Severity, ZombiesLeft};
 use crate::wire::{self, Body, End, Finding, Line, Message};
@@ -89,6 +89,12 @@ impl Output for Json {
             }
         }
         self.sink.settle();
+        if let (EventKind::Looked(look), Messages::To(messages)) = (&event.kind, &mut self.messages)
+            && let Some(tree) = waiting::tree(look, event.at, ledger, None)
+        {
+            messages.push(format!("wait4-strace: {tree}").as_bytes());
+            messages.write_out();
+        }
     }
 
     fn message(&mut self, text: &str) {
@@ -170,6 +176,7 @@ impl From<&Conclusion<'_>> for End {
             warnings: count(Severity::Warning),
             infos: count(Severity::Info),
             unseen: end.unseen.to_vec(),
+            notes: end.notes.to_vec(),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! | `timeline` | pictures of a run |
 //! | `lanes` | one lane per process, for snapshots and timelines |
 //! | `report` | findings in words |
+//! | `waiting` | who waits for whom, as a tree |
 //! | `streams`, `sink`, `held_lines`, `outbox` | where lines go, and how they are written |
 
 mod annotations;
@@ -38,6 +39,7 @@ mod summary;
 mod tests;
 mod text;
 mod timeline;
+mod waiting;
 
 pub use json::{Json, Messages};
 pub use options::{Pids, Shown, SignalSet, Style, TextOptions};
@@ -100,6 +102,8 @@ pub struct Conclusion<'a> {
     pub left: Option<&'a ZombiesLeft>,
     /// What was not observed, a clause each.
     pub unseen: &'a [String],
+    /// What else is said of a record, a sentence each.
+    pub notes: &'a [String],
     /// The table of the processes, if one is shown with the events.
     pub summary: Option<&'a Summary>,
     /// The program ran at all.
@@ -115,6 +119,7 @@ impl<'a> Conclusion<'a> {
             findings: &[],
             left: None,
             unseen: &[],
+            notes: &[],
             summary: None,
             has_run: true,
         }

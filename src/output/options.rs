@@ -74,6 +74,8 @@ pub struct TextOptions {
     pub restart_outcomes: bool,
     /// Call stacks are shown (`-k`).
     pub stacks: bool,
+    /// The width of the terminal that messages go to; `None` for none.
+    pub columns: fn() -> Option<usize>,
 }
 
 /// Which results are shown (`-e status=`).

@@ -29,13 +29,13 @@ impl Prefix {
         match self {
             Prefix::None => Ok(()),
             Prefix::Annotated => {
-                write!(to, "{:<PID$} ", tid.raw())?;
+                write!(to, "{tid:<PID$} ")?;
                 padded(to, NAME, |to| write!(to, "{comm}"))
             }
-            Prefix::Bracketed if named => write!(to, "[pid {:>PID$}<{comm}>] ", tid.raw()),
-            Prefix::Bracketed => write!(to, "[pid {:>PID$}] ", tid.raw()),
+            Prefix::Bracketed if named => write!(to, "[pid {tid:>PID$}<{comm}>] "),
+            Prefix::Bracketed => write!(to, "[pid {tid:>PID$}] "),
             Prefix::Column if named => padded(to, PID, |to| write!(to, "{tid}<{comm}>")),
-            Prefix::Column => write!(to, "{:<PID$} ", tid.raw()),
+            Prefix::Column => write!(to, "{tid:<PID$} "),
         }
     }
 }

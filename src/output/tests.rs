@@ -98,6 +98,7 @@ fn options(style: Style) -> TextOptions {
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
         restart_outcomes: true,
+        columns: || None,
         stacks: false,
     }
 }
@@ -222,6 +223,7 @@ fn a_report_has_the_parent_the_children_and_the_evidence() {
             },
             left: 0,
             unseen: &["its threads were out of sight".to_owned()],
+            notes: &[],
             styles: Styles::plain(),
             summary: true,
             root: String::new(),

@@ -205,6 +205,7 @@ impl Text {
                 self.adopted(event, *child, *from, *comm, ledger);
             }
             EventKind::Detached => self.detached(event),
+            EventKind::Looked(look) => self.looked(look, event.at, ledger),
             EventKind::Held(held) => self.held(event, *held, ledger),
             EventKind::Resumed
             | EventKind::UntracedChild(_)

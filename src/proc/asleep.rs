@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::awaited::awaited_descriptors;
 use super::streams::{Wakers, wakers_of};
-use super::{Syscall, is_64_bit, wchan};
+use super::{Syscall, is_64_bit};
 use crate::kernel::{Tgid, Tid};
 
 /// What limits the time of a call.
@@ -71,9 +71,6 @@ const CALLS: &[(u64, &str, Limit, For)] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const CALLS: &[(u64, &str, Limit, For)] = &[];
 
-/// The call that the kernel makes again with the time that is left.
-const RESTART: u64 = 219;
-
 /// What a thread sleeps in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asleep {
@@ -95,14 +92,7 @@ impl Asleep {
         if !is_64_bit(tgid) {
             return None;
         }
-        let number = match syscall.number {
-            // Of the calls that are restarted so, poll alone has no time limit
-            // sometimes; its arguments are still in the registers.
-            RESTART if wchan(tgid, tid).is_some_and(|name| name.contains("poll")) => 7,
-            RESTART => 35,
-            number => number,
-        };
-        let (_, call, limit, waits_for) = CALLS.iter().find(|(nr, ..)| *nr == number)?;
+        let (_, call, limit, waits_for) = CALLS.iter().find(|(nr, ..)| *nr == syscall.number)?;
         Some(Asleep {
             call,
             first: syscall.args[0],

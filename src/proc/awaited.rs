@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use super::{Syscall, are_filled, is_64_bit, wchan};
+use super::{Syscall, are_filled, is_64_bit};
 use crate::kernel::{Tgid, Tid};
 
 /// A blocking system call, as far as the rules distinguish them.
@@ -66,12 +66,6 @@ const NUMBERS_32: &[(u64, Blocking)] = &[
     (146, Blocking::Write),
 ];
 
-/// The number of `restart_syscall(2)`, which stands for one of several calls.
-#[cfg(target_arch = "x86_64")]
-const RESTART: u64 = 219;
-#[cfg(not(target_arch = "x86_64"))]
-const RESTART: u64 = 128;
-
 /// A `poll` or `select` with more descriptors is not examined.
 const MOST_POLLED: u64 = 64;
 const MOST_SELECTED: u64 = 1024;
@@ -84,17 +78,8 @@ pub(crate) fn blocking_call(tgid: Tgid, tid: Tid) -> Option<(Syscall, Blocking)>
     let call = Syscall::read(tgid, tid)?;
     let numbers = if is_64_bit(tgid) { NUMBERS } else { NUMBERS_32 };
     let known = numbers.iter().find(|(number, _)| *number == call.number);
-    let kind = match known {
-        Some((_, kind)) => *kind,
-        // An interrupted poll; its arguments are still in the registers.
-        None if call.number == RESTART && sleeps_in_poll(tgid, tid) => Blocking::Poll,
-        None => Blocking::Other,
-    };
+    let kind = known.map_or(Blocking::Other, |(_, kind)| *kind);
     Some((call, kind))
-}
-
-fn sleeps_in_poll(tgid: Tgid, tid: Tid) -> bool {
-    is_64_bit(tgid) && wchan(tgid, tid).is_some_and(|name| name.contains("poll"))
 }
 
 /// The descriptors that a thread waits to read from; `None` if it is in no such
@@ -129,7 +114,7 @@ pub(crate) fn awaited_signals(tgid: Tgid, call: Syscall) -> Option<u64> {
 }
 
 /// Memory of a process, only if all of it is resident (see [`super::pages`]).
-fn memory(tgid: Tgid, addr: u64, length: u64, most: u64) -> Option<Vec<u8>> {
+pub(super) fn memory(tgid: Tgid, addr: u64, length: u64, most: u64) -> Option<Vec<u8>> {
     if length == 0 || length > most || !are_filled(tgid, addr, length) {
         return None;
     }

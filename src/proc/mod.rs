@@ -5,7 +5,9 @@
 mod arguments;
 mod asleep;
 mod awaited;
+mod blocked;
 mod cgroup;
+mod holders;
 mod pages;
 mod pipes;
 mod processes;
@@ -29,6 +31,7 @@ use crate::kernel::{NsPid, Tgid, Tid};
 pub(crate) use arguments::ArgumentReader;
 pub(crate) use asleep::{Asleep, has_descriptor, has_posix_timers};
 pub(crate) use awaited::{Blocking, awaited_signals, blocking_call};
+pub(crate) use blocked::look as look_at_blocked;
 pub(crate) use cgroup::Cgroup;
 #[cfg(test)]
 pub(crate) use cgroup::Container;

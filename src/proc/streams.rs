@@ -7,41 +7,14 @@ use std::os::unix::ffi::OsStrExt;
 use rustc_hash::FxHashSet;
 
 use super::awaited::awaited_descriptors;
-use super::pipes::is_open_for;
+use super::holders::{Awaited, End, holders, open_ends};
 use super::unix_sockets::peers;
-use super::{comm, fd_link, has};
-use crate::event::{BlockedReader, PipeSide, Stream, Survivor};
+use super::{fd_link, has};
+use crate::event::{BlockedReader, Stream, Survivor};
 use crate::kernel::{Signal, Tgid, Tid};
 
 /// A process with more threads is not examined.
 const MOST_THREADS: usize = 16;
-
-/// One end of a stream, with the inode of the link in `/proc/PID/fd`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Pipe(u64),
-    Socket(u64),
-}
-
-impl End {
-    /// `pipe:[4026]`, `socket:[4026]`
-    fn parse(link: &[u8]) -> Option<End> {
-        let link = str::from_utf8(link).ok()?.strip_suffix(']')?;
-        match link.split_once(":[")? {
-            ("pipe", inode) => Some(End::Pipe(inode.parse().ok()?)),
-            ("socket", inode) => Some(End::Socket(inode.parse().ok()?)),
-            _ => None,
-        }
-    }
-}
-
-/// A stream that is awaited, and the end that makes it ready.
-#[derive(Clone, Copy, Debug)]
-struct Awaited {
-    fd: i32,
-    inode: u64,
-    other: End,
-}
 
 /// The first thread of a process that is blocked until a stream is ready.
 pub(crate) fn blocked_reader(tgid: Tgid, child: Tgid) -> Option<(Tid, BlockedReader)> {
@@ -53,7 +26,7 @@ pub(crate) fn blocked_reader(tgid: Tgid, child: Tgid) -> Option<(Tid, BlockedRea
         .into_iter()
         .find_map(|tid| Some((tid, awaited_streams(tgid, tid)?)))?;
     let sleeps = super::status(tid)?.sleeps;
-    let (others, complete) = holders(&awaited, true);
+    let (others, complete) = holders(&awaited);
     let streams = awaited.iter().zip(others).map(|(stream, others)| Stream {
         fd: stream.fd,
         inode: stream.inode,
@@ -89,41 +62,14 @@ fn awaited_streams(tgid: Tgid, tid: Tid) -> Option<Vec<Awaited>> {
                 (inode, End::Socket(*peers.get(&inode)?))
             }
         };
-        awaited.push(Awaited { fd, inode, other });
+        awaited.push(Awaited {
+            fd,
+            inode,
+            other,
+            writes: false,
+        });
     }
     (!awaited.is_empty()).then_some(awaited)
-}
-
-/// The holders of the other end of each stream, and whether every process could be
-/// examined.
-fn holders(awaited: &[Awaited], writing: bool) -> (Vec<Vec<PipeSide>>, bool) {
-    let mut found = vec![Vec::new(); awaited.len()];
-    let mut complete = true;
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return (found, false);
-    };
-    let names = processes.flatten().map(|process| process.file_name());
-    let pids = names.filter_map(|name| name.to_str()?.parse().ok().map(Tgid::new));
-    for tgid in pids {
-        let Some(ends) = open_ends(tgid) else {
-            // A process that has just ended has no descriptors.
-            complete &= super::Stat::read(tgid).is_none_or(|stat| stat.state == b'Z');
-            continue;
-        };
-        for (fd, end) in ends {
-            for (stream, sides) in awaited.iter().zip(&mut found) {
-                let is_other = match end {
-                    End::Pipe(_) => end == stream.other && is_open_for(tgid, fd, writing),
-                    End::Socket(_) => end == stream.other,
-                };
-                if is_other {
-                    let comm = comm(tgid.leader()).unwrap_or_default();
-                    sides.push(PipeSide { tgid, comm, fd });
-                }
-            }
-        }
-    }
-    (found, complete)
 }
 
 /// What can wake a thread that sleeps.
@@ -163,6 +109,7 @@ pub(super) fn wakers_of(tgid: Tgid, fds: &[i32], writes: bool, family: &FxHashSe
                     fd,
                     inode,
                     other: End::Pipe(inode),
+                    writes,
                 }),
                 Some(End::Socket(inode)) => {
                     let peers = sockets.get_or_insert_with(peers).as_ref();
@@ -170,14 +117,19 @@ pub(super) fn wakers_of(tgid: Tgid, fds: &[i32], writes: bool, family: &FxHashSe
                         return Wakers::World;
                     };
                     let other = End::Socket(*peer);
-                    awaited.push(Awaited { fd, inode, other });
+                    awaited.push(Awaited {
+                        fd,
+                        inode,
+                        other,
+                        writes,
+                    });
                 }
                 None => return Wakers::World,
             },
         }
     }
-    let (sides, complete) = holders(&awaited, !writes);
-    let is_inside = |side: &PipeSide| family.contains(&side.tgid);
+    let (sides, complete) = holders(&awaited);
+    let is_inside = |side: &crate::event::PipeSide| family.contains(&side.tgid);
     if !complete || !sides.iter().flatten().all(is_inside) {
         Wakers::World
     } else if has_timer {
@@ -185,17 +137,6 @@ pub(super) fn wakers_of(tgid: Tgid, fds: &[i32], writes: bool, family: &FxHashSe
     } else {
         Wakers::Family
     }
-}
-
-/// The streams that a process has open; `None` if it may not be examined.
-fn open_ends(tgid: Tgid) -> Option<Vec<(i32, End)>> {
-    let fds = fs::read_dir(format!("/proc/{tgid}/fd")).ok()?;
-    let end = |entry: fs::DirEntry| {
-        let link = fs::read_link(entry.path()).ok()?;
-        let end = End::parse(link.as_os_str().as_bytes())?;
-        Some((entry.file_name().to_str()?.parse().ok()?, end))
-    };
-    Some(fds.flatten().filter_map(end).collect())
 }
 
 /// The standard output and error of a process, if they are streams.
@@ -233,18 +174,4 @@ pub(crate) fn takes_sigchld_by_descriptor(tgid: Tgid) -> bool {
         let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
         mask.is_some_and(|mask| has(mask, Signal::CHLD))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ends_are_known_by_their_links() {
-        assert_eq!(End::parse(b"pipe:[12]"), Some(End::Pipe(12)));
-        assert_eq!(End::parse(b"socket:[7]"), Some(End::Socket(7)));
-        for other in [&b"/tmp/pipe:[12]"[..], b"pipe:[x]", b"anon_inode:[eventfd]"] {
-            assert_eq!(End::parse(other), None);
-        }
-    }
 }

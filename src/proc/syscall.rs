@@ -17,7 +17,30 @@ impl Syscall {
     /// `None` if the thread runs, is in no call, or may not be examined.
     pub(crate) fn read(tgid: Tgid, tid: Tid) -> Option<Syscall> {
         let text = fs::read_to_string(format!("/proc/{tgid}/task/{tid}/syscall")).ok()?;
-        Syscall::parse(&text)
+        let call = Syscall::parse(&text)?;
+        if call.number != restart::CALL || !is_64_bit(tgid) {
+            return Some(call);
+        }
+        let sleeps_in = wchan(tgid, tid);
+        Some(sleeps_in.map_or(call, |name| call.restarted(&name)))
+    }
+
+    /// The call that a `restart_syscall(2)` goes on with, by the kernel function that
+    /// it sleeps in; the arguments are still in the registers.
+    fn restarted(self, sleeps_in: &str) -> Syscall {
+        let number = if sleeps_in.contains("poll") {
+            restart::POLL
+        } else if sleeps_in.contains("futex") {
+            restart::FUTEX
+        } else if self.args[0] < MOST_CLOCKS {
+            // The functions of a sleep are not shown where it is restarted; what is
+            // shown is their caller.
+            restart::CLOCK_NANOSLEEP
+        } else {
+            // Its first argument is an address.
+            restart::NANOSLEEP
+        };
+        Syscall { number, ..self }
     }
 
     /// `61 0xffffffff 0x7ffd0c 0x0 0x0 0x0 0x0 0x7ffcf8 0x7f06`; `running` and
@@ -35,6 +58,29 @@ impl Syscall {
         }
         Some(Syscall { number, args })
     }
+}
+
+/// More than the number of any clock of `clock_nanosleep(2)` that is no process's.
+const MOST_CLOCKS: u64 = 4096;
+
+/// `restart_syscall(2)` and the calls that it stands for.
+#[cfg(target_arch = "x86_64")]
+mod restart {
+    pub(super) const CALL: u64 = 219;
+    pub(super) const POLL: u64 = 7;
+    pub(super) const NANOSLEEP: u64 = 35;
+    pub(super) const FUTEX: u64 = 202;
+    pub(super) const CLOCK_NANOSLEEP: u64 = 230;
+}
+/// `restart_syscall(2)` and the calls that it stands for, where `ppoll` is never
+/// restarted by it (`include/uapi/asm-generic/unistd.h`).
+#[cfg(not(target_arch = "x86_64"))]
+mod restart {
+    pub(super) const CALL: u64 = 128;
+    pub(super) const POLL: u64 = 73;
+    pub(super) const NANOSLEEP: u64 = 101;
+    pub(super) const FUTEX: u64 = 98;
+    pub(super) const CLOCK_NANOSLEEP: u64 = 115;
 }
 
 /// The kernel function that a thread sleeps in.
@@ -59,6 +105,19 @@ pub(crate) fn is_64_bit(tgid: Tgid) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_restart_is_the_call_that_it_goes_on_with() {
+        let restart = |first| Syscall {
+            number: restart::CALL,
+            args: [first, 0, 0, 0, 0, 0],
+        };
+        let number = |first, sleeps_in| restart(first).restarted(sleeps_in).number;
+        assert_eq!(number(0x7ffd_0c00, "do_poll.constprop.0"), restart::POLL);
+        assert_eq!(number(0x7ffd_0c00, "futex_wait_queue"), restart::FUTEX);
+        assert_eq!(number(0, "hrtimer_nanosleep"), restart::CLOCK_NANOSLEEP);
+        assert_eq!(number(0x7ffd_0c00, "do_syscall_64"), restart::NANOSLEEP);
+    }
 
     #[test]
     fn a_call_is_read_with_its_arguments() {

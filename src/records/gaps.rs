@@ -14,24 +14,54 @@ pub(super) enum Record {
     Kdump,
 }
 
-impl Record {
-    /// What the record is called in a sentence.
-    fn name(self) -> &'static str {
-        match self {
-            Record::Strace => "strace's log",
-            Record::Tracee => "Tracee's record",
-            Record::Truss => "truss's log",
-            Record::Kdump => "kdump's listing",
-        }
-    }
+/// How the report speaks of a record.
+struct Words {
+    /// The record, singular, at the beginning of a sentence.
+    record: &'static str,
+    /// Whose its lines are.
+    program: &'static str,
+    /// The flag that adds times, behind a space and in brackets.
+    time_flag: &'static str,
+    no_forks: &'static str,
+    no_ends: &'static str,
+    no_execs: &'static str,
+}
 
-    /// The flag that adds times.
-    fn time_flag(self) -> &'static str {
+impl Record {
+    fn words(self) -> Words {
         match self {
-            Record::Strace => " (-ttt)",
-            Record::Tracee => "",
-            Record::Truss => " (-d)",
-            Record::Kdump => " (-T)",
+            Record::Strace => Words {
+                record: "strace's log",
+                program: "strace's",
+                time_flag: " (-ttt)",
+                no_forks: "no clone and fork calls (threads count as processes)",
+                no_ends: "no ends (+++)",
+                no_execs: "no execve calls",
+            },
+            Record::Tracee => Words {
+                record: "Tracee's record",
+                program: "Tracee's",
+                time_flag: "",
+                no_forks: "no sched_process_fork events",
+                no_ends: "no sched_process_exit events",
+                no_execs: "no sched_process_exec events",
+            },
+            Record::Truss => Words {
+                record: "truss's log",
+                program: "truss's",
+                time_flag: " (-d)",
+                no_forks: "no fork calls",
+                no_ends: "no ends of processes",
+                no_execs: "no execve calls",
+            },
+            Record::Kdump => Words {
+                record: "kdump's listing",
+                program: "kdump's",
+                time_flag: " (-T)",
+                no_forks: "no fork calls",
+                no_ends: "no ends of processes",
+                no_execs: "no execve calls",
+            },
         }
     }
 }
@@ -122,7 +152,7 @@ impl Coverage {
         let mut gaps = Gaps::default();
         gaps.add(true, "no looks at /proc", Needs::PROC);
         self.of_interruptions(&mut gaps);
-        let no_times = format!("no times{}", self.record.time_flag());
+        let no_times = format!("no times{}", self.record.words().time_flag);
         gaps.add(!self.times, no_times, Needs::TIMES);
         self.of_tasks(&mut gaps);
         self.of_waits(&mut gaps);
@@ -150,34 +180,29 @@ impl Coverage {
 
     fn of_tasks(&self, gaps: &mut Gaps) {
         let strangers = self.strangers > 0;
-        let no_forks = match self.record {
-            Record::Strace => "no clone and fork calls (threads count as processes)",
-            Record::Tracee => "no sched_process_fork events",
-            Record::Truss | Record::Kdump => "no fork calls",
-        };
-        gaps.add(strangers && !self.has(self.forks), no_forks, Needs::LINEAGE);
+        let words = self.record.words();
+        gaps.add(
+            strangers && !self.has(self.forks),
+            words.no_forks,
+            Needs::LINEAGE,
+        );
         let (one, more) = ("task without a creator", "tasks without a creator");
         gaps.add(
             strangers && self.has(self.forks),
             many(self.strangers, one, more),
             Needs::LINEAGE,
         );
-        let no_ends = match self.record {
-            Record::Strace => "no ends (+++)",
-            Record::Tracee => "no sched_process_exit events",
-            Record::Truss | Record::Kdump => "no ends of processes",
-        };
-        gaps.add(!self.ends, no_ends, Needs::LINEAGE);
+        gaps.add(!self.ends, words.no_ends, Needs::LINEAGE);
         gaps.add(
             self.namespaces,
             "pids of several namespaces",
             Needs::LINEAGE,
         );
-        let no_execs = match self.record {
-            Record::Tracee => "no sched_process_exec events",
-            Record::Strace | Record::Truss | Record::Kdump => "no execve calls",
-        };
-        gaps.add(self.forks && !self.has(self.execs), no_execs, Needs::EXECS);
+        gaps.add(
+            self.forks && !self.has(self.execs),
+            words.no_execs,
+            Needs::EXECS,
+        );
     }
 
     fn of_waits(&self, gaps: &mut Gaps) {
@@ -211,6 +236,11 @@ impl Coverage {
             "no rt_sigaction calls",
             Needs::AUTO_REAP.and(Needs::DISPOSITIONS),
         );
+        gaps.add(
+            is_strace_s && self.unknown_actions,
+            "an action for SIGCHLD that it does not show",
+            Needs::AUTO_REAP.and(Needs::DISPOSITIONS),
+        );
         // Elsewhere a zombie is reported of a parent alone that reaps others.
         gaps.add(
             !is_strace_s && (self.unknown_actions || !self.has(self.sigactions)),
@@ -241,7 +271,7 @@ impl Coverage {
         let names: Vec<&str> = rules.iter().map(|rule| rule.name()).collect();
         format!(
             "{} has {}; out of reach: {}",
-            self.record.name(),
+            self.record.words().record,
             what.join(", "),
             names.join(", ")
         )
@@ -268,12 +298,7 @@ impl Coverage {
         first: Option<u64>,
         overlong: u64,
     ) -> Vec<String> {
-        let name = match self.record {
-            Record::Strace => "strace's",
-            Record::Tracee => "Tracee's",
-            Record::Truss => "truss's",
-            Record::Kdump => "kdump's",
-        };
+        let name = self.record.words().program;
         let count = |count, one: &str, more: &str| (count > 0).then(|| many(count, one, more));
         let foreign_clause = count(
             foreign,

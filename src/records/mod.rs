@@ -40,6 +40,12 @@ pub trait Source {
     /// What the record lacks, a clause each; known when it is over.
     fn lacks(&self) -> Vec<String>;
 
+    /// What else is to be said of the record, a sentence each; known when it is
+    /// over.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Lines that were not understood, a clause a kind; known when it is over.
     fn passed_over(&self) -> Vec<String> {
         Vec::new()
@@ -154,9 +160,13 @@ impl Source for Unwrapped {
         self.source.lacks()
     }
 
-    fn passed_over(&self) -> Vec<String> {
+    fn notes(&self) -> Vec<String> {
         let undone = format!("undone before reading: {}", self.undone.join(", "));
-        [vec![undone], self.source.passed_over()].concat()
+        [vec![undone], self.source.notes()].concat()
+    }
+
+    fn passed_over(&self) -> Vec<String> {
+        self.source.passed_over()
     }
 
     fn out_of_reach(&self) -> Vec<RuleId> {

@@ -1,5 +1,4 @@
-//! Rules on waits that block for ever or spin, on dead leaders and pid namespaces,
-//! and on signals sent to a reaped pid.
+//! Rules on waits that block for ever or spin, on dead leaders and pid namespaces.
 
 use rustc_hash::FxHashMap;
 
@@ -11,14 +10,11 @@ use super::pipes::Pipes;
 use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
 use crate::event::{BlockedChild, DeadLeader, EventKind, Moment, Observation, WaitExit};
-use crate::kernel::{Errno, NsPid, Signal, Tgid, Tid, WaitOptions};
+use crate::kernel::{Errno, Signal, Tgid, Tid, WaitOptions};
 use crate::ledger::{CompletedWait, Ledger, Process, ProcessId, ReapKind, Stamp, Waiting};
 
 /// Consecutive polls that are a spin, unless the thread slept between them.
 const MANY_POLLS: u64 = 1000;
-/// How far apart two threads must act for their order to be certain, in
-/// nanoseconds.
-const APART: u64 = 10_000_000;
 /// How long the kernel takes at most to kill the rest of a pid namespace, in
 /// nanoseconds.
 const CLEARING: u64 = 1_000_000_000;
@@ -74,7 +70,9 @@ impl Hangs {
             }
             EventKind::Observed(Observation::AwaitsSignal) => self.only_polls(case),
             EventKind::Observed(Observation::Leader(leader)) => self.leaderless(*leader, case),
-            EventKind::Kills { target, signal } => self.kills(*target, *signal, case),
+            EventKind::Kills { target, signal } if target.raw() <= 0 && *signal == Signal::KILL => {
+                self.swept = Some(event.at);
+            }
             EventKind::Executed { former, .. } => {
                 // The tid of the thread that called exec is free.
                 for tid in [Some(event.tid), *former].into_iter().flatten() {
@@ -349,51 +347,6 @@ impl Hangs {
             );
             case.findings.add(finding);
         }
-    }
-
-    // Kills.
-
-    fn kills(&mut self, target: NsPid, signal: Signal, case: &mut RuleContext) {
-        let (event, ledger) = (case.event, case.ledger);
-        if target.raw() <= 0 {
-            if signal == Signal::KILL {
-                self.swept = Some(event.at);
-            }
-            return;
-        }
-        let target = ledger.recall(event.tgid, target);
-        let (Some(child), Some(caller)) = (target, ledger.process(event.tgid)) else {
-            return;
-        };
-        let Some(reap) = child
-            .reaped
-            .filter(|reap| reap.way.is_wait() && reap.by_process == caller.as_parent())
-        else {
-            return;
-        };
-        let since = event.at.since(reap.when.at);
-        if reap.by != event.tid && since < APART {
-            return;
-        }
-        let diagnosis = End::KillAfterReap {
-            signal,
-            after: since,
-        };
-        let reaped = child.history.last.as_ref().map(|completed| {
-            Evidence::waited(completed, ledger, caller.tgid, "reaped it: the pid is free")
-        });
-        let kill = Evidence {
-            when: case.stamp(),
-            tid: event.tid,
-            tgid: caller.tgid,
-            comm: ledger.comm(event.tid),
-            action: Action::Kills(child.tgid, signal),
-            remark: "may hit an unrelated process",
-        };
-        let finding = Finding::new(diagnosis, ProcessRef::new(caller), case.stamp())
-            .about(child)
-            .evidence(reaped.into_iter().chain([kill]));
-        case.findings.add(finding);
     }
 }
 

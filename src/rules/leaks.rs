@@ -184,9 +184,7 @@ impl Leaks {
             let Some(child) = child.filter(|child| child.is_zombie()) else {
                 continue;
             };
-            let parent = case.ledger.parent_of(child);
-            let age = case.event.at.since(since(child));
-            if let Some(parent) = parent.filter(|parent| !self.may_come(parent, age)) {
+            if let Some(parent) = case.ledger.parent_of(child) {
                 self.report_left(&candidate, child, parent, case);
             }
         }
@@ -203,14 +201,19 @@ impl Leaks {
         parent: &Process,
         case: &mut RuleContext,
     ) {
-        if candidate.parent != parent.id {
+        let age = case.event.at.since(since(child));
+        if candidate.parent != parent.id || age < self.thresholds.zombie {
             return;
         }
-        if let Some(finding) = self.judge(candidate, child, parent, case.event.at, case.ledger) {
-            *self.left.0.entry(parent.id).or_default() += 1;
-            if !candidate.reported {
-                case.findings.add(finding);
-            }
+        // A fact, whether or not the parent is to blame.
+        *self.left.0.entry(parent.id).or_default() += 1;
+        let may_come = parent.ended.is_none() && self.may_come(parent, age);
+        if candidate.reported || may_come {
+            return;
+        }
+        let finding = self.judge(candidate, child, parent, case.event.at, case.ledger);
+        if let Some(finding) = finding {
+            case.findings.add(finding);
         }
     }
 
@@ -264,7 +267,8 @@ impl Leaks {
         };
         let delay = self.delays.entry(parent.id).or_default();
         *delay = age.max(*delay);
-        if age < self.thresholds.late || !child.is_traced {
+        let was_seen_dead = child.ended.is_some_and(|end| !end.when.is_before_attach);
+        if age < self.thresholds.late || !was_seen_dead {
             return;
         }
         if kept(child, parent, reap.when.at).at_all() {

@@ -4,9 +4,20 @@
 //! give [`Finding`]s. What they need from `/proc` they ask for ([`Question`])
 //! and get as an event, so a recorded stream gives the same findings.
 //!
-//! The groups: `leaks` (a child died and was not reaped), `lost` (its status was
-//! lost), `hangs` (waits that block or spin, and kills), `ends` (ends that the
-//! user did not expect).
+//! Each rule has a row in `table` and its data in `diagnosis`. Its function is in
+//! the file of its subject:
+//!
+//! * [`Leak`]: `leaks` (candidates, and when they are judged), `causes` (why a
+//!   zombie was not reaped)
+//! * [`Loss`]: `lost` (waits that failed, statuses not examined), `arguments` (waits
+//!   that the kernel refused), `hazards` (children that could have been stolen)
+//! * [`Hang`]: `hangs` (waits that block or spin), `pipes` and `streams` (blocked on a
+//!   pipe)
+//! * [`End`]: `hangs` (dead leaders, pid namespaces), `death_signals`, `kills`,
+//!   `survivors`, `ends` (ends that the user did not expect)
+//!
+//! [`RuleEngine::event`] calls them all. docs/writing-a-rule.md has the steps to a new
+//! rule.
 
 mod arguments;
 mod causes;
@@ -17,6 +28,7 @@ mod ends;
 mod finding;
 mod hangs;
 mod hazards;
+mod kills;
 mod leaks;
 mod lost;
 mod pipes;
@@ -124,6 +136,7 @@ impl RuleEngine {
         self.lost.event(&mut case);
         self.hazards.event(&mut case);
         self.hangs.event(&mut case);
+        kills::event(&mut case);
         self.death_signals.event(&mut case);
         self.ends.event(&mut case);
         self.streams.event(&mut case);

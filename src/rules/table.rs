@@ -85,6 +85,8 @@ const EXITS: u16 = 1 << 11;
 const PRCTLS: u16 = 1 << 12;
 /// The trace begins with the program.
 const BEGINNING: u16 = 1 << 13;
+/// Calls of processes without children, which run at full speed under `-p`.
+const CHILDLESS: u16 = 1 << 14;
 /// Rules on leaks depend on the age of a zombie.
 const LEAK: u16 = TIMES | LINEAGE | EXECS | WAITS | AUTO_REAP;
 /// Rules on losses depend on what became of one child.
@@ -107,6 +109,7 @@ impl Needs {
     pub const EXITS: Needs = Needs(EXITS);
     pub const PRCTLS: Needs = Needs(PRCTLS);
     pub const BEGINNING: Needs = Needs(BEGINNING);
+    pub const CHILDLESS: Needs = Needs(CHILDLESS);
 
     /// The union of both.
     #[must_use]
@@ -194,7 +197,7 @@ rules! {
     SigchldBlocked: "sigchld-blocked", Warning, needs PROC, timed,
         "SIGCHLD is blocked, so its handler never reaps",
         "unblock SIGCHLD (the mask is kept across exec), or take it with signalfd or sigwait";
-    HandlerReplaced: "handler-replaced", Warning, needs LEAK | DISPOSITIONS, timed,
+    HandlerReplaced: "handler-replaced", Warning, needs LEAK | DISPOSITIONS | CHILDLESS, timed,
         "a second SIGCHLD handler took the place of the one that reaps",
         "chain the first handler, or wait by pidfd";
     CoalescedSigchld: "coalesced-sigchld", Warning, needs LEAK | SIGNALS, timed,
@@ -213,10 +216,10 @@ rules! {
     StolenChild: "stolen-child", Error, needs LOSS,
         "a wait for any child took the one that is waited for by pid",
         "reap by pid, or have one place that reaps and hands the status on";
-    DoubleWait: "double-wait", Info, needs LOSS | DISPOSITIONS | BEGINNING,
+    DoubleWait: "double-wait", Info, needs LOSS | DISPOSITIONS | BEGINNING | CHILDLESS,
         "a child was waited for again after its reap",
         "forget a pid once it is reaped";
-    NotMyChild: "not-my-child", Warning, needs LOSS | BEGINNING,
+    NotMyChild: "not-my-child", Warning, needs LOSS | BEGINNING | CHILDLESS,
         "a process that is not a child of the caller was waited for",
         "only the parent can wait for a process; poll a pidfd instead";
     AutoreapEchild: "autoreap-echild", Error, needs LOSS | DISPOSITIONS,
@@ -234,20 +237,20 @@ rules! {
     SignalDeathHidden: "signal-death-hidden", Info, needs LOSS | KILLS, timed,
         "the only child crashed, and the parent exited with 0",
         "WEXITSTATUS of a killed child is 0: test WIFSIGNALED before it";
-    RawStatusExit: "raw-status-exit", Error, needs LOSS | EXITS,
+    RawStatusExit: "raw-status-exit", Error, needs LOSS | EXITS | CHILDLESS,
         "a raw wait status was used as an exit code",
         "exit with WEXITSTATUS(status), or 128 + WTERMSIG(status)";
     WrongThreadWait: "wrong-thread-wait", Warning, needs LOSS,
         "__WNOTHREAD hides the children of other threads",
         "drop __WNOTHREAD, or wait in the thread that forked";
-    BadWaitArgs: "bad-wait-args", Warning, needs 0,
+    BadWaitArgs: "bad-wait-args", Warning, needs CHILDLESS,
         "the kernel refused the arguments of a wait",
         "see wait(2) for what each call accepts";
     // Hangs, spins, kills.
     WnohangSpin: "wnohang-spin", Warning, needs TIMES | WAITS, timed,
         "a busy loop of polls",
         "block in the wait, or poll a pidfd; a loop of polls burns a CPU";
-    EchildSpin: "echild-spin", Warning, needs TIMES | WAITS, timed,
+    EchildSpin: "echild-spin", Warning, needs TIMES | WAITS | CHILDLESS, timed,
         "a busy loop of waits without a child",
         "ECHILD means that there are no children: end the loop";
     PipeFullDeadlock: "pipe-full-deadlock", Error, needs PROC,
@@ -265,13 +268,13 @@ rules! {
     LeaderZombie: "leader-zombie", Info, needs PROC, timed,
         "the main thread has exited, the process lives on",
         "ps shows Z for it, but only its main thread has exited";
-    PdeathsigThread: "pdeathsig-thread", Error, needs LOSS | SIGNALS | PRCTLS, timed,
+    PdeathsigThread: "pdeathsig-thread", Error, needs LOSS | SIGNALS | PRCTLS | CHILDLESS, timed,
         "a death signal was sent at the end of a thread",
         "PR_SET_PDEATHSIG follows the thread that forked, not the process: fork in a thread that stays";
     PidnsInitExit: "pidns-init-exit", Warning, needs PROC,
         "PID 1 of a namespace exited, and the kernel killed the rest",
         "PID 1 must outlive its namespace: wait for all, or use an init";
-    KillAfterReap: "kill-after-reap", Warning, needs LOSS | KILLS,
+    KillAfterReap: "kill-after-reap", Warning, needs LOSS | KILLS | CHILDLESS,
         "a signal was sent to a pid that was reaped",
         "the pid may be another process's by now; use a pidfd";
     OutlivesCommand: "outlives-command", Info, needs PROC, timed,
@@ -324,9 +327,16 @@ mod tests {
     fn each_rule_has_a_page_of_its_own() {
         for rule in RULES {
             let title = format!("# {}", rule.name);
-            assert!(rule.page.starts_with(&title), "{}", rule.name);
+            let name = rule.name;
+            assert!(
+                rule.page.starts_with(&title),
+                "pages/{name}.md does not begin with `{title}`"
+            );
             let width = rule.page.lines().map(|line| line.chars().count()).max();
-            assert!(width <= Some(100), "{}: {width:?}", rule.name);
+            assert!(
+                width <= Some(100),
+                "pages/{name}.md has a line of {width:?} characters, more than 100"
+            );
         }
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct FindingsPolicy {
     is_live: bool,
     /// What was out of sight from the start, a clause each.
     unseen: Vec<String>,
+    /// What else is to be said of the record, a sentence each.
+    notes: Vec<String>,
     /// Children from before the attach that are not traced themselves.
     untraced: FxHashSet<Tgid>,
     /// Processes that asked for a seccomp filter with a listener.
@@ -65,6 +67,7 @@ impl FindingsPolicy {
             judge,
             is_live: origin.proc != ProcView::Unseen,
             unseen,
+            notes: Vec::new(),
             untraced: FxHashSet::default(),
             listeners: BTreeMap::new(),
             unread: 0,
@@ -78,10 +81,23 @@ impl FindingsPolicy {
         self.unseen.push(clause.to_owned());
     }
 
+    /// Say something of the record in the report.
+    pub(crate) fn note(&mut self, sentence: &str) {
+        self.notes.push(sentence.to_owned());
+    }
+
+    /// What is said of the record, a sentence each.
+    pub(super) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     /// Take an event in, after the ledger has.
     pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
         match &event.kind {
-            EventKind::UntracedChild(untraced) if !untraced.is_adopted => {
+            // A dead one makes no calls, and it cannot be attached to.
+            EventKind::UntracedChild(untraced)
+                if !untraced.is_adopted && untraced.zombie.is_none() =>
+            {
                 self.untraced.insert(untraced.child);
             }
             EventKind::ListenerWanted => {
@@ -228,6 +244,7 @@ impl FindingsPolicy {
             left: left.map_or(0, ZombiesLeft::total),
             counts: ledger.counts(),
             unseen: &self.unseen(),
+            notes: &self.notes,
             styles: look.styles,
             summary: !look.quiet,
             root: std::env::current_dir()

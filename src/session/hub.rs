@@ -72,7 +72,7 @@ impl Session<'_> {
     pub(crate) fn conclude(&mut self, source: &mut impl EventSource) {
         if self.judging().is_some() {
             if let Some(clause) = source.unseen() {
-                self.miss(clause);
+                self.miss(&clause);
             }
             let over = source.conclude();
             self.take_one(over);
@@ -130,6 +130,13 @@ impl Session<'_> {
         }
     }
 
+    /// Say something of the record in the report.
+    pub(crate) fn note(&mut self, sentence: &str) {
+        if let Some(policy) = &mut self.policy {
+            policy.note(sentence);
+        }
+    }
+
     /// The rules, while they judge.
     pub(crate) fn judging(&mut self) -> Option<&mut FindingsPolicy> {
         let policy = self.policy.as_mut();
@@ -182,6 +189,7 @@ impl Session<'_> {
             findings: &findings,
             left: policy.as_ref().and_then(FindingsPolicy::left),
             unseen: &unseen.unwrap_or_default(),
+            notes: policy.as_ref().map_or(&[], FindingsPolicy::notes),
             summary: None,
             has_run,
         };

@@ -43,7 +43,7 @@ pub(crate) trait EventSource {
     }
 
     /// What was out of sight, in a clause, at the end of the trace.
-    fn unseen(&self) -> Option<&'static str> {
+    fn unseen(&self) -> Option<String> {
         None
     }
 

@@ -5,17 +5,16 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::sys::utsname::{UtsName, uname};
 
 use super::source::{Alarm, EventSource, SETTLING, Step};
-use crate::event::{Event, Moment, Origin, ProcView, Question};
+use crate::event::{Event, LookCause, Moment, Origin, ProcView, Question};
 use crate::kernel::WaitCalls;
+use crate::ledger::Ledger;
 use crate::output::{Pids, Style, TextOptions};
+use crate::rules::{Needs, RULES};
 use crate::sys::waker::Waker;
 use crate::tracer::{self, Capture, FdNames, Scheduler, Settings, Tracer, Unscheduled};
 
-/// What is said of attached processes that were not made to stop at calls.
-const RAN_FREE: &str = "calls of processes without children were not seen; autoreap-echild by \
-                        SA_NOCLDWAIT, bad-wait-args, double-wait, echild-spin, \
-                        handler-replaced, kill-after-reap, not-my-child, pdeathsig-thread and \
-                        raw-status-exit of those are out of reach (--every-call shows them)";
+/// Of this rule one form alone needs calls of processes without children.
+const PARTLY_BLIND: &str = "autoreap-echild by SA_NOCLDWAIT";
 
 /// How many events are taken in together.
 const BATCH: usize = 64;
@@ -26,6 +25,10 @@ pub(crate) struct Traced<S = Unscheduled> {
     origin: Origin,
     /// When it is woken because the time is up.
     until: Option<Instant>,
+    /// When it is woken for its user besides.
+    alarm: Option<Instant>,
+    /// The command has ended, and that was told.
+    told_end: bool,
 }
 
 impl Traced {
@@ -71,6 +74,8 @@ impl<S: Scheduler> Traced<S> {
             tracer,
             origin,
             until: None,
+            alarm: None,
+            told_end: false,
         }
     }
 
@@ -88,6 +93,39 @@ impl<S: Scheduler> Traced<S> {
             .is_some()
     }
 
+    /// Wake up at this moment too; `None` for no more.
+    pub(crate) fn set_alarm(&mut self, at: Option<Instant>) {
+        self.alarm = at;
+    }
+
+    /// Whether the command has ended, once.
+    pub(crate) fn take_end(&mut self) -> bool {
+        let has_ended = self.tracer.root_end().is_some();
+        has_ended && !std::mem::replace(&mut self.told_end, true)
+    }
+
+    /// For how long no task has stopped or ended.
+    pub(crate) fn silence(&self) -> Duration {
+        Duration::from_nanos(self.tracer.now().since(self.tracer.last_stop()))
+    }
+
+    /// Begin to look at what the living processes are blocked in; the tracer is woken
+    /// when [`Traced::take_look`] has the answer.
+    pub(crate) fn begin_look(&mut self, ledger: &Ledger, cause: LookCause) {
+        let living = ledger.processes();
+        let living = living.filter(|process| process.ended.is_none() && process.reaped.is_none());
+        let mut living: Vec<_> = living.map(|process| (process.id, process.tgid)).collect();
+        living.sort_unstable();
+        let roots = living.into_iter().map(|(_, tgid)| tgid).collect();
+        self.tracer.begin_look(roots, cause);
+    }
+
+    /// What a look found, once it is over.
+    pub(crate) fn take_look(&mut self) -> Option<Event> {
+        self.tracer.waker.take_call();
+        self.tracer.take_look()
+    }
+
     /// No limit any more.
     pub(crate) fn lift_limit(&mut self) {
         self.until = None;
@@ -101,8 +139,12 @@ impl<S: Scheduler> EventSource for Traced<S> {
         if let Some(moment) = moments.into_iter().flatten().min() {
             self.tracer.wake_at(moment);
         }
-        if let Some(until) = self.until {
-            self.tracer.waker.wake_at(until);
+        let own = [self.until, self.alarm, self.tracer.look_is_due()];
+        if let Some(at) = own.into_iter().flatten().min() {
+            self.tracer.waker.wake_at(at);
+        }
+        if !self.told_end && self.tracer.root_end().is_some() {
+            self.tracer.waker.wake_at(Instant::now());
         }
         match self.tracer.step(events) {
             tracer::Step::Went => Step::Went,
@@ -124,8 +166,8 @@ impl<S: Scheduler> EventSource for Traced<S> {
         self.tracer.conclude()
     }
 
-    fn unseen(&self) -> Option<&'static str> {
-        self.tracer.has_run_free().then_some(RAN_FREE)
+    fn unseen(&self) -> Option<String> {
+        self.tracer.has_run_free().then(ran_free)
     }
 
     fn origin(&self) -> &Origin {
@@ -143,6 +185,21 @@ impl<S: Scheduler> EventSource for Traced<S> {
     fn batch(&self) -> usize {
         BATCH
     }
+}
+
+/// What is not known of attached processes that ran at full speed.
+fn ran_free() -> String {
+    let blind = RULES
+        .iter()
+        .filter(|rule| rule.needs.any_of(Needs::CHILDLESS));
+    let mut names: Vec<&str> = blind.map(|rule| rule.name).chain([PARTLY_BLIND]).collect();
+    names.sort_unstable();
+    let last = names.pop().unwrap_or_default();
+    format!(
+        "calls of processes without children were not seen; {} and {last} of those are out of \
+         reach (--every-call shows them)",
+        names.join(", ")
+    )
 }
 
 /// What the tracer must read for the lines that are wanted; for everything if
@@ -171,7 +228,24 @@ pub(crate) fn settings(text: &TextOptions, rules: bool, whole: bool) -> Settings
         },
         polls: true,
         kill_on_exit: false,
+        lets_leftovers_go: false,
         full_speed: true,
         stops_as_job: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ran_free_is_told_with_the_rules_that_need_it() {
+        assert_eq!(
+            ran_free(),
+            "calls of processes without children were not seen; autoreap-echild by SA_NOCLDWAIT, \
+             bad-wait-args, double-wait, echild-spin, handler-replaced, kill-after-reap, \
+             not-my-child, pdeathsig-thread and raw-status-exit of those are out of reach \
+             (--every-call shows them)"
+        );
     }
 }

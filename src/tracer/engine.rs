@@ -12,6 +12,7 @@ use super::scheduler::{Held, Scheduler, Unscheduled};
 use super::settings::{Capture, Settings};
 use super::stop::{Stop, StopKind, classify};
 use super::stop_stats::StopStats;
+use super::survey::{Stuck, Survey};
 use super::tasks::{Kind, Tasks};
 use super::world::World;
 use crate::event::{Event, EventKind, Moment, NsPids};
@@ -87,6 +88,8 @@ pub(crate) struct Tracer<S = Unscheduled> {
     pub(super) filter: Option<Filter>,
     /// Attached targets end with us instead of being detached.
     pub(super) kill_on_exit: bool,
+    /// Launched processes do not end with us.
+    lets_leftovers_go: bool,
     /// There are tasks that outlive us, or were.
     pub(super) attaches: bool,
     /// We stop when the root is stopped as a job.
@@ -109,11 +112,17 @@ pub(crate) struct Tracer<S = Unscheduled> {
     start: Instant,
     /// The moment of the last stop, or of what woke us since.
     pub(super) latest: Moment,
+    /// The moment of the last stop or end.
+    pub(super) last_stop: Moment,
     pub(super) stats: StopStats,
     /// Room for a new program's stack.
     pub(super) stack: Vec<u8>,
     /// Call stacks, if they are wanted.
     pub(super) stacks: Option<Box<Stacks>>,
+    /// A look at all processes that goes on.
+    pub(super) survey: Option<Survey>,
+    /// One that was given up and may still be blocked.
+    pub(super) stuck_survey: Option<Stuck>,
     seq: u64,
 }
 
@@ -157,6 +166,7 @@ impl<S: Scheduler> Tracer<S> {
             polls: settings.polls,
             filter: None,
             kill_on_exit: settings.kill_on_exit,
+            lets_leftovers_go: settings.lets_leftovers_go,
             attaches: false,
             stops_as_job: settings.stops_as_job,
             killing: None,
@@ -169,9 +179,12 @@ impl<S: Scheduler> Tracer<S> {
             waker,
             start: Instant::now(),
             latest: Moment::default(),
+            last_stop: Moment::default(),
             stats: StopStats::default(),
             stack: Vec::new(),
             stacks: capture.stacks.then(|| Box::new(Stacks::new())),
+            survey: None,
+            stuck_survey: None,
             seq: 0,
         }
     }
@@ -211,6 +224,11 @@ impl<S: Scheduler> Tracer<S> {
         self.latest
     }
 
+    /// The moment of the last stop or end of a task.
+    pub(crate) fn last_stop(&self) -> Moment {
+        self.last_stop
+    }
+
     /// How many stops there were.
     pub(crate) fn stats(&self) -> StopStats {
         self.stats
@@ -245,7 +263,7 @@ impl<S: Scheduler> Tracer<S> {
         if kind.filtered {
             bits |= options::SECCOMP;
         }
-        if kind.launched || self.kill_on_exit {
+        if kind.launched && !self.lets_leftovers_go || self.kill_on_exit {
             bits |= options::EXITKILL;
         }
         if S::IS_ACTIVE {
@@ -387,7 +405,7 @@ impl<S: Scheduler> Tracer<S> {
     pub(super) fn stopped(&mut self, tracee: Stopped, status: WaitStatus, events: &mut Vec<Event>) {
         let kind = classify(status, || tracee.event_message().ok());
         let (at, tid) = (self.now(), tracee.tid());
-        self.latest = at;
+        (self.latest, self.last_stop) = (at, at);
         self.stats.count(kind);
         if S::IS_ACTIVE {
             // Killed in a stop that it was held in.

@@ -60,6 +60,36 @@ impl<S: Scheduler> Tracer<S> {
         condemned.len()
     }
 
+    /// How many launched processes are left.
+    pub(crate) fn launched_processes(&self) -> usize {
+        self.launched().len()
+    }
+
+    fn launched(&self) -> FxHashSet<Tgid> {
+        let tasks = self.tasks.by_tid.values();
+        let launched = tasks.filter(|task| task.kind.launched);
+        launched.map(|task| task.tgid).collect()
+    }
+
+    /// Send a signal to every launched process.
+    pub(crate) fn signal_launched(&self, signal: Signal) {
+        for tgid in self.launched() {
+            ptrace::kill(tgid.raw(), signal);
+        }
+    }
+
+    /// Let launched processes go too, which must not be under a filter. Returns how
+    /// many there are.
+    pub(crate) fn let_launched_go(&mut self) -> usize {
+        let count = self.launched_processes();
+        for task in self.tasks.by_tid.values_mut() {
+            task.kind.launched = false;
+        }
+        self.attaches = true;
+        self.detach_all();
+        count
+    }
+
     /// Pass a signal on to the root.
     pub(crate) fn forward(&self, signal: Signal) {
         if let Some(root) = self.root.as_ref().filter(|root| root.end.is_none()) {

@@ -123,7 +123,7 @@ impl<S: Scheduler> Tracer<S> {
     /// A thread, or with its last thread a process, is dead.
     pub(super) fn ended(&mut self, tid: Tid, status: WaitStatus, events: &mut Vec<Event>) {
         let at = self.now();
-        self.latest = at;
+        (self.latest, self.last_stop) = (at, at);
         self.stats.ends += 1;
         self.held.remove(&tid);
         let Some(task) = self.tasks.remove_task(tid) else {

@@ -29,6 +29,7 @@
 //! | [`own_children`] | attached processes that are children of our own |
 //! | [`leave`] | detaching and killing |
 //! | [`observe`] | what rules look up in `/proc` |
+//! | [`survey`] | what all processes are blocked in |
 
 pub(crate) mod attach;
 mod attach_tree;
@@ -52,6 +53,7 @@ mod sigaction;
 mod signals;
 mod stop;
 mod stop_stats;
+mod survey;
 mod syscalls;
 mod tasks;
 mod wait_result;

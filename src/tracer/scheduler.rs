@@ -341,6 +341,7 @@ mod tests {
             keep_signals_out();
             let waker = Waker::new(&[], WakeSignal::borrowed().unwrap()).unwrap();
             let settings = Settings {
+                lets_leftovers_go: false,
                 capture: Capture::default(),
                 follow: true,
                 wanted: WaitCalls::ALL,

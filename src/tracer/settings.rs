@@ -15,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) polls: bool,
     /// Attached targets are killed when the trace ends.
     pub(crate) kill_on_exit: bool,
+    /// Launched processes are let go at last: they do not end with us.
+    pub(crate) lets_leftovers_go: bool,
     /// Attached processes that have no children do not stop at calls.
     pub(crate) full_speed: bool,
     /// Whether to stop when the root is stopped as a job of a shell.

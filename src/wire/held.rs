@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Named;
+use super::values::Named;
 use crate::event::{self, HoldEnd, HoldPoint};
 use crate::kernel::{Errno, Tgid};
 

@@ -11,6 +11,7 @@ mod read;
 mod stack;
 mod summary;
 mod values;
+mod waiting;
 mod write;
 
 use schemars::JsonSchema;
@@ -29,6 +30,7 @@ pub use read::can_read;
 pub use stack::{Frame, Function, Stack};
 pub use summary::{Ending, Latency, Summary, SummaryRow};
 pub use values::{Address, Int, Meaning, Named, Options, Status, Text};
+pub use waiting::{Cause, On, Waiting, WaitingTask};
 pub use write::{event, start};
 
 /// The version that is written. A reader of this version reads every line of a
@@ -108,6 +110,8 @@ pub enum Body {
     Held(About<Held>),
     /// A probe of `/proc`, requested by a rule.
     Observation(About<Observation>),
+    /// What the living processes are blocked in.
+    Waiting(About<Waiting>),
     /// A rule's deadline passed and no stop was left to be taken: every earlier event
     /// has been written.
     QueueDrained(About<Nothing>),
@@ -250,4 +254,7 @@ pub struct End {
     /// What the trace could not observe, one clause each, and which rules that
     /// disables.
     pub unseen: Vec<String>,
+    /// What else is said of the record that was read: the wait that it ends in, say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }

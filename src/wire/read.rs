@@ -154,6 +154,9 @@ impl Body {
                 eintr: outcome.eintr,
             }),
             Body::Detach(about) => about.map(|_| EventKind::Detached),
+            Body::Waiting(about) => {
+                about.map(|waiting| EventKind::Looked(Box::new(waiting.into())))
+            }
             Body::QueueDrained(about) => about.map(|_| EventKind::QueueDrained),
             Body::Over(about) => about.map(|_| EventKind::Over),
             Body::Adopt(about) => about.map(|adopt| EventKind::Adopted {

@@ -10,6 +10,7 @@ use super::lifecycle::{
 };
 use super::stack::Stack;
 use super::values::{Address, Int, Named, Text, pointer};
+use super::waiting::Waiting;
 use super::{About, Body, Line, Nothing, Sees, Start, VERSION};
 use std::time::SystemTime;
 
@@ -117,6 +118,7 @@ impl Writer<'_> {
                 }))
             }
             EventKind::Detached => Body::Detach(self.about(Nothing {})),
+            EventKind::Looked(look) => Body::Waiting(self.about(Waiting::of(look, self.ledger))),
             EventKind::QueueDrained => Body::QueueDrained(self.about(Nothing {})),
             EventKind::Over => Body::Over(self.about(Nothing {})),
             EventKind::Adopted { child, from, comm } => Body::Adopt(self.about(Adopt {

@@ -296,6 +296,8 @@ mod tests {
         for args in [[42, 0], [0, 0], [0xffff_ffff, 0]] {
             assert_eq!(waits("wait4", args), own, "{args:?}");
         }
+        assert!(own.why(None).contains("options that leave this child out"));
+        assert!(own.remedy(&zombie()).contains("__WALL"));
     }
 
     #[test]

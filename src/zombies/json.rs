@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::report::{Report, Zombie};
 use super::text::ended;
-use super::words::activity;
+use super::wording::activity;
 use crate::event::harmless_json;
 use crate::kernel::Tgid;
 use crate::proc::Cgroup;
@@ -27,6 +27,8 @@ pub(crate) struct Look {
     /// The zombies, those of the parent that has most first; then processes of which only
     /// the main thread is dead.
     zombies: Vec<Entry>,
+    /// The parents of zombies, that with most of them first.
+    parents: Vec<Parent>,
     /// What could not be observed, one clause each.
     unseen: Vec<String>,
 }
@@ -53,7 +55,7 @@ struct Entry {
     age_seconds: Option<f64>,
     /// False for a process with live threads.
     is_zombie: bool,
-    parent: Parent,
+    parent: OfParent,
     /// The name of the cause.
     cause: &'static str,
     /// The cause in a clause.
@@ -64,11 +66,14 @@ struct Entry {
     way_out: Option<String>,
 }
 
+/// What a parent of zombies is, whose, and where it runs.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Parent {
     /// 0 if it is outside of the pid namespace that is seen.
     pid: i32,
     comm: Option<String>,
+    /// How many zombies of it there are.
+    zombies: usize,
     /// Its arguments; null if they cannot be read.
     argv: Option<Vec<Text>>,
     /// Its real uid, and the name that `/etc/passwd` has for it.
@@ -78,6 +83,14 @@ struct Parent {
     cgroup: Option<Group>,
     /// Its ancestors, the nearest first.
     ancestors: Vec<Ancestor>,
+}
+
+/// What a parent does.
+#[derive(Debug, Serialize, JsonSchema)]
+struct OfParent {
+    /// 0 if it is outside of the pid namespace that is seen.
+    pid: i32,
+    comm: Option<String>,
     /// The state of SIGCHLD: ignored, caught, blocked in all threads, pending; null
     /// if the parent is gone.
     sigchld: Option<Sigchld>,
@@ -133,6 +146,7 @@ pub(super) fn json(report: &Report) -> String {
             .iter()
             .map(|zombie| entry(zombie, report))
             .collect(),
+        parents: parents(report),
         unseen: report.unseen.clone(),
     };
     // The object holds only strings and numbers, which JSON can represent.
@@ -165,25 +179,45 @@ fn entry(zombie: &Zombie, report: &Report) -> Entry {
     }
 }
 
-fn of_parent(pid: Tgid, report: &Report) -> Parent {
+/// The parents, in the order of their zombies.
+fn parents(report: &Report) -> Vec<Parent> {
+    let zombies = report
+        .zombies
+        .iter()
+        .filter(|zombie| zombie.stat.is_zombie());
+    let zombies: Vec<&Zombie> = zombies.collect();
+    let of_parents = zombies.chunk_by(|one, other| one.stat.parent == other.stat.parent);
+    let parents = of_parents.filter_map(|zombies| {
+        let pid = zombies.first()?.stat.parent;
+        let parent = report.parents.get(&pid);
+        let uid = parent.and_then(|parent| parent.uid);
+        let ancestors = report.survey.ancestors(pid).into_iter();
+        Some(Parent {
+            pid: pid.raw(),
+            comm: parent.map(|parent| parent.stat.comm.to_string()),
+            zombies: zombies.len(),
+            argv: argv(parent.and_then(|parent| parent.argv.as_deref())),
+            uid,
+            user: user(uid, report),
+            cgroup: parent.and_then(|parent| parent.cgroup.as_ref()).map(group),
+            ancestors: ancestors
+                .map(|stat| Ancestor {
+                    pid: stat.pid.raw(),
+                    comm: stat.comm.to_string(),
+                })
+                .collect(),
+        })
+    });
+    parents.collect()
+}
+
+fn of_parent(pid: Tgid, report: &Report) -> OfParent {
     let parent = report.parents.get(&pid);
-    let uid = parent.and_then(|parent| parent.uid);
-    let ancestors = report.survey.ancestors(pid).into_iter();
     let sigchld = parent.and_then(|parent| parent.sigchld);
     let threads = parent.iter().flat_map(|parent| &parent.threads);
-    Parent {
+    OfParent {
         pid: pid.raw(),
         comm: parent.map(|parent| parent.stat.comm.to_string()),
-        argv: argv(parent.and_then(|parent| parent.argv.as_deref())),
-        uid,
-        user: user(uid, report),
-        cgroup: parent.and_then(|parent| parent.cgroup.as_ref()).map(group),
-        ancestors: ancestors
-            .map(|stat| Ancestor {
-                pid: stat.pid.raw(),
-                comm: stat.comm.to_string(),
-            })
-            .collect(),
         sigchld: sigchld.map(|sigchld| Sigchld {
             ignored: sigchld.is_ignored,
             caught: sigchld.is_caught,

@@ -12,7 +12,7 @@ mod sightings;
 mod survey;
 mod text;
 mod users;
-mod words;
+mod wording;
 
 use std::io::{self, IsTerminal, Write};
 use std::thread::sleep;

@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::place::{command, place, user};
 use super::report::{Report, Zombie};
-use super::words::{Age, activity};
+use super::wording::{Age, activity};
 use crate::kernel::phrases::{EndedBriefly, plural};
 use crate::kernel::{Status, Tgid, WaitStatus};
 use crate::output::Styles;

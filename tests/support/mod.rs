@@ -123,8 +123,9 @@ pub fn named_after(name: &str) -> (RuleId, bool) {
         Some((rule, false))
     };
     let bug = begins_with(name).map(|rule| (rule, true));
-    bug.or_else(near_miss)
-        .unwrap_or_else(|| panic!("{name} is named after no rule"))
+    bug.or_else(near_miss).unwrap_or_else(|| {
+        panic!("{name} is named after no rule; `cargo build --examples` updates the fixtures")
+    })
 }
 
 /// The names of the fixtures that are bugs or near misses.

@@ -1,5 +1,6 @@
 //! The flags that say which lines there are, and how they look.
 
+use std::io;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
@@ -225,6 +226,12 @@ pub(super) fn text(
     Ok(text)
 }
 
+/// The width of the terminal on standard error.
+fn columns_of_stderr() -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(io::stderr())?;
+    Some(usize::from(width.0))
+}
+
 /// How all lines look.
 fn look(show: &ShowFlags, lines: &LineFlags, follows: bool) -> Result<TextOptions, String> {
     let wall = match lines.times {
@@ -261,6 +268,7 @@ fn look(show: &ShowFlags, lines: &LineFlags, follows: bool) -> Result<TextOption
         calls: WaitCalls::ALL,
         restart_outcomes: true,
         stacks: lines.stacks,
+        columns: columns_of_stderr,
     })
 }
 

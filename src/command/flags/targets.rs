@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use super::lines::LineFlags;
 use super::rules::seconds;
 use super::sets::{env_change, pids};
-use crate::command::mode::{OutputOptions, TraceOptions};
+use crate::command::mode::{Leftovers, OutputOptions, TraceOptions};
 use crate::explore::Schedule;
 use crate::program::CommandLine;
 
@@ -90,6 +90,19 @@ pub(super) struct TraceFlags {
         help_heading = "What to trace"
     )]
     pub(super) kill_on_exit: bool,
+    /// What to do with processes that outlive the command: wait for them, kill
+    /// them, or report them and let them go (which needs a stop for every call)
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "wait",
+        hide_default_value = true,
+        hide_possible_values = true,
+        hide_short_help = true,
+        conflicts_with = "read",
+        help_heading = "What to trace"
+    )]
+    pub(super) leftovers: LeftoverChoice,
     /// Use a seccomp filter so that only the calls of interest stop
     #[arg(long = "seccomp-bpf", value_name = "WHEN", num_args = 0..=1, require_equals = true,
           default_value = "auto", default_missing_value = "auto", hide_short_help = true,
@@ -119,6 +132,27 @@ pub(super) struct DurationFlag {
         help_heading = "What to trace"
     )]
     duration: Option<String>,
+}
+
+/// What becomes of processes that outlive the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LeftoverChoice {
+    /// Wait for their end
+    Wait,
+    /// End them: SIGTERM, and SIGKILL a second later
+    Kill,
+    /// Say what they are, and let them go
+    Report,
+}
+
+impl From<LeftoverChoice> for Leftovers {
+    fn from(choice: LeftoverChoice) -> Leftovers {
+        match choice {
+            LeftoverChoice::Wait => Leftovers::Wait,
+            LeftoverChoice::Kill => Leftovers::Kill,
+            LeftoverChoice::Report => Leftovers::Report,
+        }
+    }
 }
 
 /// When to use the filter.
@@ -178,6 +212,7 @@ impl TraceFlags {
             follow: !self.no_follow,
             tree: self.tree,
             every_call: self.every_call,
+            leftovers: self.leftovers.into(),
             kill_on_exit: self.kill_on_exit,
             seccomp: self.seccomp == Seccomp::Auto,
             polls: !self.no_polls,

@@ -47,6 +47,8 @@ pub struct Report<'a> {
     pub left: u64,
     /// What was out of sight, a clause each.
     pub unseen: &'a [String],
+    /// What else is said of a record, a sentence each.
+    pub notes: &'a [String],
     /// Its colours.
     pub styles: Styles,
     /// The last line is wanted.
@@ -111,6 +113,9 @@ impl Report<'_> {
 
     /// The lines after the findings.
     fn end(&self, to: &mut String) {
+        for note in self.notes {
+            let _ = writeln!(to, "wait4-strace: {note}");
+        }
         if !self.unseen.is_empty() {
             let _ = writeln!(to, "wait4-strace: partial view: {}", self.unseen.join("; "));
         }
@@ -307,7 +312,7 @@ pub(crate) fn shell_word(word: &[u8]) -> String {
     quoted(word)
 }
 
-fn quoted(word: &[u8]) -> String {
+pub(super) fn quoted(word: &[u8]) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(byte);
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -484,6 +489,7 @@ mod tests {
             },
             left: 0,
             unseen: &[],
+            notes: &[],
             styles: Styles::plain(),
             summary: true,
             root: "/home/you".to_owned(),
@@ -506,6 +512,7 @@ mod tests {
             counts: Counts { processes, reaped },
             left: 0,
             unseen: &[],
+            notes: &[],
             styles: Styles::plain(),
             summary: true,
             root: "/home/you".to_owned(),

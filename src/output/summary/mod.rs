@@ -134,7 +134,8 @@ impl Summarized {
 impl Output for Summarized {
     fn event(&mut self, event: &Event, ledger: &Ledger) {
         self.summary.event(event, ledger);
-        if !self.only {
+        // Who waits for whom is no line of the trace.
+        if !self.only || matches!(event.kind, EventKind::Looked(_)) {
             self.shown.event(event, ledger);
         }
     }

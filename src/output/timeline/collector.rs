@@ -43,7 +43,10 @@ impl Default for Collector {
 impl Collector {
     /// Take an event, after the ledger has.
     pub(super) fn event(&mut self, event: &Event, ledger: &Ledger) {
-        if !matches!(event.kind, EventKind::QueueDrained | EventKind::Over) {
+        if !matches!(
+            event.kind,
+            EventKind::QueueDrained | EventKind::Looked(_) | EventKind::Over
+        ) {
             self.now = event.at.0;
         }
         match &event.kind {

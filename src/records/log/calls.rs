@@ -146,8 +146,11 @@ impl<F: Format> Translator<F> {
         kind.note(&mut self.tree.coverage);
         self.pending.remove(&tid);
         self.creating.retain(|creator| *creator != tid);
-        if matches!(kind, Kind::Wait(_) | Kind::Create | Kind::Vfork) {
-            self.tree.coverage.unknown_waits += 1;
+        match kind {
+            Kind::Wait(_) | Kind::Create | Kind::Vfork => self.tree.coverage.unknown_waits += 1,
+            // It may have been about SIGCHLD.
+            Kind::Sigaction => self.tree.set_action(tid, None),
+            _ => {}
         }
     }
 
@@ -160,7 +163,10 @@ impl<F: Format> Translator<F> {
     /// A thread does something else: the call that it was in has ended, on a
     /// line that is not in the log.
     pub(super) fn ends_unseen(&mut self, tid: i32) {
-        if self.pending.remove(&tid).is_some() {
+        if let Some(pending) = self.pending.remove(&tid) {
+            if pending.kind == Kind::Sigaction {
+                self.tree.set_action(tid, None);
+            }
             self.creating.retain(|creator| *creator != tid);
             self.tree.coverage.lost_halves += 1;
         }

@@ -215,6 +215,10 @@ pub(in crate::records) enum Beginning {
 }
 
 /// A program's way to write a log: the one parser that a format needs.
+///
+/// The arguments that its methods take are the bytes that its [`Format::line`] put into
+/// [`What`]; nothing else reads them, but for the code with which those of a
+/// [`Kind::Exit`] begin. They may hold what stands behind the call too, as a status.
 pub(in crate::records) trait Format {
     /// Calls are logged when they return, and a child's lines may come before
     /// the line of its creation.
@@ -233,7 +237,10 @@ pub(in crate::records) trait Format {
     /// How a log begins whose first line is this.
     fn beginning(&self, line: &LogLine<'_>) -> Beginning;
 
-    /// `None` if the arguments are not all there.
+    /// `None` if the arguments are not all there. A status that the log does not show is
+    /// [`Fetched::Unread`]: it is joined with the child's end. `result_at` of the entry
+    /// is 0 where the program passed no pointer, and any other number where the log
+    /// does not show it.
     fn wait(&self, call: WaitCall, args: &[u8]) -> Option<Wait>;
 
     /// A wait whose halves are on two lines.

@@ -101,9 +101,11 @@ impl<F: Format, I: Input<F>> Source for Log<F, I> {
     }
 
     fn lacks(&self) -> Vec<String> {
-        let mut clauses = vec![self.translator.tree.coverage.clause()];
-        clauses.extend(self.translator.open_at_end());
-        clauses
+        vec![self.translator.tree.coverage.clause()]
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.translator.open_at_end().into_iter().collect()
     }
 
     fn passed_over(&self) -> Vec<String> {

@@ -56,6 +56,9 @@ pub(super) fn open(
     pid: Option<i32>,
 ) -> Result<Box<dyn Source>, String> {
     let text = lines.ahead().map_err(|error| error.to_string())?;
+    if text.split(|byte| *byte == b'\n').any(is_ours) {
+        return Err(OURS.to_owned());
+    }
     if !text.split(|byte| *byte == b'\n').any(is_strace_s) {
         return Err(unknown(text));
     }
@@ -69,16 +72,27 @@ pub(super) fn open(
     Ok(Box::new(Log::new(Stderr::new(lines), translator, origin)))
 }
 
+/// Why text of wait4-strace itself is refused.
+const OURS: &str = "it is text of wait4-strace's, which lacks what events hold; what --record \
+                    FILE writes is read";
+
+/// Whether a line is one that wait4-strace prints, and strace never.
+fn is_ours(line: &[u8]) -> bool {
+    let marks = [
+        &b"  # reaped "[..],
+        b" +++ forked ",
+        b" +++ vforked ",
+        b" +++ executed ",
+    ];
+    let mut found = marks.iter().filter_map(|mark| memmem::find(line, mark));
+    // In a string it is what a program wrote.
+    found.any(|at| !line.get(..at).is_some_and(|before| before.contains(&b'"')))
+}
+
 /// Why a text is no record, with the first line that was not understood.
 fn unknown(text: &[u8]) -> String {
     let mut lines = text.split(|byte| *byte == b'\n').zip(1u64..);
     let first = lines.find(|(line, _)| !line.trim_ascii().is_empty());
-    let marks = [&b"  # reaped "[..], b"+++ forked ", b"+++ executed "];
-    if marks.iter().any(|mark| memmem::find(text, mark).is_some()) {
-        return "it is text of wait4-strace's, which lacks what events hold; what --record FILE \
-                writes is read"
-            .to_owned();
-    }
     let mut why = "no record that is known here: JSON lines of wait4-strace's or Tracee's, a log \
                    of strace's or truss's, or a listing of kdump's"
         .to_owned();
@@ -117,6 +131,11 @@ pub(super) fn is_prefix(line: &[u8]) -> bool {
     taken.rest.trim_ascii().is_empty() && (taken.time.is_some() || line.starts_with(b"[pid "))
 }
 
+/// Whether a line names its task.
+pub(super) fn has_pid(line: &[u8]) -> bool {
+    taken_apart(line).tid.is_some()
+}
+
 /// Whether a line names its task or its time.
 pub(super) fn has_prefix(line: &[u8]) -> bool {
     let taken = taken_apart(line);
@@ -151,7 +170,7 @@ fn root(text: &[u8]) -> Root {
             continue;
         }
         began |= is_call;
-        root.children.extend(child_of(taken.rest));
+        root.children.extend(child_of(line));
         match taken.tid {
             Some(tid) if line.starts_with(b"[pid ") => in_brackets.push(tid),
             None => asked = asked.or_else(|| own_pid(taken.rest)),
@@ -167,7 +186,8 @@ fn root(text: &[u8]) -> Root {
 }
 
 /// The child that a call of its parent returned, or whose end a signal reports.
-fn child_of(call: &[u8]) -> Option<i32> {
+pub(super) fn child_of(line: &[u8]) -> Option<i32> {
+    let call = taken_apart(line).rest;
     let name = names::name(call).or_else(|| {
         let resumed = call.strip_prefix(b"<... ")?;
         resumed.split(|byte| *byte == b' ').next()

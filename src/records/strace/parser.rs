@@ -33,7 +33,7 @@ impl Format for Strace {
             b'-' if rest.starts_with(b"--- ") => Some(signalled(rest.get(4..)?)),
             b'<' => resumed(rest, &mut took),
             b's' if rest.starts_with(b"strace: ") => Some(notice(rest).unwrap_or(What::Nothing)),
-            b'P' => notice(rest),
+            b'P' | b'.' | b'/' => notice(rest),
             b'w' | b'c' | b'f' | b'v' | b'e' | b'r' | b's' | b'p' | b'k' | b't' | b'u' => {
                 called(rest, &mut took)
             }
@@ -109,11 +109,12 @@ impl Format for Strace {
 
     fn action(&self, args: &[u8]) -> Action {
         let args = arguments(args);
-        let action = match args[..] {
-            [name, new, ..] if signal(name) == Some(Signal::CHLD) => action(new),
-            _ => None,
-        };
-        action.map_or(Action::Other, Action::Set)
+        match args[..] {
+            [name, new, ..] if signal(name) == Some(Signal::CHLD) && new != b"NULL" => {
+                action(new).map_or(Action::Unknown, Action::Set)
+            }
+            _ => Action::Other,
+        }
     }
 
     fn kill(&self, args: &[u8]) -> Option<(i32, Signal)> {
@@ -129,7 +130,15 @@ impl Format for Strace {
 
 /// `strace: Process 12 attached with 3 threads`; without `strace: ` to 4.7.
 fn notice(text: &[u8]) -> Option<What<'_>> {
-    let text = text.strip_prefix(b"strace: ").unwrap_or(text);
+    // It calls itself as it was called.
+    let text = match memmem::find(text, b"Process ")? {
+        0 => text,
+        at => {
+            let (before, text) = text.split_at_checked(at)?;
+            caller(before).filter(|at| *at == 0)?;
+            text
+        }
+    };
     let (pid, rest) = number(text.strip_prefix(b"Process ")?)?;
     let pid = i32::try_from(pid).ok()?;
     let verb = rest.strip_prefix(b" ")?;
@@ -156,9 +165,34 @@ pub(super) fn notice_at_end(line: &[u8]) -> Option<usize> {
     let begin = memmem::rfind(line, b"Process ")?;
     let text = line.get(begin..)?;
     notice(text)?;
-    let before = line.get(..begin)?;
-    let begin = before.strip_suffix(b"strace: ").unwrap_or(before).len();
+    let begin = caller(line.get(..begin)?).unwrap_or(begin);
     (begin > 0).then_some(begin)
+}
+
+/// Where `strace: ` or `/usr/bin/strace: ` begins that ends a text.
+fn caller(text: &[u8]) -> Option<usize> {
+    let before = text.strip_suffix(b"strace: ")?;
+    let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./".contains(byte);
+    let run = before
+        .iter()
+        .rev()
+        .take_while(|byte| is_inner(byte))
+        .count();
+    let path = before.get(before.len() - run..)?;
+    let slash = path.iter().position(|byte| *byte == b'/');
+    let begin = match slash.filter(|_| path.ends_with(b"/")) {
+        Some(at) => {
+            let dots = path.get(..at)?.iter().rev();
+            before.len() - run + at - dots.take_while(|byte| **byte == b'.').count()
+        }
+        None => before.len(),
+    };
+    Some(begin)
+}
+
+/// Whether a line is a notice of strace's alone.
+pub(super) fn is_notice(line: &[u8]) -> bool {
+    notice(line).is_some()
 }
 
 /// `wait4(-1, NULL, 0, NULL) = 12`, or its first half. `None` if it is not
@@ -167,7 +201,8 @@ fn called<'a>(rest: &'a [u8], took: &mut Option<u64>) -> Option<What<'a>> {
     let kind = kind(name(rest)?)?;
     let args = memchr(b'(', rest).and_then(|at| rest.get(at + 1..))?;
     if kind == Kind::Sigaction && signal(args) != Some(Signal::CHLD) {
-        return None;
+        let is_cut = memchr(b',', args).is_none() && !args.ends_with(b"...>");
+        return is_cut.then_some(What::Cut(kind));
     }
     if let Some(args) = args.strip_suffix(b"<detached ...>") {
         return Some(What::LeftIn(kind, args));

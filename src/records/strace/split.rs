@@ -31,6 +31,10 @@ pub(in crate::records) fn open(prefix: &Path) -> Result<Option<Box<dyn Source>>,
         let log = TaskLog::open(path).map_err(|error| format!("{shown}: {error}"))?;
         logs.insert(pid, log);
     }
+    let mut begins = logs.values().filter_map(|log| log.next.as_deref());
+    if begins.any(super::is_ours) {
+        return Err(super::OURS.to_owned());
+    }
     let is_timed = logs.values().any(|log| log.time().is_some());
     let mut creators = HashMap::new();
     if !is_timed {

@@ -5,7 +5,7 @@ use std::io::Read;
 use memchr::memmem;
 
 use super::names::name;
-use super::parser::{Strace, notice_at_end};
+use super::parser::{Strace, is_notice, notice_at_end};
 use super::prefix::split;
 use super::waits::first_half;
 use crate::records::Broken;
@@ -59,7 +59,8 @@ impl<R: Read> Input<Strace> for Stderr<R> {
                 whole.extend_from_slice(line);
                 return Ok(self.take(whole, translator));
             }
-            let is_own = Strace.line(line).is_some();
+            // Several tasks may be announced within a call.
+            let is_own = !is_notice(line) && Strace.line(line).is_some();
             self.between += 1;
             if is_own || self.between > MOST_BETWEEN {
                 let torn = std::mem::take(&mut self.torn);
@@ -138,6 +139,12 @@ mod tests {
         assert_eq!(head(suspended), Some("[pid  6] waitpid(7, "));
         assert_eq!(head("[pid 6] wait4(7, hello"), Some("[pid 6] wait4(7, "));
         assert_eq!(head("waitid(P_PID, 7, a, b"), Some("waitid(P_PID, 7, "));
+        assert_eq!(head("clone(./strace: Process 7 attached"), Some("clone("));
+        let by_path = "clone(flags=SIGCHLD/usr/bin/strace: Process 7 attached";
+        assert_eq!(head(by_path), Some("clone(flags=SIGCHLD"));
+        assert_eq!(head("clone(hello"), Some("clone("));
+        assert_eq!(head("[pid 6] vfork(hello"), Some("[pid 6] vfork("));
+        assert_eq!(head("clone(child_stack=NULL, flags=SIGC"), None);
         assert_eq!(head("wait4(-1, NULL, 0, NULL) = 7"), None);
         assert_eq!(head("wait4(-1,  <unfinished ...>"), None);
         assert_eq!(head("strace: Process 7 attached"), None);

@@ -4,7 +4,7 @@ use memchr::memmem;
 
 use crate::event::SigchldAction;
 use crate::kernel::{Fields, NsPid, Rusage, SigInfo, Signal, TimeVal, WaitStatus};
-use crate::records::text::{after, hexadecimal, number, signed};
+use crate::records::text::{after, arguments, hexadecimal, number, signed};
 
 /// A value without its explanation: `-X verbose` writes `0x2 /* WUNTRACED */`.
 pub(super) fn value(text: &[u8]) -> &[u8] {
@@ -190,8 +190,14 @@ fn code(text: &[u8]) -> Option<i32> {
 
 /// `{sa_handler=SIG_IGN, sa_mask=[], sa_flags=SA_RESTORER|SA_NOCLDWAIT, …}`
 pub(super) fn action(text: &[u8]) -> Option<SigchldAction> {
-    let handler = after(text, "sa_handler=").or_else(|| after(text, "sa_sigaction="))?;
-    let flags = after(text, "sa_flags=").unwrap_or(&[]);
+    let named = after(text, "sa_handler=").or_else(|| after(text, "sa_sigaction="));
+    let (handler, flags) = if let Some(handler) = named {
+        (handler, after(text, "sa_flags=").unwrap_or(&[]))
+    } else {
+        // To strace 4.14: `{SIG_IGN, [], SA_RESTORER, 0x7f0000000000}`.
+        let fields = arguments(text.strip_prefix(b"{")?);
+        (*fields.first()?, fields.get(2).copied().unwrap_or(&[]))
+    };
     let flags = flags.split(|byte| matches!(byte, b',' | b'}')).next()?;
     let bits = hexadecimal(flags).map(|(bits, _)| bits);
     let has = |flag: &str, bit: u64| match bits {
@@ -251,6 +257,35 @@ mod tests {
         }
         assert_eq!(word("NULL"), None);
         assert_eq!(word("[{WIFEXITED(s) && WEXITSTATUS(s) == "), None);
+    }
+
+    #[test]
+    fn an_action_is_read_with_and_without_names() {
+        let handler = SigchldAction::Handler {
+            address: 0x44,
+            no_wait: false,
+            restarts: true,
+        };
+        for (text, expected) in [
+            (
+                "{sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}",
+                Some(SigchldAction::Ignore),
+            ),
+            ("{SIG_IGN, [], 0}", Some(SigchldAction::Ignore)),
+            ("{SIG_IGN}", Some(SigchldAction::Ignore)),
+            (
+                "{SIG_DFL, [CHLD], SA_RESTORER|SA_NOCLDWAIT, 0x7f}",
+                Some(SigchldAction::DefaultNoWait),
+            ),
+            ("{0x44, [], SA_RESTORER|SA_RESTART, 0x7f}", Some(handler)),
+            (
+                "{sa_handler=0x44, sa_mask=~[], sa_flags=SA_RESTART}",
+                Some(handler),
+            ),
+            ("0x7ffd01", None),
+        ] {
+            assert_eq!(action(text.as_bytes()), expected, "{text}");
+        }
     }
 
     #[test]

@@ -91,12 +91,20 @@ pub(super) fn parse_halves(call: WaitCall, first: &[u8], rest: &[u8]) -> Option<
     parse(call, &all.join(&b", "[..]))
 }
 
-/// How much of a wait's first half, from its name on, are its arguments; the
-/// rest is the program's output.
+/// How much of the first half of a wait or of a call that creates a task, from
+/// its name on, are its arguments; the rest is the program's output.
 pub(super) fn first_half(text: &[u8]) -> Option<usize> {
     let name = name(text)?;
-    let Some(Kind::Wait(call)) = kind(name) else {
-        return None;
+    let call = match kind(name)? {
+        Kind::Wait(call) => call,
+        Kind::Create | Kind::Vfork => {
+            // Of these strace shows none before they return.
+            let args = text.get(name.len() + 1..)?;
+            let first = ["child_stack=", "flags=", "{flags=", ")"];
+            let is_shown = |first: &&str| args.starts_with(first.as_bytes());
+            return (!first.iter().any(is_shown)).then_some(name.len() + 1);
+        }
+        _ => return None,
     };
     let mut at = name.len() + 1;
     for _ in 0..shown_first(call) {

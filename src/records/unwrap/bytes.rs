@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Cursor, Error, ErrorKind, Read};
 
 use flate2::read::MultiGzDecoder;
+use lzma_rust2::XzReader;
 use ruzstd::decoding::StreamingDecoder;
 
 /// How deep packing may be nested.
@@ -28,7 +29,10 @@ pub(super) fn unpacked(mut input: Box<dyn Read>) -> io::Result<Unpacked> {
                 undone.push("zstd");
                 Box::new(StreamingDecoder::new(rest).map_err(Error::other)?)
             }
-            [0xfd, b'7', b'z', b'X', b'Z', ..] => return Err(packed("xz -dc")),
+            [0xfd, b'7', b'z', b'X', b'Z', ..] => {
+                undone.push("xz");
+                Box::new(XzReader::new(rest, true))
+            }
             [b'B', b'Z', b'h', ..] => return Err(packed("bzip2 -dc")),
             [0xff, 0xfe, ..] | [b'\x20'..=b'\x7e', 0, _, 0, ..] => {
                 undone.push("UTF-16");
@@ -125,6 +129,12 @@ mod tests {
     use super::*;
     use std::io::Write;
 
+    const XZ: &[u8] =
+        b"\xfd\x37\x7a\x58\x5a\x00\x00\x04\xe6\xd6\xb4\x46\x02\x00\x21\x01\x16\x00\x00\x00\x74\
+        \x2f\xe5\xa3\x01\x00\x04\x77\x61\x69\x74\x34\x00\x00\x00\x00\x2b\xa8\x78\xd4\x51\x93\
+        \xdc\x4a\x00\x01\x1d\x05\xb8\x2d\x80\xaf\x1f\xb6\xf3\x7d\x01\x00\x00\x00\x00\x04\x59\
+        \x5a";
+
     fn read(bytes: &[u8]) -> (Vec<u8>, Vec<&'static str>) {
         let input = Box::new(Cursor::new(bytes.to_vec()));
         let (mut input, undone) = unpacked(input).unwrap_or_else(|error| {
@@ -161,8 +171,10 @@ mod tests {
         let level = ruzstd::encoding::CompressionLevel::Fastest;
         let packed = ruzstd::encoding::compress_to_vec(&b"wait4"[..], level);
         assert_eq!(read(&packed), (b"wait4".to_vec(), vec!["zstd"]));
-        let (why, _) = read(b"\xfd7zXZ\0....");
-        assert!(why.starts_with(b"it is compressed; xz -dc"));
+        // Of `printf wait4 | xz`.
+        assert_eq!(read(XZ), (b"wait4".to_vec(), vec!["xz"]));
+        let (why, _) = read(b"BZh91AY");
+        assert!(why.starts_with(b"it is compressed; bzip2 -dc"));
         assert_eq!(read(b"\xef\xbb\xbfa"), (b"a".to_vec(), vec![]));
         assert_eq!(read(b"a"), (b"a".to_vec(), vec![]));
         assert_eq!(read(b""), (vec![], vec![]));

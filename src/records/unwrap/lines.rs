@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use super::before::behind_words;
 use super::stage::{Join, Stage, Step};
 
 /// A line that is longer is handed on in pieces.
@@ -56,7 +57,7 @@ impl<R: Read> Unwrapped<R> {
             .iter()
             .filter_map(|stage| match stage.step {
                 Step::Join(join) => Some(join),
-                Step::Line(_) => None,
+                Step::Line(_) | Step::Words(_) => None,
             })
             .collect();
         while !joins.is_empty() && self.owed < MOST_JOINED {
@@ -89,11 +90,12 @@ impl<R: Read> Unwrapped<R> {
             }
         }
         for stage in &self.stages {
-            if let Step::Line(undo) = stage.step
-                && let Some(plain) = undo(&line)
-            {
-                line = plain;
-            }
+            let plain = match stage.step {
+                Step::Line(undo) => undo(&line),
+                Step::Words(count) => behind_words(&line, count),
+                Step::Join(_) => None,
+            };
+            line = plain.unwrap_or(line);
         }
         Ok(Some(line))
     }

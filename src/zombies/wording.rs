@@ -131,6 +131,10 @@ impl Cause {
             Cause::Blocked => {
                 "unblock SIGCHLD, which programs inherit across exec, or read it from a signalfd"
             }
+            Cause::Neglected(BlockedTime::Asleep(name)) if WAITS.contains(&name.as_str()) => {
+                "a wait with __WALL, if it was cloned without SIGCHLD, and without __WNOTHREAD, if \
+                 another thread did that"
+            }
             Cause::Hidden => "a look as its user or root, who see the cause",
             Cause::IgnoredLate => "a wait for it; ignore SIGCHLD before the first fork",
             _ => "a wait for it: call waitpid for each child, or in a loop at SIGCHLD",

@@ -1,0 +1,239 @@
+//! What was done to the characters of a record's lines.
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+
+/// Keys under which loggers keep the line.
+const KEYS: [&str; 8] = [
+    "log",
+    "message",
+    "MESSAGE",
+    "msg",
+    "line",
+    "text",
+    "textPayload",
+    "event",
+];
+
+/// `{"log":"wait4(…\n","stream":"stderr","time":"…"}` of docker, `"MESSAGE"` of
+/// journald, and those of others.
+pub(super) fn json(line: &[u8]) -> Option<Vec<u8>> {
+    if !line.starts_with(b"{\"") {
+        return None;
+    }
+    let line: serde_json::Value = serde_json::from_slice(line).ok()?;
+    let text = KEYS.iter().find_map(|key| line.get(*key)?.as_str())?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    Some(text.replace('\n', " ").into_bytes())
+}
+
+/// Tabs that stand for spaces: strace writes none.
+pub(super) fn tabs(line: &[u8]) -> Option<Vec<u8>> {
+    memchr::memchr(b'\t', line)?;
+    let spaces = line
+        .iter()
+        .map(|byte| if *byte == b'\t' { b' ' } else { *byte });
+    Some(spaces.collect())
+}
+
+/// Escape sequences of a terminal.
+pub(super) fn colours(line: &[u8]) -> Option<Vec<u8>> {
+    memchr::memchr(0x1b, line)?;
+    let mut plain = Vec::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = memchr::memchr(0x1b, rest) {
+        plain.extend(rest.get(..at)?);
+        rest = rest.get(at + 1..)?;
+        rest = behind_sequence(rest)?;
+    }
+    plain.extend(rest);
+    Some(plain)
+}
+
+/// What is behind an escape sequence, of which the escape was taken: `[…m`, or
+/// `]…` and `_…` up to a bell or another escape.
+fn behind_sequence(text: &[u8]) -> Option<&[u8]> {
+    match text.first() {
+        Some(b'[') => {
+            let inner = text.get(1..)?;
+            let end = inner.iter().position(|byte| (0x40..0x7f).contains(byte));
+            inner.get(end? + 1..)
+        }
+        Some(b']' | b'_') => {
+            let end = text.iter().position(|byte| matches!(byte, 0x07 | 0x1b))?;
+            let rest = text.get(end + 1..)?;
+            Some(rest.strip_prefix(b"\\").unwrap_or(rest))
+        }
+        _ => Some(text),
+    }
+}
+
+/// Replace each of the first by its second; `None` if there are none.
+fn replaced(line: &[u8], pairs: &[(&str, &str)]) -> Option<Vec<u8>> {
+    let mut text = Cow::Borrowed(line);
+    for (from, to) in pairs {
+        if memmem::find(&text, from.as_bytes()).is_some() {
+            let mut whole = Vec::with_capacity(text.len());
+            let mut begun = 0;
+            for at in memmem::find_iter(&text, from.as_bytes()) {
+                whole.extend(text.get(begun..at)?);
+                whole.extend(to.as_bytes());
+                begun = at + from.len();
+            }
+            whole.extend(text.get(begun..)?);
+            text = whole.into();
+        }
+    }
+    match text {
+        Cow::Owned(text) => Some(text),
+        Cow::Borrowed(_) => None,
+    }
+}
+
+/// Entities, and the tags around them: what strace writes in such a text has
+/// neither `<` nor `>`.
+pub(super) fn html(line: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = memchr::memchr2(b'<', b'&', rest) {
+        plain.extend(rest.get(..at)?);
+        rest = rest.get(at..)?;
+        let end = match rest.first()? {
+            b'<' => tag(rest),
+            _ => entity(rest).map(|(end, char)| {
+                let mut bytes = [0; 4];
+                plain.extend(char.encode_utf8(&mut bytes).as_bytes());
+                end
+            }),
+        };
+        let end = end.unwrap_or_else(|| {
+            plain.extend(rest.first());
+            1
+        });
+        rest = rest.get(end..)?;
+    }
+    plain.extend(rest);
+    (plain != line).then_some(plain)
+}
+
+/// How long a tag is.
+fn tag(text: &[u8]) -> Option<usize> {
+    let name = text.get(1..)?;
+    let name = name.strip_prefix(b"/").unwrap_or(name);
+    name.first().filter(|first| first.is_ascii_alphabetic())?;
+    Some(memchr::memchr(b'>', text)? + 1)
+}
+
+/// How long an entity is, and what it stands for.
+fn entity(text: &[u8]) -> Option<(usize, char)> {
+    const NAMES: [(&str, char); 8] = [
+        ("lt", '<'),
+        ("gt", '>'),
+        ("amp", '&'),
+        ("quot", '"'),
+        ("apos", '\''),
+        ("nbsp", ' '),
+        ("lbrace", '{'),
+        ("hellip", '\u{2026}'),
+    ];
+    let end = memchr::memchr(b';', text.get(..text.len().min(10))?)?;
+    let name = std::str::from_utf8(text.get(1..end)?).ok()?;
+    let char = match name.strip_prefix('#') {
+        Some(number) => {
+            let number = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(number).map(|char| if char == '\u{a0}' { ' ' } else { char })?
+        }
+        None => NAMES.iter().find(|(known, _)| *known == name)?.1,
+    };
+    Some((end + 1, char))
+}
+
+pub(super) fn typography(line: &[u8]) -> Option<Vec<u8>> {
+    const PAIRS: [(&str, &str); 18] = [
+        ("\u{2026}", "..."),
+        ("\u{201c}", "\""),
+        ("\u{201d}", "\""),
+        ("\u{201e}", "\""),
+        ("\u{2018}", "'"),
+        ("\u{2019}", "'"),
+        ("\u{a0}", " "),
+        ("\u{202f}", " "),
+        ("\u{200b}", ""),
+        // A dash for two, or for three.
+        ("\u{2014}-", "---"),
+        ("-\u{2014}", "---"),
+        ("\u{2014}", "---"),
+        ("\u{2013}-", "---"),
+        ("-\u{2013}", "---"),
+        ("\u{2013} SIG", "--- SIG"),
+        ("} \u{2013}", "} ---"),
+        ("\u{2013}", "-"),
+        ("\u{2212}", "-"),
+    ];
+    replaced(line, &PAIRS)
+}
+
+/// `=3D`; an `=` at the end is a soft line end, and stays.
+pub(super) fn quoted_printable(line: &[u8]) -> Option<Vec<u8>> {
+    memmem::find(line, b"=3D").or_else(|| memmem::find(line, b"=20"))?;
+    let mut plain = Vec::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = memchr::memchr(b'=', rest) {
+        plain.extend(rest.get(..at)?);
+        rest = rest.get(at..)?;
+        let hex = rest.get(1..3).and_then(|hex| std::str::from_utf8(hex).ok());
+        if let Some(byte) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            plain.push(byte);
+            rest = rest.get(3..)?;
+        } else {
+            plain.push(b'=');
+            rest = rest.get(1..)?;
+        }
+    }
+    plain.extend(rest);
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_otherwise_is_plain_again() {
+        let plain = |undo: fn(&[u8]) -> Option<Vec<u8>>, line: &str| {
+            undo(line.as_bytes()).map(|line| String::from_utf8_lossy(&line).into_owned())
+        };
+        let is = |text: &str| Some(text.to_owned());
+        assert_eq!(plain(colours, "\u{1b}[1;31mwait4\u{1b}[0m("), is("wait4("));
+        assert_eq!(
+            plain(html, "&lt;... wait4 resumed&gt;"),
+            is("<... wait4 resumed>")
+        );
+        assert_eq!(
+            plain(typography, "<\u{2026} \u{201c}a\u{201d}"),
+            is("<... \"a\"")
+        );
+        assert_eq!(plain(quoted_printable, "a =3D 1=20"), is("a = 1 "));
+        let docker = r#"{"log":"a() = 1\n","stream":"stderr"}"#;
+        assert_eq!(plain(json, docker), is("a() = 1"));
+        let journald = r#"{"PRIORITY":"6","MESSAGE":"a() = 1"}"#;
+        assert_eq!(plain(json, journald), is("a() = 1"));
+        assert_eq!(plain(colours, "\u{1b}]0;x\u{7}a"), is("a"));
+        assert_eq!(plain(colours, "\u{1b}_bk;t=1\u{7}a"), is("a"));
+        assert_eq!(
+            plain(html, "<span class=\"x\">a&#x28;&#34;</span>"),
+            is("a(\"")
+        );
+        assert_eq!(plain(html, "a & b < c &x;"), None);
+        assert_eq!(plain(typography, "\u{2014} SIGCHLD"), is("--- SIGCHLD"));
+        assert_eq!(plain(typography, "(\u{2013}1"), is("(-1"));
+        assert_eq!(plain(tabs, "a\tb"), is("a b"));
+        for undo in [tabs, colours, html, typography, quoted_printable, json] {
+            assert_eq!(plain(undo, "wait4(-1, NULL, 0, NULL) = 1"), None);
+        }
+    }
+}
