@@ -135,6 +135,7 @@ pub fn read(record: &[u8]) {
         counts: ledger.counts(),
         unseen: &unseen,
         notes: &notes,
+        unused: &[],
         styles: Styles::plain(),
         summary: true,
         root: String::new(),
