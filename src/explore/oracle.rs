@@ -284,7 +284,7 @@ pub(super) mod tests {
     use super::*;
     use crate::kernel::{Tgid, Tid};
     use crate::ledger::Stamp;
-    use crate::rules::ProcessRef;
+    use crate::rules::{ProcessRef, RULES};
 
     /// A run that ended with this code and wrote this.
     pub(in super::super) fn ended(code: i32, stdout: &str) -> Run {
@@ -351,7 +351,8 @@ pub(super) mod tests {
 
     #[test]
     fn what_was_latent_without_a_schedule_is_a_symptom_when_it_happens() {
-        let rule = RuleId::from_name("stolen-child").unwrap();
+        let lasting = RULES.iter().find(|rule| !rule.is_timed);
+        let rule = lasting.unwrap().id;
         let with = |severity| {
             let party = ProcessRef {
                 id: None,
