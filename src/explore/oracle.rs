@@ -284,7 +284,7 @@ pub(super) mod tests {
     use super::*;
     use crate::kernel::{Tgid, Tid};
     use crate::ledger::Stamp;
-    use crate::rules::ProcessRef;
+    use crate::rules::{ProcessRef, RULES};
 
     /// A run that ended with this code and wrote this.
     pub(in super::super) fn ended(code: i32, stdout: &str) -> Run {
@@ -351,13 +351,15 @@ pub(super) mod tests {
 
     #[test]
     fn what_was_latent_without_a_schedule_is_a_symptom_when_it_happens() {
+        let lasting = RULES.iter().find(|rule| !rule.is_timed);
+        let rule = lasting.unwrap().id;
         let with = |severity| {
             let party = ProcessRef {
                 id: None,
                 tgid: Tgid::new(1),
                 image: std::sync::Arc::default(),
             };
-            let finding = Finding::new(RuleId::StolenChild, party, Stamp::default());
+            let finding = Finding::new(rule, party, Stamp::default());
             Run {
                 findings: vec![finding.severity(severity)],
                 ..ended(0, "")
@@ -365,7 +367,7 @@ pub(super) mod tests {
         };
         let usual = [with(Severity::Info), ended(0, ""), ended(0, "")];
         assert_eq!(keys(&usual, &with(Severity::Info)), []);
-        let key = Key::Finding(RuleId::StolenChild, Comm::default());
+        let key = Key::Finding(rule, Comm::default());
         assert_eq!(keys(&usual, &with(Severity::Error)), [key]);
         let always = [with(Severity::Error), ended(0, "")];
         assert_eq!(keys(&always, &with(Severity::Error)), []);
