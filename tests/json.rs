@@ -396,11 +396,13 @@ fn what_is_told_at_once_is_told_of_a_recording_too() {
         let directory = TempDir::new().unwrap();
         let path = |name| directory.path().join(name).display().to_string();
         let (record, trace) = (path("record"), path("trace"));
-        let flags = ["--threshold", "live=0.5", "-o", &trace, "--record", &record];
+        // On a busy machine a loop of polls takes its time.
+        let thresholds = "live=0.5,spin=60";
+        let flags = ["--threshold", thresholds, "-o", &trace, "--record", &record];
         let live = run(&mut traced_fixture(&flags, fixture)).stderr;
         let flags = [
             "--threshold",
-            "live=0.5",
+            thresholds,
             "-o",
             &path("again"),
             "--read",
