@@ -21,13 +21,11 @@ const LONGER: &str = "15000";
 
 /// Run a fixture; complain if its findings are not those of its name.
 fn judge(name: &str, flags: &[&str]) -> Result<(), String> {
-    match findings(name, flags, &[])? {
-        None => Ok(()),
-        Some(_) => {
-            let flags = [flags, &["--threshold", "spin=60"]].concat();
-            findings(name, &flags, &[LONGER])?.map_or(Ok(()), Err)
-        }
+    if findings(name, flags, &[])?.is_none() {
+        return Ok(());
     }
+    let flags = [flags, &["--threshold", "spin=60"]].concat();
+    findings(name, &flags, &[LONGER])?.map_or(Ok(()), Err)
 }
 
 /// Run a fixture. An error if it has findings that it must not have; a complaint
