@@ -51,7 +51,7 @@ complete -c wait4-strace -l explain -d 'Explain a rule, or list them all' -r
 complete -c wait4-strace -l snapshot -d 'Exit with 121 if the run is not as FILE has it' -r -F
 complete -c wait4-strace -l explore -d 'Search for races: run under many schedules' -r
 complete -c wait4-strace -l budget -d 'How long to search for races: 30 seconds, or as said' -r
-complete -c wait4-strace -l schedule -d 'Run once under this schedule: POINT[@N],…' -r
+complete -c wait4-strace -l schedule -d 'Run once under this schedule: POINT@N,…' -r
 complete -c wait4-strace -l duration -d 'End the trace after so many seconds, and report' -r
 complete -c wait4-strace -s f -l follow-forks -d 'Follow children (the default); -ff: a file each'
 complete -c wait4-strace -l no-follow -d 'Do not follow children'

@@ -74,7 +74,7 @@ none\:"No report"))' \
 '--snapshot=[Exit with 121 if the run is not as FILE has it]:FILE:_files' \
 '(--schedule)--explore=[Search for races\: run under many schedules]::RUNS:_default' \
 '--budget=[How long to search for races\: 30 seconds, or as said]:SECONDS:_default' \
-'(-p --attach --read --no-follow)--schedule=[Run once under this schedule\: POINT\[@N\],…]:SPEC:_default' \
+'(-p --attach --read --no-follow)--schedule=[Run once under this schedule\: POINT@N,…]:SPEC:_default' \
 '--duration=[End the trace after so many seconds, and report]:SECONDS:_default' \
 '*-f[Follow children (the default); -ff\: a file each]' \
 '*--follow-forks[Follow children (the default); -ff\: a file each]' \

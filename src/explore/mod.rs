@@ -3,17 +3,17 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | [`schedule`] | what is forced, as a value |
-//! | [`scheduler`] | holds tasks at the points of a schedule |
-//! | [`run`] | one run |
-//! | [`hang`] | whether a run can never end |
-//! | [`oracle`] | how a run differs from those without a schedule |
-//! | [`runs`] | all runs, within their time |
-//! | [`search`] | which schedules are tried, in which order |
-//! | [`advice`] | what a point means, and what to do |
-//! | [`report`] | what was found |
-//! | [`forms`] | the report for programs |
-//! | [`builder`] | the same for programs of one's own |
+//! | `schedule` | what is forced, as a value |
+//! | `scheduler` | holds tasks at the points of a schedule |
+//! | `run` | one run |
+//! | `hang` | whether a run can never end |
+//! | `oracle` | how a run differs from those without a schedule |
+//! | `runs` | all runs, within their time |
+//! | `search` | which schedules are tried, in which order |
+//! | `advice` | what a point means, and what to do |
+//! | `report` | what was found |
+//! | `forms` | the report for programs |
+//! | `builder` | the same for programs of one's own |
 
 mod advice;
 mod builder;

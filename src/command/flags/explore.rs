@@ -28,7 +28,7 @@ pub(super) struct ExploreFlags {
     /// Let forks and execs fail too
     #[arg(long, requires = "explore", hide_short_help = true, help_heading = HEADING)]
     faults: bool,
-    /// Run once under this schedule: POINT[@N],…
+    /// Run once under this schedule: POINT@N,…
     ///
     /// As --explore reported it. Points are child-first, parent-first, before, hold-deaths, eintr,
     /// steal, eof-first, skew, fork-fail, exec-fail and rand; N is which occurrence, and without
