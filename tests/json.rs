@@ -397,17 +397,11 @@ fn what_is_told_at_once_is_told_of_a_recording_too() {
         let path = |name| directory.path().join(name).display().to_string();
         let (record, trace) = (path("record"), path("trace"));
         // On a busy machine a loop of polls takes its time.
-        let thresholds = "live=0.5,spin=60";
-        let flags = ["--threshold", thresholds, "-o", &trace, "--record", &record];
+        let thresholds = ["--threshold", "live=0.5", "--threshold", "spin=60"];
+        let flags = [&thresholds[..], &["-o", &trace, "--record", &record]].concat();
         let live = run(&mut traced_fixture(&flags, fixture)).stderr;
-        let flags = [
-            "--threshold",
-            thresholds,
-            "-o",
-            &path("again"),
-            "--read",
-            &record,
-        ];
+        let again = path("again");
+        let flags = [&thresholds[..], &["-o", &again, "--read", &record]].concat();
         let again = run(wait4_strace().args(flags)).stderr;
         let at_once = format!("wait4-strace: {}[{rule}]: ", "warning");
         let told = live.contains(&at_once) || live.contains(&at_once.replace("warning", "error"));
