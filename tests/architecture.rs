@@ -206,6 +206,17 @@ fn without_tests(inside: &Path) -> Option<String> {
     code.map(str::to_owned)
 }
 
+/// The files outside `src/rules`, each with its name and what it holds beside its tests.
+fn code_outside_rules() -> impl Iterator<Item = (String, String)> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    files(&source).into_iter().filter_map(move |path| {
+        let inside = path.strip_prefix(&source).unwrap();
+        let name = inside.display().to_string();
+        let code = without_tests(inside).filter(|_| !name.starts_with("rules/"))?;
+        Some((name, code))
+    })
+}
+
 /// Code outside `src/rules` that may name a rule, and which; or the diagnoses.
 const NAMES_RULES: &[(&str, &[&str])] = &[
     // Whether the zombies of a record are real.
@@ -244,15 +255,9 @@ fn families(code: &str) -> Vec<&'static str> {
 
 #[test]
 fn a_new_rule_touches_its_folder_and_its_sentence_alone() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut wrong = Vec::new();
     let mut seen = BTreeSet::new();
-    for path in files(&source) {
-        let inside = path.strip_prefix(&source).unwrap();
-        let name = inside.display().to_string();
-        let Some(code) = without_tests(inside).filter(|_| !name.starts_with("rules/")) else {
-            continue;
-        };
+    for (name, code) in code_outside_rules() {
         let families = families(&code);
         let allowed = NAMES_RULES.iter().find(|(file, _)| *file == name);
         for line in code.lines() {
@@ -303,17 +308,11 @@ fn each_rule_has_a_unit_test() {
 
 #[test]
 fn the_names_of_rules_are_in_their_table() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let is_part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
     let rules = wait4_strace::rules::RULES;
     let mut wrong = Vec::new();
     let mut seen = BTreeSet::new();
-    for path in files(&source) {
-        let inside = path.strip_prefix(&source).unwrap();
-        let name = inside.display().to_string();
-        let Some(code) = without_tests(inside).filter(|_| !name.starts_with("rules/")) else {
-            continue;
-        };
+    for (name, code) in code_outside_rules() {
         for line in code.lines() {
             let code = line.split("//").next().unwrap_or_default();
             let named = code

@@ -207,7 +207,7 @@ fn an_attach_is_ended_whatever_the_reader_does() {
                 let errors = tracer.errors();
                 assert!(errors.contains(" processes, "), "{kind} {end:?}: {errors}");
                 assert!(
-                    errors.contains("nobody reads it"),
+                    errors.contains("it is not read"),
                     "{kind} {end:?}: {errors}"
                 );
             }

@@ -18,11 +18,11 @@ use crate::urgency;
 
 /// How long processes may take to end themselves when they are asked to.
 const GRACE: Duration = Duration::from_secs(1);
-/// How long nothing happens before it is told who waits for whom.
+/// How long nothing happens before it is shown who waits for whom.
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long what a key interrupts may take to end.
 const AFTER_KEY: Duration = Duration::from_millis(500);
-/// How long what the command leaves behind may take to end before it is told.
+/// How long what the command leaves behind may take to end before it is shown.
 const AFTER_END: Duration = Duration::from_millis(300);
 
 /// What signals to us and the end of `--duration` come to.
@@ -119,7 +119,7 @@ impl Answers<'_> {
         source.set_alarm(self.timers.iter().map(|(at, _)| *at).min());
     }
 
-    /// Whether it is told who waits for whom without being asked.
+    /// Whether it is shown who waits for whom without being asked.
     fn looks(&self) -> bool {
         let report = self.options.outputs.report.as_ref();
         report.is_some_and(|report| !report.quiet)

@@ -14,7 +14,9 @@ use crate::session::{Outcome, ReportLook, Session};
 
 /// A report that is to be written when the trace is over.
 pub(super) struct ReportWriter {
-    /// `None` for no report.
+    /// None is wanted at all, also not at SIGUSR1.
+    is_silent: bool,
+    /// `None` for no report at the end.
     form: Option<ReportForm>,
     quiet: bool,
     styles: Styles,
@@ -38,6 +40,7 @@ impl ReportWriter {
         let silent = options.silent || in_lines && options.file.is_none();
         Ok(ReportWriter {
             form: (!silent).then_some(options.form),
+            is_silent: options.silent,
             quiet: options.quiet,
             styles,
             file: options.file.as_deref().map(report_file).transpose()?,
@@ -62,7 +65,7 @@ impl ReportWriter {
     /// The report as it would be if the trace were over now, for a terminal.
     pub(super) fn so_far(&self, now: Moment, session: &Session<'_>) -> Option<String> {
         let look = self.look(ReportForm::Text, self.styles.clone());
-        let policy = session.policy.as_ref()?;
+        let policy = session.policy.as_ref().filter(|_| !self.is_silent)?;
         Some(policy.report_so_far(now, &session.ledger, look))
     }
 

@@ -132,7 +132,7 @@ impl ExplorationReport<'_> {
         };
         let text = warning(finding);
         let sentence = text.split_once(": ").map_or(&*text, |(_, rest)| rest);
-        let _ = write!(to, "  {sentence}\n{}", report.details(finding));
+        let _ = write!(to, "  {sentence}\n{}", report.rest(finding));
     }
 
     /// The points that no run reached.

@@ -38,8 +38,8 @@ pub struct Counts {
     pub processes: u64,
     /// Children that waits of traced processes reaped, traced or not.
     pub reaped: u64,
-    /// Those of them that are known to be reaped while their parent lived, by a call
-    /// that was not observed.
+    /// Traced children that are known to be reaped while their parent lived, by a call
+    /// that was not observed; not among `reaped`.
     pub reaped_unobserved: u64,
 }
 
@@ -72,7 +72,7 @@ pub struct Ledger {
     pub(super) orphans: FxHashSet<Tgid>,
 }
 
-/// Signals that kill nobody.
+/// Signals that kill no process.
 const NEVER_DEADLY: [Signal; 4] = [Signal::CHLD, Signal::CONT, Signal::URG, Signal::WINCH];
 
 impl Ledger {

@@ -139,18 +139,18 @@ impl Ledger {
         self.reap(child, reap);
     }
 
-    /// The child that a wait told of.
+    /// The child that a wait reported.
     fn taken(&self, caller: Tgid, completed: &CompletedWait, target: Option<Tgid>) -> Option<Tgid> {
         let named = target.filter(|_| completed.way() == ReapKind::Specific);
         // Those without a siginfo are waitids, which must be asked for ends.
         let asks = completed.options.contains(WaitOptions::EXITED);
         match completed.outcome {
             Outcome::Child(pid, _) if pid.raw() > 0 => {
-                // By the descriptor the kernel knows it better than we by name.
+                // The kernel resolves a pidfd more reliably than we do a pid.
                 let child = self.recall(caller, pid)?;
                 Some(named.unwrap_or(child.tgid))
             }
-            // waitid without a siginfo does not say whom it took: the one that
+            // waitid without a siginfo does not report which child it took: the one that
             // it named, or the only one that there was.
             Outcome::Child(..) if asks => {
                 let zombies = &self.process(caller)?.zombies;

@@ -24,11 +24,14 @@ pub(super) fn of_signal(
             to.write_str(" from outside its pid namespace")?;
             return Ok(true);
         }
-        let sender = ledger.existing(receiver, pid);
+        // It may be reaped by now. A stranger's name was looked up.
+        let sender = ledger.recall(receiver, pid).filter(|_| name.is_none());
         if sender.is_some_and(|sender| sender.tgid == receiver) {
             to.write_str(match info.signo {
-                // The kernel sends it in the name of the writer.
-                Signal::PIPE if info.code == 0 => ": nobody reads from the pipe",
+                // The kernel sends it in the name of the writer, like its own kill.
+                Signal::PIPE if info.code == 0 => {
+                    " from itself, or its pipe or socket has no reader"
+                }
                 _ => " from itself",
             })?;
             return Ok(true);
@@ -57,7 +60,9 @@ pub(super) fn of_signal(
             | Signal::TTIN
             | Signal::TTOU
             | Signal::WINCH => to.write_str(" from the terminal")?,
-            Signal::HUP => to.write_str(" from the kernel: its terminal or session is gone")?,
+            Signal::HUP => to.write_str(
+                " from the kernel: its terminal is gone, or its process group is orphaned",
+            )?,
             Signal::ALRM | Signal::VTALRM | Signal::PROF => to.write_str(" from a timer")?,
             _ => to.write_str(" from the kernel")?,
         },
@@ -129,4 +134,43 @@ pub(super) fn of_child(to: &mut String, info: &SigInfo) -> Result<bool, fmt::Err
         _ => write!(to, "{}", crate::kernel::phrases::Ended(status))?,
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::script::Script;
+
+    /// Who killed a process with this wait status.
+    fn killer(script: &Script, tgid: i32, word: i32) -> String {
+        let mut ledger = Ledger::new();
+        for event in &script.events {
+            ledger.apply(event);
+        }
+        let mut text = String::new();
+        of_death(
+            &mut text,
+            Tgid::new(tgid),
+            WaitStatus::from_raw(word),
+            &ledger,
+        )
+        .unwrap();
+        text
+    }
+
+    #[test]
+    fn a_sender_that_is_reaped_keeps_its_name() {
+        let mut script = Script::launched(1);
+        script.fork(1, 10).exec(10, "kill").fork(1, 11);
+        script.signalled(11, Signal::TERM, 10).end(10, 0);
+        script.wait(1, 10, 0, Ok((10, 0))).end(11, 15);
+        assert_eq!(killer(&script, 11, 15), "from 10 kill");
+    }
+
+    #[test]
+    fn the_first_process_may_kill_itself() {
+        let mut script = Script::launched(1);
+        script.signalled(1, Signal::ABRT, 1).end(1, 6);
+        assert_eq!(killer(&script, 1, 6), "from itself");
+    }
 }

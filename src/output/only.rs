@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::event::{Event, EventKind, Image};
+use crate::event::{Event, EventKind, How, Image};
 use crate::kernel::Tgid;
 use crate::ledger::Ledger;
 
@@ -54,7 +54,7 @@ impl Only {
                     self.shown.insert(tgid);
                 }
             }
-            EventKind::Created(created) => {
+            EventKind::Created(created) if created.how != How::Thread => {
                 let child = Tgid::new(created.child.raw());
                 let image = ledger.process(child).map(|child| &child.image);
                 let is_named = image.is_some_and(|image| self.names(image));
@@ -126,5 +126,16 @@ mod tests {
         assert_eq!(by_name, [11, 11, 12, 12]);
         assert_eq!(shown(Wanted::Pid(12), &script), [12, 12]);
         assert!(shown(Wanted::Name(b"nothing".to_vec()), &script).is_empty());
+    }
+
+    #[test]
+    fn the_tid_of_a_thread_is_no_process_that_is_shown() {
+        let mut script = Script::launched(10);
+        script.fork(10, 11).exec(11, "make").thread(11, 12);
+        script
+            .end((12, 11), exited(0))
+            .fork(10, 12)
+            .end(12, exited(0));
+        assert_eq!(shown(Wanted::Pid(11), &script), [11, 11, 11]);
     }
 }

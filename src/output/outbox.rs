@@ -390,7 +390,7 @@ impl Outbox {
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let written = self.shared.written.load(Relaxed);
         if !timeout.lasts(begun.elapsed(), written) {
-            state.fail(io::Error::new(io::ErrorKind::TimedOut, "nobody reads it"));
+            state.fail(io::Error::new(io::ErrorKind::TimedOut, "it is not read"));
             state.outcome()?;
         }
         Ok(state)

@@ -177,20 +177,15 @@ impl Text {
         had_lines || tid == tgid.leader() || !self.is_calm()
     }
 
-    /// Whether equal polls are shown as one.
-    fn merges(&self) -> bool {
-        self.annotates() && !self.options.verbose
-    }
-
     /// Whether a call that is interrupted and restarted is shown as one.
     fn merges_restarts(&self) -> bool {
-        self.merges() && self.options.restart_outcomes
+        self.is_calm() && self.options.restart_outcomes
     }
 
     /// Whether a call is a poll that may be one of many: it is shown when its
     /// result is known, which is at once.
     fn folds(&self, entry: &WaitEntry) -> bool {
-        self.merges() && entry.options.contains(WaitOptions::NOHANG)
+        self.is_calm() && entry.options.contains(WaitOptions::NOHANG)
     }
 
     /// Whether the user wants to see calls of this kind.

@@ -87,7 +87,7 @@ fn arguments(tgid: Tgid) -> Option<Vec<Vec<u8>>> {
 
 /// Each ends with a 0 byte. A program that puts a title in their place fills up with
 /// such bytes, so that empty arguments at the end cannot be told from those.
-fn split(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub(super) fn split(text: &[u8]) -> Option<Vec<Vec<u8>>> {
     let last = text.iter().rposition(|byte| *byte != 0)?;
     let text = text.get(..=last)?;
     Some(text.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())

@@ -83,25 +83,27 @@ pub(crate) fn blocking_call(tgid: Tgid, tid: Tid) -> Option<(Syscall, Blocking)>
 }
 
 /// The descriptors that a thread waits to read from; `None` if it is in no such
-/// call, or they cannot be read.
+/// call, waits to write too, or they cannot be read.
 pub(crate) fn awaited_descriptors(tgid: Tgid, tid: Tid) -> Option<Vec<i32>> {
     let (call, kind) = blocking_call(tgid, tid)?;
-    let [first, second, ..] = call.args;
+    let [first, second, third, ..] = call.args;
     match kind {
         Blocking::Read => Some(vec![i32::try_from(first).ok()?]),
         Blocking::Poll => {
             let length = second.checked_mul(POLLFD)?;
             let array = memory(tgid, first, length, MOST_POLLED * POLLFD)?;
-            Some(polled(&array))
+            polled(&array)
         }
         Blocking::Select => {
             let count = first.min(MOST_SELECTED);
-            let set = memory(tgid, second, count.div_ceil(64) * 8, MOST_SELECTED / 8)?;
-            Some(selected(&set, count))
+            let set = |at| memory(tgid, at, count.div_ceil(64) * 8, MOST_SELECTED / 8);
+            let writes = third != 0 && !selected(&set(third)?, count).is_empty();
+            let reads = set(second)?;
+            (!writes).then(|| selected(&reads, count))
         }
         Blocking::Epoll => {
             let info = std::fs::read_to_string(format!("/proc/{tgid}/fdinfo/{first}")).ok()?;
-            Some(registered(&info))
+            registered(&info)
         }
         Blocking::Write | Blocking::Sigtimedwait | Blocking::Other => None,
     }
@@ -124,13 +126,16 @@ pub(super) fn memory(tgid: Tgid, addr: u64, length: u64, most: u64) -> Option<Ve
     Some(bytes)
 }
 
-/// The descriptors of an array of `struct pollfd`, without negative ones.
-fn polled(array: &[u8]) -> Vec<i32> {
+/// The descriptors of an array of `struct pollfd`, without negative ones; `None` if
+/// one is to be written to.
+fn polled(array: &[u8]) -> Option<Vec<i32>> {
     let (entries, _) = array.as_chunks::<8>();
-    let fds = entries
-        .iter()
-        .map(|[a, b, c, d, ..]| i32::from_ne_bytes([*a, *b, *c, *d]));
-    fds.filter(|fd| *fd >= 0).collect()
+    let entries = entries.iter().map(|[a, b, c, d, e, f, ..]| {
+        let fd = i32::from_ne_bytes([*a, *b, *c, *d]);
+        (fd, i16::from_ne_bytes([*e, *f]))
+    });
+    let reads = |(fd, events)| (events & libc::POLLOUT == 0).then_some(fd);
+    entries.filter(|(fd, _)| *fd >= 0).map(reads).collect()
 }
 
 /// The descriptors of an `fd_set`.
@@ -145,11 +150,18 @@ fn selected(set: &[u8], count: u64) -> Vec<i32> {
     fds.filter_map(|fd| i32::try_from(fd).ok()).collect()
 }
 
-/// The descriptors that an epoll instance watches, by its `fdinfo`.
-fn registered(info: &str) -> Vec<i32> {
+/// The descriptors that an epoll instance watches, by its `fdinfo`; `None` if one is to
+/// be written to.
+fn registered(info: &str) -> Option<Vec<i32>> {
     let lines = info.lines().filter_map(|line| line.strip_prefix("tfd:"));
-    let numbers = lines.filter_map(|line| line.split_ascii_whitespace().next());
-    numbers.filter_map(|number| number.parse().ok()).collect()
+    let reads = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        let fd = words.next()?.parse().ok()?;
+        let events = words.find(|word| *word != "events:")?;
+        let events = u32::from_str_radix(events, 16).ok()?;
+        (events & libc::EPOLLOUT.cast_unsigned() == 0).then_some(fd)
+    };
+    lines.map(reads).collect()
 }
 
 #[cfg(test)]
@@ -159,12 +171,16 @@ mod tests {
     #[test]
     fn descriptors_are_found_in_each_kind_of_set() {
         let pollfd = |fd: i32| [fd.to_ne_bytes(), [1, 0, 0, 0]].concat();
+        let to_write = [7_i32.to_ne_bytes(), [5, 0, 0, 0]].concat();
         let array = [pollfd(3), pollfd(-1), pollfd(70)].concat();
-        assert_eq!(polled(&array), [3, 70]);
+        assert_eq!(polled(&array), Some(vec![3, 70]));
+        assert_eq!(polled(&[array, to_write].concat()), None);
         let set = [(1_u64 << 5).to_ne_bytes(), 3_u64.to_ne_bytes()].concat();
         assert_eq!(selected(&set, 65), [5, 64]);
         let info = "pos:\t0\nflags:\t02\ntfd:        8 events:       19 data: 8  pos:0 ino:1\n\
             tfd:       11 events:       19 data: b\n";
-        assert_eq!(registered(info), [8, 11]);
+        assert_eq!(registered(info), Some(vec![8, 11]));
+        let to_write = "tfd:        8 events:       1d data: 8\n";
+        assert_eq!(registered(to_write), None);
     }
 }

@@ -12,8 +12,8 @@ mod pages;
 mod pipes;
 mod processes;
 mod rights;
-mod schedule;
 mod sleep;
+mod sleep_clock;
 mod stat;
 mod status;
 mod streams;
@@ -39,8 +39,8 @@ pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
 pub(crate) use processes::Processes;
 pub(crate) use rights::{can_ptrace, own_user_namespace, user_namespace, yama_scope};
-pub(crate) use schedule::{last_ran, own_last_ran, uptime};
 pub(crate) use sleep::awaits_child_signal;
+pub(crate) use sleep_clock::SleepClock;
 pub(crate) use stat::Stat;
 pub(crate) use status::{Status, has};
 pub(crate) use streams::{
@@ -99,7 +99,7 @@ pub(crate) fn comm(tid: Tid) -> Option<Comm> {
 /// The program that a process runs. Parts that cannot be read are left out.
 pub(crate) fn image(tgid: Tgid) -> Image {
     let path = fs::read_link(format!("/proc/{tgid}/exe")).ok();
-    let cmdline = cmdline(tgid).unwrap_or_default();
+    let cmdline = cmdline(tgid, u64::MAX).unwrap_or_default();
     let argv = cmdline.strip_suffix(b"\0").unwrap_or(&cmdline);
     Image {
         comm: comm(tgid.leader()).unwrap_or_default(),
@@ -112,15 +112,24 @@ pub(crate) fn image(tgid: Tgid) -> Image {
     }
 }
 
-/// The arguments of a process, from its memory. `None` if a page is not resident:
+/// The first `most` bytes of the arguments of a process, from its memory. `None` if a page is not resident:
 /// the kernel would wait for it.
-fn cmdline(tgid: Tgid) -> Option<Vec<u8>> {
+fn cmdline(tgid: Tgid, most: u64) -> Option<Vec<u8>> {
     let (begin, end) = Stat::read(tgid)?.arguments;
     let length = end.checked_sub(begin).filter(|length| *length > 0)?;
-    if !are_filled(tgid, begin, length) {
+    if !are_filled(tgid, begin, length.min(most)) {
         return None;
     }
-    read(&format!("/proc/{tgid}/cmdline")).ok()
+    let mut text = Vec::new();
+    let file = fs::File::open(format!("/proc/{tgid}/cmdline")).ok()?;
+    file.take(most).read_to_end(&mut text).ok()?;
+    Some(text)
+}
+
+/// Seconds since boot; `None` where `/proc` has processes alone (`subset=pid`).
+pub(crate) fn uptime() -> Option<f64> {
+    let text = fs::read_to_string("/proc/uptime").ok()?;
+    text.split(' ').next()?.parse().ok()
 }
 
 /// The pids of a process in namespaces inside ours; `None` if it has none.

@@ -364,6 +364,11 @@ impl Findings {
         }
     }
 
+    /// The wait that a thread is in ends with the thread, or with its program.
+    pub(super) fn forget(&mut self, tid: Tid) {
+        self.blocked.remove(&tid);
+    }
+
     /// Whether there is a finding of this rule about this process.
     #[must_use]
     pub fn has(&self, rule: RuleId, process: &Process) -> bool {

@@ -65,12 +65,14 @@ impl Hangs {
                 }
             }
             EventKind::WaitEnded(exit) => {
-                // One that was interrupted may be restarted.
-                if exit.result.is_ok() {
-                    case.findings.returned(case.event.tid);
+                // Not one that was interrupted and may be restarted, nor a handler's
+                // within one that will be.
+                if !exit.is_interrupted() && case.ledger.restarts(event.tid).is_none() {
+                    case.findings.returned(event.tid);
                 }
                 self.polled(exit, case);
             }
+            EventKind::RestartOutcome { eintr: true, .. } => case.findings.returned(event.tid),
             EventKind::Observed(Observation::BlockedChildren { children, timers }) => {
                 self.blocked_wait(children, *timers, case);
             }
@@ -84,12 +86,14 @@ impl Hangs {
                 for tid in [Some(event.tid), *former].into_iter().flatten() {
                     self.polls.remove(&tid);
                     self.pipes.forget(tid);
+                    case.findings.forget(tid);
                 }
                 self.leaders.remove(&event.tgid);
             }
             EventKind::Ended { .. } => {
                 self.polls.remove(&event.tid);
                 self.pipes.forget(event.tid);
+                case.findings.forget(event.tid);
                 if event.tgid.leader() == event.tid {
                     if let Some((since, leader)) = self.leaders.remove(&event.tgid) {
                         self.left_by_leader(since, leader, case);

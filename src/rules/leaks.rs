@@ -176,12 +176,11 @@ impl Leaks {
 
     /// The trace is over: what is a zombie now counts as not reaped.
     fn over(&mut self, case: &mut RuleContext) {
-        let mut candidates: Vec<ZombieCandidate> =
-            self.candidates.drain().map(|(_, s)| s).collect();
-        candidates.sort_by_key(|candidate| candidate.tgid);
-        for candidate in candidates {
+        let mut candidates: Vec<(ProcessId, ZombieCandidate)> = self.candidates.drain().collect();
+        candidates.sort_by_key(|(_, candidate)| candidate.tgid);
+        for (id, candidate) in candidates {
             let child = case.ledger.process(candidate.tgid);
-            let Some(child) = child.filter(|child| child.is_zombie()) else {
+            let Some(child) = child.filter(|child| child.id == id && child.is_zombie()) else {
                 continue;
             };
             if let Some(parent) = case.ledger.parent_of(child) {

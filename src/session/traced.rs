@@ -27,8 +27,8 @@ pub(crate) struct Traced<S = Unscheduled> {
     until: Option<Instant>,
     /// When it is woken for its user besides.
     alarm: Option<Instant>,
-    /// The command has ended, and that was told.
-    told_end: bool,
+    /// The command has ended, and that was reported.
+    end_reported: bool,
 }
 
 impl Traced {
@@ -75,7 +75,7 @@ impl<S: Scheduler> Traced<S> {
             origin,
             until: None,
             alarm: None,
-            told_end: false,
+            end_reported: false,
         }
     }
 
@@ -101,7 +101,7 @@ impl<S: Scheduler> Traced<S> {
     /// Whether the command has ended, once.
     pub(crate) fn take_end(&mut self) -> bool {
         let has_ended = self.tracer.root_end().is_some();
-        has_ended && !std::mem::replace(&mut self.told_end, true)
+        has_ended && !std::mem::replace(&mut self.end_reported, true)
     }
 
     /// For how long no task has stopped or ended.
@@ -143,7 +143,7 @@ impl<S: Scheduler> EventSource for Traced<S> {
         if let Some(at) = own.into_iter().flatten().min() {
             self.tracer.waker.wake_at(at);
         }
-        if !self.told_end && self.tracer.root_end().is_some() {
+        if !self.end_reported && self.tracer.root_end().is_some() {
             self.tracer.waker.wake_at(Instant::now());
         }
         match self.tracer.step(events) {
@@ -210,7 +210,7 @@ pub(crate) fn settings(text: &TextOptions, rules: bool, whole: bool) -> Settings
     Settings {
         capture: Capture {
             siginfo: everything || text.signals.0 != 0,
-            images: annotated || text.pids == Pids::Names,
+            images: annotated || text.pids == Pids::Names || !text.only.is_empty(),
             peers: text.pids == Pids::Names,
             fds: FdNames::Number,
             namespaces: annotated || text.pids != Pids::Plain,

@@ -44,8 +44,8 @@ pub(crate) fn wait_any(block: Block, usage: bool) -> Waited {
 }
 
 /// Asks for one tracee alone, without sleeping.
-pub(crate) fn wait_for(tid: Tid) -> Waited {
-    take(tid.raw(), Block::No, false)
+pub(crate) fn wait_for(tid: Tid, usage: bool) -> Waited {
+    take(tid.raw(), Block::No, usage)
 }
 
 /// Decides what to do with a result before it is taken.
@@ -161,7 +161,7 @@ fn take(pid: libc::pid_t, block: Block, usage: bool) -> Waited {
     }
 }
 
-/// What is told of a rusage.
+/// What is reported of a rusage.
 fn summed(usage: &libc::rusage) -> Usage {
     let micros = |time: libc::timeval| {
         let (seconds, micros) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_usec));

@@ -338,7 +338,7 @@ impl<S: Scheduler> Tracer<S> {
     /// leaves a single child out, so each is asked in turn.
     fn wait_beside(&self, dead: Tid, block: Block) -> Waited {
         let others = self.tasks.by_tid.keys().filter(|tid| **tid != dead);
-        let mut ready = others.map(|tid| wait_for(*tid));
+        let mut ready = others.map(|tid| wait_for(*tid, self.capture.usage));
         let first = ready.find(|waited| matches!(waited, Waited::Stopped(..) | Waited::Ended(..)));
         if let Some(waited) = first {
             return waited;

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use super::engine::Tracer;
 use super::scheduler::Scheduler;
 use super::stop::Stop;
+use super::tasks::Task;
 use crate::event::{Event, EventKind};
 use crate::kernel::{Signal, Tgid, Tid};
+use crate::sys::ptrace::How;
 use crate::sys::streams;
 
 /// How long a family whose root was stopped as a job must have been quiet
@@ -58,13 +60,15 @@ impl<S: Scheduler> Tracer<S> {
         let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
             return;
         };
-        let (tgid, how) = (task.tgid, task.how());
+        let tgid = task.tgid;
         let is_new = std::mem::take(&mut task.is_new);
         let is_continued = std::mem::take(&mut task.group_stopped);
         // A group-stop wakes untraced tasks too.
         if std::mem::take(&mut task.asked_to_stop) && !is_continued {
             self.undo_wake_up(&stop.tracee);
         }
+        // A call that is made again is one whose exit is wanted.
+        let how = self.tasks.by_tid.get(&tid).map_or(How::Cont, Task::how);
         if is_new && self.must_wait_for_parent(tid) {
             self.hold(stop, how, None);
         } else {

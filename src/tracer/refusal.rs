@@ -132,7 +132,7 @@ fn reason(facts: &Facts, errno: Errno) -> String {
         );
     }
     if !status.has_memory {
-        return "it is a kernel thread, which nobody can trace".into();
+        return "it is a kernel thread, which cannot be traced".into();
     }
     if errno != Errno::PERM && errno != Errno::ACCES {
         return format!("{errno}");

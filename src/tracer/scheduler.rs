@@ -56,7 +56,7 @@ pub(crate) enum Command {
     Interrupt(Tid),
 }
 
-/// What is told of a hold that is over.
+/// What is reported of a hold that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) point: HoldPoint,
@@ -75,18 +75,18 @@ pub(crate) trait Scheduler {
     /// the tracee nothing but its registers and memory may be read.
     fn decide(&mut self, stop: &Stop, world: &World<'_>) -> Decision;
 
-    /// Decide about a call that our filter stopped, before anything is told of
+    /// Decide about a call that our filter stopped, before anything is reported of
     /// it: a call that is held is dealt with when it is released.
     fn decide_call(&mut self, _: &Stop, _: &SyscallInfo, _: &World<'_>) -> Decision {
         Decision::Resume
     }
 
-    /// Decide about a signal, before anything is told of it.
+    /// Decide about a signal, before anything is reported of it.
     fn decide_signal(&mut self, _: &Stop, _: Signal, _: &World<'_>) -> Decision {
         Decision::Resume
     }
 
-    /// A task is dead and was reaped by us, so that its parent is told of it.
+    /// A task is dead and was reaped by us, so that its parent is notified.
     fn ended(&mut self, _: Tid, _parent: Option<Tgid>, _: &World<'_>) {}
 
     /// What is to be done next, until there is nothing more.

@@ -242,7 +242,7 @@ pub struct Finding {
 pub struct End {
     /// Processes that were observed.
     pub processes: u64,
-    /// Those that were reaped.
+    /// Children that observed waits reaped; they need not have been observed themselves.
     pub reaped: u64,
     /// Zombies that were not reaped while their parent lived; null if the rules did
     /// not run.

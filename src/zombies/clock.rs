@@ -3,20 +3,17 @@
 
 use std::time::Duration;
 
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::unistd::{Pid, SysconfVar, sysconf};
-use rustc_hash::FxHashMap;
+use nix::unistd::{SysconfVar, sysconf};
 
 use crate::kernel::{Tgid, Tid};
-use crate::proc;
+use crate::proc::{self, SleepClock};
 
 /// The clocks to which recorded times are compared.
 pub(super) struct Clock {
     /// Seconds since boot, and clock ticks per second.
     now: Option<f64>,
     ticks: f64,
-    /// The clock of each CPU, in milliseconds.
-    cpus: FxHashMap<u32, Option<f64>>,
+    sleeps: SleepClock,
 }
 
 impl Clock {
@@ -27,7 +24,7 @@ impl Clock {
             ticks: ticks
                 .and_then(|ticks| i32::try_from(ticks).ok())
                 .map_or(100.0, f64::from),
-            cpus: FxHashMap::default(),
+            sleeps: SleepClock::default(),
         }
     }
 
@@ -43,23 +40,7 @@ impl Clock {
 
     /// How long ago a task that is not running last ran, if the kernel shows it.
     pub(super) fn since_run(&mut self, pid: Tgid, tid: Tid, cpu: u32) -> Option<Duration> {
-        let then = proc::last_ran(pid, tid)?;
-        // Each CPU has its own clock.
-        let now = *self.cpus.entry(cpu).or_insert_with(|| clock_of(cpu));
-        let millis = (now? - then).max(0.0);
-        Duration::try_from_secs_f64(millis / 1000.0).ok()
+        let nanos = self.sleeps.asleep(pid, tid, cpu)?;
+        Some(Duration::from_nanos(nanos))
     }
-}
-
-/// The clock of a CPU: when we last began to run there.
-fn clock_of(cpu: u32) -> Option<f64> {
-    let everywhere = sched_getaffinity(Pid::from_raw(0)).ok()?;
-    let mut there = CpuSet::new();
-    there.set(usize::try_from(cpu).ok()?).ok()?;
-    sched_setaffinity(Pid::from_raw(0), &there).ok()?;
-    // A sleep, however short, makes the kernel update the clock.
-    std::thread::sleep(Duration::from_nanos(1));
-    let now = proc::own_last_ran();
-    let _ = sched_setaffinity(Pid::from_raw(0), &everywhere);
-    now
 }

@@ -352,7 +352,13 @@ impl Flags {
             (_, true) => "--no-polls, which leaves out what the rules must see",
             _ => return Ok(None),
         };
-        match self.rules.needs_rules().or(self.summary.flag()) {
+        let findings = self.show.findings.then_some("--findings");
+        match self
+            .rules
+            .needs_rules()
+            .or(self.summary.flag())
+            .or(findings)
+        {
             Some(flag) => Err(format!("{flag} means nothing with {why}")),
             None => Ok(Some(why)),
         }
@@ -360,6 +366,11 @@ impl Flags {
 
     /// Which forms of output go together.
     fn check_forms(&self, output: &OutputTo) -> Result<(), String> {
+        if self.show.findings && self.rules.is_silent() {
+            return Err(
+                "--findings shows the report alone, and --report none leaves it out".into(),
+            );
+        }
         let per_task = matches!(output, OutputTo::PerTask(_));
         if self.format.resolve() == Format::Json {
             self.check_json(per_task)?;
@@ -380,6 +391,12 @@ impl Flags {
         }
         if self.trace.no_polls {
             return Err("--no-polls leaves holes that JSON lines must not have: choose one".into());
+        }
+        if !self.show.only_of.is_empty() || self.show.findings {
+            return Err(
+                "--only and --findings choose lines of text, and JSON lines are of everything"
+                    .into(),
+            );
         }
         if per_task {
             return Err(

@@ -128,6 +128,11 @@ impl RuleFlags {
         Some(first.1)
     }
 
+    /// Whether there is to be no report.
+    pub(super) fn is_silent(&self) -> bool {
+        self.report == Form::None
+    }
+
     /// The rules, and where their report goes.
     pub(super) fn resolve(&self, quiet: u8) -> Result<ReportOptions, String> {
         let policy = Policy {
@@ -153,7 +158,7 @@ impl RuleFlags {
             },
             suppressions: self.suppress.clone(),
             write_suppressions: self.write_suppressions.clone(),
-            silent: self.report == Form::None,
+            silent: self.is_silent(),
             form: match self.report {
                 Form::Text | Form::None => ReportForm::Text,
                 Form::Github => ReportForm::Github,

@@ -64,6 +64,19 @@ fn each_mode_takes_its_flags_and_refuses_the_rest() {
 }
 
 #[test]
+fn what_chooses_lines_of_text_is_refused_where_there_are_none() {
+    let refused: [(&[&str], &str); 4] = [
+        (&["--format", "json", "--only", "sh", "true"], "JSON"),
+        (&["--format", "json", "--findings", "true"], "JSON"),
+        (&["--strace", "--findings", "true"], "--strace"),
+        (&["--report", "none", "--findings", "true"], "--report none"),
+    ];
+    for (words, why) in refused {
+        assert!(refusal(words).contains(why), "{words:?}");
+    }
+}
+
+#[test]
 fn the_short_help_fits_on_a_screen_and_each_flag_has_one_line() {
     let help = Flags::command().term_width(80).render_help().to_string();
     assert!(help.lines().count() <= 48, "{help}");

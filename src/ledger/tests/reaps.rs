@@ -1,4 +1,4 @@
-//! By whom and by which means a child is reaped.
+//! By which process and by which means a child is reaped.
 
 use super::*;
 use crate::event::script::{Answer, NOHANG, NOWAIT, UNTRACED, as_waitid, stopped, without_status};

@@ -12,11 +12,7 @@ impl Report<'_> {
     #[must_use]
     pub fn github(&self) -> String {
         let commands = self.sorted().into_iter().map(|finding| {
-            let command = match finding.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-                Severity::Info => "notice",
-            };
+            let command = command(finding.severity);
             let message = format!("{}\n{}", sentence(finding), self.rest(finding));
             let place = self.source(finding).map(|(file, line)| {
                 // Annotations with a place stand in the changes of a pull request.
@@ -37,13 +33,17 @@ impl Report<'_> {
 
 /// One workflow command that is no finding's.
 pub(crate) fn github_command(severity: Severity, title: &str, message: &str) -> String {
-    let command = match severity {
+    let command = command(severity);
+    let (title, message) = (property(title), data(message.trim_end()));
+    format!("::{command} title={title}::{message}\n")
+}
+
+fn command(severity: Severity) -> &'static str {
+    match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
         Severity::Info => "notice",
-    };
-    let (title, message) = (property(title), data(message.trim_end()));
-    format!("::{command} title={title}::{message}\n")
+    }
 }
 
 /// `stolen-child: python3`: equal in every run, as annotations are grouped by it.

@@ -81,7 +81,9 @@ impl Report<'_> {
     #[must_use]
     pub fn junit(&self) -> String {
         let cases = self.sorted().into_iter().map(|finding| self.case(finding));
-        junit_suite(&cases.collect::<Vec<_>>(), &self.summary())
+        let mut output = String::new();
+        self.end(&mut output);
+        junit_suite(&cases.collect::<Vec<_>>(), output.trim_end())
     }
 
     fn case(&self, finding: &Finding) -> JunitCase {

@@ -198,11 +198,7 @@ impl Report<'_> {
     }
 
     /// The lines of a finding below its first.
-    pub(crate) fn details(&self, finding: &Finding) -> String {
-        self.rest(finding)
-    }
-
-    fn rest(&self, finding: &Finding) -> String {
+    pub(crate) fn rest(&self, finding: &Finding) -> String {
         self.with_more(finding, &[])
     }
 
@@ -361,7 +357,7 @@ impl fmt::Display for Command<'_> {
         write!(f, "{}", process.tgid)?;
         let mut room = MOST_OF_A_COMMAND;
         for word in &process.image.argv {
-            let shown = quoted(word);
+            let shown = shell_word(word);
             let length = shown.chars().count();
             if length > room {
                 let cut: String = shown.chars().take(room).collect();
@@ -376,10 +372,6 @@ impl fmt::Display for Command<'_> {
 
 /// A word as a shell takes it; what could harm a terminal is escaped.
 pub(crate) fn shell_word(word: &[u8]) -> String {
-    quoted(word)
-}
-
-pub(super) fn quoted(word: &[u8]) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = write_quoted(&mut text, word);
@@ -563,11 +555,11 @@ mod tests {
 
     #[test]
     fn a_command_line_can_be_pasted_and_cannot_move_the_cursor() {
-        assert_eq!(quoted(b"a-b/c=1"), "a-b/c=1");
-        assert_eq!(quoted(b"exit \"$x\""), "'exit \"$x\"'");
-        assert_eq!(quoted(b"it's"), r"'it'\''s'");
-        assert_eq!(quoted(b""), "''");
-        assert_eq!(quoted(b"\x1b[2J\n"), r"'\33[2J\n'");
+        assert_eq!(shell_word(b"a-b/c=1"), "a-b/c=1");
+        assert_eq!(shell_word(b"exit \"$x\""), "'exit \"$x\"'");
+        assert_eq!(shell_word(b"it's"), r"'it'\''s'");
+        assert_eq!(shell_word(b""), "''");
+        assert_eq!(shell_word(b"\x1b[2J\n"), r"'\33[2J\n'");
     }
 
     #[test]

@@ -66,7 +66,7 @@ fn of_leak(leak: &Leak, finding: &Finding, parent: &Parent, child: &Children) ->
             } else {
                 "stopped"
             };
-            format!("{parent} was told that {child} {did}, and did not wait for its end")
+            format!("{parent} got a status that says {child} {did}, and did not wait for its end")
         }
         Leak::EintrAbandoned { by } => {
             format!("{parent} did not retry its wait for {child} after {by} interrupted it")
@@ -246,9 +246,9 @@ fn of_end(end: &End, finding: &Finding, parent: &Parent, child: &Children) -> St
             match reported_by {
                 Some(wait) => {
                     let wait = Call(Some(*wait));
-                    format!("{child} {ended}, and {parent} was told by {wait}")
+                    format!("{child} {ended}, and {parent} got that from {wait}")
                 }
-                None => format!("{child} {ended}, and nobody in the trace was told"),
+                None => format!("{child} {ended}, and no process in the trace got that status"),
             }
         }
     }
@@ -274,7 +274,7 @@ fn refusal(wait: &CompletedWait, errno: Errno) -> String {
         }
         Refusal::NothingAsked => {
             let call = wait.call.name();
-            format!("{call} must be told WEXITED, WSTOPPED or WCONTINUED")
+            format!("{call} needs WEXITED, WSTOPPED or WCONTINUED")
         }
         Refusal::Id => "the id type or id is not valid".into(),
         Refusal::NoPidfd => "the descriptor is no pidfd".into(),

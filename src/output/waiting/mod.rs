@@ -9,9 +9,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::span::Span;
 use super::text::Text;
-use crate::event::{BlockedTask, LookCause, Moment, WaitingLook, WaitsOn, escape_controls};
-use crate::kernel::phrases::how_it_ended;
-use crate::kernel::{Tgid, Tid};
+use crate::event::{BlockedTask, LookCause, Moment, WaitingLook, WaitsOn};
+use crate::kernel::phrases::Ended;
+use crate::kernel::{Status, Tgid, Tid};
 use crate::ledger::{Ledger, Process, Waiting};
 use words::shown;
 
@@ -64,11 +64,12 @@ pub(super) fn tree(
     });
     let named: Vec<(String, &str)> = rows
         .iter()
+        .take(MOST_LINES)
         .map(|row| (cut(&row.name, longest), row.words.as_str()))
         .collect();
     let column = named.iter().map(|(name, _)| name.chars().count());
     let column = column.max().unwrap_or(0);
-    for (name, words) in named.iter().take(MOST_LINES) {
+    for (name, words) in &named {
         let _ = writeln!(text, "  {name:<column$}  {words}");
     }
     if rows.len() > MOST_LINES {
@@ -103,12 +104,11 @@ fn heading(look: &WaitingLook, at: Moment, ledger: &Ledger) -> String {
             let root = ledger.root().and_then(|root| ledger.parent(root));
             let ended = root.and_then(|root| Some((root, root.ended?)));
             let ended = ended.map_or("the command has ended".to_owned(), |(root, end)| {
-                let mut name = String::new();
-                let _ = escape_controls(root.image.comm.as_bytes(), &mut name);
-                format!(
-                    "{name} has {}",
-                    how_it_ended(end.status).replace("was ", "been ")
-                )
+                let been = match end.status.decode() {
+                    Status::Signaled { .. } => "been ",
+                    _ => "",
+                };
+                format!("{} has {been}{}", shown(root.image.comm), Ended(end.status))
             });
             let end = if waits { ", ^C ends it" } else { "" };
             format!("{ended}; this is left{end}:")

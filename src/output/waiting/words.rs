@@ -8,7 +8,7 @@ use super::{MOST_OF_A_COMMAND, Tree, cut};
 use crate::event::{BlockedTask, Comm, PipeSide, WaitsOn, escape_controls};
 use crate::kernel::phrases::how_it_ended;
 use crate::kernel::{Signal, Tgid, Tid};
-use crate::output::report::{call_words, quoted};
+use crate::output::report::{call_words, shell_word};
 use crate::output::span::Span;
 
 /// How much of the command line of a process that stands elsewhere in the tree.
@@ -26,7 +26,7 @@ impl Tree<'_> {
         let words: Vec<String> = argv
             .map_or(&[][..], Vec::as_slice)
             .iter()
-            .map(|word| quoted(word))
+            .map(|word| shell_word(word))
             .collect();
         if words.is_empty() {
             let comm = seen.map(|task| task.comm).or(known.map(|image| image.comm));
@@ -70,7 +70,7 @@ impl Tree<'_> {
                 .find(|(_, waiting)| waiting.blocks())
             {
                 Some((tid, _)) => self.wait_words(tid).unwrap_or_default(),
-                None => "unknown: /proc does not show it".to_owned(),
+                None => "unknown: /proc does not show it, or not in time".to_owned(),
             },
         }
     }

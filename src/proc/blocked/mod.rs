@@ -7,22 +7,22 @@ mod call;
 mod futex;
 mod inet;
 mod locks;
-mod since;
 
 use rustc_hash::FxHashSet;
 
 use super::holders::{Awaited, add_holders, all_processes};
-use super::{Stat, cmdline};
+use super::{SleepClock, Stat, cmdline};
 use crate::event::{BlockedTask, PipeSide, WaitsOn};
 use crate::kernel::{Tgid, Tid};
 use call::Sockets;
 use locks::Lock;
-use since::SleepClock;
 
 /// No more threads are looked at.
 const MOST_TASKS: usize = 4096;
 /// Nor more of one process.
 const MOST_THREADS: usize = 64;
+/// Bytes of a process's arguments; a line shows fewer.
+const MOST_OF_ARGUMENTS: u64 = 4096;
 
 /// A thread, and what is still to be found out.
 struct Draft {
@@ -51,10 +51,12 @@ pub(crate) fn look(roots: &[Tgid], publish: &mut dyn FnMut(Vec<BlockedTask>)) {
         for tgid in &processes {
             wanted.add(*tgid, &mut found);
         }
+        // Others may hold them too.
+        let knows_near = std::mem::replace(&mut found.complete, false);
         found.enter(&mut drafts);
         tell(&drafts);
         let near: FxHashSet<Tgid> = processes.into_iter().collect();
-        found.complete = true;
+        found.complete = knows_near;
         match all_processes() {
             Some(all) => all
                 .filter(|tgid| !near.contains(tgid))
@@ -142,14 +144,10 @@ fn draft(
     Some(draft)
 }
 
-/// The arguments of a process, if they can be read.
+/// The first arguments of a process, if they can be read.
 fn arguments(tgid: Tgid) -> Vec<Vec<u8>> {
-    let text = cmdline(tgid).unwrap_or_default();
-    let text = text.strip_suffix(b"\0").unwrap_or(&text);
-    if text.is_empty() {
-        return Vec::new();
-    }
-    text.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
+    let text = cmdline(tgid, MOST_OF_ARGUMENTS).unwrap_or_default();
+    super::arguments::split(&text).unwrap_or_default()
 }
 
 /// Streams and locks whose holders are wanted.
@@ -184,7 +182,7 @@ impl Wanted {
         Found {
             streams: vec![Vec::new(); self.streams.len()],
             locks: vec![Vec::new(); self.locks.len()],
-            complete: false,
+            complete: true,
         }
     }
 

@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::event::script::{NOHANG, UNTRACED};
-use crate::event::{BlockedChild, BlockedIn, Observation};
-use crate::kernel::Tgid;
+use crate::event::{BlockedChild, BlockedIn, EventKind, Observation};
+use crate::kernel::{Signal, Tgid};
 
 // wnohang-spin, echild-spin
 
@@ -143,17 +143,8 @@ fn a_wait_for_a_child_that_is_stopped() {
     );
 }
 
-#[test]
-fn a_wait_that_returns_after_all_is_said_to() {
-    let remarks = |script: &Script| -> Vec<&str> {
-        let [finding] = &judged(script)[..] else {
-            panic!("one finding");
-        };
-        finding.evidence.iter().map(|line| line.remark).collect()
-    };
-    let mut script = waits(X, 0);
-    looked_at(&mut script, &[X]);
-    assert!(remarks(&script).contains(&"has not returned"));
+/// What a report says of a wait for X, which is stopped, after what follows.
+fn remarks(then: impl FnOnce(&mut Script)) -> Vec<&'static str> {
     let mut script = waits(X, 0);
     let seen = Observation::BlockedChildren {
         children: vec![BlockedChild {
@@ -162,11 +153,49 @@ fn a_wait_that_returns_after_all_is_said_to() {
         }],
         timers: false,
     };
-    script.after(2000).observe(P, seen).resume(X).end(X, 0);
-    script.leave(P, X, 0, Ok((X, 0))).over();
-    let remarks = remarks(&script);
-    assert!(remarks.contains(&"returned later"), "{remarks:?}");
-    assert!(remarks.contains(&"was stopped until then"), "{remarks:?}");
+    script.after(2000).observe(P, seen);
+    then(&mut script);
+    let found = judged(script.over());
+    let hangs = found
+        .iter()
+        .find(|finding| finding.rule == RuleId::StoppedChildHang);
+    let lines = hangs.unwrap().evidence.iter();
+    lines.map(|line| line.remark).collect()
+}
+
+const STANDS: [&str; 2] = ["has not returned", "stays stopped"];
+const IS_OVER: [&str; 2] = ["returned later", "was stopped until then"];
+
+#[test]
+fn a_wait_that_returns_after_all_is_said_to() {
+    for result in [Ok((X, 0)), Err(Errno::CHILD)] {
+        let returned = remarks(|script| {
+            script.resume(X).end(X, 0).leave(P, X, 0, result);
+        });
+        assert!(IS_OVER.iter().all(|remark| returned.contains(remark)));
+    }
+    let stands = remarks(|_| {});
+    assert!(STANDS.iter().all(|remark| stands.contains(remark)));
+}
+
+#[test]
+fn a_wait_does_not_return_by_what_its_handler_or_the_next_program_waits_for() {
+    let in_handler = remarks(|script| {
+        script.end(Y, 0).leave(P, X, 0, Err(Errno::RESTARTSYS));
+        let (by, eintr) = (Signal::CHLD, false);
+        script.event(P, EventKind::RestartOutcome { by, eintr });
+        script.wait(P, -1, NOHANG, Ok((Y, 0)));
+    });
+    let after_exec = remarks(|script| {
+        script.exec(P, "sh").fork(P, 90).end(90, 0);
+        script.wait(P, 90, 0, Ok((90, 0)));
+    });
+    for remarks in [in_handler, after_exec] {
+        assert!(
+            STANDS.iter().all(|remark| remarks.contains(remark)),
+            "{remarks:?}"
+        );
+    }
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn the_handler_of_the_program_before_was_not_replaced() {
 
 // coalesced-sigchld
 
-/// Two children die, and the handler is told of them by one signal.
+/// Two children die, and the handler gets one signal for both.
 fn two_die() -> Script {
     let mut script = Script::launched(P);
     script.sigchld(P, HANDLER).fork(P, X).fork(P, Y);

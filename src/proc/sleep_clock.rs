@@ -4,27 +4,27 @@
 //! That time is of a clock of the CPU that it ran on, which has no name elsewhere. We
 //! go to that CPU, and see what our own thread ran last at: now.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use rustc_hash::FxHashMap;
 
 use crate::kernel::{Tgid, Tid};
 
-/// The clocks of the CPUs that were visited. It leaves the calling thread on one of
-/// them.
-#[derive(Default)]
-pub(super) struct SleepClock {
+/// The clocks of the CPUs that were visited.
+#[derive(Debug, Default)]
+pub(crate) struct SleepClock {
     /// What a CPU's clock showed in nanoseconds, and when; `None` if we may not go
     /// there.
     cpus: FxHashMap<u32, Option<(u64, Instant)>>,
 }
 
 impl SleepClock {
-    /// How many nanoseconds ago a thread that sleeps ran last. `None` if it is not
-    /// known; the kernel may be built without that file.
-    pub(super) fn asleep(&mut self, tgid: Tgid, tid: Tid, cpu: u32) -> Option<u64> {
+    /// How many nanoseconds ago a thread that does not run ran last. `None` if it is not
+    /// known: kernels before Linux 6.15 may be built without that file
+    /// (`CONFIG_SCHED_DEBUG`).
+    pub(crate) fn asleep(&mut self, tgid: Tgid, tid: Tid, cpu: u32) -> Option<u64> {
         let last = last_run(&format!("/proc/{tgid}/task/{tid}/sched"))?;
         let (clock, then) = (*self.cpus.entry(cpu).or_insert_with(|| clock_of(cpu)))?;
         let since = u64::try_from(then.elapsed().as_nanos()).ok()?;
@@ -36,10 +36,15 @@ impl SleepClock {
 
 /// The clock of a CPU, now.
 fn clock_of(cpu: u32) -> Option<(u64, Instant)> {
-    let mut set = CpuSet::new();
-    set.set(usize::try_from(cpu).ok()?).ok()?;
-    sched_setaffinity(Pid::from_raw(0), &set).ok()?;
-    Some((last_run("/proc/thread-self/sched")?, Instant::now()))
+    let everywhere = sched_getaffinity(Pid::from_raw(0)).ok()?;
+    let mut there = CpuSet::new();
+    there.set(usize::try_from(cpu).ok()?).ok()?;
+    sched_setaffinity(Pid::from_raw(0), &there).ok()?;
+    // A sleep, however short, makes the kernel update the clock.
+    std::thread::sleep(Duration::from_nanos(1));
+    let now = last_run("/proc/thread-self/sched").map(|now| (now, Instant::now()));
+    let _ = sched_setaffinity(Pid::from_raw(0), &everywhere);
+    now
 }
 
 /// The line `se.exec_start : 31472515.749245` of a file, in nanoseconds.
@@ -63,7 +68,6 @@ fn nanos(millis: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use std::thread;
-    use std::time::Duration;
 
     use super::*;
 
@@ -87,12 +91,8 @@ mod tests {
         let tgid = Tgid::new(nix::unistd::getpid().as_raw());
         let begun = Instant::now();
         thread::sleep(Duration::from_millis(300));
-        // On a thread of its own, as that stays on its last CPU.
-        let looked = thread::spawn(move || {
-            let stat = crate::proc::Stat::of_thread(tgid, tid).unwrap();
-            SleepClock::default().asleep(tgid, tid, stat.cpu)
-        });
-        let asleep = looked.join().unwrap();
+        let stat = crate::proc::Stat::of_thread(tgid, tid).unwrap();
+        let asleep = SleepClock::default().asleep(tgid, tid, stat.cpu);
         let longest = begun.elapsed() + Duration::from_millis(100);
         drop(end);
         sleeper.join().unwrap();
