@@ -8,10 +8,12 @@ use nix::sys::signal::{SigSet, Signal as Sig};
 use super::answers::Answers;
 use super::exit::Exit;
 use super::mode::{Leftovers, OutputTo, TraceOptions};
+use super::oom_hint;
 use super::outputs;
 use super::stderr::{complain, print_all};
 use crate::explore::Explorer;
-use crate::kernel::{Status, Tid, WaitCalls};
+use crate::kernel::{Status, Tgid, Tid, WaitCalls};
+use crate::proc::oom::OomKills;
 use crate::program::NeverRan;
 use crate::session::{EventSource, Session, Traced, drive, settings};
 use crate::sys::seccomp::Filter;
@@ -109,6 +111,8 @@ struct Trace<'a, S> {
     answers: Answers<'a>,
     /// A target was refused.
     refused: bool,
+    /// What the out-of-memory killer had done before.
+    oom_kills: OomKills,
 }
 
 /// Attach to the processes, and launch the command.
@@ -141,6 +145,8 @@ fn start<S: Scheduled>(options: &TraceOptions, scheduler: S) -> Result<Trace<'_,
     if let Some(until) = options.duration.and_then(|time| source.limit(time)) {
         urgency::begins_at(until);
     }
+    let targets: Vec<Tgid> = options.attach.iter().copied().map(Tgid::new).collect();
+    let oom_kills = OomKills::now(&targets);
     let refused = attach(options, &mut source, &mut session);
     if refused && session.ledger.tasks() == 0 {
         return Err(Failure::Refused);
@@ -160,6 +166,7 @@ fn start<S: Scheduled>(options: &TraceOptions, scheduler: S) -> Result<Trace<'_,
         session,
         answers: Answers::new(options, ending),
         refused,
+        oom_kills,
     })
 }
 
@@ -264,6 +271,11 @@ impl<S: Scheduled> Trace<'_, S> {
         let end = tracer.root_end();
         drop(tracer);
         urgency::trace_is_over();
+        for sentence in oom_hint::sentences(&self.session.ledger.killed_unseen(), &self.oom_kills) {
+            if ending.says_unseen() {
+                self.session.note(&sentence);
+            }
+        }
         let never_ran = matches!(end, Some(RootEnd::NeverRan(_)));
         let fails = match ending.finish(self.session.finish(!never_ran)) {
             Ok(fails) => fails,

@@ -256,7 +256,8 @@ pub struct End {
     /// What the trace could not observe, one clause each, and which rules that
     /// disables.
     pub unseen: Vec<String>,
-    /// What else is said of the record that was read: the wait that it ends in, say.
+    /// What else is said: of a record that was read the wait that it ends in, say; of a trace
+    /// that the out-of-memory killer was at work.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }

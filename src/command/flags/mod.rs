@@ -10,6 +10,7 @@ mod lines;
 mod outputs;
 mod rules;
 mod sets;
+mod strace_flags;
 mod summary;
 mod targets;
 #[cfg(test)]
@@ -19,7 +20,7 @@ mod zombies;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
@@ -248,8 +249,27 @@ fn refuse_rest(matches: &ArgMatches, command: &clap::Command, mode: &str) -> Res
     ))
 }
 
+/// What clap does not know and strace does, with the way out.
+fn of_strace(error: &clap::Error) -> Option<String> {
+    let word = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(one_line(text)),
+        _ => None,
+    };
+    let flag = word(ContextKind::InvalidArg)?;
+    match error.kind() {
+        ErrorKind::UnknownArgument => strace_flags::about_flag(&flag),
+        ErrorKind::TooManyValues => {
+            strace_flags::about_value(&flag, &word(ContextKind::InvalidValue)?)
+        }
+        _ => None,
+    }
+}
+
 /// Say what is wrong with the flags, and how they are used.
 fn complain_of(mut error: clap::Error) {
+    if let Some(sentence) = of_strace(&error) {
+        return complain(&sentence);
+    }
     // "Pass it as a value" would be a command of that name.
     error.remove(ContextKind::Suggested);
     // What was typed stands on one line, as what a tracee chose.
