@@ -206,7 +206,7 @@ fn trace_settings(options: &TraceOptions) -> Settings {
     let outputs = &options.outputs;
     let rules = outputs.report.is_some();
     let mut settings = settings(&outputs.text, rules, outputs.hold_everything());
-    settings.capture.usage |= outputs.summary.is_some();
+    settings.capture.usage |= outputs.summary.is_some() || outputs.timeline.is_some();
     settings.capture.fds = match options.decode_fds {
         0 => FdNames::Number,
         1 => FdNames::Link,
