@@ -41,9 +41,10 @@ use zombies::ZombieFlags;
 const EXAMPLES: &str = "\
 Examples:
   wait4-strace -- make -j4             what every wait of a build did
+  wait4-strace -- ./hangs              it hangs: who waits for whom, after 10 s
+  wait4-strace --duration 60 -- ./ci   CI is stuck: the same, and an end in time
   wait4-strace -p \"$(pgrep -d, nginx)\" running servers; ^C detaches
-  wait4-strace --timeline t.html -- ./run      a picture of all processes
-  wait4-strace --fail-on error -- ./ci exit with 120 if a status was lost
+  wait4-strace --zombies               <defunct> in ps: whose they are, and why
   wait4-strace --explain stolen-child  what a finding means";
 
 /// See how a program waits for its children, and what is wrong with it: every
