@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -102,10 +102,10 @@ impl Handles {
 }
 
 /// A file held by an `O_PATH` descriptor.
-struct HeldFile(OwnedFd);
+pub(super) struct HeldFile(OwnedFd);
 
 /// Holds the target of a link, unless too many are held.
-fn hold(link: &str) -> Option<HeldFile> {
+pub(super) fn hold(link: &str) -> Option<HeldFile> {
     if HELD.fetch_add(1, Relaxed) < MOST_HELD {
         let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
         if let Ok(file) = open(link, flags, Mode::empty()) {
@@ -117,6 +117,10 @@ fn hold(link: &str) -> Option<HeldFile> {
 }
 
 impl HeldFile {
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
     /// A path to the held file.
     fn link(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
