@@ -69,7 +69,7 @@ impl Handles {
     /// Holds what a process has mapped at these addresses.
     pub(super) fn hold<'a>(tgid: Tgid, places: impl Iterator<Item = &'a Range<u64>>) -> Handles {
         let mut handles = Handles {
-            root: hold(&format!("/proc/{tgid}/root")),
+            root: hold_root(tgid),
             mapped: Vec::new(),
         };
         for memory in places {
@@ -104,6 +104,11 @@ impl Handles {
 /// A file held by an `O_PATH` descriptor.
 pub(super) struct HeldFile(OwnedFd);
 
+/// Holds the root directory of a process.
+pub(super) fn hold_root(tgid: Tgid) -> Option<HeldFile> {
+    hold(&format!("/proc/{tgid}/root"))
+}
+
 /// Holds the target of a link, unless too many are held.
 pub(super) fn hold(link: &str) -> Option<HeldFile> {
     if HELD.fetch_add(1, Relaxed) < MOST_HELD {
@@ -131,6 +136,22 @@ impl Drop for HeldFile {
     fn drop(&mut self) {
         HELD.fetch_sub(1, Relaxed);
     }
+}
+
+/// Opens a file again, to read it, that was opened by `O_PATH` and is a regular one.
+pub(super) fn open_held(file: &File) -> io::Result<File> {
+    let mut options = File::options();
+    options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+    watch::during(|| options.open(link))
+}
+
+/// Opens the memory of a process.
+pub(super) fn open_memory(tgid: Tgid) -> io::Result<File> {
+    let path = format!("/proc/{tgid}/mem");
+    watch::during(|| File::open(path))
 }
 
 /// Opens a file again by its path, if it is still the same.

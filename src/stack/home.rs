@@ -2,15 +2,14 @@
 //! thread, also when the process is gone.
 
 use std::fs::{File, Metadata};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{SysconfVar, sysconf};
 
-use super::file::{HeldFile, hold};
+use super::file::{HeldFile, hold_root, open_held};
 use super::watch;
 use crate::kernel::{NsPid, Tgid};
 use crate::proc::{self, Stat};
@@ -34,7 +33,7 @@ impl Home {
     pub(super) fn hold(tgid: Tgid) -> Option<Home> {
         let status = proc::status(tgid.leader())?;
         Some(Home {
-            root: hold(&format!("/proc/{tgid}/root"))?,
+            root: hold_root(tgid)?,
             pid: *status.ns_pids.last()?,
             uids: status.uids,
             started: started(Stat::read(tgid)?.started)?,
@@ -56,13 +55,7 @@ impl Home {
         if !self.owns(&meta) {
             return None;
         }
-        // It is the same file, and a regular one: the open does not block.
-        let link = format!("/proc/self/fd/{}", found.as_raw_fd());
-        let mut options = File::options();
-        options
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
-        let file = watch::during(|| options.open(link)).ok()?;
+        let file = open_held(&found).ok()?;
         Some((file, meta))
     }
 
@@ -87,6 +80,7 @@ mod tests {
 
     use nix::sys::stat::Mode;
 
+    use super::super::file::hold;
     use super::*;
 
     /// A process whose root directory is this one.

@@ -10,6 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Weak};
 
+use super::file::open_memory;
 use super::home::Home;
 use super::lane::Job;
 use super::perf_map::PerfMap;
@@ -44,8 +45,7 @@ pub(super) struct Memory(File);
 
 impl Memory {
     pub(super) fn open(tgid: Tgid) -> Option<Memory> {
-        let path = format!("/proc/{tgid}/mem");
-        watch::during(|| File::open(path)).ok().map(Memory)
+        open_memory(tgid).ok().map(Memory)
     }
 
     /// Fills a buffer. A page that a tracee must fill may never come.
