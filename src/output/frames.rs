@@ -102,6 +102,13 @@ pub(super) fn own_places(stack: &Stack) -> Vec<Place<'_>> {
     own.iter().copied().take(MOST_OF_OWN).collect()
 }
 
+/// The innermost of the program's own places, in short, if its line is known: `reap at
+/// reap.c:17`.
+pub(super) fn short_place(stack: &Stack) -> Option<String> {
+    let place = own_places(stack).into_iter().find(Place::has_source)?;
+    place.in_short()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -241,6 +248,8 @@ mod tests {
             whole[5].starts_with("> _PyEval_EvalFrameDefault"),
             "{whole:?}"
         );
+        let short = short_place(&known);
+        assert_eq!(short.as_deref(), Some("wait_for at job.py:12"));
         let own = words(&own_places(&known));
         assert_eq!(
             own,

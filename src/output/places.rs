@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::event::{Frame, Function, Stack, escape_controls};
+use crate::event::{Frame, Function, Stack, escape_controls, one_line};
 
 /// A place in code: `reap at src/reap.c:17`, `wait4+0x57 in /usr/lib/libc.so.6`.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,14 @@ impl<'a> Place<'a> {
     pub(super) fn source(&self) -> Option<(&'a str, u32)> {
         let function = self.function?;
         Some((function.file.as_deref()?, function.line?))
+    }
+
+    /// Its function, with the name of the source file alone and the line.
+    pub(super) fn in_short(&self) -> Option<String> {
+        let (path, line) = self.source()?;
+        let file = path.rsplit('/').next().unwrap_or(path);
+        let place = format!("{} at {file}:{line}", self.name()?);
+        Some(one_line(&place).into_owned())
     }
 
     /// Whether this is the function that the program's own code begins with.
