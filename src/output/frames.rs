@@ -103,10 +103,13 @@ pub(super) fn own_places(stack: &Stack) -> Vec<Place<'_>> {
 }
 
 /// The innermost of the program's own places, in short, if its line is known: `reap at
-/// reap.c:17`.
+/// reap.c:17`. Of a script one outside of the libraries that come with its interpreter,
+/// if there is any.
 pub(super) fn short_place(stack: &Stack) -> Option<String> {
-    let place = own_places(stack).into_iter().find(Place::has_source)?;
-    place.in_short()
+    let own = own_places(stack).into_iter();
+    let known: Vec<Place<'_>> = own.filter(Place::has_source).collect();
+    let place = known.iter().find(|place| !place.is_of_pythons_library());
+    place.or(known.first())?.in_short()
 }
 
 #[cfg(test)]
@@ -255,6 +258,24 @@ mod tests {
             own,
             ["wait_for at /srv/job.py:12", "<module> at /srv/job.py:30"]
         );
+    }
+
+    #[test]
+    fn in_short_a_script_stands_before_its_library() {
+        let script = |file: &str| Function {
+            file: Some(file.to_owned()),
+            ..function("run", Some(""))
+        };
+        let short = |files: &[&str]| {
+            let script = files.iter().map(|file| script(file)).collect();
+            let eval = frame("/usr/bin/python3", vec![function("eval", None)]);
+            short_place(&stack(vec![Arc::new(eval.with_script(script))]))
+        };
+        let library = "/usr/lib/python3.11/subprocess.py";
+        let [both, alone] = [&[library, "/srv/job.py"][..], &[library]].map(short);
+        assert_eq!(both.as_deref(), Some("run at job.py:17"));
+        assert_eq!(alone.as_deref(), Some("run at subprocess.py:17"));
+        assert_eq!(short(&[]), None);
     }
 
     #[test]

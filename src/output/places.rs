@@ -35,6 +35,14 @@ impl<'a> Place<'a> {
         Some(one_line(&place).into_owned())
     }
 
+    /// Whether it is in the modules that CPython comes with, or that were installed there.
+    pub(super) fn is_of_pythons_library(&self) -> bool {
+        let file = self.function.and_then(|function| function.file.as_deref());
+        self.is_script
+            && file
+                .is_some_and(|file| file.contains("/lib/python3") || file.starts_with("<frozen "))
+    }
+
     /// Whether this is the function that the program's own code begins with.
     pub(super) fn is_main(&self) -> bool {
         self.name()
