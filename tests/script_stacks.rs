@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use support::call_stacks::room;
+use support::call_stacks::{compiled, room};
 use support::{have, passed_over, run, traced, until, wait};
 
 /// A script beside the other sources of these tests.
@@ -285,4 +285,65 @@ fn code_made_by_python_has_the_names_of_its_perf_map() {
         assert_in_order(&names, &[&inner, &outer, "Py_RunMain"]);
         assert!(fork["stack"]["cut"].is_null(), "{python}: {fork}");
     }
+}
+
+/// The forks and waits of `made.c`, of which each ends when its stack is known; `None`
+/// where it may not do what it is for.
+fn made(what: &str, rounds: usize) -> Option<Vec<Value>> {
+    let room = room();
+    // As compilers of distributions do it: without frame pointers.
+    let flags = ["-g", "-O2", "-fomit-frame-pointer", "-rdynamic"];
+    let program = compiled(room.path(), "made.c", "gcc", &flags)?;
+    let [record, end] = ["record", "end"].map(|name| room.path().join(name));
+    let flags = [
+        "-k",
+        "-o",
+        "/dev/null",
+        "--record",
+        record.to_str().unwrap(),
+    ];
+    let words = [program.to_str().unwrap(), what, end.to_str().unwrap()];
+    let mut tracer = traced(&flags, words).spawn().unwrap();
+    for round in 1..=rounds {
+        until("the wait begins", || {
+            let events = events(&record);
+            let entries = events.iter().filter(|event| are(event, "wait-entry"));
+            entries.count() >= round || tracer.try_wait().unwrap().is_some()
+        });
+        fs::write(format!("{}{round}", end.display()), "").unwrap();
+    }
+    let status = wait(&mut tracer).unwrap();
+    if status == 77 {
+        passed_over(&format!("made.c {what}: not allowed"));
+        return None;
+    }
+    assert_eq!(status, 0, "{what}");
+    let mut events = events(&record);
+    remove_perf_maps(&events);
+    events.retain(|event| are(event, "fork") || are(event, "wait-entry"));
+    assert_eq!(events.len(), 2 * rounds, "{what}: {events:#?}");
+    for event in &events {
+        // The way back through code without a frame pointer is that of the code.
+        assert_in_order(&natives_of(event), &["fork_and_wait", "main"]);
+        assert!(event["stack"]["cut"].is_null(), "{what}: {event}");
+    }
+    Some(events)
+}
+
+#[test]
+fn lines_that_were_appended_to_a_perf_map_are_seen() {
+    let Some(events) = made("map", 2) else { return };
+    let is_named = |event: &Value| natives_of(event).contains(&"code made by made.c".to_owned());
+    let named: Vec<bool> = events.iter().map(is_named).collect();
+    assert_eq!(named, [false, false, true, true], "{events:#?}");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_perf_map_holds_up_nobody() {
+    made("fifo", 1);
+}
+
+#[test]
+fn the_state_of_an_interpreter_that_is_never_filled_holds_up_nobody() {
+    made("pages", 1);
 }
