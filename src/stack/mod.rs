@@ -5,7 +5,8 @@
 //! mappings is read once for each program, and its children share it. Files of
 //! tracees are opened and read by other threads: a stack that needs a file that has
 //! not been read is unwound there. gimli reads the unwind information, addr2line the
-//! names.
+//! names. What scripts a stack executes is read by a thread of its own (`scripts`):
+//! from perf maps (`home`, `perf_map`), and from the memory of CPython (`python`).
 
 #[cfg(test)]
 mod broken;
