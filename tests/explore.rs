@@ -351,3 +351,78 @@ fn a_search_from_a_test_gives_the_problems_as_values() {
     let unknown = wait4_strace::Explore::new("/no/such/program").run();
     assert!(matches!(unknown, Err(wait4_strace::Error::NotFound(_))));
 }
+
+/// A run under a schedule.
+fn scheduled(schedule: &str, words: &[&str]) -> Outcome {
+    let mut command = wait4_strace();
+    command.args(["--schedule", schedule, "--"]).args(words);
+    run(&mut command)
+}
+
+#[test]
+fn a_program_with_a_timer_that_repeats_does_not_hang() {
+    let script = "$SIG{ALRM} = sub { $n++ }; setitimer(ITIMER_REAL, 0.3, 0.5); \
+                  pause() while $n < 3";
+    let mut command = wait4_strace();
+    command.args(["--explore", "--budget", "60", "--", "perl"]);
+    command.args(["-MPOSIX=pause", "-MTime::HiRes=setitimer,ITIMER_REAL"]);
+    let found = run(command.args(["-e", script]));
+    assert!(found.stderr.contains("; no problems"), "{}", found.stderr);
+    assert_eq!(found.status, 0);
+}
+
+#[test]
+fn a_hold_that_is_put_off_waits_on_for_its_signal() {
+    // The parent and its child are held at the same time, and nothing else goes on.
+    // The parent goes first, and signals the child.
+    let script = r"
+        use Time::HiRes qw(time sleep);
+        $SIG{USR2} = sub {};
+        my $child = fork;
+        if (!$child) {
+            my $until = time + 0.03;
+            1 while time < $until;
+            $SIG{USR1} = sub {};
+            fork or do { sleep 0.5; exit };
+            sleep 1;
+            exit;
+        }
+        sleep 0.001;
+        kill USR1 => $child;
+        waitpid $child, 0;
+    ";
+    // On a busy machine they are not held at the same time.
+    let ends = ["nothing else went on", "a signal was pending"];
+    let ends = ends.map(|end| format!("~~~ held at call until {end} ~~~"));
+    let is_shown = (0..5).any(|_| {
+        let ran = scheduled("before", &["perl", "-e", script]);
+        let [first, second] = ends.each_ref().map(|end| ran.stderr.find(end));
+        first.is_some() && first < second
+    });
+    assert!(is_shown);
+}
+
+#[test]
+fn a_child_of_vfork_is_no_occurrence_of_parent_first() {
+    let path = fixture_path();
+    let script = r"$f = shift; system { $f } $f, 'vfork_exec'; fork or exit; wait";
+    let words = ["perl", "-e", script, path.to_str().unwrap()];
+    // The fork of system, that of perl; the vfork between them is not counted.
+    let ran = scheduled("parent-first@2", &words);
+    assert!(ran.stderr.contains("held at start"), "{}", ran.stderr);
+    let third = scheduled("parent-first@3", &words);
+    let left = "left at parent-first@3 (reached 2 times)";
+    assert!(third.stderr.contains(left), "{}", third.stderr);
+}
+
+#[test]
+fn all_holds_of_a_run_have_a_limit_together() {
+    // The parent never sleeps, so each hold lasts as long as one may.
+    let script = "$SIG{CHLD} = sub {}; for (1 .. 200) { my $child = fork; \
+                  exit if !$child; 1 while !waitpid $child, 1 }";
+    for schedule in ["eintr", "skew@3"] {
+        let ran = scheduled(schedule, &["perl", "-e", script]);
+        let held = ran.stderr.matches("~~~ held at exit").count();
+        assert!((1..200).contains(&held), "{schedule}: {held}");
+    }
+}

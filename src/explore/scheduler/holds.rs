@@ -110,7 +110,7 @@ impl Hold {
     }
 
     fn signalled(&self, account: &impl Fn(HoldEnd) -> Account) -> Option<Command> {
-        let status = calls::status(self.tid)?;
+        let status = proc::status(self.tid)?;
         let is_pending = calls::pending(&status) != 0;
         is_pending.then(|| Command::Rewind(self.tid, account(HoldEnd::Signalled)))
     }
