@@ -209,6 +209,58 @@ fn a_schedule_that_does_not_apply_says_where_it_left() {
 }
 
 #[test]
+fn a_search_without_a_schedule_says_that_nothing_was_searched() {
+    for flags in [["--explore=2"], ["--explore=3"], ["--budget=0"]] {
+        let mut command = wait4_strace();
+        if flags == ["--budget=0"] {
+            command.arg("--explore");
+        }
+        command.args(flags);
+        let found = run(command.args(["--", "sh", "-c", "true & wait"]));
+        assert!(
+            found.stderr.contains("; nothing searched"),
+            "{flags:?}: {}",
+            found.stderr
+        );
+        assert_eq!(found.status, 125, "{flags:?}");
+    }
+}
+
+#[test]
+fn the_line_of_a_replay_repeats_the_run_with_its_environment() {
+    // The race is there with this environment alone, and as this user.
+    let script = "[ \"$A:$USER_IS\" = \"b c:$(id -un)\" ] && [ -z \"$HOME\" ] && \
+                  exec \"$0\" race_group_is_set_late; exit 7";
+    let user = nix::unistd::User::from_uid(nix::unistd::getuid());
+    let user = user.unwrap().unwrap().name;
+    let is_root = nix::unistd::getuid().is_root();
+    let mut command = wait4_strace();
+    command.args(["--explore=90", "--budget=60", "-E", "A=b c", "-E", "HOME"]);
+    command.arg("-E").arg(format!("USER_IS={user}"));
+    if is_root {
+        command.args(["-u", &user]);
+    }
+    command.args(["--", "sh", "-c", script]).arg(fixture_path());
+    let found = run(&mut command);
+    let line = found
+        .stderr
+        .lines()
+        .find_map(|line| line.split_once("= replay: wait4-strace "));
+    let (_, line) = line.unwrap_or_else(|| panic!("{}", found.stderr));
+    assert_eq!(line.contains(&format!(" -u {user} ")), is_root, "{line}");
+    let replay = format!("exec \"$0\" {line}");
+    let replays = || {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &replay])
+            .arg(wait4_strace().get_program());
+        run(&mut shell)
+    };
+    // The race, and not the 7 of another environment.
+    assert!((0..5).any(|_| replays().status == 1), "{:?}", replays());
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let refused = |args: &[&str]| {
         let mut command = wait4_strace();
@@ -219,7 +271,23 @@ fn what_makes_no_sense_is_refused() {
     };
     assert!(refused(&["--explore"]).contains("name one"));
     assert!(refused(&["--explore=0", "true"]).contains("number of runs"));
-    assert!(refused(&["--explore", "-k", "true"]).contains("means nothing with --explore"));
+    let unused = [
+        "--stack-trace",
+        "--write-suppressions=x",
+        "--no-follow",
+        "--leftovers=wait",
+        "--kill-on-exit",
+        "--every-call",
+        "--no-polls",
+        "--seccomp-bpf=never",
+    ];
+    for flag in unused {
+        let (name, _) = flag.split_once("=x").unwrap_or((flag, ""));
+        let (name, _) = name.split_once("=wait").unwrap_or((name, ""));
+        let sentence = format!("{name} means nothing with --explore, which ");
+        let said = refused(&["--explore", flag, "true"]);
+        assert!(said.contains(&sentence), "{said}");
+    }
     assert!(refused(&["--schedule", "nope", "true"]).contains("there is no point"));
     assert!(refused(&["--explore", "--schedule", "before", "true"]).contains("cannot be used"));
     let unknown = {

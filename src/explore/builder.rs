@@ -2,15 +2,15 @@
 
 use std::ffi::{CString, OsString};
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use super::found::{Exploration, Limits, Problem};
 use super::report::ExplorationReport;
 use super::run::Setup;
 use super::runs::explore_command;
-use super::search::{Exploration, Limits, Problem};
 use crate::library::Error;
 use crate::output::Styles;
 use crate::program::{CommandLine, EnvChange};
@@ -133,8 +133,7 @@ impl Explore {
                 "schedules are known for x86-64 alone so far".to_owned(),
             ));
         }
-        let command = self.line.argv.iter();
-        let command = command.map(|word| word.as_bytes().to_vec()).collect();
+        let command = self.line.clone();
         let directory = self
             .directory
             .map(|path| CString::new(path.into_os_string().into_vec()));
@@ -179,7 +178,7 @@ impl Explore {
 #[derive(Clone, Debug)]
 pub struct Explored {
     exploration: Exploration,
-    command: Vec<Vec<u8>>,
+    command: CommandLine,
     took: Duration,
 }
 
@@ -201,7 +200,7 @@ impl Explored {
     pub fn report(&self) -> String {
         let report = ExplorationReport {
             exploration: &self.exploration,
-            command: self.command.clone(),
+            command: &self.command,
             took: self.took,
             styles: Styles::plain(),
         };
@@ -217,7 +216,13 @@ impl Explored {
         let mut lines: Vec<String> = problems.map(Problem::to_string).collect();
         lines.sort_unstable();
         if lines.is_empty() {
-            lines.push("no problems".to_owned());
+            let is_searched = self.exploration.no_baseline.is_none();
+            let none = if is_searched {
+                "no problems"
+            } else {
+                "nothing searched"
+            };
+            lines.push(none.to_owned());
         }
         lines.join("\n") + "\n"
     }

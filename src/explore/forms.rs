@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::found::Problem;
 use super::report::{ExplorationReport, in_short};
-use super::search::Problem;
 use crate::event::harmless_json;
 use crate::output::{
     GitlabEntry, JunitCase, ReportForm, github_command, gitlab_array, junit_suite,
@@ -36,10 +36,8 @@ impl ExplorationReport<'_> {
 
     /// A Code Quality report of GitLab.
     fn gitlab(&self) -> String {
-        let command = self
-            .command
-            .first()
-            .map(|word| String::from_utf8_lossy(word));
+        let command = self.command.argv.first();
+        let command = command.map(|word| word.to_string_lossy());
         let command = command.unwrap_or_default();
         let path = command.strip_prefix("./").unwrap_or(&command);
         let problems = self.exploration.problems.iter();
@@ -166,13 +164,14 @@ fn name(problem: &Problem) -> &'static str {
 mod tests {
     use std::time::Duration;
 
-    use super::super::oracle::Symptom;
+    use super::super::found::Exploration;
+    use super::super::oracle::{NoBaseline, Symptom};
     use super::super::schedule::{Point, Schedule};
-    use super::super::search::Exploration;
     use super::*;
     use crate::event::Comm;
     use crate::kernel::Signal;
     use crate::output::Styles;
+    use crate::program::{CommandLine, EnvChange};
 
     fn exploration() -> Exploration {
         Exploration {
@@ -188,10 +187,17 @@ mod tests {
         }
     }
 
-    fn report(exploration: &Exploration) -> ExplorationReport<'_> {
+    fn command() -> CommandLine {
+        CommandLine {
+            argv: vec!["./a".into(), "it's".into()],
+            ..CommandLine::default()
+        }
+    }
+
+    fn report<'a>(exploration: &'a Exploration, command: &'a CommandLine) -> ExplorationReport<'a> {
         ExplorationReport {
             exploration,
-            command: vec![b"./a".to_vec(), b"it's".to_vec()],
+            command,
             took: Duration::from_millis(1500),
             styles: Styles::plain(),
         }
@@ -199,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_text_says_what_is_wrong_under_which_schedule_and_how_to_see_it() {
-        let text = report(&exploration()).text();
+        let text = report(&exploration(), &command()).text();
         let expected = "\
 explore: 3 baseline runs, 9 schedules in 1.5 s; 1 problem
 
@@ -214,15 +220,45 @@ error[crash] under before@2, in 2 of 3 runs (without: 0 of 3)
             baselines: 3,
             ..Exploration::default()
         };
-        let text = report(&none).text();
+        let text = report(&none, &command()).text();
         assert!(text.contains("; no problems"), "{text}");
         assert!(text.contains("proves nothing"), "{text}");
     }
 
     #[test]
+    fn a_replay_runs_in_the_same_environment_and_as_the_same_user() {
+        let command = CommandLine {
+            env: vec![
+                EnvChange::Set("A".into(), "b c".into()),
+                EnvChange::Unset("HOME".into()),
+            ],
+            user: Some("nobody".to_owned()),
+            ..command()
+        };
+        let text = report(&exploration(), &command).text();
+        let replay = r"--schedule before@2 -E 'A=b c' -E HOME -u nobody -- ./a 'it'\''s'";
+        assert!(text.contains(replay), "{text}");
+    }
+
+    #[test]
+    fn a_search_that_tried_nothing_found_nothing() {
+        let none = Exploration {
+            no_baseline: Some(NoBaseline::TooFew),
+            ..Exploration::default()
+        };
+        let command = command();
+        let report = report(&none, &command);
+        let text = report.text();
+        assert!(text.contains("; nothing searched"), "{text}");
+        assert!(!text.contains("proves nothing"), "{text}");
+        assert!(report.json().contains("\"has_baseline\":false"));
+    }
+
+    #[test]
     fn the_forms_for_programs_hold_each_problem() {
         let exploration = exploration();
-        let report = report(&exploration);
+        let command = command();
+        let report = report(&exploration, &command);
         let github = report.formed(ReportForm::Github);
         let command = "::error title=crash of a%2Cb by SIGSEGV under before@2::error[crash] under";
         assert!(github.starts_with(command), "{github}");

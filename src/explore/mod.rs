@@ -10,6 +10,7 @@
 //! | `oracle` | how a run differs from those without a schedule |
 //! | `runs` | all runs, within their time |
 //! | `search` | which schedules are tried, in which order |
+//! | `found` | how much is searched, and what is found |
 //! | `advice` | what a point means, and what to do |
 //! | `report` | what was found |
 //! | `forms` | the report for programs |
@@ -18,6 +19,7 @@
 mod advice;
 mod builder;
 mod forms;
+mod found;
 mod hang;
 mod oracle;
 mod report;
@@ -28,6 +30,7 @@ mod scheduler;
 mod search;
 
 pub use builder::{Explore, Explored};
+pub use found::{Exploration, Limits, Problem};
 pub use hang::{Hang, Sleeper};
 pub use oracle::{NoBaseline, Symptom};
 pub(crate) use report::ExplorationReport;
@@ -36,4 +39,3 @@ pub(crate) use runs::{Searched, explore_command};
 pub use schedule::{BadSchedule, Point, Schedule, Step};
 pub use scheduler::Counts;
 pub(crate) use scheduler::Explorer;
-pub use search::{Exploration, Limits, Problem};

@@ -43,8 +43,8 @@ pub enum Symptom {
 }
 
 /// What makes two symptoms the same one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Key {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Key {
     /// A rule, and the program.
     Finding(RuleId, Comm),
     /// The programs and the calls that they sleep in.
@@ -105,8 +105,7 @@ impl Symptom {
     }
 
     /// What makes it the same as another run's.
-    #[must_use]
-    pub fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         match self {
             Symptom::Finding(finding) => Key::Finding(finding.rule, finding.parent.comm()),
             Symptom::Hang(hang) => {
@@ -165,8 +164,9 @@ pub enum NoBaseline {
     Hangs(Hang),
     /// One did not end in its time.
     TimedOut,
-    /// We were told to end.
-    Interrupted,
+    /// The search ended before anything could be compared: there were too few runs,
+    /// too little time, or we were told to end.
+    TooFew,
 }
 
 impl Baseline {
@@ -182,7 +182,7 @@ impl Baseline {
                 End::Ended(status) => statuses.push(*status),
                 End::Hung(hang) => return Err(NoBaseline::Hangs(hang.clone())),
                 End::TimedOut => return Err(NoBaseline::TimedOut),
-                End::Interrupted(_) => return Err(NoBaseline::Interrupted),
+                End::Interrupted(_) => return Err(NoBaseline::TooFew),
             }
             // What could happen and did not (an info) is no reason to be silent
             // when it does.

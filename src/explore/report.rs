@@ -1,16 +1,20 @@
 //! The report of an exploration, as text. Pure.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
+use super::found::{Exploration, Problem};
 use super::hang::{Hang, Sleeper};
 use super::oracle::{NoBaseline, Symptom};
 use super::schedule::Point;
-use super::search::{BASELINES, Exploration, Problem};
+use super::search::BASELINES;
 use crate::event::one_line;
 use crate::kernel::phrases::{how_it_ended, plural};
 use crate::ledger::Counts;
 use crate::output::{Report, Styles, shell_word, warning};
+use crate::program::{CommandLine, EnvChange};
 use crate::rules::{Finding, Severity};
 
 /// How many sleepers of a hang are listed.
@@ -20,7 +24,7 @@ const MOST_SLEEPERS: usize = 8;
 pub(crate) struct ExplorationReport<'a> {
     pub(crate) exploration: &'a Exploration,
     /// The command, for the lines that replay a problem.
-    pub(crate) command: Vec<Vec<u8>>,
+    pub(crate) command: &'a CommandLine,
     pub(crate) took: Duration,
     pub(crate) styles: Styles,
 }
@@ -48,9 +52,11 @@ impl ExplorationReport<'_> {
             baselines,
             schedules,
             problems,
+            no_baseline,
             ..
         } = self.exploration;
         let problems = match problems.len() {
+            _ if no_baseline.is_some() => "nothing searched".to_owned(),
             0 => "no problems".to_owned(),
             count => plural(count as u64, "problem", "problems"),
         };
@@ -100,10 +106,28 @@ impl ExplorationReport<'_> {
 
     /// The line that shows a problem again.
     pub(crate) fn replay(&self, problem: &Problem) -> String {
-        let mut line = format!("wait4-strace --schedule {} --", problem.schedule);
-        for word in &self.command {
+        let CommandLine { argv, env, user } = self.command;
+        let mut line = format!("wait4-strace --schedule {}", problem.schedule);
+        let mut push = |word: &OsStr| {
             line.push(' ');
-            line.push_str(&shell_word(word));
+            line.push_str(&shell_word(word.as_bytes()));
+        };
+        for change in env {
+            push("-E".as_ref());
+            match change {
+                EnvChange::Set(name, value) => {
+                    push(&[&**name, value].join("=".as_ref()));
+                }
+                EnvChange::Unset(name) => push(name),
+            }
+        }
+        if let Some(user) = user {
+            push("-u".as_ref());
+            push(user.as_ref());
+        }
+        push("--".as_ref());
+        for word in argv {
+            push(word);
         }
         line
     }
@@ -149,13 +173,6 @@ impl ExplorationReport<'_> {
         if exploration.no_baseline.is_some() {
             return;
         }
-        if exploration.baselines < BASELINES {
-            let _ = writeln!(
-                to,
-                "explore: it ended before there was anything to compare with"
-            );
-            return;
-        }
         let never = self.never_reached();
         if !never.is_empty() {
             let _ = writeln!(to, "explore: never reached: {}", never.join(", "));
@@ -163,7 +180,7 @@ impl ExplorationReport<'_> {
         for (schedule, symptom) in &exploration.unconfirmed {
             let _ = writeln!(
                 to,
-                "explore: seen once under {schedule}, and not shown again: {}",
+                "explore: seen under {schedule}, and not often enough again: {}",
                 in_short(symptom)
             );
         }
@@ -253,7 +270,9 @@ fn no_baseline(to: &mut String, why: &NoBaseline) {
             "the command did not end in the time that there is (--budget): it must be able to end \
              by itself, many times"
         }
-        NoBaseline::Interrupted => "interrupted before there was anything to compare with",
+        NoBaseline::TooFew => {
+            "the search ended before there was anything to compare (--budget, --explore=RUNS)"
+        }
     };
     let _ = writeln!(to, "explore: {sentence}");
     if let NoBaseline::Hangs(hang) = why {

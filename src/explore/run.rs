@@ -104,7 +104,7 @@ pub(super) fn run(setup: &Setup, schedule: &Schedule, limit: Duration) -> Result
         ..Session::default()
     };
     let mut keeper = Keeper {
-        until: begun + limit,
+        until: begun.checked_add(limit),
         watch: Watch::default(),
         root_ended: None,
         end: None,
@@ -189,7 +189,8 @@ fn launch(setup: &Setup, tracer: &mut Tracer<Explorer>) -> Result<crate::library
 
 /// Ends a run that would not end itself.
 struct Keeper {
-    until: Instant,
+    /// When the run takes too long; `None` for never.
+    until: Option<Instant>,
     watch: Watch,
     root_ended: Option<Instant>,
     end: Option<End>,
@@ -211,7 +212,7 @@ impl Control<Traced<Explorer>> for Keeper {
         source.limit(LOOK);
         if self.end.is_some() {
             source.tracer.kill_all(false);
-        } else if Instant::now() >= self.until {
+        } else if self.until.is_some_and(|until| Instant::now() >= until) {
             self.end(End::TimedOut, source, session);
         } else {
             self.look(source, session);

@@ -2,19 +2,14 @@
 //! [`Runner`] runs them.
 //!
 //! First each point wherever it occurs, then injected errors if they are asked
-//! for, then each occurrence of each point, then pairs, then holds at random. What goes wrong is tried three
-//! times more, and counts if it goes wrong in two of them; then the shortest
-//! schedule that shows it is looked for.
+//! for, then each occurrence of each point, then pairs, then holds at random. What
+//! goes wrong is tried three times more, and counts if it goes wrong in two of them;
+//! then the shortest schedule that shows it is looked for.
 
-use std::fmt;
-use std::time::Duration;
-
-use crate::rules::Policy;
-
+use super::found::{Exploration, Limits, Problem};
 use super::oracle::{Baseline, Key, NoBaseline, Symptom};
 use super::run::{End, Run};
 use super::schedule::{Point, Schedule};
-use super::scheduler::Counts;
 
 /// How many runs without a schedule there are.
 pub(super) const BASELINES: u32 = 3;
@@ -36,94 +31,6 @@ pub(super) trait Runner {
     /// Run it under a schedule; `None` once the time is up or we were told to
     /// end.
     fn run(&mut self, schedule: &Schedule) -> Option<Run>;
-}
-
-/// How much is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// How many runs at most.
-    pub runs: u32,
-    /// How long at most.
-    pub time: Duration,
-    /// Inject errors too.
-    pub faults: bool,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            runs: 1000,
-            time: Duration::from_secs(30),
-            faults: false,
-        }
-    }
-}
-
-/// Something that goes wrong.
-#[derive(Clone, Debug)]
-pub struct Problem {
-    /// The shortest schedule that shows it.
-    pub schedule: Schedule,
-    /// What is wrong, what explains most first.
-    pub symptoms: Vec<Symptom>,
-    /// In how many runs of that schedule it was seen.
-    pub shown: u32,
-    /// Of how many.
-    pub runs: u32,
-}
-
-/// What was tried and found.
-#[derive(Clone, Debug, Default)]
-pub struct Exploration {
-    /// What goes wrong.
-    pub problems: Vec<Problem>,
-    /// How many runs without a schedule there were.
-    pub baselines: u32,
-    /// How many schedules were tried.
-    pub schedules: u32,
-    /// How many runs there were, all in all.
-    pub runs: u32,
-    /// How often each point was reached in a run.
-    pub counts: Counts,
-    /// Why nothing was searched, if so.
-    pub no_baseline: Option<NoBaseline>,
-    /// Not all that there is was tried.
-    pub is_cut: bool,
-    /// What was seen and could not be shown again, with its schedule.
-    pub unconfirmed: Vec<(Schedule, Symptom)>,
-}
-
-impl Exploration {
-    /// Whether a point was ever reached.
-    #[must_use]
-    pub fn reached(&self, point: Point) -> bool {
-        self.counts.of(point.counted_as()) > 0
-    }
-}
-
-impl fmt::Display for Problem {
-    /// `hang of sh under before@2`
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, symptom) in self.symptoms.iter().enumerate() {
-            let comma = if index > 0 { ", " } else { "" };
-            write!(f, "{comma}{symptom}")?;
-        }
-        write!(f, " under {}", self.schedule)
-    }
-}
-
-impl Problem {
-    /// Whether it fails the run (`--fail-on`).
-    #[must_use]
-    pub fn fails(&self, policy: &Policy) -> bool {
-        self.symptoms.iter().any(|symptom| match symptom {
-            Symptom::Finding(finding) => policy.fails(finding),
-            other => {
-                let level = policy.fail_on.level;
-                level.is_some_and(|level| other.severity() >= level)
-            }
-        })
-    }
 }
 
 /// The points that are orders of events, in the order in which they are tried.
@@ -164,6 +71,7 @@ impl<R: Runner> Search<'_, R> {
         let mut runs = Vec::new();
         for _ in 0..BASELINES {
             let Some(run) = self.run(&Schedule::none()) else {
+                self.found.no_baseline = Some(NoBaseline::TooFew);
                 return;
             };
             self.found.baselines += 1;
@@ -187,6 +95,9 @@ impl<R: Runner> Search<'_, R> {
         self.one_by_one();
         self.pairs();
         self.at_random();
+        if self.found.is_cut && self.found.schedules == 0 {
+            self.found.no_baseline = Some(NoBaseline::TooFew);
+        }
     }
 
     /// Each point wherever it occurs.
@@ -208,8 +119,9 @@ impl<R: Runner> Search<'_, R> {
             for point in &orders {
                 if *point != Point::Skew && self.count(*point) >= at {
                     let schedule = Schedule::of(*point, Some(at));
-                    self.try_out(&schedule);
-                    self.fruitless.push(schedule);
+                    if self.try_out(&schedule) {
+                        self.fruitless.push(schedule);
+                    }
                 }
             }
         }
@@ -223,16 +135,19 @@ impl<R: Runner> Search<'_, R> {
         }
     }
 
-    /// Pairs of different points, the first occurrences first.
+    /// Pairs of different points, those of the first occurrences first.
     fn pairs(&mut self) {
         let singles = std::mem::take(&mut self.fruitless);
+        let point = |single: &Schedule| single.steps().first().map(|step| step.point);
         let mut pairs = Vec::new();
-        for (index, first) in singles.iter().enumerate() {
-            for second in singles.iter().skip(index + 1) {
-                let points = [first, second].map(|one| one.steps().first().map(|step| step.point));
-                if points[0] != points[1] {
+        for (index, second) in singles.iter().enumerate() {
+            for first in singles.iter().take(index) {
+                if point(first) != point(second) {
                     pairs.push(first.and(second));
                 }
+            }
+            if pairs.len() >= MOST_PAIRS {
+                break;
             }
         }
         for pair in pairs.iter().take(MOST_PAIRS) {
@@ -299,15 +214,23 @@ impl<R: Runner> Search<'_, R> {
         Some(self.baseline.symptoms(&run, schedule.has_faults()))
     }
 
-    fn try_out(&mut self, schedule: &Schedule) {
+    /// Try a schedule; whether it was run and showed nothing.
+    fn try_out(&mut self, schedule: &Schedule) -> bool {
         let Some(symptoms) = self.seen_under(schedule) else {
-            return;
+            return false;
         };
         self.found.schedules += 1;
+        let is_fruitless = symptoms.is_empty();
         if let Some(index) = self.longer_known(schedule, &symptoms) {
             self.shorten(index, schedule, &symptoms);
-            return;
+        } else {
+            self.add(schedule, symptoms);
         }
+        is_fruitless
+    }
+
+    /// Add what is new among the symptoms of a schedule, if it shows again.
+    fn add(&mut self, schedule: &Schedule, symptoms: Vec<Symptom>) {
         let news: Vec<Symptom> = symptoms
             .into_iter()
             .filter(|one| self.is_new(one))
@@ -528,6 +451,65 @@ mod tests {
         };
         let (found, _) = search(behave, Limits::default());
         assert_eq!(schedules(&found), ["child-first@1,before@2"]);
+    }
+
+    #[test]
+    fn the_pairs_that_are_tried_are_not_all_with_one_step() {
+        let behave = |schedule: &Schedule, _: usize| {
+            let shows = schedule.wants(Point::ChildFirst, 2) && schedule.wants(Point::Before, 2);
+            if shows && schedule.steps().iter().all(|step| step.at.is_some()) {
+                hung()
+            } else {
+                ended(0, "")
+            }
+        };
+        let counts = vec![(Point::ChildFirst, 30), (Point::Before, 30)];
+        let mut program = Program {
+            behave,
+            counts,
+            runs: Vec::new(),
+        };
+        let found = explore(&mut program, &Limits::default());
+        assert_eq!(schedules(&found), ["child-first@2,before@2"]);
+        let pairs = program.runs.iter().filter(|run| run.contains(','));
+        assert!(pairs.count() <= MOST_PAIRS + RERUNS as usize + 2);
+    }
+
+    #[test]
+    fn what_shows_something_by_itself_is_in_no_pair() {
+        let behave = |schedule: &Schedule, _: usize| {
+            let shows = schedule.wants(Point::Before, 1);
+            if shows { hung() } else { ended(0, "") }
+        };
+        let (_, runs) = search(behave, Limits::default());
+        let mut pairs = runs.iter().filter(|run| run.contains(','));
+        assert!(pairs.all(|pair| !pair.contains("before@1")));
+    }
+
+    #[test]
+    fn a_search_that_tried_nothing_says_so() {
+        // Two runs are no baseline, and after three there is none for a schedule.
+        for most in [1, 2, 3] {
+            let limits = Limits {
+                runs: most,
+                ..Limits::default()
+            };
+            let (found, _) = search(|_, _| ended(0, ""), limits);
+            assert_eq!(found.no_baseline, Some(NoBaseline::TooFew));
+            assert_eq!((found.baselines, found.schedules), (most, 0));
+        }
+        // There is nothing to try.
+        let limits = Limits {
+            runs: 3,
+            ..Limits::default()
+        };
+        let mut program = Program {
+            behave: |_: &Schedule, _| ended(0, ""),
+            counts: Vec::new(),
+            runs: Vec::new(),
+        };
+        let found = explore(&mut program, &limits);
+        assert_eq!((found.no_baseline, found.is_cut), (None, false));
     }
 
     #[test]
