@@ -227,6 +227,21 @@ fn a_search_without_a_schedule_says_that_nothing_was_searched() {
 }
 
 #[test]
+fn a_command_that_writes_much_needs_little_memory() {
+    // 250 MB of address space, and more than that of output in each run.
+    let script = "ulimit -v 250000; exec \"$0\" --explore=1 --budget 100 -- \
+                  head -c 400000000 /dev/zero";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]).arg(wait4_strace().get_program());
+    let found = run(&mut shell);
+    assert!(
+        found.stderr.contains("explore: 1 baseline run,"),
+        "{}",
+        found.stderr
+    );
+}
+
+#[test]
 fn the_line_of_a_replay_repeats_the_run_with_its_environment() {
     // The race is there with this environment alone, and as this user.
     let script = "[ \"$A:$USER_IS\" = \"b c:$(id -un)\" ] && [ -z \"$HOME\" ] && \
@@ -413,10 +428,12 @@ fn a_search_from_a_test_gives_the_problems_as_values() {
     let fixed = wait4_strace::Explore::new(fixture_path())
         .args(["race_lost_wakeup", "fixed"])
         .runs(60)
+        .budget(std::time::Duration::MAX)
         .run()
         .unwrap();
     assert_eq!(fixed.snapshot(), "no problems\n");
-    let unknown = wait4_strace::Explore::new("/no/such/program").run();
+    let unknown = wait4_strace::Explore::new("/no/such/program");
+    let unknown = unknown.budget(std::time::Duration::MAX).run();
     assert!(matches!(unknown, Err(wait4_strace::Error::NotFound(_))));
 }
 

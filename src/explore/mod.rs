@@ -14,6 +14,7 @@
 //! | `advice` | what a point means, and what to do |
 //! | `report` | what was found |
 //! | `forms` | the report for programs |
+//! | `written` | what a run wrote to its standard output |
 //! | `builder` | the same for programs of one's own |
 
 mod advice;
@@ -28,6 +29,7 @@ mod runs;
 mod schedule;
 mod scheduler;
 mod search;
+mod written;
 
 pub use builder::{Explore, Explored};
 pub use found::{Exploration, Limits, Problem};
@@ -39,3 +41,4 @@ pub(crate) use runs::{Searched, explore_command};
 pub use schedule::{BadSchedule, Point, Schedule, Step};
 pub use scheduler::Counts;
 pub(crate) use scheduler::Explorer;
+pub use written::OutputDifference;

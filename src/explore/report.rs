@@ -10,6 +10,7 @@ use super::hang::{Hang, Sleeper};
 use super::oracle::{NoBaseline, Symptom};
 use super::schedule::Point;
 use super::search::BASELINES;
+use super::written::OutputDifference;
 use crate::event::one_line;
 use crate::kernel::phrases::{how_it_ended, plural};
 use crate::ledger::Counts;
@@ -221,21 +222,39 @@ pub(super) fn in_short(symptom: &Symptom) -> String {
             how_it_ended(*now),
             how_it_ended(*usual)
         ),
-        Symptom::Output { line, is_missing } => {
-            let text = String::from_utf8_lossy(line);
-            let did = if *is_missing {
-                "does not write"
-            } else {
-                "writes"
-            };
-            format!("the command {did} {:?}", one_line(&text))
-        }
+        Symptom::Output(difference) => output_differs(difference),
         Symptom::RunsOn(comm) => {
             format!("a child of {comm} went on as its parent where its exec failed")
         }
         Symptom::KillsAll(comm) => {
             format!("{comm} called kill(-1, …), which signals every process (it was not let)")
         }
+    }
+}
+
+fn output_differs(difference: &OutputDifference) -> String {
+    let OutputDifference {
+        line,
+        is_missing,
+        usual,
+        now,
+    } = difference;
+    match line {
+        Some(line) => {
+            let text = String::from_utf8_lossy(line);
+            let does = if *is_missing {
+                "does not write"
+            } else {
+                "writes"
+            };
+            format!("the command {does} {:?}", one_line(&text))
+        }
+        None if usual == now => {
+            format!("the command writes other bytes to standard output, {now} of them as usual")
+        }
+        None => format!(
+            "the command writes {now} bytes to standard output, and without the schedule {usual}"
+        ),
     }
 }
 

@@ -10,10 +10,11 @@ use nix::sys::signal::Signal as Sig;
 use super::hang::{Hang, Watch};
 use super::schedule::Schedule;
 use super::scheduler::{Counts, Explorer};
+use super::written::Written;
 use crate::event::{Comm, Event, EventKind};
 use crate::kernel::{Signal, Status, Tgid, WaitCalls, WaitStatus};
 use crate::ledger::Ledger;
-use crate::library::{Error, Input, Stream, Streams};
+use crate::library::{Error, Input, Service, Stream, Streams};
 use crate::output::{Conclusion, Output};
 use crate::program::{CommandLine, NeverRan};
 use crate::rules::Finding;
@@ -68,7 +69,7 @@ pub(super) struct Run {
     /// Processes that were killed by a signal of their own fault.
     pub(super) crashes: Vec<(Comm, Signal)>,
     /// What was written to standard output.
-    pub(super) stdout: Vec<u8>,
+    pub(super) stdout: Written,
     /// How often each point was reached.
     pub(super) counts: Counts,
     /// A wait of the program's gave up after a time during a hold.
@@ -171,7 +172,7 @@ fn settings() -> Settings {
     }
 }
 
-fn launch(setup: &Setup, tracer: &mut Tracer<Explorer>) -> Result<crate::library::Service, Error> {
+fn launch(setup: &Setup, tracer: &mut Tracer<Explorer>) -> Result<Service<Written>, Error> {
     let filter = Filter::with_calls(WaitCalls::ALL, true, true, &tracer.scheduler.calls());
     let program = setup.line.program_in(setup.base.clone(), Some(filter));
     let mut program = program.map_err(Error::Invalid)?;

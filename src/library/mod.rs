@@ -26,6 +26,6 @@ pub use attach::Attach;
 pub use error::Error;
 pub use launch::Launch;
 pub use streams::{Input, Stream};
-pub(crate) use streams::{Service, Streams};
+pub(crate) use streams::{Keep, Service, Streams};
 pub use trace::Trace;
 pub use tracing::Tracing;
