@@ -88,10 +88,7 @@ impl Problem {
     pub fn fails(&self, policy: &Policy) -> bool {
         self.symptoms.iter().any(|symptom| match symptom {
             Symptom::Finding(finding) => policy.fails(finding),
-            other => {
-                let level = policy.fail_on.level;
-                level.is_some_and(|level| other.severity() >= level)
-            }
+            other => policy.fail_on.fails_at(other.severity()),
         })
     }
 }

@@ -33,9 +33,10 @@ mod written;
 
 pub use builder::{Explore, Explored};
 pub use found::{Exploration, Limits, Problem};
+pub(crate) use hang::HangWatch;
 pub use hang::{Hang, Sleeper};
 pub use oracle::{NoBaseline, Symptom};
-pub(crate) use report::ExplorationReport;
+pub(crate) use report::{ExplorationReport, in_short};
 pub(crate) use run::Setup;
 pub(crate) use runs::{Searched, explore_command};
 pub use schedule::{BadSchedule, Point, Schedule, Step};

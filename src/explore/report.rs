@@ -205,7 +205,8 @@ fn headline(symptom: &Symptom) -> String {
     format!("{}[{}]", symptom.severity().name(), symptom.name())
 }
 
-pub(super) fn in_short(symptom: &Symptom) -> String {
+/// A symptom in a sentence.
+pub(crate) fn in_short(symptom: &Symptom) -> String {
     match symptom {
         Symptom::Finding(finding) => warning(finding),
         Symptom::Hang(hang) => {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal as Sig;
 
-use super::hang::{Hang, Watch};
+use super::hang::{Hang, HangWatch};
 use super::schedule::Schedule;
 use super::scheduler::{Counts, Explorer};
 use super::written::Written;
@@ -26,8 +26,6 @@ use crate::sys::startup::Inherited;
 use crate::sys::waker::Waker;
 use crate::tracer::{Capture, FdNames, RootEnd, Settings, Tracer};
 
-/// How often it is looked whether a run hangs.
-const LOOK: Duration = Duration::from_millis(20);
 /// How long what the command left behind may take to end.
 const GRACE: Duration = Duration::from_secs(1);
 /// How long what the command left behind must sleep to be left.
@@ -94,7 +92,7 @@ pub(super) fn run(setup: &Setup, schedule: &Schedule, limit: Duration) -> Result
     let words = Vec::new();
     let mut source = Traced::with_scheduler(settings(), waker, words, Vec::new(), scheduler);
     let streams = launch(setup, &mut source.tracer)?;
-    source.limit(LOOK);
+    source.limit(HangWatch::INTERVAL);
     let crashes = Crashes::default();
     let mut session = Session {
         policy: Some(FindingsPolicy::new(setup.rules.clone(), source.origin())),
@@ -106,7 +104,7 @@ pub(super) fn run(setup: &Setup, schedule: &Schedule, limit: Duration) -> Result
     };
     let mut keeper = Keeper {
         until: begun.checked_add(limit),
-        watch: Watch::default(),
+        watch: HangWatch::default(),
         root_ended: None,
         end: None,
     };
@@ -192,7 +190,7 @@ fn launch(setup: &Setup, tracer: &mut Tracer<Explorer>) -> Result<Service<Writte
 struct Keeper {
     /// When the run takes too long; `None` for never.
     until: Option<Instant>,
-    watch: Watch,
+    watch: HangWatch,
     root_ended: Option<Instant>,
     end: Option<End>,
 }
@@ -210,7 +208,7 @@ impl Control<Traced<Explorer>> for Keeper {
         if !source.take_time_up() {
             return;
         }
-        source.limit(LOOK);
+        source.limit(HangWatch::INTERVAL);
         if self.end.is_some() {
             source.tracer.kill_all(false);
         } else if self.until.is_some_and(|until| Instant::now() >= until) {
