@@ -523,6 +523,25 @@ fn a_search_from_a_test_gives_the_problems_as_values() {
         .run()
         .unwrap();
     assert_eq!(fixed.snapshot(), "no problems\n");
+    // The race is there with this environment alone.
+    let script = "[ \"$A\" ] && [ -z \"$HOME\" ] && exec \"$0\" race_lost_wakeup";
+    let explored = wait4_strace::Explore::new("sh")
+        .args(["-c", script])
+        .arg(fixture_path())
+        .env("A", "1")
+        .env_remove("HOME")
+        .runs(60)
+        .budget(std::time::Duration::from_secs(60))
+        .run()
+        .unwrap();
+    assert!(
+        explored.snapshot().starts_with("hang of fixture in pause"),
+        "{}",
+        explored.report()
+    );
+    let wrong = wait4_strace::Explore::new("true");
+    let wrong = wrong.threshold("no-such", std::time::Duration::ZERO).run();
+    assert!(matches!(wrong, Err(wait4_strace::Error::Invalid(_))));
     let unknown = wait4_strace::Explore::new("/no/such/program");
     let unknown = unknown.budget(std::time::Duration::MAX).run();
     assert!(matches!(unknown, Err(wait4_strace::Error::NotFound(_))));

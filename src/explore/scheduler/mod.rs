@@ -7,6 +7,8 @@
 //! | [`calls`] | the calls that matter |
 //! | [`counts`] | how often each point was reached |
 //! | [`holds`] | held tasks, and what they wait for |
+//! | [`missed`] | which points of a schedule were not reached |
+//! | [`points`] | holds at forks, starts and calls |
 //! | [`quiet`] | whether others have got as far as they can |
 //! | [`deaths`] | children that are held at their exit |
 //! | [`faults`] | calls that are made to fail |
@@ -18,6 +20,8 @@ mod counts;
 mod deaths;
 mod faults;
 mod holds;
+mod missed;
+mod points;
 mod quiet;
 mod skew;
 
@@ -26,22 +30,22 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
-use self::alarms::{Alarms, ITIMERVAL};
+use self::alarms::Alarms;
 use self::calls::Call;
 pub use self::counts::Counts;
 use self::deaths::Groups;
 use self::faults::Faults;
 use self::holds::{Hold, Sleeps, Until};
+use self::points::NewChild;
 use self::quiet::Quiet;
 use self::skew::Skew;
 use super::schedule::{Point, Schedule};
 use crate::event::{HoldEnd, HoldPoint};
 use crate::kernel::{Signal, Tgid, Tid};
-use crate::proc;
 use crate::sys::ptrace::How;
 use crate::sys::syscall_info::{Phase, SyscallInfo};
 use crate::tracer::scheduler::{Account, Command, Decision};
-use crate::tracer::{Creation, Scheduler, Stop, StopKind, World};
+use crate::tracer::{Scheduler, Stop, StopKind, World};
 
 /// How often held tasks are looked after.
 const ROUND: Duration = Duration::from_micros(800);
@@ -78,16 +82,6 @@ pub(crate) struct Explorer {
     random: u64,
     last_round: Option<Instant>,
     held_for: Duration,
-}
-
-/// A process that has not made its first stop.
-#[derive(Clone, Copy, Debug)]
-struct NewChild {
-    creator: Tid,
-    /// Which occurrence of `parent-first`; 0 is none.
-    number: u32,
-    /// Its creator is suspended until it execs.
-    is_vforked: bool,
 }
 
 /// A call as it is known again.
@@ -129,30 +123,6 @@ impl Explorer {
     /// The calls that must stop, beside those of any trace.
     pub(crate) fn calls(&self) -> Vec<u32> {
         calls::wanted(self.schedule.has_faults(), self.schedule.has(Point::Skew))
-    }
-
-    /// Which points of the schedule were never reached, in a sentence.
-    pub(crate) fn what_did_not_apply(&self) -> Option<String> {
-        let missed = self.schedule.steps().iter().filter(|step| {
-            let reached = self.counts.of(step.point.counted_as());
-            step.at.filter(|_| !step.point.needs_number()).unwrap_or(1) > reached
-        });
-        let missed: Vec<String> = missed
-            .map(|step| {
-                let reached = self.counts.of(step.point.counted_as());
-                format!("{step} (reached {reached} times)")
-            })
-            .collect();
-        let held = crate::kernel::phrases::plural(u64::from(self.applied), "hold", "holds");
-        match (missed.is_empty(), self.applied) {
-            (true, 1..) => None,
-            (true, 0) => Some(format!("the schedule {} held nothing", self.schedule)),
-            (false, _) => Some(format!(
-                "the schedule {} left at {}; {held} before",
-                self.schedule,
-                missed.join(", ")
-            )),
-        }
     }
 
     /// How often each point was reached.
@@ -244,106 +214,6 @@ impl Explorer {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)).is_multiple_of(4)
-    }
-
-    /// A process was created.
-    fn created(
-        &mut self,
-        stop: &Stop,
-        (creation, child): (Creation, Tid),
-        world: &World<'_>,
-    ) -> Decision {
-        let tid = stop.tid();
-        if creation == Creation::Clone && proc::threads(tid).contains(&child) {
-            return Decision::Resume;
-        }
-        let (is_wanted, _) = self.reach(Point::ChildFirst);
-        let is_vforked = creation == Creation::Vfork;
-        let number = if is_vforked {
-            0
-        } else {
-            self.counts.next(Point::ParentFirst)
-        };
-        let new = NewChild {
-            creator: tid,
-            number,
-            is_vforked,
-        };
-        self.new.insert(child, new);
-        // With errors they are counted as they are tried.
-        if !self.schedule.has_faults() {
-            self.counts.next(Point::ForkFail);
-        }
-        let until = Until::ChildEnded(Tgid::new(child.raw()));
-        if is_wanted || self.chance() {
-            return self.hold(stop, world, HoldPoint::Fork, until);
-        }
-        Decision::Resume
-    }
-
-    /// A new task's first stop, or the answer to an interrupt of ours.
-    fn plain(&mut self, stop: &Stop, world: &World<'_>) -> Decision {
-        let tid = stop.tid();
-        if let Some(new) = self.new.remove(&tid) {
-            let creator = world.process_of(new.creator);
-            let is_wanted = self.schedule.wants(Point::ParentFirst, new.number);
-            let is_wanted = is_wanted && self.may_hold() || self.chance();
-            if let Some(creator) = creator.filter(|_| is_wanted && !new.is_vforked) {
-                return self.hold(stop, world, HoldPoint::Start, Until::Asleep(creator));
-            }
-            return Decision::Resume;
-        }
-        let tgid = world.process_of(tid);
-        if tgid.is_some_and(|tgid| self.groups.stands_still(tgid)) {
-            return self.hold(stop, world, HoldPoint::Sleep, Until::Group);
-        }
-        Decision::Resume
-    }
-
-    /// A call that may sleep, of a process with children.
-    fn sleep(&mut self, stop: &Stop, call: Call, tgid: Tgid, world: &World<'_>) -> Decision {
-        let Some(status) = proc::status(stop.tid()) else {
-            return Decision::Resume;
-        };
-        let mut is_held = None;
-        if calls::deliverable(&status) != 0 {
-            let (is_wanted, number) = self.reach(Point::Before);
-            self.sleeps.insert(tgid, number);
-            if is_wanted && calls::pending(&status) == 0 {
-                is_held = Some(Until::Signalled);
-            }
-        }
-        if let Call::Wait { pid: Some(pid), .. } = call
-            && world.threads_of(tgid).len() > 1
-            && world.shares_our_pids(tgid)
-            && self.reach(Point::Steal).0
-        {
-            is_held = Some(Until::Taken(Tgid::new(pid)));
-        }
-        if self.groups.stands_still(tgid) {
-            is_held = Some(Until::Group);
-        } else if is_held.is_none() && self.chance() {
-            is_held = Some(Until::Signalled);
-        }
-        match is_held {
-            Some(until) => self.hold(stop, world, HoldPoint::Call, until),
-            None => Decision::Resume,
-        }
-    }
-
-    /// Note what tells whether a sleep can end by itself.
-    fn note(&mut self, call: Call, tgid: Tgid, stop: &Stop) {
-        match call {
-            Call::OpenPidfd => self.knows_pidfds = true,
-            Call::Alarm(seconds) => self.alarms.set_seconds(tgid, seconds),
-            Call::SetTimer(address) if address != 0 => {
-                let mut timer = [0; ITIMERVAL];
-                let is_filled = proc::are_filled(tgid, address, ITIMERVAL as u64);
-                let is_read = is_filled && stop.tracee().read(address, &mut timer).is_ok();
-                self.alarms.set_timer(tgid, is_read.then_some(timer));
-            }
-            _ => {}
-        }
     }
 
     /// Look after everything that is held.
@@ -520,12 +390,5 @@ impl Explorer {
             Command::Rewind(..) | Command::Interrupt(_) => {}
         }
         command
-    }
-
-    fn note_alarm(&mut self, stop: &Stop, signal: Signal, world: &World<'_>) {
-        let tgid = world.process_of(stop.tid());
-        if let Some(tgid) = tgid.filter(|_| signal == Signal::ALRM) {
-            self.alarms.fired(tgid);
-        }
     }
 }
