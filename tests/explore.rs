@@ -477,8 +477,8 @@ fn no_hold_outlasts_its_limit() {
         })
         .collect();
     assert!(!held.is_empty(), "{}", outcome.stdout);
-    // The limit is 200 ms; a busy machine may not run the tracer at once.
-    assert!(held.iter().all(|nanos| *nanos < 2_000_000_000), "{held:?}");
+    // The limit is one second; a busy machine may not run the tracer at once.
+    assert!(held.iter().all(|nanos| *nanos < 5_000_000_000), "{held:?}");
 }
 
 #[test]

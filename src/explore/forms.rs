@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::found::Problem;
 use super::report::{ExplorationReport, in_short};
+use super::schedule::Schedule;
 use crate::event::harmless_json;
 use crate::output::{
     GitlabEntry, JunitCase, ReportForm, github_command, gitlab_array, junit_suite,
@@ -47,7 +48,7 @@ impl ExplorationReport<'_> {
         gitlab_array(keyed.iter().map(|(key, problem)| GitlabEntry {
             severity: severity(problem),
             check_name: name(problem),
-            description: format!("{problem}. Replay: {}", self.replay(problem)),
+            description: format!("{problem}. Replay: {}", self.replay(&problem.schedule)),
             path: path.to_owned(),
             key,
         }))
@@ -89,7 +90,7 @@ impl ExplorationReport<'_> {
                     shown: problem.shown,
                     runs: problem.runs,
                     symptoms: symptoms.collect(),
-                    replay: self.replay(problem),
+                    replay: self.replay(&problem.schedule),
                 },
             );
         }
@@ -105,6 +106,7 @@ impl ExplorationReport<'_> {
                 has_baseline: exploration.no_baseline.is_none(),
                 is_cut: exploration.is_cut,
                 never_reached: self.never_reached(),
+                late: exploration.late.iter().map(Schedule::to_string).collect(),
             },
         );
         to
@@ -131,6 +133,7 @@ enum Line {
         has_baseline: bool,
         is_cut: bool,
         never_reached: Vec<&'static str>,
+        late: Vec<String>,
     },
 }
 
@@ -166,7 +169,7 @@ mod tests {
 
     use super::super::found::Exploration;
     use super::super::oracle::{NoBaseline, Symptom};
-    use super::super::schedule::{Point, Schedule};
+    use super::super::schedule::Point;
     use super::*;
     use crate::event::Comm;
     use crate::kernel::Signal;
@@ -238,6 +241,28 @@ error[crash] under before@2, in 2 of 3 runs (without: 0 of 3)
         let text = report(&exploration(), &command).text();
         let replay = r"--schedule before@2 -E 'A=b c' -E HOME -u nobody -- ./a 'it'\''s'";
         assert!(text.contains(replay), "{text}");
+    }
+
+    #[test]
+    fn a_schedule_under_which_the_command_did_not_end_is_named() {
+        let late = Exploration {
+            late: vec![
+                "child-first@9".parse().unwrap(),
+                "before@1".parse().unwrap(),
+            ],
+            ..Exploration::default()
+        };
+        let command = command();
+        let report = report(&late, &command);
+        let expected = "explore: under child-first@9 (and 1 more) it did not end in its time, \
+                        which proves nothing; to look at it: \
+                        wait4-strace --schedule child-first@9 -- ./a 'it'\\''s'\n";
+        assert!(report.text().contains(expected), "{}", report.text());
+        assert!(
+            report
+                .json()
+                .contains(r#""late":["child-first@9","before@1"]"#)
+        );
     }
 
     #[test]

@@ -59,6 +59,9 @@ pub struct Exploration {
     pub no_baseline: Option<NoBaseline>,
     /// Not all that there is was tried.
     pub is_cut: bool,
+    /// Schedules under which it did not end in its time, which may be several times as
+    /// long as usual.
+    pub late: Vec<Schedule>,
     /// What was seen and could not be shown again, with its schedule.
     pub unconfirmed: Vec<(Schedule, Symptom)>,
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::found::{Exploration, Problem};
 use super::hang::{Hang, Sleeper};
 use super::oracle::{NoBaseline, Symptom};
-use super::schedule::Point;
+use super::schedule::{Point, Schedule};
 use super::search::BASELINES;
 use super::written::OutputDifference;
 use crate::event::one_line;
@@ -102,13 +102,13 @@ impl ExplorationReport<'_> {
                 let _ = writeln!(to, "  = help: {}", point.advice());
             }
         }
-        let _ = writeln!(to, "  = replay: {}", self.replay(problem));
+        let _ = writeln!(to, "  = replay: {}", self.replay(schedule));
     }
 
-    /// The line that shows a problem again.
-    pub(crate) fn replay(&self, problem: &Problem) -> String {
+    /// The line that runs the command under a schedule.
+    pub(crate) fn replay(&self, schedule: &Schedule) -> String {
         let CommandLine { argv, env, user } = self.command;
-        let mut line = format!("wait4-strace --schedule {}", problem.schedule);
+        let mut line = format!("wait4-strace --schedule {schedule}");
         let mut push = |word: &OsStr| {
             line.push(' ');
             line.push_str(&shell_word(word.as_bytes()));
@@ -183,6 +183,18 @@ impl ExplorationReport<'_> {
                 to,
                 "explore: seen under {schedule}, and not often enough again: {}",
                 in_short(symptom)
+            );
+        }
+        if let Some((first, more)) = exploration.late.split_first() {
+            let and_more = match more.len() {
+                0 => String::new(),
+                count => format!(" (and {count} more)"),
+            };
+            let _ = writeln!(
+                to,
+                "explore: under {first}{and_more} it did not end in its time, which proves \
+                 nothing; to look at it: {}",
+                self.replay(first)
             );
         }
         if exploration.is_cut {

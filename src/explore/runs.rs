@@ -34,12 +34,14 @@ impl Runner for Runs<'_> {
             None => Duration::MAX,
         };
         let is_baseline = self.baselines < BASELINES;
-        let most = if is_baseline {
+        let own = if is_baseline {
             left
         } else {
-            left.min(self.usual * TIMES + MORE)
+            self.usual.saturating_mul(TIMES).saturating_add(MORE)
         };
-        match run(self.setup, schedule, most) {
+        match run(self.setup, schedule, left.min(own)) {
+            // It is the search whose time is up.
+            Ok(run) if left < own && run.end == End::TimedOut => None,
             Ok(run) => {
                 if is_baseline {
                     self.baselines += 1;

@@ -208,6 +208,9 @@ impl<R: Runner> Search<'_, R> {
     /// says nothing.
     fn seen_under(&mut self, schedule: &Schedule) -> Option<Vec<Symptom>> {
         let run = self.run(schedule)?;
+        if run.end == End::TimedOut && !self.found.late.contains(schedule) {
+            self.found.late.push(schedule.clone());
+        }
         if run.timed_out_in_hold {
             return Some(Vec::new());
         }

@@ -156,6 +156,22 @@ fn a_search_that_tried_nothing_says_so() {
 }
 
 #[test]
+fn a_run_that_does_not_end_is_no_problem_and_its_schedule_is_named_once() {
+    let behave = |schedule: &Schedule, _: usize| {
+        let mut run = ended(0, "");
+        if schedule.has(Point::HoldDeaths) && schedule.steps().len() == 1 {
+            run.end = End::TimedOut;
+        }
+        run
+    };
+    let (found, _) = search(behave, Limits::default());
+    assert!(found.problems.is_empty());
+    let late: Vec<String> = found.late.iter().map(Schedule::to_string).collect();
+    assert_eq!(late[..2], ["hold-deaths", "hold-deaths@1"]);
+    assert_eq!(late.len(), 4);
+}
+
+#[test]
 fn what_cannot_be_shown_again_is_no_problem() {
     let once = |schedule: &Schedule, nth: usize| {
         let is_it = schedule.to_string() == "before" && nth == 0;
