@@ -501,6 +501,33 @@ fn an_interrupt_ends_a_search_at_once_with_the_report_so_far() {
 }
 
 #[test]
+fn an_interrupt_keeps_the_problems_that_were_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("runs");
+    let script = "echo >> \"$1\"; exec \"$0\" race_lost_wakeup";
+    let mut command = wait4_strace();
+    command.args(["--explore", "--budget", "100000", "--", "sh", "-c", script]);
+    command.arg(fixture_path()).arg(&log);
+    command.stderr(std::process::Stdio::piped());
+    let search = command.spawn().unwrap();
+    // By then it was found, confirmed and minimised; there are some 30 more runs.
+    until("many runs", || {
+        std::fs::read(&log).is_ok_and(|log| log.len() >= 30)
+    });
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(search.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let ended = search.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert!(stderr.contains("[hang] under before@1,"), "{stderr}");
+    assert!(
+        stderr.contains("not all occurrences were tried"),
+        "{stderr}"
+    );
+    let signal = std::os::unix::process::ExitStatusExt::signal(&ended.status);
+    assert_eq!(signal, Some(2), "{stderr}");
+}
+
+#[test]
 fn a_search_from_a_test_gives_the_problems_as_values() {
     let explored = wait4_strace::Explore::new(fixture_path())
         .arg("race_lost_wakeup")
