@@ -23,7 +23,7 @@ _wait4__strace() {
 
     case "${cmd}" in
         wait4__strace)
-            opts="-p -f -E -u -e -v -q -y -Y -o -t -r -T -k -a -c -C -S -h -V --attach --follow-forks --no-follow --env --user --tree --every-call --kill-on-exit --leftovers --seccomp-bpf --no-polls --read --trace --signal --status --no-abbrev --only --findings --quiet --decode-fds --decode-pids-comm --pidns-translation --output --format --record --strace --absolute-timestamps --relative-timestamps --syscall-times --stack-trace --stats --columns --color --timeline --generate --summary-only --summary --summary-sort-by --zombies --watch --pidns-of --decode --abi --fail-on --allow --warn --deny --suppress --write-suppressions --threshold --expect-exit --expect-signal --report --report-file --explain --snapshot --update --explore --budget --faults --schedule --duration --help --version"
+            opts="-p -f -E -u -e -v -q -y -Y -o -t -r -T -k -a -c -C -S -h -V --attach --follow-forks --no-follow --env --user --tree --every-call --kill-on-exit --leftovers --seccomp-bpf --no-polls --read --trace --signal --status --no-abbrev --only --findings --quiet --decode-fds --decode-pids-comm --pidns-translation --output --format --record --strace --absolute-timestamps --relative-timestamps --syscall-times --stack-trace --stats --columns --color --timeline --generate --summary-only --summary --summary-sort-by --zombies --watch --pidns-of --decode --abi --suppress --write-suppressions --threshold --expect-exit --expect-signal --report --report-file --snapshot --update --explore --budget --faults --schedule --duration --allow --warn --deny --explain --fail-on --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -145,22 +145,6 @@ _wait4__strace() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --fail-on)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --allow)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --warn)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --deny)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --suppress)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -189,10 +173,6 @@ _wait4__strace() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --explain)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --snapshot)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -211,6 +191,26 @@ _wait4__strace() {
                     ;;
                 --duration)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow)
+                    COMPREPLY=($(compgen -W "parent-stopped vfork-stall reaper-idle exec-inherited-child clone-child-invisible wnowait-only stop-mistaken-for-exit eintr-abandoned spawn-failed-zombie pgrp-miss sigchld-blocked handler-replaced coalesced-sigchld sigchld-discarded zombie-leak late-reap stolen-child double-wait not-my-child autoreap-echild inherited-sigchld-ignore efault-lost-status status-discarded signal-death-hidden raw-status-exit wrong-thread-wait bad-wait-args wnohang-spin echild-spin pipe-full-deadlock pipe-eof-deadlock pipe-held-by-descendant stopped-child-hang leader-zombie pdeathsig-thread pidns-init-exit kill-after-reap outlives-command unexpected-exit" -- "${cur}"))
+                    return 0
+                    ;;
+                --warn)
+                    COMPREPLY=($(compgen -W "parent-stopped vfork-stall reaper-idle exec-inherited-child clone-child-invisible wnowait-only stop-mistaken-for-exit eintr-abandoned spawn-failed-zombie pgrp-miss sigchld-blocked handler-replaced coalesced-sigchld sigchld-discarded zombie-leak late-reap stolen-child double-wait not-my-child autoreap-echild inherited-sigchld-ignore efault-lost-status status-discarded signal-death-hidden raw-status-exit wrong-thread-wait bad-wait-args wnohang-spin echild-spin pipe-full-deadlock pipe-eof-deadlock pipe-held-by-descendant stopped-child-hang leader-zombie pdeathsig-thread pidns-init-exit kill-after-reap outlives-command unexpected-exit" -- "${cur}"))
+                    return 0
+                    ;;
+                --deny)
+                    COMPREPLY=($(compgen -W "parent-stopped vfork-stall reaper-idle exec-inherited-child clone-child-invisible wnowait-only stop-mistaken-for-exit eintr-abandoned spawn-failed-zombie pgrp-miss sigchld-blocked handler-replaced coalesced-sigchld sigchld-discarded zombie-leak late-reap stolen-child double-wait not-my-child autoreap-echild inherited-sigchld-ignore efault-lost-status status-discarded signal-death-hidden raw-status-exit wrong-thread-wait bad-wait-args wnohang-spin echild-spin pipe-full-deadlock pipe-eof-deadlock pipe-held-by-descendant stopped-child-hang leader-zombie pdeathsig-thread pidns-init-exit kill-after-reap outlives-command unexpected-exit" -- "${cur}"))
+                    return 0
+                    ;;
+                --explain)
+                    COMPREPLY=($(compgen -W "parent-stopped vfork-stall reaper-idle exec-inherited-child clone-child-invisible wnowait-only stop-mistaken-for-exit eintr-abandoned spawn-failed-zombie pgrp-miss sigchld-blocked handler-replaced coalesced-sigchld sigchld-discarded zombie-leak late-reap stolen-child double-wait not-my-child autoreap-echild inherited-sigchld-ignore efault-lost-status status-discarded signal-death-hidden raw-status-exit wrong-thread-wait bad-wait-args wnohang-spin echild-spin pipe-full-deadlock pipe-eof-deadlock pipe-held-by-descendant stopped-child-hang leader-zombie pdeathsig-thread pidns-init-exit kill-after-reap outlives-command unexpected-exit" -- "${cur}"))
+                    return 0
+                    ;;
+                --fail-on)
+                    COMPREPLY=($(compgen -W "info warning error parent-stopped vfork-stall reaper-idle exec-inherited-child clone-child-invisible wnowait-only stop-mistaken-for-exit eintr-abandoned spawn-failed-zombie pgrp-miss sigchld-blocked handler-replaced coalesced-sigchld sigchld-discarded zombie-leak late-reap stolen-child double-wait not-my-child autoreap-echild inherited-sigchld-ignore efault-lost-status status-discarded signal-death-hidden raw-status-exit wrong-thread-wait bad-wait-args wnohang-spin echild-spin pipe-full-deadlock pipe-eof-deadlock pipe-held-by-descendant stopped-child-hang leader-zombie pdeathsig-thread pidns-init-exit kill-after-reap outlives-command unexpected-exit" -- "${cur}"))
                     return 0
                     ;;
                 *)

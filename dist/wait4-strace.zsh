@@ -55,10 +55,6 @@ zsh\:"Completions of zsh"))' \
 '--pidns-of=[Only the zombies in the pid namespace of this process\: a container'\''s]:PID:_default' \
 '*--decode=[Say what values mean\: 0x137f, errno=512]::VALUE:_default' \
 '--abi=[The system of what --decode or --read is given\: linux, netbsd or freebsd]:SYSTEM:_default' \
-'*--fail-on=[Exit with 120 on\: info, warning, error, a rule]:WHAT:_default' \
-'*--allow=[Do not report these rules]:RULE,…:_default' \
-'*--warn=[Report these rules as warnings]:RULE,…:_default' \
-'*--deny=[Report these rules as errors, and exit with 120]:RULE,…:_default' \
 '*--suppress=[Known findings, a line each\: RULE PROGRAM]:FILE:_files' \
 '--write-suppressions=[Write a line for each finding to a file, to give to --suppress]:FILE:_files' \
 '*--threshold=[How long is too long\: zombie, live, blocked, again, late or spin]:NAME=SECONDS:_default' \
@@ -70,12 +66,16 @@ gitlab\:"A Code Quality report of GitLab"
 junit\:"A test suite in XML, as Jenkins and others read it"
 none\:"No report"))' \
 '--report-file=[Write the report to a file]:FILE:_files' \
-'--explain=[Explain a rule, or list them all]::RULE:_default' \
 '--snapshot=[Exit with 121 if the run is not as FILE has it]:FILE:_files' \
 '(--schedule)--explore=[Search for races\: run under many schedules]::RUNS:_default' \
 '--budget=[How long to search for races\: 30 seconds, or as said]:SECONDS:_default' \
 '(-p --attach --read --no-follow)--schedule=[Run once under this schedule\: POINT@N,…]:SPEC:_default' \
 '--duration=[End the trace after so many seconds, and report]:SECONDS:_default' \
+'*--allow=[Do not report these rules]:RULE,…:(parent-stopped vfork-stall reaper-idle exec-inherited-child clone-child-invisible wnowait-only stop-mistaken-for-exit eintr-abandoned spawn-failed-zombie pgrp-miss sigchld-blocked handler-replaced coalesced-sigchld sigchld-discarded zombie-leak late-reap stolen-child double-wait not-my-child autoreap-echild inherited-sigchld-ignore efault-lost-status status-discarded signal-death-hidden raw-status-exit wrong-thread-wait bad-wait-args wnohang-spin echild-spin pipe-full-deadlock pipe-eof-deadlock pipe-held-by-descendant stopped-child-hang leader-zombie pdeathsig-thread pidns-init-exit kill-after-reap outlives-command unexpected-exit)' \
+'*--warn=[Report these rules as warnings]:RULE,…:(parent-stopped vfork-stall reaper-idle exec-inherited-child clone-child-invisible wnowait-only stop-mistaken-for-exit eintr-abandoned spawn-failed-zombie pgrp-miss sigchld-blocked handler-replaced coalesced-sigchld sigchld-discarded zombie-leak late-reap stolen-child double-wait not-my-child autoreap-echild inherited-sigchld-ignore efault-lost-status status-discarded signal-death-hidden raw-status-exit wrong-thread-wait bad-wait-args wnohang-spin echild-spin pipe-full-deadlock pipe-eof-deadlock pipe-held-by-descendant stopped-child-hang leader-zombie pdeathsig-thread pidns-init-exit kill-after-reap outlives-command unexpected-exit)' \
+'*--deny=[Report these rules as errors, and exit with 120]:RULE,…:(parent-stopped vfork-stall reaper-idle exec-inherited-child clone-child-invisible wnowait-only stop-mistaken-for-exit eintr-abandoned spawn-failed-zombie pgrp-miss sigchld-blocked handler-replaced coalesced-sigchld sigchld-discarded zombie-leak late-reap stolen-child double-wait not-my-child autoreap-echild inherited-sigchld-ignore efault-lost-status status-discarded signal-death-hidden raw-status-exit wrong-thread-wait bad-wait-args wnohang-spin echild-spin pipe-full-deadlock pipe-eof-deadlock pipe-held-by-descendant stopped-child-hang leader-zombie pdeathsig-thread pidns-init-exit kill-after-reap outlives-command unexpected-exit)' \
+'--explain=[Explain a rule, or list them all]::RULE:(parent-stopped vfork-stall reaper-idle exec-inherited-child clone-child-invisible wnowait-only stop-mistaken-for-exit eintr-abandoned spawn-failed-zombie pgrp-miss sigchld-blocked handler-replaced coalesced-sigchld sigchld-discarded zombie-leak late-reap stolen-child double-wait not-my-child autoreap-echild inherited-sigchld-ignore efault-lost-status status-discarded signal-death-hidden raw-status-exit wrong-thread-wait bad-wait-args wnohang-spin echild-spin pipe-full-deadlock pipe-eof-deadlock pipe-held-by-descendant stopped-child-hang leader-zombie pdeathsig-thread pidns-init-exit kill-after-reap outlives-command unexpected-exit)' \
+'*--fail-on=[Exit with 120 on\: info, warning, error, a rule]:WHAT:(info warning error parent-stopped vfork-stall reaper-idle exec-inherited-child clone-child-invisible wnowait-only stop-mistaken-for-exit eintr-abandoned spawn-failed-zombie pgrp-miss sigchld-blocked handler-replaced coalesced-sigchld sigchld-discarded zombie-leak late-reap stolen-child double-wait not-my-child autoreap-echild inherited-sigchld-ignore efault-lost-status status-discarded signal-death-hidden raw-status-exit wrong-thread-wait bad-wait-args wnohang-spin echild-spin pipe-full-deadlock pipe-eof-deadlock pipe-held-by-descendant stopped-child-hang leader-zombie pdeathsig-thread pidns-init-exit kill-after-reap outlives-command unexpected-exit)' \
 '*-f[Follow children (the default); -ff\: a file each]' \
 '*--follow-forks[Follow children (the default); -ff\: a file each]' \
 '(-f --follow-forks)--no-follow[Do not follow children]' \

@@ -2,10 +2,14 @@
 //! why it could not be started.
 
 use std::ffi::{CString, OsStr, OsString};
+use std::fs;
+use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use nix::unistd::User;
+use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{AccessFlags, User, access};
 
 use crate::kernel::Errno;
 use crate::sys::seccomp::Filter;
@@ -105,14 +109,45 @@ impl CommandLine {
         env
     }
 
-    /// Whether the search finds a file with the command's name.
-    fn is_there(&self, base: Vec<OsString>) -> bool {
+    /// The paths that are tried, in order.
+    fn candidates(&self, base: Vec<OsString>) -> Vec<OsString> {
         let env = self.environment(base);
         let path = env
             .iter()
             .find_map(|entry| value_of(entry, "PATH".as_ref()));
-        let candidates = candidates(self.name(), path);
+        candidates(self.name(), path)
+    }
+
+    /// Whether the search finds a file with the command's name.
+    fn is_there(&self, base: Vec<OsString>) -> bool {
+        let candidates = self.candidates(base);
         candidates.iter().any(|path| Path::new(path).exists())
+    }
+
+    /// Why an exec was answered with EACCES, as far as the files say.
+    fn denial(&self, base: Vec<OsString>) -> String {
+        let candidates = self.candidates(base);
+        let tried = candidates.iter().map(Path::new);
+        let looks = tried.map(|path| (path, fs::metadata(path)));
+        let found = looks.into_iter().find(|(_, look)| {
+            !matches!(look, Err(error) if matches!(error.kind(), NotFound | NotADirectory))
+        });
+        let Some((path, look)) = found else {
+            return "permission denied".into();
+        };
+        match look {
+            Err(_) => closed_directory(path),
+            Ok(file) if file.is_dir() => "it is a directory".into(),
+            Ok(file) if file.mode() & 0o111 == 0 => {
+                "permission denied; `chmod +x` makes it a program".into()
+            }
+            Ok(_) => match &self.user {
+                Some(user) => format!(
+                    "permission denied to the user {user}, for it or for a directory above it (-u)"
+                ),
+                None => denied_file(path),
+            },
+        }
     }
 
     /// Why the command was not started.
@@ -138,7 +173,7 @@ impl CommandLine {
             }
         };
         match errno {
-            Errno::NOENT if self.is_there(base) => NeverRan::NotExecutable(format!(
+            Errno::NOENT if self.is_there(base.clone()) => NeverRan::NotExecutable(format!(
                 "cannot execute {name:?}: its interpreter (behind #!) or loader does not exist"
             )),
             Errno::NOENT if !name.contains('/') => {
@@ -147,14 +182,39 @@ impl CommandLine {
             Errno::NOENT => {
                 NeverRan::Unknown(format!("cannot execute {name:?}: there is no such file"))
             }
-            Errno::ACCES if Path::new(&name).is_dir() => {
-                NeverRan::NotExecutable(format!("cannot execute {name:?}: it is a directory"))
+            Errno::ACCES => {
+                let why = self.denial(base);
+                NeverRan::NotExecutable(format!("cannot execute {name:?}: {why}"))
             }
-            Errno::ACCES => NeverRan::NotExecutable(format!(
-                "cannot execute {name:?}: permission denied; `chmod +x` makes it a program"
-            )),
             errno => NeverRan::NotExecutable(format!("cannot execute {name:?}: {errno}")),
         }
+    }
+}
+
+/// The directory on the way to a file that lets nobody of ours pass.
+fn closed_directory(path: &Path) -> String {
+    let above: Vec<&Path> = path.ancestors().skip(1).collect();
+    let from_root = above.into_iter().rev();
+    let mut directories = from_root.filter(|directory| !directory.as_os_str().is_empty());
+    let is_closed = |directory: &&Path| access(*directory, AccessFlags::X_OK).is_err();
+    match directories.find(is_closed) {
+        Some(directory) => format!(
+            "permission denied: the directory {:?} may not be entered",
+            directory.to_string_lossy()
+        ),
+        None => "permission denied".into(),
+    }
+}
+
+/// Why a file that is a program to somebody is none to us.
+fn denied_file(path: &Path) -> String {
+    let file_system = statvfs(path);
+    if file_system.is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC)) {
+        return "permission denied: its file system is mounted noexec".into();
+    }
+    match access(path, AccessFlags::X_OK) {
+        Ok(()) => "permission denied: its interpreter (behind #!) may not be executed".into(),
+        Err(_) => "permission denied: it is a program to other users only".into(),
     }
 }
 

@@ -187,11 +187,11 @@ fn with_v_every_poll_is_a_line_of_its_own() {
 }
 
 #[test]
-fn the_readme_lists_the_exit_statuses_that_help_lists() {
-    let readme = std::fs::read_to_string("README.md").unwrap();
+fn the_docs_list_the_exit_statuses_that_help_lists() {
+    let page = std::fs::read_to_string("docs/using.md").unwrap();
     for (what, status) in wait4_strace::command::Exit::TABLE {
         let row = format!("| {what} | {status} |");
-        assert!(readme.contains(&row), "README.md lacks {row:?}");
+        assert!(page.contains(&row), "docs/using.md lacks {row:?}");
     }
 }
 

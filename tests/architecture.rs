@@ -50,8 +50,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "command",
         &[
-            "decode", "event", "explore", "input", "kernel", "library", "output", "program",
-            "records", "rules", "session", "sys", "tracer", "urgency", "zombies",
+            "decode", "event", "explore", "input", "kernel", "library", "output", "proc",
+            "program", "records", "rules", "session", "sys", "tracer", "urgency", "zombies",
         ],
     ),
 ];

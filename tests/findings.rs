@@ -179,7 +179,7 @@ fn gitlab_gets_a_file_whose_fingerprints_last() {
 #[test]
 fn words_that_mean_nothing_get_the_nearest_right_one() {
     for (flags, answer) in [
-        (["--fail-on", "eror"], "there is no rule \"eror\""),
+        (["--fail-on", "eror"], "do you mean error?"),
         (["--allow", "stolen-chid"], "do you mean stolen-child?"),
         (["--threshold", "zombi=1"], "do you mean zombie?"),
         (["--threshold", "zombie=long"], "give seconds"),

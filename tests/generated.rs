@@ -68,3 +68,67 @@ fn other_shells_are_served_too() {
         assert!(generated(shell).contains("--timeline"), "{shell}");
     }
 }
+
+#[test]
+fn names_of_rules_complete_in_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = generated(shell);
+        for flag in ["allow", "warn", "deny", "explain", "fail-on"] {
+            let lines = script.lines().filter(|line| line.contains("zombie-leak"));
+            let names_flag = |line: &str| line.contains(&format!("--{flag}"));
+            let is_near = match shell {
+                // The words of a flag stand in its arm, and on lines of their own.
+                "bash" => script.contains(&format!(
+                    "--{flag})\n                    COMPREPLY=($(compgen -W \""
+                )),
+                "fish" => script.contains(&format!("-l {flag} ")),
+                _ => lines.clone().any(names_flag),
+            };
+            assert!(is_near && lines.count() >= 5, "{shell}: --{flag}");
+        }
+    }
+}
+
+/// What shells themselves make of `wait4-strace --deny zombie-<TAB>`.
+#[test]
+fn shells_complete_a_rule() {
+    let room = tempfile::tempdir().unwrap();
+    let script = |shell: &str| {
+        let path = room.path().join(format!("_{shell}"));
+        fs::write(&path, generated(shell)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let asked = [
+        (
+            "bash",
+            format!(
+                "source {}; COMP_WORDS=(wait4-strace --deny zombie-); COMP_CWORD=2; \
+                 _wait4__strace wait4-strace zombie- --deny; echo ${{COMPREPLY[@]}}",
+                script("bash")
+            ),
+        ),
+        (
+            "fish",
+            format!(
+                "source {}; complete -C 'wait4-strace --deny zombie-'",
+                script("fish")
+            ),
+        ),
+    ];
+    for (shell, command) in asked {
+        if !support::have(shell) {
+            support::passed_over(&format!("there is no {shell}"));
+            continue;
+        }
+        let outcome = run(std::process::Command::new(shell).args(["-c", &command]));
+        assert!(
+            outcome
+                .stdout
+                .split_whitespace()
+                .any(|word| word == "zombie-leak"),
+            "{shell}: {}{}",
+            outcome.stdout,
+            outcome.stderr
+        );
+    }
+}

@@ -459,6 +459,39 @@ fn a_command_that_cannot_be_executed_is_status_126() {
 }
 
 #[test]
+fn a_directory_that_is_closed_is_named_instead_of_a_mode_that_is_right() {
+    let path = Path0::new();
+    let closed = path.directory.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    install_script("#!/bin/sh\n", &closed.join("tool"), 0o755);
+    let mode = |mode| fs::set_permissions(&closed, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o000);
+    let is_let_in = fs::metadata(closed.join("tool")).is_ok();
+    let mut tracer = Command::new("setpriv");
+    tracer.args(["--reuid=12345", "--regid=12345", "--clear-groups"]);
+    let binary = path.directory.path().join("tracer");
+    if is_let_in {
+        // Root is let in everywhere: somebody else asks, who must reach the program.
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(path.directory.path(), open).unwrap();
+        fs::copy(env!("CARGO_BIN_EXE_wait4-strace"), &binary).unwrap();
+        tracer.arg(&binary);
+    } else {
+        tracer = Command::new(env!("CARGO_BIN_EXE_wait4-strace"));
+    }
+    let outcome = run(tracer.arg(closed.join("tool")));
+    mode(0o755);
+    if outcome.stderr.contains("setpriv: ") {
+        passed_over("no other user can be had");
+        return;
+    }
+    assert_eq!(outcome.status, 126, "{outcome:?}");
+    let says = format!("the directory {closed:?} may not be entered");
+    assert!(outcome.stderr.contains(&says), "{outcome:?}");
+    assert!(!outcome.stderr.contains("chmod"), "{outcome:?}");
+}
+
+#[test]
 fn a_script_in_path_whose_interpreter_is_missing_is_not_called_unfound() {
     let path = Path0::new();
     path.refused("@/second", &["lost"], 126, "interpreter");

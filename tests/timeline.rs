@@ -107,6 +107,23 @@ fn threads_execs_stops_and_adoptions_are_in_it() {
 }
 
 #[test]
+fn what_a_process_used_and_who_waited_for_whom_are_in_it() {
+    let room = tempfile::tempdir().unwrap();
+    let file = room.path().join("run.html");
+    let flags = ["--duration", "1", "--timeline", file.to_str().unwrap()];
+    let flags = [&flags[..], &["-o", "/dev/null"]].concat();
+    run(&mut traced(&flags, ["sh", "-c", "true & sleep 60; :"]));
+    let story = data(&fs::read_to_string(file).unwrap());
+    for lane in story["lanes"].as_array().unwrap() {
+        let used = lane["used"].as_str().unwrap();
+        assert!(used.contains(" s user, "), "{lane}");
+    }
+    let tree = story["looks"][0][1].as_str().unwrap();
+    assert!(tree.contains("who waits for whom:"), "{tree}");
+    assert!(tree.contains("sleep 60"), "{tree}");
+}
+
+#[test]
 fn a_picture_and_a_trace_are_well_formed() {
     let room = tempfile::tempdir().unwrap();
     let picture = drawn(room.path(), "run.svg", "zombie_leak_many");

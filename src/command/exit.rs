@@ -22,7 +22,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// What happens and which status it gives, for `--help` and the README.
+    /// What happens and which status it gives, for `--help` and docs/using.md.
     pub const TABLE: &[(&str, &str)] = &[
         ("the command ended", "the command's own status"),
         (

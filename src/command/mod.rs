@@ -5,6 +5,7 @@ mod exit;
 mod explore;
 mod flags;
 mod mode;
+mod oom_hint;
 mod output_target;
 mod outputs;
 mod path_conflicts;

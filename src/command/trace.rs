@@ -8,11 +8,13 @@ use nix::sys::signal::{SigSet, Signal as Sig};
 use super::answers::Answers;
 use super::exit::Exit;
 use super::mode::{Leftovers, OutputTo, TraceOptions};
+use super::oom_hint;
 use super::outputs;
 use super::scheduled::Scheduled;
 use super::stderr::{complain, print_all};
 use crate::explore::Explorer;
 use crate::kernel::{Status, Tgid, Tid};
+use crate::proc::oom::OomKills;
 use crate::program::NeverRan;
 use crate::rules::Severity;
 use crate::session::{EventSource, Session, Traced, drive, settings};
@@ -85,6 +87,8 @@ struct Trace<'a, S> {
     answers: Answers<'a>,
     /// A target was refused.
     refused: bool,
+    /// What the out-of-memory killer had done before.
+    oom_kills: OomKills,
 }
 
 /// Attach to the processes, and launch the command.
@@ -117,6 +121,8 @@ fn start<S: Scheduled>(options: &TraceOptions, scheduler: S) -> Result<Trace<'_,
     if let Some(until) = options.duration.and_then(|time| source.limit(time)) {
         urgency::begins_at(until);
     }
+    let targets: Vec<Tgid> = options.attach.iter().copied().map(Tgid::new).collect();
+    let oom_kills = OomKills::now(&targets);
     let refused = attach(options, &mut source, &mut session);
     if refused && session.ledger.tasks() == 0 {
         return Err(Failure::Refused);
@@ -136,6 +142,7 @@ fn start<S: Scheduled>(options: &TraceOptions, scheduler: S) -> Result<Trace<'_,
         session,
         answers: Answers::new(options, ending),
         refused,
+        oom_kills,
     })
 }
 
@@ -175,7 +182,7 @@ fn trace_settings(options: &TraceOptions) -> Settings {
     let outputs = &options.outputs;
     let rules = outputs.report.is_some();
     let mut settings = settings(&outputs.text, rules, outputs.hold_everything());
-    settings.capture.usage |= outputs.summary.is_some();
+    settings.capture.usage |= outputs.summary.is_some() || outputs.timeline.is_some();
     settings.capture.fds = match options.decode_fds {
         0 => FdNames::Number,
         1 => FdNames::Link,
@@ -244,6 +251,11 @@ impl<S: Scheduled> Trace<'_, S> {
         let end = tracer.root_end();
         drop(tracer);
         urgency::trace_is_over();
+        for sentence in oom_hint::sentences(&self.session.ledger.killed_unseen(), &self.oom_kills) {
+            if ending.says_unseen() {
+                self.session.note(&sentence);
+            }
+        }
         let never_ran = matches!(end, Some(RootEnd::NeverRan(_)));
         let fails = match ending.finish(self.session.finish(!never_ran)) {
             Ok(fails) => fails,

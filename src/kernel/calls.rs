@@ -19,17 +19,20 @@ pub enum RuleCall {
     Tgkill,
     /// `prctl(option, …)`
     Prctl,
+    /// `pidfd_send_signal(pidfd, signal, info, flags)`
+    PidfdKill,
 }
 
 impl RuleCall {
     /// All of them.
-    pub const ALL: [RuleCall; 6] = [
+    pub const ALL: [RuleCall; 7] = [
         RuleCall::Sigaction,
         RuleCall::ExitGroup,
         RuleCall::Kill,
         RuleCall::Tkill,
         RuleCall::Tgkill,
         RuleCall::Prctl,
+        RuleCall::PidfdKill,
     ];
 }
 
@@ -39,6 +42,9 @@ pub const LAST_PLAIN_SIGNAL: i32 = 22;
 
 /// The option of prctl that sets the parent-death signal.
 pub const PR_SET_PDEATHSIG: u32 = 1;
+
+/// Flag of `pidfd_send_signal`: to the process group that the process leads.
+pub const PIDFD_SIGNAL_PROCESS_GROUP: u64 = 4;
 
 /// Flag of sigaction: children do not become zombies.
 const SA_NOCLDWAIT: u64 = 2;
@@ -83,6 +89,11 @@ impl Abi {
             RuleCall::Tkill => tkill,
             RuleCall::Tgkill => tgkill,
             RuleCall::Prctl => prctl,
+            // One number for all, as of every call since 5.1.
+            RuleCall::PidfdKill => match self {
+                Abi::X32 => x32(424),
+                _ => 424,
+            },
         }
     }
 
@@ -131,6 +142,7 @@ mod tests {
         assert_eq!(number(RuleCall::Tkill), libc::SYS_tkill);
         assert_eq!(number(RuleCall::Tgkill), libc::SYS_tgkill);
         assert_eq!(number(RuleCall::Prctl), libc::SYS_prctl);
+        assert_eq!(number(RuleCall::PidfdKill), libc::SYS_pidfd_send_signal);
     }
 
     #[test]

@@ -30,7 +30,9 @@ mod target;
 mod wait_status;
 
 pub use abi::{Abi, CloneCall, RusageLayout, SiginfoLayout, WaitCall, WaitCalls};
-pub use calls::{LAST_PLAIN_SIGNAL, PR_SET_PDEATHSIG, RuleCall, SigactionHead};
+pub use calls::{
+    LAST_PLAIN_SIGNAL, PIDFD_SIGNAL_PROCESS_GROUP, PR_SET_PDEATHSIG, RuleCall, SigactionHead,
+};
 pub use clone::{CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CLONE_UNTRACED};
 pub use eintr_calls::TimeOut;
 pub use errno::Errno;

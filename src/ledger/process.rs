@@ -151,6 +151,12 @@ impl Process {
         }
     }
 
+    /// Whether it has made a wait call.
+    #[must_use]
+    pub(crate) fn has_waited(&self) -> bool {
+        self.waits.is_some()
+    }
+
     /// Whether it is a child of this process.
     #[must_use]
     pub fn is_child_of(&self, parent: &Process) -> bool {

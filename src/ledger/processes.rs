@@ -70,6 +70,8 @@ pub struct Ledger {
     pub(super) root: Option<ParentId>,
     /// Living processes whose parent has died.
     pub(super) orphans: FxHashSet<Tgid>,
+    /// When a process last sent SIGKILL to a group, or to all.
+    pub(super) group_kill: Option<(Stamp, Tgid)>,
 }
 
 /// Signals that kill no process.
@@ -159,6 +161,9 @@ impl Ledger {
             }
             EventKind::Kills { target, signal } => {
                 let (now, sender) = (self.now, self.parent_id(tgid));
+                if *signal == Signal::KILL && target.raw() <= 0 {
+                    self.group_kill = Some((now, tgid));
+                }
                 let target = self.recall(tgid, *target).map(|child| child.tgid);
                 if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid)) {
                     child.history.signalled = Some(now);

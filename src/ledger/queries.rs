@@ -4,7 +4,7 @@ use super::process::{ParentId, Process, ProcessId};
 use super::processes::{Counts, Ledger};
 use super::waits::{CompletedWait, Waiting};
 use crate::event::{Comm, Moment};
-use crate::kernel::{NsPid, Tgid, Tid};
+use crate::kernel::{NsPid, Signal, Status, Tgid, Tid};
 
 /// How many ancestors of a process are examined.
 const MOST_GENERATIONS: usize = 1000;
@@ -195,6 +195,31 @@ impl Ledger {
     pub fn was_attached(&self, tgid: Tgid) -> bool {
         let process = self.process(tgid);
         process.is_some_and(|process| process.is_traced && process.born.is_before_attach)
+    }
+
+    /// The processes that SIGKILL ended and that no observed call sent it to, the oldest first.
+    #[must_use]
+    pub(crate) fn killed_unseen(&self) -> Vec<(Tgid, Comm)> {
+        let is_killed = |process: &&Process| {
+            let status = process.ended.map(|end| end.status.decode());
+            matches!(status, Some(Status::Signaled { signal, .. }) if signal == Signal::KILL)
+        };
+        let killed = self.processes().filter(is_killed);
+        let unseen = killed.filter(|dead| dead.is_traced && dead.history.kill_sent_by.is_none());
+        let mut unseen: Vec<&Process> = unseen.collect();
+        unseen.sort_by_key(|process| process.id);
+        let named = unseen.iter();
+        named.map(|dead| (dead.tgid, dead.image.comm)).collect()
+    }
+
+    /// The process that sent SIGKILL to a group a moment before now. Whether a process was
+    /// in that group is not known.
+    #[must_use]
+    pub(crate) fn group_killer(&self) -> Option<Tgid> {
+        /// Nanoseconds from a kill to the ends that it causes.
+        const AT_MOST: u64 = 1_000_000_000;
+        let (when, sender) = self.group_kill?;
+        (self.now.at.since(when.at) <= AT_MOST).then_some(sender)
     }
 
     /// The children of a process that were not reaped.

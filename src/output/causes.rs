@@ -79,13 +79,24 @@ pub(super) fn of_death(
     status: WaitStatus,
     ledger: &Ledger,
 ) -> fmt::Result {
-    let (Status::Signaled { signal, .. }, Some(dead)) = (status.decode(), ledger.process(tgid))
-    else {
+    let Some(dead) = ledger.process(tgid) else {
         return Ok(());
+    };
+    let signal = match status.decode() {
+        Status::Signaled { signal, .. } => signal,
+        Status::Exited(code) => return of_failed_exec(to, code, dead),
+        _ => return Ok(()),
     };
     if signal == Signal::KILL {
         return match dead.history.kill_sent_by {
-            None => to.write_str("sender not seen"),
+            None => match ledger.group_killer().and_then(|pid| ledger.process(pid)) {
+                Some(sender) => {
+                    to.write_str("perhaps from ")?;
+                    process(to, sender)?;
+                    to.write_str(", which killed a process group")
+                }
+                None => to.write_str("sender not seen"),
+            },
             Some(sender) if sender == tgid => to.write_str("from itself"),
             Some(sender) => match ledger.process(sender) {
                 Some(sender) => {
@@ -111,6 +122,17 @@ pub(super) fn of_death(
         to.replace_range(before..to.len() - words, "");
     }
     Ok(())
+}
+
+/// What an exit with 126 or 127 most likely means of a process that ran no program of its
+/// own, and passes on no other's status.
+fn of_failed_exec(to: &mut String, code: u8, dead: &Process) -> fmt::Result {
+    let is_copy = dead.created_by.is_some() && dead.execs.is_empty() && !dead.has_waited();
+    match code {
+        126 if is_copy => to.write_str("executed nothing; 126: found, but not executable"),
+        127 if is_copy => to.write_str("executed nothing; 127: command not found"),
+        _ => Ok(()),
+    }
 }
 
 /// `812 systemd`
@@ -165,6 +187,36 @@ mod tests {
         script.signalled(11, Signal::TERM, 10).end(10, 0);
         script.wait(1, 10, 0, Ok((10, 0))).end(11, 15);
         assert_eq!(killer(&script, 11, 15), "from 10 kill");
+    }
+
+    #[test]
+    fn a_group_may_have_been_killed_by_a_process_that_killed_one() {
+        let mut script = Script::launched(1);
+        script.fork(1, 10).fork(1, 11).exec(11, "sh");
+        script.kill(11, -10, Signal::KILL).end(10, 9);
+        assert_eq!(
+            killer(&script, 10, 9),
+            "perhaps from 11 sh, which killed a process group"
+        );
+        script.after(2000).end(11, 9);
+        assert_eq!(killer(&script, 11, 9), "sender not seen");
+    }
+
+    #[test]
+    fn a_copy_that_exits_as_a_failed_exec_does_is_said_to_have_executed_nothing() {
+        let mut script = Script::launched(1);
+        script.fork(1, 10).end(10, 127 << 8);
+        assert_eq!(
+            killer(&script, 10, 127 << 8),
+            "executed nothing; 127: command not found"
+        );
+        script.fork(1, 11).exec(11, "env").end(11, 127 << 8);
+        assert_eq!(killer(&script, 11, 127 << 8), "");
+        // A subshell passes on what its last command exited with.
+        script.fork(1, 12).fork(12, 13).end(13, 127 << 8);
+        script.wait(12, -1, 0, Ok((13, 127 << 8))).end(12, 127 << 8);
+        assert_eq!(killer(&script, 12, 127 << 8), "");
+        assert_eq!(killer(&script, 1, 127 << 8), "");
     }
 
     #[test]

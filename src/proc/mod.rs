@@ -8,6 +8,8 @@ mod awaited;
 mod blocked;
 mod cgroup;
 mod holders;
+#[cfg(feature = "cli")]
+pub(crate) mod oom;
 mod pages;
 mod pipes;
 mod processes;
@@ -174,6 +176,18 @@ pub(crate) fn pidfd_target(tgid: Tgid, fd: i32) -> Option<i32> {
     let text = fs::read_to_string(format!("/proc/{tgid}/fdinfo/{fd}")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pid:"))?;
     line.trim().parse().ok()
+}
+
+/// The process that a pidfd refers to, as its holder calls it; `None` once it is reaped, or
+/// if it has no pid there.
+pub(crate) fn pidfd_target_of(holder: Tgid, fd: i32) -> Option<NsPid> {
+    let text = fs::read_to_string(format!("/proc/{holder}/fdinfo/{fd}")).ok()?;
+    let chain = status(holder.leader())?.ns_pids;
+    // Our namespace is the first of both lists.
+    let line = text.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    let pid = line.split_whitespace().nth(chain.len().checked_sub(1)?)?;
+    let pid: i32 = pid.parse().ok()?;
+    (pid > 0).then(|| NsPid::new(pid))
 }
 
 /// Whether a task exists, alive or zombie.

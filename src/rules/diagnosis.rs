@@ -1,5 +1,6 @@
 //! What each rule found, as data. The sentences are made in `output`.
 
+use super::ends::Expected;
 use super::finding::ProcessRef;
 use super::table::RuleId;
 use crate::event::{Comm, Named};
@@ -259,6 +260,8 @@ pub enum End {
     },
     /// An end that `--expect-exit` and `--expect-signal` do not allow.
     UnexpectedExit {
+        /// What is allowed.
+        expected: Expected,
         /// The wait that reported it, if one did.
         reported_by: Option<CallName>,
         /// The parent of the process is not traced.

@@ -1,6 +1,8 @@
 //! Ends that the user did not expect (`--expect-exit`, `--expect-signal`), and
 //! the wait that reported them.
 
+use std::fmt;
+
 use super::RuleContext;
 use super::diagnosis::{CallName, End};
 use super::finding::{Evidence, Finding, ProcessRef};
@@ -34,8 +36,33 @@ impl Expected {
         }
     }
 
+    /// What is admitted, in words: `exit codes 0 and 1, SIGTERM`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let codes = match self.codes.as_deref() {
+            None => "any exit code".to_owned(),
+            Some([code]) => format!("exit code {code}"),
+            Some(codes) => format!("exit codes {}", alternatives(codes)),
+        };
+        match (self.signals.as_deref(), &self.codes) {
+            (None, None) => "any end".to_owned(),
+            (None, Some(_)) => codes,
+            (Some([]), _) => format!("{codes}, no death by a signal"),
+            (Some(signals), _) => format!("{codes}, death by {}", alternatives(signals)),
+        }
+    }
+
     fn is_anything(&self) -> bool {
         self.codes.is_none() && self.signals.is_none()
+    }
+}
+
+/// `0, 1 or 2`
+fn alternatives<T: fmt::Display>(all: &[T]) -> String {
+    let words: Vec<String> = all.iter().map(T::to_string).collect();
+    match words.split_last() {
+        Some((last, first)) if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => words.concat(),
     }
 }
 
@@ -100,6 +127,7 @@ impl Ends {
             ..end.when
         };
         let diagnosis = End::UnexpectedExit {
+            expected: self.expected.clone(),
             reported_by: wait.map(CallName::from),
             is_outside: parent.is_none(),
         };
@@ -134,5 +162,25 @@ mod tests {
         };
         assert!(both.admits(killed) && !both.admits(bad));
         assert!(Expected::default().admits(killed));
+    }
+
+    #[test]
+    fn what_is_expected_is_said_in_words() {
+        let words = |codes: Option<&[u8]>, signals: Option<&[Signal]>| {
+            let expected = Expected {
+                codes: codes.map(<[u8]>::to_vec),
+                signals: signals.map(<[Signal]>::to_vec),
+            };
+            expected.words()
+        };
+        assert_eq!(words(Some(&[0]), None), "exit code 0");
+        assert_eq!(
+            words(Some(&[0, 1, 7]), Some(&[Signal::TERM])),
+            "exit codes 0, 1 or 7, death by SIGTERM"
+        );
+        assert_eq!(
+            words(None, Some(&[])),
+            "any exit code, no death by a signal"
+        );
     }
 }

@@ -45,7 +45,7 @@ pub use diagnosis::{CallName, Diagnosis, End, Hang, Leak, Loss, Stranger};
 pub use ends::Expected;
 pub use finding::{Action, AffectedChild, Evidence, Finding, Findings, ProcessRef};
 pub use leaks::ZombiesLeft;
-pub use policy::{FailOn, Policy, Suppressions, suppression};
+pub use policy::{FailOn, Policy, Suppressions, UnknownRule, suppression};
 pub use table::{Needs, RULES, Rule, RuleId, Severity};
 pub use thresholds::Thresholds;
 

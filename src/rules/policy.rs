@@ -1,6 +1,8 @@
 //! The user's policy: which findings are reported, with which severity, and which
 //! fail the run.
 
+use thiserror::Error;
+
 use super::finding::Finding;
 use super::table::{RuleId, Severity};
 use crate::kernel::phrases::plural;
@@ -99,13 +101,23 @@ impl Policy {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Suppressions(Vec<(Option<RuleId>, Option<String>)>);
 
+/// A line of known findings that names no rule.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("line {line}: there is no rule {name:?}")]
+pub struct UnknownRule {
+    /// Number of the line, from 1.
+    pub line: usize,
+    /// What stands where a rule's name belongs.
+    pub name: String,
+}
+
 impl Suppressions {
     /// Reads the lines of a file: `RULE [PROGRAM]`, `*` for any, `#` begins a
     /// comment.
     ///
     /// # Errors
-    /// The first line that is invalid, and why.
-    pub fn parse(text: &str) -> Result<Suppressions, String> {
+    /// The first line that names no rule.
+    pub fn parse(text: &str) -> Result<Suppressions, UnknownRule> {
         let mut all = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let line = line.split('#').next().unwrap_or_default();
@@ -116,10 +128,10 @@ impl Suppressions {
             let number = index + 1;
             let rule = match rule {
                 "*" => None,
-                name => Some(
-                    RuleId::from_name(name)
-                        .ok_or_else(|| format!("line {number}: there is no rule {name:?}"))?,
-                ),
+                name => Some(RuleId::from_name(name).ok_or_else(|| UnknownRule {
+                    line: number,
+                    name: name.to_owned(),
+                })?),
             };
             // A program's name may have spaces.
             let program = words.collect::<Vec<_>>().join(" ");
@@ -237,11 +249,8 @@ mod tests {
             ..policy
         };
         assert!(denied.admit(&finding(RuleId::LateReap, "bash")).is_none());
-        assert!(
-            Suppressions::parse("nope sh")
-                .unwrap_err()
-                .contains("line 1")
-        );
+        let unknown = Suppressions::parse("# known\nnope sh").unwrap_err();
+        assert_eq!((unknown.line, unknown.name.as_str()), (2, "nope"));
         let spaces = Suppressions::parse("* a  b").unwrap();
         assert!(spaces.cover(&finding(RuleId::LateReap, "a b")));
     }

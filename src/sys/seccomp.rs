@@ -260,7 +260,7 @@ fn push_rule_calls(body: &mut Vec<libc::sock_filter>, abi: Abi) {
                 statement(RETURN, ALLOW),
             ],
             // Signal 0 only tests whether the target exists.
-            RuleCall::Kill => vec![
+            RuleCall::Kill | RuleCall::PidfdKill => vec![
                 statement(LOAD, SECOND_ARGUMENT_LOW),
                 jump(JUMP_EQUAL, 0, 1, 0),
                 statement(RETURN, STOP),

@@ -8,8 +8,9 @@ use super::tasks::Words;
 use crate::event::{Event, EventKind};
 use crate::kernel::{
     Abi, CLONE_NEWPID, CLONE_UNTRACED, CloneCall, Errno, LAST_PLAIN_SIGNAL, NsPid,
-    PR_SET_PDEATHSIG, RuleCall, Signal, WaitCall,
+    PIDFD_SIGNAL_PROCESS_GROUP, PR_SET_PDEATHSIG, RuleCall, Signal, Tgid, WaitCall,
 };
+use crate::proc;
 use crate::sys::ptrace::Stopped;
 use crate::sys::seccomp::{NEW_LISTENER, OURS};
 use crate::sys::syscall_info::{Phase, SyscallInfo};
@@ -133,7 +134,10 @@ impl<S: Scheduler> Tracer<S> {
         }
         self.note_or_change(&stop.tracee, abi, nr, args);
         let kind = rule_call.filter(|_| self.capture.rules);
-        let kind = kind.and_then(|call| rule_event(abi, call, args));
+        let kind = kind.and_then(|call| match call {
+            RuleCall::PidfdKill => sent_by_pidfd(abi, tgid, args),
+            _ => rule_event(abi, call, args),
+        });
         let listens = is_filtered && wants_listener(abi, nr, args);
         let kind = kind.or(listens.then_some(EventKind::ListenerWanted));
         self.go_on(stop);
@@ -176,8 +180,8 @@ fn rule_event(abi: Abi, call: RuleCall, args: [u64; 6]) -> Option<EventKind> {
     let [first, second, third, ..] = args.map(|word| abi.argument(word));
     let int = |word: u64| (word & 0xffff_ffff) as u32;
     match call {
-        // Its argument lies in memory.
-        RuleCall::Sigaction => None,
+        // Their arguments lie in memory, and behind a descriptor.
+        RuleCall::Sigaction | RuleCall::PidfdKill => None,
         RuleCall::ExitGroup => {
             let code = int(first).cast_signed();
             (0x100..=0xffff)
@@ -206,6 +210,24 @@ fn rule_event(abi: Abi, call: RuleCall, args: [u64; 6]) -> Option<EventKind> {
             EventKind::DeathSignalSet((signal != 0).then(|| Signal::from_raw(signal)))
         }),
     }
+}
+
+/// A signal that is sent by a pidfd. What is behind that is read now: the descriptor may be
+/// another's once the call is over.
+fn sent_by_pidfd(abi: Abi, tgid: Tgid, args: [u64; 6]) -> Option<EventKind> {
+    let [fd, signal, _, flags, ..] = args.map(|word| abi.argument(word));
+    let int = |word: u64| ((word & 0xffff_ffff) as u32).cast_signed();
+    let signal = Signal::from_raw(int(signal));
+    if signal.raw() <= 0 {
+        return None;
+    }
+    let target = proc::pidfd_target_of(tgid, int(fd))?;
+    let target = if flags & PIDFD_SIGNAL_PROCESS_GROUP == 0 {
+        target
+    } else {
+        NsPid::new(-target.raw())
+    };
+    Some(EventKind::Kills { target, signal })
 }
 
 /// Whether a call asks for a seccomp filter that hands calls to a supervisor.

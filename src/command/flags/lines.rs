@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::sets::{parse_calls, parse_signals, parse_statuses};
+use super::strace_flags::about_key;
 use crate::command::mode::{Colour, Format};
 use crate::kernel::WaitCalls;
 use crate::output::{Pids, Shown, SignalSet, Stamps, Style, TextOptions, WallClock, Wanted};
@@ -142,6 +143,7 @@ pub(super) struct LineFlags {
         long = "columns",
         value_name = "COLUMN",
         default_value_t = 40,
+        value_parser = column,
         hide_short_help = true,
         help_heading = "How to show it"
     )]
@@ -225,18 +227,16 @@ pub(super) fn text(
             "trace" | "t" => text.calls = parse_calls(value)?,
             "signal" | "signals" | "s" => text.signals = parse_signals(value)?,
             "status" => text.shown = parse_statuses(value)?,
-            "quiet" | "q" => {
-                return Err("there is no -e quiet=: -q, -qq and -qqq say less".into());
-            }
-            _ => {
-                return Err(format!(
-                    "there is no -e {key}=: there are trace, signal and status; \
-                     strace has others"
-                ));
-            }
+            _ => return Err(about_key(key)),
         }
     }
     Ok(text)
+}
+
+/// `-a`
+fn column(word: &str) -> Result<u16, String> {
+    word.parse()
+        .map_err(|_| format!("a column is a number up to {}, 40 if not given", u16::MAX))
 }
 
 /// The width of the terminal on standard error.

@@ -10,6 +10,7 @@ mod lines;
 mod outputs;
 mod rules;
 mod sets;
+mod strace_flags;
 mod summary;
 mod targets;
 #[cfg(test)]
@@ -19,7 +20,7 @@ mod zombies;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
@@ -40,9 +41,10 @@ use zombies::ZombieFlags;
 const EXAMPLES: &str = "\
 Examples:
   wait4-strace -- make -j4             what every wait of a build did
+  wait4-strace -- ./hangs              it hangs: who waits for whom, after 10 s
+  wait4-strace --duration 60 -- ./ci   CI is stuck: the same, and an end in time
   wait4-strace -p \"$(pgrep -d, nginx)\" running servers; ^C detaches
-  wait4-strace --timeline t.html -- ./run      a picture of all processes
-  wait4-strace --fail-on error -- ./ci exit with 120 if a status was lost
+  wait4-strace --zombies               <defunct> in ps: whose they are, and why
   wait4-strace --explain stolen-child  what a finding means";
 
 /// See how a program waits for its children, and what is wrong with it: every
@@ -275,8 +277,27 @@ fn first_given<'a>(
     Some(long.map_or_else(|| "a COMMAND".to_owned(), |long| format!("--{long}")))
 }
 
+/// What clap does not know and strace does, with the way out.
+fn of_strace(error: &clap::Error) -> Option<String> {
+    let word = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(one_line(text)),
+        _ => None,
+    };
+    let flag = word(ContextKind::InvalidArg)?;
+    match error.kind() {
+        ErrorKind::UnknownArgument => strace_flags::about_flag(&flag),
+        ErrorKind::TooManyValues => {
+            strace_flags::about_value(&flag, &word(ContextKind::InvalidValue)?)
+        }
+        _ => None,
+    }
+}
+
 /// Say what is wrong with the flags, and how they are used.
 fn complain_of(mut error: clap::Error) {
+    if let Some(sentence) = of_strace(&error) {
+        return complain(&sentence);
+    }
     // "Pass it as a value" would be a command of that name.
     error.remove(ContextKind::Suggested);
     // What was typed stands on one line, as what a tracee chose.

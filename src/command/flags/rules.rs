@@ -136,9 +136,9 @@ impl RuleFlags {
     /// The rules, and where their report goes.
     pub(super) fn resolve(&self, quiet: u8) -> Result<ReportOptions, String> {
         let policy = Policy {
-            allow: rules(&self.allow)?,
-            warn: rules(&self.warn)?,
-            deny: rules(&self.deny)?,
+            allow: rules(&self.allow, "--allow")?,
+            warn: rules(&self.warn, "--warn")?,
+            deny: rules(&self.deny, "--deny")?,
             suppress: self.suppressions()?,
             fail_on: self.fail_on()?,
         };
@@ -178,9 +178,7 @@ impl RuleFlags {
                     let least = fail_on.level.map_or(level, |known| known.min(level));
                     fail_on.level = Some(least);
                 }
-                None => fail_on.rules.push(rule(word).map_err(|sentence| {
-                    format!("{sentence}, and the levels are info, warning and error (--fail-on)")
-                })?),
+                None => fail_on.rules.push(rule_or_level(word)?),
             }
         }
         Ok(fail_on)
@@ -193,12 +191,17 @@ impl RuleFlags {
             let read = file
                 .and_then(|file| read_text(file, MOST_SUPPRESSIONS, "list of known findings"))
                 .map_err(|error| format!("cannot read {} (--suppress): {error}", path.display()))?;
-            Suppressions::parse(&read)
-                .map_err(|sentence| format!("{} (--suppress): {sentence}", path.display()))?;
+            Suppressions::parse(&read).map_err(|wrong| {
+                let likely = nearest_rule(&wrong.name);
+                format!(
+                    "{} (--suppress): {wrong}{likely}; a line is RULE PROGRAM",
+                    path.display()
+                )
+            })?;
             text.push_str(&read);
             text.push('\n');
         }
-        Suppressions::parse(&text)
+        Suppressions::parse(&text).map_err(|wrong| wrong.to_string())
     }
 }
 
@@ -208,17 +211,39 @@ fn words(lists: &[String]) -> impl Iterator<Item = &str> {
     words.map(str::trim).filter(|word| !word.is_empty())
 }
 
+/// The names of all rules, in the table's order.
+pub(super) fn rule_names() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|rule| rule.name)
+}
+
+/// ` (do you mean RULE?)`
+fn nearest_rule(name: &str) -> String {
+    nearest(name, &rule_names().collect::<Vec<_>>())
+}
+
 fn rule(name: &str) -> Result<RuleId, String> {
     RuleId::from_name(name).ok_or_else(|| {
-        let names: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
+        let likely = nearest_rule(name);
+        format!("there is no rule {name:?}{likely}; --explain lists all")
+    })
+}
+
+/// A rule for `--fail-on`, which takes levels too.
+fn rule_or_level(word: &str) -> Result<RuleId, String> {
+    RuleId::from_name(word).ok_or_else(|| {
+        let levels = LEVELS.iter().copied();
+        let names: Vec<&str> = levels.chain(rule_names()).collect();
+        let likely = nearest(word, &names);
         format!(
-            "there is no rule {name:?}{}; --explain lists them",
-            nearest(name, &names)
+            "there is no level or rule {word:?} (--fail-on){likely}; levels are {}, and --explain \
+             lists the rules",
+            LEVELS.join(", ")
         )
     })
 }
 
-fn rules(lists: &[String]) -> Result<Vec<RuleId>, String> {
+fn rules(lists: &[String], flag: &str) -> Result<Vec<RuleId>, String> {
+    let rule = |word| rule(word).map_err(|sentence| format!("{flag}: {sentence}"));
     words(lists).map(rule).collect()
 }
 
@@ -263,6 +288,9 @@ fn thresholds(words: &[String]) -> Result<Thresholds, String> {
     }
     Ok(thresholds)
 }
+
+/// Names of severities, the least first.
+pub(super) const LEVELS: [&str; 3] = ["info", "warning", "error"];
 
 /// MiB, more than any list of known findings has.
 const MOST_SUPPRESSIONS: u64 = 16;

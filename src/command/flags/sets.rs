@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use super::strace_flags::about_call;
 use crate::kernel::{Signal, WaitCall, WaitCalls};
 use crate::output::{Shown, SignalSet};
 use crate::program::EnvChange;
@@ -72,7 +73,7 @@ pub(super) fn signal_names() -> Vec<&'static str> {
 
 /// ` (do you mean NAME?)` for the name that a word was most likely meant to be.
 pub(super) fn nearest(word: &str, names: &[&str]) -> String {
-    const LIKE_ENOUGH: f64 = 0.7;
+    const LIKE_ENOUGH: f64 = 0.8;
     let word = word.to_lowercase();
     let likeness = |name: &str| strsim::jaro_winkler(&word, &name.to_lowercase());
     let best = names
@@ -81,6 +82,15 @@ pub(super) fn nearest(word: &str, names: &[&str]) -> String {
         .filter(|(likeness, _)| *likeness > LIKE_ENOUGH)
         .max_by(|(a, _), (b, _)| a.total_cmp(b));
     best.map_or_else(String::new, |(_, name)| format!(" (do you mean {name}?)"))
+}
+
+/// The same for a signal, with SIG in front or without.
+fn nearest_signal(word: &str) -> String {
+    let names = signal_names();
+    let upper = word.to_uppercase();
+    let short: Vec<&str> = names.iter().filter_map(|name| name.get(3..)).collect();
+    let is_long = upper.starts_with("SIG");
+    nearest(word, if is_long { &names } else { &short })
 }
 
 pub(super) fn parse_calls(set: &str) -> Result<WaitCalls, String> {
@@ -95,11 +105,8 @@ pub(super) fn parse_calls(set: &str) -> Result<WaitCalls, String> {
             "waitpid" => calls.waitpid = true,
             "wait6" => calls.wait6 = true,
             _ => {
-                return Err(format!(
-                    "{word:?} is no call to trace (-e trace=){}; there are wait4, waitid, waitpid, \
-                     wait (all three) and none, and strace traces others",
-                    nearest(word, &["wait4", "waitid", "waitpid", "none"])
-                ));
+                let likely = nearest(word, &["wait4", "waitid", "waitpid", "wait", "none"]);
+                return Err(about_call(word, &likely));
             }
         }
     }
@@ -126,7 +133,7 @@ pub(super) fn parse_signals(set: &str) -> Result<SignalSet, String> {
                     format!(
                         "{word:?} is no signal (-e signal=){}; there are numbers, names as \
                          `kill -l` lists them, and SIGRT_1 to SIGRT_32",
-                        nearest(word, &signal_names())
+                        nearest_signal(word)
                     )
                 })?;
                 1 << (signal.raw() - 1)
@@ -149,8 +156,19 @@ pub(super) fn parse_statuses(set: &str) -> Result<Shown, String> {
             "detached" => shown.detached = true,
             _ => {
                 return Err(format!(
-                    "{word:?} is no result (-e status=): there are successful, failed, \
-                     unfinished, detached, all and none"
+                    "{word:?} is no result (-e status=){}: there are successful, failed, \
+                     unfinished, detached, all and none",
+                    nearest(
+                        word,
+                        &[
+                            "successful",
+                            "failed",
+                            "unfinished",
+                            "detached",
+                            "all",
+                            "none"
+                        ]
+                    )
                 ));
             }
         }

@@ -131,9 +131,58 @@ fn sets_are_read_as_strace_reads_them() {
     assert!(
         parse_calls("open")
             .unwrap_err()
-            .contains("strace traces others")
+            .contains("strace -f -e trace=open traces others")
     );
     assert!(!parse_statuses("!failed").unwrap().failed);
+}
+
+#[test]
+fn a_word_that_is_not_taken_is_answered_with_the_nearest_that_is() {
+    let refused: [(&[&str], &str); 12] = [
+        (&["--fail-on", "warnings", "x"], "do you mean warning?"),
+        (&["--fail-on", "zombie", "x"], "do you mean zombie-leak?"),
+        (
+            &["--deny", "stolen", "x"],
+            "--deny: there is no rule \"stolen\"",
+        ),
+        (&["-e", "trace=waitd", "x"], "do you mean waitid?"),
+        (&["-e", "trace=open", "x"], "strace -f -e trace=open"),
+        (&["-e", "trace=execve", "x"], "lines of their own"),
+        (&["-e", "signal=TRM", "x"], "do you mean TERM?"),
+        (&["-e", "signal=SIGTREM", "x"], "do you mean SIGTERM?"),
+        (&["-e", "status=sucessful", "x"], "do you mean successful?"),
+        (&["-e", "abbrev=none", "x"], "-v shows all"),
+        (&["-a", "x", "x"], "a column is a number"),
+        (&["--threshold", "zomby=1", "x"], "do you mean zombie?"),
+    ];
+    for (words, answer) in refused {
+        let refusal = refusal(words);
+        assert!(refusal.contains(answer), "{words:?}: {refusal}");
+    }
+    // What is like nothing gets no guess.
+    for word in ["open", "%file", "qqq"] {
+        let refusal = refusal(&["-e", &format!("trace={word}"), "x"]);
+        assert!(!refusal.contains("do you mean"), "{refusal}");
+    }
+}
+
+#[test]
+fn straces_flags_that_are_not_taken_are_known() {
+    let known = |words: &[&str]| {
+        let words = ["wait4-strace"].iter().chain(words);
+        let refused = Flags::command().try_get_matches_from(words).unwrap_err();
+        of_strace(&refused).unwrap_or_default()
+    };
+    assert!(known(&["-z", "x"]).contains("-e status=successful"));
+    assert!(known(&["-fZ", "x"]).contains("-e status=failed"));
+    assert!(known(&["-s", "200", "x"]).contains("-v"));
+    assert!(known(&["--quiet=exit", "x"]).contains("-qq"));
+    assert_eq!(known(&["--bogus", "x"]), "");
+    // Each row is of a flag that is not taken.
+    for letter in ["A", "n", "i", "D", "w", "X", "P", "I", "d"] {
+        let flag = format!("-{letter}");
+        assert!(known(&[&flag, "x"]).contains(&flag), "{flag}");
+    }
 }
 
 #[test]
@@ -189,4 +238,74 @@ fn the_environment_is_changed_in_order() {
             EnvChange::Unset("D".into())
         ]
     );
+}
+
+/// Words of a line of shell, if it has nothing that a shell would expand.
+fn shell_words(line: &str) -> Option<Vec<String>> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for c in line.chars().chain([' ']) {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '|' | '&' | '>' | '<' | ';') | (None | Some('"'), '$' | '`') => return None,
+            (None, '#') if word.is_empty() => return Some(words),
+            (None, ' ') if word.is_empty() => {}
+            (None, ' ') => words.push(std::mem::take(&mut word)),
+            _ => word.push(c),
+        }
+    }
+    Some(words)
+}
+
+/// The commands in the blocks of shell of the README and the pages.
+fn documented() -> Vec<(String, Vec<String>)> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = std::fs::read_dir(root.join("docs")).unwrap();
+    let pages = pages.map(|page| page.unwrap().path());
+    let mut commands = Vec::new();
+    for page in pages.chain([root.join("README.md")]) {
+        if page.extension().is_none_or(|end| end != "md") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&page).unwrap();
+        let blocks = text.split("```").skip(1).step_by(2);
+        let shell =
+            blocks.filter(|block| block.starts_with("sh\n") || block.starts_with("console\n"));
+        for line in shell.flat_map(str::lines) {
+            let line = line.trim_start_matches("$ ");
+            let Some(rest) = line.strip_prefix("wait4-strace ") else {
+                continue;
+            };
+            if let Some(words) = shell_words(rest) {
+                commands.push((format!("{}: {line}", page.display()), words));
+            }
+        }
+    }
+    commands
+}
+
+#[test]
+fn every_command_of_the_docs_is_one_that_is_taken() {
+    let room = tempfile::tempdir().unwrap();
+    let known = room.path().join("known.txt");
+    std::fs::write(&known, "zombie-leak worker\n").unwrap();
+    let commands = documented();
+    assert!(commands.len() > 40, "{}", commands.len());
+    for (place, mut words) in commands {
+        // The only file that flags read.
+        if let Some(at) = words.iter().position(|word| word == "--suppress") {
+            words[at + 1] = known.to_str().unwrap().to_owned();
+        }
+        // A line goes on in the next.
+        if words
+            .iter()
+            .any(|word| word == "\\" || word == "--generate" || word == "--explain")
+        {
+            continue;
+        }
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if let Err(refusal) = mode(&words) {
+            panic!("{place}: {refusal}");
+        }
+    }
 }

@@ -26,7 +26,7 @@ pub(super) struct ZombieFlags {
     /// Those that are dead for a second or more (--threshold zombie=SECONDS): of each parent its
     /// arguments, user, systemd unit or container, what it does instead of reaping them, and
     /// what would free them. Nothing is traced.
-    #[arg(long, help_heading = HEADING)]
+    #[arg(long, alias = "defunct", help_heading = HEADING)]
     zombies: bool,
     /// Look for zombies again, each 2 seconds or as said
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = DEFAULT_EVERY,

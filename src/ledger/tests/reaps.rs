@@ -287,3 +287,15 @@ fn a_signal_of_the_parent_or_of_another_is_remembered() {
     assert_eq!(sent_by(P), (true, true));
     assert_eq!(sent_by(Y), (false, true));
 }
+
+#[test]
+fn who_was_killed_by_an_unseen_sender_is_known() {
+    let mut script = Script::launched(P);
+    script.fork(P, 10).fork(P, 11).fork(P, 12).fork(P, 13);
+    script.end(10, 15).kill(P, 11, Signal::KILL).end(11, 9);
+    // One that is reaped is told of too.
+    script.end(13, 9).wait(P, 13, 0, Ok((13, 9))).end(12, 9);
+    let unseen = ledger(&script).killed_unseen();
+    let pids: Vec<i32> = unseen.iter().map(|(tgid, _)| tgid.raw()).collect();
+    assert_eq!(pids, [12, 13]);
+}

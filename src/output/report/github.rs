@@ -1,4 +1,4 @@
-//! `--report github`: a workflow command a finding, which GitHub Actions turns
+//! `--report github`: a workflow command for findings that are alike, which GitHub Actions turns
 //! into annotations. It reads them from standard output and standard error.
 //!
 //! The whole of a finding goes into its message, as an annotation is all that
@@ -11,19 +11,22 @@ impl Report<'_> {
     /// The report as workflow commands; the last line is that of the text.
     #[must_use]
     pub fn github(&self) -> String {
-        let commands = self.sorted().into_iter().map(|finding| {
+        // Those at other places of the source are annotations of their own.
+        let groups = self.groups_by(|finding| self.source(finding));
+        let commands = groups.iter().filter_map(|same| {
+            let (finding, more) = same.split_first()?;
             let command = command(finding.severity);
-            let message = format!("{}\n{}", sentence(finding), self.rest(finding));
+            let message = format!("{}\n{}", sentence(finding), self.with_more(finding, more));
             let place = self.source(finding).map(|(file, line)| {
                 // Annotations with a place stand in the changes of a pull request.
                 format!("file={},line={line},", property(&file))
             });
-            format!(
+            Some(format!(
                 "::{command} {}title={}::{}\n",
                 place.unwrap_or_default(),
                 property(&title(finding)),
                 data(message.trim_end())
-            )
+            ))
         });
         let mut to: String = commands.collect();
         self.end(&mut to);
@@ -84,6 +87,19 @@ mod tests {
             rest.starts_with("wait4-strace: 0 processes") && rest.ends_with("1 error\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn findings_that_are_alike_are_one_annotation() {
+        let found = [
+            finding(RuleId::ZombieLeak, "a"),
+            finding(RuleId::ZombieLeak, "b"),
+            finding(RuleId::ZombieLeak, "a"),
+        ];
+        let text = report(&found).github();
+        let commands: Vec<&str> = text.lines().filter(|line| line.starts_with("::")).collect();
+        assert_eq!(commands.len(), 2, "{text}");
+        assert!(commands[0].contains("the same in 1 more: 1%0A"), "{text}");
     }
 
     #[test]

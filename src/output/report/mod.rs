@@ -13,6 +13,7 @@ pub(crate) use junit::{JunitCase, junit_suite};
 pub(super) use wording::{advice, sentence};
 
 use std::fmt::{self, Write};
+use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 
@@ -129,6 +130,11 @@ impl Report<'_> {
     /// Findings of one rule about processes of one program together, in the order of
     /// the first of each.
     fn groups(&self) -> Vec<Vec<&Finding>> {
+        self.groups_by(|_| ())
+    }
+
+    /// The same, of findings that are alike in something more.
+    fn groups_by<K: Eq + Hash>(&self, alike: impl Fn(&Finding) -> K) -> Vec<Vec<&Finding>> {
         let mut groups: Vec<Vec<&Finding>> = Vec::new();
         let mut places: FxHashMap<_, usize> = FxHashMap::default();
         for finding in self.sorted() {
@@ -137,7 +143,7 @@ impl Report<'_> {
                 finding.severity,
                 finding.diagnosis.is_second_kind(),
             );
-            let key = (kind, finding.parent.comm());
+            let key = (kind, finding.parent.comm(), alike(finding));
             let place = *places.entry(key).or_insert(groups.len());
             match groups.get_mut(place) {
                 Some(group) => group.push(finding),
@@ -456,7 +462,7 @@ impl fmt::Display for Did<'_> {
         match self.0 {
             Action::Waited(completed) => Waited(completed).fmt(f),
             Action::NoWait(None) => f.write_str("made no wait from here on"),
-            Action::NoWait(Some(call)) => write!(f, "made no wait from here on, is in {call}"),
+            Action::NoWait(Some(call)) => write!(f, "made no wait from here on; it is in {call}"),
             Action::OtherWaits(waits, polls, last) => {
                 let waits = plural(*waits, "wait", "waits");
                 write!(
@@ -474,7 +480,7 @@ impl fmt::Display for Did<'_> {
             Action::Handles(address) => write!(f, "set the SIGCHLD handler {address:#x}"),
             Action::IgnoresSigchld => f.write_str("ignored SIGCHLD"),
             Action::SetsNoWait => f.write_str("set SA_NOCLDWAIT"),
-            Action::Stopped(signal) => write!(f, "stopped by {signal}"),
+            Action::Stopped(signal) => write!(f, "was stopped by {signal}"),
             Action::Got(signal) => write!(f, "got {signal}"),
             Action::ThreadEnded => f.write_str("the thread ended"),
             Action::Adopted(child) => write!(f, "adopted {child}"),
@@ -493,16 +499,18 @@ impl fmt::Display for Did<'_> {
     }
 }
 
+/// A wait that has not ended: `is in wait4(2415, …)`.
 struct Waits<'a>(&'a Waiting);
 
 impl fmt::Display for Waits<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Waits(waiting) = self;
-        write!(f, "{}({}, …", waiting.call.name(), WaitedFor(waiting.named))?;
+        let (call, named) = (waiting.call.name(), WaitedFor(waiting.named));
+        write!(f, "is in {call}({named}, …")?;
         if waiting.options.raw() != 0 {
             write!(f, ", {}", waiting.options)?;
         }
-        f.write_str(" …")
+        f.write_str(")")
     }
 }
 

@@ -78,7 +78,9 @@ fn of_leak(leak: &Leak, finding: &Finding, parent: &Parent, child: &Children) ->
             "{parent} waits for process group {group}, and {child} {is} in group {child_group}"
         ),
         Leak::SigchldBlocked => {
-            format!("{parent} has SIGCHLD blocked, its handler never runs, {child} {is} not reaped")
+            format!(
+                "{parent} has SIGCHLD blocked: its handler never runs, and {child} {is} not reaped"
+            )
         }
         Leak::HandlerReplaced => {
             format!("{parent} had its SIGCHLD handler replaced, and {child} {is} not reaped")
@@ -184,7 +186,7 @@ fn of_hang(hang: &Hang, parent: &Parent, child: &Children) -> String {
         ),
         Hang::PipeFullDeadlock { fd } => format!(
             "{parent} waits for {child}, which cannot write to its full pipe (fd {fd}) until \
-             somebody reads"
+             it is read"
         ),
         Hang::PipeEofDeadlock { holder, fd } => format!(
             "{parent} waits for {child}, which waits for the end of a pipe that {} holds open \
@@ -238,17 +240,27 @@ fn of_end(end: &End, finding: &Finding, parent: &Parent, child: &Children) -> St
                 ""
             }
         ),
-        End::UnexpectedExit { .. } if is_many => {
-            format!("{child} ended otherwise than expected, under {parent}")
-        }
-        End::UnexpectedExit { reported_by, .. } => {
-            let ended = ending(finding);
+        End::UnexpectedExit { expected, .. } if is_many => format!(
+            "{child} ended otherwise than expected ({}), under {parent}",
+            expected.words()
+        ),
+        End::UnexpectedExit {
+            expected,
+            reported_by,
+            ..
+        } => {
+            let (ended, expected) = (ending(finding), expected.words());
             match reported_by {
                 Some(wait) => {
                     let wait = Call(Some(*wait));
-                    format!("{child} {ended}, and {parent} got that from {wait}")
+                    format!(
+                        "{child} {ended}, and {parent} got that from {wait}; expected: {expected}"
+                    )
                 }
-                None => format!("{child} {ended}, and no process in the trace got that status"),
+                None => format!(
+                    "{child} {ended}, and no process in the trace got that status; expected: \
+                     {expected}"
+                ),
             }
         }
     }
@@ -348,7 +360,7 @@ impl fmt::Display for ExitSignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(signal) => write!(f, "{signal}, not SIGCHLD"),
-            None => f.write_str("none, not SIGCHLD"),
+            None => f.write_str("0 (none), not SIGCHLD"),
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::ledger::{Ledger, ProcessId};
 use crate::output::Conclusion;
 use crate::output::lanes::{Forest, LaneId, Lanes, Limits};
 use crate::output::report::{advice, call_words, evidence_lines, sentence, shortly};
+use crate::output::span::Used;
+use crate::output::waiting;
 use crate::rules::{Finding, ZombiesLeft};
 
 /// How much is collected; a picture of more shows nothing.
@@ -17,6 +19,12 @@ const LIMITS: Limits = Limits {
     lanes: 50_000,
     entries: 500_000,
 };
+
+/// As wide a terminal has names as long as the panel has room for.
+const PANEL: usize = 68;
+
+/// How many looks at who waits for whom are kept.
+const MOST_LOOKS: usize = 32;
 
 /// The lanes so far.
 #[derive(Debug)]
@@ -26,6 +34,8 @@ pub(super) struct Collector {
     open: FxHashMap<Tid, (LaneId, u64, String)>,
     /// Group-stops that go on.
     stopped: FxHashMap<LaneId, u64>,
+    /// Who waits for whom, when asked.
+    looks: Vec<(u64, String)>,
     now: u64,
 }
 
@@ -35,6 +45,7 @@ impl Default for Collector {
             lanes: Lanes::new(LIMITS),
             open: FxHashMap::default(),
             stopped: FxHashMap::default(),
+            looks: Vec::new(),
             now: 0,
         }
     }
@@ -86,6 +97,10 @@ impl Collector {
                 }
             }
             EventKind::Observed(Observation::ZombieProbe(probe)) => self.moved(probe.child, ledger),
+            EventKind::Looked(look) if self.looks.len() < MOST_LOOKS => {
+                let tree = waiting::tree(look, event.at, ledger, Some(PANEL));
+                self.looks.extend(tree.map(|text| (event.at.0, text)));
+            }
             EventKind::Found(_) | EventKind::UntracedChild(_) | EventKind::Attached { .. } => {
                 self.lane(event.tgid, ledger);
             }
@@ -141,6 +156,8 @@ impl Collector {
         lane.stops.extend(stopped.map(|from| (from, now)));
         lane.failed = status.raw() != 0;
         lane.status = Some(EndedBriefly(status).to_string());
+        let usage = ledger.process(event.tgid).and_then(|dead| dead.usage);
+        lane.used = usage.map(|usage| Used(usage).to_string());
     }
 
     fn resumed(&mut self, event: &Event, ledger: &Ledger) {
@@ -292,6 +309,7 @@ impl Collector {
                 .map(|finding| model_finding(finding, lane_of))
                 .collect(),
             lanes,
+            looks: self.looks,
             zombies: end.left.map(ZombiesLeft::total),
             is_cut: self.lanes.is_cut(),
         };

@@ -14,6 +14,8 @@ pub(super) struct Model {
     /// Children right behind their parents and elder siblings.
     pub(super) lanes: Vec<Lane>,
     pub(super) findings: Vec<ModelFinding>,
+    /// Who waited for whom, as the lines of text say it, and when that was looked at.
+    pub(super) looks: Vec<(u64, String)>,
     /// How many zombies were left, if that was judged.
     pub(super) zombies: Option<u64>,
     /// Something was left out.
@@ -33,6 +35,8 @@ pub(super) struct Lane {
     pub(super) ended: Option<u64>,
     /// How it ended.
     pub(super) status: Option<String>,
+    /// What it has used, in words, if known.
+    pub(super) used: Option<String>,
     /// It failed: by a signal, or with another code than 0.
     pub(super) failed: bool,
     pub(super) reaped: Option<Reap>,

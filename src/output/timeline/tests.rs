@@ -55,6 +55,7 @@ fn model_of(name: &str) -> Model {
             to: 7_000_000,
             evidence: vec![name.to_owned()],
         }],
+        looks: vec![(8_000_000, name.to_owned())],
         zombies: None,
         is_cut: false,
     };

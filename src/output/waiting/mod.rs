@@ -19,6 +19,12 @@ use words::shown;
 const MOST_OF_A_COMMAND: usize = 60;
 /// What is left to the words about a process on a terminal, at least.
 const ROOM_FOR_WORDS: usize = 44;
+/// How many zombies of a parent have lines of their own at most.
+const MOST_ZOMBIES: usize = 6;
+/// The blanks before a name and behind it.
+const MARGIN: usize = 4;
+/// Words in fewer columns than that are left to the terminal.
+const LEAST_ROOM: usize = 24;
 /// How many lines there are at most.
 const MOST_LINES: usize = 60;
 
@@ -69,13 +75,43 @@ pub(super) fn tree(
         .collect();
     let column = named.iter().map(|(name, _)| name.chars().count());
     let column = column.max().unwrap_or(0);
+    let room = width.map(|width| width.saturating_sub(column + MARGIN));
     for (name, words) in &named {
-        let _ = writeln!(text, "  {name:<column$}  {words}");
+        let mut name = name.as_str();
+        for part in wrapped(words, room) {
+            let _ = writeln!(text, "  {name:<column$}  {part}");
+            name = "";
+        }
     }
     if rows.len() > MOST_LINES {
         let _ = writeln!(text, "  … and {} more", rows.len() - MOST_LINES);
     }
     Some(text)
+}
+
+/// Words in lines of so many characters, if there is room for any.
+fn wrapped(words: &str, room: Option<usize>) -> Vec<String> {
+    let room = room.filter(|room| *room >= LEAST_ROOM);
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in words.split(' ') {
+        let length = word.chars().count();
+        let is_full = room.is_some_and(|room| used + length > room);
+        match lines.last_mut() {
+            Some(line) if used == 0 || !is_full => {
+                if used > 0 {
+                    line.push(' ');
+                }
+                line.push_str(word);
+                used += length + 1;
+            }
+            _ => {
+                lines.push(word.to_owned());
+                used = length + 1;
+            }
+        }
+    }
+    lines
 }
 
 /// A text, cut to so many characters.
@@ -203,7 +239,14 @@ impl<'a> Tree<'a> {
                 continue;
             }
             self.rows_of(tgid, &branch, &below, &mut rows);
-            let children = self.children.get(&tgid).map_or(&[][..], Vec::as_slice);
+            let (children, zombies) = self.children_of(tgid);
+            if zombies > 0 {
+                let branch = if children.is_empty() { "└" } else { "├" };
+                rows.push(Row {
+                    name: format!("{below}{branch} {zombies} zombies"),
+                    words: "not reaped".to_owned(),
+                });
+            }
             for (index, child) in children.iter().enumerate().rev() {
                 let is_last = index + 1 == children.len();
                 let (branch, more) = if is_last {
@@ -215,6 +258,18 @@ impl<'a> Tree<'a> {
             }
         }
         rows
+    }
+
+    /// The children that have rows of their own, and how many zombies have one together.
+    fn children_of(&self, tgid: Tgid) -> (Vec<Tgid>, usize) {
+        let children = self.children.get(&tgid).cloned().unwrap_or_default();
+        let (dead, living): (Vec<Tgid>, Vec<Tgid>) =
+            children.iter().partition(|child| self.is_dead(**child));
+        if dead.len() > MOST_ZOMBIES {
+            (living, dead.len())
+        } else {
+            (children, 0)
+        }
     }
 
     fn rows_of(&self, tgid: Tgid, branch: &str, below: &str, rows: &mut Vec<Row>) {
@@ -319,6 +374,40 @@ mod tests {
             tasks,
         };
         tree(&look, Moment(5_000_000_000), &ledger, width).unwrap_or_default()
+    }
+
+    #[test]
+    fn many_zombies_of_a_parent_are_one_line() {
+        let tree = |count: i32| {
+            let mut script = Script::launched(10);
+            let mut tasks = vec![task(10, 1, &["sh"], "wait4")];
+            for child in 11..11 + count {
+                script.fork(10, child).end(child, exited(0));
+            }
+            script.fork(10, 99);
+            tasks.push(task(99, 10, &["sleep", "9"], "clock_nanosleep"));
+            shown_tree(&script, tasks, None)
+        };
+        assert_eq!(tree(6).matches("zombie for").count(), 6);
+        let many = tree(40);
+        assert!(many.contains("├ 40 zombies"), "{many}");
+        assert!(many.contains("└ 99 sleep 9"), "{many}");
+        assert_eq!(many.lines().count(), 4, "{many}");
+    }
+
+    #[test]
+    fn words_go_on_under_themselves_where_a_terminal_is_narrow() {
+        let text = "read(3) for 10.0 s on the pipe that 17 sleep holds";
+        let lines = wrapped(text, Some(24));
+        assert_eq!(
+            lines,
+            ["read(3) for 10.0 s on", "the pipe that 17 sleep", "holds"]
+        );
+        assert_eq!(wrapped("exactly twenty-four here", Some(24)).len(), 1);
+        assert_eq!(wrapped(text, None), [text]);
+        assert_eq!(wrapped(text, Some(10)), [text], "no room for words");
+        let long = "x".repeat(40);
+        assert_eq!(wrapped(&long, Some(24)), [long]);
     }
 
     #[test]

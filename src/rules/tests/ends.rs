@@ -318,6 +318,7 @@ fn unexpected(script: &Script) -> (bool, bool) {
         Diagnosis::End(End::UnexpectedExit {
             reported_by,
             is_outside,
+            ..
         }) => (reported_by.is_some(), is_outside),
         _ => panic!("unexpected-exit"),
     }

@@ -60,6 +60,7 @@ function details(id) {
   fact("waits", String(life.waits.length));
   const blocked = life.waits.filter((w) => !w.polls).reduce((sum, w) => sum + w.to - w.from, 0);
   if (blocked) fact("blocked in waits", span(blocked));
+  if (life.used) fact("used", life.used);
 }
 
 // Findings.
@@ -92,6 +93,12 @@ data.findings.forEach((found, index) => {
 if (!data.findings.length) {
   $("findings").append(Object.assign(document.createElement("p"), { textContent: "None." }));
 }
+
+// Who waits for whom.
+for (const [, text] of data.looks) {
+  $("looks").append(Object.assign(document.createElement("pre"), { textContent: text }));
+}
+$("looks").hidden = data.looks.length === 0;
 
 // Search.
 function search() {
@@ -146,9 +153,11 @@ for (const part of decodeURIComponent(location.hash.slice(1)).split("&")) {
   const [what, value] = part.split("=");
   if (what === "only") showOnly(true);
   if (what === "unfold") { folded.clear(); laidOut(); }
-  if (what === "find") { $("query").value = value; search(); }
+  if (what === "find") { $("query").value = value; search(); if (hits.length) choose(hits[0]); }
   if (what === "finding") chooseFinding(Number(value));
 }
+// At once, not with the next frame: whoever takes the page as it loads sees it too.
+draw();
 
 // ?bench: pan and zoom, and say how long frames take.
 if (location.search === "?bench") {
