@@ -7,13 +7,14 @@ use nix::sys::signal::Signal as Sig;
 
 use super::mode::{Leftovers, TraceOptions};
 use super::outputs::Ending;
+use super::scheduled::Scheduled;
 use crate::event::LookCause;
+use crate::explore::HangWatch;
 use crate::kernel::Signal;
 use crate::kernel::phrases::plural;
 use crate::session::{Control, EventSource, Session, Traced};
 use crate::sys::streams;
 use crate::sys::waker::Arrived;
-use crate::tracer::Scheduler;
 use crate::urgency;
 
 /// How long processes may take to end themselves when they are asked to.
@@ -38,6 +39,9 @@ pub(super) struct Answers<'a> {
     /// A key has interrupted the command.
     interrupted: bool,
     timers: Vec<(Instant, Timer)>,
+    watch: HangWatch,
+    /// The command hangs under its schedule, and is ended.
+    pub(super) hangs: bool,
     /// What follows the look that goes on.
     next: Option<Next>,
 }
@@ -51,6 +55,8 @@ enum Timer {
     AfterKey,
     /// See what the command has left behind.
     Leftovers,
+    /// See whether the command hangs under its schedule.
+    Hang,
 }
 
 /// What follows a look.
@@ -65,9 +71,11 @@ enum Next {
     LetGo,
     /// `--duration` is over.
     EndOnTime,
+    /// End what hangs.
+    EndHang,
 }
 
-impl<S: Scheduler> Control<Traced<S>> for Answers<'_> {
+impl<S: Scheduled> Control<Traced<S>> for Answers<'_> {
     fn woken(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
         let signals = source.tracer.waker.take_signals();
         self.answer(signals, source, session);
@@ -107,14 +115,19 @@ impl Answers<'_> {
             asked_to_end: false,
             interrupted: false,
             timers: Vec::new(),
+            watch: HangWatch::default(),
+            hangs: false,
             next: None,
         }
     }
 
     /// The trace begins; `watched` on a terminal.
-    pub(super) fn begin<S: Scheduler>(&mut self, watched: bool, source: &mut Traced<S>) {
+    pub(super) fn begin<S: Scheduled>(&mut self, watched: bool, source: &mut Traced<S>) {
         if watched && self.looks() {
             self.set(SILENCE, Timer::Silence);
+        }
+        if S::CAN_HANG {
+            self.set(HangWatch::INTERVAL, Timer::Hang);
         }
         source.set_alarm(self.timers.iter().map(|(at, _)| *at).min());
     }
@@ -130,7 +143,7 @@ impl Answers<'_> {
     }
 
     /// A moment has come.
-    fn fire<S: Scheduler>(
+    fn fire<S: Scheduled>(
         &mut self,
         timer: Timer,
         source: &mut Traced<S>,
@@ -158,12 +171,17 @@ impl Answers<'_> {
                     self.look(LookCause::CommandEnded { waits }, next, source, session);
                 }
             }
+            Timer::Hang if S::hangs(&source.tracer, &mut self.watch) => {
+                self.hangs = true;
+                self.look(LookCause::Hang, Next::EndHang, source, session);
+            }
+            Timer::Hang => self.set(HangWatch::INTERVAL, Timer::Hang),
             Timer::AfterKey | Timer::Leftovers => {}
         }
     }
 
     /// Tell who waits for whom, and go on when that is known.
-    fn look<S: Scheduler>(
+    fn look<S: Scheduled>(
         &mut self,
         cause: LookCause,
         next: Next,
@@ -180,7 +198,7 @@ impl Answers<'_> {
     }
 
     /// What follows a look.
-    fn go_on<S: Scheduler>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
+    fn go_on<S: Scheduled>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
         match self.next.take() {
             None | Some(Next::Nothing) => {}
             Some(Next::EndLeftovers) => self.end_leftovers(source, session),
@@ -193,12 +211,17 @@ impl Answers<'_> {
             }
             Some(Next::LetGo) => self.let_go(source),
             Some(Next::EndOnTime) => self.end_on_time(source, session),
+            Some(Next::EndHang) => {
+                session.conclude(source);
+                session.message("the command hangs under its schedule; killing it");
+                source.tracer.kill_all(false);
+            }
         }
     }
 
     /// `--duration` is over: attached processes go on, a command is ended, by
     /// force if it does not end itself.
-    fn time_is_up<S: Scheduler>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
+    fn time_is_up<S: Scheduled>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
         session.conclude(source);
         if self.asked_to_end {
             if !source.tracer.root_lives() {
@@ -210,7 +233,7 @@ impl Answers<'_> {
         self.look(LookCause::TimeIsUp, Next::EndOnTime, source, session);
     }
 
-    fn end_on_time<S: Scheduler>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
+    fn end_on_time<S: Scheduled>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
         self.asked_to_end = true;
         self.let_go(source);
         if self.options.command.is_some() {
@@ -221,7 +244,7 @@ impl Answers<'_> {
     }
 
     /// `--leftovers kill`: ask what is left to end, and see to it.
-    fn end_leftovers<S: Scheduler>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
+    fn end_leftovers<S: Scheduled>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
         session.look_for_survivors(source);
         self.asked_to_end = true;
         let many = left(source.tracer.launched_processes());
@@ -231,7 +254,7 @@ impl Answers<'_> {
     }
 
     /// Signals to us.
-    fn answer<S: Scheduler>(
+    fn answer<S: Scheduled>(
         &mut self,
         signals: Arrived,
         source: &mut Traced<S>,
@@ -283,7 +306,7 @@ impl Answers<'_> {
     }
 
     /// End the trace of the processes that were attached to.
-    fn let_go<S: Scheduler>(&self, source: &mut Traced<S>) {
+    fn let_go<S: Scheduled>(&self, source: &mut Traced<S>) {
         if self.options.kill_on_exit {
             source.tracer.kill_all(true);
         } else {
@@ -292,7 +315,7 @@ impl Answers<'_> {
     }
 
     /// Kill what the command left behind, and say so.
-    fn kill_the_rest<S: Scheduler>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
+    fn kill_the_rest<S: Scheduled>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
         let count = source.tracer.kill_all(false);
         if count == 0 || std::mem::replace(&mut self.killing, true) {
             return;

@@ -1,7 +1,6 @@
 //! `--explore`: search for schedules under which something goes wrong.
 
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 
 use super::exit::Exit;
 use super::mode::{ExploreOptions, Format};
@@ -80,10 +79,9 @@ fn start(options: &ExploreOptions) -> Result<Exit, String> {
 }
 
 fn report(options: &ExploreOptions, explored: &Searched, styles: Styles) -> String {
-    let words = options.command.argv.iter();
     let report = ExplorationReport {
         exploration: &explored.exploration,
-        command: words.map(|word| word.as_bytes().to_vec()).collect(),
+        command: &options.command,
         took: explored.took,
         styles,
     };

@@ -12,6 +12,7 @@ mod path_conflicts;
 mod pipe;
 mod replay;
 mod report;
+mod scheduled;
 mod snapshot_check;
 mod snapshot_file;
 mod stderr;

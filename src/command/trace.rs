@@ -10,13 +10,14 @@ use super::exit::Exit;
 use super::mode::{Leftovers, OutputTo, TraceOptions};
 use super::oom_hint;
 use super::outputs;
+use super::scheduled::Scheduled;
 use super::stderr::{complain, print_all};
 use crate::explore::Explorer;
-use crate::kernel::{Status, Tgid, Tid, WaitCalls};
+use crate::kernel::{Status, Tgid, Tid};
 use crate::proc::oom::OomKills;
 use crate::program::NeverRan;
+use crate::rules::Severity;
 use crate::session::{EventSource, Session, Traced, drive, settings};
-use crate::sys::seccomp::Filter;
 use crate::sys::startup::Inherited;
 use crate::sys::streams;
 use crate::sys::syscall_info::kernel_is_new_enough;
@@ -76,31 +77,6 @@ enum Failure {
 impl<T: Into<String>> From<T> for Failure {
     fn from(sentence: T) -> Failure {
         Failure::Sentence(sentence.into())
-    }
-}
-
-/// A scheduler of a trace, and what it has to say in the end.
-trait Scheduled: Scheduler {
-    /// The filter that it needs.
-    fn filter(&self, wanted: WaitCalls, polls: bool, rules: bool) -> Filter {
-        Filter::new(wanted, polls, rules)
-    }
-
-    /// What is to be said of it at the end of the trace.
-    fn last_words(&self) -> Option<String> {
-        None
-    }
-}
-
-impl Scheduled for Unscheduled {}
-
-impl Scheduled for Explorer {
-    fn filter(&self, wanted: WaitCalls, polls: bool, rules: bool) -> Filter {
-        Filter::with_calls(wanted, polls, rules, &self.calls())
-    }
-
-    fn last_words(&self) -> Option<String> {
-        self.what_did_not_apply()
     }
 }
 
@@ -259,14 +235,18 @@ impl<S: Scheduled> Trace<'_, S> {
             options,
             ending,
             ended_by,
+            hangs,
             ..
         } = self.answers;
         let tracer = self.source.tracer;
         if options.stats {
             self.session.message(&tracer.stats().to_string());
         }
-        if let Some(sentence) = tracer.scheduler.last_words() {
-            self.session.message(&sentence);
+        let ledger = &self.session.ledger;
+        let comm = |tgid: Tgid| ledger.comm(tgid.leader());
+        let problems = tracer.scheduler.problems(&comm);
+        for sentence in problems.iter().chain(&tracer.scheduler.last_words()) {
+            self.session.message(sentence);
         }
         let end = tracer.root_end();
         drop(tracer);
@@ -296,6 +276,11 @@ impl<S: Scheduled> Trace<'_, S> {
             }
             _ if self.refused => Exit::Failed,
             (_, _, Some(exit)) => exit,
+            _ if (hangs || !problems.is_empty()) && fails_on_errors(options) => {
+                let why = problems.first().map_or("the command hangs", |first| first);
+                complain(&format!("exit 120: {why} (--fail-on)"));
+                Exit::Findings
+            }
             (Some(RootEnd::Ended(status)), ..) => match status.decode() {
                 Status::Signaled { signal, .. } => Exit::Signal(signal.raw()),
                 Status::Exited(code) => Exit::Code(code),
@@ -304,4 +289,11 @@ impl<S: Scheduled> Trace<'_, S> {
             _ => ended_by.map_or(Exit::Code(0), |signal| Exit::Signal(signal as i32)),
         }
     }
+}
+
+/// Whether what is as bad as an error and no finding fails the run, as a hang.
+fn fails_on_errors(options: &TraceOptions) -> bool {
+    let report = options.outputs.report.as_ref();
+    let policy = report.map(|report| &report.rules.policy);
+    policy.is_some_and(|policy| policy.fail_on.fails_at(Severity::Error))
 }

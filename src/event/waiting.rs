@@ -21,6 +21,8 @@ pub enum LookCause {
     TimeIsUp,
     /// No event for so many nanoseconds.
     Silence(u64),
+    /// Every task sleeps, and nothing can wake one: the command can never end.
+    Hang,
     /// The command has ended, and processes that it started are alive.
     CommandEnded {
         /// They are waited for.

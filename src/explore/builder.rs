@@ -1,20 +1,17 @@
 //! Exploring from a program of one's own, its tests above all.
 
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use super::found::{Exploration, Limits, Problem};
 use super::report::ExplorationReport;
 use super::run::Setup;
 use super::runs::explore_command;
-use super::search::{Exploration, Limits, Problem};
-use crate::library::Error;
+use crate::library::{Error, LaunchedCommand, Rules, command_methods, rule_methods};
 use crate::output::Styles;
-use crate::program::{CommandLine, EnvChange};
-use crate::session::RuleOptions;
+use crate::program::CommandLine;
 use crate::sys::startup::Inherited;
 use crate::sys::syscall_info::kernel_is_new_enough;
 use crate::sys::wake_signal::{WakeSignal, keep_signals_out};
@@ -37,10 +34,8 @@ use crate::sys::waker::Waker;
 #[derive(Clone, Debug)]
 #[must_use = "nothing is run until `run`"]
 pub struct Explore {
-    line: CommandLine,
-    clears_env: bool,
-    directory: Option<PathBuf>,
-    rules: RuleOptions,
+    command: LaunchedCommand,
+    rules: Rules,
     limits: Limits,
 }
 
@@ -48,48 +43,14 @@ impl Explore {
     /// A command: a path, or a name that is looked for in `PATH`.
     pub fn new(command: impl Into<OsString>) -> Explore {
         Explore {
-            line: CommandLine {
-                argv: vec![command.into()],
-                ..CommandLine::default()
-            },
-            clears_env: false,
-            directory: None,
-            rules: RuleOptions::default(),
+            command: LaunchedCommand::new(command.into()),
+            rules: Rules::default(),
             limits: Limits::default(),
         }
     }
 
-    /// One more argument.
-    pub fn arg(mut self, word: impl Into<OsString>) -> Explore {
-        self.line.argv.push(word.into());
-        self
-    }
-
-    /// More arguments.
-    pub fn args<S: Into<OsString>>(mut self, words: impl IntoIterator<Item = S>) -> Explore {
-        self.line.argv.extend(words.into_iter().map(Into::into));
-        self
-    }
-
-    /// Set a variable of the command's environment.
-    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Explore {
-        let change = EnvChange::Set(name.into(), value.into());
-        self.line.env.push(change);
-        self
-    }
-
-    /// Begin with an empty environment.
-    pub fn env_clear(mut self) -> Explore {
-        self.line.env.clear();
-        self.clears_env = true;
-        self
-    }
-
-    /// The command's working directory.
-    pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Explore {
-        self.directory = Some(directory.into());
-        self
-    }
+    command_methods!();
+    rule_methods!();
 
     /// How often the command is run at most; 1000 times if not said.
     pub fn runs(mut self, most: u32) -> Explore {
@@ -109,19 +70,6 @@ impl Explore {
         self
     }
 
-    /// Do not report this rule's findings.
-    pub fn allow(mut self, rule: crate::rules::RuleId) -> Explore {
-        self.rules.policy.allow.push(rule);
-        self
-    }
-
-    /// What is reported of the rules' findings, and how severe it is; replaces
-    /// what was allowed.
-    pub fn policy(mut self, policy: crate::rules::Policy) -> Explore {
-        self.rules.policy = policy;
-        self
-    }
-
     /// Search.
     ///
     /// # Errors
@@ -133,25 +81,13 @@ impl Explore {
                 "schedules are known for x86-64 alone so far".to_owned(),
             ));
         }
-        let command = self.line.argv.iter();
-        let command = command.map(|word| word.as_bytes().to_vec()).collect();
-        let directory = self
-            .directory
-            .map(|path| CString::new(path.into_os_string().into_vec()));
-        let directory = directory.transpose();
-        let directory =
-            directory.map_err(|error| Error::Invalid(format!("a directory's name: {error}")))?;
         let setup = Setup {
-            line: self.line,
-            base: if self.clears_env {
-                Vec::new()
-            } else {
-                environment()
-            },
+            base: self.command.base(),
             start: Inherited::as_std_gives,
-            directory,
-            rules: self.rules,
+            directory: self.command.directory()?,
+            rules: self.rules.resolve()?,
             waker,
+            line: self.command.line,
         };
         // The kernel gives the stops of a tracee to the thread that traces it, and
         // so its children: this thread has no other ones.
@@ -169,7 +105,7 @@ impl Explore {
         })?;
         Ok(Explored {
             exploration: found.exploration,
-            command,
+            command: setup.line,
             took: found.took,
         })
     }
@@ -179,7 +115,7 @@ impl Explore {
 #[derive(Clone, Debug)]
 pub struct Explored {
     exploration: Exploration,
-    command: Vec<Vec<u8>>,
+    command: CommandLine,
     took: Duration,
 }
 
@@ -201,7 +137,7 @@ impl Explored {
     pub fn report(&self) -> String {
         let report = ExplorationReport {
             exploration: &self.exploration,
-            command: self.command.clone(),
+            command: &self.command,
             took: self.took,
             styles: Styles::plain(),
         };
@@ -217,7 +153,13 @@ impl Explored {
         let mut lines: Vec<String> = problems.map(Problem::to_string).collect();
         lines.sort_unstable();
         if lines.is_empty() {
-            lines.push("no problems".to_owned());
+            let is_searched = self.exploration.no_baseline.is_none();
+            let none = if is_searched {
+                "no problems"
+            } else {
+                "nothing searched"
+            };
+            lines.push(none.to_owned());
         }
         lines.join("\n") + "\n"
     }
@@ -225,14 +167,4 @@ impl Explored {
 
 fn waker() -> io::Result<Waker> {
     WakeSignal::borrowed().and_then(|signal| Waker::new(&[], signal))
-}
-
-/// The environment as std has it: another thread may change it, and std knows.
-fn environment() -> Vec<OsString> {
-    let entries = std::env::vars_os().map(|(mut name, value)| {
-        name.push("=");
-        name.push(value);
-        name
-    });
-    entries.collect()
 }

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::found::Problem;
 use super::report::{ExplorationReport, in_short};
-use super::search::Problem;
+use super::schedule::Schedule;
 use crate::event::harmless_json;
 use crate::output::{
     GitlabEntry, JunitCase, ReportForm, github_command, gitlab_array, junit_suite,
@@ -36,10 +37,8 @@ impl ExplorationReport<'_> {
 
     /// A Code Quality report of GitLab.
     fn gitlab(&self) -> String {
-        let command = self
-            .command
-            .first()
-            .map(|word| String::from_utf8_lossy(word));
+        let command = self.command.argv.first();
+        let command = command.map(|word| word.to_string_lossy());
         let command = command.unwrap_or_default();
         let path = command.strip_prefix("./").unwrap_or(&command);
         let problems = self.exploration.problems.iter();
@@ -49,7 +48,7 @@ impl ExplorationReport<'_> {
         gitlab_array(keyed.iter().map(|(key, problem)| GitlabEntry {
             severity: severity(problem),
             check_name: name(problem),
-            description: format!("{problem}. Replay: {}", self.replay(problem)),
+            description: format!("{problem}. Replay: {}", self.replay(&problem.schedule)),
             path: path.to_owned(),
             key,
         }))
@@ -91,7 +90,7 @@ impl ExplorationReport<'_> {
                     shown: problem.shown,
                     runs: problem.runs,
                     symptoms: symptoms.collect(),
-                    replay: self.replay(problem),
+                    replay: self.replay(&problem.schedule),
                 },
             );
         }
@@ -107,6 +106,7 @@ impl ExplorationReport<'_> {
                 has_baseline: exploration.no_baseline.is_none(),
                 is_cut: exploration.is_cut,
                 never_reached: self.never_reached(),
+                late: exploration.late.iter().map(Schedule::to_string).collect(),
             },
         );
         to
@@ -133,6 +133,7 @@ enum Line {
         has_baseline: bool,
         is_cut: bool,
         never_reached: Vec<&'static str>,
+        late: Vec<String>,
     },
 }
 
@@ -166,13 +167,14 @@ fn name(problem: &Problem) -> &'static str {
 mod tests {
     use std::time::Duration;
 
-    use super::super::oracle::Symptom;
-    use super::super::schedule::{Point, Schedule};
-    use super::super::search::Exploration;
+    use super::super::found::Exploration;
+    use super::super::oracle::{NoBaseline, Symptom};
+    use super::super::schedule::Point;
     use super::*;
     use crate::event::Comm;
     use crate::kernel::Signal;
     use crate::output::Styles;
+    use crate::program::{CommandLine, EnvChange};
 
     fn exploration() -> Exploration {
         Exploration {
@@ -188,10 +190,17 @@ mod tests {
         }
     }
 
-    fn report(exploration: &Exploration) -> ExplorationReport<'_> {
+    fn command() -> CommandLine {
+        CommandLine {
+            argv: vec!["./a".into(), "it's".into()],
+            ..CommandLine::default()
+        }
+    }
+
+    fn report<'a>(exploration: &'a Exploration, command: &'a CommandLine) -> ExplorationReport<'a> {
         ExplorationReport {
             exploration,
-            command: vec![b"./a".to_vec(), b"it's".to_vec()],
+            command,
             took: Duration::from_millis(1500),
             styles: Styles::plain(),
         }
@@ -199,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_text_says_what_is_wrong_under_which_schedule_and_how_to_see_it() {
-        let text = report(&exploration()).text();
+        let text = report(&exploration(), &command()).text();
         let expected = "\
 explore: 3 baseline runs, 9 schedules in 1.5 s; 1 problem
 
@@ -214,15 +223,67 @@ error[crash] under before@2, in 2 of 3 runs (without: 0 of 3)
             baselines: 3,
             ..Exploration::default()
         };
-        let text = report(&none).text();
+        let text = report(&none, &command()).text();
         assert!(text.contains("; no problems"), "{text}");
         assert!(text.contains("proves nothing"), "{text}");
     }
 
     #[test]
+    fn a_replay_runs_in_the_same_environment_and_as_the_same_user() {
+        let command = CommandLine {
+            env: vec![
+                EnvChange::Set("A".into(), "b c".into()),
+                EnvChange::Unset("HOME".into()),
+            ],
+            user: Some("nobody".to_owned()),
+            ..command()
+        };
+        let text = report(&exploration(), &command).text();
+        let replay = r"--schedule before@2 -E 'A=b c' -E HOME -u nobody -- ./a 'it'\''s'";
+        assert!(text.contains(replay), "{text}");
+    }
+
+    #[test]
+    fn a_schedule_under_which_the_command_did_not_end_is_named() {
+        let late = Exploration {
+            late: vec![
+                "child-first@9".parse().unwrap(),
+                "before@1".parse().unwrap(),
+            ],
+            ..Exploration::default()
+        };
+        let command = command();
+        let report = report(&late, &command);
+        let expected = "explore: under child-first@9 (and 1 more) it did not end in its time, \
+                        which proves nothing; to look at it: \
+                        wait4-strace --schedule child-first@9 -- ./a 'it'\\''s'\n";
+        assert!(report.text().contains(expected), "{}", report.text());
+        assert!(
+            report
+                .json()
+                .contains(r#""late":["child-first@9","before@1"]"#)
+        );
+    }
+
+    #[test]
+    fn a_search_that_tried_nothing_found_nothing() {
+        let none = Exploration {
+            no_baseline: Some(NoBaseline::TooFew),
+            ..Exploration::default()
+        };
+        let command = command();
+        let report = report(&none, &command);
+        let text = report.text();
+        assert!(text.contains("; nothing searched"), "{text}");
+        assert!(!text.contains("proves nothing"), "{text}");
+        assert!(report.json().contains("\"has_baseline\":false"));
+    }
+
+    #[test]
     fn the_forms_for_programs_hold_each_problem() {
         let exploration = exploration();
-        let report = report(&exploration);
+        let command = command();
+        let report = report(&exploration, &command);
         let github = report.formed(ReportForm::Github);
         let command = "::error title=crash of a%2Cb by SIGSEGV under before@2::error[crash] under";
         assert!(github.starts_with(command), "{github}");

@@ -38,16 +38,19 @@ pub struct Sleeper {
 
 /// Looks for hangs, at each of its calls.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(crate) struct HangWatch {
     seen: FxHashMap<Tid, u64>,
     since: Option<Instant>,
     /// This stillness was judged, and is no hang.
     is_judged: bool,
 }
 
-impl Watch {
+impl HangWatch {
+    /// How often to look.
+    pub(crate) const INTERVAL: Duration = Duration::from_millis(20);
+
     /// The hang that the tasks are in, if they are in one.
-    pub(super) fn look(
+    pub(crate) fn look(
         &mut self,
         world: &World<'_>,
         scheduler: &Explorer,
@@ -55,7 +58,7 @@ impl Watch {
     ) -> Option<Hang> {
         let now = Instant::now();
         let Some(switches) = all_asleep(world) else {
-            *self = Watch::default();
+            *self = HangWatch::default();
             return None;
         };
         if switches.is_empty() || scheduler.holds_any() || self.seen != switches {

@@ -10,14 +10,17 @@
 //! | `oracle` | how a run differs from those without a schedule |
 //! | `runs` | all runs, within their time |
 //! | `search` | which schedules are tried, in which order |
+//! | `found` | how much is searched, and what is found |
 //! | `advice` | what a point means, and what to do |
 //! | `report` | what was found |
 //! | `forms` | the report for programs |
+//! | `written` | what a run wrote to its standard output |
 //! | `builder` | the same for programs of one's own |
 
 mod advice;
 mod builder;
 mod forms;
+mod found;
 mod hang;
 mod oracle;
 mod report;
@@ -26,14 +29,17 @@ mod runs;
 mod schedule;
 mod scheduler;
 mod search;
+mod written;
 
 pub use builder::{Explore, Explored};
+pub use found::{Exploration, Limits, Problem};
+pub(crate) use hang::HangWatch;
 pub use hang::{Hang, Sleeper};
 pub use oracle::{NoBaseline, Symptom};
-pub(crate) use report::ExplorationReport;
+pub(crate) use report::{ExplorationReport, in_short};
 pub(crate) use run::Setup;
 pub(crate) use runs::{Searched, explore_command};
 pub use schedule::{BadSchedule, Point, Schedule, Step};
 pub use scheduler::Counts;
 pub(crate) use scheduler::Explorer;
-pub use search::{Exploration, Limits, Problem};
+pub use written::OutputDifference;

@@ -12,6 +12,7 @@ use crate::rules::{Finding, RuleId, Severity};
 
 use super::hang::Hang;
 use super::run::{End, Run};
+use super::written::{OutputDifference, Written};
 
 /// What is wrong with a run.
 #[derive(Clone, Debug)]
@@ -30,12 +31,7 @@ pub enum Symptom {
         now: WaitStatus,
     },
     /// It wrote other bytes to its standard output.
-    Output {
-        /// The first line that it usually does not write, or does not write now.
-        line: Vec<u8>,
-        /// It is missing now.
-        is_missing: bool,
-    },
+    Output(OutputDifference),
     /// It tried to signal every process there is.
     KillsAll(Comm),
     /// A child went on as its parent after its exec failed.
@@ -43,8 +39,8 @@ pub enum Symptom {
 }
 
 /// What makes two symptoms the same one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Key {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Key {
     /// A rule, and the program.
     Finding(RuleId, Comm),
     /// The programs and the calls that they sleep in.
@@ -83,7 +79,7 @@ impl fmt::Display for Symptom {
                     how_it_ended(*usual)
                 )
             }
-            Symptom::Output { .. } => f.write_str(name),
+            Symptom::Output(_) => f.write_str(name),
             Symptom::KillsAll(comm) | Symptom::RunsOn(comm) => write!(f, "{name} of {comm}"),
         }
     }
@@ -98,15 +94,14 @@ impl Symptom {
             Symptom::Hang(_) => "hang",
             Symptom::Crash(..) => "crash",
             Symptom::Status { .. } => "status",
-            Symptom::Output { .. } => "output",
+            Symptom::Output(_) => "output",
             Symptom::KillsAll(_) => "kills-all",
             Symptom::RunsOn(_) => "runs-on",
         }
     }
 
     /// What makes it the same as another run's.
-    #[must_use]
-    pub fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         match self {
             Symptom::Finding(finding) => Key::Finding(finding.rule, finding.parent.comm()),
             Symptom::Hang(hang) => {
@@ -118,7 +113,7 @@ impl Symptom {
             }
             Symptom::Crash(comm, signal) => Key::Crash(*comm, signal.raw()),
             Symptom::Status { now, .. } => Key::Status(now.raw()),
-            Symptom::Output { .. } => Key::Output,
+            Symptom::Output(_) => Key::Output,
             Symptom::KillsAll(comm) => Key::KillsAll(*comm),
             Symptom::RunsOn(comm) => Key::RunsOn(*comm),
         }
@@ -129,7 +124,7 @@ impl Symptom {
     pub fn severity(&self) -> Severity {
         match self {
             Symptom::Finding(finding) => finding.severity,
-            Symptom::Output { .. } => Severity::Warning,
+            Symptom::Output(_) => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -142,7 +137,7 @@ impl Symptom {
             Symptom::Hang(_) => 2,
             Symptom::Crash(..) => 3,
             Symptom::Status { .. } => 4,
-            Symptom::Output { .. } => 5,
+            Symptom::Output(_) => 5,
         }
     }
 }
@@ -155,7 +150,7 @@ pub(super) struct Baseline {
     /// The status, if it is always the same.
     status: Option<WaitStatus>,
     /// The standard output, if it is always the same but for its order.
-    stdout: Option<Vec<u8>>,
+    stdout: Option<Written>,
 }
 
 /// Why there is nothing to compare with.
@@ -165,8 +160,9 @@ pub enum NoBaseline {
     Hangs(Hang),
     /// One did not end in its time.
     TimedOut,
-    /// We were told to end.
-    Interrupted,
+    /// The search ended before anything could be compared: there were too few runs,
+    /// too little time, or we were told to end.
+    TooFew,
 }
 
 impl Baseline {
@@ -182,7 +178,7 @@ impl Baseline {
                 End::Ended(status) => statuses.push(*status),
                 End::Hung(hang) => return Err(NoBaseline::Hangs(hang.clone())),
                 End::TimedOut => return Err(NoBaseline::TimedOut),
-                End::Interrupted(_) => return Err(NoBaseline::Interrupted),
+                End::Interrupted(_) => return Err(NoBaseline::TooFew),
             }
             // What could happen and did not (an info) is no reason to be silent
             // when it does.
@@ -198,8 +194,7 @@ impl Baseline {
             baseline.status = is_same.then_some(*first);
         }
         if let Some(first) = runs.first() {
-            let usual = histogram(&first.stdout);
-            let is_same = runs.iter().all(|run| histogram(&run.stdout) == usual);
+            let is_same = runs.iter().all(|run| run.stdout.is_like(&first.stdout));
             baseline.stdout = is_same.then(|| first.stdout.clone());
         }
         Ok(baseline)
@@ -236,15 +231,9 @@ impl Baseline {
         Some(Symptom::Status { usual, now })
     }
 
-    fn output_differs(&self, now: &[u8]) -> Option<Symptom> {
-        let usual = self.stdout.as_deref()?;
-        if histogram(usual) == histogram(now) {
-            return None;
-        }
-        let (missing, added) = (first_not_in(usual, now), first_not_in(now, usual));
-        let is_missing = added.is_none();
-        let line = added.or(missing).unwrap_or_default().to_vec();
-        Some(Symptom::Output { line, is_missing })
+    fn output_differs(&self, now: &Written) -> Option<Symptom> {
+        let usual = self.stdout.as_ref()?;
+        now.difference(usual).map(Symptom::Output)
     }
 }
 
@@ -254,29 +243,6 @@ fn counts(finding: &Finding) -> bool {
     finding.severity >= Severity::Warning && !finding.rule.rule().is_timed
 }
 
-/// How often each byte occurs: of two processes that write at the same time
-/// either may be first, even within a line.
-fn histogram(bytes: &[u8]) -> [usize; 256] {
-    let mut counts = [0; 256];
-    for byte in bytes {
-        if let Some(count) = counts.get_mut(usize::from(*byte)) {
-            *count += 1;
-        }
-    }
-    counts
-}
-
-/// The first line of these that is not among the others.
-fn first_not_in<'a>(lines: &'a [u8], others: &[u8]) -> Option<&'a [u8]> {
-    let split = |bytes: &'a [u8]| bytes.split(|byte| *byte == b'\n');
-    let mut all = split(lines);
-    all.find(|line| {
-        !others
-            .split(|byte| *byte == b'\n')
-            .any(|other| other == *line)
-    })
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::hang::Sleeper;
@@ -284,6 +250,7 @@ pub(super) mod tests {
     use super::*;
     use crate::kernel::{Tgid, Tid};
     use crate::ledger::Stamp;
+    use crate::library::Keep;
     use crate::rules::{ProcessRef, RULES};
 
     /// A run that ended with this code and wrote this.
@@ -292,7 +259,11 @@ pub(super) mod tests {
             end: End::Ended(WaitStatus::from_raw(code << 8)),
             findings: Vec::new(),
             crashes: Vec::new(),
-            stdout: stdout.as_bytes().to_vec(),
+            stdout: {
+                let mut written = Written::default();
+                written.keep(stdout.as_bytes());
+                written
+            },
             counts: Counts::default(),
             timed_out_in_hold: false,
             kills_all: None,

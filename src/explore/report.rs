@@ -1,16 +1,21 @@
 //! The report of an exploration, as text. Pure.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
+use super::found::{Exploration, Problem};
 use super::hang::{Hang, Sleeper};
 use super::oracle::{NoBaseline, Symptom};
-use super::schedule::Point;
-use super::search::{BASELINES, Exploration, Problem};
+use super::schedule::{Point, Schedule};
+use super::search::BASELINES;
+use super::written::OutputDifference;
 use crate::event::one_line;
 use crate::kernel::phrases::{how_it_ended, plural};
 use crate::ledger::Counts;
 use crate::output::{Report, Styles, shell_word, warning};
+use crate::program::{CommandLine, EnvChange};
 use crate::rules::{Finding, Severity};
 
 /// How many sleepers of a hang are listed.
@@ -20,7 +25,7 @@ const MOST_SLEEPERS: usize = 8;
 pub(crate) struct ExplorationReport<'a> {
     pub(crate) exploration: &'a Exploration,
     /// The command, for the lines that replay a problem.
-    pub(crate) command: Vec<Vec<u8>>,
+    pub(crate) command: &'a CommandLine,
     pub(crate) took: Duration,
     pub(crate) styles: Styles,
 }
@@ -48,9 +53,11 @@ impl ExplorationReport<'_> {
             baselines,
             schedules,
             problems,
+            no_baseline,
             ..
         } = self.exploration;
         let problems = match problems.len() {
+            _ if no_baseline.is_some() => "nothing searched".to_owned(),
             0 => "no problems".to_owned(),
             count => plural(count as u64, "problem", "problems"),
         };
@@ -95,15 +102,33 @@ impl ExplorationReport<'_> {
                 let _ = writeln!(to, "  = help: {}", point.advice());
             }
         }
-        let _ = writeln!(to, "  = replay: {}", self.replay(problem));
+        let _ = writeln!(to, "  = replay: {}", self.replay(schedule));
     }
 
-    /// The line that shows a problem again.
-    pub(crate) fn replay(&self, problem: &Problem) -> String {
-        let mut line = format!("wait4-strace --schedule {} --", problem.schedule);
-        for word in &self.command {
+    /// The line that runs the command under a schedule.
+    pub(crate) fn replay(&self, schedule: &Schedule) -> String {
+        let CommandLine { argv, env, user } = self.command;
+        let mut line = format!("wait4-strace --schedule {schedule}");
+        let mut push = |word: &OsStr| {
             line.push(' ');
-            line.push_str(&shell_word(word));
+            line.push_str(&shell_word(word.as_bytes()));
+        };
+        for change in env {
+            push("-E".as_ref());
+            match change {
+                EnvChange::Set(name, value) => {
+                    push(&[&**name, value].join("=".as_ref()));
+                }
+                EnvChange::Unset(name) => push(name),
+            }
+        }
+        if let Some(user) = user {
+            push("-u".as_ref());
+            push(user.as_ref());
+        }
+        push("--".as_ref());
+        for word in argv {
+            push(word);
         }
         line
     }
@@ -149,13 +174,6 @@ impl ExplorationReport<'_> {
         if exploration.no_baseline.is_some() {
             return;
         }
-        if exploration.baselines < BASELINES {
-            let _ = writeln!(
-                to,
-                "explore: it ended before there was anything to compare with"
-            );
-            return;
-        }
         let never = self.never_reached();
         if !never.is_empty() {
             let _ = writeln!(to, "explore: never reached: {}", never.join(", "));
@@ -163,8 +181,20 @@ impl ExplorationReport<'_> {
         for (schedule, symptom) in &exploration.unconfirmed {
             let _ = writeln!(
                 to,
-                "explore: seen once under {schedule}, and not shown again: {}",
+                "explore: seen under {schedule}, and not often enough again: {}",
                 in_short(symptom)
+            );
+        }
+        if let Some((first, more)) = exploration.late.split_first() {
+            let and_more = match more.len() {
+                0 => String::new(),
+                count => format!(" (and {count} more)"),
+            };
+            let _ = writeln!(
+                to,
+                "explore: under {first}{and_more} it did not end in its time, which proves \
+                 nothing; to look at it: {}",
+                self.replay(first)
             );
         }
         if exploration.is_cut {
@@ -187,7 +217,8 @@ fn headline(symptom: &Symptom) -> String {
     format!("{}[{}]", symptom.severity().name(), symptom.name())
 }
 
-pub(super) fn in_short(symptom: &Symptom) -> String {
+/// A symptom in a sentence.
+pub(crate) fn in_short(symptom: &Symptom) -> String {
     match symptom {
         Symptom::Finding(finding) => warning(finding),
         Symptom::Hang(hang) => {
@@ -204,21 +235,39 @@ pub(super) fn in_short(symptom: &Symptom) -> String {
             how_it_ended(*now),
             how_it_ended(*usual)
         ),
-        Symptom::Output { line, is_missing } => {
-            let text = String::from_utf8_lossy(line);
-            let did = if *is_missing {
-                "does not write"
-            } else {
-                "writes"
-            };
-            format!("the command {did} {:?}", one_line(&text))
-        }
+        Symptom::Output(difference) => output_differs(difference),
         Symptom::RunsOn(comm) => {
             format!("a child of {comm} went on as its parent where its exec failed")
         }
         Symptom::KillsAll(comm) => {
             format!("{comm} called kill(-1, …), which signals every process (it was not let)")
         }
+    }
+}
+
+fn output_differs(difference: &OutputDifference) -> String {
+    let OutputDifference {
+        line,
+        is_missing,
+        usual,
+        now,
+    } = difference;
+    match line {
+        Some(line) => {
+            let text = String::from_utf8_lossy(line);
+            let does = if *is_missing {
+                "does not write"
+            } else {
+                "writes"
+            };
+            format!("the command {does} {:?}", one_line(&text))
+        }
+        None if usual == now => {
+            format!("the command writes other bytes to standard output, {now} of them as usual")
+        }
+        None => format!(
+            "the command writes {now} bytes to standard output, and without the schedule {usual}"
+        ),
     }
 }
 
@@ -253,7 +302,9 @@ fn no_baseline(to: &mut String, why: &NoBaseline) {
             "the command did not end in the time that there is (--budget): it must be able to end \
              by itself, many times"
         }
-        NoBaseline::Interrupted => "interrupted before there was anything to compare with",
+        NoBaseline::TooFew => {
+            "the search ended before there was anything to compare (--budget, --explore=RUNS)"
+        }
     };
     let _ = writeln!(to, "explore: {sentence}");
     if let NoBaseline::Hangs(hang) = why {

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal as Sig;
 
-use super::hang::{Hang, Watch};
+use super::hang::{Hang, HangWatch};
 use super::schedule::Schedule;
 use super::scheduler::{Counts, Explorer};
+use super::written::Written;
 use crate::event::{Comm, Event, EventKind};
 use crate::kernel::{Signal, Status, Tgid, WaitCalls, WaitStatus};
 use crate::ledger::Ledger;
-use crate::library::{Error, Input, Stream, Streams};
+use crate::library::{Error, Input, Service, Stream, Streams};
 use crate::output::{Conclusion, Output};
 use crate::program::{CommandLine, NeverRan};
 use crate::rules::Finding;
@@ -25,8 +26,6 @@ use crate::sys::startup::Inherited;
 use crate::sys::waker::Waker;
 use crate::tracer::{Capture, FdNames, RootEnd, Settings, Tracer};
 
-/// How often it is looked whether a run hangs.
-const LOOK: Duration = Duration::from_millis(20);
 /// How long what the command left behind may take to end.
 const GRACE: Duration = Duration::from_secs(1);
 /// How long what the command left behind must sleep to be left.
@@ -68,7 +67,7 @@ pub(super) struct Run {
     /// Processes that were killed by a signal of their own fault.
     pub(super) crashes: Vec<(Comm, Signal)>,
     /// What was written to standard output.
-    pub(super) stdout: Vec<u8>,
+    pub(super) stdout: Written,
     /// How often each point was reached.
     pub(super) counts: Counts,
     /// A wait of the program's gave up after a time during a hold.
@@ -93,7 +92,7 @@ pub(super) fn run(setup: &Setup, schedule: &Schedule, limit: Duration) -> Result
     let words = Vec::new();
     let mut source = Traced::with_scheduler(settings(), waker, words, Vec::new(), scheduler);
     let streams = launch(setup, &mut source.tracer)?;
-    source.limit(LOOK);
+    source.limit(HangWatch::INTERVAL);
     let crashes = Crashes::default();
     let mut session = Session {
         policy: Some(FindingsPolicy::new(setup.rules.clone(), source.origin())),
@@ -104,8 +103,8 @@ pub(super) fn run(setup: &Setup, schedule: &Schedule, limit: Duration) -> Result
         ..Session::default()
     };
     let mut keeper = Keeper {
-        until: begun + limit,
-        watch: Watch::default(),
+        until: begun.checked_add(limit),
+        watch: HangWatch::default(),
         root_ended: None,
         end: None,
     };
@@ -171,7 +170,7 @@ fn settings() -> Settings {
     }
 }
 
-fn launch(setup: &Setup, tracer: &mut Tracer<Explorer>) -> Result<crate::library::Service, Error> {
+fn launch(setup: &Setup, tracer: &mut Tracer<Explorer>) -> Result<Service<Written>, Error> {
     let filter = Filter::with_calls(WaitCalls::ALL, true, true, &tracer.scheduler.calls());
     let program = setup.line.program_in(setup.base.clone(), Some(filter));
     let mut program = program.map_err(Error::Invalid)?;
@@ -189,8 +188,9 @@ fn launch(setup: &Setup, tracer: &mut Tracer<Explorer>) -> Result<crate::library
 
 /// Ends a run that would not end itself.
 struct Keeper {
-    until: Instant,
-    watch: Watch,
+    /// When the run takes too long; `None` for never.
+    until: Option<Instant>,
+    watch: HangWatch,
     root_ended: Option<Instant>,
     end: Option<End>,
 }
@@ -208,10 +208,10 @@ impl Control<Traced<Explorer>> for Keeper {
         if !source.take_time_up() {
             return;
         }
-        source.limit(LOOK);
+        source.limit(HangWatch::INTERVAL);
         if self.end.is_some() {
             source.tracer.kill_all(false);
-        } else if Instant::now() >= self.until {
+        } else if self.until.is_some_and(|until| Instant::now() >= until) {
             self.end(End::TimedOut, source, session);
         } else {
             self.look(source, session);

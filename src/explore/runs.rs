@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::found::{Exploration, Limits};
 use super::run::{End, Run, Setup, run};
 use super::schedule::Schedule;
-use super::search::{BASELINES, Exploration, Limits, Runner, explore};
+use super::search::{BASELINES, Runner, explore};
 use crate::library::Error;
 
 /// A run may take so many times as long as one without a schedule.
@@ -16,7 +17,8 @@ const MORE: Duration = Duration::from_secs(4);
 /// Runs a command until the time is up.
 struct Runs<'a> {
     setup: &'a Setup,
-    until: Instant,
+    /// When it is; `None` for never.
+    until: Option<Instant>,
     /// How long the slowest run without a schedule took.
     usual: Duration,
     baselines: u32,
@@ -27,14 +29,19 @@ struct Runs<'a> {
 
 impl Runner for Runs<'_> {
     fn run(&mut self, schedule: &Schedule) -> Option<Run> {
-        let left = self.until.checked_duration_since(Instant::now())?;
+        let left = match self.until {
+            Some(until) => until.checked_duration_since(Instant::now())?,
+            None => Duration::MAX,
+        };
         let is_baseline = self.baselines < BASELINES;
-        let most = if is_baseline {
+        let own = if is_baseline {
             left
         } else {
-            left.min(self.usual * TIMES + MORE)
+            self.usual.saturating_mul(TIMES).saturating_add(MORE)
         };
-        match run(self.setup, schedule, most) {
+        match run(self.setup, schedule, left.min(own)) {
+            // It is the search whose time is up.
+            Ok(run) if left < own && run.end == End::TimedOut => None,
             Ok(run) => {
                 if is_baseline {
                     self.baselines += 1;
@@ -69,7 +76,7 @@ pub(crate) fn explore_command(setup: &Setup, limits: &Limits) -> Result<Searched
     let begun = Instant::now();
     let mut runs = Runs {
         setup,
-        until: begun + limits.time,
+        until: begun.checked_add(limits.time),
         usual: Duration::ZERO,
         baselines: 0,
         error: None,

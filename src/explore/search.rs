@@ -2,19 +2,14 @@
 //! [`Runner`] runs them.
 //!
 //! First each point wherever it occurs, then injected errors if they are asked
-//! for, then each occurrence of each point, then pairs, then holds at random. What goes wrong is tried three
-//! times more, and counts if it goes wrong in two of them; then the shortest
-//! schedule that shows it is looked for.
+//! for, then each occurrence of each point, then pairs, then holds at random. What
+//! goes wrong is tried three times more, and counts if it goes wrong in two of them;
+//! then the shortest schedule that shows it is looked for.
 
-use std::fmt;
-use std::time::Duration;
-
-use crate::rules::Policy;
-
+use super::found::{Exploration, Limits, Problem};
 use super::oracle::{Baseline, Key, NoBaseline, Symptom};
 use super::run::{End, Run};
 use super::schedule::{Point, Schedule};
-use super::scheduler::Counts;
 
 /// How many runs without a schedule there are.
 pub(super) const BASELINES: u32 = 3;
@@ -36,94 +31,6 @@ pub(super) trait Runner {
     /// Run it under a schedule; `None` once the time is up or we were told to
     /// end.
     fn run(&mut self, schedule: &Schedule) -> Option<Run>;
-}
-
-/// How much is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// How many runs at most.
-    pub runs: u32,
-    /// How long at most.
-    pub time: Duration,
-    /// Inject errors too.
-    pub faults: bool,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            runs: 1000,
-            time: Duration::from_secs(30),
-            faults: false,
-        }
-    }
-}
-
-/// Something that goes wrong.
-#[derive(Clone, Debug)]
-pub struct Problem {
-    /// The shortest schedule that shows it.
-    pub schedule: Schedule,
-    /// What is wrong, what explains most first.
-    pub symptoms: Vec<Symptom>,
-    /// In how many runs of that schedule it was seen.
-    pub shown: u32,
-    /// Of how many.
-    pub runs: u32,
-}
-
-/// What was tried and found.
-#[derive(Clone, Debug, Default)]
-pub struct Exploration {
-    /// What goes wrong.
-    pub problems: Vec<Problem>,
-    /// How many runs without a schedule there were.
-    pub baselines: u32,
-    /// How many schedules were tried.
-    pub schedules: u32,
-    /// How many runs there were, all in all.
-    pub runs: u32,
-    /// How often each point was reached in a run.
-    pub counts: Counts,
-    /// Why nothing was searched, if so.
-    pub no_baseline: Option<NoBaseline>,
-    /// Not all that there is was tried.
-    pub is_cut: bool,
-    /// What was seen and could not be shown again, with its schedule.
-    pub unconfirmed: Vec<(Schedule, Symptom)>,
-}
-
-impl Exploration {
-    /// Whether a point was ever reached.
-    #[must_use]
-    pub fn reached(&self, point: Point) -> bool {
-        self.counts.of(point.counted_as()) > 0
-    }
-}
-
-impl fmt::Display for Problem {
-    /// `hang of sh under before@2`
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, symptom) in self.symptoms.iter().enumerate() {
-            let comma = if index > 0 { ", " } else { "" };
-            write!(f, "{comma}{symptom}")?;
-        }
-        write!(f, " under {}", self.schedule)
-    }
-}
-
-impl Problem {
-    /// Whether it fails the run (`--fail-on`).
-    #[must_use]
-    pub fn fails(&self, policy: &Policy) -> bool {
-        self.symptoms.iter().any(|symptom| match symptom {
-            Symptom::Finding(finding) => policy.fails(finding),
-            other => {
-                let level = policy.fail_on.level;
-                level.is_some_and(|level| other.severity() >= level)
-            }
-        })
-    }
 }
 
 /// The points that are orders of events, in the order in which they are tried.
@@ -164,6 +71,7 @@ impl<R: Runner> Search<'_, R> {
         let mut runs = Vec::new();
         for _ in 0..BASELINES {
             let Some(run) = self.run(&Schedule::none()) else {
+                self.found.no_baseline = Some(NoBaseline::TooFew);
                 return;
             };
             self.found.baselines += 1;
@@ -187,6 +95,9 @@ impl<R: Runner> Search<'_, R> {
         self.one_by_one();
         self.pairs();
         self.at_random();
+        if self.found.is_cut && self.found.schedules == 0 {
+            self.found.no_baseline = Some(NoBaseline::TooFew);
+        }
     }
 
     /// Each point wherever it occurs.
@@ -208,8 +119,9 @@ impl<R: Runner> Search<'_, R> {
             for point in &orders {
                 if *point != Point::Skew && self.count(*point) >= at {
                     let schedule = Schedule::of(*point, Some(at));
-                    self.try_out(&schedule);
-                    self.fruitless.push(schedule);
+                    if self.try_out(&schedule) {
+                        self.fruitless.push(schedule);
+                    }
                 }
             }
         }
@@ -223,16 +135,19 @@ impl<R: Runner> Search<'_, R> {
         }
     }
 
-    /// Pairs of different points, the first occurrences first.
+    /// Pairs of different points, those of the first occurrences first.
     fn pairs(&mut self) {
         let singles = std::mem::take(&mut self.fruitless);
+        let point = |single: &Schedule| single.steps().first().map(|step| step.point);
         let mut pairs = Vec::new();
-        for (index, first) in singles.iter().enumerate() {
-            for second in singles.iter().skip(index + 1) {
-                let points = [first, second].map(|one| one.steps().first().map(|step| step.point));
-                if points[0] != points[1] {
+        for (index, second) in singles.iter().enumerate() {
+            for first in singles.iter().take(index) {
+                if point(first) != point(second) {
                     pairs.push(first.and(second));
                 }
+            }
+            if pairs.len() >= MOST_PAIRS {
+                break;
             }
         }
         for pair in pairs.iter().take(MOST_PAIRS) {
@@ -293,21 +208,32 @@ impl<R: Runner> Search<'_, R> {
     /// says nothing.
     fn seen_under(&mut self, schedule: &Schedule) -> Option<Vec<Symptom>> {
         let run = self.run(schedule)?;
+        if run.end == End::TimedOut && !self.found.late.contains(schedule) {
+            self.found.late.push(schedule.clone());
+        }
         if run.timed_out_in_hold {
             return Some(Vec::new());
         }
         Some(self.baseline.symptoms(&run, schedule.has_faults()))
     }
 
-    fn try_out(&mut self, schedule: &Schedule) {
+    /// Try a schedule; whether it was run and showed nothing.
+    fn try_out(&mut self, schedule: &Schedule) -> bool {
         let Some(symptoms) = self.seen_under(schedule) else {
-            return;
+            return false;
         };
         self.found.schedules += 1;
+        let is_fruitless = symptoms.is_empty();
         if let Some(index) = self.longer_known(schedule, &symptoms) {
             self.shorten(index, schedule, &symptoms);
-            return;
+        } else {
+            self.add(schedule, symptoms);
         }
+        is_fruitless
+    }
+
+    /// Add what is new among the symptoms of a schedule, if it shows again.
+    fn add(&mut self, schedule: &Schedule, symptoms: Vec<Symptom>) {
         let news: Vec<Symptom> = symptoms
             .into_iter()
             .filter(|one| self.is_new(one))
@@ -433,195 +359,4 @@ impl<R: Runner> Search<'_, R> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::oracle::tests::{ended, hung};
-    use super::*;
-
-    /// A made-up program: what comes of a run under a schedule, the nth of it.
-    struct Program<F> {
-        behave: F,
-        counts: Vec<(Point, u32)>,
-        runs: Vec<String>,
-    }
-
-    impl<F: FnMut(&Schedule, usize) -> Run> Runner for Program<F> {
-        fn run(&mut self, schedule: &Schedule) -> Option<Run> {
-            let text = schedule.to_string();
-            let nth = self.runs.iter().filter(|run| **run == text).count();
-            self.runs.push(text);
-            let mut run = (self.behave)(schedule, nth);
-            for (point, count) in &self.counts {
-                for _ in 0..*count {
-                    run.counts.next(*point);
-                }
-            }
-            Some(run)
-        }
-    }
-
-    const POINTS: [(Point, u32); 3] = [
-        (Point::ChildFirst, 3),
-        (Point::Before, 2),
-        (Point::HoldDeaths, 3),
-    ];
-
-    fn search<F: FnMut(&Schedule, usize) -> Run>(
-        behave: F,
-        limits: Limits,
-    ) -> (Exploration, Vec<String>) {
-        let mut program = Program {
-            behave,
-            counts: POINTS.to_vec(),
-            runs: Vec::new(),
-        };
-        let found = explore(&mut program, &limits);
-        (found, program.runs)
-    }
-
-    fn schedules(found: &Exploration) -> Vec<String> {
-        let problems = found.problems.iter();
-        problems
-            .map(|problem| problem.schedule.to_string())
-            .collect()
-    }
-
-    #[test]
-    fn a_program_that_is_always_right_has_no_problems() {
-        let (found, runs) = search(|_, _| ended(0, "ok\n"), Limits::default());
-        assert!(found.problems.is_empty() && found.unconfirmed.is_empty());
-        assert!(!found.is_cut && found.no_baseline.is_none());
-        assert_eq!(runs[..3], ["", "", ""]);
-        // First everywhere, then each occurrence, then pairs, then at random.
-        let at = |text: &str| runs.iter().position(|run| run == text).unwrap();
-        assert!(at("child-first") < at("before") && at("before") < at("child-first@1"));
-        assert!(at("before@1") < at("child-first@2"));
-        assert!(at("hold-deaths@3") < at("child-first@1,before@1"));
-        assert!(at("child-first@1,before@1") < at("rand@1"));
-        assert!(!runs.iter().any(|run| run.contains("fork-fail")));
-        assert!(!runs.iter().any(|run| run.contains("steal")));
-        assert_eq!(found.runs as usize, runs.len());
-    }
-
-    #[test]
-    fn a_bug_is_found_with_the_one_occurrence_that_shows_it() {
-        let behave = |schedule: &Schedule, _: usize| {
-            if schedule.wants(Point::ChildFirst, 2) {
-                hung()
-            } else {
-                ended(0, "")
-            }
-        };
-        let (found, _) = search(behave, Limits::default());
-        assert_eq!(schedules(&found), ["child-first@2"]);
-        let problem = &found.problems[0];
-        assert_eq!((problem.shown, problem.runs), (3, 3));
-    }
-
-    #[test]
-    fn a_bug_that_needs_two_points_is_found_under_a_pair() {
-        let behave = |schedule: &Schedule, _: usize| {
-            if schedule.wants(Point::ChildFirst, 1) && schedule.wants(Point::Before, 2) {
-                ended(3, "")
-            } else {
-                ended(0, "")
-            }
-        };
-        let (found, _) = search(behave, Limits::default());
-        assert_eq!(schedules(&found), ["child-first@1,before@2"]);
-    }
-
-    #[test]
-    fn what_cannot_be_shown_again_is_no_problem() {
-        let once = |schedule: &Schedule, nth: usize| {
-            let is_it = schedule.to_string() == "before" && nth == 0;
-            ended(i32::from(is_it), "")
-        };
-        let (found, _) = search(once, Limits::default());
-        assert!(found.problems.is_empty());
-        assert_eq!(found.unconfirmed.len(), 1);
-        assert_eq!(found.unconfirmed[0].0.to_string(), "before");
-    }
-
-    #[test]
-    fn two_of_three_more_runs_are_enough() {
-        let mostly = |schedule: &Schedule, nth: usize| {
-            let is_it = schedule.to_string() == "before@2" && nth != 1;
-            ended(i32::from(is_it), "")
-        };
-        let (found, _) = search(mostly, Limits::default());
-        assert_eq!(schedules(&found), ["before@2"]);
-        assert_eq!((found.problems[0].shown, found.problems[0].runs), (2, 3));
-    }
-
-    #[test]
-    fn a_wait_that_gave_up_during_a_hold_says_nothing() {
-        let late = |schedule: &Schedule, _: usize| Run {
-            timed_out_in_hold: schedule.has(Point::Before),
-            ..ended(i32::from(schedule.has(Point::Before)), "")
-        };
-        let (found, _) = search(late, Limits::default());
-        assert!(found.problems.is_empty() && found.unconfirmed.is_empty());
-    }
-
-    #[test]
-    fn one_bug_is_one_problem_however_often_it_shows() {
-        let behave = |schedule: &Schedule, _: usize| {
-            let shows = schedule.has(Point::ChildFirst) || schedule.has(Point::HoldDeaths);
-            if shows { hung() } else { ended(0, "") }
-        };
-        let (found, _) = search(behave, Limits::default());
-        assert_eq!(schedules(&found), ["child-first@1"]);
-    }
-
-    #[test]
-    fn a_shorter_schedule_that_comes_later_replaces_a_longer_one() {
-        // Everywhere, or at one occurrence of another point.
-        let behave = |schedule: &Schedule, _: usize| {
-            let everywhere = schedule.to_string() == "child-first";
-            let shows = everywhere || schedule.to_string() == "hold-deaths@3";
-            if shows { hung() } else { ended(0, "") }
-        };
-        let (found, _) = search(behave, Limits::default());
-        assert_eq!(schedules(&found), ["hold-deaths@3"]);
-    }
-
-    #[test]
-    fn the_number_of_runs_is_kept() {
-        let limits = Limits {
-            runs: 7,
-            ..Limits::default()
-        };
-        let (found, runs) = search(|_, _| ended(0, ""), limits);
-        assert_eq!((runs.len(), found.runs, found.schedules), (7, 7, 4));
-        assert!(found.is_cut);
-    }
-
-    #[test]
-    fn faults_are_tried_when_they_are_asked_for() {
-        let behave = |schedule: &Schedule, _: usize| {
-            if schedule.wants(Point::ForkFail, 2) {
-                hung()
-            } else {
-                ended(0, "")
-            }
-        };
-        let limits = Limits {
-            faults: true,
-            ..Limits::default()
-        };
-        let mut program = Program {
-            behave,
-            counts: [(Point::ForkFail, 2)].to_vec(),
-            runs: Vec::new(),
-        };
-        let found = explore(&mut program, &limits);
-        assert_eq!(schedules(&found), ["fork-fail@2"]);
-    }
-
-    #[test]
-    fn a_command_that_hangs_by_itself_is_not_searched() {
-        let (found, runs) = search(|_, _| hung(), Limits::default());
-        assert!(matches!(found.no_baseline, Some(NoBaseline::Hangs(_))));
-        assert_eq!(runs.len(), 1);
-    }
-}
+mod tests;

@@ -1,10 +1,9 @@
 //! Launching a command.
 
-use std::ffi::{CString, OsString};
-use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::time::Duration;
 
+use super::command::{LaunchedCommand, command_methods};
 use super::engine::{self, Command, Plan, Target};
 use super::error::Error;
 use super::rules::{Rules, rule_methods};
@@ -14,7 +13,6 @@ use super::tracing::Tracing;
 use crate::event::Event;
 use crate::kernel::WaitCalls;
 use crate::ledger::Ledger;
-use crate::program::{CommandLine, EnvChange};
 use crate::sys::seccomp::Filter;
 use crate::sys::startup::Inherited;
 
@@ -38,9 +36,7 @@ use crate::sys::startup::Inherited;
 #[derive(Debug)]
 #[must_use = "nothing is launched until `record`, `for_each` or `start`"]
 pub struct Launch {
-    line: CommandLine,
-    clears_env: bool,
-    directory: Option<PathBuf>,
+    command: LaunchedCommand,
     stdin: Input,
     stdout: Stream,
     stderr: Stream,
@@ -53,12 +49,7 @@ impl Launch {
     /// A command: a path, or a name that is looked for in `PATH`.
     pub fn new(command: impl Into<OsString>) -> Launch {
         Launch {
-            line: CommandLine {
-                argv: vec![command.into()],
-                ..CommandLine::default()
-            },
-            clears_env: false,
-            directory: None,
+            command: LaunchedCommand::new(command.into()),
             stdin: Input::default(),
             stdout: Stream::default(),
             stderr: Stream::default(),
@@ -68,44 +59,7 @@ impl Launch {
         }
     }
 
-    /// One more argument.
-    pub fn arg(mut self, word: impl Into<OsString>) -> Launch {
-        self.line.argv.push(word.into());
-        self
-    }
-
-    /// More arguments.
-    pub fn args<S: Into<OsString>>(mut self, words: impl IntoIterator<Item = S>) -> Launch {
-        self.line.argv.extend(words.into_iter().map(Into::into));
-        self
-    }
-
-    /// Set a variable of the command's environment.
-    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Launch {
-        let change = EnvChange::Set(name.into(), value.into());
-        self.line.env.push(change);
-        self
-    }
-
-    /// Remove a variable from the command's environment.
-    pub fn env_remove(mut self, name: impl Into<OsString>) -> Launch {
-        self.line.env.push(EnvChange::Unset(name.into()));
-        self
-    }
-
-    /// Begin with an empty environment.
-    pub fn env_clear(mut self) -> Launch {
-        self.line.env.clear();
-        self.clears_env = true;
-        self
-    }
-
-    /// The command's working directory. A path of the command that is relative
-    /// is looked for there.
-    pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Launch {
-        self.directory = Some(directory.into());
-        self
-    }
+    command_methods!();
 
     /// What the command reads; nothing, by default. Takes bytes and
     /// text too.
@@ -200,23 +154,19 @@ impl Launch {
 
     fn plan(self) -> Result<Plan, Error> {
         let rules = self.rules.resolve()?;
-        let base = if self.clears_env {
-            Vec::new()
-        } else {
-            environment()
-        };
+        let base = self.command.base();
         let filter = self
             .seccomp
             .then(|| Filter::new(WaitCalls::ALL, true, true));
-        let program = self.line.program_in(base.clone(), filter);
+        let program = self.command.line.program_in(base.clone(), filter);
         let mut program = program.map_err(Error::Invalid)?;
         program.start = Inherited::as_std_gives();
-        program.directory = self.directory.map(directory).transpose()?;
+        program.directory = self.command.directory()?;
         let streams = Streams::open(self.stdin, self.stdout, self.stderr);
         let streams = streams.map_err(|error| Error::system("make pipes", &error))?;
         Ok(Plan {
             target: Target::Command(Box::new(Command {
-                line: self.line,
+                line: self.command.line,
                 base,
                 program,
                 streams,
@@ -225,19 +175,4 @@ impl Launch {
             limit: self.limit,
         })
     }
-}
-
-/// The environment as std has it: another thread may change it, and std knows.
-fn environment() -> Vec<OsString> {
-    let entries = std::env::vars_os().map(|(mut name, value)| {
-        name.push("=");
-        name.push(value);
-        name
-    });
-    entries.collect()
-}
-
-fn directory(path: PathBuf) -> Result<CString, Error> {
-    let bytes = path.into_os_string().into_vec();
-    CString::new(bytes).map_err(|error| Error::Invalid(format!("a directory's name: {error}")))
 }

@@ -4,6 +4,7 @@
 //! | file | subject |
 //! |---|---|
 //! | [`launch`], [`attach`] | what is asked for |
+//! | [`command`] | what is launched |
 //! | [`rules`] | what the rules judge by |
 //! | [`streams`] | standard files of a launched command |
 //! | [`engine`] | the trace, on a thread of its own |
@@ -13,6 +14,7 @@
 //! | [`error`] | why there is none |
 
 mod attach;
+mod command;
 mod engine;
 mod error;
 mod launch;
@@ -23,9 +25,11 @@ mod trace;
 mod tracing;
 
 pub use attach::Attach;
+pub(crate) use command::{LaunchedCommand, command_methods};
 pub use error::Error;
 pub use launch::Launch;
+pub(crate) use rules::{Rules, rule_methods};
 pub use streams::{Input, Stream};
-pub(crate) use streams::{Service, Streams};
+pub(crate) use streams::{Keep, Service, Streams};
 pub use trace::Trace;
 pub use tracing::Tracing;

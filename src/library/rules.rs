@@ -8,14 +8,14 @@ use crate::session::RuleOptions;
 
 /// The options that were given so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rules {
+pub(crate) struct Rules {
     options: RuleOptions,
     /// What is wrong with the first that is.
     wrong: Option<String>,
 }
 
 impl Rules {
-    pub(super) fn threshold(&mut self, name: &str, time: Duration) {
+    pub(crate) fn threshold(&mut self, name: &str, time: Duration) {
         if self.options.thresholds.set(name, time).is_none() {
             let names = Thresholds::NAMES.map(|(name, _)| name).join(", ");
             let sentence = format!("there is no threshold {name:?}; there are {names}");
@@ -23,15 +23,15 @@ impl Rules {
         }
     }
 
-    pub(super) fn allow(&mut self, rule: RuleId) {
+    pub(crate) fn allow(&mut self, rule: RuleId) {
         self.options.policy.allow.push(rule);
     }
 
-    pub(super) fn policy(&mut self, policy: Policy) {
+    pub(crate) fn policy(&mut self, policy: Policy) {
         self.options.policy = policy;
     }
 
-    pub(super) fn expect(&mut self, expected: Expected) {
+    pub(crate) fn expect(&mut self, expected: Expected) {
         self.options.expected = expected;
     }
 
@@ -39,7 +39,7 @@ impl Rules {
     ///
     /// # Errors
     /// An option that means nothing.
-    pub(super) fn resolve(self) -> Result<RuleOptions, Error> {
+    pub(crate) fn resolve(self) -> Result<RuleOptions, Error> {
         self.wrong
             .map_or(Ok(self.options), |sentence| Err(Error::Invalid(sentence)))
     }
@@ -78,4 +78,4 @@ macro_rules! rule_methods {
     };
 }
 
-pub(super) use rule_methods;
+pub(crate) use rule_methods;

@@ -19,6 +19,9 @@ use nix::unistd::pipe2;
 use crate::sys::spawn::above_standard;
 use crate::sys::wake_signal::keep_signals_out;
 
+/// How many bytes a pipe holds.
+const PIPE: usize = 64 << 10;
+
 /// What a command reads from its standard input.
 #[derive(Debug, Default)]
 #[non_exhaustive]
@@ -120,11 +123,12 @@ impl Streams {
         })
     }
 
-    /// Start the thread that serves the pipes, if there are any.
+    /// Start the thread that serves the pipes, if there are any, and keeps what is
+    /// written.
     ///
     /// # Errors
     /// Those of making a thread.
-    pub(crate) fn serve(self) -> io::Result<Service> {
+    pub(crate) fn serve<K: Keep>(self) -> io::Result<Service<K>> {
         let Ends { input, outputs } = self.ours;
         let stop = Arc::new(EventFd::from_flags(
             EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK,
@@ -132,7 +136,7 @@ impl Streams {
         let served = input.is_some() || outputs.iter().any(Option::is_some);
         let server = Server {
             input: input.map(|(file, bytes)| (file, bytes, 0)),
-            outputs: outputs.map(|file| (file, Vec::new())),
+            outputs: outputs.map(|file| (file, K::default())),
             stop: Arc::clone(&stop),
         };
         let start = || {
@@ -164,55 +168,69 @@ fn not_blocking(end: OwnedFd) -> io::Result<File> {
     Ok(File::from(end))
 }
 
+/// What keeps an output of a command, or as much of it as is wanted.
+pub(crate) trait Keep: Default + Send + 'static {
+    /// More was written.
+    fn keep(&mut self, bytes: &[u8]);
+}
+
+impl Keep for Vec<u8> {
+    fn keep(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
 /// The thread that serves the pipes; it ends with this.
-pub(crate) struct Service {
-    thread: Option<JoinHandle<[Vec<u8>; 2]>>,
+pub(crate) struct Service<K = Vec<u8>> {
+    thread: Option<JoinHandle<[K; 2]>>,
     stop: Arc<EventFd>,
 }
 
-impl Service {
+impl<K: Default> Service<K> {
     /// What was written to standard output and standard error. The command and
     /// all that it started are dead, so what is in the pipes now is all; others
     /// may hold them open for long.
-    pub(crate) fn finish(mut self) -> [Vec<u8>; 2] {
-        self.end()
-    }
-
-    fn end(&mut self) -> [Vec<u8>; 2] {
-        let _ = self.stop.write(1);
-        let thread = self.thread.take();
-        let written = thread.map(JoinHandle::join).and_then(Result::ok);
-        written.unwrap_or_default()
+    pub(crate) fn finish(mut self) -> [K; 2] {
+        self.stop().unwrap_or_default()
     }
 }
 
-impl Drop for Service {
+impl<K> Service<K> {
+    fn stop(&mut self) -> Option<[K; 2]> {
+        let _ = self.stop.write(1);
+        let thread = self.thread.take();
+        thread.map(JoinHandle::join).and_then(Result::ok)
+    }
+}
+
+impl<K> Drop for Service<K> {
     fn drop(&mut self) {
-        self.end();
+        self.stop();
     }
 }
 
 /// The thread's side.
-struct Server {
+struct Server<K> {
     /// Our end, what is to be read, and how much of it was written.
     input: Option<(File, Vec<u8>, usize)>,
-    outputs: [(Option<File>, Vec<u8>); 2],
+    outputs: [(Option<File>, K); 2],
     stop: Arc<EventFd>,
 }
 
-impl Server {
-    fn run(mut self) -> [Vec<u8>; 2] {
+impl<K: Keep> Server<K> {
+    fn run(mut self) -> [K; 2] {
         keep_signals_out();
         loop {
             self.feed();
-            self.drain();
+            // A writer that never pauses must not keep us from the input.
+            self.drain(1);
             match self.sleep() {
                 Ok(false) | Err(Errno::EINTR) => {}
                 Ok(true) | Err(_) => break,
             }
         }
-        self.drain();
-        self.outputs.map(|(_, bytes)| bytes)
+        self.drain(usize::MAX);
+        self.outputs.map(|(_, kept)| kept)
     }
 
     /// Until something can be done. Returns whether all is over.
@@ -248,16 +266,20 @@ impl Server {
         }
     }
 
-    /// Read all that there is.
-    fn drain(&mut self) {
-        for (file, bytes) in &mut self.outputs {
-            // Another error than that is one that a pipe does not have.
-            let ended = file.as_mut().is_some_and(|file| {
-                let read = file.read_to_end(bytes);
-                !read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-            });
-            if ended {
-                *file = None;
+    /// Read all that there is, or what fits into a pipe so many times.
+    fn drain(&mut self, most: usize) {
+        let mut buffer = vec![0; PIPE];
+        for (file, kept) in &mut self.outputs {
+            for _ in 0..most {
+                let Some(pipe) = file else { break };
+                match pipe.read(&mut buffer) {
+                    Ok(count) if count > 0 => kept.keep(buffer.get(..count).unwrap_or_default()),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    // The end; another error than these is one that a pipe does not
+                    // have.
+                    _ => *file = None,
+                }
             }
         }
     }

@@ -31,6 +31,14 @@ pub struct FailOn {
     pub rules: Vec<RuleId>,
 }
 
+impl FailOn {
+    /// Whether what is as bad as this fails the run, whatever rule it is of.
+    #[must_use]
+    pub fn fails_at(&self, severity: Severity) -> bool {
+        self.level.is_some_and(|level| severity >= level)
+    }
+}
+
 impl Policy {
     /// The finding as it is reported; `None` if it is not.
     #[must_use]

@@ -29,6 +29,8 @@ pub enum Cause {
     TimeIsUp,
     /// No event for so many nanoseconds.
     Silence(u64),
+    /// The command can never end: every task sleeps, and nothing can wake one.
+    Hang,
     /// The command has ended, and processes that it started are alive.
     CommandEnded {
         /// They are waited for.
@@ -208,6 +210,7 @@ impl From<LookCause> for Cause {
             LookCause::Asked => Cause::Asked,
             LookCause::TimeIsUp => Cause::TimeIsUp,
             LookCause::Silence(nanos) => Cause::Silence(nanos),
+            LookCause::Hang => Cause::Hang,
             LookCause::CommandEnded { waits } => Cause::CommandEnded { waits },
         }
     }
@@ -219,6 +222,7 @@ impl From<Cause> for LookCause {
             Cause::Asked => LookCause::Asked,
             Cause::TimeIsUp => LookCause::TimeIsUp,
             Cause::Silence(nanos) => LookCause::Silence(nanos),
+            Cause::Hang => LookCause::Hang,
             Cause::CommandEnded { waits } => LookCause::CommandEnded { waits },
         }
     }

@@ -211,8 +211,23 @@ fn resolve(mut matches: ArgMatches, command: &clap::Command) -> Result<Asked, Re
     Ok(Asked::Mode(flags.resolve()?))
 }
 
+/// Flags of a trace and its report that mean nothing to a search, and why.
+const NOT_EXPLORED: [(&str, &str); 6] = [
+    ("write_suppressions", "has no list of findings to write"),
+    ("no_follow", "follows all children"),
+    ("leftovers", "ends what the command leaves behind"),
+    ("kill_on_exit", "attaches to nothing"),
+    ("every_call", "attaches to nothing"),
+    ("no_polls", "must see every wait"),
+];
+
 /// `--explore`
 fn explore_mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<Asked, Refusal> {
+    for (id, why) in NOT_EXPLORED {
+        if let Some(flag) = first_given(matches, command, [id].into_iter()) {
+            return Err(format!("{flag} means nothing with --explore, which {why}").into());
+        }
+    }
     let explore = ExploreFlags::from_arg_matches_mut(matches)?;
     let words = CommandFlag::from_arg_matches_mut(matches)?;
     let trace = TraceFlags::from_arg_matches_mut(matches)?;
@@ -220,6 +235,11 @@ fn explore_mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<Ask
     let format = FormatFlag::from_arg_matches_mut(matches)?;
     let colour = ColourFlag::from_arg_matches_mut(matches)?;
     refuse_rest(matches, command, "--explore")?;
+    if !trace.filters() {
+        let why = "holds calls where its filter stops them";
+        let flag = "--seccomp-bpf=never";
+        return Err(format!("{flag} means nothing with --explore, which {why}").into());
+    }
     let Some(command) = trace.command_line(&words) else {
         return Err("--explore runs a COMMAND many times: name one"
             .to_owned()
@@ -236,18 +256,25 @@ fn explore_mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<Ask
 
 /// Refuse the flags that a mode without a trace has not taken.
 fn refuse_rest(matches: &ArgMatches, command: &clap::Command, mode: &str) -> Result<(), String> {
-    let given =
-        |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
-    let arg = |id: &clap::Id| command.get_arguments().find(|arg| arg.get_id() == id);
-    let Some(arg) = matches.ids().filter(given).find_map(arg) else {
-        return Ok(());
-    };
-    let name = arg
-        .get_long()
-        .map_or_else(|| "a COMMAND".to_owned(), |long| format!("--{long}"));
-    Err(format!(
-        "{name} means nothing with {mode}, which shows no trace"
-    ))
+    match first_given(matches, command, matches.ids().map(clap::Id::as_str)) {
+        None => Ok(()),
+        Some(flag) => Err(format!(
+            "{flag} means nothing with {mode}, which shows no trace"
+        )),
+    }
+}
+
+/// The first of these arguments that was given, by its name.
+fn first_given<'a>(
+    matches: &ArgMatches,
+    command: &clap::Command,
+    ids: impl Iterator<Item = &'a str>,
+) -> Option<String> {
+    let given = |id: &&str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let arg = |id| command.get_arguments().find(|arg| arg.get_id() == id);
+    let arg = ids.filter(given).find_map(arg)?;
+    let long = arg.get_long();
+    Some(long.map_or_else(|| "a COMMAND".to_owned(), |long| format!("--{long}")))
 }
 
 /// What clap does not know and strace does, with the way out.

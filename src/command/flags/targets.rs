@@ -185,6 +185,11 @@ impl TraceFlags {
         self.follow >= 2
     }
 
+    /// Whether the filter is used, where it can be installed.
+    pub(super) fn filters(&self) -> bool {
+        self.seccomp == Seccomp::Auto
+    }
+
     /// The command with its environment and user, if there is one.
     pub(super) fn command_line(&self, command: &CommandFlag) -> Option<CommandLine> {
         (!command.command.is_empty()).then(|| CommandLine {
@@ -214,7 +219,7 @@ impl TraceFlags {
             every_call: self.every_call,
             leftovers: self.leftovers.into(),
             kill_on_exit: self.kill_on_exit,
-            seccomp: self.seccomp == Seccomp::Auto,
+            seccomp: self.filters(),
             polls: !self.no_polls,
             decode_fds,
             stats: lines.stats,

@@ -1,6 +1,6 @@
 //! The calls that a schedule deals with, by their numbers of `asm/unistd_64.h`.
 
-use crate::kernel::{Tgid, Tid};
+use crate::kernel::Tgid;
 use crate::proc;
 
 /// `AUDIT_ARCH_X86_64`
@@ -27,7 +27,7 @@ pub(super) enum Call {
     Kill(i32),
     /// `alarm` with so many seconds.
     Alarm(u64),
-    /// `setitimer` with its new value at this address.
+    /// `setitimer` of real time with its new value at this address.
     SetTimer(u64),
     /// It opens a pidfd.
     OpenPidfd,
@@ -99,7 +99,8 @@ impl Call {
             },
             KILL => Call::Kill(int(first)),
             ALARM => Call::Alarm(first),
-            SETITIMER => Call::SetTimer(second),
+            // Those of CPU time wake no one who sleeps.
+            SETITIMER if int(first) == libc::ITIMER_REAL => Call::SetTimer(second),
             PIDFD_OPEN => Call::OpenPidfd,
             nr if MAY_FAIL.contains(&nr) => Call::MayFail,
             nr if FORKS.contains(&nr) => Call::Fork,
@@ -144,11 +145,6 @@ pub(super) fn pending(status: &proc::Status) -> u64 {
     (status.pending | status.own_pending) & deliverable(status)
 }
 
-/// The status of a thread.
-pub(super) fn status(tid: Tid) -> Option<proc::Status> {
-    proc::status(tid)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +168,8 @@ mod tests {
         assert_eq!(call(61, [12, 0, 0, 0, 0, 0]), one);
         assert_eq!(call(247, [1, 12, 0, 4, 0, 0]), one);
         assert_eq!(call(56, [0; 6]), Call::Fork);
+        assert_eq!(call(38, [0, 8, 0, 0, 0, 0]), Call::SetTimer(8));
+        assert_eq!(call(38, [1, 8, 0, 0, 0, 0]), Call::Other);
         assert_eq!(call(62, [u64::MAX, 15, 0, 0, 0, 0]), Call::Kill(-1));
         assert_eq!(Call::of(0x4000_0003, 34, [0; 6]), Call::Other);
         assert_eq!(call(0x4000_0022, [0; 6]), Call::Other);

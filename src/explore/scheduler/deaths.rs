@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::Explorer;
-use super::calls;
 use super::holds::{LIMIT, Until};
 use crate::event::{HoldEnd, HoldPoint};
 use crate::explore::schedule::Point;
@@ -90,7 +89,7 @@ impl Explorer {
             self.groups.0.insert(parent, group);
             return self.hold(stop, world, HoldPoint::Exit, Until::Group);
         }
-        if self.schedule.has(Point::Eintr) && catches_sigchld(parent) {
+        if self.schedule.has(Point::Eintr) && self.may_hold() && catches_sigchld(parent) {
             let number = self.schedule.number(Point::Eintr);
             let until = Until::ParentInSleep(parent, number);
             return self.hold(stop, world, HoldPoint::Exit, until);
@@ -203,6 +202,6 @@ impl Explorer {
 /// Whether a process has a handler for SIGCHLD, so that a death can interrupt its
 /// calls.
 pub(super) fn catches_sigchld(tgid: Tgid) -> bool {
-    let status = calls::status(tgid.leader());
+    let status = proc::status(tgid.leader());
     status.is_some_and(|status| status.catches(Signal::CHLD))
 }

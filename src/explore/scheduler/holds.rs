@@ -13,6 +13,10 @@ use crate::tracer::scheduler::{Account, Command};
 /// How long a hold lasts at most: programs that poll never get quiet.
 pub(super) const LIMIT: Duration = Duration::from_millis(200);
 
+/// How long a creator waits for the child that it has made, which may have much to do
+/// before it sleeps: a server that starts.
+const LONG: Duration = Duration::from_secs(1);
+
 /// A task that is held.
 #[derive(Clone, Debug)]
 pub(super) struct Hold {
@@ -105,12 +109,20 @@ impl Hold {
             Until::Taken(_) | Until::Quiet if rest_is_quiet() => release(HoldEnd::Quiet),
             Until::Taken(_) | Until::Quiet => None,
         };
-        let too_long = || (lasted >= LIMIT).then(|| account(HoldEnd::TooLong));
+        let too_long = || (lasted >= self.limit()).then(|| account(HoldEnd::TooLong));
         met.or_else(|| too_long().map(|account| Command::Release(self.tid, account)))
     }
 
+    /// How long this hold lasts at most.
+    fn limit(&self) -> Duration {
+        match self.until {
+            Until::ChildEnded(_) => LONG,
+            _ => LIMIT,
+        }
+    }
+
     fn signalled(&self, account: &impl Fn(HoldEnd) -> Account) -> Option<Command> {
-        let status = calls::status(self.tid)?;
+        let status = proc::status(self.tid)?;
         let is_pending = calls::pending(&status) != 0;
         is_pending.then(|| Command::Rewind(self.tid, account(HoldEnd::Signalled)))
     }

@@ -3,72 +3,55 @@
 //!
 //! | file | subject |
 //! |---|---|
+//! | [`alarms`] | timers that end a sleep |
 //! | [`calls`] | the calls that matter |
+//! | [`counts`] | how often each point was reached |
 //! | [`holds`] | held tasks, and what they wait for |
+//! | [`missed`] | which points of a schedule were not reached |
+//! | [`points`] | holds at forks, starts and calls |
 //! | [`quiet`] | whether others have got as far as they can |
 //! | [`deaths`] | children that are held at their exit |
 //! | [`faults`] | calls that are made to fail |
 //! | [`skew`] | a handler that runs some instructions later |
 
+mod alarms;
 mod calls;
+mod counts;
 mod deaths;
 mod faults;
 mod holds;
+mod missed;
+mod points;
 mod quiet;
 mod skew;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
+use self::alarms::Alarms;
 use self::calls::Call;
+pub use self::counts::Counts;
 use self::deaths::Groups;
 use self::faults::Faults;
 use self::holds::{Hold, Sleeps, Until};
+use self::points::NewChild;
 use self::quiet::Quiet;
 use self::skew::Skew;
 use super::schedule::{Point, Schedule};
 use crate::event::{HoldEnd, HoldPoint};
 use crate::kernel::{Signal, Tgid, Tid};
-use crate::proc;
 use crate::sys::ptrace::How;
 use crate::sys::syscall_info::{Phase, SyscallInfo};
 use crate::tracer::scheduler::{Account, Command, Decision};
-use crate::tracer::{Creation, Scheduler, Stop, StopKind, World};
+use crate::tracer::{Scheduler, Stop, StopKind, World};
 
 /// How often held tasks are looked after.
 const ROUND: Duration = Duration::from_micros(800);
 /// How long all holds of a run last together, at most: a program that reaches a
 /// point a thousand times is not held a thousand times.
 const TOTAL: Duration = Duration::from_secs(2);
-
-/// How often each point was reached in a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts(FxHashMap<Point, u32>);
-
-impl Counts {
-    /// How often.
-    #[must_use]
-    pub fn of(&self, point: Point) -> u32 {
-        self.0.get(&point).copied().unwrap_or(0)
-    }
-
-    /// Count one more; which one it is.
-    pub(super) fn next(&mut self, point: Point) -> u32 {
-        let count = self.0.entry(point).or_insert(0);
-        *count += 1;
-        *count
-    }
-
-    /// The larger of both, for each point.
-    pub(super) fn join(&mut self, other: &Counts) {
-        for (point, count) in &other.0 {
-            let own = self.0.entry(*point).or_insert(0);
-            *own = (*own).max(*count);
-        }
-    }
-}
 
 /// Forces a schedule.
 pub(crate) struct Explorer {
@@ -91,8 +74,7 @@ pub(crate) struct Explorer {
     unreaped: Option<Tid>,
     /// Some process has opened a pidfd, which shows a death before its reap.
     knows_pidfds: bool,
-    /// Processes that have an alarm or an interval timer, as far as it is known.
-    alarms: FxHashSet<Tgid>,
+    alarms: Alarms,
     /// The command was executed.
     is_begun: bool,
     /// The run is to end: nothing is held any more.
@@ -100,15 +82,6 @@ pub(crate) struct Explorer {
     random: u64,
     last_round: Option<Instant>,
     held_for: Duration,
-}
-
-/// A process that has not made its first stop.
-#[derive(Clone, Copy, Debug)]
-struct NewChild {
-    creator: Tid,
-    number: u32,
-    /// Its creator is suspended until it execs.
-    is_vforked: bool,
 }
 
 /// A call as it is known again.
@@ -139,7 +112,7 @@ impl Explorer {
             quiet: Quiet::default(),
             unreaped: None,
             knows_pidfds: false,
-            alarms: FxHashSet::default(),
+            alarms: Alarms::default(),
             is_begun: false,
             is_over: false,
             last_round: None,
@@ -150,30 +123,6 @@ impl Explorer {
     /// The calls that must stop, beside those of any trace.
     pub(crate) fn calls(&self) -> Vec<u32> {
         calls::wanted(self.schedule.has_faults(), self.schedule.has(Point::Skew))
-    }
-
-    /// Which points of the schedule were never reached, in a sentence.
-    pub(crate) fn what_did_not_apply(&self) -> Option<String> {
-        let missed = self.schedule.steps().iter().filter(|step| {
-            let reached = self.counts.of(step.point.counted_as());
-            step.at.filter(|_| !step.point.needs_number()).unwrap_or(1) > reached
-        });
-        let missed: Vec<String> = missed
-            .map(|step| {
-                let reached = self.counts.of(step.point.counted_as());
-                format!("{step} (reached {reached} times)")
-            })
-            .collect();
-        let held = crate::kernel::phrases::plural(u64::from(self.applied), "hold", "holds");
-        match (missed.is_empty(), self.applied) {
-            (true, 1..) => None,
-            (true, 0) => Some(format!("the schedule {} held nothing", self.schedule)),
-            (false, _) => Some(format!(
-                "the schedule {} left at {}; {held} before",
-                self.schedule,
-                missed.join(", ")
-            )),
-        }
     }
 
     /// How often each point was reached.
@@ -194,7 +143,7 @@ impl Explorer {
 
     /// Whether a process may be woken by an alarm.
     pub(crate) fn has_alarm(&self, tgid: Tgid) -> bool {
-        self.alarms.contains(&tgid)
+        self.alarms.has(tgid)
     }
 
     /// Whether the program tried to signal every process there is.
@@ -227,9 +176,13 @@ impl Explorer {
     /// Count an occurrence of a point; whether it is forced, and which it is.
     fn reach(&mut self, point: Point) -> (bool, u32) {
         let number = self.counts.next(point);
-        let may_hold = self.held_for < TOTAL && !self.is_over;
-        let is_wanted = may_hold && self.schedule.wants(point, number);
+        let is_wanted = self.may_hold() && self.schedule.wants(point, number);
         (is_wanted, number)
+    }
+
+    /// Whether anything more may be held in this run.
+    fn may_hold(&self) -> bool {
+        self.held_for < TOTAL && !self.is_over
     }
 
     fn hold(&mut self, stop: &Stop, world: &World<'_>, point: HoldPoint, until: Until) -> Decision {
@@ -252,7 +205,7 @@ impl Explorer {
 
     /// Whether to hold at random; one time in four.
     fn chance(&mut self) -> bool {
-        if !self.schedule.has(Point::Random) || self.held_for >= TOTAL || self.is_over {
+        if !self.schedule.has(Point::Random) || !self.may_hold() {
             return false;
         }
         // SplitMix64.
@@ -263,114 +216,6 @@ impl Explorer {
         (z ^ (z >> 31)).is_multiple_of(4)
     }
 
-    /// A process was created.
-    fn created(
-        &mut self,
-        stop: &Stop,
-        (creation, child): (Creation, Tid),
-        world: &World<'_>,
-    ) -> Decision {
-        let tid = stop.tid();
-        if creation == Creation::Clone && proc::threads(tid).contains(&child) {
-            return Decision::Resume;
-        }
-        let (is_wanted, number) = self.reach(Point::ChildFirst);
-        let new = NewChild {
-            creator: tid,
-            number,
-            is_vforked: creation == Creation::Vfork,
-        };
-        self.new.insert(child, new);
-        if !new.is_vforked {
-            self.counts.next(Point::ParentFirst);
-        }
-        // With errors they are counted as they are tried.
-        if !self.schedule.has_faults() {
-            self.counts.next(Point::ForkFail);
-        }
-        let until = Until::ChildEnded(Tgid::new(child.raw()));
-        if is_wanted || self.chance() {
-            return self.hold(stop, world, HoldPoint::Fork, until);
-        }
-        Decision::Resume
-    }
-
-    /// A new task's first stop, or the answer to an interrupt of ours.
-    fn plain(&mut self, stop: &Stop, world: &World<'_>) -> Decision {
-        let tid = stop.tid();
-        if let Some(new) = self.new.remove(&tid) {
-            let creator = world.process_of(new.creator);
-            let is_wanted = self.schedule.wants(Point::ParentFirst, new.number);
-            let may_hold = self.held_for < TOTAL && !self.is_over;
-            let is_wanted = is_wanted && may_hold || self.chance();
-            if let Some(creator) = creator.filter(|_| is_wanted && !new.is_vforked) {
-                return self.hold(stop, world, HoldPoint::Start, Until::Asleep(creator));
-            }
-            return Decision::Resume;
-        }
-        let tgid = world.process_of(tid);
-        if tgid.is_some_and(|tgid| self.groups.stands_still(tgid)) {
-            return self.hold(stop, world, HoldPoint::Sleep, Until::Group);
-        }
-        Decision::Resume
-    }
-
-    /// A call that may sleep, of a process with children.
-    fn sleep(&mut self, stop: &Stop, call: Call, tgid: Tgid, world: &World<'_>) -> Decision {
-        let Some(status) = calls::status(stop.tid()) else {
-            return Decision::Resume;
-        };
-        let mut is_held = None;
-        if calls::deliverable(&status) != 0 {
-            let (is_wanted, number) = self.reach(Point::Before);
-            self.sleeps.insert(tgid, number);
-            if is_wanted && calls::pending(&status) == 0 {
-                is_held = Some(Until::Signalled);
-            }
-        }
-        if let Call::Wait { pid: Some(pid), .. } = call
-            && world.threads_of(tgid).len() > 1
-            && world.shares_our_pids(tgid)
-            && self.reach(Point::Steal).0
-        {
-            is_held = Some(Until::Taken(Tgid::new(pid)));
-        }
-        if self.groups.stands_still(tgid) {
-            is_held = Some(Until::Group);
-        } else if is_held.is_none() && self.chance() {
-            is_held = Some(Until::Signalled);
-        }
-        match is_held {
-            Some(until) => self.hold(stop, world, HoldPoint::Call, until),
-            None => Decision::Resume,
-        }
-    }
-
-    /// Note what tells whether a sleep can end by itself.
-    fn note(&mut self, call: Call, tgid: Tgid, stop: &Stop) {
-        match call {
-            Call::OpenPidfd => self.knows_pidfds = true,
-            Call::Alarm(0) => {
-                self.alarms.remove(&tgid);
-            }
-            Call::Alarm(_) => {
-                self.alarms.insert(tgid);
-            }
-            Call::SetTimer(address) if address != 0 => {
-                // struct itimerval: the interval, then the value.
-                let mut value = [0; 16];
-                let is_filled = proc::are_filled(tgid, address, 32);
-                let is_read = is_filled && stop.tracee().read(address + 16, &mut value).is_ok();
-                if is_read && value == [0; 16] {
-                    self.alarms.remove(&tgid);
-                } else {
-                    self.alarms.insert(tgid);
-                }
-            }
-            _ => {}
-        }
-    }
-
     /// Look after everything that is held.
     fn round(&mut self, world: &World<'_>) {
         let now = Instant::now();
@@ -379,54 +224,33 @@ impl Explorer {
         }
         self.quiet.look(world, now);
         let (quiet, sleeps) = (&self.quiet, &self.sleeps);
-        let mut commands = Vec::new();
+        let (mut commands, mut one_goes) = (Vec::new(), false);
         self.holds.retain(|hold| {
             if !world.is_held(hold.tid) && hold.point != HoldPoint::Death {
                 return false;
             }
             let verdict = hold.verdict(now, world, quiet, sleeps);
-            commands.extend(verdict);
-            verdict.is_none()
-        });
-        // When everything else is quiet, one after the other.
-        self.one_by_one(&mut commands, now, world);
-        self.commands.extend(commands);
-        self.serve_groups(now, world);
-        self.end_late_skew(now);
-    }
-
-    /// Of several tasks that go on because nothing else does, the first goes
-    /// alone.
-    fn one_by_one(&mut self, commands: &mut Vec<Command>, now: Instant, world: &World<'_>) {
-        let is_quiet = |command: &Command| {
-            matches!(
-                command,
-                Command::Release(
+            let is_quiet = matches!(
+                verdict,
+                Some(Command::Release(
                     _,
                     Account {
                         until: HoldEnd::Quiet,
                         ..
                     }
-                )
-            )
-        };
-        let mut seen = false;
-        commands.retain(|command| {
-            let is_later = is_quiet(command) && std::mem::replace(&mut seen, true);
-            let Command::Release(tid, account) = *command else {
+                ))
+            );
+            // Of several that go on because nothing else does, the first goes
+            // alone; the others wait on for what they wait for.
+            if is_quiet && std::mem::replace(&mut one_goes, true) {
                 return true;
-            };
-            if is_later && let Some(tgid) = world.process_of(tid) {
-                self.holds.push(Hold {
-                    tid,
-                    tgid,
-                    point: account.point,
-                    until: Until::Quiet,
-                    since: now.checked_sub(account.lasted).unwrap_or(now),
-                });
             }
-            !is_later
+            commands.extend(verdict);
+            verdict.is_none()
         });
+        self.commands.extend(commands);
+        self.serve_groups(now, world);
+        self.end_late_skew(now);
     }
 
     /// What was noted of a task that runs on or is gone.
@@ -507,7 +331,7 @@ impl Scheduler for Explorer {
     fn ended(&mut self, tid: Tid, parent: Option<Tgid>, world: &World<'_>) {
         self.forget(tid);
         self.new.remove(&tid);
-        self.alarms.remove(&Tgid::new(tid.raw()));
+        self.alarms.ended(Tgid::new(tid.raw()));
         self.sleeps.remove(&Tgid::new(tid.raw()));
         if self.unreaped == Some(tid) {
             self.unreaped = None;
@@ -566,14 +390,5 @@ impl Explorer {
             Command::Rewind(..) | Command::Interrupt(_) => {}
         }
         command
-    }
-
-    fn note_alarm(&mut self, stop: &Stop, signal: Signal, world: &World<'_>) {
-        let tgid = world.process_of(stop.tid());
-        if let Some(tgid) = tgid.filter(|_| signal == Signal::ALRM) {
-            // One-shot, as far as it is known; a timer that repeats fires again
-            // before a hang is looked for.
-            self.alarms.remove(&tgid);
-        }
     }
 }

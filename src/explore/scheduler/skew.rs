@@ -60,7 +60,8 @@ impl Explorer {
     /// A child is about to end; whether it is held until its parent has made a
     /// call that failed.
     pub(super) fn skews(&mut self, child: Tid, parent: Tgid, world: &World<'_>) -> bool {
-        let is_wanted = self.schedule.has(Point::Skew) && matches!(self.skew, Skew::None);
+        let is_free = matches!(self.skew, Skew::None) && self.may_hold();
+        let is_wanted = self.schedule.has(Point::Skew) && is_free;
         // Of several threads another one may take the signal.
         let is_alone = world.threads_of(parent).len() == 1;
         let is_met = is_wanted && is_alone && super::deaths::catches_sigchld(parent);
@@ -152,8 +153,7 @@ impl Explorer {
                 self.step(stop, left, info)
             }
             // Another signal comes first: after that one.
-            Skew::Steps { thread, left, info } if thread == tid => {
-                let _ = left;
+            Skew::Steps { thread, info, .. } if thread == tid => {
                 self.skew = Skew::Steps {
                     thread,
                     left: 0,

@@ -136,6 +136,9 @@ fn heading(look: &WaitingLook, at: Moment, ledger: &Ledger) -> String {
                 Span(nanos)
             )
         }
+        LookCause::Hang => {
+            format!("after {since_start} the command can never end; who waits for whom:")
+        }
         LookCause::CommandEnded { waits } => {
             let root = ledger.root().and_then(|root| ledger.parent(root));
             let ended = root.and_then(|root| Some((root, root.ended?)));

@@ -1,0 +1,138 @@
+//! The points where a task is held because of a stop that it makes: at its fork,
+//! at its start, at a call that sleeps. Those of deaths are in `deaths`.
+
+use super::calls::{self, Call};
+use super::holds::Until;
+use super::{Explorer, alarms};
+use crate::event::HoldPoint;
+use crate::explore::schedule::Point;
+use crate::kernel::{Signal, Tgid, Tid};
+use crate::proc;
+use crate::tracer::scheduler::Decision;
+use crate::tracer::{Creation, Stop, World};
+
+/// A process that has not made its first stop.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NewChild {
+    creator: Tid,
+    /// Which occurrence of `parent-first`; 0 is none.
+    number: u32,
+    /// Its creator is suspended until it execs.
+    is_vforked: bool,
+}
+
+impl Explorer {
+    /// A process was created.
+    pub(super) fn created(
+        &mut self,
+        stop: &Stop,
+        (creation, child): (Creation, Tid),
+        world: &World<'_>,
+    ) -> Decision {
+        let tid = stop.tid();
+        if creation == Creation::Clone && proc::threads(tid).contains(&child) {
+            return Decision::Resume;
+        }
+        let (is_wanted, _) = self.reach(Point::ChildFirst);
+        let is_vforked = creation == Creation::Vfork;
+        let number = if is_vforked {
+            0
+        } else {
+            self.counts.next(Point::ParentFirst)
+        };
+        let new = NewChild {
+            creator: tid,
+            number,
+            is_vforked,
+        };
+        self.new.insert(child, new);
+        // With errors they are counted as they are tried.
+        if !self.schedule.has_faults() {
+            self.counts.next(Point::ForkFail);
+        }
+        let until = Until::ChildEnded(Tgid::new(child.raw()));
+        if is_wanted || self.chance() {
+            return self.hold(stop, world, HoldPoint::Fork, until);
+        }
+        Decision::Resume
+    }
+
+    /// A new task's first stop, or the answer to an interrupt of ours.
+    pub(super) fn plain(&mut self, stop: &Stop, world: &World<'_>) -> Decision {
+        let tid = stop.tid();
+        if let Some(new) = self.new.remove(&tid) {
+            let creator = world.process_of(new.creator);
+            let is_wanted = self.schedule.wants(Point::ParentFirst, new.number);
+            let is_wanted = is_wanted && self.may_hold() || self.chance();
+            if let Some(creator) = creator.filter(|_| is_wanted && !new.is_vforked) {
+                return self.hold(stop, world, HoldPoint::Start, Until::Asleep(creator));
+            }
+            return Decision::Resume;
+        }
+        let tgid = world.process_of(tid);
+        if tgid.is_some_and(|tgid| self.groups.stands_still(tgid)) {
+            return self.hold(stop, world, HoldPoint::Sleep, Until::Group);
+        }
+        Decision::Resume
+    }
+
+    /// A call that may sleep, of a process with children.
+    pub(super) fn sleep(
+        &mut self,
+        stop: &Stop,
+        call: Call,
+        tgid: Tgid,
+        world: &World<'_>,
+    ) -> Decision {
+        let Some(status) = proc::status(stop.tid()) else {
+            return Decision::Resume;
+        };
+        let mut is_held = None;
+        if calls::deliverable(&status) != 0 {
+            let (is_wanted, number) = self.reach(Point::Before);
+            self.sleeps.insert(tgid, number);
+            if is_wanted && calls::pending(&status) == 0 {
+                is_held = Some(Until::Signalled);
+            }
+        }
+        if let Call::Wait { pid: Some(pid), .. } = call
+            && world.threads_of(tgid).len() > 1
+            && world.shares_our_pids(tgid)
+            && self.reach(Point::Steal).0
+        {
+            is_held = Some(Until::Taken(Tgid::new(pid)));
+        }
+        if self.groups.stands_still(tgid) {
+            is_held = Some(Until::Group);
+        } else if is_held.is_none() && self.chance() {
+            is_held = Some(Until::Signalled);
+        }
+        match is_held {
+            Some(until) => self.hold(stop, world, HoldPoint::Call, until),
+            None => Decision::Resume,
+        }
+    }
+
+    /// Note what tells whether a sleep can end by itself.
+    pub(super) fn note(&mut self, call: Call, tgid: Tgid, stop: &Stop) {
+        match call {
+            Call::OpenPidfd => self.knows_pidfds = true,
+            Call::Alarm(seconds) => self.alarms.set_seconds(tgid, seconds),
+            Call::SetTimer(address) if address != 0 => {
+                let mut timer = [0; alarms::ITIMERVAL];
+                let is_filled = proc::are_filled(tgid, address, alarms::ITIMERVAL as u64);
+                let is_read = is_filled && stop.tracee().read(address, &mut timer).is_ok();
+                self.alarms.set_timer(tgid, is_read.then_some(timer));
+            }
+            _ => {}
+        }
+    }
+
+    /// SIGALRM may be that of a timer.
+    pub(super) fn note_alarm(&mut self, stop: &Stop, signal: Signal, world: &World<'_>) {
+        let tgid = world.process_of(stop.tid());
+        if let Some(tgid) = tgid.filter(|_| signal == Signal::ALRM) {
+            self.alarms.fired(tgid);
+        }
+    }
+}
