@@ -204,6 +204,7 @@ fn consume(record: Vec<u8>) {
         hidden: false,
         columns: || None,
         stacks: true,
+        whole_stacks: true,
     };
     let clock = Clock::new(SystemTime::UNIX_EPOCH);
     let mut text = Text::new(

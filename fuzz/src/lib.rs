@@ -67,6 +67,7 @@ fn options(restart_outcomes: bool, style: Style) -> TextOptions {
         hidden: false,
         columns: || None,
         stacks: true,
+        whole_stacks: false,
     }
 }
 

@@ -120,7 +120,8 @@ pub enum Cut {
     Lost,
 }
 
-/// A call site. Two are equal if they are the same address of the same file.
+/// A call site. Two are equal if they are the same address of the same file, and
+/// execute the same lines of a script.
 pub struct Frame {
     /// The path of the file that the code is mapped from; `None` for code that
     /// was made at run time.
@@ -128,7 +129,9 @@ pub struct Frame {
     /// The return address, as an address of the file (as `addr2line` expects it); for
     /// code from no file, in memory.
     pub address: u64,
-    functions: OnceLock<Vec<Function>>,
+    /// Shared by all stacks with this call site.
+    functions: Arc<OnceLock<Vec<Function>>>,
+    script: Vec<Function>,
 }
 
 impl Frame {
@@ -138,16 +141,30 @@ impl Frame {
         Frame {
             object,
             address,
-            functions: OnceLock::from(functions),
+            functions: Arc::new(OnceLock::from(functions)),
+            script: Vec::new(),
         }
     }
 
     /// A frame whose functions are looked up later.
-    pub(crate) fn unnamed(object: Arc<[u8]>, address: u64) -> Frame {
+    pub(crate) fn unnamed(object: Option<Arc<[u8]>>, address: u64) -> Frame {
         Frame {
-            object: Some(object),
+            object,
             address,
-            functions: OnceLock::new(),
+            functions: Arc::default(),
+            script: Vec::new(),
+        }
+    }
+
+    /// This frame as one that executes these functions of a script, the innermost
+    /// first. Its own functions may still come later.
+    #[must_use]
+    pub(crate) fn with_script(&self, script: Vec<Function>) -> Frame {
+        Frame {
+            object: self.object.clone(),
+            address: self.address,
+            functions: Arc::clone(&self.functions),
+            script,
         }
     }
 
@@ -162,11 +179,18 @@ impl Frame {
     pub fn functions(&self) -> &[Function] {
         self.functions.get().map_or(&[], Vec::as_slice)
     }
+
+    /// The functions of a script that this frame of an interpreter executes, the
+    /// innermost first. Empty if it executes none, or none is known.
+    #[must_use]
+    pub fn script(&self) -> &[Function] {
+        &self.script
+    }
 }
 
 impl PartialEq for Frame {
     fn eq(&self, other: &Frame) -> bool {
-        (self.address, &self.object) == (other.address, &other.object)
+        (self.address, &self.object, &self.script) == (other.address, &other.object, &other.script)
     }
 }
 
@@ -178,6 +202,7 @@ impl fmt::Debug for Frame {
             .field("object", &self.object)
             .field("address", &self.address)
             .field("functions", &self.functions.get())
+            .field("script", &self.script)
             .finish()
     }
 }

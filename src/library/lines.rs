@@ -60,6 +60,7 @@ pub(super) fn options(restart_outcomes: bool) -> TextOptions {
         hidden: false,
         columns: || None,
         stacks: false,
+        whole_stacks: false,
     }
 }
 

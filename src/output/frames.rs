@@ -5,7 +5,8 @@ use std::fmt::{self, Write};
 use owo_colors::Style;
 
 use super::line::Line;
-use crate::event::{Cut, Frame, Function, Stack, escape_controls};
+use super::places::{Part, Place, has_interpreter, knows_script, parts, places};
+use crate::event::{Cut, Frame, Stack, escape_controls};
 
 /// A frame as strace writes it: ` > /usr/bin/dash(main+0x2c) [0x4a1c]`.
 struct Strace<'a>(&'a Frame);
@@ -29,129 +30,6 @@ impl fmt::Display for Strace<'_> {
     }
 }
 
-/// A place in code: `reap at src/reap.c:17`, `wait4+0x57 in /usr/lib/libc.so.6`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
-    frame: &'a Frame,
-    function: Option<&'a Function>,
-    /// The function's code stands in that of the next one.
-    is_inlined: bool,
-}
-
-impl<'a> Place<'a> {
-    /// Whether the source line is known.
-    fn has_source(&self) -> bool {
-        self.source().is_some()
-    }
-
-    /// The source file and line.
-    pub(super) fn source(&self) -> Option<(&'a str, u32)> {
-        let function = self.function?;
-        Some((function.file.as_deref()?, function.line?))
-    }
-
-    /// Whether this is the function that the program's own code begins with.
-    fn is_main(&self) -> bool {
-        let name = self.function.and_then(|function| function.name.as_deref());
-        name.is_some_and(|name| name == "main" || name.ends_with("::main"))
-    }
-
-    /// Whether this is but the way from the program's own code into the kernel:
-    /// the C library, its functions that make the call, or Rust's own library.
-    fn is_wrapper(&self) -> bool {
-        let path = self.frame.object.as_deref().unwrap_or_default();
-        let file = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        let name = self.function.and_then(|function| function.name.as_deref());
-        // glibc's inner names: __GI___wait4, __libc_fork.
-        let name = name.unwrap_or_default().trim_start_matches('_');
-        let name = name.trim_start_matches("GI_").trim_start_matches('_');
-        let name = name.trim_start_matches("libc_");
-        let is_rusts = self
-            .source()
-            .is_some_and(|(file, _)| file.starts_with("/rustc/"));
-        is_rusts
-            || LIBRARIES.iter().any(|library| file.starts_with(library))
-            || CALLS.contains(&name)
-    }
-}
-
-/// How the files of C libraries are called.
-const LIBRARIES: [&[u8]; 4] = [b"libc.so", b"libc-", b"libpthread", b"ld-musl"];
-
-/// The functions of a C library through which a program waits and forks.
-const CALLS: [&str; 13] = [
-    "wait",
-    "wait3",
-    "wait4",
-    "waitpid",
-    "waitid",
-    "fork",
-    "Fork",
-    "arch_fork",
-    "vfork",
-    "clone",
-    "clone3",
-    "posix_spawn",
-    "spawni",
-];
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.function.is_some_and(Function::is_signal) {
-            return f.write_str(Function::SIGNAL);
-        }
-        let address = self.frame.address;
-        match self.function {
-            Some(Function {
-                name: Some(name),
-                offset,
-                file,
-                ..
-            }) => {
-                escape_controls(name.as_bytes(), f)?;
-                if let (Some(offset), None) = (offset, file) {
-                    write!(f, "+{offset:#x}")?;
-                }
-            }
-            _ => write!(f, "{address:#x}")?,
-        }
-        if let Some((file, line)) = self.source() {
-            f.write_str(" at ")?;
-            escape_controls(file.as_bytes(), f)?;
-            write!(f, ":{line}")?;
-        } else if let Some(object) = &self.frame.object {
-            f.write_str(" in ")?;
-            escape_controls(object, f)?;
-        } else {
-            f.write_str(" in code made at run time")?;
-        }
-        if self.is_inlined {
-            f.write_str(" (inlined)")?;
-        }
-        Ok(())
-    }
-}
-
-/// All places of a stack, inlined functions as places of their own, the
-/// innermost first.
-fn places(stack: &Stack) -> impl Iterator<Item = Place<'_>> {
-    stack.frames().iter().flat_map(|frame| {
-        let count = frame.functions().len();
-        let functions = frame.functions().iter().enumerate();
-        let named = functions.map(move |(index, function)| Place {
-            frame,
-            function: Some(function),
-            is_inlined: index + 1 < count,
-        });
-        let nameless = (count == 0).then_some(Place {
-            frame,
-            function: None,
-            is_inlined: false,
-        });
-        named.chain(nameless)
-    })
-}
-
 /// The lines of a stack as strace writes them.
 pub(super) fn strace_lines(stack: &Stack) -> Vec<u8> {
     let mut text = String::new();
@@ -162,21 +40,34 @@ pub(super) fn strace_lines(stack: &Stack) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The lines of a stack, a place each.
-pub(super) fn lines(stack: &Stack, prefix: &str, dim: Style) -> Vec<u8> {
+/// The lines of a stack, a place each. Unless all are wanted (`is_whole`), the frames
+/// of an interpreter are folded: a script's author wants the script's.
+pub(super) fn lines(stack: &Stack, prefix: &str, dim: Style, is_whole: bool) -> Vec<u8> {
     let mut line = Line::default();
     let mut add = |text: fmt::Arguments<'_>, style| {
         line.plain(prefix);
         line.write(text, style);
         line.plain("\n");
     };
-    for place in places(stack) {
-        let style = if place.has_source() {
-            Style::new()
-        } else {
-            dim
-        };
-        add(format_args!("  > {place}"), style);
+    let all: Vec<Place<'_>> = places(stack).collect();
+    let folds = !is_whole && has_interpreter(&all);
+    // Said once, where the script's own lines would stand.
+    let mut lacks_script = folds && !knows_script(&all);
+    for part in parts(&all, folds) {
+        match part {
+            Part::Place(place) if place.has_source() => {
+                add(format_args!("  > {place}"), Style::new());
+            }
+            Part::Place(place) => add(format_args!("  > {place}"), dim),
+            Part::Folded(folded) => {
+                let why = if std::mem::take(&mut lacks_script) {
+                    " (an interpreter; the lines of its script are not known)"
+                } else {
+                    ""
+                };
+                add(format_args!("  > {folded}{why}"), dim);
+            }
+        }
     }
     if let Some(end) = end(stack) {
         add(format_args!("  > {end}"), dim);
@@ -197,9 +88,13 @@ const MOST_OF_OWN: usize = 8;
 
 /// The places that a person wants to see: from the program's own code that
 /// called the C library out to `main`, those that matter most if there are
-/// many.
+/// many. Of a script: its functions, and libraries that they call.
 pub(super) fn own_places(stack: &Stack) -> Vec<Place<'_>> {
     let all: Vec<Place<'_>> = places(stack).collect();
+    if has_interpreter(&all) && knows_script(&all) {
+        let own = parts(&all, true).into_iter().filter_map(Part::own);
+        return own.take(MOST_OF_OWN).collect();
+    }
     let first = all.iter().position(|place| !place.is_wrapper());
     let main = all.iter().position(Place::is_main);
     let last = main.map_or(all.len(), |main| main + 1);
@@ -207,11 +102,22 @@ pub(super) fn own_places(stack: &Stack) -> Vec<Place<'_>> {
     own.iter().copied().take(MOST_OF_OWN).collect()
 }
 
+/// The innermost of the program's own places, in short, if its line is known: `reap at
+/// reap.c:17`. Of a script one outside of the libraries that come with its interpreter,
+/// if there is any.
+pub(super) fn short_place(stack: &Stack) -> Option<String> {
+    let own = own_places(stack).into_iter();
+    let known: Vec<Place<'_>> = own.filter(Place::has_source).collect();
+    let place = known.iter().find(|place| !place.is_of_pythons_library());
+    place.or(known.first())?.in_short()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::event::Function;
 
     fn function(name: &str, file: Option<&str>) -> Function {
         Function {
@@ -293,5 +199,150 @@ mod tests {
         }
         let strace = Strace(&stack.frames()[0]).to_string();
         assert_eq!(strace, r" > \33[2J\n(\33[2J\n+0x13) [0xd3bd3]");
+    }
+
+    /// A wait in a script that an interpreter runs, as deep as it commonly is.
+    fn of_script(lines: &[(&str, u32)]) -> Stack {
+        let python = |name: &str| frame("/lib/libpython3.11.so.1.0", vec![function(name, None)]);
+        let script = lines.iter().map(|(name, line)| Function {
+            name: Some((*name).to_owned()),
+            offset: None,
+            file: Some("/srv/job.py".to_owned()),
+            line: Some(*line),
+        });
+        let eval = python("_PyEval_EvalFrameDefault");
+        let eval = Arc::new(eval.with_script(script.collect()));
+        stack(vec![
+            frame("/lib/libc.so.6", vec![function("wait4", None)]),
+            python("os_waitpid"),
+            python("cfunction_vectorcall_FASTCALL"),
+            eval,
+            python("pymain_run_file"),
+            frame("/lib/libc.so.6", vec![function("__libc_start_main", None)]),
+            frame("/usr/bin/python3.11", vec![function("_start", None)]),
+        ])
+    }
+
+    fn shown(stack: &Stack, is_whole: bool) -> Vec<String> {
+        let text = lines(stack, "", Style::new(), is_whole);
+        let text = String::from_utf8(text).unwrap();
+        text.lines()
+            .map(|line| line.trim_start().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn the_frames_of_an_interpreter_are_folded_around_the_scripts() {
+        let known = of_script(&[("wait_for", 12), ("<module>", 30)]);
+        assert_eq!(
+            shown(&known, false),
+            [
+                "> wait4+0x13 in /lib/libc.so.6",
+                "> … 2 frames of libpython3.11.so.1.0",
+                "> wait_for at /srv/job.py:12",
+                "> <module> at /srv/job.py:30",
+                "> … 4 frames of libpython3.11.so.1.0, libc.so.6 and python3.11",
+            ]
+        );
+        let whole = shown(&known, true);
+        assert_eq!(whole.len(), 9);
+        assert_eq!(whole[3..5], shown(&known, false)[2..4]);
+        assert!(
+            whole[5].starts_with("> _PyEval_EvalFrameDefault"),
+            "{whole:?}"
+        );
+        let short = short_place(&known);
+        assert_eq!(short.as_deref(), Some("wait_for at job.py:12"));
+        let own = words(&own_places(&known));
+        assert_eq!(
+            own,
+            ["wait_for at /srv/job.py:12", "<module> at /srv/job.py:30"]
+        );
+    }
+
+    #[test]
+    fn in_short_a_script_stands_before_its_library() {
+        let script = |file: &str| Function {
+            file: Some(file.to_owned()),
+            ..function("run", Some(""))
+        };
+        let short = |files: &[&str]| {
+            let script = files.iter().map(|file| script(file)).collect();
+            let eval = frame("/usr/bin/python3", vec![function("eval", None)]);
+            short_place(&stack(vec![Arc::new(eval.with_script(script))]))
+        };
+        let library = "/usr/lib/python3.11/subprocess.py";
+        let [both, alone] = [&[library, "/srv/job.py"][..], &[library]].map(short);
+        assert_eq!(both.as_deref(), Some("run at job.py:17"));
+        assert_eq!(alone.as_deref(), Some("run at subprocess.py:17"));
+        assert_eq!(short(&[]), None);
+    }
+
+    #[test]
+    fn an_interpreter_whose_script_is_not_known_says_so() {
+        assert_eq!(
+            shown(&of_script(&[]), false),
+            [
+                "> wait4+0x13 in /lib/libc.so.6",
+                "> … 6 frames of libpython3.11.so.1.0, libc.so.6 and python3.11 (an interpreter; \
+                 the lines of its script are not known)",
+            ]
+        );
+    }
+
+    #[test]
+    fn code_made_at_run_time_is_shown_where_it_has_a_name() {
+        let made = |name: Option<&str>| {
+            let functions = name.map(|name| function(name, None)).into_iter().collect();
+            Arc::new(Frame::new(None, 0x7f00, functions))
+        };
+        let node = || frame("/usr/bin/node", vec![function("v8::Call", None)]);
+        let stack = stack(vec![
+            frame("/lib/libc.so.6", vec![function("wait4", None)]),
+            node(),
+            made(None),
+            made(Some("JS:~wait /srv/job.js:3:1")),
+            made(None),
+            node(),
+        ]);
+        assert_eq!(
+            shown(&stack, false),
+            [
+                "> wait4+0x13 in /lib/libc.so.6",
+                "> … 2 frames of node and code made at run time",
+                "> JS:~wait /srv/job.js:3:1+0x13 in code made at run time",
+                "> … 2 frames of code made at run time and node",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_trampoline_is_shown_where_it_alone_names_the_function() {
+        let trampoline = || {
+            let functions = vec![function("py::job:/srv/job.py", None)];
+            Arc::new(Frame::new(None, 0x7f00, functions))
+        };
+        let stack_of = |lines: &[(&str, u32)]| {
+            let mut frames = of_script(lines).frames().to_vec();
+            frames.insert(4, trampoline());
+            shown(&stack(frames), false)
+        };
+        let unknown = stack_of(&[]);
+        assert_eq!(
+            unknown[2],
+            "> py::job:/srv/job.py+0x13 in code made at run time"
+        );
+        assert!(!unknown.concat().contains("not known"), "{unknown:?}");
+        let known = stack_of(&[("job", 3)]);
+        assert_eq!(known[2], "> job at /srv/job.py:3");
+        assert!(!known.concat().contains("py::"), "{known:?}");
+    }
+
+    #[test]
+    fn stacks_of_other_programs_are_not_folded() {
+        let c = |name| frame("/lib/libc.so.6", vec![function(name, None)]);
+        let stack = stack(vec![c("wait4"), c("start_thread"), c("clone3")]);
+        assert_eq!(shown(&stack, false), shown(&stack, true));
+        assert_eq!(shown(&stack, false).len(), 3);
     }
 }

@@ -3,7 +3,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `text`, `lifecycle_lines` | lines of calls, and of forks, execs, ends and signals |
-//! | `call_syntax`, `annotations`, `frames` | the parts of a line: strace's syntax, what a call did, call stacks |
+//! | `call_syntax`, `annotations`, `frames`, `places` | the parts of a line: strace's syntax, what a call did, call stacks |
 //! | `causes` | where signals came from, and who killed a process |
 //! | `only` | the lines of some processes |
 //! | `prefix`, `stamps`, `styles`, `line`, `fit`, `options` | how lines look |
@@ -30,6 +30,7 @@ mod line;
 mod only;
 mod options;
 mod outbox;
+mod places;
 mod poll_runs;
 mod prefix;
 mod report;

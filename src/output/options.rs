@@ -75,6 +75,8 @@ pub struct TextOptions {
     pub restart_outcomes: bool,
     /// Call stacks are shown (`-k`).
     pub stacks: bool,
+    /// Call stacks have all frames (`-kk`); else those of an interpreter are folded.
+    pub whole_stacks: bool,
     /// The processes whose lines are shown, with all below them; all if empty.
     pub only: Vec<Wanted>,
     /// No lines are shown, only messages.

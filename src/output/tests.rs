@@ -103,6 +103,7 @@ fn options(style: Style) -> TextOptions {
         hidden: false,
         columns: || None,
         stacks: false,
+        whole_stacks: false,
     }
 }
 

@@ -424,8 +424,8 @@ impl Text {
         let comm = ledger.comm(event.tid);
         self.begin(event.tid, event.tgid, comm, event.at, ledger.tasks());
         let prefix = std::mem::take(&mut self.line.text);
-        let dim = self.styles.dim;
-        let lines = Box::new(move |stack: &Stack| frames::lines(stack, &prefix, dim));
+        let (dim, is_whole) = (self.styles.dim, self.options.whole_stacks);
+        let lines = Box::new(move |stack: &Stack| frames::lines(stack, &prefix, dim, is_whole));
         self.streams.write_stack(event.tid, stack, lines);
     }
 

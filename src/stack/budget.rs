@@ -15,7 +15,7 @@ pub(super) static UNWINDING: Budget = Budget::new(48 << 20);
 pub(super) static NAMES: Budget = Budget::new(176 << 20);
 
 impl Budget {
-    const fn new(bytes: u64) -> Budget {
+    pub(super) const fn new(bytes: u64) -> Budget {
         Budget {
             left: AtomicU64::new(bytes),
         }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ impl Handles {
     /// Holds what a process has mapped at these addresses.
     pub(super) fn hold<'a>(tgid: Tgid, places: impl Iterator<Item = &'a Range<u64>>) -> Handles {
         let mut handles = Handles {
-            root: hold(&format!("/proc/{tgid}/root")),
+            root: hold_root(tgid),
             mapped: Vec::new(),
         };
         for memory in places {
@@ -102,10 +102,15 @@ impl Handles {
 }
 
 /// A file held by an `O_PATH` descriptor.
-struct HeldFile(OwnedFd);
+pub(super) struct HeldFile(OwnedFd);
+
+/// Holds the root directory of a process.
+pub(super) fn hold_root(tgid: Tgid) -> Option<HeldFile> {
+    hold(&format!("/proc/{tgid}/root"))
+}
 
 /// Holds the target of a link, unless too many are held.
-fn hold(link: &str) -> Option<HeldFile> {
+pub(super) fn hold(link: &str) -> Option<HeldFile> {
     if HELD.fetch_add(1, Relaxed) < MOST_HELD {
         let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
         if let Ok(file) = open(link, flags, Mode::empty()) {
@@ -117,6 +122,10 @@ fn hold(link: &str) -> Option<HeldFile> {
 }
 
 impl HeldFile {
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
     /// A path to the held file.
     fn link(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
@@ -127,6 +136,22 @@ impl Drop for HeldFile {
     fn drop(&mut self) {
         HELD.fetch_sub(1, Relaxed);
     }
+}
+
+/// Opens a file again, to read it, that was opened by `O_PATH` and is a regular one.
+pub(super) fn open_held(file: &File) -> io::Result<File> {
+    let mut options = File::options();
+    options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+    watch::during(|| options.open(link))
+}
+
+/// Opens the memory of a process.
+pub(super) fn open_memory(tgid: Tgid) -> io::Result<File> {
+    let path = format!("/proc/{tgid}/mem");
+    watch::during(|| File::open(path))
 }
 
 /// Opens a file again by its path, if it is still the same.

@@ -10,6 +10,30 @@ pub(super) struct Mapping {
     pub(super) memory: Range<u64>,
     /// The file, and the file offset of the first byte; `None` for anonymous memory.
     pub(super) file: Option<(Arc<Source>, u64)>,
+    /// It is the kernel's own code: `[vdso]`.
+    is_kernels: bool,
+}
+
+impl Mapping {
+    /// A mapping of a file, from this offset on.
+    #[cfg(test)]
+    pub(super) fn of_file(memory: Range<u64>, source: Source) -> Mapping {
+        Mapping {
+            memory,
+            file: Some((Arc::new(source), 0)),
+            is_kernels: false,
+        }
+    }
+
+    /// Whether the process can have made its code itself: it is anonymous memory, or
+    /// a file that has no name.
+    pub(super) fn is_made(&self) -> bool {
+        const NAMELESS: [&[u8]; 4] = [b"/memfd:", b"/anon_hugepage", b"/dev/zero", b"/SYSV"];
+        match &self.file {
+            None => !self.is_kernels,
+            Some((source, _)) => NAMELESS.iter().any(|name| source.path.starts_with(name)),
+        }
+    }
 }
 
 /// A file as `/proc/PID/maps` names it.
@@ -74,7 +98,16 @@ fn mapping(line: &[u8]) -> Option<(Mapping, [u8; 4])> {
         let path = unescaped(path).into();
         (Arc::new(Source { path, inode }), offset)
     });
-    Some((Mapping { memory, file }, rights))
+    // A name in brackets that the process gave has a colon: `[anon:code]`.
+    let is_kernels = [&b"[v"[..], b"[uprobes"]
+        .iter()
+        .any(|name| path.starts_with(name));
+    let mapping = Mapping {
+        memory,
+        file,
+        is_kernels,
+    };
+    Some((mapping, rights))
 }
 
 /// Of all bytes the kernel only escapes a newline in a path, as `\012`.
@@ -107,6 +140,8 @@ mod tests {
 7f0000004000-7f0000003000 rw-p 00000000 00:00 0
 7f0000005000-7f0000006000 rw-p 00000000 00:00 0
 7f0000006000-7f0000007000 ---p 00000000 00:00 0
+7f0000008000-7f0000009000 r-xp 00000000 00:00 0                          [anon:v8]
+7f000000a000-7f000000b000 r-xp 00000000 00:01 99                         /memfd:doublemapper (deleted)
 7ffd00000000-7ffd00002000 r-xp 00000000 00:00 0                          [vdso]
 nonsense
 ";
@@ -125,7 +160,7 @@ nonsense
                     let path = String::from_utf8_lossy(&source.path).into_owned();
                     (path, source.inode, *offset)
                 });
-                (mapping.memory.start, file)
+                (mapping.memory.start, file, mapping.is_made())
             })
             .collect();
         assert_eq!(
@@ -133,11 +168,22 @@ nonsense
             [
                 (
                     0x55d8_f3a0_4000,
-                    Some(("/usr/bin/da sh".to_owned(), 1234, 0x4000))
+                    Some(("/usr/bin/da sh".to_owned(), 1234, 0x4000)),
+                    false
                 ),
-                (0x7f00_0000_0000, None),
-                (0x7f00_0000_2000, Some(("/tmp/a\nb".to_owned(), 77, 0))),
-                (0x7ffd_0000_0000, None),
+                (0x7f00_0000_0000, None, true),
+                (
+                    0x7f00_0000_2000,
+                    Some(("/tmp/a\nb".to_owned(), 77, 0)),
+                    false
+                ),
+                (0x7f00_0000_8000, None, true),
+                (
+                    0x7f00_0000_a000,
+                    Some(("/memfd:doublemapper".to_owned(), 99, 0)),
+                    true
+                ),
+                (0x7ffd_0000_0000, None, false),
             ]
         );
     }

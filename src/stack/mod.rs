@@ -13,13 +13,18 @@ mod budget;
 mod copy;
 mod demangle;
 mod elf;
+mod epilogue;
 mod file;
+mod home;
 mod lane;
 mod maps;
 mod namer;
 mod names;
 mod object;
+mod perf_map;
+mod python;
 mod resolver;
+mod scripts;
 mod space;
 mod symbols;
 mod unwind;
@@ -31,11 +36,13 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::event::Stack;
-use crate::kernel::Tgid;
+use crate::kernel::{Tgid, Tid};
 use crate::proc::PageMap;
 use crate::sys::ptrace::Stopped;
 use copy::{Copy, MOST_BYTES};
+use home::Home;
 use resolver::{Resolver, Unwinding};
+use scripts::{Presence, Scripting};
 use space::Space;
 use unwind::Registers;
 pub(crate) use walk::RawStack;
@@ -54,6 +61,8 @@ pub(crate) struct Stacks {
     resolver: Arc<Resolver>,
     /// The bytes of the stack that was copied last.
     bytes: Vec<u8>,
+    /// Threads in calls below which an interpreter may be read.
+    present: FxHashMap<Tid, Presence>,
 }
 
 /// What is known of the memory of a process.
@@ -61,6 +70,10 @@ pub(crate) struct Stacks {
 struct Process {
     space: Option<Arc<Space>>,
     pages: Option<PageMap>,
+    /// For the names of code that it made.
+    home: Option<Arc<Home>>,
+    /// That could not be had.
+    is_homeless: bool,
 }
 
 impl Stacks {
@@ -71,6 +84,7 @@ impl Stacks {
             is_without_pages: !PageMap::exist(),
             resolver: Arc::new(Resolver::new()),
             bytes: vec![0; MOST_BYTES],
+            present: FxHashMap::default(),
         }
     }
 
@@ -98,6 +112,7 @@ impl Stacks {
         let copy = Copy::take(stopped, base, end, pages, &mut self.bytes);
         Some(RawStack {
             tgid,
+            tid: stopped.tid(),
             registers,
             copy,
             space: Arc::clone(space),
@@ -122,33 +137,79 @@ impl Stacks {
     }
 
     /// Unwinds it, while the task runs: here if all files that it needs have been read,
-    /// else on another thread.
-    pub(crate) fn unwind(&mut self, mut raw: RawStack) -> Arc<Stack> {
+    /// else on another thread. `stays` if the task will be stopped before it returns from
+    /// the call that it is in.
+    pub(crate) fn unwind(&mut self, mut raw: RawStack, stays: bool) -> Arc<Stack> {
         let bytes = self.bytes.get(..raw.copy.span()).unwrap_or_default();
         let stack = Arc::new(Stack::pending(Arc::clone(&self.resolver) as _));
-        let frames = Walker {
+        let walked = Walker {
             stack: &mut raw,
             bytes,
             namer: &self.resolver.namer,
+            code: None,
             is_final: false,
         }
-        .frames();
-        match frames {
-            Ok(frames) => {
-                stack.resolve(frames);
-                // The unwinding may have found new mappings.
-                if let Some(process) = self.processes.get_mut(&raw.tgid) {
-                    process.space = Some(raw.space);
-                }
-            }
-            Err(_) => self.resolver.unwinder.send(Unwinding::new(
+        .walked();
+        let (tgid, tid) = (raw.tgid, raw.tid);
+        let Ok(walked) = walked else {
+            let makes_code = raw.space.makes_code();
+            let home = makes_code.then(|| self.home(tgid)).flatten();
+            let presence = stays.then(|| self.presence(tid));
+            let bytes = self.bytes.get(..raw.copy.span()).unwrap_or_default();
+            self.resolver.unwinder.send(Unwinding::new(
                 raw,
                 bytes,
+                home,
+                presence,
                 Arc::clone(&stack),
                 Arc::clone(&self.resolver),
-            )),
+            ));
+            return stack;
+        };
+        // The unwinding may have found new mappings.
+        if let Some(process) = self.processes.get_mut(&tgid) {
+            process.space = Some(raw.space);
+        }
+        if walked.has_scripts() {
+            let presence = stays.then(|| self.presence(tid));
+            self.resolver.scripts.send(Scripting {
+                walked,
+                stack: Arc::clone(&stack),
+                tgid,
+                presence,
+                // Code made at run time is unwound elsewhere.
+                home: None,
+            });
+        } else {
+            stack.resolve(walked.frames);
         }
         stack
+    }
+
+    /// From now on it is known whether a task has left its call.
+    fn presence(&mut self, tid: Tid) -> Presence {
+        let presence = Presence::default();
+        self.present.insert(tid, presence.clone());
+        presence
+    }
+
+    /// A task has stopped or ended: it leaves the call in which it was.
+    pub(crate) fn leaves_call(&mut self, tid: Tid) {
+        if !self.present.is_empty()
+            && let Some(presence) = self.present.remove(&tid)
+        {
+            presence.end();
+        }
+    }
+
+    /// What is held of a process for the names of code that it made.
+    fn home(&mut self, tgid: Tgid) -> Option<Arc<Home>> {
+        let process = self.processes.entry(tgid).or_default();
+        if process.home.is_none() && !process.is_homeless {
+            process.home = Home::hold(tgid).map(Arc::new);
+            process.is_homeless = process.home.is_none();
+        }
+        process.home.clone()
     }
 
     /// A child has a copy of its parent's memory.
@@ -157,7 +218,7 @@ impl Stacks {
         if let Some(space) = space.and_then(|parent| parent.space.clone()) {
             let process = Process {
                 space: Some(space),
-                pages: None,
+                ..Process::default()
             };
             self.processes.insert(child, process);
         }

@@ -13,6 +13,7 @@ use super::budget::{Reserved, UNWINDING};
 use super::elf::{Bytes, Elf};
 use super::file::{self, Handles, Identity};
 use super::maps::{Mapping, Source};
+use super::python::Symbols;
 use super::unwind::{FrameInfo, Section};
 use crate::event::{Frame, Function};
 
@@ -65,6 +66,8 @@ pub(super) struct Object {
     code: Vec<(Range<u64>, u64)>,
     /// Its unwind information.
     pub(super) info: FrameInfo,
+    /// Where the state of the CPython interpreter is that it contains.
+    pub(super) python: Option<Symbols>,
     /// The frames found so far, by their address and the address by which they are looked
     /// up.
     frames: Mutex<FxHashMap<(u64, u64), Arc<Frame>>>,
@@ -173,6 +176,7 @@ impl Object {
             identity,
             code: segments.collect(),
             info,
+            python: Symbols::find(elf),
             frames: Mutex::default(),
             file: Mutex::new(Some(Arc::clone(from))),
             is_nameless: AtomicBool::new(false),
@@ -209,7 +213,7 @@ impl Object {
             };
             Frame::new(Some(path), address, vec![function])
         } else {
-            Frame::unnamed(path, address)
+            Frame::unnamed(Some(path), address)
         });
         if frames.len() == MOST_FRAMES {
             frames.clear();
@@ -253,10 +257,7 @@ mod tests {
                 path: Arc::from(path.as_os_str().as_encoded_bytes()),
                 inode: identity.inode(),
             };
-            let mapping = Mapping {
-                memory: 0..1,
-                file: Some((Arc::new(source), 0)),
-            };
+            let mapping = Mapping::of_file(0..1, source);
             let object = objects.load(&mapping, &handles).unwrap();
             std::fs::remove_file(&path).unwrap();
             let bytes: u64 = objects.known.values().map(Known::bytes).sum();

@@ -1,15 +1,18 @@
 //! The resolver: finds frames and names on other threads.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::file::Handles;
+use super::home::Home;
 use super::lane::{Job, Lane};
 use super::namer::Naming;
 use super::object::Objects;
+use super::scripts::{Memory, Presence, Scripting};
 use super::space::Place;
-use super::walk::{Missing, RawStack, Walker};
+use super::walk::{Missing, RawStack, Walked, Walker};
 use crate::event::{self, Stack};
 use crate::urgency::{self, Urgency};
 
@@ -19,9 +22,11 @@ const LONGEST: Duration = Duration::from_secs(30);
 const URGENT: Duration = Duration::from_secs(1);
 
 /// One thread opens files and unwinds, which is fast, while the processes are alive;
-/// another one names frames.
+/// one reads what scripts they execute, while the threads sleep; another one names
+/// frames.
 pub(super) struct Resolver {
     pub(super) unwinder: Lane<Unwinding>,
+    pub(super) scripts: Lane<Scripting>,
     pub(super) namer: Lane<Naming>,
 }
 
@@ -29,6 +34,7 @@ impl Resolver {
     pub(super) fn new() -> Resolver {
         Resolver {
             unwinder: Lane::new(),
+            scripts: Lane::new(),
             namer: Lane::new(),
         }
     }
@@ -36,6 +42,7 @@ impl Resolver {
     /// The trace is over: finish the queued work.
     pub(super) fn close(&self) {
         self.unwinder.close();
+        self.scripts.close();
         self.namer.close();
     }
 }
@@ -43,6 +50,7 @@ impl Resolver {
 impl event::Resolver for Resolver {
     fn check(&self) {
         self.unwinder.check();
+        self.scripts.check();
         self.namer.check();
     }
 
@@ -52,6 +60,7 @@ impl event::Resolver for Resolver {
             Urgency::Tracees | Urgency::User => URGENT,
         };
         self.unwinder.hurry(limit);
+        self.scripts.hurry(limit);
         self.namer.hurry(limit);
     }
 }
@@ -68,6 +77,9 @@ pub(super) struct Unwinding {
     bytes: Vec<u8>,
     /// The files that it may need.
     handles: Handles,
+    /// The process, for the names of code that it made.
+    home: Option<Arc<Home>>,
+    presence: Option<Presence>,
     stack: Arc<Stack>,
     resolver: Arc<Resolver>,
     /// The mapping whose file is being read.
@@ -78,6 +90,8 @@ impl Unwinding {
     pub(super) fn new(
         raw: RawStack,
         bytes: &[u8],
+        home: Option<Arc<Home>>,
+        presence: Option<Presence>,
         stack: Arc<Stack>,
         resolver: Arc<Resolver>,
     ) -> Unwinding {
@@ -85,20 +99,44 @@ impl Unwinding {
             handles: Handles::hold(raw.tgid, raw.space.unread()),
             raw,
             bytes: bytes.to_vec(),
+            home,
+            presence,
             stack,
             resolver,
             reads: Mutex::default(),
         }
     }
 
-    fn walk(&self, mut raw: RawStack, is_final: bool) -> Result<event::Frames, Missing> {
+    fn walk(&self, mut raw: RawStack, is_final: bool) -> Result<Walked, Missing> {
+        let memory = OnceCell::new();
+        let code = |at: u64, to: &mut [u8]| {
+            let memory = memory.get_or_init(|| Memory::open(self.raw.tgid));
+            memory.as_ref()?.read_some(at, to)
+        };
         Walker {
             stack: &mut raw,
             bytes: &self.bytes,
             namer: &self.resolver.namer,
+            code: (!is_final).then_some(&code),
             is_final,
         }
-        .frames()
+        .walked()
+    }
+
+    /// The stack is unwound.
+    fn finish(&self, walked: Walked) {
+        let stack = Arc::clone(&self.stack);
+        if !walked.has_scripts() {
+            stack.resolve(walked.frames);
+            return;
+        }
+        self.resolver.scripts.send(Scripting {
+            walked,
+            stack,
+            tgid: self.raw.tgid,
+            presence: self.presence.clone(),
+            home: self.home.clone(),
+        });
     }
 
     fn reads(&self, place: Option<Arc<Place>>) {
@@ -110,9 +148,9 @@ impl Job for Unwinding {
     type State = Objects;
 
     fn run(&self, objects: &mut Objects) {
-        let frames = loop {
+        let walked = loop {
             match self.walk(self.raw.clone(), false) {
-                Ok(frames) => break frames,
+                Ok(walked) => break walked,
                 Err(Missing(place)) => {
                     self.reads(Some(Arc::clone(&place)));
                     place.hold(objects.load(&place.mapping, &self.handles));
@@ -120,7 +158,7 @@ impl Job for Unwinding {
                 }
             }
         };
-        self.stack.resolve(frames);
+        self.finish(walked);
     }
 
     fn give_up(&self) {
@@ -129,8 +167,8 @@ impl Job for Unwinding {
             // The file did not respond.
             place.hold(None);
         }
-        if let Ok(frames) = self.walk(self.raw.clone(), true) {
-            self.stack.resolve(frames);
+        if let Ok(walked) = self.walk(self.raw.clone(), true) {
+            self.finish(walked);
         }
     }
 }

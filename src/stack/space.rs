@@ -64,6 +64,11 @@ impl Space {
         places.map(|place| &place.mapping.memory)
     }
 
+    /// Whether it has code that was made at run time.
+    pub(super) fn makes_code(&self) -> bool {
+        self.code.iter().any(|place| place.mapping.is_made())
+    }
+
     /// The code at an address.
     pub(super) fn at(&self, address: u64) -> Option<&Arc<Place>> {
         let after = self
@@ -99,7 +104,7 @@ impl Place {
 
     /// Sets its object; does nothing if it is known.
     pub(super) fn hold(&self, object: Option<Arc<Object>>) {
-        let Mapping { memory, file } = &self.mapping;
+        let Mapping { memory, file, .. } = &self.mapping;
         let held = file.as_ref().zip(object).and_then(|((_, offset), object)| {
             let bias = memory.start.wrapping_sub(object.address_at(*offset)?);
             Some(Held::Object(object, bias))

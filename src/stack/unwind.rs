@@ -31,11 +31,11 @@ impl Registers {
         Registers(values.map(Some))
     }
 
-    fn get(&self, register: Register) -> Option<u64> {
+    pub(super) fn get(&self, register: Register) -> Option<u64> {
         *self.0.get(usize::from(register.0))?
     }
 
-    fn set(&mut self, register: Register, value: Option<u64>) {
+    pub(super) fn set(&mut self, register: Register, value: Option<u64>) {
         if let Some(place) = self.0.get_mut(usize::from(register.0)) {
             *place = value;
         }
@@ -250,7 +250,7 @@ pub(super) struct Callee<'a> {
 
 impl Callee<'_> {
     /// Checks the caller's registers.
-    fn judged(&self, caller: &Registers, was_interrupted: bool) -> Option<Step> {
+    pub(super) fn judged(&self, caller: &Registers, was_interrupted: bool) -> Option<Step> {
         let [above, below] = [caller, self.registers].map(|frame| frame.get(X86_64::RSP));
         match caller.get(X86_64::RA) {
             // The return address is in memory that was not copied.

@@ -423,6 +423,9 @@ impl<S: Scheduler> Tracer<S> {
         let (at, tid) = (self.now(), tracee.tid());
         (self.latest, self.last_stop) = (at, at);
         self.stats.count(kind);
+        if let Some(stacks) = &mut self.stacks {
+            stacks.leaves_call(tid);
+        }
         if S::IS_ACTIVE {
             // Killed in a stop that it was held in.
             self.held.remove(&tid);

@@ -64,7 +64,7 @@ impl<S: Scheduler> Tracer<S> {
         let task = self.tasks.by_tid.get(&tid);
         let (how, is_free) = task.map_or((How::Cont, false), |task| (task.how(), task.is_free));
         self.resume(stop, how, None);
-        let stack = stack.flatten().and_then(|stack| self.unwind(stack));
+        let stack = stack.flatten().and_then(|stack| self.unwind(stack, false));
         if let (false, Some(stacks)) = (is_thread, &mut self.stacks) {
             stacks.fork(tgid, child_tgid);
         }
@@ -126,6 +126,9 @@ impl<S: Scheduler> Tracer<S> {
         (self.latest, self.last_stop) = (at, at);
         self.stats.ends += 1;
         self.held.remove(&tid);
+        if let Some(stacks) = &mut self.stacks {
+            stacks.leaves_call(tid);
+        }
         let Some(task) = self.tasks.remove_task(tid) else {
             // A stranger, or a task whose creator's event is still to come.
             self.ended_early(tid, status);

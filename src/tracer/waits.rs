@@ -42,7 +42,7 @@ impl<S: Scheduler> Tracer<S> {
         let stack = self.take_stack(&stop.tracee, tgid);
         self.resume(stop, How::Syscall, None);
 
-        entry.stack = stack.and_then(|stack| self.unwind(stack));
+        entry.stack = stack.and_then(|stack| self.unwind(stack, true));
         if let Some(task) = self.tasks.by_tid.get_mut(&tid) {
             task.call = Some(Call {
                 entry: entry.clone(),
@@ -103,9 +103,10 @@ impl<S: Scheduler> Tracer<S> {
         self.stacks.as_mut()?.take(stopped, tgid)
     }
 
-    /// Make a call stack of what was copied, once the task runs on.
-    pub(super) fn unwind(&mut self, taken: RawStack) -> Option<Arc<Stack>> {
-        Some(self.stacks.as_mut()?.unwind(taken))
+    /// Make a call stack of what was copied, once the task runs on. `stays` if it will
+    /// be stopped before it returns from the call.
+    pub(super) fn unwind(&mut self, taken: RawStack, stays: bool) -> Option<Arc<Stack>> {
+        Some(self.stacks.as_mut()?.unwind(taken, stays))
     }
 
     fn name_target(&self, tgid: Tgid, entry: &WaitEntry) -> Option<TargetName> {

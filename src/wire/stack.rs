@@ -31,6 +31,10 @@ pub struct Frame {
     /// first. Empty if none is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub functions: Vec<Function>,
+    /// Of a frame of an interpreter: the functions of the script that it executes,
+    /// innermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub script: Vec<Function>,
 }
 
 /// A function and a place in it.
@@ -81,16 +85,12 @@ impl Body {
 
 impl From<&event::Frame> for Frame {
     fn from(frame: &event::Frame) -> Frame {
-        let functions = frame.functions().iter().map(|function| Function {
-            name: function.name.clone(),
-            offset: function.offset.map(|offset| Int(offset.into())),
-            file: function.file.clone(),
-            line: function.line,
-        });
+        let functions = |list: &[event::Function]| list.iter().map(Function::from).collect();
         Frame {
             object: frame.object.as_ref().map(|path| Text(path.to_vec())),
             address: Address(frame.address),
-            functions: functions.collect(),
+            functions: functions(frame.functions()),
+            script: functions(frame.script()),
         }
     }
 }
@@ -110,15 +110,37 @@ impl From<Stack> for event::Stack {
 impl From<Frame> for event::Frame {
     fn from(frame: Frame) -> event::Frame {
         let Address(address) = frame.address;
-        let functions = frame.functions.into_iter().map(|function| event::Function {
+        let functions = |list: Vec<Function>| list.into_iter().map(Into::into).collect();
+        let object = frame.object.map(|Text(path)| path.into());
+        let script: Vec<event::Function> = functions(frame.script);
+        let own = event::Frame::new(object, address, functions(frame.functions));
+        if script.is_empty() {
+            own
+        } else {
+            own.with_script(script)
+        }
+    }
+}
+
+impl From<&event::Function> for Function {
+    fn from(function: &event::Function) -> Function {
+        Function {
+            name: function.name.clone(),
+            offset: function.offset.map(|offset| Int(offset.into())),
+            file: function.file.clone(),
+            line: function.line,
+        }
+    }
+}
+
+impl From<Function> for event::Function {
+    fn from(function: Function) -> event::Function {
+        let offset = function.offset;
+        event::Function {
             name: function.name,
-            offset: function
-                .offset
-                .and_then(|Int(offset)| offset.try_into().ok()),
+            offset: offset.and_then(|Int(offset)| offset.try_into().ok()),
             file: function.file,
             line: function.line,
-        });
-        let object = frame.object.map(|Text(path)| path.into());
-        event::Frame::new(object, address, functions.collect())
+        }
     }
 }

@@ -126,9 +126,10 @@ pub(super) struct LineFlags {
     /// Time spent in each call
     #[arg(short = 'T', long = "syscall-times", help_heading = "How to show it")]
     pub(super) durations: bool,
-    /// Call stacks of waits and forks
-    #[arg(short = 'k', long = "stack-trace", help_heading = "How to show it")]
-    pub(super) stacks: bool,
+    /// Call stacks of waits and forks; -kk: all frames of interpreters
+    #[arg(short = 'k', long = "stack-trace", action = ArgAction::Count,
+          help_heading = "How to show it")]
+    pub(super) stacks: u8,
     /// At the end, say how many stops the trace took
     #[arg(
         long,
@@ -280,7 +281,8 @@ fn look(show: &ShowFlags, lines: &LineFlags, follows: bool) -> Result<TextOption
         shown: Shown::ALL,
         calls: WaitCalls::ALL,
         restart_outcomes: true,
-        stacks: lines.stacks,
+        stacks: lines.stacks > 0,
+        whole_stacks: lines.stacks > 1,
         only: show.only(),
         hidden: show.findings,
         columns: columns_of_stderr,

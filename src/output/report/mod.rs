@@ -18,7 +18,8 @@ use std::hash::Hash;
 use rustc_hash::FxHashMap;
 
 use super::annotations::write_quoted;
-use super::frames::{Place, own_places};
+use super::frames::own_places;
+use super::places::Place;
 use super::span::Span as Seconds;
 use super::styles::Styles;
 use crate::event::{Named, WaitExit};

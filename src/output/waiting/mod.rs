@@ -339,9 +339,11 @@ impl<'a> Tree<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::event::script::{Script, exited};
-    use crate::event::{BlockedCall, Comm};
+    use crate::event::{BlockedCall, Comm, EventKind, Frame, Function, Stack};
 
     /// A thread in a call.
     fn task(pid: i32, parent: i32, argv: &[&str], call: &str) -> BlockedTask {
@@ -421,6 +423,33 @@ mod tests {
             10 bash -c 'sleep 1000 & wait $!'  wait4(-1) for 4.8 s\n  \
             └ 11 sleep 1000                    clock_nanosleep for 3.0 s\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_wait_says_from_where_it_was_made_where_that_is_known() {
+        let mut script = Script::launched(10);
+        script.after(100).fork(10, 11);
+        script.after(100).enter(10, 11, 0);
+        let line = Function {
+            name: Some("wait_for".to_owned()),
+            file: Some("/srv/job.py".to_owned()),
+            line: Some(12),
+            ..Function::default()
+        };
+        let frame = Frame::new(Some(b"/srv/job".as_slice().into()), 8, vec![line]);
+        for event in &mut script.events {
+            if let EventKind::WaitEntered(entry) = &mut event.kind {
+                let frames = vec![Arc::new(frame.with_script(Vec::new()))];
+                entry.stack = Some(Arc::new(Stack::new(frames, None)));
+            }
+        }
+        let tasks = vec![
+            task(10, 1, &["job"], "wait4"),
+            task(11, 10, &["sleep", "9"], "clock_nanosleep"),
+        ];
+        let text = shown_tree(&script, tasks, None);
+        let expected = "wait4(11) for 4.8 s, from wait_for at job.py:12\n";
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::{MOST_OF_A_COMMAND, Tree, cut};
 use crate::event::{BlockedTask, Comm, PipeSide, WaitsOn, escape_controls};
 use crate::kernel::phrases::how_it_ended;
 use crate::kernel::{Signal, Tgid, Tid};
+use crate::output::frames::short_place;
 use crate::output::report::{call_words, shell_word};
 use crate::output::span::Span;
 
@@ -86,7 +87,9 @@ impl Tree<'_> {
         let at_least = if is_older { "at least " } else { "" };
         let age = Span(self.at.since(waiting.when.at));
         let call = call_words(waiting.call, waiting.named);
-        Some(format!("{call} for {at_least}{age}"))
+        let from = waiting.stack.as_deref().and_then(short_place);
+        let from = from.map_or_else(String::new, |place| format!(", from {place}"));
+        Some(format!("{call} for {at_least}{age}{from}"))
     }
 
     /// In what a thread is.
