@@ -56,8 +56,9 @@ fn of_child(to: &mut String, event: &Event, exit: &WaitExit, ledger: &Ledger) ->
         (ledger.translate(event.tgid, pid), status)
     } else {
         // waitid without a siginfo: what it took is known where only one could be.
-        let by_this = |reap: Reap| reap.by == event.tid;
-        let taken = ledger.just_reaped();
+        // The end of the caller itself, amid a call, is no reap by that call.
+        let by_this = |reap: Reap| reap.by == event.tid && reap.way.is_wait();
+        let taken = ledger.just_reaped().filter(|_| exit.result.is_ok());
         let taken = taken.filter(|child| child.reaped.is_some_and(by_this));
         (taken, None)
     };

@@ -35,7 +35,8 @@ impl Summary {
             .take(MOST_SHOWN)
             .map(|row| (cells(row), name(row)))
             .collect();
-        let mut total = plural(rows.len() as u64, "process", "processes");
+        // Short, so that the table fits a terminal of 80 columns.
+        let mut total = format!("{} in all", rows.len());
         if rows.len() > MOST_SHOWN {
             total = format!("{total}, the first {MOST_SHOWN} are shown");
         }

@@ -63,7 +63,7 @@ fn what_a_process_does_is_counted() {
     forked  reaped  left  late  polls  blocked  longest  cpu  peak  process
          3       2     1     1      1   6.0 ms    0.1 s    -     -  1
     ------  ------  ----  ----  -----  -------  -------  ---  ----  -------
-         3       2     1     1      1   6.0 ms    0.1 s    -     -  1 process
+         3       2     1     1      1   6.0 ms    0.1 s    -     -  1 in all
 
     from exit to reap: p50 5.0 ms, p90 21 ms, p99 21 ms, max 21 ms (2 children)
       < 10 ms          1  ########################################
