@@ -267,6 +267,178 @@ fn encodings_and_compression_are_undone() {
     assert!(said.is_empty(), "{said:?}");
 }
 
+/// What was undone of a log, in the words of the report.
+fn undone(log: &str) -> Option<String> {
+    let (_, said) = events(log.as_bytes());
+    let mut said = said.into_iter();
+    said.find(|said| said.starts_with("undone before reading"))
+}
+
+#[test]
+fn a_record_of_json_is_read_as_it_is() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("json");
+    let argument = "\u{201c}a\u{2026}\u{201d} &lt;... &quot; a(1) =3D 5";
+    let flags = ["--format", "json", "--report", "none", "-o"];
+    let mut program = wait4_strace();
+    program
+        .args(flags)
+        .arg(&path)
+        .args(["--", "true", argument]);
+    assert_eq!(run(&mut program).status, 0);
+    let own = fs::read_to_string(&path).unwrap();
+    assert!(own.lines().next().unwrap().contains('\u{201c}'), "{own}");
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records/tracee-newer.jsonl");
+    let tracee = fs::read_to_string(kept).unwrap();
+    let quoted = serde_json::to_string(argument).unwrap();
+    let tracee = tracee.replacen("\"server\"", &quoted, 1);
+    assert!(tracee.lines().next().unwrap().contains('\u{201c}'));
+    for record in [own, tracee] {
+        let (events, said) = events(record.as_bytes());
+        assert!(!events.is_empty());
+        assert!(!said.iter().any(|said| said.contains("undone")), "{said:?}");
+        let (quoted, _) = self::events(behind(&record, |_| "> ".to_owned()).as_bytes());
+        assert!(quoted == events, "{quoted}\n{events}");
+    }
+}
+
+#[test]
+fn what_a_program_encoded_itself_stays_as_it_is() {
+    let (name, log) = kept().swap_remove(0);
+    assert_eq!(undone(&log), None);
+    let lines: Vec<&str> = log.lines().collect();
+    for line in [
+        "600 execve(\"/bin/echo\", [\"echo\", \"<b>&#34;x&#34;, \\\"y\"], 0x7ffd /* 20 vars */) = 0",
+        "600 write(1, \"f(&quot;a&quot;) &lt;b&gt;\", 24) = 24",
+        "600 write(1, \"a(1) =3D 5=3D\", 13) = 13",
+        "progress \u{2026}",
+        "say \u{201c}x\u{201d} \u{2014} f(&quot;x&quot;) =3D 5",
+    ] {
+        for many in [1, lines.len()] {
+            let mut log = lines.clone();
+            log.splice(1..1, std::iter::repeat_n(line, many));
+            let log = log.join("\n");
+            assert_eq!(undone(&log), None, "{name} {many} {line}");
+            let quoted = undone(&behind(&log, |_| "> ".to_owned()));
+            let expected = "undone before reading: quote marks before the lines";
+            assert_eq!(quoted.as_deref(), Some(expected), "{name} {many} {line}");
+        }
+    }
+}
+
+#[test]
+fn what_is_encoded_is_undone_where_each_line_can_be_read_as_it_is_too() {
+    let log = "\
+600 execve(\"./x\", [\"./x\"], 0x7ffd /* 20 vars */) = 0
+600 wait4(-1, [{WIFEXITED(s) && WEXITSTATUS(s) == 3}], 0, NULL) = 601
+";
+    let (clean, _) = events(log.as_bytes());
+    let html = log.replace('&', "&amp;");
+    for (name, wrapped) in [
+        ("HTML", html.clone()),
+        ("HTML", html.replace('"', "&quot;")),
+        ("HTML", html.replace('"', "&#34;")),
+        ("typographic characters", log.replace('"', "\u{201c}")),
+        ("typographic characters", log.replace("(-1", "(\u{2212}1")),
+        ("colours", log.replace("601", "\u{1b}[1m601\u{1b}[0m")),
+        ("quoted-printable", log.replace('=', "=3D")),
+    ] {
+        let (unwrapped, _) = events(wrapped.as_bytes());
+        assert!(unwrapped == clean, "{wrapped}{unwrapped}");
+        let expected = format!("undone before reading: {name}");
+        assert_eq!(undone(&wrapped), Some(expected), "{wrapped}");
+    }
+}
+
+#[test]
+fn prose_before_a_log_may_be_long() {
+    let (_, log) = kept().swap_remove(0);
+    let (clean, _) = events(log.as_bytes());
+    let prose = "It hangs now and then, as it did before.\n".repeat(250);
+    for wrap in [
+        |log: &str| log.to_owned(),
+        |log: &str| behind(log, |_| "> ".to_owned()),
+        |log: &str| behind(&log.replace('=', "=3D"), |_| "    > ".to_owned()),
+    ] {
+        let text = prose.clone() + &wrap(&log);
+        let (unwrapped, said) = events(text.as_bytes());
+        assert!(unwrapped == clean, "{said:?}\n{unwrapped}");
+        assert!(
+            said.iter().any(|said| said.contains("the first is line 1")),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn a_line_that_is_too_long_gives_no_call() {
+    let (_, log) = kept().swap_remove(0);
+    let forged = "900 wait4(-1, NULL, 0, NULL) = 901";
+    let long = "x".repeat(1 << 20) + forged;
+    for wrap in [
+        |log: &str| log.to_owned(),
+        |log: &str| behind(log, |_| "> ".to_owned()),
+    ] {
+        let (events, said) = events(wrap(&format!("{log}{long}\n")).as_bytes());
+        assert!(!events.contains("901"), "{events}");
+        assert!(
+            said.iter().any(|said| said == "1 line is too long"),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn output_amid_a_line_of_a_log_is_not_undone() {
+    for tail in ["<unfinished ...>", "<detached ...>"] {
+        let log = format!(
+            "\
+strace: Process 801 attached
+[pid   801] write(1, \"hello\\n\", 6 <unfinished ...>
+[pid   800] wait4(801, hello
+ {tail}
+[pid   801] <... write resumed>)        = 6
+[pid   801] exit_group(0)               = ?
+[pid   801] +++ exited with 0 +++
+"
+        );
+        let (trace, report) = read(&log);
+        assert!(trace.contains("wait4(801"), "{trace}");
+        assert!(!report.contains("undone"), "{report}");
+        assert_eq!(undone(&log), None, "{log}");
+    }
+}
+
+#[test]
+fn lines_of_ours_that_a_program_wrote_amid_a_log_are_no_reason_to_refuse_it() {
+    let ours = "600   prog   wait4(601, NULL, 0, NULL) = 601  # reaped 601 prog\n";
+    let (trace, report) = read(format!("7 fork() = 8\n{ours}8 exit_group(0) = ?\n"));
+    assert!(trace.contains("forked 8"), "{trace}");
+    assert!(report.contains("not strace's: line 2"), "{report}");
+}
+
+#[test]
+fn a_log_that_ends_in_many_waits_describes_the_first() {
+    // Quadratic, this would take minutes.
+    let count = 20_000;
+    let mut log = String::new();
+    for parent in 1000..1000 + count {
+        writeln!(log, "{parent} fork() = {}", parent + count).unwrap();
+        writeln!(log, "{parent} wait4(-1,  <unfinished ...>").unwrap();
+    }
+    let (_, said) = events(log.as_bytes());
+    let open = said.iter().find(|said| said.contains("ends in a wait"));
+    let open = open.unwrap();
+    assert!(
+        open.contains("1000 is in wait4(-1); 21000 does nothing"),
+        "{open}"
+    );
+    assert!(
+        open.ends_with(&format!("; and {} more waits", count - 16)),
+        "{open}"
+    );
+}
+
 #[test]
 fn what_is_no_log_is_refused_with_the_line_and_the_way() {
     let directory = TempDir::new().unwrap();

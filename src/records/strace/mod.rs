@@ -56,7 +56,7 @@ pub(super) fn open(
     pid: Option<i32>,
 ) -> Result<Box<dyn Source>, String> {
     let text = lines.ahead().map_err(|error| error.to_string())?;
-    if text.split(|byte| *byte == b'\n').any(is_ours) {
+    if is_text_of_ours(text) {
         return Err(OURS.to_owned());
     }
     if !text.split(|byte| *byte == b'\n').any(is_strace_s) {
@@ -76,13 +76,22 @@ pub(super) fn open(
 const OURS: &str = "it is text of wait4-strace's, which lacks what events hold; what --record \
                     FILE writes is read";
 
+/// Whether a text is one of wait4-strace's: a program that was traced may have written
+/// some such lines amid strace's.
+fn is_text_of_ours(text: &[u8]) -> bool {
+    let lines = || text.split(|byte| *byte == b'\n');
+    let ours = lines().filter(|line| is_ours(line)).count();
+    let is_theirs = |line: &&[u8]| is_strace_s(line) && !is_ours(line);
+    ours > 0 && ours > lines().filter(is_theirs).count()
+}
+
 /// Whether a line is one that wait4-strace prints, and strace never.
 fn is_ours(line: &[u8]) -> bool {
     let marks = [
         &b"  # reaped "[..],
-        b" +++ forked ",
-        b" +++ vforked ",
-        b" +++ executed ",
+        b"+++ forked ",
+        b"+++ vforked ",
+        b"+++ executed ",
     ];
     let mut found = marks.iter().filter_map(|mark| memmem::find(line, mark));
     // In a string it is what a program wrote.

@@ -39,11 +39,8 @@ impl Format for Strace {
             }
             _ => None,
         };
-        let is_foreign = what.is_none()
-            && tid.is_none()
-            && time.is_none()
-            // `-k` shows who called, a frame a line.
-            && !(name(rest).is_some() || rest.starts_with(b" > "));
+        // What a program wrote may begin with a number, as lines with a pid do.
+        let is_foreign = what.is_none() && !is_own(rest);
         (!is_foreign).then_some(LogLine {
             pid: None,
             tid,
@@ -126,6 +123,13 @@ impl Format for Strace {
         let name = args.strip_prefix(b"PR_SET_PDEATHSIG, ")?;
         Some(signal(name).unwrap_or(Signal::from_raw(0)))
     }
+}
+
+/// Whether a text is of strace, though it says nothing of children: a call, one that
+/// has no name, a frame of `-k`, or that a process is a 32-bit one.
+fn is_own(text: &[u8]) -> bool {
+    let marks = [&b" > "[..], b"<... ", b"SYS_", b"????", b"[ Process PID="];
+    name(text).is_some() || marks.iter().any(|mark| text.starts_with(mark))
 }
 
 /// `strace: Process 12 attached with 3 threads`; without `strace: ` to 4.7.

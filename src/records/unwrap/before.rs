@@ -8,13 +8,9 @@ pub(super) fn cut(line: &[u8], length: usize) -> Option<Vec<u8>> {
     Some(rest.to_vec())
 }
 
-fn spaces(line: &[u8]) -> usize {
+pub(super) fn spaces(line: &[u8]) -> usize {
     let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t');
     line.iter().take_while(is_space).count()
-}
-
-pub(super) fn indentation(line: &[u8]) -> usize {
-    spaces(line)
 }
 
 /// `> `, `> > `, `| `, and `JD> ` of those who quote with initials

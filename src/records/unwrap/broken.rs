@@ -25,7 +25,13 @@ fn goes_on(line: &[u8], next: &[u8]) -> bool {
         let is_begun = memchr::memchr(b'(', line).is_some() || has("<... ");
         is_begun && !line.ends_with(b" ...>") && !strace::ends_in_notice(line)
     };
-    lacks_end && !next.is_empty() && !begins(next)
+    lacks_end && !next.is_empty() && !begins(next) && !is_tail(next)
+}
+
+/// Whether a line is what strace writes alone behind a program's output that stands in
+/// a call. Who reads the log joins it.
+fn is_tail(line: &[u8]) -> bool {
+    matches!(line.trim_ascii(), b"<unfinished ...>" | b"<detached ...>")
 }
 
 /// Whether the rest of a result may be on the next line: of an error with its

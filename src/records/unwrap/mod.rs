@@ -54,10 +54,11 @@ pub(super) fn unwrap(input: Box<dyn Read>) -> io::Result<Input> {
         // JSON lines may be written just now: no more is waited for than one.
         first_line(&mut input, &mut sample)?;
     }
+    let mut stages = Vec::new();
     if !is_json(&sample) {
         (&mut input).take(SAMPLE).read_to_end(&mut sample)?;
+        stages = self::stages(&sample);
     }
-    let stages = stages(&sample);
     let input: Box<dyn Read> = Box::new(Cursor::new(sample).chain(input));
     if stages.is_empty() {
         return Ok(Input { input, undone });
@@ -83,13 +84,7 @@ fn first_line(input: &mut impl Read, line: &mut Vec<u8>) -> io::Result<()> {
 
 /// Whether a line is an object, and none of a logger's with a line in it.
 fn is_json(line: &[u8]) -> bool {
-    let is_call = |inner: Vec<u8>| {
-        let marks = [&b"("[..], b"+++ ", b"--- "];
-        marks
-            .iter()
-            .any(|mark| memmem::find(&inner, mark).is_some())
-    };
-    line.starts_with(b"{\"") && !encodings::json(line.trim_ascii_end()).is_some_and(is_call)
+    line.starts_with(b"{\"") && encodings::json(line.trim_ascii_end()).is_none()
 }
 
 /// Whether a line is one of a record's, and whole.
@@ -122,6 +117,26 @@ fn score(sample: &[u8], stages: &[Stage]) -> Score {
     Score { known, unknown }
 }
 
+/// What a log's lines have, however they are wrapped.
+const MARKS: [&str; 7] = [
+    "execve(",
+    ") = ",
+    ") =3D ",
+    "unfinished",
+    "resumed",
+    "+++ exited",
+    "SIGCHLD",
+];
+
+/// A text from its first line on that may be a log's.
+fn behind_prose(text: &[u8]) -> &[u8] {
+    let marks = MARKS.iter();
+    let first = marks.filter_map(|mark| memmem::find(text, mark.as_bytes()));
+    let before = first.min().and_then(|at| text.get(..at)).unwrap_or(&[]);
+    let begin = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+    text.get(begin..).unwrap_or(text)
+}
+
 /// So many lines of a text.
 fn first_lines(text: &[u8], count: usize) -> &[u8] {
     let end = memchr::memchr_iter(b'\n', text).nth(count);
@@ -131,7 +146,7 @@ fn first_lines(text: &[u8], count: usize) -> &[u8] {
 /// The stages that make the most lines a record's; one after the other, or two
 /// at once where neither helps alone.
 fn stages(sample: &[u8]) -> Vec<Stage> {
-    let sample = first_lines(sample, LINES);
+    let sample = first_lines(behind_prose(sample), LINES);
     let few = first_lines(sample, LINES_FOR_PAIRS);
     let lines = sample
         .split(|byte| *byte == b'\n')
@@ -174,22 +189,53 @@ fn stages(sample: &[u8]) -> Vec<Stage> {
             None => break,
         }
     }
-    chosen
+    without_needless(sample, chosen)
 }
 
-/// What was done to the characters of a text; one may hide another.
+/// Stages of which the encodings are those alone that make more lines a record's, or
+/// that lines show which are a record's already.
+fn without_needless(sample: &[u8], mut stages: Vec<Stage>) -> Vec<Stage> {
+    for encoding in &ENCODINGS {
+        let name = encoding.stage.name;
+        let Some(at) = stages.iter().position(|stage| stage.name == name) else {
+            continue;
+        };
+        let mut without = stages.clone();
+        without.remove(at);
+        let helps = score(sample, &stages).known > score(sample, &without).known;
+        if !helps && !(encoding.shows_in_known)(&known_lines(sample, &without)) {
+            stages = without;
+        }
+    }
+    stages
+}
+
+/// The lines of a text that are a record's after these stages, those of JSON aside:
+/// what looks encoded in them is in strings.
+fn known_lines(sample: &[u8], stages: &[Stage]) -> Vec<u8> {
+    let mut text = Unwrapped::new(sample, stages.to_vec());
+    let mut known = Vec::new();
+    while let Ok(Some(line)) = text.next_line() {
+        if is_record_s(line.trim_ascii_end()) && !is_json(line) {
+            known.extend_from_slice(line);
+        }
+    }
+    known
+}
+
+/// What may have been done to the characters of a text; one may hide another.
 fn encodings(sample: &[u8]) -> Vec<Stage> {
     let mut chosen: Vec<Stage> = Vec::new();
     let mut text = sample.to_vec();
     loop {
-        let more = ENCODINGS.iter().find(|(stage, shows)| {
-            let is_new = chosen.iter().all(|chosen| chosen.name != stage.name);
-            is_new && shows(&text)
+        let more = ENCODINGS.iter().find(|encoding| {
+            let name = encoding.stage.name;
+            chosen.iter().all(|chosen| chosen.name != name) && (encoding.shows)(&text)
         });
-        let Some((stage, _)) = more else {
+        let Some(encoding) = more else {
             return chosen;
         };
-        chosen.push(*stage);
+        chosen.push(encoding.stage);
         text.clear();
         let mut lines = Unwrapped::new(sample, chosen.clone());
         while let Ok(Some(line)) = lines.next_line() {
@@ -315,7 +361,8 @@ fn first_best(scored: Vec<Scored>) -> Option<Scored> {
 }
 
 /// Whether so many lines more are known. Of joins more is wanted: a program's
-/// output within a line looks like the rest of one.
+/// output within a line looks like the rest of one. Words stand before all lines or
+/// none: what has them amid a log is a program's.
 fn is_better(before: Score, (after, stages): &Scored) -> bool {
     let joins = stages
         .iter()
@@ -323,6 +370,13 @@ fn is_better(before: Score, (after, stages): &Scored) -> bool {
     // What is wrapped otherwise, as a mail is, may be a few lines.
     let leaves_few =
         stages.len() > 1 && after.known > before.known && after.unknown * 2 <= before.unknown;
-    let more = before.known / if joins { 6 } else { 10 };
+    let words = stages
+        .iter()
+        .any(|stage| matches!(stage.step, Step::Words(_)));
+    let more = match () {
+        () if words => before.known * 3,
+        () if joins => before.known / 6,
+        () => before.known / 10,
+    };
     after.known > before.known + more || joins && leaves_few
 }
