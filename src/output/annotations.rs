@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use super::span::Span;
 use crate::event::{Event, Image, Moment, WaitExit, escape_controls};
 use crate::kernel::{Errno, Signal, Status, Tgid, WaitOptions, WaitStatus};
-use crate::ledger::{Ledger, ReapKind};
+use crate::ledger::{Ledger, Reap, ReapKind};
 
 /// The outcome of an interrupted wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +52,19 @@ pub(super) fn of_wait(
 }
 
 fn of_child(to: &mut String, event: &Event, exit: &WaitExit, ledger: &Ledger) -> fmt::Result {
-    let Some((pid, status)) = exit.reported() else {
-        return Ok(());
+    let (child, status) = match exit.reported() {
+        Some((pid, status)) => (ledger.translate(event.tgid, pid), status),
+        // waitid without a siginfo: what it took is known where only one could be.
+        None => {
+            let taken = ledger.just_reaped();
+            let by_this = |reap: Reap| reap.by == event.tid;
+            (
+                taken.filter(|child| child.reaped.is_some_and(by_this)),
+                None,
+            )
+        }
     };
-    let Some(child) = ledger.translate(event.tgid, pid) else {
+    let Some(child) = child else {
         return Ok(());
     };
     let name = PidAndName(child.tgid, &child.image);

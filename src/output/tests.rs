@@ -6,9 +6,10 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use super::*;
+use crate::event::Fetched;
 use crate::event::Origin;
-use crate::event::script::{NOHANG, Script, exited};
-use crate::kernel::{Errno, WaitCalls};
+use crate::event::script::{NOHANG, Script, as_waitid, exited};
+use crate::kernel::{Errno, IdType, WaitCalls};
 use crate::rules::{Expected, Thresholds, replay};
 
 /// Memory that a sink writes to.
@@ -146,6 +147,24 @@ fn annotated_lines_say_what_calls_did() {
     10    sh              wait4(-1, [{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = 13  # reaped 13 sh
     10    sh              +++ exited with 0 +++
     ");
+}
+
+#[test]
+fn a_waitid_without_a_siginfo_reaped_the_only_one_that_it_could() {
+    let mut run = Script::launched(10);
+    run.fork(10, 11).after(1).end(11, exited(3));
+    run.after(1).wait(10, 11, 4, Ok((11, exited(3))));
+    run.but(|exit| {
+        as_waitid(exit, IdType::ALL, 0);
+        exit.entry.result_at = 0;
+        exit.info = Fetched::Null;
+    });
+    let lines = lines(options(Style::Annotated), &run);
+    let last = lines.lines().last().unwrap();
+    assert!(
+        last.ends_with("= 0  # reaped 11 1.0 ms after it exited"),
+        "{last}"
+    );
 }
 
 #[test]

@@ -6,29 +6,53 @@ use rustc_hash::FxHashMap;
 use super::RuleContext;
 use super::diagnosis::Hang;
 use super::finding::{Action, Evidence, Finding, ProcessRef};
-use crate::event::{BlockedReader, EventKind, Observation, PipeSide, Stream};
-use crate::kernel::Tid;
+use crate::event::{BlockedReader, Event, EventKind, Moment, Observation, PipeSide, Stream};
+use crate::kernel::{Status, Tgid, Tid};
 use crate::ledger::{Ledger, Process, ProcessId};
 
 /// A thread that is blocked on streams, and its count of voluntary context
 /// switches.
 type Look = (Tid, u64);
 
+/// Within this time after an end of file the holder's end is seen, in nanoseconds.
+const AT_ONCE: u64 = 100_000_000;
+
+/// A finding whose reader may still get bytes: a daemon that is slow to say that it is
+/// ready holds the pipe in the same way.
+#[derive(Clone, Debug)]
+struct Blocked {
+    tid: Tid,
+    holders: Vec<(Tgid, ProcessId)>,
+    /// When the reader had something else to do.
+    went_on: Option<Moment>,
+    finding: Finding,
+}
+
 /// State kept between events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Streams {
     /// The first look after the death of a child.
     seen: FxHashMap<ProcessId, Look>,
+    blocked: Vec<Blocked>,
 }
 
 impl Streams {
     pub(super) fn event(&mut self, case: &mut RuleContext) {
-        if let EventKind::Observed(Observation::Streams(reader)) = &case.event.kind {
-            self.looked(reader, case);
+        match &case.event.kind {
+            EventKind::Observed(Observation::Streams(reader)) => self.looked(reader, case),
+            EventKind::Over => self.over(case),
+            _ => {
+                let event = case.event;
+                for blocked in &mut self.blocked {
+                    if blocked.tid == event.tid && goes_on(event) {
+                        blocked.went_on.get_or_insert(event.at);
+                    }
+                }
+            }
         }
     }
 
-    /// A finding needs two looks between which the thread did not run: no byte
+    /// It warns after two looks between which the thread did not run: no byte
     /// arrived, and no other event woke it.
     fn looked(&mut self, reader: &BlockedReader, case: &mut RuleContext) {
         let ledger = case.ledger;
@@ -47,8 +71,48 @@ impl Streams {
         let held = streams.find_map(|stream| Some((stream, holder(stream, child, ledger)?)));
         if let Some((stream, holder)) = held.filter(|_| before == look) {
             let finding = finding(tid, stream, holder, parent, child, case);
-            case.warn(finding);
+            case.warnings.push(finding.clone());
+            let holders = stream.others.iter();
+            let holders =
+                holders.filter_map(|side| Some((side.tgid, ledger.process(side.tgid)?.id)));
+            self.blocked.push(Blocked {
+                tid,
+                holders: holders.collect(),
+                went_on: None,
+                finding,
+            });
         }
+    }
+
+    /// A reader that went on while the pipe was held has got what it waited for.
+    fn over(&mut self, case: &mut RuleContext) {
+        for blocked in self.blocked.drain(..) {
+            let ended_by = |until: Moment| {
+                let mut holders = blocked.holders.iter();
+                holders.all(|(tgid, id)| {
+                    let holder = case.ledger.process(*tgid);
+                    let holder = holder.filter(|holder| holder.id == *id);
+                    let end = holder.and_then(|holder| holder.ended);
+                    end.is_some_and(|end| end.when.at <= until)
+                })
+            };
+            let went_on = blocked
+                .went_on
+                .map(|at| Moment(at.0.saturating_add(AT_ONCE)));
+            if went_on.is_none_or(ended_by) {
+                case.findings.add(blocked.finding);
+            }
+        }
+    }
+}
+
+/// Whether a thread that did this has left the call that it was blocked in.
+fn goes_on(event: &Event) -> bool {
+    match &event.kind {
+        EventKind::Created(_) | EventKind::Executed { .. } => true,
+        EventKind::WaitEnded(exit) => exit.in_handler != Some(true),
+        EventKind::Ended { status } => matches!(status.decode(), Status::Exited(_)),
+        _ => false,
     }
 }
 

@@ -83,6 +83,37 @@ fn holders_that_could_not_be_asked_are_no_matter_where_all_are_known() {
     assert_eq!(found(&script), HELD);
 }
 
+/// A reader that was seen blocked twice forks; its pipe's holder ends so long after.
+fn went_on(holder_ends_after: u64) -> Vec<(Severity, RuleId)> {
+    let mut script = left_behind();
+    for _ in 0..2 {
+        blocked(&mut script, 5, &[DAEMON], true);
+    }
+    script.fork(P, 21).end(21, 0).wait(P, 21, 0, Ok((21, 0)));
+    script
+        .after(holder_ends_after)
+        .end(DAEMON, 0)
+        .end(P, 0)
+        .over();
+    found(&script)
+}
+
+#[test]
+fn a_reader_that_goes_on_while_the_pipe_is_held_got_its_bytes() {
+    assert_eq!(went_on(1000), []);
+    assert_eq!(went_on(1), HELD);
+}
+
+#[test]
+fn a_reader_that_is_killed_did_not_go_on() {
+    let mut script = left_behind();
+    for _ in 0..2 {
+        blocked(&mut script, 5, &[DAEMON], true);
+    }
+    script.end(P, 15).end(DAEMON, 15).over();
+    assert_eq!(found(&script), HELD);
+}
+
 #[test]
 fn processes_that_outlive_a_command_that_was_ended_by_force() {
     let mut script = Script::launched(P);

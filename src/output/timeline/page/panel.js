@@ -149,6 +149,8 @@ for (const part of decodeURIComponent(location.hash.slice(1)).split("&")) {
   if (what === "find") { $("query").value = value; search(); }
   if (what === "finding") chooseFinding(Number(value));
 }
+// At once, not with the next frame: whoever takes the page as it loads sees it too.
+draw();
 
 // ?bench: pan and zoom, and say how long frames take.
 if (location.search === "?bench") {
