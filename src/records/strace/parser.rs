@@ -129,7 +129,26 @@ impl Format for Strace {
 /// has no name, a frame of `-k`, or that a process is a 32-bit one.
 fn is_own(text: &[u8]) -> bool {
     let marks = [&b" > "[..], b"<... ", b"SYS_", b"????", b"[ Process PID="];
-    name(text).is_some() || marks.iter().any(|mark| text.starts_with(mark))
+    name(text).is_some() || marks.iter().any(|mark| text.starts_with(mark)) || is_tail(text)
+}
+
+/// Whether a text is what strace writes behind a program's output that stands in a call.
+pub(super) fn is_tail(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    let result = text.strip_prefix(b")").map(<[u8]>::trim_ascii_start);
+    result.is_some_and(|result| result.starts_with(b"= "))
+        || matches!(text, b"<unfinished ...>" | b"<detached ...>")
+}
+
+/// Whether a line is of a call that matters, and lacks nothing.
+pub(super) fn is_whole(line: &[u8]) -> bool {
+    match Strace.line(line).map(|line| line.what) {
+        Some(What::Whole(Kind::Wait(call), args, _)) => waits::parse(call, args).is_some(),
+        Some(What::Ends(Kind::Wait(call), args, _)) => waits::parse_rest(call, args).is_some(),
+        Some(What::Begins(Kind::Wait(call), args)) => waits::parse_first(call, args).is_some(),
+        Some(What::Whole(..) | What::Ends(..) | What::Begins(..)) => true,
+        _ => false,
+    }
 }
 
 /// `strace: Process 12 attached with 3 threads`; without `strace: ` to 4.7.

@@ -25,13 +25,7 @@ fn goes_on(line: &[u8], next: &[u8]) -> bool {
         let is_begun = memchr::memchr(b'(', line).is_some() || has("<... ");
         is_begun && !line.ends_with(b" ...>") && !strace::ends_in_notice(line)
     };
-    lacks_end && !next.is_empty() && !begins(next) && !is_tail(next)
-}
-
-/// Whether a line is what strace writes alone behind a program's output that stands in
-/// a call. Who reads the log joins it.
-fn is_tail(line: &[u8]) -> bool {
-    matches!(line.trim_ascii(), b"<unfinished ...>" | b"<detached ...>")
+    lacks_end && !next.is_empty() && !begins(next) && !strace::is_behind_output(line, next)
 }
 
 /// Whether the rest of a result may be on the next line: of an error with its
@@ -39,6 +33,9 @@ fn is_tail(line: &[u8]) -> bool {
 fn lacks_result(result: &[u8], next: &[u8]) -> bool {
     if result.starts_with(b"-1 E") || result.starts_with(b"? E") {
         return !result.ends_with(b")") && !result.ends_with(b">");
+    }
+    if result.trim_ascii().is_empty() {
+        return matches!(next.first(), Some(b'0'..=b'9' | b'-' | b'?'));
     }
     let is_number = result.last().is_some_and(u8::is_ascii_digit);
     next.starts_with(b"E")

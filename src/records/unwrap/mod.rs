@@ -18,7 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use before::number_in_bracket;
 use broken::is_broken_at_width;
 use lines::{Unwrapped, is_line};
-use stage::{ENCODINGS, PIDS, STAGES, Stage, Step};
+use stage::{ENCODINGS, PIDS, SOFT_ENDS, STAGES, Stage, Step};
 
 use super::{bsd, strace};
 
@@ -96,25 +96,28 @@ fn is_record_s(line: &[u8]) -> bool {
     is_json(line) || strace::is_strace_s(line) && !is_broken || bsd::is_sure(line)
 }
 
-/// How many lines of a text are a record's after these stages, and how many are not.
-#[derive(Clone, Copy)]
+/// How many lines of a text are a record's after these stages, how many of them name
+/// their task, and how many are not a record's.
+#[derive(Clone, Copy, Default)]
 struct Score {
     known: usize,
+    pids: usize,
     unknown: usize,
 }
 
 fn score(sample: &[u8], stages: &[Stage]) -> Score {
     let mut text = Unwrapped::new(sample, stages.to_vec());
-    let (mut known, mut unknown) = (0, 0);
+    let mut score = Score::default();
     while let Ok(Some(line)) = text.next_line() {
         let line = line.trim_ascii_end();
         if is_record_s(line) {
-            known += 1;
+            score.known += 1;
+            score.pids += usize::from(strace::has_pid(line));
         } else {
-            unknown += usize::from(!line.is_empty());
+            score.unknown += usize::from(!line.is_empty());
         }
     }
-    Score { known, unknown }
+    score
 }
 
 /// What a log's lines have, however they are wrapped.
@@ -172,6 +175,7 @@ fn stages(sample: &[u8]) -> Vec<Stage> {
         let found = found.or_else(|| {
             let firsts = known.iter().filter(|stage| changes(few, &chosen, **stage));
             let pairs = firsts.flat_map(|first| known.iter().map(|second| [*first, *second]));
+            let pairs = pairs.filter(|[first, second]| first.name != second.name);
             let pairs = pairs.map(|pair| {
                 let stages = [&chosen[..], &pair].concat();
                 (score(few, &stages), stages)
@@ -189,7 +193,19 @@ fn stages(sample: &[u8]) -> Vec<Stage> {
             None => break,
         }
     }
-    without_needless(sample, chosen)
+    without_needless(sample, without_idle(sample, chosen))
+}
+
+/// Stages of which each changes a line.
+fn without_idle(sample: &[u8], mut stages: Vec<Stage>) -> Vec<Stage> {
+    for at in (0..stages.len()).rev() {
+        let mut without = stages.clone();
+        without.remove(at);
+        if is_same(sample, &stages, &without) {
+            stages = without;
+        }
+    }
+    stages
 }
 
 /// Stages of which the encodings are those alone that make more lines a record's, or
@@ -246,14 +262,19 @@ fn encodings(sample: &[u8]) -> Vec<Stage> {
 
 /// Whether a stage changes a line of a text.
 fn changes(sample: &[u8], chosen: &[Stage], stage: Stage) -> bool {
-    let mut before = Unwrapped::new(sample, chosen.to_vec());
-    let mut after = Unwrapped::new(sample, [chosen, &[stage]].concat());
-    while let (Ok(Some(before)), Ok(Some(after))) = (before.next_line(), after.next_line()) {
-        if before != after {
-            return true;
+    !is_same(sample, chosen, &[chosen, &[stage]].concat())
+}
+
+/// Whether the lines of a text are the same after either stages.
+fn is_same(sample: &[u8], some: &[Stage], others: &[Stage]) -> bool {
+    let mut some = Unwrapped::new(sample, some.to_vec());
+    let mut others = Unwrapped::new(sample, others.to_vec());
+    while let (Ok(Some(one)), Ok(Some(other))) = (some.next_line(), others.next_line()) {
+        if one != other {
+            return false;
         }
     }
-    false
+    true
 }
 
 /// The stages that a text may need, of which some depend on the text.
@@ -270,6 +291,10 @@ fn known(sample: &[u8]) -> Vec<Stage> {
         PIDS
     };
     known.retain(|stage| stage.name != other);
+    if memmem::find(sample, b"=3D").is_none() {
+        // Where `=` is not encoded it ends no line softly.
+        known.retain(|stage| stage.name != SOFT_ENDS);
+    }
     known
 }
 
@@ -310,22 +335,11 @@ fn behind_words_of_others(sample: &[u8], chosen: &[Stage], known: &[Stage]) -> O
     let ways = ways.map(|more| [chosen, &more].concat());
     let scored = ways.map(|stages| {
         let mut score = score(sample, &stages);
-        score.known += pids(sample, &stages);
+        score.known += score.pids;
         (score, stages)
     });
     let (_, stages) = first_best(scored.collect())?;
     (!hides_pids(sample, chosen, &stages)).then_some(stages)
-}
-
-/// How many lines of a text are a record's and name their task.
-fn pids(sample: &[u8], stages: &[Stage]) -> usize {
-    let mut text = Unwrapped::new(sample, stages.to_vec());
-    let mut count = 0;
-    while let Ok(Some(line)) = text.next_line() {
-        let line = line.trim_ascii_end();
-        count += usize::from(is_record_s(line) && strace::has_pid(line));
-    }
-    count
 }
 
 /// Whether what these stages take has the pids of children in it.
@@ -352,12 +366,12 @@ fn numbers_in(text: &[u8]) -> impl Iterator<Item = i32> {
 
 type Scored = (Score, Vec<Stage>);
 
-/// The best, of equals the first.
+/// The best, of equals the one that leaves the most pids, of these the first.
 fn first_best(scored: Vec<Scored>) -> Option<Scored> {
     scored
         .into_iter()
         .rev()
-        .max_by_key(|(score, _)| score.known)
+        .max_by_key(|(score, _)| (score.known, score.pids))
 }
 
 /// Whether so many lines more are known. Of joins more is wanted: a program's
@@ -367,6 +381,10 @@ fn is_better(before: Score, (after, stages): &Scored) -> bool {
     let joins = stages
         .iter()
         .any(|stage| matches!(stage.step, Step::Join(_)));
+    // A pid is no line's number.
+    if after.pids < before.pids {
+        return false;
+    }
     // What is wrapped otherwise, as a mail is, may be a few lines.
     let leaves_few =
         stages.len() > 1 && after.known > before.known && after.unknown * 2 <= before.unknown;

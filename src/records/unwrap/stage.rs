@@ -129,6 +129,9 @@ fn has(text: &[u8], mark: &str) -> bool {
 /// The stage of numbers in brackets that are pids.
 pub(super) const PIDS: &str = "pids in brackets";
 
+/// The stage of lines that quoted-printable goes on with.
+pub(super) const SOFT_ENDS: &str = "soft line ends of quoted-printable";
+
 /// What is done to lines, in the order in which it is likely.
 pub(super) const STAGES: [Stage; 19] = [
     line("indentation", |line| cut(line, spaces(line))),
@@ -153,7 +156,7 @@ pub(super) const STAGES: [Stage; 19] = [
     line("a CI runner's columns", |line| cut(line, runner(line))),
     line("tabs", tabs),
     line("JSON around the lines", json),
-    join("soft line ends of quoted-printable", soft_end),
+    join(SOFT_ENDS, soft_end),
     join("lines that were broken at spaces", broken_at_space),
     join("lines that were broken at a width", broken_at_width),
 ];
