@@ -52,17 +52,14 @@ pub(super) fn of_wait(
 }
 
 fn of_child(to: &mut String, event: &Event, exit: &WaitExit, ledger: &Ledger) -> fmt::Result {
-    let (child, status) = match exit.reported() {
-        Some((pid, status)) => (ledger.translate(event.tgid, pid), status),
+    let (child, status) = if let Some((pid, status)) = exit.reported() {
+        (ledger.translate(event.tgid, pid), status)
+    } else {
         // waitid without a siginfo: what it took is known where only one could be.
-        None => {
-            let taken = ledger.just_reaped();
-            let by_this = |reap: Reap| reap.by == event.tid;
-            (
-                taken.filter(|child| child.reaped.is_some_and(by_this)),
-                None,
-            )
-        }
+        let by_this = |reap: Reap| reap.by == event.tid;
+        let taken = ledger.just_reaped();
+        let taken = taken.filter(|child| child.reaped.is_some_and(by_this));
+        (taken, None)
     };
     let Some(child) = child else {
         return Ok(());

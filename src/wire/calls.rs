@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::siginfo::Info;
 use super::stack::Stack;
 use super::values::{Address, Int, Named, Options, Status, Text};
+use crate::kernel::{self, TimeVal};
 
 /// A wait call that begins.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -141,70 +143,6 @@ pub struct Child {
     pub comm: Text,
 }
 
-/// A `siginfo_t`; names without `si_`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Info {
-    /// The signal; 0 if waitid found nothing.
-    pub signo: Named,
-    /// `si_code`: what sent it.
-    pub code: Named,
-    /// `si_errno`, nearly always 0.
-    pub errno: i32,
-    /// The members that depend on what sent it.
-    #[serde(flatten)]
-    pub fields: InfoFields,
-}
-
-/// The members of a `siginfo_t` that depend on what sent it (`man 2 sigaction`);
-/// pids are those of the receiver's namespace.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "layout", rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the members of siginfo_t, without si_")]
-pub enum InfoFields {
-    Kill {
-        pid: i32,
-        uid: u32,
-    },
-    Timer {
-        timerid: i32,
-        overrun: i32,
-        value: Address,
-    },
-    Queue {
-        pid: i32,
-        uid: u32,
-        value: Address,
-    },
-    Child {
-        pid: i32,
-        uid: u32,
-        status: i32,
-        utime: Int,
-        stime: Int,
-    },
-    Fault {
-        addr: Address,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        addr_lsb: Option<u16>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        lower: Option<Address>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        upper: Option<Address>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pkey: Option<u32>,
-    },
-    Poll {
-        band: Int,
-        fd: i32,
-    },
-    Nothing,
-    Sys {
-        call_addr: Address,
-        syscall: i32,
-        arch: u32,
-    },
-}
-
 /// A `struct rusage` (`man 2 getrusage`); names without `ru_`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields of getrusage(2), without ru_")]
@@ -236,4 +174,55 @@ pub struct RestartOutcome {
     pub by: Named,
     /// The program gets EINTR. If false, the kernel restarts the call.
     pub eintr: bool,
+}
+
+impl From<&kernel::Rusage> for Rusage {
+    fn from(rusage: &kernel::Rusage) -> Rusage {
+        let time = |time: kernel::TimeVal| [Int::from(time.sec), Int::from(time.usec)];
+        Rusage {
+            utime: time(rusage.utime),
+            stime: time(rusage.stime),
+            maxrss: rusage.maxrss.into(),
+            ixrss: rusage.ixrss.into(),
+            idrss: rusage.idrss.into(),
+            isrss: rusage.isrss.into(),
+            minflt: rusage.minflt.into(),
+            majflt: rusage.majflt.into(),
+            nswap: rusage.nswap.into(),
+            inblock: rusage.inblock.into(),
+            oublock: rusage.oublock.into(),
+            msgsnd: rusage.msgsnd.into(),
+            msgrcv: rusage.msgrcv.into(),
+            nsignals: rusage.nsignals.into(),
+            nvcsw: rusage.nvcsw.into(),
+            nivcsw: rusage.nivcsw.into(),
+        }
+    }
+}
+
+impl From<Rusage> for kernel::Rusage {
+    fn from(rusage: Rusage) -> kernel::Rusage {
+        let time = |[sec, usec]: [Int; 2]| TimeVal {
+            sec: sec.signed(),
+            usec: usec.signed(),
+        };
+        kernel::Rusage {
+            utime: time(rusage.utime),
+            stime: time(rusage.stime),
+            maxrss: rusage.maxrss.signed(),
+            ixrss: rusage.ixrss.signed(),
+            idrss: rusage.idrss.signed(),
+            isrss: rusage.isrss.signed(),
+            minflt: rusage.minflt.signed(),
+            majflt: rusage.majflt.signed(),
+            nswap: rusage.nswap.signed(),
+            inblock: rusage.inblock.signed(),
+            oublock: rusage.oublock.signed(),
+            msgsnd: rusage.msgsnd.signed(),
+            msgrcv: rusage.msgrcv.signed(),
+            nsignals: rusage.nsignals.signed(),
+            nvcsw: rusage.nvcsw.signed(),
+            nivcsw: rusage.nivcsw.signed(),
+        }
+    }
 }

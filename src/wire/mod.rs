@@ -7,7 +7,9 @@
 mod calls;
 mod held;
 mod lifecycle;
+mod observation;
 mod read;
+mod siginfo;
 mod stack;
 mod summary;
 mod values;
@@ -17,16 +19,17 @@ mod write;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use calls::{
-    Args, Child, Info, InfoFields, RestartOutcome, Rusage, TargetName, Wait, WaitEntry,
-};
+pub use calls::{Args, Child, RestartOutcome, Rusage, TargetName, Wait, WaitEntry};
 pub use held::{Held, Until};
 pub use lifecycle::{
-    Adopt, Attach, BlockedChild, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image,
-    Kill, Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream,
-    Survivor, Thread, UntracedChild, Usage,
+    Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill,
+    Namespaces, Received, Stop, Thread, UntracedChild, Usage,
+};
+pub use observation::{
+    BlockedChild, Listener, Observation, Owner, Pipe, PipeSide, Stream, Survivor,
 };
 pub use read::can_read;
+pub use siginfo::{Info, InfoFields};
 pub use stack::{Frame, Function, Stack};
 pub use summary::{Ending, Latency, Summary, SummaryRow};
 pub use values::{Address, Int, Meaning, Named, Options, Status, Text};

@@ -3,20 +3,15 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::calls::{Info, InfoFields, Rusage, TargetName, Wait, WaitEntry};
-use super::lifecycle::{
-    BlockedChild, Fork, Found, Handler, Image, Namespaces, Observation, Owner, Stream, Survivor,
-    UntracedChild,
-};
-use super::values::{Address, Int, Named, Text};
+use super::calls::{TargetName, Wait, WaitEntry};
+use super::lifecycle::{Fork, Found, Handler, Image, Namespaces, UntracedChild};
+use super::values::{Address, Named, Text};
 use super::{About, Body, Line, Start, VERSION};
 use crate::event::{
     self, Comm, Event, EventKind, Fetched, How, Moment, Origin, ProcView, SigchldAction,
 };
-use crate::event::{BlockedIn, DeadLeader, PipeSide, ZombieProbe};
 use crate::kernel::{
-    self, Abi, Errno, FaultDetail, Fields, NsPid, SigInfo, Signal, System, Tgid, Tid, TimeVal,
-    Value, WaitCall, WaitOptions, WaitStatus,
+    self, Abi, Errno, NsPid, SigInfo, Signal, System, Tgid, Tid, WaitCall, WaitOptions, WaitStatus,
 };
 
 impl Start {
@@ -274,109 +269,6 @@ impl From<Handler> for SigchldAction {
     }
 }
 
-impl From<Observation> for event::Observation {
-    fn from(seen: Observation) -> event::Observation {
-        match seen {
-            Observation::ZombieProbe { child, zombie } => {
-                event::Observation::ZombieProbe(ZombieProbe {
-                    child: Tgid::new(child),
-                    zombie: zombie.map(event::Owner::from),
-                })
-            }
-            Observation::BlockedChildren { children, timers } => {
-                event::Observation::BlockedChildren {
-                    children: children
-                        .into_iter()
-                        .map(event::BlockedChild::from)
-                        .collect(),
-                    timers,
-                }
-            }
-            Observation::Leader { living, threads } => event::Observation::Leader(DeadLeader {
-                living: Tid::new(living),
-                threads: usize::try_from(threads).unwrap_or(usize::MAX),
-            }),
-            Observation::Streams {
-                dead_child,
-                sleeps,
-                streams,
-            } => event::Observation::Streams(event::BlockedReader {
-                child: Tgid::new(dead_child),
-                sleeps,
-                streams: streams.into_iter().map(event::Stream::from).collect(),
-            }),
-            Observation::Survivors { survivors } => event::Observation::Survivors(
-                survivors.into_iter().map(event::Survivor::from).collect(),
-            ),
-            Observation::AwaitsSignal => event::Observation::AwaitsSignal,
-        }
-    }
-}
-
-impl From<Owner> for event::Owner {
-    fn from(owner: Owner) -> event::Owner {
-        event::Owner {
-            parent: Tgid::new(owner.parent),
-            child_group: owner.child_group,
-            group: owner.group,
-            traced: owner.traced,
-            blocked_and_pending: owner.blocked_and_pending,
-            parent_call: owner.parent_call,
-            listener: owner.listener.map(|listener| event::SigchldListener {
-                tid: Tid::new(listener.tid),
-                unblocked: listener.unblocked.map(Tid::new),
-            }),
-        }
-    }
-}
-
-impl From<Stream> for event::Stream {
-    fn from(stream: Stream) -> event::Stream {
-        event::Stream {
-            fd: stream.fd,
-            inode: stream.inode.unsigned(),
-            others: stream.others.iter().map(PipeSide::from).collect(),
-            complete: stream.complete,
-        }
-    }
-}
-
-impl From<Survivor> for event::Survivor {
-    fn from(survivor: Survivor) -> event::Survivor {
-        event::Survivor {
-            tgid: Tgid::new(survivor.pid),
-            holds_output: survivor.holds_output,
-            holds_error: survivor.holds_error,
-        }
-    }
-}
-
-impl From<&super::PipeSide> for PipeSide {
-    fn from(side: &super::PipeSide) -> PipeSide {
-        PipeSide {
-            tgid: Tgid::new(side.pid),
-            comm: (&side.comm).into(),
-            fd: side.fd,
-        }
-    }
-}
-
-impl From<BlockedChild> for event::BlockedChild {
-    fn from(child: BlockedChild) -> event::BlockedChild {
-        let within = child.pipe.map_or(BlockedIn::Other, |pipe| BlockedIn::Pipe {
-            writes: pipe.writes,
-            fd: pipe.fd,
-            inode: pipe.inode.unsigned(),
-            others: pipe.others.iter().map(PipeSide::from).collect(),
-            complete: pipe.complete,
-        });
-        event::BlockedChild {
-            child: Tgid::new(child.pid),
-            within,
-        }
-    }
-}
-
 impl TryFrom<WaitEntry> for event::WaitEntry {
     type Error = String;
 
@@ -478,113 +370,5 @@ impl TryFrom<Wait> for event::WaitExit {
             in_handler: wait.in_handler,
             entry,
         })
-    }
-}
-
-impl From<Info> for SigInfo {
-    fn from(info: Info) -> SigInfo {
-        SigInfo {
-            signo: (&info.signo).into(),
-            errno: info.errno,
-            code: info.code.number(),
-            fields: info.fields.into(),
-        }
-    }
-}
-
-impl From<InfoFields> for Fields {
-    fn from(fields: InfoFields) -> Fields {
-        match fields {
-            InfoFields::Kill { pid, uid } => Fields::Kill {
-                pid: NsPid::new(pid),
-                uid,
-            },
-            InfoFields::Timer {
-                timerid,
-                overrun,
-                value,
-            } => Fields::Timer {
-                id: timerid,
-                overrun,
-                value: Value(value.0),
-            },
-            InfoFields::Queue { pid, uid, value } => Fields::Queue {
-                pid: NsPid::new(pid),
-                uid,
-                value: Value(value.0),
-            },
-            InfoFields::Child {
-                pid,
-                uid,
-                status,
-                utime,
-                stime,
-            } => Fields::Child {
-                pid: NsPid::new(pid),
-                uid,
-                status,
-                utime: utime.signed(),
-                stime: stime.signed(),
-            },
-            InfoFields::Fault {
-                addr,
-                addr_lsb,
-                lower,
-                upper,
-                pkey,
-            } => Fields::Fault {
-                addr: addr.0,
-                detail: match (addr_lsb, lower, upper, pkey) {
-                    (Some(addr_lsb), ..) => FaultDetail::Lsb { addr_lsb },
-                    (_, Some(lower), Some(upper), _) => FaultDetail::Bounds {
-                        lower: lower.0,
-                        upper: upper.0,
-                    },
-                    (.., Some(pkey)) => FaultDetail::Key { pkey },
-                    _ => FaultDetail::None,
-                },
-            },
-            InfoFields::Poll { band, fd } => Fields::Poll {
-                band: band.signed(),
-                fd,
-            },
-            InfoFields::Nothing => Fields::Nothing,
-            InfoFields::Sys {
-                call_addr,
-                syscall,
-                arch,
-            } => Fields::Sys {
-                call_addr: call_addr.0,
-                syscall,
-                arch,
-            },
-        }
-    }
-}
-
-impl From<Rusage> for kernel::Rusage {
-    fn from(rusage: Rusage) -> kernel::Rusage {
-        let time = |[sec, usec]: [Int; 2]| TimeVal {
-            sec: sec.signed(),
-            usec: usec.signed(),
-        };
-        kernel::Rusage {
-            utime: time(rusage.utime),
-            stime: time(rusage.stime),
-            maxrss: rusage.maxrss.signed(),
-            ixrss: rusage.ixrss.signed(),
-            idrss: rusage.idrss.signed(),
-            isrss: rusage.isrss.signed(),
-            minflt: rusage.minflt.signed(),
-            majflt: rusage.majflt.signed(),
-            nswap: rusage.nswap.signed(),
-            inblock: rusage.inblock.signed(),
-            oublock: rusage.oublock.signed(),
-            msgsnd: rusage.msgsnd.signed(),
-            msgrcv: rusage.msgrcv.signed(),
-            nsignals: rusage.nsignals.signed(),
-            nvcsw: rusage.nvcsw.signed(),
-            nivcsw: rusage.nivcsw.signed(),
-        }
     }
 }

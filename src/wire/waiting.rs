@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::lifecycle::PipeSide;
+use super::observation::PipeSide;
 use super::values::Text;
 use crate::event::{self, BlockedCall, BlockedTask, LookCause, WaitingLook};
 use crate::kernel::{Tgid, Tid};

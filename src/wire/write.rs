@@ -1,23 +1,19 @@
 //! Events to JSON lines.
 
-use super::calls::{
-    Args, Child, Info, InfoFields, RestartOutcome, Rusage, TargetName, Wait, WaitEntry,
-};
+use super::calls::{Args, Child, RestartOutcome, Rusage, TargetName, Wait, WaitEntry};
 use super::lifecycle::{
-    Adopt, Attach, BlockedChild, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image,
-    Kill, Listener, Namespaces, Observation, Owner, Pipe, PipeSide, Received, Stop, Stream,
-    Survivor, Thread, UntracedChild,
+    Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill,
+    Namespaces, Received, Stop, Thread, UntracedChild,
 };
+use super::siginfo::Info;
 use super::stack::Stack;
-use super::values::{Address, Int, Named, Text, pointer};
+use super::values::{Address, Named, Text, pointer};
 use super::waiting::Waiting;
 use super::{About, Body, Line, Nothing, Sees, Start, VERSION};
 use std::time::SystemTime;
 
-use crate::event::{
-    self, BlockedIn, Event, EventKind, Fetched, How, Origin, ProcView, SigchldAction,
-};
-use crate::kernel::{self, FaultDetail, Fields, NsPid, System, Tgid, Tid, WaitCall};
+use crate::event::{self, Event, EventKind, Fetched, How, Origin, ProcView, SigchldAction};
+use crate::kernel::{self, NsPid, System, Tgid, WaitCall};
 use crate::ledger::{Ledger, Process};
 
 /// The first line of a trace.
@@ -346,216 +342,6 @@ impl From<SigchldAction> for Handler {
                 no_wait,
                 restarts,
             },
-        }
-    }
-}
-
-impl From<&event::Observation> for Observation {
-    fn from(seen: &event::Observation) -> Observation {
-        match seen {
-            event::Observation::ZombieProbe(probe) => Observation::ZombieProbe {
-                child: probe.child.raw(),
-                zombie: probe.zombie.as_ref().map(Owner::from),
-            },
-            event::Observation::BlockedChildren { children, timers } => {
-                Observation::BlockedChildren {
-                    children: children.iter().map(BlockedChild::from).collect(),
-                    timers: *timers,
-                }
-            }
-            event::Observation::Leader(leader) => Observation::Leader {
-                living: leader.living.raw(),
-                threads: leader.threads as u64,
-            },
-            event::Observation::Streams(reader) => Observation::Streams {
-                dead_child: reader.child.raw(),
-                sleeps: reader.sleeps,
-                streams: reader.streams.iter().map(Stream::from).collect(),
-            },
-            event::Observation::Survivors(survivors) => Observation::Survivors {
-                survivors: survivors.iter().map(Survivor::from).collect(),
-            },
-            event::Observation::AwaitsSignal => Observation::AwaitsSignal,
-        }
-    }
-}
-
-impl From<&event::Owner> for Owner {
-    fn from(owner: &event::Owner) -> Owner {
-        Owner {
-            parent: owner.parent.raw(),
-            group: owner.group,
-            child_group: owner.child_group,
-            traced: owner.traced,
-            blocked_and_pending: owner.blocked_and_pending,
-            parent_call: owner.parent_call,
-            listener: owner.listener.map(|listener| Listener {
-                tid: listener.tid.raw(),
-                unblocked: listener.unblocked.map(Tid::raw),
-            }),
-        }
-    }
-}
-
-impl From<&event::Stream> for Stream {
-    fn from(stream: &event::Stream) -> Stream {
-        Stream {
-            fd: stream.fd,
-            inode: stream.inode.into(),
-            others: stream.others.iter().map(PipeSide::from).collect(),
-            complete: stream.complete,
-        }
-    }
-}
-
-impl From<&event::Survivor> for Survivor {
-    fn from(survivor: &event::Survivor) -> Survivor {
-        Survivor {
-            pid: survivor.tgid.raw(),
-            holds_output: survivor.holds_output,
-            holds_error: survivor.holds_error,
-        }
-    }
-}
-
-impl From<&event::BlockedChild> for BlockedChild {
-    fn from(child: &event::BlockedChild) -> BlockedChild {
-        let pipe = match &child.within {
-            BlockedIn::Other => None,
-            BlockedIn::Pipe {
-                writes,
-                fd,
-                inode,
-                others,
-                complete,
-            } => Some(Pipe {
-                writes: *writes,
-                fd: *fd,
-                inode: (*inode).into(),
-                others: others.iter().map(PipeSide::from).collect(),
-                complete: *complete,
-            }),
-        };
-        BlockedChild {
-            pid: child.child.raw(),
-            pipe,
-        }
-    }
-}
-
-impl From<&event::PipeSide> for PipeSide {
-    fn from(side: &event::PipeSide) -> PipeSide {
-        PipeSide {
-            pid: side.tgid.raw(),
-            comm: side.comm.into(),
-            fd: side.fd,
-        }
-    }
-}
-
-impl From<&kernel::SigInfo> for Info {
-    fn from(info: &kernel::SigInfo) -> Info {
-        Info {
-            signo: info.signo.into(),
-            code: Named {
-                raw: info.code.into(),
-                name: info.code_name().map(Into::into),
-            },
-            errno: info.errno,
-            fields: info.fields.into(),
-        }
-    }
-}
-
-impl From<Fields> for InfoFields {
-    fn from(fields: Fields) -> InfoFields {
-        match fields {
-            Fields::Kill { pid, uid } => InfoFields::Kill {
-                pid: pid.raw(),
-                uid,
-            },
-            Fields::Timer { id, overrun, value } => InfoFields::Timer {
-                timerid: id,
-                overrun,
-                value: Address(value.0),
-            },
-            Fields::Queue { pid, uid, value } => InfoFields::Queue {
-                pid: pid.raw(),
-                uid,
-                value: Address(value.0),
-            },
-            Fields::Child {
-                pid,
-                uid,
-                status,
-                utime,
-                stime,
-            } => InfoFields::Child {
-                pid: pid.raw(),
-                uid,
-                status,
-                utime: utime.into(),
-                stime: stime.into(),
-            },
-            Fields::Fault { addr, detail } => fault(addr, detail),
-            Fields::Poll { band, fd } => InfoFields::Poll {
-                band: band.into(),
-                fd,
-            },
-            Fields::Nothing => InfoFields::Nothing,
-            Fields::Sys {
-                call_addr,
-                syscall,
-                arch,
-            } => InfoFields::Sys {
-                call_addr: Address(call_addr),
-                syscall,
-                arch,
-            },
-        }
-    }
-}
-
-fn fault(addr: u64, detail: FaultDetail) -> InfoFields {
-    let (mut lsb, mut low, mut high, mut key) = (None, None, None, None);
-    match detail {
-        FaultDetail::None => {}
-        FaultDetail::Lsb { addr_lsb } => lsb = Some(addr_lsb),
-        FaultDetail::Bounds { lower, upper } => {
-            low = Some(Address(lower));
-            high = Some(Address(upper));
-        }
-        FaultDetail::Key { pkey } => key = Some(pkey),
-    }
-    InfoFields::Fault {
-        addr: Address(addr),
-        addr_lsb: lsb,
-        lower: low,
-        upper: high,
-        pkey: key,
-    }
-}
-
-impl From<&kernel::Rusage> for Rusage {
-    fn from(rusage: &kernel::Rusage) -> Rusage {
-        let time = |time: kernel::TimeVal| [Int::from(time.sec), Int::from(time.usec)];
-        Rusage {
-            utime: time(rusage.utime),
-            stime: time(rusage.stime),
-            maxrss: rusage.maxrss.into(),
-            ixrss: rusage.ixrss.into(),
-            idrss: rusage.idrss.into(),
-            isrss: rusage.isrss.into(),
-            minflt: rusage.minflt.into(),
-            majflt: rusage.majflt.into(),
-            nswap: rusage.nswap.into(),
-            inblock: rusage.inblock.into(),
-            oublock: rusage.oublock.into(),
-            msgsnd: rusage.msgsnd.into(),
-            msgrcv: rusage.msgrcv.into(),
-            nsignals: rusage.nsignals.into(),
-            nvcsw: rusage.nvcsw.into(),
-            nivcsw: rusage.nivcsw.into(),
         }
     }
 }
