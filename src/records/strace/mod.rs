@@ -145,13 +145,15 @@ pub(super) fn is_prefix(line: &[u8]) -> bool {
 }
 
 /// Whether the next line is what strace writes behind a program's output in this call,
-/// and not the rest of a line that was broken.
+/// and not the rest of a line that was broken, which loses its space.
 pub(super) fn is_behind_output(line: &[u8], next: &[u8]) -> bool {
     let writes = || {
         let name = names::name(taken_apart(line).rest);
         name.is_some_and(|name| name.starts_with(b"write"))
     };
-    parser::is_tail(next) && (!next.trim_ascii_start().starts_with(b")") || writes())
+    let is_torn = || next.starts_with(b" <") || stderr::torn(line).is_some();
+    let is_result = next.starts_with(b")");
+    parser::is_tail(next) && if is_result { writes() } else { is_torn() }
 }
 
 /// Whether a line names its task.

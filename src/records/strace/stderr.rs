@@ -62,6 +62,11 @@ impl<R: Read> Input<Strace> for Stderr<R> {
             }
             return Ok(Fed::End);
         };
+        if !cut.is_empty() && line.trim_ascii().is_empty() {
+            // It may stand for a line that was joined to the one before.
+            self.cut = cut;
+            return Ok(Fed::Own);
+        }
         if let Some(whole) = joined(&cut, line) {
             self.torn.clear();
             return Ok(translator.feed(&whole));
@@ -117,7 +122,7 @@ impl<R: Read> Input<Strace> for Stderr<R> {
 
 /// Where the first part of a line ends that is not whole: before a notice of
 /// strace's, or where the program's output stands in a wait.
-fn torn(line: &[u8]) -> Option<usize> {
+pub(super) fn torn(line: &[u8]) -> Option<usize> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let rest = split(line).rest;
     let head = line.len() - rest.len();

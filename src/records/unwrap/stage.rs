@@ -77,13 +77,15 @@ pub(super) const ENCODINGS: [Encoding; 5] = [
     Encoding {
         stage: line("HTML", html),
         shows: |text| {
-            let marks = ["&lt;unfinished", "&lt;...", "(&quot;", "&#34;"];
+            let marks = ["&lt;", "(&quot;", " &quot;", "{&quot;", "&#34;"];
             let is_plain = has(text, "<unfinished ...>") || has(text, "<... ");
             !is_plain && has_any(text, &marks) || has(text, "s) &amp;&amp; W")
         },
         shows_in_known: |text| {
             let is_quoted = has_any(text, &["&quot;", "&#34;"]) && !has_strings(text);
-            is_quoted || has(text, "s) &amp;&amp; W") && !has(text, "s) && W")
+            let has_tags = has(text, "&lt;") && !has(text, "<") && !has_strings(text);
+            let is_status = has(text, "s) &amp;&amp; W") && !has(text, "s) && W");
+            is_quoted || has_tags || is_status
         },
     },
     Encoding {
@@ -108,8 +110,8 @@ pub(super) const ENCODINGS: [Encoding; 5] = [
     },
     Encoding {
         stage: line("quoted-printable", quoted_printable),
-        shows: |text| has(text, ") =3D ") || has(text, "s) =3D=3D "),
-        shows_in_known: |text| has(text, "=3D") && !has(text, " = "),
+        shows: |text| has(text, ") =3D ") || has(text, "s) =3D=3D ") || is_quoted_printable(text),
+        shows_in_known: is_quoted_printable,
     },
 ];
 
@@ -119,7 +121,18 @@ fn has_any(text: &[u8], marks: &[&str]) -> bool {
 
 /// Whether a record's strings, or keys, are in the quotes that they are written in.
 fn has_strings(text: &[u8]) -> bool {
-    has_any(text, &["(\"", "[\"", ", \"", "{\""])
+    has_any(text, &["(\"", "[\"", " \"", "{\""])
+}
+
+/// Whether each `=` of a text is one of quoted-printable.
+fn is_quoted_printable(text: &[u8]) -> bool {
+    let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
+    let mut signs = memchr::memchr_iter(b'=', text);
+    has(text, "=3D")
+        && signs.all(|at| match text.get(at + 1..) {
+            Some([b'\r' | b'\n', ..] | []) | None => true,
+            Some(rest) => rest.len() < 2 || rest.iter().take(2).all(is_hex),
+        })
 }
 
 fn has(text: &[u8], mark: &str) -> bool {
@@ -131,6 +144,9 @@ pub(super) const PIDS: &str = "pids in brackets";
 
 /// The stage of lines that quoted-printable goes on with.
 pub(super) const SOFT_ENDS: &str = "soft line ends of quoted-printable";
+
+/// The stage of line numbers.
+pub(super) const NUMBERS: &str = "line numbers";
 
 /// What is done to lines, in the order in which it is likely.
 pub(super) const STAGES: [Stage; 19] = [
@@ -148,7 +164,7 @@ pub(super) const STAGES: [Stage; 19] = [
         cut(line, container(line))
     }),
     line("names before a bar", |line| cut(line, bar(line))),
-    line("line numbers", |line| cut(line, number(line))),
+    line(NUMBERS, |line| cut(line, number(line))),
     line("marks before the lines", |line| cut(line, mark(line))),
     line("marks of a diff", |line| cut(line, diff(line))),
     line("names of files with pids", file_name),
