@@ -474,6 +474,27 @@ fn a_wait_that_was_broken_at_a_space_is_read_though_other_lines_are_not() {
 }
 
 #[test]
+fn output_in_a_wait_is_not_taken_for_the_rest_of_a_broken_line() {
+    let log = "\
+sudo ./launch
+here  is the output of strace
+
+- SIGCHLD (Child exited) @ 0 (0) ---
+clone(child_stack=0, flags=CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID|SIGCHLD, child_tidptr=0x7f) = 94
+wait4(-1, Shutting down due to signal #11
+[{WIFSIGNALED(s) && WTERMSIG(s) == SIGSEGV}], 0, NULL) = 94
+--- SIGCHLD (Child exited) @ 0 (0) ---
+write(2, \"Segmentation fault\\n\", 19Segmentation fault
+)    = 19
+exit_group(139)                         = ?
+";
+    let (trace, report) = read(log);
+    let wait = "wait4(-1, [{WIFSIGNALED(s) && WTERMSIG(s) == SIGSEGV}], 0, NULL) = 94";
+    assert!(trace.contains(wait), "{trace}");
+    assert!(!report.contains("cut short"), "{report}");
+}
+
+#[test]
 fn a_second_half_of_which_the_name_is_missing_is_a_reap() {
     let log = "\
 say: no such file

@@ -144,6 +144,11 @@ pub(super) fn is_prefix(line: &[u8]) -> bool {
     taken.rest.trim_ascii().is_empty() && (taken.time.is_some() || is_task)
 }
 
+/// Whether a program's output stands in a wait.
+pub(super) fn has_output(line: &[u8]) -> bool {
+    stderr::has_output(line)
+}
+
 /// Whether the next line is what strace writes behind a program's output in this call,
 /// and not the rest of a line that was broken, which loses its space.
 pub(super) fn is_behind_output(line: &[u8], next: &[u8]) -> bool {

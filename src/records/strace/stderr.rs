@@ -136,6 +136,14 @@ pub(super) fn torn(line: &[u8]) -> Option<usize> {
     Some(head + half)
 }
 
+/// Whether a program's output stands in a wait or a call that creates a task, and not
+/// the first of its other arguments.
+pub(super) fn has_output(line: &[u8]) -> bool {
+    let rest = torn(line).and_then(|end| line.get(end..)).unwrap_or(&[]);
+    let args = [&b"["[..], b"{", b"NULL", b"0x", b"<"];
+    !rest.trim_ascii().is_empty() && !args.iter().any(|arg| rest.starts_with(arg))
+}
+
 /// Whether a line of a call that matters lacks its end: it was broken at a space, say.
 fn is_cut(line: &[u8]) -> bool {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -253,6 +261,16 @@ mod tests {
         ] {
             assert!(!is_joined(line, next), "{line} {next}");
         }
+    }
+
+    #[test]
+    fn output_in_a_wait_is_none_of_its_arguments() {
+        assert!(has_output(b"wait4(-1, say: no such file"));
+        assert!(has_output(b"[pid 7] clone(hello"));
+        assert!(!has_output(b"wait4(-1, [{WIFEXITED(s) &&"));
+        assert!(!has_output(b"waitid(P_PID, 7, {si_signo=SIGCHLD,"));
+        assert!(!has_output(b"wait4(-1, "));
+        assert!(!has_output(b"write(1, \"a\", 1a"));
     }
 
     #[test]

@@ -15,6 +15,10 @@ fn goes_on(line: &[u8], next: &[u8]) -> bool {
     if strace::is_prefix(line) {
         return begins(next) && !strace::has_prefix(next);
     }
+    // Who reads the log takes the output out.
+    if strace::has_output(line) {
+        return false;
+    }
     let lacks_end = if has("--- SIG") || line.ends_with(b"---") {
         !line.ends_with(b"---")
     } else if has("+++ ") {
@@ -82,6 +86,8 @@ mod tests {
         assert!(strace::is_strace_s(&whole));
         assert_eq!(broken_at_space(first, b"601 exit(0"), None);
         assert_eq!(broken_at_space(b"some prose", rest), None);
+        let status = b"[{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = 7";
+        assert_eq!(broken_at_space(b"wait4(-1, no such file", status), None);
         assert_eq!(soft_end(b"a=", b"b"), Some(b"ab".to_vec()));
     }
 }
