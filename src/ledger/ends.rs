@@ -1,5 +1,7 @@
 //! The end of processes, and what follows: orphans, adoption, reaps.
 
+use std::collections::hash_map::Entry;
+
 use super::process::{End, ParentId, Process, Reap, Stamp};
 use super::processes::Ledger;
 use super::waits::{BlockedTime, ReapKind};
@@ -202,7 +204,17 @@ impl Ledger {
     }
 
     pub(super) fn leave_parent(&mut self, child: Tgid, parent: Option<ParentId>) {
-        if let Some(parent) = parent.and_then(|parent| self.parent_mut(parent)) {
+        let Some(parent) = parent else {
+            return;
+        };
+        if parent.id.is_none() {
+            if let Entry::Occupied(mut unclaimed) = self.unclaimed.entry(parent.tgid) {
+                unclaimed.get_mut().remove(&child);
+                if unclaimed.get().is_empty() {
+                    unclaimed.remove();
+                }
+            }
+        } else if let Some(parent) = self.parent_mut(parent) {
             parent.zombies.remove(&child);
             parent.children = parent.children.saturating_sub(1);
         }

@@ -72,6 +72,9 @@ pub struct Ledger {
     pub(super) orphans: FxHashSet<Tgid>,
     /// When a process last sent SIGKILL to a group, or to all.
     pub(super) group_kill: Option<(Stamp, Tgid)>,
+    /// Those that are not reaped and whose parent is known by its pid alone, by that
+    /// pid: a trace of the parent may begin later.
+    pub(super) unclaimed: FxHashMap<Tgid, FxHashSet<Tgid>>,
 }
 
 /// Signals that kill no process.
@@ -361,8 +364,8 @@ impl Ledger {
             }
             None => Levels::new(),
         };
-        if let Some(parent) = birth.parent.and_then(|parent| self.parent_mut(parent)) {
-            parent.children += 1;
+        if let Some(parent) = birth.parent {
+            self.join_parent(tgid, parent);
         }
         self.last_id += 1;
         self.counts.processes += u64::from(birth.is_traced);
@@ -435,12 +438,17 @@ impl Ledger {
 
     /// A process is attached to of which children are known already.
     fn claim_children(&mut self, tgid: Tgid) {
+        let Some(unclaimed) = self.unclaimed.remove(&tgid) else {
+            return;
+        };
         let parent = self.parent_id(tgid);
-        let unclaimed = ParentId { id: None, ..parent };
         let mut zombies = Vec::new();
         let mut children = 0;
-        for child in self.processes.values_mut() {
-            if child.parent == Some(unclaimed) && child.reaped.is_none() {
+        for child in unclaimed {
+            let child = self.processes.get_mut(&child).filter(|child| {
+                child.parent == Some(ParentId::untraced(tgid)) && child.reaped.is_none()
+            });
+            if let Some(child) = child {
                 child.parent = Some(parent);
                 children += 1;
                 zombies.extend(child.is_zombie().then_some(child.tgid));
@@ -449,6 +457,15 @@ impl Ledger {
         if let Some(parent) = self.parent_mut(parent) {
             parent.children += children;
             parent.zombies.extend(zombies);
+        }
+    }
+
+    /// A child has this parent from now on.
+    fn join_parent(&mut self, child: Tgid, parent: ParentId) {
+        if parent.id.is_none() {
+            self.unclaimed.entry(parent.tgid).or_default().insert(child);
+        } else if let Some(parent) = self.parent_mut(parent) {
+            parent.children += 1;
         }
     }
 
@@ -474,13 +491,10 @@ impl Ledger {
         process.parent = Some(new);
         process.adopted = Some((now, from));
         let is_zombie = process.is_zombie();
-        let Some(parent) = self.parent_mut(new) else {
+        self.join_parent(child, new);
+        let Some(parent) = self.parent_mut(new).filter(|_| is_zombie) else {
             return;
         };
-        parent.children += 1;
-        if !is_zombie {
-            return;
-        }
         parent.zombies.insert(child);
         let busy = parent.blocked_until(now.at);
         let end = self.processes.get_mut(&child);

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use memchr::memchr;
 
-/// How much is read at once. A line that is longer is passed over.
-const BUFFER: usize = 1 << 20;
+/// How much is read at once. A line that does not fit is passed over.
+pub(super) const BUFFER: usize = 1 << 20;
 
 /// The lines of an input.
 pub(super) struct Lines<R> {

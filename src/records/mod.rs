@@ -103,8 +103,9 @@ pub(crate) fn files(path: &Path) -> Vec<PathBuf> {
     vec![path.to_owned()]
 }
 
-/// A record by what it begins with: JSON lines with a `{`, all else is taken
-/// for a log of strace's.
+/// A record by what it holds: JSON lines begin with a `{`, truss's logs and kdump's
+/// listings have lines that no other program writes, all else is taken for a log of
+/// strace's. What it is wrapped in is undone before.
 ///
 /// # Errors
 /// Why it cannot be read, as a clause.
@@ -137,17 +138,17 @@ fn of(
     Ok(if undone.is_empty() {
         source
     } else {
-        Box::new(Unwrapped { source, undone })
+        Box::new(WrappedSource { source, undone })
     })
 }
 
 /// A record that was wrapped in something.
-struct Unwrapped {
+struct WrappedSource {
     source: Box<dyn Source>,
     undone: Vec<&'static str>,
 }
 
-impl Source for Unwrapped {
+impl Source for WrappedSource {
     fn read(&mut self, events: &mut Vec<Event>) -> Result<bool, Broken> {
         self.source.read(events)
     }

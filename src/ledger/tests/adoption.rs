@@ -111,6 +111,37 @@ fn a_parent_that_is_attached_to_after_its_child_has_it() {
 }
 
 #[test]
+fn a_parent_that_is_found_late_claims_the_children_that_are_still_its_own() {
+    const Z: i32 = 22;
+    let mut script = Script::launched(1);
+    // X is a child; the pid of Y is one's that another process forked; Z is adopted.
+    for child in [X, Y, Z] {
+        script.found(child, Some(P));
+    }
+    script.end(Y, 0).fork(1, Y).adopt(1, Z, P);
+    script.found(P, None);
+    let late = ledger(&script);
+    let id = process(&late, P).id;
+    assert_eq!(process(&late, X).parent.unwrap().id, Some(id));
+    assert_eq!([Y, Z].map(|child| parent(&late, child)), [Some(1); 2]);
+    assert_eq!(process(&late, P).children, 1);
+    assert_eq!(late.unclaimed.values().flatten().count(), 0);
+    // Another process by the same pid has none of them.
+    script.end(X, 0).end(P, 0).found(P, None);
+    let again = ledger(&script);
+    assert!(process(&again, P).id != id && process(&again, P).children == 0);
+}
+
+#[test]
+fn children_of_a_process_that_is_never_found_are_not_kept() {
+    let mut script = Script::default();
+    for child in 100..200 {
+        script.found(child, Some(P)).end(child, 0);
+    }
+    assert!(ledger(&script).unclaimed.is_empty());
+}
+
+#[test]
 fn a_child_from_before_the_attach_has_no_time_of_birth_or_death() {
     let ledger = ledger(&untraced_child(Some(exited(3))));
     let child = process(&ledger, X);

@@ -18,6 +18,8 @@ const KINDS: [&[u8]; 17] = [
 ];
 /// A kind stands in the first bytes of a line.
 const WITHIN: usize = 96;
+/// A pid, a thread, a time, and a name that may have a space.
+const MOST_WORDS: usize = 5;
 /// The first number of a thread on FreeBSD; NetBSD counts them from 1.
 const FIRST_THREAD: i32 = 100_000;
 
@@ -50,16 +52,22 @@ fn thread(pid: i32, tid: i32) -> i32 {
 
 /// The kind of a line's record, and where it stands.
 fn kind(line: &[u8]) -> Option<(&'static [u8], usize)> {
-    if !spaces(line).first()?.is_ascii_digit() {
+    let pid = spaces(line).split(|byte| *byte == b' ').next()?;
+    if pid.is_empty() || !pid.iter().all(u8::is_ascii_digit) {
         return None;
     }
     let head = line.get(..line.len().min(WITHIN))?;
+    let is_short = |at: &usize| {
+        let words = head.get(..*at).unwrap_or(&[]).split(|byte| *byte == b' ');
+        words.filter(|word| !word.is_empty()).count() <= MOST_WORDS
+    };
     let found = KINDS.iter().filter_map(|kind| {
         // What ends a line has no spaces behind it.
         let at = memmem::find(head, kind)?;
         (at > 0 && head.get(at - 1) == Some(&b' ')).then_some((*kind, at))
     });
-    found.min_by_key(|(_, at)| *at)
+    let first = found.min_by_key(|(_, at)| *at);
+    first.filter(|(_, at)| is_short(at))
 }
 
 /// ` 100123 sh       1732.000123 `: a thread, a name, a time.

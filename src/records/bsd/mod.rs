@@ -82,6 +82,11 @@ pub(super) fn is_sure(line: &[u8]) -> bool {
     kdump::is_sure(line) || truss::is_sure(line)
 }
 
+/// Whether a line that only truss or kdump writes names its process.
+pub(super) fn has_pid(line: &[u8]) -> bool {
+    kdump::is_sure(line) || truss::is_sure(line) && truss::has_pid(line)
+}
+
 /// Which program wrote a text, if it is one of these.
 fn record(text: &[u8]) -> Option<Record> {
     let mut lines = text.split(|byte| *byte == b'\n').take(LOOKED_AT);

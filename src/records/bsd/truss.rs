@@ -201,6 +201,11 @@ pub(super) fn is_sure(line: &[u8]) -> bool {
     }
 }
 
+/// Whether a line names its process.
+pub(super) fn has_pid(line: &[u8]) -> bool {
+    prefixed(line).pid.is_some()
+}
+
 /// What the times before the lines count. `-D` alone counts from each
 /// thread's last event, which places no line among those of others.
 pub(super) fn times(text: &[u8]) -> Times {

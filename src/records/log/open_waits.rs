@@ -11,7 +11,9 @@ use crate::records::text::signed;
 
 /// How many bytes are kept of a task's last line.
 const KEPT: usize = 32;
-/// How many children are described.
+/// How many waits are described: for each the children are looked for.
+const MOST_WAITS: usize = 16;
+/// How many children of a wait's are described.
 const MOST_CHILDREN: usize = 3;
 
 /// A task's last line.
@@ -90,11 +92,28 @@ impl<F: Format> Translator<F> {
         let Some(entry) = self.format.half_of_wait(call, &pending.args) else {
             return;
         };
-        let clause = self.clause(tid, &entry, pending.entered);
-        self.open.push(clause);
+        if self.open.len() < MOST_WAITS {
+            let clause = self.clause(tid, &entry, pending.entered);
+            self.open.push(clause);
+        } else {
+            self.more_open += 1;
+        }
         if !pending.is_entered {
             self.tree.wait(tid, pending.entered, entry);
         }
+    }
+
+    /// The waits that the log does not show the end of, in a clause.
+    pub(super) fn open_at_end(&self) -> Option<String> {
+        let mut open = self.open.join("; ");
+        match self.more_open {
+            0 => {}
+            1 => open.push_str("; and 1 more wait"),
+            more => {
+                let _ = write!(open, "; and {more} more waits");
+            }
+        }
+        (!open.is_empty()).then(|| format!("the log ends in a wait: {open}"))
     }
 
     /// `600 is in wait4(601) since +0.100 s; 601 is in futex`

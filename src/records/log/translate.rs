@@ -70,6 +70,8 @@ pub(in crate::records) struct Translator<F> {
     pub(super) last_lines: FxHashMap<i32, LastLine>,
     /// Waits that the log does not show the end of, in words.
     pub(super) open: Vec<String>,
+    /// How many more there are.
+    pub(super) more_open: u64,
 }
 
 impl<F: Format> Translator<F> {
@@ -99,6 +101,7 @@ impl<F: Format> Translator<F> {
             dying: None,
             last_lines: FxHashMap::default(),
             open: Vec::new(),
+            more_open: 0,
         }
     }
 
@@ -196,12 +199,6 @@ impl<F: Format> Translator<F> {
         }
         let tid = line.tid.unwrap_or_else(|| self.unnamed_task());
         (tid, self.tree.process_of(tid).unwrap_or(tid))
-    }
-
-    /// The waits that the log does not show the end of, in a clause.
-    pub(super) fn open_at_end(&self) -> Option<String> {
-        let open = self.open.join("; ");
-        (!open.is_empty()).then(|| format!("the log ends in a wait: {open}"))
     }
 
     /// The task of a line that names none: the only one, or the first, whose

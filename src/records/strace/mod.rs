@@ -21,6 +21,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use memchr::memmem;
+use rustc_hash::FxHashSet;
 
 use super::gaps::Record;
 use super::lines::Lines;
@@ -56,7 +57,7 @@ pub(super) fn open(
     pid: Option<i32>,
 ) -> Result<Box<dyn Source>, String> {
     let text = lines.ahead().map_err(|error| error.to_string())?;
-    if text.split(|byte| *byte == b'\n').any(is_ours) {
+    if is_text_of_ours(text) {
         return Err(OURS.to_owned());
     }
     if !text.split(|byte| *byte == b'\n').any(is_strace_s) {
@@ -76,13 +77,22 @@ pub(super) fn open(
 const OURS: &str = "it is text of wait4-strace's, which lacks what events hold; what --record \
                     FILE writes is read";
 
+/// Whether a text is one of wait4-strace's: a program that was traced may have written
+/// some such lines amid strace's.
+fn is_text_of_ours(text: &[u8]) -> bool {
+    let lines = || text.split(|byte| *byte == b'\n');
+    let ours = lines().filter(|line| is_ours(line)).count();
+    let is_theirs = |line: &&[u8]| is_strace_s(line) && !is_ours(line);
+    ours > 0 && ours > lines().filter(is_theirs).count()
+}
+
 /// Whether a line is one that wait4-strace prints, and strace never.
 fn is_ours(line: &[u8]) -> bool {
     let marks = [
         &b"  # reaped "[..],
-        b" +++ forked ",
-        b" +++ vforked ",
-        b" +++ executed ",
+        b"+++ forked ",
+        b"+++ vforked ",
+        b"+++ executed ",
     ];
     let mut found = marks.iter().filter_map(|mark| memmem::find(line, mark));
     // In a string it is what a program wrote.
@@ -124,11 +134,31 @@ pub(super) fn begins(line: &[u8]) -> bool {
     MARKS.iter().any(|mark| rest.starts_with(mark)) || names::name(rest).is_some()
 }
 
-/// Whether a line has nothing behind its task or time.
+/// Whether a line has nothing behind its task or time. A number alone is a task's if a
+/// space is left behind it.
 pub(super) fn is_prefix(line: &[u8]) -> bool {
+    let ends_in_space = line.ends_with(b" ");
     let line = [line.trim_ascii_end(), b" "].concat();
     let taken = taken_apart(&line);
-    taken.rest.trim_ascii().is_empty() && (taken.time.is_some() || line.starts_with(b"[pid "))
+    let is_task = taken.tid.is_some() && (line.starts_with(b"[pid ") || ends_in_space);
+    taken.rest.trim_ascii().is_empty() && (taken.time.is_some() || is_task)
+}
+
+/// Whether a program's output stands in a wait.
+pub(super) fn has_output(line: &[u8]) -> bool {
+    stderr::has_output(line)
+}
+
+/// Whether the next line is what strace writes behind a program's output in this call,
+/// and not the rest of a line that was broken, which loses its space.
+pub(super) fn is_behind_output(line: &[u8], next: &[u8]) -> bool {
+    let writes = || {
+        let name = names::name(taken_apart(line).rest);
+        name.is_some_and(|name| name.starts_with(b"write"))
+    };
+    let is_torn = || next.starts_with(b" <") || stderr::torn(line).is_some();
+    let is_result = next.starts_with(b")");
+    parser::is_tail(next) && if is_result { writes() } else { is_torn() }
 }
 
 /// Whether a line names its task.
@@ -158,6 +188,7 @@ fn first_time(text: &[u8]) -> Option<Time> {
 fn root(text: &[u8]) -> Root {
     let mut root = Root::default();
     let mut in_brackets = Vec::new();
+    let (mut ended, mut others) = (FxHashSet::default(), FxHashSet::default());
     let (mut asked, mut began) = (None, false);
     let (mut attached, mut attaches) = (None, 0);
     for line in text.split(|byte| *byte == b'\n') {
@@ -180,15 +211,24 @@ fn root(text: &[u8]) -> Root {
         began |= is_call;
         root.children.extend(child_of(line));
         match taken.tid {
-            Some(tid) if line.starts_with(b"[pid ") => in_brackets.push(tid),
-            None => asked = asked.or_else(|| own_pid(taken.rest)),
+            Some(tid) if line.starts_with(b"[pid ") => {
+                in_brackets.push(tid);
+                ended.extend(taken.rest.starts_with(b"+++ ").then_some(tid));
+            }
+            None => {
+                asked = asked.or_else(|| own_pid(taken.rest));
+                if is_call || MARKS[..3].iter().any(|mark| taken.rest.starts_with(mark)) {
+                    // What has ended is not the one that goes on.
+                    others.extend(ended.drain());
+                }
+            }
             Some(_) => {}
         }
         if in_brackets.len() > MOST_IN_BRACKETS {
             break;
         }
     }
-    in_brackets.retain(|tid| !root.children.contains(tid));
+    in_brackets.retain(|tid| !root.children.contains(tid) && !others.contains(tid));
     root.pid = asked.or(attached.filter(|_| began));
     root.pid = root.pid.or(in_brackets.first().copied());
     root
@@ -257,5 +297,9 @@ mod tests {
             root("[pid 7] getpid() = 7\n--- SIGCHLD {si_pid=7} ---"),
             None
         );
+        // A thread that has ended is not who goes on.
+        let thread = "[pid 9] a() = 0\n[pid 9] +++ exited with 0 +++\n";
+        assert_eq!(root(&format!("{thread}read(3, \"\", 1) = 0")), None);
+        assert_eq!(root(&format!("fork() = 8\n{thread}")), Some(9));
     }
 }

@@ -39,11 +39,8 @@ impl Format for Strace {
             }
             _ => None,
         };
-        let is_foreign = what.is_none()
-            && tid.is_none()
-            && time.is_none()
-            // `-k` shows who called, a frame a line.
-            && !(name(rest).is_some() || rest.starts_with(b" > "));
+        // What a program wrote may begin with a number, as lines with a pid do.
+        let is_foreign = what.is_none() && !is_own(rest);
         (!is_foreign).then_some(LogLine {
             pid: None,
             tid,
@@ -125,6 +122,32 @@ impl Format for Strace {
     fn death_signal(&self, args: &[u8]) -> Option<Signal> {
         let name = args.strip_prefix(b"PR_SET_PDEATHSIG, ")?;
         Some(signal(name).unwrap_or(Signal::from_raw(0)))
+    }
+}
+
+/// Whether a text is of strace, though it says nothing of children: a call, one that
+/// has no name, a frame of `-k`, or that a process is a 32-bit one.
+fn is_own(text: &[u8]) -> bool {
+    let marks = [&b" > "[..], b"<... ", b"SYS_", b"????", b"[ Process PID="];
+    name(text).is_some() || marks.iter().any(|mark| text.starts_with(mark)) || is_tail(text)
+}
+
+/// Whether a text is what strace writes behind a program's output that stands in a call.
+pub(super) fn is_tail(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    let result = text.strip_prefix(b")").map(<[u8]>::trim_ascii_start);
+    result.is_some_and(|result| result.starts_with(b"= "))
+        || matches!(text, b"<unfinished ...>" | b"<detached ...>")
+}
+
+/// Whether a line is of a call that matters, and lacks nothing.
+pub(super) fn is_whole(line: &[u8]) -> bool {
+    match Strace.line(line).map(|line| line.what) {
+        Some(What::Whole(Kind::Wait(call), args, _)) => waits::parse(call, args).is_some(),
+        Some(What::Ends(Kind::Wait(call), args, _)) => waits::parse_rest(call, args).is_some(),
+        Some(What::Begins(Kind::Wait(call), args)) => waits::parse_first(call, args).is_some(),
+        Some(What::Whole(..) | What::Ends(..) | What::Begins(..)) => true,
+        _ => false,
     }
 }
 

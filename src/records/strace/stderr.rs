@@ -1,12 +1,13 @@
-//! A log from standard error, where messages of strace's stand amid lines.
+//! A log from standard error, where messages of strace's stand amid lines, and
+//! where a line that matters may have been broken in two.
 
 use std::io::Read;
 
 use memchr::memmem;
 
 use super::call::Call;
-use super::names::name;
-use super::parser::{Strace, is_notice, notice_at_end};
+use super::names::{kind, name};
+use super::parser::{Strace, is_notice, is_whole, notice_at_end};
 use super::prefix::split;
 use super::waits::first_half;
 use crate::records::Broken;
@@ -23,6 +24,8 @@ pub(super) struct Stderr<R> {
     torn: Vec<u8>,
     /// Lines since then.
     between: u32,
+    /// The line before, if it lacks an end.
+    cut: Vec<u8>,
 }
 
 impl<R: Read> Stderr<R> {
@@ -31,6 +34,7 @@ impl<R: Read> Stderr<R> {
             lines,
             torn: Vec::new(),
             between: 0,
+            cut: Vec::new(),
         }
     }
 
@@ -51,9 +55,22 @@ impl<R: Read> Input<Strace> for Stderr<R> {
     fn feed(&mut self, translator: &mut Translator<Strace>) -> Result<Fed, Broken> {
         let number = self.lines.number + 1;
         let line = self.lines.next().map_err(|error| unread(number, &error))?;
+        let cut = std::mem::take(&mut self.cut);
         let Some(line) = line else {
+            if self.torn.is_empty() && !cut.is_empty() {
+                translator.feed(&cut);
+            }
             return Ok(Fed::End);
         };
+        if !cut.is_empty() && line.trim_ascii().is_empty() {
+            // It may stand for a line that was joined to the one before.
+            self.cut = cut;
+            return Ok(Fed::Own);
+        }
+        if let Some(whole) = joined(&cut, line) {
+            self.torn.clear();
+            return Ok(translator.feed(&whole));
+        }
         if !self.torn.is_empty() {
             if goes_on(line) {
                 let mut whole = std::mem::take(&mut self.torn);
@@ -67,16 +84,27 @@ impl<R: Read> Input<Strace> for Stderr<R> {
                 let torn = std::mem::take(&mut self.torn);
                 translator.feed(&torn);
             }
+        } else if !cut.is_empty() {
+            translator.feed(&cut);
         }
         if let Some(end) = torn(line) {
             self.torn = line.get(..end).unwrap_or(&[]).to_vec();
             self.between = 0;
+            self.cut = line.to_vec();
+            return Ok(Fed::Own);
+        }
+        if is_cut(line) {
+            self.cut = line.to_vec();
             return Ok(Fed::Own);
         }
         let fed = translator.feed(line);
-        if fed == Fed::Foreign
-            && let Some(at) = memmem::rfind(line, b"[pid ")
-        {
+        if fed != Fed::Foreign {
+            return Ok(fed);
+        }
+        if let Some(half) = second_half(line) {
+            return Ok(translator.feed(&half));
+        }
+        if let Some(at) = memmem::rfind(line, b"[pid ") {
             // Behind what the program wrote, without a line's end.
             return Ok(translator.feed(line.get(at..).unwrap_or(&[])));
         }
@@ -94,7 +122,7 @@ impl<R: Read> Input<Strace> for Stderr<R> {
 
 /// Where the first part of a line ends that is not whole: before a notice of
 /// strace's, or where the program's output stands in a wait.
-fn torn(line: &[u8]) -> Option<usize> {
+pub(super) fn torn(line: &[u8]) -> Option<usize> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let rest = split(line).rest;
     let head = line.len() - rest.len();
@@ -106,6 +134,45 @@ fn torn(line: &[u8]) -> Option<usize> {
     let is_whole = args.and_then(Call::parse).is_some() || rest.ends_with(b"...>");
     let half = (!is_whole).then(|| first_half(rest)).flatten()?;
     Some(head + half)
+}
+
+/// Whether a program's output stands in a wait or a call that creates a task, and not
+/// the first of its other arguments.
+pub(super) fn has_output(line: &[u8]) -> bool {
+    let rest = torn(line).and_then(|end| line.get(end..)).unwrap_or(&[]);
+    let args = [&b"["[..], b"{", b"NULL", b"0x", b"<"];
+    !rest.trim_ascii().is_empty() && !args.iter().any(|arg| rest.starts_with(arg))
+}
+
+/// Whether a line of a call that matters lacks its end: it was broken at a space, say.
+fn is_cut(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let rest = split(line).rest.trim_ascii_end();
+    let matters = || match rest.strip_prefix(b"<... ") {
+        Some(resumed) => kind(resumed.split(|byte| *byte == b' ').next()?),
+        None => kind(name(rest)?),
+    };
+    let has = |mark: &str| memmem::find(rest, mark.as_bytes()).is_some();
+    matters().is_some() && !rest.ends_with(b"...>") && !has(") = ") && !has(")  ")
+}
+
+/// A line that lacks its end with the next one, if that makes it whole.
+fn joined(cut: &[u8], next: &[u8]) -> Option<Vec<u8>> {
+    let rest = split(next);
+    let is_own = rest.tid.is_some() || name(rest.rest).is_some() || rest.rest.starts_with(b"<... ");
+    if cut.is_empty() || is_own {
+        return None;
+    }
+    let whole = [cut.trim_ascii_end(), b" ", next.trim_ascii()].concat();
+    is_whole(&whole).then_some(whole)
+}
+
+/// A wait's second half whose first is not in the log, where even its name is missing.
+fn second_half(line: &[u8]) -> Option<Vec<u8>> {
+    let rest = split(line).rest;
+    let before = line.get(..line.len() - rest.len())?;
+    let is_ours = rest.starts_with(b"[{WIF");
+    is_ours.then(|| [before, b"<... wait4 resumed>", rest].concat())
 }
 
 /// Whether a line may be the second part of one that was torn.
@@ -153,6 +220,68 @@ mod tests {
         assert_eq!(head("wait4(-1,  <unfinished ...>"), None);
         assert_eq!(head("strace: Process 7 attached"), None);
         assert_eq!(head("write(1, \"hello\", 5"), None);
+    }
+
+    #[test]
+    fn a_line_that_was_broken_is_joined_where_that_makes_it_whole() {
+        let is_joined = |line: &str, next: &str| {
+            let cut = is_cut(line.as_bytes()) || torn(line.as_bytes()).is_some();
+            cut && joined(line.as_bytes(), next.as_bytes()).is_some()
+        };
+        for (line, next) in [
+            (
+                "<... wait4 resumed> [{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) =",
+                "6187",
+            ),
+            (
+                "12 <... wait4 resumed> [{WIFEXITED(s) && WEXITSTATUS(s) == 0}],  ",
+                "0, NULL) = 7",
+            ),
+            (
+                "12 wait4(-1, [{WIFEXITED(s) &&",
+                "WEXITSTATUS(s) == 0}], 0, NULL) = 7 <0.000010>",
+            ),
+            ("wait4(7,", "<unfinished ...>"),
+            (
+                "clone(child_stack=0, flags=CLONE_CHILD_CLEARTID|SIGCHLD,",
+                "child_tidptr=0x7f) = 7",
+            ),
+        ] {
+            assert!(is_joined(line, next), "{line} {next}");
+        }
+        for (line, next) in [
+            (
+                "<... wait4 resumed> [{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) =",
+                "hello",
+            ),
+            ("wait4(-1, [{WIFEXITED(s) &&", "12 exit_group(0) = ?"),
+            ("wait4(-1, [{WIFEXITED(s) &&", "getpid() = 7"),
+            ("write(1, \"hello", "world\", 10) = 10"),
+            ("wait4(-1, NULL, 0, NULL) = 7", "8"),
+        ] {
+            assert!(!is_joined(line, next), "{line} {next}");
+        }
+    }
+
+    #[test]
+    fn output_in_a_wait_is_none_of_its_arguments() {
+        assert!(has_output(b"wait4(-1, say: no such file"));
+        assert!(has_output(b"[pid 7] clone(hello"));
+        assert!(!has_output(b"wait4(-1, [{WIFEXITED(s) &&"));
+        assert!(!has_output(b"waitid(P_PID, 7, {si_signo=SIGCHLD,"));
+        assert!(!has_output(b"wait4(-1, "));
+        assert!(!has_output(b"write(1, \"a\", 1a"));
+    }
+
+    #[test]
+    fn a_second_half_without_a_name_is_a_wait_s() {
+        let half = |line: &str| second_half(line.as_bytes());
+        let rest = "[{WIFEXITED(s) && WEXITSTATUS(s) == 2}], 0, NULL) = 7";
+        let whole =
+            |before: &str| Some([before, "<... wait4 resumed>", rest].concat().into_bytes());
+        assert_eq!(half(rest), whole(""));
+        assert_eq!(half(&format!("[pid  7] {rest}")), whole("[pid  7] "));
+        assert_eq!(half("[{fd=7}], 0) = 1"), None);
     }
 
     #[test]

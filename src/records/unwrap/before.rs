@@ -8,13 +8,9 @@ pub(super) fn cut(line: &[u8], length: usize) -> Option<Vec<u8>> {
     Some(rest.to_vec())
 }
 
-fn spaces(line: &[u8]) -> usize {
+pub(super) fn spaces(line: &[u8]) -> usize {
     let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t');
     line.iter().take_while(is_space).count()
-}
-
-pub(super) fn indentation(line: &[u8]) -> usize {
-    spaces(line)
 }
 
 /// `> `, `> > `, `| `, and `JD> ` of those who quote with initials
@@ -62,6 +58,17 @@ pub(super) fn number(line: &[u8]) -> usize {
         },
     };
     begin + count + mark
+}
+
+/// The number of a line that begins with one.
+pub(super) fn line_number(line: &[u8]) -> Option<u64> {
+    let length = number(line);
+    let digits = line
+        .get(..length)
+        .filter(|_| length > 0)?
+        .trim_ascii_start();
+    let digits = digits.split(|byte| !byte.is_ascii_digit()).next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// `[12] `, `[   12.345678] `, `[pod/name/container] `
@@ -280,7 +287,13 @@ pub(super) fn syslog(line: &[u8]) -> usize {
     let is_name = words
         .iter()
         .all(|byte| !matches!(byte, b'(' | b'"' | b',' | b'='));
-    if is_name { begin + end + 2 } else { 0 }
+    // A number is truss's pid.
+    let tag = words.rsplit(|byte| *byte == b' ').next().unwrap_or(&[]);
+    if is_name && !tag.iter().all(u8::is_ascii_digit) {
+        begin + end + 2
+    } else {
+        0
+    }
 }
 
 /// `2026-11-27T03:48:01.123456789Z stderr F `
@@ -348,6 +361,10 @@ mod tests {
         assert_eq!(
             rest(syslog, "Nov 27 03:48:01 host strace[12]: 6 a("),
             "6 a("
+        );
+        assert_eq!(
+            rest(syslog, "03:48:01 - INFO -  901: a("),
+            "03:48:01 - INFO -  901: a("
         );
         assert_eq!(
             rest(container, "2026-11-27T03:48:01.1Z stderr F 6 a("),

@@ -15,6 +15,10 @@ fn goes_on(line: &[u8], next: &[u8]) -> bool {
     if strace::is_prefix(line) {
         return begins(next) && !strace::has_prefix(next);
     }
+    // Who reads the log takes the output out.
+    if strace::has_output(line) {
+        return false;
+    }
     let lacks_end = if has("--- SIG") || line.ends_with(b"---") {
         !line.ends_with(b"---")
     } else if has("+++ ") {
@@ -25,7 +29,7 @@ fn goes_on(line: &[u8], next: &[u8]) -> bool {
         let is_begun = memchr::memchr(b'(', line).is_some() || has("<... ");
         is_begun && !line.ends_with(b" ...>") && !strace::ends_in_notice(line)
     };
-    lacks_end && !next.is_empty() && !begins(next)
+    lacks_end && !next.is_empty() && !begins(next) && !strace::is_behind_output(line, next)
 }
 
 /// Whether the rest of a result may be on the next line: of an error with its
@@ -33,6 +37,9 @@ fn goes_on(line: &[u8], next: &[u8]) -> bool {
 fn lacks_result(result: &[u8], next: &[u8]) -> bool {
     if result.starts_with(b"-1 E") || result.starts_with(b"? E") {
         return !result.ends_with(b")") && !result.ends_with(b">");
+    }
+    if result.trim_ascii().is_empty() {
+        return matches!(next.first(), Some(b'0'..=b'9' | b'-' | b'?'));
     }
     let is_number = result.last().is_some_and(u8::is_ascii_digit);
     next.starts_with(b"E")
@@ -79,6 +86,8 @@ mod tests {
         assert!(strace::is_strace_s(&whole));
         assert_eq!(broken_at_space(first, b"601 exit(0"), None);
         assert_eq!(broken_at_space(b"some prose", rest), None);
+        let status = b"[{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = 7";
+        assert_eq!(broken_at_space(b"wait4(-1, no such file", status), None);
         assert_eq!(soft_end(b"a=", b"b"), Some(b"ab".to_vec()));
     }
 }

@@ -4,7 +4,8 @@ use std::io::{self, BufRead, BufReader, Cursor, Error, ErrorKind, Read};
 
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
-use ruzstd::decoding::StreamingDecoder;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 /// How deep packing may be nested.
 const MOST_LAYERS: usize = 3;
@@ -25,9 +26,12 @@ pub(super) fn unpacked(mut input: Box<dyn Read>) -> io::Result<Unpacked> {
                 undone.push("gzip");
                 Box::new(MultiGzDecoder::new(rest))
             }
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
                 undone.push("zstd");
-                Box::new(StreamingDecoder::new(rest).map_err(Error::other)?)
+                Box::new(Zstd {
+                    input: BufReader::new(rest),
+                    frame: FrameDecoder::new(),
+                })
             }
             [0xfd, b'7', b'z', b'X', b'Z', ..] => {
                 undone.push("xz");
@@ -57,6 +61,50 @@ pub(super) fn unpacked(mut input: Box<dyn Read>) -> io::Result<Unpacked> {
 fn packed(program: &str) -> Error {
     let why = format!("it is compressed; {program} FILE | wait4-strace --read - reads it");
     Error::new(ErrorKind::InvalidData, why)
+}
+
+/// All frames of zstd, one behind the other: the crate's own reader ends with the first.
+struct Zstd<R> {
+    input: BufReader<R>,
+    frame: FrameDecoder,
+}
+
+impl<R: Read> Zstd<R> {
+    /// Begin the next frame that is not to be skipped; `false` if there is none.
+    fn begin(&mut self) -> io::Result<bool> {
+        while !self.input.fill_buf()?.is_empty() {
+            match self.frame.reset(&mut self.input) {
+                Ok(()) => return Ok(true),
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
+                    let mut skipped = (&mut self.input).take(length.into());
+                    io::copy(&mut skipped, &mut io::sink())?;
+                }
+                Err(error) => return Err(Error::other(error)),
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl<R: Read> Read for Zstd<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.frame.read(to)?;
+            if count > 0 || to.is_empty() {
+                return Ok(count);
+            }
+            if !self.frame.is_finished() {
+                let one = BlockDecodingStrategy::UptoBlocks(1);
+                let decoded = self.frame.decode_blocks(&mut self.input, one);
+                decoded.map_err(Error::other)?;
+            } else if !self.begin()? {
+                return Ok(0);
+            }
+        }
+    }
 }
 
 /// UTF-16 as UTF-8.
@@ -162,15 +210,61 @@ mod tests {
         assert_eq!(read(&no_mark).0, b"ab");
     }
 
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let _ = packed.write_all(text);
+        packed.finish().unwrap_or_default()
+    }
+
+    fn zstd(text: &[u8]) -> Vec<u8> {
+        let level = ruzstd::encoding::CompressionLevel::Fastest;
+        ruzstd::encoding::compress_to_vec(text, level)
+    }
+
+    /// As pzstd and rotated logs are: several packed files, one behind the other.
+    #[test]
+    fn what_was_compressed_in_parts_is_whole() {
+        let skippable = b"\x50\x2a\x4d\x18\x03\0\0\0abc";
+        let long = "wait4(-1) = 7\n".repeat(40_000);
+        let long = long.as_bytes();
+        for (parts, name, text) in [
+            (vec![gzip(long), gzip(b"end")], "gzip", [long, b"end"]),
+            (vec![XZ.to_vec(), XZ.to_vec()], "xz", [b"wait4", b"wait4"]),
+            (vec![zstd(long), zstd(b"end")], "zstd", [long, b"end"]),
+            (
+                vec![
+                    skippable.to_vec(),
+                    zstd(b""),
+                    zstd(b"wait4"),
+                    skippable.to_vec(),
+                    zstd(long),
+                    skippable.to_vec(),
+                ],
+                "zstd",
+                [b"wait4", long],
+            ),
+        ] {
+            assert!(
+                read(&parts.concat()) == (text.concat(), vec![name]),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_broken_part_is_an_error_and_not_the_end() {
+        let packed = [zstd(b"a"), b"rest".to_vec()].concat();
+        let read = unpacked(Box::new(Cursor::new(packed))).and_then(|(mut input, _)| {
+            let mut text = Vec::new();
+            input.read_to_end(&mut text)
+        });
+        assert!(read.is_err(), "{read:?}");
+    }
+
     #[test]
     fn what_is_compressed_is_unpacked_or_refused_with_the_way() {
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        let _ = packed.write_all(b"wait4");
-        let packed = packed.finish().unwrap_or_default();
-        assert_eq!(read(&packed), (b"wait4".to_vec(), vec!["gzip"]));
-        let level = ruzstd::encoding::CompressionLevel::Fastest;
-        let packed = ruzstd::encoding::compress_to_vec(&b"wait4"[..], level);
-        assert_eq!(read(&packed), (b"wait4".to_vec(), vec!["zstd"]));
+        assert_eq!(read(&gzip(b"wait4")), (b"wait4".to_vec(), vec!["gzip"]));
+        assert_eq!(read(&zstd(b"wait4")), (b"wait4".to_vec(), vec!["zstd"]));
         // Of `printf wait4 | xz`.
         assert_eq!(read(XZ), (b"wait4".to_vec(), vec!["xz"]));
         let (why, _) = read(b"BZh91AY");

@@ -117,12 +117,16 @@ pub(super) fn html(line: &[u8]) -> Option<Vec<u8>> {
     (plain != line).then_some(plain)
 }
 
+/// How long a tag may be: what is longer begins with a `<` that means nothing.
+const MOST_IN_TAG: usize = 1024;
+
 /// How long a tag is.
 fn tag(text: &[u8]) -> Option<usize> {
     let name = text.get(1..)?;
     let name = name.strip_prefix(b"/").unwrap_or(name);
     name.first().filter(|first| first.is_ascii_alphabetic())?;
-    Some(memchr::memchr(b'>', text)? + 1)
+    let head = text.get(..text.len().min(MOST_IN_TAG))?;
+    Some(memchr::memchr(b'>', head)? + 1)
 }
 
 /// How long an entity is, and what it stands for.
@@ -201,6 +205,16 @@ pub(super) fn quoted_printable(line: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_tag_is_not_looked_for_far_away() {
+        let tag = |inner: usize| format!("<a {}>b", "x".repeat(inner));
+        let near = html(tag(MOST_IN_TAG - 4).as_bytes());
+        assert_eq!(near.as_deref(), Some(&b"b"[..]));
+        assert_eq!(html(tag(MOST_IN_TAG).as_bytes()), None);
+        // Quadratic, this would take minutes.
+        assert_eq!(html("<a".repeat(1 << 19).as_bytes()), None);
+    }
 
     #[test]
     fn what_is_written_otherwise_is_plain_again() {

@@ -4,9 +4,11 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use super::before::behind_words;
 use super::stage::{Join, Stage, Step};
+use crate::records::lines::BUFFER;
 
-/// A line that is longer is handed on in pieces.
-const LONGEST_LINE: u64 = 1 << 20;
+/// Of a line that is not shorter the rest is dropped; what is left is handed on as it
+/// is, and passed over as too long by [`crate::records::lines::Lines`].
+const LONGEST_LINE: usize = BUFFER;
 /// How many lines one may be joined of.
 const MOST_JOINED: usize = 64;
 
@@ -14,6 +16,8 @@ const MOST_JOINED: usize = 64;
 pub(super) struct Unwrapped<R> {
     input: BufReader<R>,
     stages: Vec<Stage>,
+    /// Those of the stages that need two lines.
+    joins: Vec<Join>,
     /// The line at hand, and what of it was handed out.
     line: Vec<u8>,
     given: usize,
@@ -26,8 +30,13 @@ pub(super) struct Unwrapped<R> {
 
 impl<R: Read> Unwrapped<R> {
     pub(super) fn new(input: R, stages: Vec<Stage>) -> Unwrapped<R> {
+        let joins = stages.iter().filter_map(|stage| match stage.step {
+            Step::Join(join) => Some(join),
+            Step::Line(_) | Step::Words(_) => None,
+        });
         Unwrapped {
             input: BufReader::new(input),
+            joins: joins.collect(),
             stages,
             line: Vec::new(),
             given: 0,
@@ -52,19 +61,12 @@ impl<R: Read> Unwrapped<R> {
         else {
             return Ok(None);
         };
-        let joins: Vec<Join> = self
-            .stages
-            .iter()
-            .filter_map(|stage| match stage.step {
-                Step::Join(join) => Some(join),
-                Step::Line(_) | Step::Words(_) => None,
-            })
-            .collect();
-        while !joins.is_empty() && self.owed < MOST_JOINED {
+        while !self.joins.is_empty() && self.owed < MOST_JOINED {
             let Some(next) = self.read()? else {
                 break;
             };
-            if let Some(whole) = joins.iter().find_map(|join| join(&line, &next)) {
+            let whole = self.joins.iter().find_map(|join| join(&line, &next));
+            if let Some(whole) = whole.filter(|whole| whole.len() < LONGEST_LINE) {
                 line = whole;
                 self.owed += 1;
             } else {
@@ -80,9 +82,13 @@ impl<R: Read> Unwrapped<R> {
     /// The next line of the input, through the stages that need no other.
     fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
-        let mut limited = (&mut self.input).take(LONGEST_LINE);
+        let mut limited = (&mut self.input).take(LONGEST_LINE as u64);
         if limited.read_until(b'\n', &mut line)? == 0 {
             return Ok(None);
+        }
+        if line.len() == LONGEST_LINE && !line.ends_with(b"\n") {
+            self.input.skip_until(b'\n')?;
+            return Ok(Some(line));
         }
         for end in [b"\n", b"\r"] {
             if line.ends_with(end) {
@@ -117,4 +123,47 @@ impl<R: Read> Read for Unwrapped<R> {
 /// Whether a line holds anything.
 pub(super) fn is_line(line: &[u8]) -> bool {
     !line.trim_ascii().is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stage::STAGES;
+    use super::*;
+    use crate::records::lines::Lines;
+
+    /// The lines of an indented text, behind [`Lines`], and how many were too long.
+    fn unwrapped(text: &str, stages: &[&str]) -> (Vec<String>, u64) {
+        let stages = STAGES.iter().filter(|stage| stages.contains(&stage.name));
+        let stages = stages.copied().collect();
+        let mut lines = Lines::new(Unwrapped::new(text.as_bytes(), stages));
+        let mut all = Vec::new();
+        while let Ok(Some(line)) = lines.next() {
+            all.push(String::from_utf8_lossy(line).into_owned());
+        }
+        (all, lines.overlong)
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_one_line_and_counted() {
+        for beyond in [0, 1, 2, 3 * LONGEST_LINE] {
+            let long = "x".repeat(LONGEST_LINE + beyond);
+            let text = format!("  a\n{long}7 wait4(-1, NULL, 0, NULL) = 8\n  b\n");
+            let (lines, overlong) = unwrapped(&text, &["indentation"]);
+            assert_eq!((lines, overlong), (vec!["a".to_owned(), "b".to_owned()], 1));
+        }
+        let fits = "x".repeat(LONGEST_LINE - 1);
+        let (lines, overlong) = unwrapped(&format!("{fits}\n  b\n"), &["indentation"]);
+        assert_eq!((lines.len(), overlong), (2, 0));
+    }
+
+    #[test]
+    fn no_line_is_joined_to_one_that_is_too_long() {
+        let half = "x".repeat(LONGEST_LINE / 2);
+        let text = format!("{half}=\n{half}=\nb\n");
+        let (lines, overlong) = unwrapped(&text, &["soft line ends of quoted-printable"]);
+        assert_eq!(overlong, 0);
+        let lengths: Vec<usize> = lines.iter().map(String::len).collect();
+        // The second has the third, for which an empty line stands.
+        assert_eq!(lengths, [LONGEST_LINE / 2 + 1, LONGEST_LINE / 2 + 1, 0]);
+    }
 }

@@ -6,34 +6,17 @@
 mod before;
 mod broken;
 mod bytes;
+mod choice;
 mod encodings;
 mod lines;
 mod stage;
 
 use std::io::{self, Cursor, Read};
 
-use memchr::memmem;
-use rustc_hash::{FxHashMap, FxHashSet};
-
-use before::number_in_bracket;
-use broken::is_broken_at_width;
-use lines::{Unwrapped, is_line};
-use stage::{ENCODINGS, PIDS, STAGES, Stage, Step};
-
-use super::{bsd, strace};
+use lines::Unwrapped;
 
 /// How much of an input shows what its lines are wrapped in.
 const SAMPLE: u64 = 1 << 16;
-/// How many of its lines are looked at.
-const LINES: usize = 200;
-/// How many of them decide which two stages help together.
-const LINES_FOR_PAIRS: usize = 60;
-/// How many of them decide which words stand before the lines.
-const LINES_FOR_WORDS: usize = 20;
-/// How many words may stand before a line.
-const MOST_WORDS: usize = 14;
-/// How many stages are undone at most.
-const MOST_STAGES: usize = 4;
 
 /// An input of which all is undone that can be.
 pub(super) struct Input {
@@ -54,10 +37,11 @@ pub(super) fn unwrap(input: Box<dyn Read>) -> io::Result<Input> {
         // JSON lines may be written just now: no more is waited for than one.
         first_line(&mut input, &mut sample)?;
     }
+    let mut stages = Vec::new();
     if !is_json(&sample) {
         (&mut input).take(SAMPLE).read_to_end(&mut sample)?;
+        stages = choice::stages(&sample);
     }
-    let stages = stages(&sample);
     let input: Box<dyn Read> = Box::new(Cursor::new(sample).chain(input));
     if stages.is_empty() {
         return Ok(Input { input, undone });
@@ -83,246 +67,5 @@ fn first_line(input: &mut impl Read, line: &mut Vec<u8>) -> io::Result<()> {
 
 /// Whether a line is an object, and none of a logger's with a line in it.
 fn is_json(line: &[u8]) -> bool {
-    let is_call = |inner: Vec<u8>| {
-        let marks = [&b"("[..], b"+++ ", b"--- "];
-        marks
-            .iter()
-            .any(|mark| memmem::find(&inner, mark).is_some())
-    };
-    line.starts_with(b"{\"") && !encodings::json(line.trim_ascii_end()).is_some_and(is_call)
-}
-
-/// Whether a line is one of a record's, and whole.
-fn is_record_s(line: &[u8]) -> bool {
-    let is_signal_s = memmem::find(line, b"--- SIG").is_some();
-    let is_half = memmem::find(line, b"<... ").is_some();
-    let is_broken = is_signal_s && !line.ends_with(b"---")
-        || is_half && memmem::find(line, b" = ").is_none() && !line.ends_with(b"...>");
-    is_json(line) || strace::is_strace_s(line) && !is_broken || bsd::is_sure(line)
-}
-
-/// How many lines of a text are a record's after these stages, and how many are not.
-#[derive(Clone, Copy)]
-struct Score {
-    known: usize,
-    unknown: usize,
-}
-
-fn score(sample: &[u8], stages: &[Stage]) -> Score {
-    let mut text = Unwrapped::new(sample, stages.to_vec());
-    let (mut known, mut unknown) = (0, 0);
-    while let Ok(Some(line)) = text.next_line() {
-        let line = line.trim_ascii_end();
-        if is_record_s(line) {
-            known += 1;
-        } else {
-            unknown += usize::from(!line.is_empty());
-        }
-    }
-    Score { known, unknown }
-}
-
-/// So many lines of a text.
-fn first_lines(text: &[u8], count: usize) -> &[u8] {
-    let end = memchr::memchr_iter(b'\n', text).nth(count);
-    text.get(..end.unwrap_or(text.len())).unwrap_or(text)
-}
-
-/// The stages that make the most lines a record's; one after the other, or two
-/// at once where neither helps alone.
-fn stages(sample: &[u8]) -> Vec<Stage> {
-    let sample = first_lines(sample, LINES);
-    let few = first_lines(sample, LINES_FOR_PAIRS);
-    let lines = sample
-        .split(|byte| *byte == b'\n')
-        .filter(|line| is_line(line))
-        .count();
-    let mut chosen = encodings(sample);
-    if has_pids_for_numbers(sample) {
-        chosen.extend(STAGES.iter().find(|stage| stage.name == PIDS));
-    }
-    let mut best = score(sample, &chosen);
-    let known = known(sample);
-    // Where nearly all lines are known, nothing is wrapped.
-    for _ in 0..MOST_STAGES {
-        if best.known * 10 >= lines * 9 {
-            break;
-        }
-        let with = |more: &[Stage]| {
-            let stages = [&chosen[..], more].concat();
-            (score(sample, &stages), stages)
-        };
-        let single = known.iter().map(|stage| with(&[*stage]));
-        let found = first_best(single.collect()).filter(|found| is_better(best, found));
-        let found = found.or_else(|| {
-            let firsts = known.iter().filter(|stage| changes(few, &chosen, **stage));
-            let pairs = firsts.flat_map(|first| known.iter().map(|second| [*first, *second]));
-            let pairs = pairs.map(|pair| {
-                let stages = [&chosen[..], &pair].concat();
-                (score(few, &stages), stages)
-            });
-            let (_, stages) = first_best(pairs.collect())?;
-            Some((score(sample, &stages), stages)).filter(|found| is_better(best, found))
-        });
-        let found = found.or_else(|| {
-            let fewer = first_lines(few, LINES_FOR_WORDS);
-            let stages = behind_words_of_others(fewer, &chosen, &known)?;
-            Some((score(sample, &stages), stages)).filter(|found| is_better(best, found))
-        });
-        match found {
-            Some((score, stages)) => (best, chosen) = (score, stages),
-            None => break,
-        }
-    }
-    chosen
-}
-
-/// What was done to the characters of a text; one may hide another.
-fn encodings(sample: &[u8]) -> Vec<Stage> {
-    let mut chosen: Vec<Stage> = Vec::new();
-    let mut text = sample.to_vec();
-    loop {
-        let more = ENCODINGS.iter().find(|(stage, shows)| {
-            let is_new = chosen.iter().all(|chosen| chosen.name != stage.name);
-            is_new && shows(&text)
-        });
-        let Some((stage, _)) = more else {
-            return chosen;
-        };
-        chosen.push(*stage);
-        text.clear();
-        let mut lines = Unwrapped::new(sample, chosen.clone());
-        while let Ok(Some(line)) = lines.next_line() {
-            text.extend_from_slice(line);
-        }
-    }
-}
-
-/// Whether a stage changes a line of a text.
-fn changes(sample: &[u8], chosen: &[Stage], stage: Stage) -> bool {
-    let mut before = Unwrapped::new(sample, chosen.to_vec());
-    let mut after = Unwrapped::new(sample, [chosen, &[stage]].concat());
-    while let (Ok(Some(before)), Ok(Some(after))) = (before.next_line(), after.next_line()) {
-        if before != after {
-            return true;
-        }
-    }
-    false
-}
-
-/// The stages that a text may need, of which some depend on the text.
-fn known(sample: &[u8]) -> Vec<Stage> {
-    let mut known = STAGES.to_vec();
-    if is_broken_at_width(sample) {
-        // The last two.
-        let last = known.len() - 1;
-        known.swap(last - 1, last);
-    }
-    let other = if has_pids_in_brackets(sample) {
-        "brackets before the lines"
-    } else {
-        PIDS
-    };
-    known.retain(|stage| stage.name != other);
-    known
-}
-
-/// Whether numbers in brackets are neither those of lines nor of calls (`-n`): the
-/// same call has several.
-fn has_pids_for_numbers(sample: &[u8]) -> bool {
-    let mut numbers: FxHashMap<&[u8], u64> = FxHashMap::default();
-    let lines = sample.split(|byte| *byte == b'\n');
-    let mut differ = lines.filter_map(|line| {
-        let number = number_in_bracket(line)?;
-        let call = line.split(|byte| *byte == b'(').next()?;
-        let name = call.rsplit(|byte| *byte == b' ').next()?;
-        Some(*numbers.entry(name).or_insert(number) != number)
-    });
-    differ.any(|differs| differs) && has_pids_in_brackets(sample)
-}
-
-/// Whether numbers in brackets are pids: some come again.
-fn has_pids_in_brackets(sample: &[u8]) -> bool {
-    let lines = sample.split(|byte| *byte == b'\n');
-    let numbers = lines.filter_map(|line| number_in_bracket(line.trim_ascii_start()));
-    let numbers: Vec<u64> = numbers.collect();
-    let mut pairs = numbers.iter().zip(numbers.iter().skip(1));
-    pairs.any(|(one, next)| one >= next)
-}
-
-/// Stages that take words from before each line, and what else is behind them: of
-/// those that make the most lines a record's the ones that leave the most pids.
-fn behind_words_of_others(sample: &[u8], chosen: &[Stage], known: &[Stage]) -> Option<Vec<Stage>> {
-    let counts = 1..=MOST_WORDS;
-    let ways = counts.flat_map(|count| {
-        let alone = vec![stage::words(count)];
-        let more = known
-            .iter()
-            .map(move |stage| vec![stage::words(count), *stage]);
-        std::iter::once(alone).chain(more)
-    });
-    let ways = ways.map(|more| [chosen, &more].concat());
-    let scored = ways.map(|stages| {
-        let mut score = score(sample, &stages);
-        score.known += pids(sample, &stages);
-        (score, stages)
-    });
-    let (_, stages) = first_best(scored.collect())?;
-    (!hides_pids(sample, chosen, &stages)).then_some(stages)
-}
-
-/// How many lines of a text are a record's and name their task.
-fn pids(sample: &[u8], stages: &[Stage]) -> usize {
-    let mut text = Unwrapped::new(sample, stages.to_vec());
-    let mut count = 0;
-    while let Ok(Some(line)) = text.next_line() {
-        let line = line.trim_ascii_end();
-        count += usize::from(is_record_s(line) && strace::has_pid(line));
-    }
-    count
-}
-
-/// Whether what these stages take has the pids of children in it.
-fn hides_pids(sample: &[u8], before: &[Stage], stages: &[Stage]) -> bool {
-    let mut whole = Unwrapped::new(sample, before.to_vec());
-    let mut text = Unwrapped::new(sample, stages.to_vec());
-    let (mut numbers, mut children) = (FxHashSet::default(), FxHashSet::default());
-    while let (Ok(Some(whole)), Ok(Some(line))) = (whole.next_line(), text.next_line()) {
-        let line = line.trim_ascii_end();
-        children.extend(strace::child_of(line));
-        let taken = whole.len().saturating_sub(line.len() + 1);
-        if !strace::has_pid(line) {
-            numbers.extend(numbers_in(whole.get(..taken).unwrap_or(&[])));
-        }
-    }
-    !numbers.is_disjoint(&children)
-}
-
-/// The numbers in a text.
-fn numbers_in(text: &[u8]) -> impl Iterator<Item = i32> {
-    let words = text.split(|byte| !byte.is_ascii_digit());
-    words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok())
-}
-
-type Scored = (Score, Vec<Stage>);
-
-/// The best, of equals the first.
-fn first_best(scored: Vec<Scored>) -> Option<Scored> {
-    scored
-        .into_iter()
-        .rev()
-        .max_by_key(|(score, _)| score.known)
-}
-
-/// Whether so many lines more are known. Of joins more is wanted: a program's
-/// output within a line looks like the rest of one.
-fn is_better(before: Score, (after, stages): &Scored) -> bool {
-    let joins = stages
-        .iter()
-        .any(|stage| matches!(stage.step, Step::Join(_)));
-    // What is wrapped otherwise, as a mail is, may be a few lines.
-    let leaves_few =
-        stages.len() > 1 && after.known > before.known && after.unknown * 2 <= before.unknown;
-    let more = before.known / if joins { 6 } else { 10 };
-    after.known > before.known + more || joins && leaves_few
+    line.starts_with(b"{\"") && encodings::json(line.trim_ascii_end()).is_none()
 }

@@ -3,8 +3,8 @@
 use memchr::memmem;
 
 use super::before::{
-    bar, bracket, container, cut, diff, file_name, grep, indentation, mark, number, pid_in_bracket,
-    quote, runner, stamp, syslog,
+    bar, bracket, container, cut, diff, file_name, grep, mark, number, pid_in_bracket, quote,
+    runner, spaces, stamp, syslog,
 };
 use super::broken::{broken_at_space, broken_at_width, soft_end};
 use super::encodings::{colours, html, json, quoted_printable, tabs, typography};
@@ -48,35 +48,92 @@ const fn join(name: &'static str, undo: fn(&[u8], &[u8]) -> Option<Vec<u8>>) -> 
 /// Whether a text shows that something was done to it.
 type Shows = fn(&[u8]) -> bool;
 
-/// What is done to a text's characters, and what shows that.
-pub(super) const ENCODINGS: [(Stage, Shows); 5] = [
-    (line("JSON around the lines", json), |text| {
-        let first = text.split(|byte| *byte == b'\n').next();
-        first.is_some_and(|first| json(first.trim_ascii_end()).is_some())
-    }),
-    (line("colours", colours), |text| has(text, "\u{1b}")),
-    (line("HTML", html), |text| {
-        let marks = [
-            "&lt;unfinished",
-            "&lt;...",
-            "(&quot;",
-            "&#34;",
-            "s) &amp;&amp; W",
-        ];
-        let is_plain = has(text, "<unfinished ...>") || has(text, "<... ");
-        !is_plain && marks.iter().any(|mark| has(text, mark))
-    }),
-    // strace itself escapes what is not ASCII.
-    (line("typographic characters", typography), |text| {
-        let marks = [
-            "\u{2026}", "\u{201c}", "\u{201d}", "\u{2013}", "\u{2014}", "\u{2212}", "\u{a0}",
-        ];
-        marks.iter().any(|mark| has(text, mark))
-    }),
-    (line("quoted-printable", quoted_printable), |text| {
-        has(text, ") =3D ") || has(text, "s) =3D=3D ")
-    }),
+/// What is done to a text's characters.
+pub(super) struct Encoding {
+    pub(super) stage: Stage,
+    /// What a text of which it may be undone has.
+    pub(super) shows: Shows,
+    /// Whether lines that are a record's as they are show it too: strace writes none of
+    /// this outside of strings, and escapes in them what is not ASCII. A string may hold
+    /// what another program encoded.
+    pub(super) shows_in_known: Shows,
+}
+
+/// What is done to a text's characters.
+pub(super) const ENCODINGS: [Encoding; 5] = [
+    Encoding {
+        stage: line("JSON around the lines", json),
+        shows: |text| {
+            let first = text.split(|byte| *byte == b'\n').next();
+            first.is_some_and(|first| json(first.trim_ascii_end()).is_some())
+        },
+        shows_in_known: |_| false,
+    },
+    Encoding {
+        stage: line("colours", colours),
+        shows: |text| has(text, "\u{1b}"),
+        shows_in_known: |text| has(text, "\u{1b}"),
+    },
+    Encoding {
+        stage: line("HTML", html),
+        shows: |text| {
+            let marks = ["&lt;", "(&quot;", " &quot;", "{&quot;", "&#34;"];
+            let is_plain = has(text, "<unfinished ...>") || has(text, "<... ");
+            !is_plain && has_any(text, &marks) || has(text, "s) &amp;&amp; W")
+        },
+        shows_in_known: |text| {
+            let is_quoted = has_any(text, &["&quot;", "&#34;"]) && !has_strings(text);
+            let has_tags = has(text, "&lt;") && !has(text, "<") && !has_strings(text);
+            let is_status = has(text, "s) &amp;&amp; W") && !has(text, "s) && W");
+            is_quoted || has_tags || is_status
+        },
+    },
+    Encoding {
+        stage: line("typographic characters", typography),
+        shows: |text| {
+            let marks = [
+                "\u{2026}", "\u{201c}", "\u{201d}", "\u{2013}", "\u{2014}", "\u{2212}", "\u{a0}",
+            ];
+            has_any(text, &marks)
+        },
+        shows_in_known: |text| {
+            let numbers = [
+                "(\u{2013}",
+                "(\u{2212}",
+                "= \u{2013}",
+                "= \u{2212}",
+                "\u{a0}",
+            ];
+            let is_quoted = has_any(text, &["\u{201c}", "\u{201d}"]) && !has_strings(text);
+            is_quoted || has_any(text, &numbers)
+        },
+    },
+    Encoding {
+        stage: line("quoted-printable", quoted_printable),
+        shows: |text| has(text, ") =3D ") || has(text, "s) =3D=3D ") || is_quoted_printable(text),
+        shows_in_known: is_quoted_printable,
+    },
 ];
+
+fn has_any(text: &[u8], marks: &[&str]) -> bool {
+    marks.iter().any(|mark| has(text, mark))
+}
+
+/// Whether a record's strings, or keys, are in the quotes that they are written in.
+fn has_strings(text: &[u8]) -> bool {
+    has_any(text, &["(\"", "[\"", " \"", "{\""])
+}
+
+/// Whether each `=` of a text is one of quoted-printable.
+fn is_quoted_printable(text: &[u8]) -> bool {
+    let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
+    let mut signs = memchr::memchr_iter(b'=', text);
+    has(text, "=3D")
+        && signs.all(|at| match text.get(at + 1..) {
+            Some([b'\r' | b'\n', ..] | []) | None => true,
+            Some(rest) => rest.len() < 2 || rest.iter().take(2).all(is_hex),
+        })
+}
 
 fn has(text: &[u8], mark: &str) -> bool {
     memmem::find(text, mark.as_bytes()).is_some()
@@ -85,9 +142,15 @@ fn has(text: &[u8], mark: &str) -> bool {
 /// The stage of numbers in brackets that are pids.
 pub(super) const PIDS: &str = "pids in brackets";
 
+/// The stage of lines that quoted-printable goes on with.
+pub(super) const SOFT_ENDS: &str = "soft line ends of quoted-printable";
+
+/// The stage of line numbers.
+pub(super) const NUMBERS: &str = "line numbers";
+
 /// What is done to lines, in the order in which it is likely.
 pub(super) const STAGES: [Stage; 19] = [
-    line("indentation", |line| cut(line, indentation(line))),
+    line("indentation", |line| cut(line, spaces(line))),
     line("quote marks before the lines", |line| {
         cut(line, quote(line))
     }),
@@ -101,7 +164,7 @@ pub(super) const STAGES: [Stage; 19] = [
         cut(line, container(line))
     }),
     line("names before a bar", |line| cut(line, bar(line))),
-    line("line numbers", |line| cut(line, number(line))),
+    line(NUMBERS, |line| cut(line, number(line))),
     line("marks before the lines", |line| cut(line, mark(line))),
     line("marks of a diff", |line| cut(line, diff(line))),
     line("names of files with pids", file_name),
@@ -109,7 +172,7 @@ pub(super) const STAGES: [Stage; 19] = [
     line("a CI runner's columns", |line| cut(line, runner(line))),
     line("tabs", tabs),
     line("JSON around the lines", json),
-    join("soft line ends of quoted-printable", soft_end),
+    join(SOFT_ENDS, soft_end),
     join("lines that were broken at spaces", broken_at_space),
     join("lines that were broken at a width", broken_at_width),
 ];
