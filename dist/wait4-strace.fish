@@ -262,7 +262,7 @@ complete -c wait4-strace -l strace -d 'Exactly strace\'s lines, and nothing else
 complete -c wait4-strace -s t -l absolute-timestamps -d 'Time of day; -tt: microseconds; -ttt: since 1970'
 complete -c wait4-strace -s r -l relative-timestamps -d 'Time since the line before'
 complete -c wait4-strace -s T -l syscall-times -d 'Time spent in each call'
-complete -c wait4-strace -s k -l stack-trace -d 'Call stacks of waits and forks; -kk: all frames of interpreters'
+complete -c wait4-strace -s k -l stack-trace -d 'Call stacks of waits and forks; -kk: unfolded'
 complete -c wait4-strace -l stats -d 'At the end, say how many stops the trace took'
 complete -c wait4-strace -s c -l summary-only -d 'A table of who reaped how much how late, no lines'
 complete -c wait4-strace -s C -l summary -d 'The same table, behind the lines'

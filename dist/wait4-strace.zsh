@@ -100,8 +100,8 @@ none\:"No report"))' \
 '--relative-timestamps[Time since the line before]' \
 '-T[Time spent in each call]' \
 '--syscall-times[Time spent in each call]' \
-'*-k[Call stacks of waits and forks; -kk\: all frames of interpreters]' \
-'*--stack-trace[Call stacks of waits and forks; -kk\: all frames of interpreters]' \
+'*-k[Call stacks of waits and forks; -kk\: unfolded]' \
+'*--stack-trace[Call stacks of waits and forks; -kk\: unfolded]' \
 '(--read)--stats[At the end, say how many stops the trace took]' \
 '-c[A table of who reaped how much how late, no lines]' \
 '--summary-only[A table of who reaped how much how late, no lines]' \

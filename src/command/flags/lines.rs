@@ -126,7 +126,7 @@ pub(super) struct LineFlags {
     /// Time spent in each call
     #[arg(short = 'T', long = "syscall-times", help_heading = "How to show it")]
     pub(super) durations: bool,
-    /// Call stacks of waits and forks; -kk: all frames of interpreters
+    /// Call stacks of waits and forks; -kk: unfolded
     #[arg(short = 'k', long = "stack-trace", action = ArgAction::Count,
           help_heading = "How to show it")]
     pub(super) stacks: u8,
