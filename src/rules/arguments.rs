@@ -9,22 +9,22 @@ use crate::kernel::{Errno, IdType, System, WaitCall, WaitOptions};
 use crate::ledger::CompletedWait;
 
 /// A wait that failed with EINVAL, EBADF or ESRCH.
-pub(super) fn bad_arguments(exit: &WaitExit, errno: Errno, case: &mut RuleContext) {
-    let Some(caller) = case.ledger.process(case.event.tgid) else {
+pub(super) fn bad_arguments(exit: &WaitExit, errno: Errno, context: &mut RuleContext) {
+    let Some(caller) = context.ledger.process(context.event.tgid) else {
         return;
     };
     if is_probe(exit) {
         return;
     }
-    let completed = brief_of(exit, case);
-    let evidence = Evidence::waited(&completed, case.ledger, caller.tgid, "refused");
+    let completed = brief_of(exit, context);
+    let evidence = Evidence::waited(&completed, context.ledger, caller.tgid, "refused");
     let when = completed.when;
     let diagnosis = Loss::BadWaitArgs {
         wait: completed,
         errno,
     };
     let finding = Finding::new(diagnosis, ProcessRef::new(caller), when).evidence([evidence]);
-    case.findings.add(finding);
+    context.findings.add(finding);
 }
 
 /// Libraries probe for `P_PIDFD` with an invalid descriptor.

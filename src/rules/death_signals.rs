@@ -34,14 +34,14 @@ struct Bound {
 }
 
 impl DeathSignals {
-    pub(super) fn event(&mut self, case: &mut RuleContext) {
-        let event = case.event;
+    pub(super) fn event(&mut self, context: &mut RuleContext) {
+        let event = context.event;
         match &event.kind {
-            EventKind::DeathSignalSet(signal) => self.bind(*signal, case),
-            EventKind::Signalled { signal, .. } => self.hit(*signal, case),
+            EventKind::DeathSignalSet(signal) => self.bind(*signal, context),
+            EventKind::Signalled { signal, .. } => self.hit(*signal, context),
             EventKind::Ended { status } if event.tgid.leader() == event.tid => {
                 if let Status::Signaled { signal, .. } = status.decode() {
-                    self.hit(signal, case);
+                    self.hit(signal, context);
                 }
                 // A process that was killed by the signal is judged when the queue is drained.
                 let bound = self.bound.get(&event.tgid);
@@ -49,16 +49,16 @@ impl DeathSignals {
                     self.bound.remove(&event.tgid);
                 }
             }
-            EventKind::Ended { .. } => self.thread_ended(case),
-            EventKind::QueueDrained | EventKind::Over => self.judge(case),
+            EventKind::Ended { .. } => self.thread_ended(context),
+            EventKind::QueueDrained | EventKind::Over => self.judge(context),
             _ => {}
         }
     }
 
-    fn bind(&mut self, signal: Option<Signal>, case: &RuleContext) {
-        let tgid = case.event.tgid;
+    fn bind(&mut self, signal: Option<Signal>, context: &RuleContext) {
+        let tgid = context.event.tgid;
         self.bound.remove(&tgid);
-        let child = case.ledger.process(tgid);
+        let child = context.ledger.process(tgid);
         if let Some(child) = child
             && let (Some(signal), Some((creator, _)), Some(parent)) =
                 (signal, child.creator, child.parent)
@@ -75,28 +75,28 @@ impl DeathSignals {
         }
     }
 
-    fn thread_ended(&mut self, case: &mut RuleContext) {
-        let (tid, now) = (case.event.tid, case.stamp());
+    fn thread_ended(&mut self, context: &mut RuleContext) {
+        let (tid, now) = (context.event.tid, context.stamp());
         for bound in self.bound.values_mut().filter(|bound| bound.creator == tid) {
             bound.thread_ended = Some(now);
-            case.unsettled = true;
+            context.unsettled = true;
         }
     }
 
-    fn hit(&mut self, signal: Signal, case: &mut RuleContext) {
-        let now = case.stamp();
-        let bound = self.bound.get_mut(&case.event.tgid);
+    fn hit(&mut self, signal: Signal, context: &mut RuleContext) {
+        let now = context.stamp();
+        let bound = self.bound.get_mut(&context.event.tgid);
         if let Some(bound) = bound.filter(|bound| bound.signal == signal) {
             bound.hit.get_or_insert(now);
-            case.unsettled = true;
+            context.unsettled = true;
         }
     }
 
-    fn judge(&mut self, case: &mut RuleContext) {
+    fn judge(&mut self, context: &mut RuleContext) {
         if self.bound.is_empty() {
             return;
         }
-        let now = case.event.at;
+        let now = context.event.at;
         let mut settled = Vec::new();
         for (tgid, bound) in &self.bound {
             let Some(hit) = bound.hit else {
@@ -105,7 +105,7 @@ impl DeathSignals {
             let newest = bound.thread_ended.map_or(hit.at, |end| end.at.max(hit.at));
             if now.since(newest) < LIVES_ON {
                 // The rest of the parent's threads may be about to end too.
-                case.unsettled = true;
+                context.unsettled = true;
                 continue;
             }
             settled.push(*tgid);
@@ -113,15 +113,15 @@ impl DeathSignals {
         settled.sort_unstable();
         for tgid in settled {
             if let Some(bound) = self.bound.remove(&tgid) {
-                death_signal(tgid, &bound, case);
+                death_signal(tgid, &bound, context);
             }
         }
     }
 }
 
 /// Report a death signal that the end of a thread sent, while its process lives on.
-fn death_signal(tgid: Tgid, bound: &Bound, case: &mut RuleContext) {
-    let ledger = case.ledger;
+fn death_signal(tgid: Tgid, bound: &Bound, context: &mut RuleContext) {
+    let ledger = context.ledger;
     let child = ledger.process(tgid).filter(|child| child.id == bound.child);
     let (Some(child), Some(parent)) = (child, ledger.parent(bound.parent)) else {
         return;
@@ -154,5 +154,5 @@ fn death_signal(tgid: Tgid, bound: &Bound, case: &mut RuleContext) {
     let finding = Finding::new(diagnosis, ProcessRef::new(parent), hit)
         .about(child)
         .evidence([thread, got]);
-    case.findings.add(finding);
+    context.findings.add(finding);
 }

@@ -77,21 +77,21 @@ impl Ends {
         Ends { expected }
     }
 
-    pub(super) fn event(&self, case: &mut RuleContext) {
+    pub(super) fn event(&self, context: &mut RuleContext) {
         if self.expected.is_anything() {
             return;
         }
-        let (event, ledger) = (case.event, case.ledger);
+        let (event, ledger) = (context.event, context.ledger);
         match &event.kind {
             EventKind::WaitEnded(_) | EventKind::Observed(_) => {
                 if let Some(child) = ledger.just_reaped() {
-                    self.judge(child, case);
+                    self.judge(child, context);
                 }
             }
             EventKind::Ended { .. } if event.tgid.leader() == event.tid => {
                 let ended = ledger.process(event.tgid);
                 if let Some(ended) = ended.filter(|ended| ended.reaped.is_some()) {
-                    self.judge(ended, case);
+                    self.judge(ended, context);
                 }
             }
             EventKind::Over => {
@@ -101,29 +101,29 @@ impl Ends {
                     .collect();
                 left.sort_by_key(|child| child.id);
                 for child in left {
-                    self.judge(child, case);
+                    self.judge(child, context);
                 }
             }
             _ => {}
         }
     }
 
-    fn judge(&self, child: &Process, case: &mut RuleContext) {
+    fn judge(&self, child: &Process, context: &mut RuleContext) {
         let Some(end) = child.ended.filter(|end| !self.expected.admits(end.status)) else {
             return;
         };
         let told = child.reaped.filter(|reap| reap.way.is_wait());
         let wait = told.and(child.history.last.as_ref());
         let parent = match told {
-            Some(reap) => case.ledger.parent(reap.by_process),
-            None => case.ledger.parent_of(child),
+            Some(reap) => context.ledger.parent(reap.by_process),
+            None => context.ledger.parent_of(child),
         };
         let process = ProcessRef::new(parent.unwrap_or(child));
         let line = wait.zip(parent).map(|(completed, parent)| {
-            Evidence::waited(completed, case.ledger, parent.tgid, "got the status")
+            Evidence::waited(completed, context.ledger, parent.tgid, "got the status")
         });
         let when = Stamp {
-            seq: case.event.seq,
+            seq: context.event.seq,
             ..end.when
         };
         let diagnosis = End::UnexpectedExit {
@@ -134,7 +134,7 @@ impl Ends {
         let finding = Finding::new(diagnosis, process, when)
             .about(child)
             .evidence(Evidence::ended(child, "").into_iter().chain(line));
-        case.findings.add(finding);
+        context.findings.add(finding);
     }
 }
 

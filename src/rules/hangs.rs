@@ -56,8 +56,8 @@ impl Hangs {
         }
     }
 
-    pub(super) fn event(&mut self, case: &mut RuleContext) {
-        let event = case.event;
+    pub(super) fn event(&mut self, context: &mut RuleContext) {
+        let event = context.event;
         match &event.kind {
             EventKind::WaitEntered(_) => {
                 if let Some(polls) = self.polls.get_mut(&event.tid) {
@@ -67,17 +67,17 @@ impl Hangs {
             EventKind::WaitEnded(exit) => {
                 // Not one that was interrupted and may be restarted, nor a handler's
                 // within one that will be.
-                if !exit.is_interrupted() && case.ledger.restarts(event.tid).is_none() {
-                    case.findings.returned(event.tid);
+                if !exit.is_interrupted() && context.ledger.restarts(event.tid).is_none() {
+                    context.findings.returned(event.tid);
                 }
-                self.polled(exit, case);
+                self.polled(exit, context);
             }
-            EventKind::RestartOutcome { eintr: true, .. } => case.findings.returned(event.tid),
+            EventKind::RestartOutcome { eintr: true, .. } => context.findings.returned(event.tid),
             EventKind::Observed(Observation::BlockedChildren { children, timers }) => {
-                self.blocked_wait(children, *timers, case);
+                self.blocked_wait(children, *timers, context);
             }
-            EventKind::Observed(Observation::AwaitsSignal) => self.only_polls(case),
-            EventKind::Observed(Observation::Leader(leader)) => self.leaderless(*leader, case),
+            EventKind::Observed(Observation::AwaitsSignal) => self.only_polls(context),
+            EventKind::Observed(Observation::Leader(leader)) => self.leaderless(*leader, context),
             EventKind::Kills { target, signal } if target.raw() <= 0 && *signal == Signal::KILL => {
                 self.swept = Some(event.at);
             }
@@ -86,19 +86,19 @@ impl Hangs {
                 for tid in [Some(event.tid), *former].into_iter().flatten() {
                     self.polls.remove(&tid);
                     self.pipes.forget(tid);
-                    case.findings.forget(tid);
+                    context.findings.forget(tid);
                 }
                 self.leaders.remove(&event.tgid);
             }
             EventKind::Ended { .. } => {
                 self.polls.remove(&event.tid);
                 self.pipes.forget(event.tid);
-                case.findings.forget(event.tid);
+                context.findings.forget(event.tid);
                 if event.tgid.leader() == event.tid {
                     if let Some((since, leader)) = self.leaders.remove(&event.tgid) {
-                        self.left_by_leader(since, leader, case);
+                        self.left_by_leader(since, leader, context);
                     }
-                    self.member_ended(case);
+                    self.member_ended(context);
                 }
             }
             _ => {}
@@ -107,8 +107,8 @@ impl Hangs {
 
     // Spins.
 
-    fn polled(&mut self, exit: &WaitExit, case: &mut RuleContext) {
-        let (tid, at) = (case.event.tid, case.event.at);
+    fn polled(&mut self, exit: &WaitExit, context: &mut RuleContext) {
+        let (tid, at) = (context.event.tid, context.event.at);
         let rule = if exit.result == Err(Errno::CHILD) {
             RuleId::EchildSpin
         } else if exit.found_nothing() {
@@ -117,7 +117,7 @@ impl Hangs {
             self.polls.remove(&tid);
             return;
         };
-        let when = case.stamp();
+        let when = context.stamp();
         let fresh = || Polls {
             rule,
             count: 0,
@@ -134,15 +134,15 @@ impl Hangs {
         if polls.count == MANY_POLLS {
             let polls = self.polls.remove(&tid);
             if let Some(polls) = polls {
-                spins(&polls, exit, when, case);
+                spins(&polls, exit, when, context);
             }
         }
     }
 
     // Blocked waits.
 
-    fn blocked_wait(&mut self, children: &[BlockedChild], timers: bool, case: &mut RuleContext) {
-        let (tid, ledger) = (case.event.tid, case.ledger);
+    fn blocked_wait(&mut self, children: &[BlockedChild], timers: bool, context: &mut RuleContext) {
+        let (tid, ledger) = (context.event.tid, context.ledger);
         let Some((tgid, waiting)) = ledger.waiting(tid) else {
             return;
         };
@@ -154,10 +154,10 @@ impl Hangs {
         if awaited.is_empty() {
             return;
         }
-        self.stopped_children(&awaited, waiter, waiting, case);
+        self.stopped_children(&awaited, waiter, waiting, context);
         let found = self
             .pipes
-            .look(tid, waiting, waiter, &awaited, children, case);
+            .look(tid, waiting, waiter, &awaited, children, context);
         if let Some(finding) = found {
             // A signal handler may still do what the child waits for.
             let severity = if timers {
@@ -165,7 +165,7 @@ impl Hangs {
             } else {
                 finding.severity
             };
-            case.warn(finding.severity(severity));
+            context.warn(finding.severity(severity));
         }
     }
 
@@ -174,27 +174,27 @@ impl Hangs {
         awaited: &[&BlockedChild],
         waiter: &Process,
         waiting: &Waiting,
-        case: &mut RuleContext,
+        context: &mut RuleContext,
     ) {
         if waiting.options.contains(WaitOptions::STOPPED) {
             return;
         }
-        let ledger = case.ledger;
+        let ledger = context.ledger;
         let children = awaited
             .iter()
             .map(|blocked_child| ledger.process(blocked_child.child));
         let Some(children) = children.collect::<Option<Vec<&Process>>>() else {
             return;
         };
-        let wait = blocked(case.event.tid, waiter, waiting, ledger);
-        self.all_stopped(&children, waiter, wait, case);
+        let wait = blocked(context.event.tid, waiter, waiting, ledger);
+        self.all_stopped(&children, waiter, wait, context);
     }
 
     /// A process that polled, found nothing, and now sleeps until a signal arrives:
     /// it is as blocked as one in a blocking wait.
-    fn only_polls(&self, case: &mut RuleContext) {
-        let (ledger, now) = (case.ledger, case.event.at);
-        let Some(waiter) = ledger.process(case.event.tgid) else {
+    fn only_polls(&self, context: &mut RuleContext) {
+        let (ledger, now) = (context.ledger, context.event.at);
+        let Some(waiter) = ledger.process(context.event.tgid) else {
             return;
         };
         let last = waiter.waits().last.as_ref();
@@ -216,7 +216,7 @@ impl Hangs {
         let mut children: Vec<&Process> = children.collect();
         children.sort_unstable_by_key(|child| child.id);
         let poll = Evidence::waited(last, ledger, waiter.tgid, "found nothing; asleep since");
-        self.all_stopped(&children, waiter, poll, case);
+        self.all_stopped(&children, waiter, poll, context);
     }
 
     /// Every child that could end the wait has been stopped for long enough.
@@ -225,11 +225,11 @@ impl Hangs {
         children: &[&Process],
         waiter: &Process,
         wait: Evidence,
-        case: &mut RuleContext,
+        context: &mut RuleContext,
     ) {
         let long = |child: &&Process| {
             let stopped = child.stopped.filter(|_| child.ended.is_none())?;
-            let enough = case.event.at.since(stopped.0.at) >= self.thresholds.blocked;
+            let enough = context.event.at.since(stopped.0.at) >= self.thresholds.blocked;
             enough.then_some(stopped)
         };
         let stops = children.iter().map(long).collect::<Option<Vec<_>>>();
@@ -239,26 +239,26 @@ impl Hangs {
         };
         let diagnosis = Hang::StoppedChildHang { by: signal };
         let stays = Evidence::of(child, when, Action::Stopped(signal), STAYS_STOPPED);
-        let finding = Finding::new(diagnosis, ProcessRef::new(waiter), case.stamp())
+        let finding = Finding::new(diagnosis, ProcessRef::new(waiter), context.stamp())
             .about(child)
             .evidence([stays, wait]);
-        case.warn(finding);
+        context.warn(finding);
     }
 
-    fn leaderless(&mut self, leader: DeadLeader, case: &mut RuleContext) {
-        let (tgid, now) = (case.event.tgid, case.stamp());
+    fn leaderless(&mut self, leader: DeadLeader, context: &mut RuleContext) {
+        let (tgid, now) = (context.event.tgid, context.stamp());
         let seen = self.leaders.entry(tgid).or_insert((now, leader));
         let (since, leader) = *seen;
-        self.left_by_leader(since, leader, case);
+        self.left_by_leader(since, leader, context);
     }
 
     /// A process whose leader has been dead since `since`.
-    fn left_by_leader(&self, since: Stamp, leader: DeadLeader, case: &mut RuleContext) {
-        let (now, ledger) = (case.stamp(), case.ledger);
-        let Some(process) = ledger.process(case.event.tgid) else {
+    fn left_by_leader(&self, since: Stamp, leader: DeadLeader, context: &mut RuleContext) {
+        let (now, ledger) = (context.stamp(), context.ledger);
+        let Some(process) = ledger.process(context.event.tgid) else {
             return;
         };
-        let known = case.findings.has(RuleId::LeaderZombie, process);
+        let known = context.findings.has(RuleId::LeaderZombie, process);
         if now.at.since(since.at) < self.thresholds.zombie || known {
             return;
         }
@@ -289,13 +289,13 @@ impl Hangs {
         let finding = Finding::new(diagnosis, ProcessRef::new(process), now)
             .severity(severity)
             .evidence(waits.into_iter().chain([line]));
-        case.findings.add(finding);
+        context.findings.add(finding);
     }
 
     // Pid namespaces.
 
-    fn member_ended(&mut self, case: &mut RuleContext) {
-        let Some(process) = case.ledger.process(case.event.tgid) else {
+    fn member_ended(&mut self, context: &mut RuleContext) {
+        let Some(process) = context.ledger.process(context.event.tgid) else {
             return;
         };
         let Some(namespace) = process.namespace() else {
@@ -303,11 +303,11 @@ impl Hangs {
         };
         if process.is_namespace_init() {
             let members = self.killed.remove(&namespace).unwrap_or_default();
-            self.init_ended(process, &members, case);
+            self.init_ended(process, &members, context);
         } else if process.killed_by() == Some(Signal::KILL) && process.history.signalled.is_none() {
             let members = self.killed.entry(namespace).or_default();
-            members.retain(|(.., at)| case.event.at.since(*at) < CLEARING);
-            members.push((process.id, process.tgid, case.event.at));
+            members.retain(|(.., at)| context.event.at.since(*at) < CLEARING);
+            members.push((process.id, process.tgid, context.event.at));
         }
     }
 
@@ -315,9 +315,9 @@ impl Hangs {
         &self,
         init: &Process,
         members: &[(ProcessId, Tgid, Moment)],
-        case: &mut RuleContext,
+        context: &mut RuleContext,
     ) {
-        let now = case.event.at;
+        let now = context.event.at;
         if self.swept.is_some_and(|at| now.since(at) < CLEARING) {
             return;
         }
@@ -329,7 +329,7 @@ impl Hangs {
             Severity::Warning
         };
         for (id, tgid, at) in members {
-            let member = case
+            let member = context
                 .ledger
                 .process(*tgid)
                 .filter(|process| process.id == *id);
@@ -343,7 +343,7 @@ impl Hangs {
             let finding = Finding::new(
                 End::PidnsInitExit { killed_by: signal },
                 ProcessRef::new(init),
-                case.stamp(),
+                context.stamp(),
             )
             .severity(severity)
             .about(member)
@@ -355,7 +355,7 @@ impl Hangs {
                 .into_iter()
                 .flatten(),
             );
-            case.findings.add(finding);
+            context.findings.add(finding);
         }
     }
 }
@@ -372,11 +372,11 @@ pub(super) fn blocked(tid: Tid, waiter: &Process, waiting: &Waiting, ledger: &Le
     }
 }
 
-fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut RuleContext) {
-    let Some(caller) = case.ledger.process(case.event.tgid) else {
+fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, context: &mut RuleContext) {
+    let Some(caller) = context.ledger.process(context.event.tgid) else {
         return;
     };
-    let last = CompletedWait::new(case.event.tid, when, exit);
+    let last = CompletedWait::new(context.event.tid, when, exit);
     let (count, within) = (polls.count, when.at.since(polls.first.when.at));
     let diagnosis = match polls.rule {
         RuleId::EchildSpin => Hang::EchildSpin {
@@ -389,11 +389,11 @@ fn spins(polls: &Polls, exit: &WaitExit, when: Stamp, case: &mut RuleContext) {
         },
     };
     let line = |completed: &CompletedWait, remark| {
-        Evidence::waited(completed, case.ledger, caller.tgid, remark)
+        Evidence::waited(completed, context.ledger, caller.tgid, remark)
     };
     let finding = Finding::new(diagnosis, ProcessRef::new(caller), when).evidence([
         line(&polls.first, "the first of the series"),
         line(&last, "the thousandth that found nothing"),
     ]);
-    case.warn(finding);
+    context.warn(finding);
 }

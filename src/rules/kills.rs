@@ -10,16 +10,16 @@ use crate::kernel::{NsPid, Signal};
 /// nanoseconds.
 const APART: u64 = 10_000_000;
 
-pub(super) fn event(case: &mut RuleContext) {
-    match case.event.kind {
+pub(super) fn event(context: &mut RuleContext) {
+    match context.event.kind {
         // Others are process groups.
-        EventKind::Kills { target, signal } if target.raw() > 0 => kills(target, signal, case),
+        EventKind::Kills { target, signal } if target.raw() > 0 => kills(target, signal, context),
         _ => {}
     }
 }
 
-fn kills(target: NsPid, signal: Signal, case: &mut RuleContext) {
-    let (event, ledger) = (case.event, case.ledger);
+fn kills(target: NsPid, signal: Signal, context: &mut RuleContext) {
+    let (event, ledger) = (context.event, context.ledger);
     let target = ledger.recall(event.tgid, target);
     let (Some(child), Some(caller)) = (target, ledger.process(event.tgid)) else {
         return;
@@ -42,15 +42,15 @@ fn kills(target: NsPid, signal: Signal, case: &mut RuleContext) {
         Evidence::waited(completed, ledger, caller.tgid, "reaped it: the pid is free")
     });
     let kill = Evidence {
-        when: case.stamp(),
+        when: context.stamp(),
         tid: event.tid,
         tgid: caller.tgid,
         comm: ledger.comm(event.tid),
         action: Action::Kills(child.tgid, signal),
         remark: "may hit an unrelated process",
     };
-    let finding = Finding::new(diagnosis, ProcessRef::new(caller), case.stamp())
+    let finding = Finding::new(diagnosis, ProcessRef::new(caller), context.stamp())
         .about(child)
         .evidence(reaped.into_iter().chain([kill]));
-    case.findings.add(finding);
+    context.findings.add(finding);
 }

@@ -85,29 +85,29 @@ impl Leaks {
         delay.is_some_and(|delay| age <= *delay)
     }
 
-    pub(super) fn event(&mut self, case: &mut RuleContext) {
-        match &case.event.kind {
-            EventKind::Observed(Observation::ZombieProbe(probe)) => self.looked(probe, case),
+    pub(super) fn event(&mut self, context: &mut RuleContext) {
+        match &context.event.kind {
+            EventKind::Observed(Observation::ZombieProbe(probe)) => self.looked(probe, context),
             EventKind::WaitEnded(_) => {
-                if let Some(child) = case.ledger.just_reaped() {
+                if let Some(child) = context.ledger.just_reaped() {
                     self.candidates.remove(&child.id);
-                    self.judge_reap(child, case);
+                    self.judge_reap(child, context);
                 }
             }
-            EventKind::Ended { .. } if case.event.tgid.leader() == case.event.tid => {
-                self.parent_ended(case);
-                if let Some(parent) = case.ledger.process(case.event.tgid) {
+            EventKind::Ended { .. } if context.event.tgid.leader() == context.event.tid => {
+                self.parent_ended(context);
+                if let Some(parent) = context.ledger.process(context.event.tgid) {
                     self.delays.remove(&parent.id);
                 }
             }
-            EventKind::Over => self.over(case),
+            EventKind::Over => self.over(context),
             _ => {}
         }
     }
 
     /// A probe found a zombie.
-    fn looked(&mut self, probe: &ZombieProbe, case: &mut RuleContext) {
-        let ledger = case.ledger;
+    fn looked(&mut self, probe: &ZombieProbe, context: &mut RuleContext) {
+        let ledger = context.ledger;
         let Some(child) = ledger.process(probe.child) else {
             return;
         };
@@ -126,70 +126,70 @@ impl Leaks {
             tgid: child.tgid,
             parent: parent.id,
             owner,
-            looked: case.stamp(),
+            looked: context.stamp(),
             looks: 0,
             always_blocked: true,
             reported: false,
         });
         candidate.parent = parent.id;
         candidate.owner = owner;
-        candidate.looked = case.stamp();
+        candidate.looked = context.stamp();
         candidate.looks += 1;
         candidate.always_blocked &= owner.blocked_and_pending;
         let known = *candidate;
-        let Some(finding) = self.judge(&known, child, parent, case.event.at, ledger) else {
+        let Some(finding) = self.judge(&known, child, parent, context.event.at, ledger) else {
             return;
         };
         if finding.rule == RuleId::VforkStall && !known.reported {
             // The vfork stall is the bug, even if the zombie is reaped after it.
-            case.findings.add(finding.clone());
+            context.findings.add(finding.clone());
             if let Some(candidate) = self.candidates.get_mut(&child.id) {
                 candidate.reported = true;
             }
         }
-        let age = case.event.at.since(since(child));
+        let age = context.event.at.since(since(child));
         if age >= self.thresholds.live && !self.may_come(parent, age) {
             // It may still be reaped: a warning, not yet a finding.
-            case.warnings.push(finding);
+            context.warnings.push(finding);
         }
     }
 
     /// A parent ended: the zombies it left are leaks.
-    fn parent_ended(&mut self, case: &mut RuleContext) {
-        let Some(parent) = case.ledger.process(case.event.tgid) else {
+    fn parent_ended(&mut self, context: &mut RuleContext) {
+        let Some(parent) = context.ledger.process(context.event.tgid) else {
             return;
         };
-        let orphans = case.ledger.orphaned();
+        let orphans = context.ledger.orphaned();
         if !self.candidates.is_empty() {
             for orphan in orphans {
-                let Some(child) = case.ledger.process(*orphan) else {
+                let Some(child) = context.ledger.process(*orphan) else {
                     continue;
                 };
                 let Some(candidate) = self.candidates.remove(&child.id) else {
                     continue;
                 };
-                self.report_left(&candidate, child, parent, case);
+                self.report_left(&candidate, child, parent, context);
             }
         }
-        Leaks::judge_habit(parent, case);
+        Leaks::judge_habit(parent, context);
     }
 
     /// The trace is over: what is a zombie now counts as not reaped.
-    fn over(&mut self, case: &mut RuleContext) {
+    fn over(&mut self, context: &mut RuleContext) {
         let mut candidates: Vec<(ProcessId, ZombieCandidate)> = self.candidates.drain().collect();
         candidates.sort_by_key(|(_, candidate)| candidate.tgid);
         for (id, candidate) in candidates {
-            let child = case.ledger.process(candidate.tgid);
+            let child = context.ledger.process(candidate.tgid);
             let Some(child) = child.filter(|child| child.id == id && child.is_zombie()) else {
                 continue;
             };
-            if let Some(parent) = case.ledger.parent_of(child) {
-                self.report_left(&candidate, child, parent, case);
+            if let Some(parent) = context.ledger.parent_of(child) {
+                self.report_left(&candidate, child, parent, context);
             }
         }
-        let ledger = case.ledger;
+        let ledger = context.ledger;
         for process in ledger.processes().filter(|process| process.ended.is_none()) {
-            Leaks::judge_habit(process, case);
+            Leaks::judge_habit(process, context);
         }
     }
 
@@ -198,9 +198,9 @@ impl Leaks {
         candidate: &ZombieCandidate,
         child: &Process,
         parent: &Process,
-        case: &mut RuleContext,
+        context: &mut RuleContext,
     ) {
-        let age = case.event.at.since(since(child));
+        let age = context.event.at.since(since(child));
         if candidate.parent != parent.id || age < self.thresholds.zombie {
             return;
         }
@@ -210,9 +210,9 @@ impl Leaks {
         if candidate.reported || may_come {
             return;
         }
-        let finding = self.judge(candidate, child, parent, case.event.at, case.ledger);
+        let finding = self.judge(candidate, child, parent, context.event.at, context.ledger);
         if let Some(finding) = finding {
-            case.findings.add(finding);
+            context.findings.add(finding);
         }
     }
 
@@ -253,7 +253,7 @@ impl Leaks {
     }
 
     /// A reap that came late, though nothing prevented the parent from reaping.
-    fn judge_reap(&mut self, child: &Process, case: &mut RuleContext) {
+    fn judge_reap(&mut self, child: &Process, context: &mut RuleContext) {
         let Some(reap) = child.reaped else {
             return;
         };
@@ -261,7 +261,7 @@ impl Leaks {
         if age < self.thresholds.zombie.min(self.thresholds.late) {
             return;
         }
-        let Some(parent) = case.ledger.parent(reap.by_process) else {
+        let Some(parent) = context.ledger.parent(reap.by_process) else {
             return;
         };
         let delay = self.delays.entry(parent.id).or_default();
@@ -276,29 +276,30 @@ impl Leaks {
         let finding =
             Finding::new(Leak::LateReap { age }, ProcessRef::new(parent), reap.when).about(child);
         let reaped = child.history.last.as_ref().map(|completed| {
-            Evidence::waited(completed, case.ledger, parent.tgid, "reaped it at last")
+            Evidence::waited(completed, context.ledger, parent.tgid, "reaped it at last")
         });
         let ended = Evidence::ended(child, "a zombie from here on");
-        case.findings
+        context
+            .findings
             .add(finding.evidence(ended.into_iter().chain(reaped)));
     }
 
     /// The parent reaps one child for each signal, without a leak so far.
-    fn judge_habit(parent: &Process, case: &mut RuleContext) {
+    fn judge_habit(parent: &Process, context: &mut RuleContext) {
         let (count, first) = &parent.waits().singles;
         let handles = matches!(parent.sigchld.action, Some(SigchldAction::Handler { .. }));
         if *count < 3
             || parent.waits().drained.is_some()
             || !parent.waits().stopped_early
             || !handles
-            || case.findings.has(RuleId::CoalescedSigchld, parent)
+            || context.findings.has(RuleId::CoalescedSigchld, parent)
         {
             return;
         }
         let lines = first.iter().map(|completed| {
             Evidence::waited(
                 completed,
-                case.ledger,
+                context.ledger,
                 parent.tgid,
                 "reaped one, and did not wait again",
             )
@@ -307,10 +308,10 @@ impl Leaks {
             singles: *count,
             is_latent: true,
         };
-        let finding = Finding::new(diagnosis, ProcessRef::new(parent), case.stamp())
+        let finding = Finding::new(diagnosis, ProcessRef::new(parent), context.stamp())
             .severity(Severity::Info)
             .evidence(lines);
-        case.findings.add(finding);
+        context.findings.add(finding);
     }
 }
 

@@ -43,26 +43,26 @@ struct Awaited {
 }
 
 impl Lost {
-    pub(super) fn event(&mut self, case: &mut RuleContext) {
-        let event = case.event;
+    pub(super) fn event(&mut self, context: &mut RuleContext) {
+        let event = context.event;
         match &event.kind {
-            EventKind::WaitEnded(exit) => self.wait_ended(exit, case),
-            EventKind::ExitsWith(code) => raw_status(*code, case),
-            EventKind::Ended { .. } if event.tgid.leader() == event.tid => hidden_crash(case),
+            EventKind::WaitEnded(exit) => self.wait_ended(exit, context),
+            EventKind::ExitsWith(code) => raw_status(*code, context),
+            EventKind::Ended { .. } if event.tgid.leader() == event.tid => hidden_crash(context),
             EventKind::QueueDrained | EventKind::Over => {
                 for refused in std::mem::take(&mut self.refused) {
-                    judge(&refused, case);
+                    judge(&refused, context);
                 }
             }
             _ => {}
         }
     }
 
-    fn wait_ended(&mut self, exit: &WaitExit, case: &mut RuleContext) {
+    fn wait_ended(&mut self, exit: &WaitExit, context: &mut RuleContext) {
         match exit.result {
             Err(Errno::CHILD) => {
-                let (caller, ledger) = (case.event.tgid, case.ledger);
-                let completed = brief_of(exit, case);
+                let (caller, ledger) = (context.event.tgid, context.ledger);
+                let completed = brief_of(exit, context);
                 if completed.way() == ReapKind::Specific {
                     let child = ledger.target(caller, &exit.entry);
                     self.refused.push(Refused {
@@ -78,27 +78,27 @@ impl Lost {
                                 .filter(|tid| ledger.has_thread(*tid)),
                         }),
                     });
-                    case.unsettled = true;
+                    context.unsettled = true;
                 }
             }
-            Err(Errno::FAULT) => lost_by_fault(exit, case),
+            Err(Errno::FAULT) => lost_by_fault(exit, context),
             Err(errno @ (Errno::INVAL | Errno::BADF | Errno::SRCH)) => {
-                bad_arguments(exit, errno, case);
+                bad_arguments(exit, errno, context);
             }
-            _ => discarded(exit, case),
+            _ => discarded(exit, context),
         }
     }
 }
 
 /// The wait at hand, with the child it reaped.
-pub(super) fn brief_of(exit: &WaitExit, case: &RuleContext) -> CompletedWait {
-    let when = case.stamp();
-    CompletedWait::new(case.event.tid, when, exit)
+pub(super) fn brief_of(exit: &WaitExit, context: &RuleContext) -> CompletedWait {
+    let when = context.stamp();
+    CompletedWait::new(context.event.tid, when, exit)
 }
 
 /// Why a wait for one process found no child.
-fn judge(refused: &Refused, case: &mut RuleContext) {
-    let ledger = case.ledger;
+fn judge(refused: &Refused, context: &mut RuleContext) {
+    let ledger = context.ledger;
     let Some(caller) = ledger.process(refused.caller) else {
         return;
     };
@@ -107,7 +107,7 @@ fn judge(refused: &Refused, case: &mut RuleContext) {
         (process.id == awaited.id).then_some(process)
     });
     let Some(child) = child else {
-        never_seen(refused, caller, case);
+        never_seen(refused, caller, context);
         return;
     };
     if child.tgid == caller.tgid {
@@ -132,17 +132,17 @@ fn judge(refused: &Refused, case: &mut RuleContext) {
         Some((ReapKind::Wildcard | ReapKind::Group, reap))
             if is_stale(refused, child, &reap, caller) =>
         {
-            waited_twice(refused, child, caller, case);
+            waited_twice(refused, child, caller, context);
         }
         Some((ReapKind::Wildcard | ReapKind::Group, reap)) => {
-            stolen(refused, child, &reap, caller, case);
+            stolen(refused, child, &reap, caller, context);
         }
-        Some((ReapKind::Specific, _)) => waited_twice(refused, child, caller, case),
-        Some((ReapKind::Kernel, _)) => reaped_by_kernel(refused, child, caller, case),
+        Some((ReapKind::Specific, _)) => waited_twice(refused, child, caller, context),
+        Some((ReapKind::Kernel, _)) => reaped_by_kernel(refused, child, caller, context),
         // EFAULT has a rule of its own; of a reap that was not observed nothing
         // is known.
         Some((ReapKind::Fault | ReapKind::Unseen, _)) => {}
-        None => not_visible(refused, child, caller, case),
+        None => not_visible(refused, child, caller, context),
     }
 }
 
@@ -186,7 +186,7 @@ fn stolen(
     child: &Process,
     reap: &Reap,
     caller: &Process,
-    case: &mut RuleContext,
+    context: &mut RuleContext,
 ) {
     let thief = child.history.last.as_ref();
     let severity = if reap.took_status {
@@ -200,7 +200,7 @@ fn stolen(
         } else {
             "reaped the child and dropped its status"
         };
-        Evidence::waited(completed, case.ledger, caller.tgid, remark)
+        Evidence::waited(completed, context.ledger, caller.tgid, remark)
     });
     let diagnosis = Loss::StolenChild {
         wait: thief.map(CallName::from),
@@ -210,27 +210,32 @@ fn stolen(
     let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.completed.when)
         .about(child)
         .severity(severity)
-        .evidence(lines.chain([in_vain(refused, case.ledger)]));
-    case.findings.add(finding);
+        .evidence(lines.chain([in_vain(refused, context.ledger)]));
+    context.findings.add(finding);
 }
 
-fn waited_twice(refused: &Refused, child: &Process, caller: &Process, case: &mut RuleContext) {
+fn waited_twice(refused: &Refused, child: &Process, caller: &Process, context: &mut RuleContext) {
     let first = child
         .history
         .last
         .as_ref()
-        .map(|completed| Evidence::waited(completed, case.ledger, caller.tgid, "reaped it"));
+        .map(|completed| Evidence::waited(completed, context.ledger, caller.tgid, "reaped it"));
     let finding = Finding::new(
         Loss::DoubleWait,
         ProcessRef::new(caller),
         refused.completed.when,
     )
     .about(child)
-    .evidence(first.into_iter().chain([in_vain(refused, case.ledger)]));
-    case.findings.add(finding);
+    .evidence(first.into_iter().chain([in_vain(refused, context.ledger)]));
+    context.findings.add(finding);
 }
 
-fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: &mut RuleContext) {
+fn reaped_by_kernel(
+    refused: &Refused,
+    child: &Process,
+    caller: &Process,
+    context: &mut RuleContext,
+) {
     let sigchld = &caller.sigchld;
     let by_flag = matches!(
         sigchld.action,
@@ -254,8 +259,8 @@ fn reaped_by_kernel(refused: &Refused, child: &Process, caller: &Process, case: 
     let lines = set.into_iter().chain(ended);
     let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.completed.when)
         .about(child)
-        .evidence(lines.chain([in_vain(refused, case.ledger)]));
-    case.findings.add(finding);
+        .evidence(lines.chain([in_vain(refused, context.ledger)]));
+    context.findings.add(finding);
 }
 
 /// Whether a forked copy of a program polls for a child of the original: its
@@ -266,7 +271,7 @@ fn is_inherited_poll(child: &Process, caller: &Process, completed: &CompletedWai
 }
 
 /// The process is alive or a zombie, and the caller's wait does not match it.
-fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut RuleContext) {
+fn not_visible(refused: &Refused, child: &Process, caller: &Process, context: &mut RuleContext) {
     let parent = refused.child.and_then(|awaited| awaited.parent);
     let completed = &refused.completed;
     if parent != Some(caller.as_parent()) {
@@ -275,7 +280,7 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
         let Some(parent) = parent.filter(|_| !by_itself && child.is_traced) else {
             return;
         };
-        let stranger = Stranger::ChildOf(ProcessRef::of_parent(parent, case.ledger));
+        let stranger = Stranger::ChildOf(ProcessRef::of_parent(parent, context.ledger));
         let severity = if is_inherited_poll(child, caller, completed) {
             Severity::Info
         } else {
@@ -295,9 +300,9 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
                 Action::Born,
                 "a child of another process",
             ),
-            in_vain(refused, case.ledger),
+            in_vain(refused, context.ledger),
         ]);
-        case.findings.add(finding);
+        context.findings.add(finding);
         return;
     }
     let sees_clones = completed.options.contains(WaitOptions::ALL)
@@ -318,42 +323,42 @@ fn not_visible(refused: &Refused, child: &Process, caller: &Process, case: &mut 
         .about(child)
         .evidence([
             Evidence::of(child, child.born, Action::Born, ""),
-            in_vain(refused, case.ledger),
+            in_vain(refused, context.ledger),
         ]);
-    case.findings.add(finding);
+    context.findings.add(finding);
 }
 
 /// A pid that no process in the trace ever had.
-fn never_seen(refused: &Refused, caller: &Process, case: &mut RuleContext) {
+fn never_seen(refused: &Refused, caller: &Process, context: &mut RuleContext) {
     // Of a wait for a pidfd whose process is unknown, nothing can be said.
     let Some(pid) = refused.completed.named.process() else {
         return;
     };
     // A pid of another namespace, or of a process dropped from the ledger, cannot
     // be distinguished from one that never existed.
-    if !case.ledger.knows_all()
-        || case.ledger.is_in_inner_namespace(caller.tgid)
+    if !context.ledger.knows_all()
+        || context.ledger.is_in_inner_namespace(caller.tgid)
         || refused.child.is_some()
     {
         return;
     }
     let diagnosis = Loss::NotMyChild(Stranger::NeverSeen(pid.raw()));
     let finding = Finding::new(diagnosis, ProcessRef::new(caller), refused.completed.when)
-        .evidence([in_vain(refused, case.ledger)]);
-    case.findings.add(finding);
+        .evidence([in_vain(refused, context.ledger)]);
+    context.findings.add(finding);
 }
 
 /// A call that failed with EFAULT after it had reaped a child.
-fn lost_by_fault(exit: &WaitExit, case: &mut RuleContext) {
-    let lost = case.ledger.just_reaped();
+fn lost_by_fault(exit: &WaitExit, context: &mut RuleContext) {
+    let lost = context.ledger.just_reaped();
     let lost = lost.filter(|child| child.reaped.is_some_and(|reap| reap.way == ReapKind::Fault));
-    let (Some(child), Some(caller)) = (lost, case.ledger.process(case.event.tgid)) else {
+    let (Some(child), Some(caller)) = (lost, context.ledger.process(context.event.tgid)) else {
         return;
     };
-    let completed = brief_of(exit, case);
+    let completed = brief_of(exit, context);
     let failed = Evidence::waited(
         &completed,
-        case.ledger,
+        context.ledger,
         caller.tgid,
         "reaped it all the same",
     );
@@ -364,7 +369,7 @@ fn lost_by_fault(exit: &WaitExit, case: &mut RuleContext) {
     )
     .about(child)
     .evidence(Evidence::ended(child, "").into_iter().chain([failed]));
-    case.findings.add(finding);
+    context.findings.add(finding);
 }
 
 /// The signal of the crash that ended a child, unless its parent sent the signal.
@@ -375,37 +380,42 @@ fn crash(child: &Process) -> Option<Signal> {
 }
 
 /// A crash whose status was not asked for.
-fn discarded(exit: &WaitExit, case: &mut RuleContext) {
+fn discarded(exit: &WaitExit, context: &mut RuleContext) {
     if exit.entry.result_at != 0 {
         return;
     }
-    let child = case.ledger.just_reaped();
-    let caller = case.ledger.process(case.event.tgid);
+    let child = context.ledger.just_reaped();
+    let caller = context.ledger.process(context.event.tgid);
     let (Some(child), Some(caller)) = (child, caller) else {
         return;
     };
     let Some(signal) = crash(child) else {
         return;
     };
-    let completed = brief_of(exit, case);
-    let reaped = Evidence::waited(&completed, case.ledger, caller.tgid, "asked for no status");
+    let completed = brief_of(exit, context);
+    let reaped = Evidence::waited(
+        &completed,
+        context.ledger,
+        caller.tgid,
+        "asked for no status",
+    );
     let diagnosis = Loss::StatusDiscarded { signal };
     let finding = Finding::new(diagnosis, ProcessRef::new(caller), completed.when)
         .about(child)
         .evidence(Evidence::ended(child, "").into_iter().chain([reaped]));
-    case.findings.add(finding);
+    context.findings.add(finding);
 }
 
 /// The only child crashed, and its parent exits with 0 right after.
-fn hidden_crash(case: &mut RuleContext) {
-    let Some(parent) = case.ledger.process(case.event.tgid) else {
+fn hidden_crash(context: &mut RuleContext) {
+    let Some(parent) = context.ledger.process(context.event.tgid) else {
         return;
     };
     let exited_well = parent.ended.is_some_and(|end| end.status.raw() == 0);
     let Some((last, count)) = parent.waits().last_reaped.filter(|_| exited_well) else {
         return;
     };
-    let child = case.ledger.process(last);
+    let child = context.ledger.process(last);
     let Some(child) = child.filter(|child| {
         let reaped = child.reaped;
         count == 1 && reaped.is_some_and(|reap| reap.by_process == parent.as_parent())
@@ -417,15 +427,15 @@ fn hidden_crash(case: &mut RuleContext) {
         return;
     };
     // A wait without a place for the status is the subject of another rule.
-    if case.event.at.since(reap.when.at) > AT_ONCE || !reap.took_status {
+    if context.event.at.since(reap.when.at) > AT_ONCE || !reap.took_status {
         return;
     }
-    let when = case.stamp();
+    let when = context.stamp();
     let lines = [
         Evidence::ended(child, ""),
         Some(Evidence::waited(
             completed,
-            case.ledger,
+            context.ledger,
             parent.tgid,
             "got the status",
         )),
@@ -435,26 +445,26 @@ fn hidden_crash(case: &mut RuleContext) {
     let finding = Finding::new(diagnosis, ProcessRef::new(parent), when)
         .about(child)
         .evidence(lines.into_iter().flatten());
-    case.findings.add(finding);
+    context.findings.add(finding);
 }
 
 /// A raw wait status is used as an exit code.
-fn raw_status(code: i32, case: &mut RuleContext) {
-    let Some(caller) = case.ledger.process(case.event.tgid) else {
+fn raw_status(code: i32, context: &mut RuleContext) {
+    let Some(caller) = context.ledger.process(context.event.tgid) else {
         return;
     };
     let Some(completed) = caller.waits().last_status(code) else {
         return;
     };
-    let when = case.stamp();
+    let when = context.stamp();
     let exits = Evidence::of(
         caller,
         when,
         Action::Exits(code),
         "its caller sees the low 8 bits",
     );
-    let got = Evidence::waited(&completed, case.ledger, caller.tgid, "got this status");
+    let got = Evidence::waited(&completed, context.ledger, caller.tgid, "got this status");
     let diagnosis = Loss::RawStatusExit { code };
     let finding = Finding::new(diagnosis, ProcessRef::new(caller), when).evidence([got, exits]);
-    case.findings.add(finding);
+    context.findings.add(finding);
 }

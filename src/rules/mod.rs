@@ -125,23 +125,23 @@ impl RuleEngine {
     /// Applies an event, after the ledger has.
     pub fn event(&mut self, event: &Event, ledger: &Ledger) {
         self.deadlines.event(event, ledger);
-        let mut case = RuleContext {
+        let mut context = RuleContext {
             event,
             ledger,
             findings: &mut self.findings,
             unsettled: false,
             warnings: Vec::new(),
         };
-        self.leaks.event(&mut case);
-        self.lost.event(&mut case);
-        self.hazards.event(&mut case);
-        self.hangs.event(&mut case);
-        kills::event(&mut case);
-        self.death_signals.event(&mut case);
-        self.ends.event(&mut case);
-        self.streams.event(&mut case);
-        self.survivors.event(&mut case);
-        let (unsettled, warnings) = (case.unsettled, case.warnings);
+        self.leaks.event(&mut context);
+        self.lost.event(&mut context);
+        self.hazards.event(&mut context);
+        self.hangs.event(&mut context);
+        kills::event(&mut context);
+        self.death_signals.event(&mut context);
+        self.ends.event(&mut context);
+        self.streams.event(&mut context);
+        self.survivors.event(&mut context);
+        let (unsettled, warnings) = (context.unsettled, context.warnings);
         if unsettled {
             self.deadlines.settle();
         }

@@ -32,7 +32,7 @@ impl Pipes {
         waiter: &Process,
         awaited: &[&BlockedChild],
         all: &[BlockedChild],
-        case: &RuleContext,
+        context: &RuleContext,
     ) -> Option<Finding> {
         let pipes = awaited
             .iter()
@@ -42,7 +42,7 @@ impl Pipes {
             });
         let pipes = pipes.collect::<Option<Vec<_>>>();
         let key = waiting.when.seq;
-        let Some(pipes) = pipes.filter(|_| all_locked(waiter, awaited, all, case.ledger)) else {
+        let Some(pipes) = pipes.filter(|_| all_locked(waiter, awaited, all, context.ledger)) else {
             self.seen.remove(&tid);
             return None;
         };
@@ -51,7 +51,7 @@ impl Pipes {
             return None;
         }
         self.seen.remove(&tid);
-        finding(tid, waiting, waiter, awaited.first()?, case)
+        finding(tid, waiting, waiter, awaited.first()?, context)
     }
 }
 
@@ -135,16 +135,16 @@ fn finding(
     waiting: &Waiting,
     waiter: &Process,
     blocked_child: &BlockedChild,
-    case: &RuleContext,
+    context: &RuleContext,
 ) -> Option<Finding> {
-    let child = case.ledger.process(blocked_child.child)?;
+    let child = context.ledger.process(blocked_child.child)?;
     let BlockedIn::Pipe {
         writes, fd, others, ..
     } = &blocked_child.within
     else {
         return None;
     };
-    let when = case.stamp();
+    let when = context.stamp();
     // Another process's end is the one that was not closed; the child's own comes
     // last.
     let own = |side: &&PipeSide| side.tgid == blocked_child.child;
@@ -152,7 +152,7 @@ fn finding(
     let (diagnosis, remark) = if *writes {
         (Hang::PipeFullDeadlock { fd: *fd }, "the pipe is full")
     } else {
-        let holder = ProcessRef::find(side.tgid, case.ledger);
+        let holder = ProcessRef::find(side.tgid, context.ledger);
         let fd = side.fd;
         (
             Hang::PipeEofDeadlock { holder, fd },
@@ -161,19 +161,19 @@ fn finding(
     };
     // The process that could drain the pipe may be further up.
     let elder = others.iter().find(|side| {
-        *writes && side.tgid != waiter.tgid && is_ancestor(side.tgid, waiter, case.ledger)
+        *writes && side.tgid != waiter.tgid && is_ancestor(side.tgid, waiter, context.ledger)
     });
-    let elder = elder.and_then(|side| case.ledger.process(side.tgid));
+    let elder = elder.and_then(|side| context.ledger.process(side.tgid));
     let waits = elder.and_then(|elder| {
-        let (tid, waiting) = case.ledger.waits_of(elder.tgid).next()?;
-        Some(blocked(tid, elder, waiting, case.ledger))
+        let (tid, waiting) = context.ledger.waits_of(elder.tgid).next()?;
+        Some(blocked(tid, elder, waiting, context.ledger))
     });
     Some(
         Finding::new(diagnosis, ProcessRef::new(elder.unwrap_or(waiter)), when)
             .about(child)
             .evidence(waits)
             .evidence([
-                blocked(tid, waiter, waiting, case.ledger),
+                blocked(tid, waiter, waiting, context.ledger),
                 Evidence::of(child, when, Action::OnPipe(*writes, *fd), remark),
             ]),
     )

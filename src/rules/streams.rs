@@ -37,12 +37,12 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    pub(super) fn event(&mut self, case: &mut RuleContext) {
-        match &case.event.kind {
-            EventKind::Observed(Observation::Streams(reader)) => self.looked(reader, case),
-            EventKind::Over => self.over(case),
+    pub(super) fn event(&mut self, context: &mut RuleContext) {
+        match &context.event.kind {
+            EventKind::Observed(Observation::Streams(reader)) => self.looked(reader, context),
+            EventKind::Over => self.over(context),
             _ => {
-                let event = case.event;
+                let event = context.event;
                 for blocked in &mut self.blocked {
                     if blocked.tid == event.tid && goes_on(event) {
                         blocked.went_on.get_or_insert(event.at);
@@ -54,9 +54,9 @@ impl Streams {
 
     /// It warns after two looks between which the thread did not run: no byte
     /// arrived, and no other event woke it.
-    fn looked(&mut self, reader: &BlockedReader, case: &mut RuleContext) {
-        let ledger = case.ledger;
-        let (tid, parent) = (case.event.tid, ledger.process(case.event.tgid));
+    fn looked(&mut self, reader: &BlockedReader, context: &mut RuleContext) {
+        let ledger = context.ledger;
+        let (tid, parent) = (context.event.tid, ledger.process(context.event.tgid));
         let child = ledger.process(reader.child);
         let (Some(parent), Some(child)) = (parent, child.filter(|child| child.ended.is_some()))
         else {
@@ -70,8 +70,8 @@ impl Streams {
         let mut streams = reader.streams.iter();
         let held = streams.find_map(|stream| Some((stream, holder(stream, child, ledger)?)));
         if let Some((stream, holder)) = held.filter(|_| before == look) {
-            let finding = finding(tid, stream, holder, parent, child, case);
-            case.warnings.push(finding.clone());
+            let finding = finding(tid, stream, holder, parent, child, context);
+            context.warnings.push(finding.clone());
             let holders = stream.others.iter();
             let holders =
                 holders.filter_map(|side| Some((side.tgid, ledger.process(side.tgid)?.id)));
@@ -85,12 +85,12 @@ impl Streams {
     }
 
     /// A reader that went on while the pipe was held has got what it waited for.
-    fn over(&mut self, case: &mut RuleContext) {
+    fn over(&mut self, context: &mut RuleContext) {
         for blocked in self.blocked.drain(..) {
             let ended_by = |until: Moment| {
                 let mut holders = blocked.holders.iter();
                 holders.all(|(tgid, id)| {
-                    let holder = case.ledger.process(*tgid);
+                    let holder = context.ledger.process(*tgid);
                     let holder = holder.filter(|holder| holder.id == *id);
                     let end = holder.and_then(|holder| holder.ended);
                     end.is_some_and(|end| end.when.at <= until)
@@ -100,7 +100,7 @@ impl Streams {
                 .went_on
                 .map(|at| Moment(at.0.saturating_add(AT_ONCE)));
             if went_on.is_none_or(ended_by) {
-                case.findings.add(blocked.finding);
+                context.findings.add(blocked.finding);
             }
         }
     }
@@ -135,9 +135,9 @@ fn finding(
     holder: &PipeSide,
     parent: &Process,
     child: &Process,
-    case: &RuleContext,
+    context: &RuleContext,
 ) -> Finding {
-    let (when, ledger) = (case.stamp(), case.ledger);
+    let (when, ledger) = (context.stamp(), context.ledger);
     let diagnosis = Hang::PipeHeldByDescendant {
         fd: stream.fd,
         holder: ProcessRef::find(holder.tgid, ledger),

@@ -22,30 +22,30 @@ pub(super) struct Survivors {
 }
 
 impl Survivors {
-    pub(super) fn event(&mut self, case: &mut RuleContext) {
-        match &case.event.kind {
+    pub(super) fn event(&mut self, context: &mut RuleContext) {
+        match &context.event.kind {
             EventKind::Observed(Observation::Survivors(survivors)) => {
                 self.reported = true;
                 let Some(left) = &self.left_before else {
-                    report(survivors, Severity::Info, case);
+                    report(survivors, Severity::Info, context);
                     return;
                 };
                 let is_left = |survivor: &&Survivor| {
-                    let process = case.ledger.process(survivor.tgid);
+                    let process = context.ledger.process(survivor.tgid);
                     process.is_some_and(|process| left.contains(&process.id))
                 };
                 let left: Vec<Survivor> = survivors.iter().filter(is_left).copied().collect();
-                report(&left, Severity::Warning, case);
+                report(&left, Severity::Warning, context);
             }
             // The trace ended before the look-up.
             EventKind::Over if !self.reported => {
-                let command = case.ledger.root();
-                let command = command.and_then(|command| case.ledger.parent(command));
+                let command = context.ledger.root();
+                let command = command.and_then(|command| context.ledger.parent(command));
                 let Some(command) = command else {
                     return;
                 };
                 if command.ended.is_none() {
-                    let orphans = case.ledger.orphans().map(|orphan| orphan.id);
+                    let orphans = context.ledger.orphans().map(|orphan| orphan.id);
                     self.left_before = Some(orphans.collect());
                     return;
                 }
@@ -54,8 +54,8 @@ impl Survivors {
                     holds_output: false,
                     holds_error: false,
                 };
-                let all: Vec<Survivor> = living(command, case.ledger).map(survivor).collect();
-                report(&all, Severity::Info, case);
+                let all: Vec<Survivor> = living(command, context.ledger).map(survivor).collect();
+                report(&all, Severity::Info, context);
             }
             _ => {}
         }
@@ -77,8 +77,8 @@ pub(super) fn living<'a>(
     living.into_iter()
 }
 
-fn report(survivors: &[Survivor], severity: Severity, case: &mut RuleContext) {
-    let ledger = case.ledger;
+fn report(survivors: &[Survivor], severity: Severity, context: &mut RuleContext) {
+    let ledger = context.ledger;
     let command = ledger.root().and_then(|root| ledger.parent(root));
     let Some(command) = command else {
         return;
@@ -95,11 +95,11 @@ fn report(survivors: &[Survivor], severity: Severity, case: &mut RuleContext) {
         let diagnosis = End::OutlivesCommand {
             holds_output: survivor.holds_output || survivor.holds_error,
         };
-        let finding = Finding::new(diagnosis, ProcessRef::new(command), case.stamp())
+        let finding = Finding::new(diagnosis, ProcessRef::new(command), context.stamp())
             .about(process)
             .severity(severity)
             .evidence(Evidence::ended(command, "the command has ended"))
-            .evidence([Evidence::of(process, case.stamp(), action, "")]);
-        case.findings.add(finding);
+            .evidence([Evidence::of(process, context.stamp(), action, "")]);
+        context.findings.add(finding);
     }
 }
