@@ -19,6 +19,7 @@ mod maps;
 mod namer;
 mod names;
 mod object;
+mod registers;
 mod resolver;
 mod space;
 mod symbols;
@@ -35,9 +36,9 @@ use crate::kernel::Tgid;
 use crate::proc::PageMap;
 use crate::sys::ptrace::Stopped;
 use copy::{Copy, MOST_BYTES};
+use registers::Registers;
 use resolver::{Resolver, Unwinding};
 use space::Space;
-use unwind::Registers;
 pub(crate) use walk::RawStack;
 use walk::Walker;
 
@@ -77,8 +78,8 @@ impl Stacks {
     /// Copies what is needed, while the task is stopped. `None` if its registers cannot
     /// be read, or belong to an ABI that is not unwound.
     pub(crate) fn take(&mut self, stopped: &Stopped, tgid: Tgid) -> Option<RawStack> {
-        let values = stopped.registers().ok()?.by_dwarf_number()?;
-        let registers = Registers::new(values);
+        let at_stop = stopped.registers().ok()?.by_dwarf_number()?;
+        let registers = Registers::new(&at_stop);
         let base = registers.sp();
         self.open_pages(tgid);
         let process = self.processes.entry(tgid).or_default();

@@ -6,9 +6,10 @@ use super::copy::Copy;
 use super::lane::Lane;
 use super::namer::Naming;
 use super::object::Object;
+use super::registers::Registers;
 use super::space::{Held, Place, Space};
-use super::unwind::{Callee, FrameInfo, Registers, Step};
-use crate::event::{Cut, Frame, Frames};
+use super::unwind::{Callee, FrameInfo, Step};
+use crate::event::{Cut, Frame, Frames, Function};
 use crate::kernel::Tgid;
 
 /// Limit for the frames of a stack, as in strace.
@@ -133,8 +134,11 @@ impl Walker<'_> {
                     Some(Held::Nameless(path)) => path.clone(),
                     _ => place.path().cloned(),
                 };
-                let frame = Arc::new(Frame::new(path, address, Vec::new()));
                 let step = FrameInfo::default().step(within, &callee);
+                // aarch64's own is in the vDSO, which has no file.
+                let is_signal = matches!(step, Some(Step::Interrupted(_)));
+                let functions = is_signal.then(Function::signal).into_iter().collect();
+                let frame = Arc::new(Frame::new(path, address, functions));
                 Found { frame, step }
             }
         }))
