@@ -23,7 +23,7 @@ use std::thread;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::torture::{Mark, Random, rounds};
-use support::{fixture, have, wait4_strace};
+use support::{REWINDS, fixture, have, wait4_strace};
 use tempfile::TempDir;
 
 const ROUNDS: &str = "WAIT4_STRACE_ATTACH_ROUNDS";
@@ -173,7 +173,7 @@ fn a_program_of_500_threads_that_start_and_end_goes_on() {
 
 #[test]
 fn a_program_that_is_not_safe_against_eintr_sees_none() {
-    if cfg!(target_arch = "x86_64") {
+    if REWINDS {
         rounds(ROUNDS, FEW, |random| {
             let target = Target::start(&mut fixture("torture_sleeps"));
             for _ in 0..VISITS {

@@ -10,6 +10,7 @@ use super::trace;
 use crate::explore::{ExplorationReport, Searched, Setup, explore_command};
 use crate::library::Error;
 use crate::output::{ReportForm, Styles};
+use crate::sys::left_call::REWINDS;
 use crate::sys::startup::Inherited;
 use crate::sys::syscall_info::kernel_is_new_enough;
 use crate::sys::waker::{Waker, ending_signal};
@@ -28,7 +29,7 @@ pub(super) fn explore(options: &ExploreOptions) -> Exit {
 fn start(options: &ExploreOptions) -> Result<Exit, String> {
     kernel_is_new_enough()
         .map_err(|release| format!("Linux 5.3 or later is needed, this is {release}"))?;
-    if !cfg!(target_arch = "x86_64") {
+    if !REWINDS {
         return Err("--explore knows the calls of x86-64 alone so far".to_owned());
     }
     trace::block_signals()?;

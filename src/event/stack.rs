@@ -225,6 +225,14 @@ impl Function {
     /// the interrupted one.
     pub const SIGNAL: &str = "<signal handler called>";
 
+    /// The code to which a signal handler returns.
+    pub(crate) fn signal() -> Function {
+        Function {
+            name: Some(Function::SIGNAL.to_owned()),
+            ..Function::default()
+        }
+    }
+
     /// Whether it is the code to which a signal handler returns.
     #[must_use]
     pub fn is_signal(&self) -> bool {

@@ -12,6 +12,7 @@ use super::runs::explore_command;
 use crate::library::{Error, LaunchedCommand, Rules, command_methods, rule_methods};
 use crate::output::Styles;
 use crate::program::CommandLine;
+use crate::sys::left_call::REWINDS;
 use crate::sys::startup::Inherited;
 use crate::sys::syscall_info::kernel_is_new_enough;
 use crate::sys::wake_signal::{WakeSignal, keep_signals_out};
@@ -76,7 +77,7 @@ impl Explore {
     /// Why the command cannot run.
     pub fn run(self) -> Result<Explored, Error> {
         kernel_is_new_enough().map_err(Error::OldKernel)?;
-        if !cfg!(target_arch = "x86_64") {
+        if !REWINDS {
             return Err(Error::Invalid(
                 "schedules are known for x86-64 alone so far".to_owned(),
             ));

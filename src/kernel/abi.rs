@@ -175,6 +175,15 @@ pub(super) const fn x32(nr: u32) -> u32 {
 }
 
 impl Abi {
+    /// The 64-bit ABI of the machine that this is built for.
+    pub const NATIVE: Abi = if cfg!(target_arch = "aarch64") {
+        Abi::Aarch64
+    } else if cfg!(target_arch = "riscv64") {
+        Abi::Riscv64
+    } else {
+        Abi::X86_64
+    };
+
     /// Every ABI.
     pub const ALL: [Abi; 6] = [
         Abi::X86_64,

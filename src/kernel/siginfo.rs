@@ -4,8 +4,8 @@ use std::fmt::{self, Write};
 
 use super::bytes::{i32_at, i64_at, u32_at};
 use super::spelling::{Clock, Hex, Pointer, Uid};
+use super::{Abi, audit_arch, si_code, syscall_names};
 use super::{Errno, NsPid, SiginfoLayout, Signal, Status, WaitStatus};
-use super::{audit_arch, si_code, syscall_names};
 
 /// A siginfo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -288,15 +288,14 @@ impl SigInfo {
     }
 }
 
-/// `AUDIT_ARCH_X86_64`
-const X86_64: u32 = 0xc000_003e;
-
 /// The members of SIGSYS. strace prints calls of the tracee's own ABI as `__NR_…`,
 /// and of other ABIs that its build supports as `7 /* waitpid */`; here only
-/// x86-64's calls have names, and an i386 tracee's number stays a number.
+/// 64-bit calls have names, and an i386 tracee's number stays a number.
 fn write_sys(to: &mut dyn Write, call_addr: u64, syscall: i32, arch: u32) -> fmt::Result {
     write!(to, ", si_call_addr={}", Pointer(call_addr))?;
-    match syscall_names::name(syscall).filter(|_| arch == X86_64) {
+    let number = u64::from(syscall.cast_unsigned());
+    let abi = Abi::from_audit(arch, number);
+    match abi.and_then(|abi| syscall_names::name(abi, number)) {
         Some(name) => write!(to, ", si_syscall=__NR_{name}")?,
         None => write!(to, ", si_syscall={}", syscall.cast_unsigned())?,
     }

@@ -1,11 +1,38 @@
-//! Names of x86-64's system calls, for the SIGSYS of a seccomp filter.
-//! From the kernel's `arch/x86/entry/syscalls/syscall_64.tbl`.
+//! Names of system calls: for the SIGSYS of a seccomp filter, and for what a process
+//! sleeps in. This table is x86-64's, from the kernel's
+//! `arch/x86/entry/syscalls/syscall_64.tbl`.
 
-/// The name of an x86-64 call, if it has one here.
-pub(crate) fn name(number: i32) -> Option<&'static str> {
+use super::{Abi, generic_names};
+
+/// The name of a call of an ABI, if it has one here.
+pub(crate) fn name(abi: Abi, number: u64) -> Option<&'static str> {
+    let table = table_of(abi)?;
     let number = u16::try_from(number).ok()?;
-    let index = TABLE.binary_search_by_key(&number, |(number, _)| *number);
-    TABLE.get(index.ok()?).map(|(_, name)| *name)
+    let index = table.binary_search_by_key(&number, |(number, _)| *number);
+    table.get(index.ok()?).map(|(_, name)| *name)
+}
+
+/// The number on x86-64 of a call with this name.
+pub(crate) fn x86_64_number(name: &str) -> Option<u32> {
+    number_in(TABLE, name)
+}
+
+/// The number on this machine of a call with this name.
+pub(crate) fn native_number(name: &str) -> Option<u32> {
+    number_in(table_of(Abi::NATIVE)?, name)
+}
+
+fn number_in(table: &[(u16, &str)], name: &str) -> Option<u32> {
+    let found = table.iter().find(|(_, known)| *known == name);
+    found.map(|(number, _)| u32::from(*number))
+}
+
+fn table_of(abi: Abi) -> Option<&'static [(u16, &'static str)]> {
+    match abi {
+        Abi::X86_64 => Some(TABLE),
+        Abi::Aarch64 | Abi::Riscv64 => Some(generic_names::TABLE),
+        Abi::I386 | Abi::X32 | Abi::Arm => None,
+    }
 }
 
 /// Number and name, sorted by number.
@@ -402,10 +429,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_sorted_and_has_the_waits() {
-        assert!(TABLE.is_sorted());
-        assert_eq!(name(61), Some("wait4"));
-        assert_eq!(name(247), Some("waitid"));
-        assert_eq!(name(-1), None);
+    fn the_tables_are_sorted_and_have_the_waits() {
+        for (abi, table) in [(Abi::X86_64, TABLE), (Abi::Aarch64, generic_names::TABLE)] {
+            assert!(table.is_sorted());
+            for (number, call) in abi.wait_numbers() {
+                assert_eq!(name(abi, (*number).into()), Some(call.name()));
+            }
+            for clone in ["clone", "clone3"] {
+                let found = table.iter().find(|(_, name)| *name == clone);
+                let number = found.map(|(number, _)| u64::from(*number)).unwrap();
+                assert!(abi.clone_call(number).is_some());
+            }
+        }
+        assert_eq!(name(Abi::X86_64, u64::MAX), None);
+        assert_eq!(name(Abi::I386, 7), None);
+    }
+
+    #[test]
+    fn a_call_of_another_architecture_has_a_number_on_x86_64() {
+        let number = |nr| x86_64_number(name(Abi::Aarch64, nr)?);
+        assert_eq!(number(260), Some(61));
+        assert_eq!(number(115), Some(230));
+        assert_eq!(number(1_000), None);
+    }
+
+    /// The numbers of the machine that this runs on, by its headers.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[test]
+    fn the_numbers_of_this_machine_are_those_of_its_headers() {
+        for (number, call) in [
+            (libc::SYS_wait4, "wait4"),
+            (libc::SYS_ppoll, "ppoll"),
+            (libc::SYS_epoll_pwait, "epoll_pwait"),
+            (libc::SYS_rt_sigtimedwait, "rt_sigtimedwait"),
+            (libc::SYS_futex, "futex"),
+            (libc::SYS_openat, "openat"),
+            (libc::SYS_recvmsg, "recvmsg"),
+            (libc::SYS_semtimedop, "semtimedop"),
+            (libc::SYS_restart_syscall, "restart_syscall"),
+        ] {
+            assert_eq!(name(Abi::NATIVE, number.cast_unsigned()), Some(call));
+        }
     }
 }

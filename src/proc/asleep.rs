@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 use super::awaited::awaited_descriptors;
 use super::streams::{Wakers, wakers_of};
 use super::{Syscall, is_64_bit};
-use crate::kernel::{Tgid, Tid};
+use crate::kernel::{Abi, Tgid, Tid, syscall_name};
 
 /// What limits the time of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,34 +42,31 @@ enum For {
 use For::{Creation, Family, Futex, Input, Output};
 use Limit::{Always, Millis, Never, Pointer};
 
-/// The calls of `asm/unistd_64.h` that a hang may be in.
-#[cfg(target_arch = "x86_64")]
-const CALLS: &[(u64, &str, Limit, For)] = &[
-    (0, "read", Never, Input),
-    (19, "readv", Never, Input),
-    (1, "write", Never, Output),
-    (20, "writev", Never, Output),
-    (7, "poll", Millis(2), Input),
-    (271, "ppoll", Pointer(2), Input),
-    (23, "select", Pointer(4), Input),
-    (270, "pselect6", Pointer(4), Input),
-    (232, "epoll_wait", Millis(3), Input),
-    (281, "epoll_pwait", Millis(3), Input),
-    (441, "epoll_pwait2", Pointer(3), Input),
-    (34, "pause", Never, Family),
-    (130, "rt_sigsuspend", Never, Family),
-    (128, "rt_sigtimedwait", Pointer(2), Family),
-    (61, "wait4", Never, Family),
-    (247, "waitid", Never, Family),
-    (56, "clone", Never, Creation),
-    (58, "vfork", Never, Creation),
-    (435, "clone3", Never, Creation),
-    (202, "futex", Pointer(3), Futex),
-    (35, "nanosleep", Always, Family),
-    (230, "clock_nanosleep", Always, Family),
+/// The 64-bit calls that a hang may be in.
+const CALLS: &[(&str, Limit, For)] = &[
+    ("read", Never, Input),
+    ("readv", Never, Input),
+    ("write", Never, Output),
+    ("writev", Never, Output),
+    ("poll", Millis(2), Input),
+    ("ppoll", Pointer(2), Input),
+    ("select", Pointer(4), Input),
+    ("pselect6", Pointer(4), Input),
+    ("epoll_wait", Millis(3), Input),
+    ("epoll_pwait", Millis(3), Input),
+    ("epoll_pwait2", Pointer(3), Input),
+    ("pause", Never, Family),
+    ("rt_sigsuspend", Never, Family),
+    ("rt_sigtimedwait", Pointer(2), Family),
+    ("wait4", Never, Family),
+    ("waitid", Never, Family),
+    ("clone", Never, Creation),
+    ("vfork", Never, Creation),
+    ("clone3", Never, Creation),
+    ("futex", Pointer(3), Futex),
+    ("nanosleep", Always, Family),
+    ("clock_nanosleep", Always, Family),
 ];
-#[cfg(not(target_arch = "x86_64"))]
-const CALLS: &[(u64, &str, Limit, For)] = &[];
 
 /// What a thread sleeps in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +89,8 @@ impl Asleep {
         if !is_64_bit(tgid) {
             return None;
         }
-        let (_, call, limit, waits_for) = CALLS.iter().find(|(nr, ..)| *nr == syscall.number)?;
+        let name = syscall_name(Abi::NATIVE, syscall.number)?;
+        let (call, limit, waits_for) = CALLS.iter().find(|(call, ..)| *call == name)?;
         Some(Asleep {
             call,
             first: syscall.args[0],

@@ -29,8 +29,7 @@ const X86_64: &[(u64, Sleep)] = &[
 ];
 
 /// sigsuspend, `rt_sigsuspend`, pause, poll, ppoll, `_newselect`, pselect6, and the
-/// last three with 64-bit times: the numbers of i386, and without ppoll and
-/// pselect6 those of arm.
+/// last three with 64-bit times, of i386.
 const X86_32: &[(u64, Sleep)] = &[
     (72, Suspend),
     (179, Suspend),
@@ -46,6 +45,19 @@ const X86_32: &[(u64, Sleep)] = &[
 /// `rt_sigsuspend`, ppoll, pselect6, on aarch64 and riscv64.
 const GENERIC: &[(u64, Sleep)] = &[(133, Suspend), (73, Timed(1, 2)), (72, Timed(0, 4))];
 
+/// The same, of arm.
+const ARM: &[(u64, Sleep)] = &[
+    (72, Suspend),
+    (179, Suspend),
+    (29, Suspend),
+    (168, Poll),
+    (336, Timed(1, 2)),
+    (142, Timed(0, 4)),
+    (335, Timed(0, 4)),
+    (414, Timed(1, 2)),
+    (413, Timed(0, 4)),
+];
+
 /// Whether the only thread of a process sleeps until a signal arrives, with no
 /// timeout and no descriptor, and only SIGCHLD or a request to end can be that
 /// signal: a process that handles others has other work.
@@ -58,7 +70,7 @@ pub(crate) fn awaits_child_signal(tgid: Tgid) -> bool {
         (true, true) => X86_64,
         (true, false) => X86_32,
         (false, true) => GENERIC,
-        (false, false) => return false,
+        (false, false) => ARM,
     };
     let alone = || super::threads(tgid.leader()).len() == 1;
     let call = Syscall::read(tgid, tgid.leader());

@@ -84,10 +84,13 @@ mod tests {
         let (send, receive) = std::sync::mpsc::channel();
         let (end, wait) = std::sync::mpsc::channel::<()>();
         let sleeper = thread::spawn(move || {
-            send.send(nix::unistd::gettid()).unwrap();
+            send.send(std::fs::read_link("/proc/thread-self").unwrap())
+                .unwrap();
             let _ = wait.recv();
         });
-        let tid = Tid::new(receive.recv().unwrap().as_raw());
+        let own = receive.recv().unwrap();
+        let tid = own.file_name().and_then(|tid| tid.to_str()).unwrap();
+        let tid = Tid::new(tid.parse().unwrap());
         let tgid = Tgid::new(nix::unistd::getpid().as_raw());
         let begun = Instant::now();
         thread::sleep(Duration::from_millis(300));

@@ -13,7 +13,7 @@ use super::finding::{Action, Evidence, Finding, ProcessRef};
 use super::table::{RuleId, Severity};
 use super::thresholds::Thresholds;
 use crate::event::{EventKind, Moment, Observation, Owner, SigchldAction, ZombieProbe};
-use crate::kernel::{Tgid, syscall_name};
+use crate::kernel::{Abi, Tgid, syscall_name};
 use crate::ledger::{Ledger, Process, ProcessId, Stamp};
 
 /// A zombie that a probe found.
@@ -344,11 +344,9 @@ fn instead(
             })
         }
         _ => {
-            let call = candidate
-                .owner
-                .parent_call
-                .and_then(|nr| i32::try_from(nr).ok());
-            let action = Action::NoWait(call.and_then(syscall_name));
+            let call = candidate.owner.parent_call.map(u64::from);
+            let name = call.and_then(|number| syscall_name(Abi::X86_64, number));
+            let action = Action::NoWait(name);
             // Nothing is known of the time before the attach.
             let from = Stamp {
                 is_before_attach: false,

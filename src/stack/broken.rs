@@ -9,7 +9,9 @@ use super::file;
 use super::maps::Source;
 use super::names::Names;
 use super::object::Objects;
-use super::unwind::{Callee, Registers};
+use super::registers::Registers;
+use super::unwind::Callee;
+use crate::sys::registers::DwarfRegisters;
 
 /// A pseudo-random generator (Knuth's constants).
 struct Dice(u64);
@@ -88,7 +90,12 @@ fn broken_files_are_read_without_harm() {
             let address = dice.roll() % 0x6000;
             names.at(address, address);
             object.address_at(address & !0xfff);
-            let registers = Registers::new([(); 17].map(|()| dice.roll()));
+            let at_stop = if round % 2 == 0 {
+                DwarfRegisters::X86_64(std::array::from_fn(|_| dice.roll()))
+            } else {
+                DwarfRegisters::Aarch64(std::array::from_fn(|_| dice.roll()))
+            };
+            let registers = Registers::new(&at_stop);
             let word = dice.roll();
             let callee = Callee {
                 registers: &registers,

@@ -6,7 +6,8 @@
 
 use gimli::{Register, X86_64};
 
-use super::unwind::{Memory, Registers};
+use super::registers::Registers;
+use super::unwind::Memory;
 
 /// How many bytes of code are read: more than such an end has.
 pub(super) const MOST: usize = 32;
@@ -75,10 +76,11 @@ fn pop(registers: &mut Registers, to: Register, memory: &Memory<'_>) -> Option<(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::registers::DwarfRegisters;
 
     /// A stack at 0x1000 whose words are their own addresses.
     fn unwound(code: &[u8]) -> Option<Registers> {
-        let mut registers = Registers::new([7; 17]);
+        let mut registers = Registers::new(&DwarfRegisters::X86_64([7; 17]));
         registers.set(X86_64::RSP, Some(0x1000));
         registers.set(X86_64::RBP, Some(0x1100));
         let memory = |at: u64| (0x1000..0x1200).contains(&at).then_some(at);

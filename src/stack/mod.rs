@@ -24,6 +24,7 @@ mod names;
 mod object;
 mod perf_map;
 mod python;
+mod registers;
 mod resolver;
 mod scripts;
 mod space;
@@ -42,10 +43,10 @@ use crate::proc::PageMap;
 use crate::sys::ptrace::Stopped;
 use copy::{Copy, MOST_BYTES};
 use home::Home;
+use registers::Registers;
 use resolver::{Resolver, Unwinding};
 use scripts::{Presence, Scripting};
 use space::Space;
-use unwind::Registers;
 pub(crate) use walk::RawStack;
 use walk::Walker;
 
@@ -92,8 +93,8 @@ impl Stacks {
     /// Copies what is needed, while the task is stopped. `None` if its registers cannot
     /// be read, or belong to an ABI that is not unwound.
     pub(crate) fn take(&mut self, stopped: &Stopped, tgid: Tgid) -> Option<RawStack> {
-        let values = stopped.registers().ok()?.by_dwarf_number()?;
-        let registers = Registers::new(values);
+        let at_stop = stopped.registers().ok()?.by_dwarf_number()?;
+        let registers = Registers::new(&at_stop);
         let base = registers.sp();
         self.open_pages(tgid);
         let process = self.processes.entry(tgid).or_default();

@@ -207,11 +207,7 @@ impl Object {
         let path = Arc::clone(&self.path);
         let frame = Arc::new(if is_signal {
             // The code to which a signal handler returns.
-            let function = Function {
-                name: Some(Function::SIGNAL.to_owned()),
-                ..Function::default()
-            };
-            Frame::new(Some(path), address, vec![function])
+            Frame::new(Some(path), address, vec![Function::signal()])
         } else {
             Frame::unnamed(Some(path), address)
         });

@@ -10,56 +10,20 @@ use std::sync::Arc;
 use gimli::{
     BaseAddresses, CfaRule, CieOrFde, DebugFrame, EhFrame, EhFrameHdr, Encoding, EndianSlice,
     EvaluationResult, LittleEndian, Location, Register, RegisterRule, UnwindContext,
-    UnwindExpression, UnwindOffset, UnwindSection, Value, X86_64,
+    UnwindExpression, UnwindOffset, UnwindSection, Value, Vendor,
 };
 
 use super::budget::Reserved;
+use super::registers::Registers;
 
 type Bytes<'a> = EndianSlice<'a, LittleEndian>;
 
-/// The number of registers of x86-64 that unwinding uses: the general ones and the
-/// return address, with DWARF's numbers.
-const COUNT: usize = 17;
-
-/// The registers of a frame, as far as known.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Registers([Option<u64>; COUNT]);
-
-impl Registers {
-    /// In DWARF's order.
-    pub(super) fn new(values: [u64; COUNT]) -> Registers {
-        Registers(values.map(Some))
-    }
-
-    pub(super) fn get(&self, register: Register) -> Option<u64> {
-        *self.0.get(usize::from(register.0))?
-    }
-
-    pub(super) fn set(&mut self, register: Register, value: Option<u64>) {
-        if let Some(place) = self.0.get_mut(usize::from(register.0)) {
-            *place = value;
-        }
-    }
-
-    /// The registers of the caller, if the frame has only the return address on the
-    /// stack.
-    pub(super) fn popped(&self, memory: &Memory<'_>) -> Option<Registers> {
-        let mut caller = *self;
-        caller.set(X86_64::RA, Some(memory(self.sp())?));
-        caller.set(X86_64::RSP, Some(self.sp().checked_add(8)?));
-        Some(caller)
-    }
-
-    /// The stack pointer.
-    pub(super) fn sp(&self) -> u64 {
-        self.get(X86_64::RSP).unwrap_or(0)
-    }
-
-    /// The instruction pointer.
-    pub(super) fn ip(&self) -> u64 {
-        self.get(X86_64::RA).unwrap_or(0)
-    }
-}
+/// Whose extensions the information has: aarch64's tell that return addresses are signed.
+const VENDOR: Vendor = if cfg!(target_arch = "aarch64") {
+    Vendor::AArch64
+} else {
+    Vendor::Default
+};
 
 /// The result of unwinding one frame.
 #[derive(Clone, Copy, Debug)]
@@ -225,15 +189,16 @@ impl FrameInfo {
         // A register without a rule keeps its value; the stack pointer is the CFA by
         // definition.
         let mut caller = *callee.registers;
-        caller.set(X86_64::RSP, Some(cfa));
-        caller.set(X86_64::RA, None);
+        let return_address = entry.cie().return_address_register();
+        caller.leave(cfa, return_address);
         for (register, rule) in row.registers() {
-            if *register == X86_64::RA && matches!(rule, RegisterRule::Undefined) {
+            if *register == return_address && matches!(rule, RegisterRule::Undefined) {
                 return Some(Step::Over);
             }
             let value = frame.value(rule, *register, cfa);
             caller.set(*register, value);
         }
+        caller.return_to(return_address);
         callee.judged(&caller, entry.is_signal_trampoline())
     }
 }
@@ -251,8 +216,8 @@ pub(super) struct Callee<'a> {
 impl Callee<'_> {
     /// Checks the caller's registers.
     pub(super) fn judged(&self, caller: &Registers, was_interrupted: bool) -> Option<Step> {
-        let [above, below] = [caller, self.registers].map(|frame| frame.get(X86_64::RSP));
-        match caller.get(X86_64::RA) {
+        let [above, below] = [caller, self.registers].map(Registers::known_sp);
+        match caller.known_ip() {
             // The return address is in memory that was not copied.
             None => None,
             Some(0) => Some(Step::Over),
@@ -264,17 +229,17 @@ impl Callee<'_> {
         }
     }
 
-    /// Unwinds without information: the frame pointer points to the saved one, followed by
-    /// the return address.
+    /// Unwinds without information: by the frame of a signal handler, or by the frame
+    /// pointer, which points to the saved one, followed by the return address.
     fn by_frame_pointer(&self) -> Option<Step> {
-        let frame = self.registers.get(X86_64::RBP)?;
+        if let Some(interrupted) = self.registers.before_signal(self.memory) {
+            return self.judged(&interrupted, true);
+        }
+        let frame = self.registers.frame_pointer()?;
         if frame == 0 {
             return Some(Step::Over);
         }
-        let mut caller = *self.registers;
-        caller.set(X86_64::RBP, Some((self.memory)(frame)?));
-        caller.set(X86_64::RA, Some((self.memory)(frame.checked_add(8)?)?));
-        caller.set(X86_64::RSP, Some(frame.checked_add(16)?));
+        let caller = self.registers.by_frame_pointer(frame, self.memory)?;
         self.judged(&caller, false)
     }
 }
@@ -351,12 +316,14 @@ impl<'a, S: UnwindSection<Bytes<'a>>> Frame<'_, S> {
 fn eh_frame(section: &Section) -> EhFrame<Bytes<'_>> {
     let mut eh_frame = EhFrame::new(&section.bytes, LittleEndian);
     eh_frame.set_address_size(8);
+    eh_frame.set_vendor(VENDOR);
     eh_frame
 }
 
 fn debug_frame(bytes: &[u8]) -> DebugFrame<Bytes<'_>> {
     let mut debug_frame = DebugFrame::new(bytes, LittleEndian);
     debug_frame.set_address_size(8);
+    debug_frame.set_vendor(VENDOR);
     debug_frame
 }
 

@@ -8,9 +8,10 @@ use super::lane::Lane;
 use super::namer::Naming;
 use super::object::Object;
 use super::python::Symbols;
+use super::registers::Registers;
 use super::space::{Held, Place, Space};
-use super::unwind::{Callee, FrameInfo, Registers, Step};
-use crate::event::{Cut, Frame, Frames};
+use super::unwind::{Callee, FrameInfo, Step};
+use crate::event::{Cut, Frame, Frames, Function};
 use crate::kernel::{Tgid, Tid};
 
 /// Limit for the frames of a stack, as in strace.
@@ -183,9 +184,13 @@ impl Walker<'_> {
                     Some(Held::Nameless(path)) => path.clone(),
                     _ => place.path().cloned(),
                 };
+                let step = FrameInfo::default().step(within, &callee);
+                // aarch64's own is in the vDSO, which has no file.
+                let is_signal = matches!(step, Some(Step::Interrupted(_)));
+                let functions = is_signal.then(Function::signal).into_iter().collect();
                 Found {
-                    frame: Arc::new(Frame::new(path, address, Vec::new())),
-                    step: FrameInfo::default().step(within, &callee),
+                    frame: Arc::new(Frame::new(path, address, functions)),
+                    step,
                     is_made: false,
                     python: None,
                 }
@@ -199,7 +204,7 @@ impl Walker<'_> {
         let address = callee.registers.ip();
         let by_code = match self.code {
             None if !self.is_final => return Err(Missing(place)),
-            Some(code) if callee.has_called => {
+            Some(code) if callee.has_called && cfg!(target_arch = "x86_64") => {
                 let mut bytes = [0; epilogue::MOST];
                 let count = code(address, &mut bytes).unwrap_or(0);
                 let bytes = bytes.get(..count).unwrap_or_default();

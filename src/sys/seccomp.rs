@@ -65,7 +65,7 @@ impl Filter {
             let mut body = vec![statement(LOAD, NR)];
             for abi in *abis {
                 let mut calls = Vec::new();
-                if *abi == Abi::X86_64 {
+                if *abi == Abi::NATIVE {
                     for nr in more {
                         calls.push(jump(JUMP_EQUAL, *nr, 0, 1));
                         calls.push(statement(RETURN, STOP));

@@ -29,7 +29,7 @@ impl Timer {
             let mut event: libc::sigevent = mem::zeroed();
             event.sigev_notify = libc::SIGEV_THREAD_ID;
             event.sigev_signo = signal;
-            event.sigev_notify_thread_id = libc::gettid();
+            event.sigev_notify_thread_id = super::own_tid().raw();
             libc::syscall(
                 libc::SYS_timer_create,
                 libc::CLOCK_MONOTONIC,

@@ -19,6 +19,7 @@ use crate::event::{Comm, Event, EventKind, Moment, NsPids};
 use crate::kernel::{NsPid, Tgid, Tid, Usage, WaitCalls, WaitStatus};
 use crate::proc;
 use crate::stack::Stacks;
+use crate::sys::left_call::REWINDS;
 use crate::sys::ptrace::{self, How, Stopped, is_dead_tracee, options};
 use crate::sys::seccomp::Filter;
 use crate::sys::spawn::Spawned;
@@ -152,8 +153,8 @@ impl<S: Scheduler> Tracer<S> {
     pub(crate) fn with_scheduler(settings: Settings, waker: Waker, scheduler: S) -> Tracer<S> {
         let sees_proc = proc::shows_our_namespace();
         let mut capture = settings.capture;
-        // The signal frames of x86 are those we can read.
-        capture.restart_outcomes &= cfg!(any(target_arch = "x86_64", target_arch = "x86"));
+        // Of riscv's signal frames nothing is known.
+        capture.restart_outcomes &= !cfg!(target_arch = "riscv64");
         if !sees_proc {
             capture = capture.without_proc();
         }
@@ -165,7 +166,7 @@ impl<S: Scheduler> Tracer<S> {
             held: FxHashMap::default(),
             // Elsewhere a change of speed would end calls with EINTR.
             full_speed: FullSpeed::new(
-                settings.full_speed && settings.follow && sees_proc && cfg!(target_arch = "x86_64"),
+                settings.full_speed && settings.follow && sees_proc && REWINDS,
             ),
             capture,
             sees_proc,

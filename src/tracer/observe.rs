@@ -7,7 +7,7 @@ use crate::event::{
     BlockedChild, BlockedIn, DeadLeader, Event, EventKind, Observation, Owner, PipeSide, Question,
     SigchldListener, ZombieProbe,
 };
-use crate::kernel::{Signal, Tgid, Tid};
+use crate::kernel::{Abi, Signal, Tgid, Tid, syscall_name, x86_64_number};
 use crate::proc::{self, Blocked, Blocking, Stat};
 
 /// How many children of one blocked wait are looked at; if there are more,
@@ -176,13 +176,14 @@ fn owner_of(child: Tgid) -> Option<Owner> {
     })
 }
 
-/// The call that a process's main thread is in, where its numbers are known.
+/// The call that a process's main thread is in, by its number on x86-64: records mean
+/// the same on every machine.
 fn call_of(tgid: Tgid) -> Option<u32> {
-    if !cfg!(target_arch = "x86_64") || !proc::is_64_bit(tgid) {
+    if !proc::is_64_bit(tgid) {
         return None;
     }
     let call = proc::Syscall::read(tgid, tgid.leader())?;
-    u32::try_from(call.number).ok()
+    x86_64_number(syscall_name(Abi::NATIVE, call.number)?)
 }
 
 /// Whether SIGCHLD is caught, pending, and blocked in every thread.

@@ -1,9 +1,10 @@
 //! Why an attach was refused, and the remedy: EPERM alone has nine causes.
 
-use nix::unistd::{geteuid, gettid};
+use nix::unistd::geteuid;
 
 use crate::kernel::{Errno, Tgid, Tid};
 use crate::proc::{self, Status};
+use crate::sys;
 
 /// What the reason is found by; read from `/proc` after the refusal.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +67,7 @@ impl Facts {
 }
 
 fn own_tracer() -> Option<Tid> {
-    let own = proc::status(Tid::new(gettid().as_raw()))?;
+    let own = proc::status(sys::own_tid())?;
     own.tracer.filter(|tracer| tracer.raw() != 0)
 }
 
@@ -81,11 +82,12 @@ pub(crate) fn of_launch(errno: Errno) -> String {
     let name = name.map_or_else(|| "?".to_owned(), |comm| comm.to_string());
     reason_of_launch(
         tracer.map(|tracer| (tracer, name)),
-        proc::yama_scope(),
+        proc::yama_scope().filter(|scope| *scope == 3 || !proc::can_ptrace()),
         errno,
     )
 }
 
+/// `yama` is the scope, where it may be the cause.
 fn reason_of_launch(tracer: Option<(Tid, String)>, yama: Option<u32>, errno: Errno) -> String {
     match tracer {
         Some((tracer, name)) => format!(
@@ -94,6 +96,9 @@ fn reason_of_launch(tracer: Option<(Tid, String)>, yama: Option<u32>, errno: Err
         ),
         None if errno != Errno::PERM && errno != Errno::ACCES => errno.to_string(),
         None if yama == Some(3) => YAMA_FORBIDS.to_owned(),
+        None if yama == Some(2) => "Yama lets only administrators trace \
+             (kernel.yama.ptrace_scope is 2); run wait4-strace as root"
+            .to_owned(),
         None => format!(
             "{errno}; a security module or a seccomp profile forbids ptrace here (in a \
              container --cap-add SYS_PTRACE may give it), or a tracer outside of this pid \
@@ -257,6 +262,8 @@ mod tests {
         assert!(said.contains("strace without -f"), "{said}");
         let said = reason_of_launch(None, Some(3), Errno::PERM);
         assert!(said.contains("until the next boot"), "{said}");
+        let said = reason_of_launch(None, Some(2), Errno::PERM);
+        assert!(said.contains("only administrators"), "{said}");
         let said = reason_of_launch(None, Some(1), Errno::PERM);
         assert!(said.contains("--cap-add SYS_PTRACE"), "{said}");
         let perm = Errno::PERM;

@@ -5,8 +5,9 @@ use super::engine::Tracer;
 use super::handler::{HandlerFrame, Interrupted};
 use super::scheduler::Scheduler;
 use super::stop::Stop;
+use super::tasks::Stepping;
 use crate::event::{Comm, Event, EventKind, Moment};
-use crate::kernel::{Errno, NsPid, SigInfo, Signal, Tgid};
+use crate::kernel::{NsPid, SigInfo, Signal, Tgid};
 use crate::proc;
 use crate::sys::ptrace::How;
 
@@ -21,8 +22,8 @@ impl<S: Scheduler> Tracer<S> {
             return;
         };
         let stepping = task.stepping.take();
-        if let Some(by) = stepping.filter(|_| signal == Signal::TRAP) {
-            self.stepped(stop, by, events);
+        if let Some(step) = stepping.filter(|_| signal == Signal::TRAP) {
+            self.stepped(stop, step, events);
             return;
         }
         let (tgid, is_free) = (task.tgid, task.is_free);
@@ -34,6 +35,7 @@ impl<S: Scheduler> Tracer<S> {
         if !task.interrupted && !is_handled {
             self.undo_wake_up_by(signal, &stop.tracee);
         }
+        self.keep_eintr_for(signal, &stop.tracee);
         if signal == Signal::CHLD
             && let Some(process) = self.tasks.processes.get(&tgid)
             && process.handler_frame != HandlerFrame::None
@@ -62,7 +64,9 @@ impl<S: Scheduler> Tracer<S> {
             && proc::status(tid).is_some_and(|status| status.catches(signal));
         let how = if is_caught {
             task.interrupted = false;
-            task.stepping = Some(signal);
+            let info = stop.tracee.syscall_info();
+            let from = info.map_or(0, |info| info.instruction_pointer);
+            task.stepping = Some(Stepping { signal, from });
             How::SingleStep
         } else {
             task.how()
@@ -98,17 +102,14 @@ impl<S: Scheduler> Tracer<S> {
 
     /// A task made its step into a handler: the frame holds what the wait that
     /// was interrupted will return there.
-    fn stepped(&mut self, stop: Stop, by: Signal, events: &mut Vec<Event>) {
+    fn stepped(&mut self, stop: Stop, step: Stepping, events: &mut Vec<Event>) {
         let (at, tid) = (stop.at, stop.tid());
-        let saved = stop.tracee.saved_result();
+        let saved = stop.tracee.saved_eintr(step.from);
         let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
             return;
         };
         let tgid = task.tgid;
-        let eintr = match saved {
-            Ok(Some(value)) => Some(value == -i64::from(Errno::INTR.raw())),
-            Ok(None) | Err(_) => None,
-        };
+        let eintr = saved.ok().flatten();
         if eintr != Some(false) {
             // It will not be restarted, or that is not known: a retry of the
             // program's own must not pass for the kernel's.
@@ -116,6 +117,7 @@ impl<S: Scheduler> Tracer<S> {
         }
         self.go_on(stop);
         if let Some(eintr) = eintr {
+            let by = step.signal;
             events.push(self.event(at, tid, tgid, EventKind::RestartOutcome { by, eintr }));
         }
     }

@@ -42,8 +42,8 @@ pub(super) struct Task {
     /// Its last wait was interrupted, and neither a handler nor a restart has
     /// followed yet.
     pub(super) interrupted: bool,
-    /// It takes one step into the handler of this signal.
-    pub(super) stepping: Option<Signal>,
+    /// It takes one step into a handler.
+    pub(super) stepping: Option<Stepping>,
     /// It is in a group-stop that we left it in.
     pub(super) group_stopped: bool,
     /// Where its process's handler of SIGCHLD interrupted it last.
@@ -54,6 +54,11 @@ pub(super) struct Task {
     pub(super) repeats: u8,
     /// The call with a time-out that it is in, if that is made again.
     pub(super) made_again: Option<MadeAgain>,
+    /// The instruction of a call that it was sent back to, to make it again.
+    pub(super) rewound_to: Option<u64>,
+    /// Where a call of its failed with EINTR for a handler last: its instruction and stack
+    /// pointer.
+    pub(super) failed_at: Option<(u64, u64)>,
     /// It stops at no call.
     pub(super) is_free: bool,
     /// It is a new process whose first stop is still to come, and which may
@@ -61,6 +66,15 @@ pub(super) struct Task {
     pub(super) is_new: bool,
     /// Children of its process wait until it has stopped.
     pub(super) is_awaited: bool,
+}
+
+/// A step into a handler.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stepping {
+    /// The handler's signal.
+    pub(super) signal: Signal,
+    /// Where the task was when the signal was delivered.
+    pub(super) from: u64,
 }
 
 /// A wait call that is under way.
@@ -98,6 +112,8 @@ impl Task {
             asked_to_stop: false,
             repeats: 0,
             made_again: None,
+            rewound_to: None,
+            failed_at: None,
             is_free: false,
             is_new: false,
             is_awaited: false,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use crate::event::Comm;
-use crate::kernel::{NsPid, Signal, Tgid, Tid, syscall_name};
+use crate::kernel::{Abi, NsPid, Signal, Tgid, Tid, syscall_name};
 use crate::proc::{self, ArgumentReader, Cgroup, Stat, Syscall};
 
 /// How many threads are examined.
@@ -139,8 +139,7 @@ impl Thread {
 
 /// The name of a call, if its number is in our table.
 fn name(number: u64, is_native: bool) -> String {
-    let name = i32::try_from(number).ok().and_then(syscall_name);
-    let name = name.filter(|_| is_native && cfg!(target_arch = "x86_64"));
+    let name = syscall_name(Abi::NATIVE, number).filter(|_| is_native);
     name.map_or_else(|| format!("call {number}"), str::to_owned)
 }
 
@@ -150,9 +149,10 @@ mod tests {
 
     #[test]
     fn a_call_has_a_name_where_its_number_is_ours() {
-        if cfg!(target_arch = "x86_64") {
-            assert_eq!(name(61, true), "wait4");
+        for (number, call) in Abi::NATIVE.wait_numbers() {
+            let number = u64::from(*number);
+            assert_eq!(name(number, true), call.name());
+            assert_eq!(name(number, false), format!("call {number}"));
         }
-        assert_eq!(name(61, false), "call 61");
     }
 }

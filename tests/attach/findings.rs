@@ -7,7 +7,7 @@ use std::thread;
 use wait4_strace::rules::RuleId;
 
 use crate::harness::{Target, Tracer};
-use crate::support::{bugs, fixture_path, heads, named_after};
+use crate::support::{REWINDS, bugs, fixture_path, heads, named_after};
 
 /// What is about a command that is launched, or about all that were traced.
 const OF_LAUNCHES: [RuleId; 1] = [RuleId::OutlivesCommand];
@@ -55,7 +55,7 @@ fn judge(bug: &str) -> Result<(), String> {
 
 #[test]
 fn the_bugs_of_attached_programs_are_found_but_for_what_the_partial_view_names() {
-    if !cfg!(target_arch = "x86_64") {
+    if !REWINDS {
         return;
     }
     let mut names = bugs();

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::findings::report_on;
 use crate::harness::{MARK, Target, Tracer, all_traced_by, new_mark, nobody_is_traced};
-use crate::support::{have, heads, until};
+use crate::support::{REWINDS, have, heads, until};
 
 /// How many entries to and exits from calls `--stats` counts.
 fn calls(errors: &str) -> u64 {
@@ -29,7 +29,7 @@ fn calls_of_a_busy_target(flags: &[&str]) -> (u64, String) {
 
 #[test]
 fn a_process_without_children_stops_at_no_call() {
-    if !cfg!(target_arch = "x86_64") {
+    if !REWINDS {
         return;
     }
     let (stopped, errors) = calls_of_a_busy_target(&["--stats"]);
@@ -86,7 +86,7 @@ fn all_threads_are_watched_when_one_forks() {
 /// Its thread may as well be one that was not brought over in time.
 #[test]
 fn children_that_a_thread_reaps_unseen_are_accounted_for_and_no_leak() {
-    if !cfg!(target_arch = "x86_64") {
+    if !REWINDS {
         return;
     }
     let mut target = Target::fixture(&["untraced_thread_reaps", "3"]);
@@ -102,7 +102,7 @@ fn children_that_a_thread_reaps_unseen_are_accounted_for_and_no_leak() {
 
 #[test]
 fn a_process_runs_free_again_a_while_after_its_last_child() {
-    if !have("bash") || !cfg!(target_arch = "x86_64") {
+    if !have("bash") || !REWINDS {
         return;
     }
     let mark = new_mark();
@@ -136,7 +136,7 @@ fn found(flags: &[&str], bug: &str) -> Vec<String> {
 
 #[test]
 fn a_program_that_is_executed_runs_free_at_once_if_it_has_no_children() {
-    if !cfg!(target_arch = "x86_64") {
+    if !REWINDS {
         return;
     }
     let mark = new_mark();
@@ -165,7 +165,7 @@ fn what_a_process_did_before_its_first_child_is_looked_up() {
 
 #[test]
 fn what_was_not_seen_is_shown_with_the_flag() {
-    if !cfg!(target_arch = "x86_64") {
+    if !REWINDS {
         return;
     }
     for bug in ["bad_wait_args_pid_0", "echild_spin", "handler_replaced"] {

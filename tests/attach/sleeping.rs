@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::Signal;
 
 use crate::harness::{Target, Tracer, all_traced_by, send, state};
-use crate::support::{fixture_path, have, run, until, wait4_strace};
+use crate::support::{REWINDS, fixture_path, have, run, until, wait4_strace};
 
 /// signal(7): those that give EINTR after a stop, handler or not, and three
 /// that do not.
@@ -50,7 +50,7 @@ fn wakes_as_ever(mut target: Target, call: &str) {
 
 #[test]
 fn no_call_ends_because_the_target_is_attached_to_and_let_go() {
-    if !cfg!(target_arch = "x86_64") {
+    if !REWINDS {
         return;
     }
     for call in CALLS {
@@ -68,7 +68,7 @@ fn no_call_ends_because_the_target_is_attached_to_and_let_go() {
 
 #[test]
 fn no_call_ends_because_of_a_signal_that_an_attached_target_ignores() {
-    if !cfg!(target_arch = "x86_64") {
+    if !REWINDS {
         return;
     }
     for call in CALLS {
@@ -89,7 +89,7 @@ fn no_call_ends_because_of_a_signal_that_an_attached_target_ignores() {
 
 #[test]
 fn no_call_ends_because_a_child_of_a_launched_program_dies() {
-    if !cfg!(target_arch = "x86_64") {
+    if !REWINDS {
         return;
     }
     for flags in [&[][..], &["--seccomp-bpf=never"]] {
@@ -106,7 +106,7 @@ fn no_call_ends_because_a_child_of_a_launched_program_dies() {
 
 #[test]
 fn a_call_that_is_woken_again_and_again_ends_at_its_time_out() {
-    if !cfg!(target_arch = "x86_64") {
+    if !REWINDS {
         return;
     }
     for flags in [&[][..], &["--seccomp-bpf=never"]] {

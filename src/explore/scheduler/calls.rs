@@ -1,10 +1,7 @@
-//! The calls that a schedule deals with, by their numbers of `asm/unistd_64.h`.
+//! The calls that a schedule deals with, of 64-bit code, by their names.
 
-use crate::kernel::Tgid;
+use crate::kernel::{Abi, Tgid, native_number, syscall_name};
 use crate::proc;
-
-/// `AUDIT_ARCH_X86_64`
-const X86_64: u32 = 0xc000_003e;
 
 /// A call, as far as schedules tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,73 +35,94 @@ pub(super) enum Call {
 }
 
 /// Calls that may sleep.
-const SLEEPS: [u32; 14] = [
-    7, 271, 23, 270, 232, 281, 441, 34, 130, 128, 35, 230, 43, 288,
+const SLEEPS: [&str; 14] = [
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "pause",
+    "rt_sigsuspend",
+    "rt_sigtimedwait",
+    "nanosleep",
+    "clock_nanosleep",
+    "accept",
+    "accept4",
 ];
-/// `read`, `readv`, `recvfrom`, `recvmsg`
-const READS: [u32; 4] = [0, 19, 45, 47];
-/// Other calls that often fail, and after which a program looks at errno:
-/// `write`, `open`, `stat`, `lstat`, `ioctl`, `writev`, `access`, `connect`,
-/// `sendto`, `sendmsg`, `fcntl`, `unlink`, `openat`, `unlinkat`.
-const MAY_FAIL: [u32; 14] = [1, 2, 4, 6, 16, 20, 21, 42, 44, 46, 72, 87, 257, 263];
-/// `fork`, `vfork`, `clone`, `clone3`
-const FORKS: [u32; 4] = [57, 58, 56, 435];
-/// `execve`, `execveat`
-const EXECS: [u32; 2] = [59, 322];
-const ALARM: u32 = 37;
-const SETITIMER: u32 = 38;
-const PIDFD_OPEN: u32 = 434;
-const KILL: u32 = 62;
-const WAIT4: u32 = 61;
-const WAITID: u32 = 247;
+const READS: [&str; 4] = ["read", "readv", "recvfrom", "recvmsg"];
+/// Other calls that often fail, and after which a program looks at errno.
+const MAY_FAIL: [&str; 15] = [
+    "write",
+    "open",
+    "stat",
+    "newfstatat",
+    "lstat",
+    "ioctl",
+    "writev",
+    "access",
+    "connect",
+    "sendto",
+    "sendmsg",
+    "fcntl",
+    "unlink",
+    "openat",
+    "unlinkat",
+];
+const FORKS: [&str; 4] = ["fork", "vfork", "clone", "clone3"];
+const EXECS: [&str; 2] = ["execve", "execveat"];
 
-/// The calls that stop while a schedule is searched or replayed, beside those of
-/// any trace.
+/// The numbers of the calls that stop while a schedule is searched or replayed, beside
+/// those of any trace.
 pub(crate) fn wanted(faults: bool, failures: bool) -> Vec<u32> {
-    let mut all = vec![ALARM, SETITIMER, PIDFD_OPEN];
-    all.extend(SLEEPS);
-    all.extend(READS);
+    let mut names = vec!["alarm", "setitimer", "pidfd_open"];
+    names.extend(SLEEPS);
+    names.extend(READS);
     if failures {
-        all.extend(MAY_FAIL);
+        names.extend(MAY_FAIL);
     }
     if faults {
-        all.extend(FORKS);
-        all.extend(EXECS);
-        all.push(KILL);
+        names.extend(FORKS);
+        names.extend(EXECS);
+        names.push("kill");
     }
-    all
+    // Newer architectures lack some.
+    let numbers = names.into_iter().filter_map(native_number);
+    numbers.collect()
 }
 
 impl Call {
     /// What a call is.
     pub(super) fn of(arch: u32, nr: u64, args: [u64; 6]) -> Call {
-        let Some(nr) = u32::try_from(nr).ok().filter(|_| arch == X86_64) else {
+        let abi = Abi::from_audit(arch, nr).filter(|abi| *abi == Abi::NATIVE);
+        let Some(name) = abi.and_then(|abi| syscall_name(abi, nr)) else {
             return Call::Other;
         };
         let [first, second, third, fourth, ..] = args;
         let int = |word: u64| ((word & 0xffff_ffff) as u32).cast_signed();
-        match nr {
-            // Without a time they do not sleep: poll, epoll_wait, epoll_pwait.
-            7 if int(third) == 0 => Call::MayFail,
-            232 | 281 if int(fourth) == 0 => Call::MayFail,
-            nr if SLEEPS.contains(&nr) => Call::Sleep,
-            nr if READS.contains(&nr) => Call::Read(int(first)),
-            WAIT4 => Call::Wait {
+        match name {
+            // Without a time they do not sleep.
+            "poll" if int(third) == 0 => Call::MayFail,
+            "epoll_wait" | "epoll_pwait" if int(fourth) == 0 => Call::MayFail,
+            name if SLEEPS.contains(&name) => Call::Sleep,
+            name if READS.contains(&name) => Call::Read(int(first)),
+            "wait4" => Call::Wait {
                 pid: Some(int(first)).filter(|pid| *pid > 0),
                 polls: int(third) & libc::WNOHANG != 0,
             },
-            WAITID => Call::Wait {
+            "waitid" => Call::Wait {
                 pid: (int(first) == 1).then(|| int(second)),
                 polls: int(fourth) & libc::WNOHANG != 0,
             },
-            KILL => Call::Kill(int(first)),
-            ALARM => Call::Alarm(first),
+            "kill" => Call::Kill(int(first)),
+            "alarm" => Call::Alarm(first),
             // Those of CPU time wake no one who sleeps.
-            SETITIMER if int(first) == libc::ITIMER_REAL => Call::SetTimer(second),
-            PIDFD_OPEN => Call::OpenPidfd,
-            nr if MAY_FAIL.contains(&nr) => Call::MayFail,
-            nr if FORKS.contains(&nr) => Call::Fork,
-            nr if EXECS.contains(&nr) => Call::Exec,
+            "setitimer" if int(first) == libc::ITIMER_REAL => Call::SetTimer(second),
+            "pidfd_open" => Call::OpenPidfd,
+            name if MAY_FAIL.contains(&name) => Call::MayFail,
+            name if FORKS.contains(&name) => Call::Fork,
+            name if EXECS.contains(&name) => Call::Exec,
             _ => Call::Other,
         }
     }
@@ -151,28 +169,45 @@ mod tests {
 
     #[test]
     fn calls_are_known_by_their_numbers_and_arguments() {
-        let call = |nr, args| Call::of(X86_64, nr, args);
-        assert_eq!(call(34, [0; 6]), Call::Sleep);
-        assert_eq!(call(7, [0, 1, 0, 0, 0, 0]), Call::MayFail);
-        assert_eq!(call(7, [0, 1, u64::MAX, 0, 0, 0]), Call::Sleep);
-        assert_eq!(call(0, [5, 0, 9, 0, 0, 0]), Call::Read(5));
+        let arch = Abi::NATIVE.audit_arch();
+        let call = |name, args| Call::of(arch, native_number(name).unwrap().into(), args);
+        assert_eq!(call("rt_sigsuspend", [0; 6]), Call::Sleep);
+        assert_eq!(call("epoll_pwait", [5, 0, 1, 0, 0, 0]), Call::MayFail);
+        assert_eq!(call("epoll_pwait", [5, 0, 1, u64::MAX, 0, 0]), Call::Sleep);
+        assert_eq!(call("read", [5, 0, 9, 0, 0, 0]), Call::Read(5));
         let any = Call::Wait {
             pid: None,
             polls: true,
         };
-        assert_eq!(call(61, [0xffff_ffff, 0, 1, 0, 0, 0]), any);
+        assert_eq!(call("wait4", [0xffff_ffff, 0, 1, 0, 0, 0]), any);
         let one = Call::Wait {
             pid: Some(12),
             polls: false,
         };
-        assert_eq!(call(61, [12, 0, 0, 0, 0, 0]), one);
-        assert_eq!(call(247, [1, 12, 0, 4, 0, 0]), one);
-        assert_eq!(call(56, [0; 6]), Call::Fork);
-        assert_eq!(call(38, [0, 8, 0, 0, 0, 0]), Call::SetTimer(8));
-        assert_eq!(call(38, [1, 8, 0, 0, 0, 0]), Call::Other);
-        assert_eq!(call(62, [u64::MAX, 15, 0, 0, 0, 0]), Call::Kill(-1));
-        assert_eq!(Call::of(0x4000_0003, 34, [0; 6]), Call::Other);
-        assert_eq!(call(0x4000_0022, [0; 6]), Call::Other);
+        assert_eq!(call("wait4", [12, 0, 0, 0, 0, 0]), one);
+        assert_eq!(call("waitid", [1, 12, 0, 4, 0, 0]), one);
+        assert_eq!(call("clone", [0; 6]), Call::Fork);
+        assert_eq!(call("setitimer", [0, 8, 0, 0, 0, 0]), Call::SetTimer(8));
+        assert_eq!(call("setitimer", [1, 8, 0, 0, 0, 0]), Call::Other);
+        assert_eq!(call("kill", [u64::MAX, 15, 0, 0, 0, 0]), Call::Kill(-1));
+        // pause of i386, and of x32.
+        assert_eq!(Call::of(0x4000_0003, 29, [0; 6]), Call::Other);
+        assert_eq!(Call::of(0xc000_003e, 0x4000_0022, [0; 6]), Call::Other);
+    }
+
+    #[test]
+    fn every_architecture_has_the_calls_that_matter_most() {
+        let all = wanted(true, true);
+        for name in [
+            "ppoll",
+            "epoll_pwait",
+            "rt_sigsuspend",
+            "read",
+            "clone",
+            "execve",
+        ] {
+            assert!(all.contains(&native_number(name).unwrap()), "{name}");
+        }
     }
 
     #[test]

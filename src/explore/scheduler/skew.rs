@@ -19,8 +19,12 @@ use crate::sys::syscall_info::Phase;
 use crate::tracer::scheduler::{Account, Command, Decision};
 use crate::tracer::{Stop, World};
 
-/// The machine code of the `syscall` instruction.
-const SYSCALL: [u8; 2] = [0x0f, 0x05];
+/// The machine code of the instruction that makes a call: `syscall`, or `svc #0`.
+const SYSCALL: &[u8] = if cfg!(target_arch = "aarch64") {
+    &[0x01, 0x00, 0x00, 0xd4]
+} else {
+    &[0x0f, 0x05]
+};
 
 /// Where the one skew of a moment is.
 #[derive(Debug, Default)]
@@ -203,7 +207,7 @@ fn has_failed(stop: &Stop) -> bool {
 
 /// Whether the next instruction makes a call, before which a signal comes.
 fn is_before_call(stop: &Stop) -> bool {
-    let mut code = [0; 2];
+    let mut code = [0; SYSCALL.len()];
     let at = stop.tracee().instruction_pointer();
     at.is_some_and(|at| stop.tracee().read(at, &mut code).is_ok() && code == SYSCALL)
 }

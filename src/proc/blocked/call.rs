@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Draft, futex, inet, locks};
 use crate::event::{BlockedCall, BlockedTask, WaitsOn};
-use crate::kernel::{Tgid, Tid, syscall_name};
+use crate::kernel::{Abi, Tgid, Tid, syscall_name};
 use crate::proc::awaited::{awaited_descriptors, memory};
 use crate::proc::holders::{Awaited, End};
 use crate::proc::unix_sockets::peers;
@@ -142,10 +142,10 @@ fn within(name: String) -> BlockedCall {
 
 /// The name of a call, where the numbers are known.
 fn name_of(tgid: Tgid, call: &Syscall) -> Option<String> {
-    if !cfg!(target_arch = "x86_64") || !is_64_bit(tgid) {
+    if !is_64_bit(tgid) {
         return None;
     }
-    syscall_name(i32::try_from(call.number).ok()?).map(str::to_owned)
+    syscall_name(Abi::NATIVE, call.number).map(str::to_owned)
 }
 
 /// What is behind a descriptor.
