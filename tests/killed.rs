@@ -31,7 +31,10 @@ fn line_with<'a>(text: &'a str, part: &str) -> &'a str {
 fn a_copy_that_could_not_exec_is_told_from_a_program_that_exits_so() {
     let text = traced("/no/such/command; :");
     let end = line_with(&text, "+++ exited with 127 +++");
-    assert!(end.contains("# executed nothing; 127"), "{text}");
+    assert!(
+        end.contains("# executed nothing; of a shell, 127"),
+        "{text}"
+    );
     let text = traced("sh -c 'exit 127'; :");
     assert!(!text.contains("executed nothing"), "{text}");
     let text = traced("(sh -c 'exit 127'; exit 127); :");

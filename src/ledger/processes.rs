@@ -72,6 +72,8 @@ pub struct Ledger {
     pub(super) orphans: FxHashSet<Tgid>,
     /// When a process last sent SIGKILL to a group, or to all.
     pub(super) group_kill: Option<(Stamp, Tgid)>,
+    /// A process has executed a program.
+    pub(super) saw_exec: bool,
     /// Those that are not reaped and whose parent is known by its pid alone, by that
     /// pid: a trace of the parent may begin later.
     pub(super) unclaimed: FxHashMap<Tgid, FxHashSet<Tgid>>,
@@ -412,6 +414,7 @@ impl Ledger {
     // Changes.
 
     fn executed(&mut self, event: &Event, image: &Arc<Image>, former: Option<Tid>) {
+        self.saw_exec = true;
         self.departed.extend(former);
         let now = self.now;
         let mut parent = None;

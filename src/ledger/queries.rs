@@ -155,6 +155,12 @@ impl Ledger {
         is_new.then_some(last)
     }
 
+    /// Whether an exec was seen: some records have none.
+    #[must_use]
+    pub fn saw_exec(&self) -> bool {
+        self.saw_exec
+    }
+
     /// The launched command, dead or alive; `None` if none was launched.
     #[must_use]
     pub fn root(&self) -> Option<ParentId> {

@@ -84,7 +84,7 @@ pub(super) fn of_death(
     };
     let signal = match status.decode() {
         Status::Signaled { signal, .. } => signal,
-        Status::Exited(code) => return of_failed_exec(to, code, dead),
+        Status::Exited(code) => return of_failed_exec(to, code, dead, ledger),
         _ => return Ok(()),
     };
     if signal == Signal::KILL {
@@ -126,11 +126,17 @@ pub(super) fn of_death(
 
 /// What an exit with 126 or 127 most likely means of a process that ran no program of its
 /// own, and passes on no other's status.
-fn of_failed_exec(to: &mut String, code: u8, dead: &Process) -> fmt::Result {
-    let is_copy = dead.created_by.is_some() && dead.execs.is_empty() && !dead.has_waited();
+fn of_failed_exec(to: &mut String, code: u8, dead: &Process, ledger: &Ledger) -> fmt::Result {
+    // A record may have no execs at all.
+    let is_copy = ledger.saw_exec()
+        && dead.created_by.is_some()
+        && dead.execs.is_empty()
+        && !dead.has_waited();
     match code {
-        126 if is_copy => to.write_str("executed nothing; 126: found, but not executable"),
-        127 if is_copy => to.write_str("executed nothing; 127: command not found"),
+        126 if is_copy => {
+            to.write_str("executed nothing; of a shell, 126 is a command that may not be executed")
+        }
+        127 if is_copy => to.write_str("executed nothing; of a shell, 127 is a command not found"),
         _ => Ok(()),
     }
 }
@@ -205,10 +211,12 @@ mod tests {
     #[test]
     fn a_copy_that_exits_as_a_failed_exec_does_is_said_to_have_executed_nothing() {
         let mut script = Script::launched(1);
-        script.fork(1, 10).end(10, 127 << 8);
+        script.fork(1, 9).end(9, 127 << 8);
+        assert_eq!(killer(&script, 9, 127 << 8), "", "no exec was seen");
+        script.exec(1, "sh").fork(1, 10).end(10, 127 << 8);
         assert_eq!(
             killer(&script, 10, 127 << 8),
-            "executed nothing; 127: command not found"
+            "executed nothing; of a shell, 127 is a command not found"
         );
         script.fork(1, 11).exec(11, "env").end(11, 127 << 8);
         assert_eq!(killer(&script, 11, 127 << 8), "");

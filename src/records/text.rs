@@ -33,6 +33,11 @@ pub(super) fn spaces(text: &[u8]) -> &[u8] {
 /// `12.345678`, in nanoseconds, and what follows.
 pub(super) fn seconds(text: &[u8]) -> Option<(u64, &[u8])> {
     let (whole, rest) = number(text)?;
+    fraction(whole, rest)
+}
+
+/// The same, where the number before the point is known.
+pub(super) fn fraction(whole: u64, rest: &[u8]) -> Option<(u64, &[u8])> {
     let mut nanos = whole.checked_mul(1_000_000_000)?;
     let Some((b'.', digits)) = rest.split_first() else {
         return Some((nanos, rest));

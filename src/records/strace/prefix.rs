@@ -1,7 +1,7 @@
 //! What stands before a call: its task, and when it was.
 
 use crate::records::log::Time;
-use crate::records::text::{number, seconds, spaces};
+use crate::records::text::{fraction, number, seconds, spaces};
 
 /// A line, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ fn time(text: &[u8]) -> Option<(Time, &[u8])> {
             (Time::OfDay(nanos), rest)
         }
         b'.' => {
-            let (nanos, rest) = seconds(text)?;
+            let (nanos, rest) = fraction(first, rest)?;
             // A stamp of -r is padded to ten columns and small.
             let small = first < 100_000_000;
             if relative || small {

@@ -87,13 +87,16 @@ impl<R: Read> Input<Strace> for Stderr<R> {
         } else if !cut.is_empty() {
             translator.feed(&cut);
         }
-        if let Some(end) = torn(line) {
-            self.torn = line.get(..end).unwrap_or(&[]).to_vec();
+        let plain = line.strip_suffix(b"\r").unwrap_or(line);
+        let rest = split(plain).rest;
+        if let Some(end) = torn_rest(rest) {
+            let head = plain.len() - rest.len();
+            self.torn = plain.get(..head + end).unwrap_or(&[]).to_vec();
             self.between = 0;
             self.cut = line.to_vec();
             return Ok(Fed::Own);
         }
-        if is_cut(line) {
+        if is_cut(rest) {
             self.cut = line.to_vec();
             return Ok(Fed::Own);
         }
@@ -125,15 +128,19 @@ impl<R: Read> Input<Strace> for Stderr<R> {
 pub(super) fn torn(line: &[u8]) -> Option<usize> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let rest = split(line).rest;
-    let head = line.len() - rest.len();
+    Some(line.len() - rest.len() + torn_rest(rest)?)
+}
+
+/// The same of what stands behind a line's prefix.
+fn torn_rest(rest: &[u8]) -> Option<usize> {
     if let Some(at) = notice_at_end(rest) {
         let is_call = name(rest).is_some() || rest.starts_with(b"<... ");
-        return is_call.then_some(head + at);
+        return is_call.then_some(at);
     }
+    let half = first_half(rest)?;
     let args = memchr::memchr(b'(', rest).and_then(|at| rest.get(at + 1..));
     let is_whole = args.and_then(Call::parse).is_some() || rest.ends_with(b"...>");
-    let half = (!is_whole).then(|| first_half(rest)).flatten()?;
-    Some(head + half)
+    (!is_whole).then_some(half)
 }
 
 /// Whether a program's output stands in a wait or a call that creates a task, and not
@@ -145,9 +152,9 @@ pub(super) fn has_output(line: &[u8]) -> bool {
 }
 
 /// Whether a line of a call that matters lacks its end: it was broken at a space, say.
-fn is_cut(line: &[u8]) -> bool {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let rest = split(line).rest.trim_ascii_end();
+/// `rest` is what stands behind its prefix.
+fn is_cut(rest: &[u8]) -> bool {
+    let rest = rest.trim_ascii_end();
     let matters = || match rest.strip_prefix(b"<... ") {
         Some(resumed) => kind(resumed.split(|byte| *byte == b' ').next()?),
         None => kind(name(rest)?),
@@ -225,7 +232,7 @@ mod tests {
     #[test]
     fn a_line_that_was_broken_is_joined_where_that_makes_it_whole() {
         let is_joined = |line: &str, next: &str| {
-            let cut = is_cut(line.as_bytes()) || torn(line.as_bytes()).is_some();
+            let cut = is_cut(split(line.as_bytes()).rest) || torn(line.as_bytes()).is_some();
             cut && joined(line.as_bytes(), next.as_bytes()).is_some()
         };
         for (line, next) in [
