@@ -203,6 +203,35 @@ fn what_a_log_is_wrapped_in_is_undone() {
     }
 }
 
+#[test]
+fn a_wiki_s_braces_and_blanks_behind_lines_are_passed_over() {
+    for (name, log) in kept() {
+        let (clean, _) = events(log.as_bytes());
+        for wrapped in [
+            format!("{{code}}\n{log}{{code}}\n"),
+            format!("{{\n{log}}}\n"),
+            log.replace('\n', "  \n"),
+        ] {
+            let (unwrapped, said) = events(wrapped.as_bytes());
+            assert!(unwrapped == clean, "{name} {said:?}\n{clean}\n{unwrapped}");
+        }
+    }
+}
+
+#[test]
+fn a_pid_between_tabs_is_no_line_number() {
+    let log = "100 execve(\"./a\", [\"./a\"], 0x7ffd /* 1 var */) = 0\n\
+               100 clone(child_stack=NULL, flags=SIGCHLD) = 101\n\
+               100 wait4(-1,  <unfinished ...>\n\
+               101 exit_group(1) = ?\n\
+               101 +++ exited with 1 +++\n\
+               100 <... wait4 resumed>[{WIFEXITED(s) && WEXITSTATUS(s) == 1}], 0, NULL) = 101\n";
+    let (clean, _) = events(log.as_bytes());
+    let tabbed = log.replace("100 ", "\t100\t").replace("101 ", "\t101\t");
+    let (unwrapped, said) = events(tabbed.as_bytes());
+    assert_eq!(unwrapped, clean, "{said:?}");
+}
+
 /// Numbers that look random, the same in each run.
 fn numbers(seed: u64) -> impl Iterator<Item = usize> {
     let mut state = seed;

@@ -89,6 +89,8 @@ pub(crate) fn awaited_descriptors(tgid: Tgid, tid: Tid) -> Option<Vec<i32>> {
     let [first, second, third, ..] = call.args;
     match kind {
         Blocking::Read => Some(vec![i32::try_from(first).ok()?]),
+        // Of no descriptor: a sleep until a signal.
+        Blocking::Poll if second == 0 => Some(Vec::new()),
         Blocking::Poll => {
             let length = second.checked_mul(POLLFD)?;
             let array = memory(tgid, first, length, MOST_POLLED * POLLFD)?;
@@ -96,7 +98,10 @@ pub(crate) fn awaited_descriptors(tgid: Tgid, tid: Tid) -> Option<Vec<i32>> {
         }
         Blocking::Select => {
             let count = first.min(MOST_SELECTED);
-            let set = |at| memory(tgid, at, count.div_ceil(64) * 8, MOST_SELECTED / 8);
+            let set = |at| match (at, count) {
+                (0, _) | (_, 0) => Some(Vec::new()),
+                _ => memory(tgid, at, count.div_ceil(64) * 8, MOST_SELECTED / 8),
+            };
             let writes = third != 0 && !selected(&set(third)?, count).is_empty();
             let reads = set(second)?;
             (!writes).then(|| selected(&reads, count))

@@ -122,9 +122,11 @@ fn of(
     let unwrap::Input { mut input, undone } =
         unwrap::unwrap(input).map_err(|error| error.to_string())?;
     let mut begin = Vec::new();
-    let first = (&mut input).take(1).read_to_end(&mut begin);
+    let first = (&mut input).take(16).read_to_end(&mut begin);
     first.map_err(|error| error.to_string())?;
-    let is_json = begin.first() == Some(&b'{');
+    // A wiki's `{code}` is none.
+    let object = begin.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+    let is_json = object.is_some_and(|rest| rest.starts_with(b"\""));
     let input = io::Cursor::new(begin).chain(input);
     let source = if is_json {
         json_record(input).map_err(|broken| broken.to_string())?

@@ -54,6 +54,10 @@ impl<S: Scheduler> Tracer<S> {
         let tasks = self.tasks.by_tid.values();
         let condemned = tasks.filter(|task| everyone || task.kind.launched);
         let condemned: FxHashSet<Tgid> = condemned.map(|task| task.tgid).collect();
+        // Parents first, mostly: one that sees its child die would go on.
+        let root = self.root.as_ref().map(|root| root.tgid);
+        let mut condemned: Vec<Tgid> = condemned.into_iter().collect();
+        condemned.sort_unstable_by_key(|tgid| (Some(*tgid) != root, tgid.raw()));
         for tgid in &condemned {
             ptrace::kill(tgid.raw(), Signal::KILL);
         }

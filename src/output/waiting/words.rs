@@ -199,7 +199,7 @@ impl Tree<'_> {
         }
         let other = if writes { "reads from" } else { "writes to" };
         match (others.is_empty(), complete) {
-            (false, true) => format!("a {kind} whose other end only it holds itself"),
+            (false, true) => format!("a {kind} whose other end it alone holds"),
             (true, true) if is_pipe => format!("a {kind} that no process {other}"),
             _ => format!("a {kind}"),
         }

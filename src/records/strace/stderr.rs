@@ -55,6 +55,7 @@ impl<R: Read> Input<Strace> for Stderr<R> {
     fn feed(&mut self, translator: &mut Translator<Strace>) -> Result<Fed, Broken> {
         let number = self.lines.number + 1;
         let line = self.lines.next().map_err(|error| unread(number, &error))?;
+        let line = line.map(without_blanks);
         let cut = std::mem::take(&mut self.cut);
         let Some(line) = line else {
             if self.torn.is_empty() && !cut.is_empty() {
@@ -120,6 +121,22 @@ impl<R: Read> Input<Strace> for Stderr<R> {
 
     fn overlong(&self) -> u64 {
         self.lines.overlong
+    }
+}
+
+/// A line without what stands behind its end: blanks, if strace would not end it there.
+fn without_blanks(line: &[u8]) -> &[u8] {
+    let text = line.trim_ascii_end();
+    let ends = || {
+        [&b"...>"[..], b"+++", b"---"]
+            .iter()
+            .any(|end| text.ends_with(end))
+            || memmem::find(text, b") = ").is_some()
+    };
+    if text.len() < line.len() && ends() {
+        text
+    } else {
+        line
     }
 }
 
@@ -204,6 +221,17 @@ mod tests {
 
     fn head(line: &str) -> Option<&str> {
         line.get(..torn(line.as_bytes())?)
+    }
+
+    #[test]
+    fn blanks_behind_a_whole_line_are_no_part_of_it() {
+        let whole = "9 wait4(-1,  <unfinished ...>";
+        assert_eq!(
+            without_blanks(b"9 wait4(-1,  <unfinished ...>  "),
+            whole.as_bytes()
+        );
+        assert_eq!(without_blanks(b"9 fork() = 7 \r"), b"9 fork() = 7");
+        assert_eq!(without_blanks(b"9 wait4(7, "), b"9 wait4(7, ");
     }
 
     #[test]

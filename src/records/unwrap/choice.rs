@@ -233,11 +233,24 @@ fn known(sample: &[u8]) -> Vec<Stage> {
         PIDS
     };
     known.retain(|stage| stage.name != other);
+    if has_pids_before_lines(sample) {
+        known.retain(|stage| stage.name != NUMBERS);
+    }
     if memmem::find(sample, b"=3D").is_none() {
         // Where `=` is not encoded it ends no line softly.
         known.retain(|stage| stage.name != SOFT_ENDS);
     }
     known
+}
+
+/// Whether numbers before lines are no line numbers: of ten that follow each other more
+/// than one does not grow.
+fn has_pids_before_lines(sample: &[u8]) -> bool {
+    let lines = sample.split(|byte| *byte == b'\n');
+    let numbers: Vec<u64> = lines.filter_map(line_number).collect();
+    let pairs = numbers.iter().zip(numbers.iter().skip(1));
+    let back = pairs.filter(|(one, next)| one >= next).count();
+    back * 10 > numbers.len()
 }
 
 /// The stages with the one of line numbers, if lines are numbered: what looks like
