@@ -17,7 +17,8 @@ fg >/dev/null
 echo $?
 sleep 10 &
 kill %%
-wait %%
+# By its pid: the job may be gone by now.
+wait $!
 echo $?
 (sleep 0.1 &)
 disown -a
