@@ -319,7 +319,9 @@ fn a_tracer_dies(way: ReapKind, random: &mut Random, programs: &[Program]) -> bo
     }
     lines_are_whole(&log, form);
     let errors = fs::read_to_string(directory.path().join("errors")).unwrap();
-    assert!(!errors.contains("panicked"), "{errors}");
+    // Without memory std's own start may fail, before any of our code runs.
+    let before_main = errors.contains("failed to allocate an alternative stack");
+    assert!(before_main || !errors.contains("panicked"), "{errors}");
     died
 }
 
