@@ -112,17 +112,17 @@ fn line_of(script: &str, words: &str) -> u64 {
     index as u64 + 1
 }
 
+/// Stacks, in a record alone.
+fn recorded_to(record: &Path) -> [&str; 5] {
+    let record = record.to_str().unwrap();
+    ["-k", "-o", "/dev/null", "--record", record]
+}
+
 /// A script's thread waits; it is let go when its stack is known.
 fn waits(python: &str, more: &[&str]) -> (Vec<Value>, String) {
     let room = room();
     let [record, end] = ["record", "end"].map(|name| room.path().join(name));
-    let flags = [
-        "-k",
-        "-o",
-        "/dev/null",
-        "--record",
-        record.to_str().unwrap(),
-    ];
+    let flags = recorded_to(&record);
     let job = script("job.py");
     let words = [&[python], more, &[&job, end.to_str().unwrap()]].concat();
     let mut tracer = traced(&flags, words).spawn().unwrap();
@@ -295,13 +295,7 @@ fn made(what: &str, rounds: usize) -> Option<Vec<Value>> {
     let flags = ["-g", "-O2", "-fomit-frame-pointer", "-rdynamic"];
     let program = compiled(room.path(), "made.c", "gcc", &flags)?;
     let [record, end] = ["record", "end"].map(|name| room.path().join(name));
-    let flags = [
-        "-k",
-        "-o",
-        "/dev/null",
-        "--record",
-        record.to_str().unwrap(),
-    ];
+    let flags = recorded_to(&record);
     let words = [program.to_str().unwrap(), what, end.to_str().unwrap()];
     let mut tracer = traced(&flags, words).spawn().unwrap();
     for round in 1..=rounds {

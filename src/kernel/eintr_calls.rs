@@ -41,13 +41,6 @@ const I386: [u32; 17] = [
 /// As on x86-64, with `socketcall`, and `recvmmsg` with 64-bit times.
 const I386_SOCKETS: [u32; 10] = [102, 362, 364, 369, 371, 370, 372, 345, 337, 417];
 
-/// As on x86-64, of the calls that aarch64 has.
-const AARCH64: [u32; 14] = [
-    63, 64, 65, 66, 22, 441, 137, 193, 192, 189, 188, 4, 292, 426,
-];
-/// As on x86-64.
-const AARCH64_SOCKETS: [u32; 9] = [203, 202, 242, 206, 207, 211, 212, 269, 243];
-
 impl Abi {
     /// Whether the call with this number fails with EINTR whenever it is woken
     /// before its time, and can be made again as if nothing had been. `false`
@@ -63,37 +56,31 @@ impl Abi {
                 is_own || common.is_some_and(|nr| nr < 512 && Abi::X86_64.fails_when_woken(nr))
             }
             Abi::I386 => has(&I386) || has(&I386_SOCKETS),
-            Abi::Aarch64 => has(&AARCH64) || has(&AARCH64_SOCKETS),
-            Abi::Arm | Abi::Riscv64 => false,
+            Abi::Aarch64 | Abi::Arm | Abi::Riscv64 => false,
         }
     }
 }
 
 impl Abi {
     /// Where a call of those that fail when they are woken has its time-out, and
-    /// what it returns when that is over. `None` if it has none, or the ABI is neither
-    /// x86-64 nor aarch64.
+    /// what it returns when that is over. `None` if it has none, or the ABI is not
+    /// x86-64.
     #[must_use]
     pub fn time_out(self, nr: u64) -> Option<(TimeOut, Result<(), Errno>)> {
-        match (self, nr) {
+        if self != Abi::X86_64 {
+            return None;
+        }
+        match nr {
             // epoll_wait, epoll_pwait
-            (Abi::X86_64, 232 | 281) | (Abi::Aarch64, 22) => {
-                Some((TimeOut::Milliseconds(3), Ok(())))
-            }
+            232 | 281 => Some((TimeOut::Milliseconds(3), Ok(()))),
             // epoll_pwait2
-            (Abi::X86_64 | Abi::Aarch64, 441) => Some((TimeOut::Timespec(3), Ok(()))),
+            441 => Some((TimeOut::Timespec(3), Ok(()))),
             // rt_sigtimedwait
-            (Abi::X86_64, 128) | (Abi::Aarch64, 137) => {
-                Some((TimeOut::Timespec(2), Err(Errno::AGAIN)))
-            }
+            128 => Some((TimeOut::Timespec(2), Err(Errno::AGAIN))),
             // semtimedop
-            (Abi::X86_64, 220) | (Abi::Aarch64, 192) => {
-                Some((TimeOut::Timespec(3), Err(Errno::AGAIN)))
-            }
+            220 => Some((TimeOut::Timespec(3), Err(Errno::AGAIN))),
             // io_getevents, io_pgetevents
-            (Abi::X86_64, 208 | 333) | (Abi::Aarch64, 4 | 292) => {
-                Some((TimeOut::Timespec(4), Ok(())))
-            }
+            208 | 333 => Some((TimeOut::Timespec(4), Ok(()))),
             _ => None,
         }
     }
@@ -110,7 +97,6 @@ mod tests {
             (Abi::X86_64, [232, 281, 128, 220, 208]),
             (Abi::X32, [x32(232), x32(281), x32(523), x32(220), x32(208)]),
             (Abi::I386, [256, 319, 177, 117, 247]),
-            (Abi::Aarch64, [22, 441, 137, 192, 4]),
         ] {
             for nr in numbers {
                 assert!(abi.fails_when_woken(nr.into()), "{abi:?} {nr}");
@@ -121,29 +107,13 @@ mod tests {
     #[test]
     fn only_calls_that_fail_when_woken_have_a_time_out_to_keep() {
         for nr in 0..512 {
-            for abi in [Abi::X86_64, Abi::Aarch64] {
-                if abi.time_out(nr).is_some() {
-                    assert!(abi.fails_when_woken(nr), "{nr}");
-                }
+            if Abi::X86_64.time_out(nr).is_some() {
+                assert!(Abi::X86_64.fails_when_woken(nr), "{nr}");
             }
             assert_eq!(Abi::I386.time_out(nr), None);
         }
         let epoll_wait = Some((TimeOut::Milliseconds(3), Ok(())));
         assert_eq!(Abi::X86_64.time_out(232), epoll_wait);
-    }
-
-    #[test]
-    fn the_same_calls_are_made_again_on_every_architecture() {
-        use crate::kernel::syscall_name;
-        let calls = |abi: Abi| -> Vec<&str> {
-            let all = (0..512).filter(|nr| abi.fails_when_woken(*nr));
-            let mut names: Vec<&str> = all.filter_map(|nr| syscall_name(abi, nr)).collect();
-            // aarch64 has epoll_pwait alone.
-            names.retain(|name| *name != "epoll_wait");
-            names.sort_unstable();
-            names
-        };
-        assert_eq!(calls(Abi::Aarch64), calls(Abi::X86_64));
     }
 
     #[test]
@@ -155,10 +125,6 @@ mod tests {
         // close, waitpid, wait4, waitid, futex.
         for nr in [6, 7, 114, 284, 240] {
             assert!(!Abi::I386.fails_when_woken(nr), "{nr}");
-        }
-        // close, ppoll, pselect6, nanosleep, wait4, futex, waitid.
-        for nr in [57, 73, 72, 101, 260, 98, 95] {
-            assert!(!Abi::Aarch64.fails_when_woken(nr), "{nr}");
         }
         // epoll_wait's number in another ABI, and no number at all.
         assert!(!Abi::I386.fails_when_woken(232));

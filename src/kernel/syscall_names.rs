@@ -6,8 +6,9 @@ use super::{Abi, generic_names};
 
 /// The name of a call of an ABI, if it has one here.
 pub(crate) fn name(abi: Abi, number: u64) -> Option<&'static str> {
-    let table = table_of(abi)?;
     let number = u16::try_from(number).ok()?;
+    let own = table_of(abi)?;
+    let table = if number < FIRST_SHARED { own } else { SHARED };
     let index = table.binary_search_by_key(&number, |(number, _)| *number);
     table.get(index.ok()?).map(|(_, name)| *name)
 }
@@ -23,7 +24,8 @@ pub(crate) fn native_number(name: &str) -> Option<u32> {
 }
 
 fn number_in(table: &[(u16, &str)], name: &str) -> Option<u32> {
-    let found = table.iter().find(|(_, known)| *known == name);
+    let mut all = table.iter().chain(SHARED);
+    let found = all.find(|(_, known)| *known == name);
     found.map(|(number, _)| u32::from(*number))
 }
 
@@ -374,6 +376,13 @@ const TABLE: &[(u16, &str)] = &[
     (334, "rseq"),
     (335, "uretprobe"),
     (336, "uprobe"),
+];
+
+/// The first number that is the same on all architectures.
+const FIRST_SHARED: u16 = 424;
+
+/// The calls of all architectures.
+const SHARED: &[(u16, &str)] = &[
     (424, "pidfd_send_signal"),
     (425, "io_uring_setup"),
     (426, "io_uring_enter"),
@@ -432,15 +441,17 @@ mod tests {
     fn the_tables_are_sorted_and_have_the_waits() {
         for (abi, table) in [(Abi::X86_64, TABLE), (Abi::Aarch64, generic_names::TABLE)] {
             assert!(table.is_sorted());
+            assert!(table.iter().all(|(number, _)| *number < FIRST_SHARED));
             for (number, call) in abi.wait_numbers() {
                 assert_eq!(name(abi, (*number).into()), Some(call.name()));
             }
             for clone in ["clone", "clone3"] {
-                let found = table.iter().find(|(_, name)| *name == clone);
-                let number = found.map(|(number, _)| u64::from(*number)).unwrap();
-                assert!(abi.clone_call(number).is_some());
+                let number = number_in(table, clone).unwrap();
+                assert!(abi.clone_call(number.into()).is_some());
             }
         }
+        assert!(SHARED.is_sorted());
+        assert_eq!(SHARED.first().unwrap().0, FIRST_SHARED);
         assert_eq!(name(Abi::X86_64, u64::MAX), None);
         assert_eq!(name(Abi::I386, 7), None);
     }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use super::{Syscall, are_filled, is_64_bit};
-use crate::kernel::{Tgid, Tid};
+use crate::kernel::{Abi, Tgid, Tid, syscall_name};
 
 /// A blocking system call, as far as the rules distinguish them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,34 +29,20 @@ impl Blocking {
     }
 }
 
-/// The numbers of `asm/unistd_64.h`.
-#[cfg(target_arch = "x86_64")]
-const NUMBERS: &[(u64, Blocking)] = &[
-    (0, Blocking::Read),
-    (19, Blocking::Read),
-    (1, Blocking::Write),
-    (20, Blocking::Write),
-    (7, Blocking::Poll),
-    (271, Blocking::Poll),
-    (23, Blocking::Select),
-    (270, Blocking::Select),
-    (232, Blocking::Epoll),
-    (281, Blocking::Epoll),
-    (441, Blocking::Epoll),
-    (128, Blocking::Sigtimedwait),
-];
-/// The numbers of `asm-generic/unistd.h`.
-#[cfg(not(target_arch = "x86_64"))]
-const NUMBERS: &[(u64, Blocking)] = &[
-    (63, Blocking::Read),
-    (65, Blocking::Read),
-    (64, Blocking::Write),
-    (66, Blocking::Write),
-    (73, Blocking::Poll),
-    (72, Blocking::Select),
-    (22, Blocking::Epoll),
-    (441, Blocking::Epoll),
-    (137, Blocking::Sigtimedwait),
+/// Those of 64-bit code.
+const CALLS: &[(&str, Blocking)] = &[
+    ("read", Blocking::Read),
+    ("readv", Blocking::Read),
+    ("write", Blocking::Write),
+    ("writev", Blocking::Write),
+    ("poll", Blocking::Poll),
+    ("ppoll", Blocking::Poll),
+    ("select", Blocking::Select),
+    ("pselect6", Blocking::Select),
+    ("epoll_wait", Blocking::Epoll),
+    ("epoll_pwait", Blocking::Epoll),
+    ("epoll_pwait2", Blocking::Epoll),
+    ("rt_sigtimedwait", Blocking::Sigtimedwait),
 ];
 /// read, readv, write and writev of the 32-bit programs that x86-64 runs too.
 const NUMBERS_32: &[(u64, Blocking)] = &[
@@ -76,10 +62,15 @@ const POLLFD: u64 = 8;
 /// not be examined.
 pub(crate) fn blocking_call(tgid: Tgid, tid: Tid) -> Option<(Syscall, Blocking)> {
     let call = Syscall::read(tgid, tid)?;
-    let numbers = if is_64_bit(tgid) { NUMBERS } else { NUMBERS_32 };
-    let known = numbers.iter().find(|(number, _)| *number == call.number);
-    let kind = known.map_or(Blocking::Other, |(_, kind)| *kind);
-    Some((call, kind))
+    let kind = if is_64_bit(tgid) {
+        let name = syscall_name(Abi::NATIVE, call.number);
+        let known = CALLS.iter().find(|(known, _)| Some(*known) == name);
+        known.map(|(_, kind)| *kind)
+    } else {
+        let known = NUMBERS_32.iter().find(|(known, _)| *known == call.number);
+        known.map(|(_, kind)| *kind)
+    };
+    Some((call, kind.unwrap_or(Blocking::Other)))
 }
 
 /// The descriptors that a thread waits to read from; `None` if it is in no such

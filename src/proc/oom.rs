@@ -38,7 +38,8 @@ const OFF: u64 = 1_000_000;
 const MOST_RECORDS: usize = 100_000;
 
 impl OomKills {
-    /// The counters of the groups that we and these processes are in, and of the machine.
+    /// The counters of the groups that we and these processes are in, or where they have
+    /// none that of the machine.
     pub(crate) fn now(targets: &[Tgid]) -> OomKills {
         let own = fs::read_to_string("/proc/self/cgroup").ok();
         let others = targets.iter();
@@ -50,8 +51,10 @@ impl OomKills {
                 counters.extend(counter(file, "its control group"));
             }
         }
-        counters.extend(counter("/proc/vmstat".into(), "this machine"));
-        counters.dedup_by(|a, b| a.file == b.file);
+        if counters.is_empty() {
+            // It costs more than the others, and counts strangers too.
+            counters.extend(counter("/proc/vmstat".into(), "this machine"));
+        }
         OomKills {
             counters,
             since: monotonic(),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read;
 
-use crate::kernel::{Tgid, Tid};
+use crate::kernel::{Abi, Tgid, Tid, native_number, syscall_name};
 
 /// A system call that a thread is blocked in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,8 @@ impl Syscall {
     pub(crate) fn read(tgid: Tgid, tid: Tid) -> Option<Syscall> {
         let text = fs::read_to_string(format!("/proc/{tgid}/task/{tid}/syscall")).ok()?;
         let call = Syscall::parse(&text)?;
-        if call.number != restart::CALL || !is_64_bit(tgid) {
+        let is_restart = syscall_name(Abi::NATIVE, call.number) == Some("restart_syscall");
+        if !is_restart || !is_64_bit(tgid) {
             return Some(call);
         }
         let sleeps_in = wchan(tgid, tid);
@@ -28,19 +29,22 @@ impl Syscall {
     /// The call that a `restart_syscall(2)` goes on with, by the kernel function that
     /// it sleeps in; the arguments are still in the registers.
     fn restarted(self, sleeps_in: &str) -> Syscall {
-        let number = if sleeps_in.contains("poll") {
-            restart::POLL
+        let name = if sleeps_in.contains("poll") {
+            "poll"
         } else if sleeps_in.contains("futex") {
-            restart::FUTEX
+            "futex"
         } else if self.args[0] < MOST_CLOCKS {
             // The functions of a sleep are not shown where it is restarted; what is
             // shown is their caller.
-            restart::CLOCK_NANOSLEEP
+            "clock_nanosleep"
         } else {
             // Its first argument is an address.
-            restart::NANOSLEEP
+            "nanosleep"
         };
-        Syscall { number, ..self }
+        native_number(name).map_or(self, |number| Syscall {
+            number: number.into(),
+            ..self
+        })
     }
 
     /// `61 0xffffffff 0x7ffd0c 0x0 0x0 0x0 0x0 0x7ffcf8 0x7f06`; `running` and
@@ -62,26 +66,6 @@ impl Syscall {
 
 /// More than the number of any clock of `clock_nanosleep(2)` that is no process's.
 const MOST_CLOCKS: u64 = 4096;
-
-/// `restart_syscall(2)` and the calls that it stands for.
-#[cfg(target_arch = "x86_64")]
-mod restart {
-    pub(super) const CALL: u64 = 219;
-    pub(super) const POLL: u64 = 7;
-    pub(super) const NANOSLEEP: u64 = 35;
-    pub(super) const FUTEX: u64 = 202;
-    pub(super) const CLOCK_NANOSLEEP: u64 = 230;
-}
-/// `restart_syscall(2)` and the calls that it stands for, where `ppoll` is never
-/// restarted by it (`include/uapi/asm-generic/unistd.h`).
-#[cfg(not(target_arch = "x86_64"))]
-mod restart {
-    pub(super) const CALL: u64 = 128;
-    pub(super) const POLL: u64 = 73;
-    pub(super) const NANOSLEEP: u64 = 101;
-    pub(super) const FUTEX: u64 = 98;
-    pub(super) const CLOCK_NANOSLEEP: u64 = 115;
-}
 
 /// The kernel function that a thread sleeps in.
 pub(crate) fn wchan(tgid: Tgid, tid: Tid) -> Option<String> {
@@ -109,14 +93,19 @@ mod tests {
     #[test]
     fn a_restart_is_the_call_that_it_goes_on_with() {
         let restart = |first| Syscall {
-            number: restart::CALL,
+            number: native_number("restart_syscall").unwrap().into(),
             args: [first, 0, 0, 0, 0, 0],
         };
-        let number = |first, sleeps_in| restart(first).restarted(sleeps_in).number;
-        assert_eq!(number(0x7ffd_0c00, "do_poll.constprop.0"), restart::POLL);
-        assert_eq!(number(0x7ffd_0c00, "futex_wait_queue"), restart::FUTEX);
-        assert_eq!(number(0, "hrtimer_nanosleep"), restart::CLOCK_NANOSLEEP);
-        assert_eq!(number(0x7ffd_0c00, "do_syscall_64"), restart::NANOSLEEP);
+        let name = |first, sleeps_in| {
+            let call = restart(first).restarted(sleeps_in);
+            syscall_name(Abi::NATIVE, call.number)
+        };
+        if native_number("poll").is_some() {
+            assert_eq!(name(0x7ffd_0c00, "do_poll.constprop.0"), Some("poll"));
+        }
+        assert_eq!(name(0x7ffd_0c00, "futex_wait_queue"), Some("futex"));
+        assert_eq!(name(0, "hrtimer_nanosleep"), Some("clock_nanosleep"));
+        assert_eq!(name(0x7ffd_0c00, "do_syscall_64"), Some("nanosleep"));
     }
 
     #[test]

@@ -182,10 +182,6 @@ impl Registers {
         self.put(layout.instruction_pointer, layout.word, value);
     }
 
-    pub(super) fn result(&self, layout: &Layout) -> u64 {
-        self.get(layout.result, layout.word)
-    }
-
     pub(super) fn set_result(&mut self, layout: &Layout, value: u64) {
         self.put(layout.result, layout.word, value);
     }

@@ -14,9 +14,19 @@ mod x86 {
 const SIGINFO: u64 = 128;
 
 impl Stopped {
+    /// Where the tracee is before a handler runs, which [`Stopped::saved_eintr`] needs on
+    /// aarch64 alone: elsewhere 0, and nothing is asked for.
+    pub(crate) fn before_handler(&self) -> u64 {
+        if !cfg!(target_arch = "aarch64") {
+            return 0;
+        }
+        self.syscall_info()
+            .map_or(0, |info| info.instruction_pointer)
+    }
+
     /// At a handler's first instruction: whether the interrupted code will see that its call
-    /// failed with EINTR; else the kernel makes the call again. `stopped_at` is where the
-    /// tracee was in the stop before the handler.
+    /// failed with EINTR; else the kernel makes the call again. `stopped_at` is what
+    /// [`Stopped::before_handler`] returned in the stop before.
     ///
     /// `Ok(None)` if the frame's layout is not supported (riscv). The frames are `struct
     /// rt_sigframe` and `sigframe_ia32` of the kernel's `arch/x86/include/asm/sigframe.h`,

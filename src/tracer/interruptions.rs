@@ -8,12 +8,6 @@
 //! after all, as it would untraced; if none is, the call is made again. No
 //! window is left in which a signal could be lost, and it holds for a tracee
 //! that is detached in that stop as well. A time-out of the call starts anew.
-//!
-//! On aarch64 the kernel has decided before the stop. There the tracee goes back to
-//! the instruction of the call, and if the signal of a handler is delivered next, the
-//! call fails with EINTR after all. That a call has just failed is seen by its
-//! registers alone, which are the same when a handler returns that interrupted it: a
-//! call that has failed for a handler is not made again.
 
 use std::time::Duration;
 
@@ -24,7 +18,6 @@ use super::tasks::Words;
 use crate::event::Moment;
 use crate::kernel::{Abi, Errno, Signal, Tgid, Tid, TimeOut};
 use crate::proc;
-use crate::sys::left_call::{LeftCall, Outcome};
 use crate::sys::ptrace::{self, Stopped};
 
 /// A call with a time-out that was woken and is made again.
@@ -54,30 +47,6 @@ impl<S: Scheduler> Tracer<S> {
         };
         if signal != Signal::CONT && self.sees_proc() && tracee.has_eintr() && ignores() {
             self.undo_wake_up(tracee);
-        }
-    }
-
-    /// A signal is about to be delivered on aarch64: if a handler will run, a call that
-    /// was to be made again fails with EINTR, as untraced.
-    pub(super) fn keep_eintr_for(&mut self, signal: Signal, tracee: &Stopped) {
-        let tid = tracee.tid();
-        if !cfg!(target_arch = "aarch64") || !self.sees_proc() {
-            return;
-        }
-        let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
-            return;
-        };
-        let is_caught = || proc::status(tid).is_some_and(|status| status.catches(signal));
-        if task.rewound_to.is_none() && !tracee.has_eintr() || !is_caught() {
-            return;
-        }
-        if let Some(at) = task.rewound_to.take() {
-            let _ = tracee.undo_rewind(at);
-        }
-        if let Ok(call) = tracee.left_call()
-            && tracee.has_eintr()
-        {
-            task.failed_at = Some((call.instruction(), call.stack_pointer()));
         }
     }
 }
@@ -115,56 +84,18 @@ impl<S: Scheduler> Tracer<S> {
         let (Ok(info), Ok(call)) = (tracee.syscall_info(), tracee.left_call()) else {
             return;
         };
-        if !self.has_just_failed(&call, tracee) {
-            return;
-        }
         let nr = call.nr();
         let Some(abi) = Abi::from_audit(info.arch, nr).filter(|abi| abi.fails_when_woken(nr))
         else {
             return;
         };
-        let first = call
-            .lacks_first()
-            .then(|| self.first_argument(&call, tracee));
-        let first = first.flatten();
         let over = call
-            .arguments(first)
+            .arguments()
             .and_then(|args| self.time_is_over(abi, words(&info, nr, args), tracee));
-        let outcome = over.map_or(Outcome::IsMadeAgain, Outcome::Returns);
-        if call.lacks_first() && outcome == Outcome::IsMadeAgain {
-            let task = self.tasks.by_tid.get_mut(&tracee.tid());
-            if let Some(task) = task {
-                task.rewound_to = first.map(|_| call.instruction());
-            }
-        }
-        let _ = tracee.leave_with(call, outcome, first);
-    }
-
-    /// Whether the tracee is on its way out of this call, where the registers alone do not
-    /// tell (aarch64).
-    fn has_just_failed(&self, call: &LeftCall, tracee: &Stopped) -> bool {
-        /// `svc #0`
-        const SVC: [u8; 4] = 0xd400_0001_u32.to_le_bytes();
-        if !call.lacks_first() {
-            return true;
-        }
-        let (tid, at) = (tracee.tid(), call.instruction());
-        let Some(task) = self.tasks.by_tid.get(&tid).filter(|_| self.sees_proc()) else {
-            return false;
+        let _ = match over {
+            Some(result) => tracee.leave_with(call, result),
+            None => tracee.restart_unless_handled(call),
         };
-        let mut code = [0; SVC.len()];
-        task.failed_at != Some((at, call.stack_pointer()))
-            && proc::are_filled(task.tgid, at, code.len() as u64)
-            && tracee.read(at, &mut code).is_ok()
-            && code == SVC
-    }
-
-    /// The first argument of a call whose result has taken its register's place.
-    fn first_argument(&self, call: &LeftCall, tracee: &Stopped) -> Option<u64> {
-        let tid = tracee.tid();
-        let tgid = self.tasks.by_tid.get(&tid)?.tgid;
-        let shown = tracee.with_call_shown(call, || proc::Syscall::read(tgid, tid))?;
-        (shown.number == call.nr()).then_some(shown.args[0])
     }
 
     /// The result of a call whose time is over, since it was woken first.

@@ -35,7 +35,6 @@ impl<S: Scheduler> Tracer<S> {
         if !task.interrupted && !is_handled {
             self.undo_wake_up_by(signal, &stop.tracee);
         }
-        self.keep_eintr_for(signal, &stop.tracee);
         if signal == Signal::CHLD
             && let Some(process) = self.tasks.processes.get(&tgid)
             && process.handler_frame != HandlerFrame::None
@@ -64,8 +63,7 @@ impl<S: Scheduler> Tracer<S> {
             && proc::status(tid).is_some_and(|status| status.catches(signal));
         let how = if is_caught {
             task.interrupted = false;
-            let info = stop.tracee.syscall_info();
-            let from = info.map_or(0, |info| info.instruction_pointer);
+            let from = stop.tracee.before_handler();
             task.stepping = Some(Stepping { signal, from });
             How::SingleStep
         } else {

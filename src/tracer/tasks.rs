@@ -54,11 +54,6 @@ pub(super) struct Task {
     pub(super) repeats: u8,
     /// The call with a time-out that it is in, if that is made again.
     pub(super) made_again: Option<MadeAgain>,
-    /// The instruction of a call that it was sent back to, to make it again.
-    pub(super) rewound_to: Option<u64>,
-    /// Where a call of its failed with EINTR for a handler last: its instruction and stack
-    /// pointer.
-    pub(super) failed_at: Option<(u64, u64)>,
     /// It stops at no call.
     pub(super) is_free: bool,
     /// It is a new process whose first stop is still to come, and which may
@@ -73,7 +68,9 @@ pub(super) struct Task {
 pub(super) struct Stepping {
     /// The handler's signal.
     pub(super) signal: Signal,
-    /// Where the task was when the signal was delivered.
+    /// Where the task was when the signal was delivered ([`Stopped::before_handler`]).
+    ///
+    /// [`Stopped::before_handler`]: crate::sys::ptrace::Stopped::before_handler
     pub(super) from: u64,
 }
 
@@ -112,8 +109,6 @@ impl Task {
             asked_to_stop: false,
             repeats: 0,
             made_again: None,
-            rewound_to: None,
-            failed_at: None,
             is_free: false,
             is_new: false,
             is_awaited: false,
