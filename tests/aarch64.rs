@@ -23,8 +23,9 @@ fn a_stack_begins_in_a_leaf_whose_return_address_is_in_a_register() {
         return;
     }
     // A forked child has no frame that a call made: fork and vfork return in a leaf.
+    // All frames, as those of a shell are folded.
     let outcome = run(&mut traced(
-        &["-k"],
+        &["-kk"],
         ["sh", "-c", "/bin/true; (true) & wait"],
     ));
     let whole = outcome.stderr.lines();

@@ -138,6 +138,8 @@ mod tests {
     fn parts_of_memory_are_those_that_were_written() {
         const PAGE: usize = 4096;
         let own = Tgid::new(i32::try_from(std::process::id()).unwrap());
+        // A huge page would be filled as a whole.
+        nix::sys::prctl::set_thp_disable(true).unwrap();
         // Large enough to get a mapping of its own.
         let mut memory: Vec<u8> = Vec::with_capacity(1 << 26);
         let at = memory.as_mut_ptr().expose_provenance();
