@@ -6,19 +6,36 @@ use crate::proc::Cgroup;
 
 /// How much of a command is shown, in characters.
 const MOST: usize = 60;
+/// The longest path that the kernel takes, in bytes (linux/limits.h).
+const PATH_MAX: usize = 4096;
 /// How much of a container's id is shown; as much as `docker ps` shows.
 const ID: usize = 12;
 
-/// A command as it could be typed, on one line and cut.
+/// A command as it could be typed, on one line. One that is too long loses the
+/// directories of its program first, and then its end.
 pub(super) fn command(argv: &[Vec<u8>]) -> String {
+    let mut text = typed(argv);
+    if text.chars().count() > MOST {
+        text = without_directories(text);
+    }
+    if text.chars().count() > MOST {
+        text = text.chars().take(MOST - 1).collect();
+        text.push('…');
+    }
+    text
+}
+
+/// As much of a command as could be shown.
+fn typed(argv: &[Vec<u8>]) -> String {
     let mut text = String::new();
-    let mut length = 0;
     for (index, argument) in argv.iter().enumerate() {
-        if length > MOST {
+        // A path may have 4096 bytes, and only its end may be shown.
+        if text.len() > PATH_MAX + MOST * 4 {
             break;
         }
         // More cannot be shown, and an argument may have megabytes.
-        let start = argument.get(..MOST * 4).unwrap_or(argument);
+        let most = if index == 0 { PATH_MAX } else { MOST * 4 };
+        let start = argument.get(..most).unwrap_or(argument);
         let mut word = String::new();
         // Writing to a String cannot fail.
         let _ = escape_controls(start, &mut word);
@@ -30,15 +47,18 @@ pub(super) fn command(argv: &[Vec<u8>]) -> String {
         if index > 0 {
             text.push(' ');
         }
-        length += word.chars().count() + usize::from(index > 0);
         text.push_str(&word);
     }
-    if length <= MOST {
-        return text;
+    text
+}
+
+/// `…/name` in place of the path at the start of a command.
+fn without_directories(text: String) -> String {
+    let program = text.split_whitespace().next().unwrap_or_default();
+    match program.strip_prefix('/').and_then(|path| path.rfind('/')) {
+        Some(at) => format!("…{}", text.split_at(at + 1).1),
+        None => text,
     }
-    let mut cut: String = text.chars().take(MOST - 1).collect();
-    cut.push('…');
-    cut
 }
 
 /// Whether a shell would take it for something else.
@@ -91,6 +111,16 @@ mod tests {
         let cut = command(&["x", &"é".repeat(1000), "y"]);
         assert_eq!(cut, format!("x {}…", "é".repeat(57)));
         assert_eq!(command(&["nginx: worker"]), "nginx: worker");
+    }
+
+    #[test]
+    fn a_long_path_gives_way_to_the_arguments() {
+        let path = format!("/{}/fixture", "long/".repeat(800));
+        let command = |words: [&str; 2]| command(&words.map(|word| word.as_bytes().to_vec()));
+        assert_eq!(command([&path, "a 12"]), "…/fixture 'a 12'");
+        let cut = command([&path, &"a".repeat(100)]);
+        assert_eq!(cut, format!("…/fixture {}…", "a".repeat(49)));
+        assert_eq!(command(["/usr/bin/fixture", "12"]), "/usr/bin/fixture 12");
     }
 
     #[test]
