@@ -132,7 +132,7 @@ pub(crate) struct Tracer<S = Unscheduled> {
 }
 
 impl<S> Handling for Tracer<S> {
-    fn leaves_signal(&self, tid: Tid) -> bool {
+    fn resumes_first(&self, tid: Tid) -> bool {
         self.attaches && self.tasks.by_tid.contains_key(&tid)
     }
 
