@@ -43,7 +43,7 @@ pub(super) enum Until {
     Taken(Tgid),
     /// Nothing else goes on.
     Quiet,
-    /// Its group is told to go on.
+    /// Its group gets SIGCONT.
     Group,
 }
 
