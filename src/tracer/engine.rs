@@ -445,7 +445,13 @@ impl<S: Scheduler> Tracer<S> {
             StopKind::Plain | StopKind::Group(_) => {}
             _ => task.asked_to_stop = false,
         }
-        if let StopKind::Signal(_) | StopKind::Plain | StopKind::Group(_) = kind {
+        // The first stop of a new task wakes nothing.
+        let wakes = match kind {
+            StopKind::Plain => task.asked_to_stop,
+            StopKind::Signal(_) | StopKind::Group(_) => true,
+            _ => false,
+        };
+        if wakes {
             task.woken = Some(at);
         }
         let stop = Stop { tracee, kind, at };

@@ -3,9 +3,11 @@
 
 use std::fmt;
 
-use super::{Name, Seconds, call_words, how_it_ended};
+use super::words::{Name, call_words};
+use crate::kernel::phrases::how_it_ended;
 use crate::kernel::{Errno, Signal, WaitOptions};
 use crate::ledger::CompletedWait;
+use crate::output::span::Span as Seconds;
 use crate::rules::{
     AffectedChild, CallName, Diagnosis, End, Finding, Hang, Leak, Loss, Refusal, Stranger,
     refused_part,

@@ -3,6 +3,7 @@
 mod keepers;
 mod words;
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use owo_colors::Style;
@@ -90,29 +91,16 @@ pub(super) fn tree(
     Some(text)
 }
 
-/// Words in lines of so many characters, if there is room for any.
-fn wrapped(words: &str, room: Option<usize>) -> Vec<String> {
-    let room = room.filter(|room| *room >= LEAST_ROOM);
-    let mut lines = vec![String::new()];
-    let mut used = 0;
-    for word in words.split(' ') {
-        let length = word.chars().count();
-        let is_full = room.is_some_and(|room| used + length > room);
-        match lines.last_mut() {
-            Some(line) if used == 0 || !is_full => {
-                if used > 0 {
-                    line.push(' ');
-                }
-                line.push_str(word);
-                used += length + 1;
-            }
-            _ => {
-                lines.push(word.to_owned());
-                used = length + 1;
-            }
+/// Words in lines of so many characters, if there is room for any. No word is broken.
+fn wrapped(words: &str, room: Option<usize>) -> Vec<Cow<'_, str>> {
+    match room.filter(|room| *room >= LEAST_ROOM) {
+        Some(room) => {
+            let options = textwrap::Options::new(room);
+            let options = options.word_splitter(textwrap::WordSplitter::NoHyphenation);
+            textwrap::wrap(words, options.break_words(false))
         }
+        None => vec![words.into()],
     }
-    lines
 }
 
 /// A text, cut to so many characters.
@@ -277,7 +265,7 @@ impl<'a> Tree<'a> {
         let tasks = self.tasks.get(&tgid).map_or(&[][..], Vec::as_slice);
         let first = self.spokesman(tgid, tasks);
         rows.push(Row {
-            name: format!("{branch}{tgid} {}", self.command(tgid)),
+            name: format!("{branch}{tgid} {}", self.command(tgid, MOST_OF_A_COMMAND)),
             words: self.words(tgid, first),
         });
         let more: Vec<&&BlockedTask> = tasks

@@ -71,7 +71,7 @@ fn words_go_on_under_themselves_where_a_terminal_is_narrow() {
     assert_eq!(wrapped(text, None), [text]);
     assert_eq!(wrapped(text, Some(10)), [text], "no room for words");
     let long = "x".repeat(40);
-    assert_eq!(wrapped(&long, Some(24)), [long]);
+    assert_eq!(wrapped(&long, Some(24)), [long.as_str()]);
 }
 
 #[test]
@@ -358,4 +358,26 @@ fn a_thread_that_was_woken_may_have_been_asleep_for_longer() {
     };
     let text = shown_tree(&script, vec![woken], None);
     assert!(text.contains("read for at least 3.0 s\n"), "{text}");
+}
+
+#[test]
+fn a_long_path_gives_way_to_the_arguments() {
+    let mut script = Script::launched(10);
+    script.after(100).fork(10, 11);
+    let python = "/opt/versions/of/interpreters/3.11/bin/python3";
+    let writer = task(10, 1, &[python, "serve.py", "--port", "8080"], "pause");
+    let reader = BlockedTask {
+        on: vec![stream(true, &[side(10, "python3")], true)],
+        ..task(11, 10, &["/usr/bin/cat"], "read")
+    };
+    let text = shown_tree(&script, vec![writer, reader], None);
+    assert!(
+        text.contains("  10 …/python3 serve.py --port 8080 "),
+        "{text}"
+    );
+    assert!(text.contains(" 11 /usr/bin/cat "), "{text}");
+    assert!(
+        text.contains("that 10 …/python3 serve.py --port 8080 holds"),
+        "{text}"
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{MOST_OF_A_COMMAND, Tree, cut};
+use super::{Tree, cut};
 use crate::event::{BlockedTask, Comm, escape_controls};
 use crate::kernel::phrases::how_it_ended;
 use crate::kernel::{Signal, Tgid, Tid, WaitCall, WaitOptions};
@@ -15,8 +15,17 @@ use crate::output::span::Span;
 const MOST_OF_A_REFERENCE: usize = 30;
 
 impl Tree<'_> {
-    /// A process's command line.
-    pub(super) fn command(&self, tgid: Tgid) -> String {
+    /// A process's command line, in so many characters. One that is longer loses the
+    /// directories of its program first, and then its end.
+    pub(super) fn command(&self, tgid: Tgid, most: usize) -> String {
+        let whole = self.whole_command(tgid);
+        if whole.chars().count() <= most {
+            return whole;
+        }
+        cut(&without_directories(&whole), most)
+    }
+
+    fn whole_command(&self, tgid: Tgid) -> String {
         let known = self.ledger.process(tgid).map(|process| &process.image);
         let seen = self.tasks.get(&tgid).and_then(|tasks| tasks.first());
         let argv = seen.map(|task| &task.argv).filter(|argv| !argv.is_empty());
@@ -30,8 +39,7 @@ impl Tree<'_> {
             let comm = seen.map(|task| task.comm).or(known.map(|image| image.comm));
             return shown(comm.unwrap_or_default());
         }
-        let all = words.join(" ");
-        cut(&all, MOST_OF_A_COMMAND)
+        words.join(" ")
     }
 
     /// In what a process is.
@@ -152,8 +160,17 @@ impl Tree<'_> {
         let is_known = self.tasks.contains_key(&tgid) || self.ledger.process(tgid).is_some();
         match comm.filter(|_| !is_known) {
             Some(comm) => format!("{tgid} {}", shown(comm)),
-            None => format!("{tgid} {}", cut(&self.command(tgid), MOST_OF_A_REFERENCE)),
+            None => format!("{tgid} {}", self.command(tgid, MOST_OF_A_REFERENCE)),
         }
+    }
+}
+
+/// `…/name` in place of the path at the start of a command.
+fn without_directories(command: &str) -> String {
+    let program = command.split_whitespace().next().unwrap_or_default();
+    match program.strip_prefix('/').and_then(|path| path.rfind('/')) {
+        Some(at) => format!("…{}", command.split_at(at + 1).1),
+        None => command.to_owned(),
     }
 }
 
