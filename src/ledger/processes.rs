@@ -166,11 +166,14 @@ impl Ledger {
                 if *signal == Signal::KILL && target.raw() <= 0 {
                     self.group_kill = Some((now, tgid));
                 }
+                // Of all that send signals the tracer alone is no process of the trace.
+                let is_tracer = !self.processes.contains_key(&tgid);
                 let target = self.recall(tgid, *target).map(|child| child.tgid);
                 if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid)) {
                     child.history.signalled = Some(now);
                     if *signal == Signal::KILL {
                         child.history.kill_sent_by = Some(tgid);
+                        child.history.killed_by_tracer = is_tracer;
                     }
                     if child.parent == Some(sender) {
                         child.history.killed = Some(now);

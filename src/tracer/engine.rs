@@ -398,6 +398,9 @@ impl<S: Scheduler> Tracer<S> {
             StopKind::Plain | StopKind::Group(_) => {}
             _ => task.asked_to_stop = false,
         }
+        if let StopKind::Signal(_) | StopKind::Plain | StopKind::Group(_) = kind {
+            task.woken = Some(at);
+        }
         let stop = Stop { tracee, kind, at };
         if self.leaving.is_some() && !task.kind.launched {
             self.let_go(stop, events);

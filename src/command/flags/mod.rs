@@ -240,7 +240,7 @@ fn explore_mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<Ask
         let flag = "--seccomp-bpf=never";
         return Err(format!("{flag} means nothing with --explore, which {why}").into());
     }
-    let Some(command) = trace.command_line(&words) else {
+    let Some(command) = trace.command_line(&words)? else {
         return Err("--explore runs a COMMAND many times: name one"
             .to_owned()
             .into());
@@ -285,7 +285,9 @@ fn of_strace(error: &clap::Error) -> Option<String> {
     };
     let flag = word(ContextKind::InvalidArg)?;
     match error.kind() {
-        ErrorKind::UnknownArgument => strace_flags::about_flag(&flag),
+        ErrorKind::UnknownArgument => {
+            strace_flags::about_flag(&flag).or_else(|| strace_flags::renamed(&flag))
+        }
         ErrorKind::TooManyValues => {
             strace_flags::about_value(&flag, &word(ContextKind::InvalidValue)?)
         }
@@ -379,7 +381,7 @@ impl Flags {
                 outputs,
             })));
         }
-        Ok(Mode::Trace(Box::new(self.trace.resolve(
+        let trace = self.trace.resolve(
             &self.command,
             attach,
             duration,
@@ -387,7 +389,8 @@ impl Flags {
             &self.lines,
             self.show.decode_fds,
             outputs,
-        ))))
+        )?;
+        Ok(Mode::Trace(Box::new(trace)))
     }
 
     /// Why nothing is judged, if so.
