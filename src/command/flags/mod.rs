@@ -201,6 +201,9 @@ fn resolve(mut matches: ArgMatches, command: &clap::Command) -> Result<Asked, Re
     if matches.value_source("explore").is_some() {
         return explore_mode(&mut matches, command);
     }
+    if matches.value_source("schedule").is_some() {
+        refuse_unscheduled(&matches, command)?;
+    }
     let flags = Flags::from_arg_matches_mut(&mut matches)?;
     if let Some(what) = flags.generate {
         return Ok(Asked::Generated(what));
@@ -220,6 +223,36 @@ const NOT_EXPLORED: [(&str, &str); 6] = [
     ("every_call", "attaches to nothing"),
     ("no_polls", "must see every wait"),
 ];
+
+/// Flags that would make the run under a schedule another one than those of the search, and
+/// why.
+const NOT_SCHEDULED: [(&str, &str); 3] = [
+    ("kill_on_exit", "attaches to nothing"),
+    ("every_call", "attaches to nothing"),
+    ("no_polls", "must see every wait"),
+];
+
+/// Refuse flags that mean nothing with `--schedule`.
+fn refuse_unscheduled(matches: &ArgMatches, command: &clap::Command) -> Result<(), Refusal> {
+    let refusal = |flag: &str, why: &str| -> Result<(), Refusal> {
+        Err(format!("{flag} means nothing with --schedule, which {why}").into())
+    };
+    for (id, why) in NOT_SCHEDULED {
+        if let Some(flag) = first_given(matches, command, [id].into_iter()) {
+            return refusal(&flag, why);
+        }
+    }
+    let needs_filter = "holds calls where its filter stops them";
+    let seccomp = matches.get_one::<targets::Seccomp>("seccomp");
+    if seccomp == Some(&targets::Seccomp::Never) {
+        return refusal("--seccomp-bpf=never", needs_filter);
+    }
+    let leftovers = matches.get_one::<targets::LeftoverChoice>("leftovers");
+    if leftovers == Some(&targets::LeftoverChoice::Report) {
+        return refusal("--leftovers=report", "ends or awaits what is left behind");
+    }
+    Ok(())
+}
 
 /// `--explore`
 fn explore_mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<Asked, Refusal> {
