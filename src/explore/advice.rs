@@ -76,7 +76,10 @@ impl Point {
                 "the end of a pipe is not the end of its writer: wait without WNOHANG after it"
             }
             Point::Skew => "save errno at the begin of the handler, and restore it at its end",
-            Point::ForkFail => "look at the result of every fork before it is used as a pid",
+            Point::ForkFail => {
+                "look at the result of every fork: where it failed, there is no child to wait for \
+                 or to signal, and -1 is no pid"
+            }
             Point::ExecFail => "_exit at once where exec returns",
             Point::Random => "replay it, and see in the trace what happened",
         };

@@ -11,6 +11,7 @@
 //! | [`missed`] | which points of a schedule were not reached |
 //! | [`points`] | holds at forks, starts and calls |
 //! | [`quiet`] | whether others have got as far as they can |
+//! | [`rounds`] | what becomes of all that is held, at each look |
 //! | [`deaths`] | children that are held at their exit |
 //! | [`faults`] | calls that are made to fail |
 //! | [`skew`] | a handler that runs some instructions later |
@@ -25,6 +26,7 @@ mod holds;
 mod missed;
 mod points;
 mod quiet;
+mod rounds;
 mod skew;
 
 use std::collections::VecDeque;
@@ -249,53 +251,6 @@ impl Explorer {
         (z ^ (z >> 31)).is_multiple_of(4)
     }
 
-    /// Look after everything that is held.
-    fn round(&mut self, world: &World<'_>) {
-        let now = Instant::now();
-        if let Some(last) = self.last_round.replace(now) {
-            self.held_for += (now - last).min(ROUND * 2);
-        }
-        self.quiet.look(world, now);
-        let (quiet, sleeps) = (&self.quiet, &self.sleeps);
-        let (mut commands, mut one_goes) = (Vec::new(), false);
-        self.holds.retain(|hold| {
-            if !world.is_held(hold.tid) && hold.point != HoldPoint::Death {
-                return false;
-            }
-            let verdict = hold.verdict(now, world, quiet, sleeps);
-            let is_quiet = matches!(
-                verdict,
-                Some(Command::Release(
-                    _,
-                    Account {
-                        until: HoldEnd::Quiet,
-                        ..
-                    }
-                ))
-            );
-            // Of several that go on because nothing else does, the first goes
-            // alone; the others wait on for what they wait for.
-            if is_quiet && std::mem::replace(&mut one_goes, true) {
-                return true;
-            }
-            if let Some(verdict) = verdict {
-                commands.push((hold.clone(), verdict));
-            }
-            verdict.is_none()
-        });
-        for (hold, command) in commands {
-            if let Some(point) = hold.forces(&command) {
-                self.forced.next(point);
-            }
-            if let Command::Release(_, account) = command {
-                self.note_release(&hold, account);
-            }
-            self.commands.push_back(command);
-        }
-        self.serve_groups(now, world);
-        self.end_late_skew(now);
-    }
-
     fn executed(&mut self, tid: Tid, world: &World<'_>) {
         let is_first = !std::mem::replace(&mut self.is_begun, true);
         self.faults.executed(tid);
@@ -427,22 +382,5 @@ impl Scheduler for Explorer {
 
     fn unreaped(&self) -> Option<Tid> {
         self.unreaped
-    }
-}
-
-impl Explorer {
-    /// A command is about to be done.
-    fn about_to(&mut self, command: Command) -> Command {
-        match command {
-            // A call that is dealt with does not stop again.
-            Command::Release(tid, account) => {
-                self.passed.remove(&tid);
-                if account.point == HoldPoint::Death && self.unreaped == Some(tid) {
-                    self.unreaped = None;
-                }
-            }
-            Command::Rewind(..) | Command::Interrupt(_) => {}
-        }
-        command
     }
 }
