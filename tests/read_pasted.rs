@@ -660,6 +660,20 @@ fn a_log_that_ends_in_many_waits_describes_the_first() {
 }
 
 #[test]
+fn a_timed_log_with_many_open_waits_is_judged_in_time() {
+    // Quadratic, this would take minutes.
+    let mut log = String::new();
+    for parent in 1..=30_000 {
+        let millis = parent % 1000;
+        let at = format!("{parent} {}.{millis:03}", 1_700_000_000 + parent / 1000);
+        writeln!(log, "{at} fork() = {}", parent + 30_000).unwrap();
+        writeln!(log, "{at} wait4(-1,  <unfinished ...>").unwrap();
+    }
+    let (_, report) = read(log);
+    assert!(report.contains("; and 29984 more waits"), "{report}");
+}
+
+#[test]
 fn what_is_no_log_is_refused_with_the_line_and_the_way() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("log");

@@ -4,7 +4,7 @@ use memchr::memmem;
 
 use crate::kernel::Errno;
 use crate::records::log::Returned;
-use crate::records::text::{number, seconds, signed};
+use crate::records::text::{last_equals, number, seconds, signed};
 
 /// A call or the rest of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl<'a> Call<'a> {
     /// parenthesis, or `resumed>`.
     pub(super) fn parse(text: &'a [u8]) -> Option<Call<'a>> {
         // The result has no ` = ` in it; arguments may.
-        let at = memmem::rfind(text, b" = ")?;
+        let at = last_equals(text)?;
         let args = text.get(..at)?.trim_ascii_end().strip_suffix(b")")?;
         let result = text.get(at + 3..)?;
         let (took, result) = duration(result);
@@ -38,9 +38,10 @@ impl<'a> Call<'a> {
 fn duration(result: &[u8]) -> (Option<u64>, &[u8]) {
     let taken = || {
         let inner = result.strip_suffix(b">")?;
-        let at = memmem::rfind(inner, b" <")?;
-        let (nanos, rest) = seconds(inner.get(at + 2..)?)?;
-        rest.is_empty().then_some((Some(nanos), inner.get(..at)?))
+        let at = memchr::memrchr(b'<', inner)?;
+        let before = inner.get(..at)?.strip_suffix(b" ")?;
+        let (nanos, rest) = seconds(inner.get(at + 1..)?)?;
+        rest.is_empty().then_some((Some(nanos), before))
     };
     taken().unwrap_or((None, result))
 }

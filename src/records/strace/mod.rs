@@ -248,7 +248,7 @@ pub(super) fn child_of(line: &[u8]) -> Option<i32> {
         names::kind(name?)?,
         Kind::Create | Kind::Vfork | Kind::Wait(WaitCall::Wait4 | WaitCall::Waitpid)
     );
-    let at = memmem::rfind(call, b" = ").filter(|_| is_ours)?;
+    let at = text::last_equals(call).filter(|_| is_ours)?;
     let (pid, _) = text::number(call.get(at + 3..)?)?;
     i32::try_from(pid).ok().filter(|pid| *pid > 0)
 }
@@ -259,7 +259,7 @@ fn own_pid(call: &[u8]) -> Option<i32> {
         names::name(call)?,
         b"getpid" | b"gettid" | b"set_tid_address"
     );
-    let at = memmem::rfind(call, b" = ").filter(|_| is_ours)?;
+    let at = text::last_equals(call).filter(|_| is_ours)?;
     let (pid, _) = text::number(call.get(at + 3..)?)?;
     i32::try_from(pid).ok().filter(|pid| *pid > 0)
 }
