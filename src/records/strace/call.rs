@@ -34,6 +34,12 @@ impl<'a> Call<'a> {
     }
 }
 
+/// Whether a text is what strace writes behind a call: `= 12 <0.000031>`.
+pub(super) fn is_result(text: &[u8]) -> bool {
+    let result = text.strip_prefix(b"= ").map(<[u8]>::trim_ascii);
+    result.is_some_and(|result| returned(duration(result).1).is_some())
+}
+
 /// ` <0.000031>` at the end, and what is before it.
 fn duration(result: &[u8]) -> (Option<u64>, &[u8]) {
     let taken = || {
@@ -47,11 +53,11 @@ fn duration(result: &[u8]) -> (Option<u64>, &[u8]) {
 }
 
 fn returned(result: &[u8]) -> Option<Returned> {
+    if result == b"?" || result == b"? <unavailable>" {
+        return Some(Returned::Never);
+    }
     if let Some(rest) = result.strip_prefix(b"? ") {
         return Some(Returned::Error(errno(rest)?));
-    }
-    if result == b"?" {
-        return Some(Returned::Never);
     }
     if result.starts_with(b"-1 E") {
         return Some(Returned::Error(errno(result.get(3..)?)?));

@@ -13,6 +13,7 @@ use super::waits::first_half;
 use crate::records::Broken;
 use crate::records::lines::Lines;
 use crate::records::log::{Fed, Format, Input, Translator, unread};
+use crate::records::text::last_equals;
 
 /// How many lines of the program's may stand within a call of strace's.
 const MOST_BETWEEN: u32 = 16;
@@ -128,10 +129,10 @@ impl<R: Read> Input<Strace> for Stderr<R> {
 fn without_blanks(line: &[u8]) -> &[u8] {
     let text = line.trim_ascii_end();
     let ends = || {
-        [&b"...>"[..], b"+++", b"---"]
-            .iter()
-            .any(|end| text.ends_with(end))
-            || memmem::find(text, b") = ").is_some()
+        let marks = [&b"...>"[..], b"+++", b"---"];
+        let has_result = last_equals(text).and_then(|at| text.get(..at));
+        marks.iter().any(|end| text.ends_with(end))
+            || has_result.is_some_and(|call| call.trim_ascii_end().ends_with(b")"))
     };
     if text.len() < line.len() && ends() {
         text
@@ -235,6 +236,7 @@ mod tests {
             whole.as_bytes()
         );
         assert_eq!(without_blanks(b"9 fork() = 7 \r"), b"9 fork() = 7");
+        assert_eq!(without_blanks(b"9 exit(0)   = ?  "), b"9 exit(0)   = ?");
         assert_eq!(without_blanks(b"9 wait4(7, "), b"9 wait4(7, ");
     }
 
