@@ -53,8 +53,9 @@ const SYSCALL_STOP: libc::c_int = libc::SIGTRAP | 0x80;
 
 /// Decides what to do with a result before it is taken.
 pub(crate) trait Handling {
-    /// Whether this tracee is resumed, and a signal with it, before the next wait.
-    fn resumes_first(&self, tid: Tid) -> bool;
+    /// Whether this tracee is resumed, and a signal with it, before the next wait; it is
+    /// at a system call, or about to get a signal.
+    fn resumes_first(&self, tid: Tid, is_call: bool) -> bool;
     /// Whether the resource usage of what has ended is wanted.
     fn wants_usage(&self) -> bool;
     /// Whether this dead child is not a tracee, and its end not to be reported.
@@ -77,9 +78,9 @@ pub(crate) fn wait_any_after_look(block: Block, handling: &impl Handling) -> Wai
     }
     let tid = Tid::new(pid);
     // No event-stop. A SIGTRAP may be caused by us, and is better lost than delivered.
-    let is_plain = code == libc::CLD_TRAPPED && word != libc::SIGTRAP;
-    let is_plain = is_plain && (word & !0x7f == 0 || word == SYSCALL_STOP);
-    if is_plain && handling.resumes_first(tid) {
+    let is_call = word == SYSCALL_STOP;
+    let is_plain = is_call || (word & !0x7f == 0 && word != libc::SIGTRAP);
+    if code == libc::CLD_TRAPPED && is_plain && handling.resumes_first(tid, is_call) {
         return Waited::Stopped(Stopped::new(tid), WaitStatus::from_raw(word << 8 | 0x7f));
     }
     let is_reported = !(is_death(code) && handling.passes_over(tid));
@@ -89,6 +90,13 @@ pub(crate) fn wait_any_after_look(block: Block, handling: &impl Handling) -> Wai
         Waited::Nothing | Waited::NoChildren => Waited::Interrupted,
         waited => waited,
     }
+}
+
+/// Whether a wait for `tid` would return something.
+pub(crate) fn has_result(tid: Tid) -> bool {
+    let pid = libc::id_t::try_from(tid.raw()).unwrap_or(0);
+    let ready = look(libc::P_PID, pid, libc::__WALL | libc::WNOHANG);
+    ready.is_some_and(|(pid, ..)| pid != 0)
 }
 
 /// How `tid` ended, if it is a tracee of any thread of ours and dead; this reaps it.
