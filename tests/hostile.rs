@@ -776,7 +776,10 @@ fn a_signal_storm_on_a_waiting_program_changes_no_result() {
             let mut outcome = run(&mut trace.command(way, words));
             // perl gives up where a child takes 120 periods of the timer.
             for _ in 0..5 {
-                if outcome.stderr.starts_with("Maximal count of pending signals") {
+                if outcome
+                    .stderr
+                    .starts_with("Maximal count of pending signals")
+                {
                     trace = Trace::new();
                     outcome = run(&mut trace.command(way, words));
                 }

@@ -64,6 +64,8 @@ pub(super) fn of_signal(
                 " from the kernel: its terminal is gone, or its process group is orphaned",
             )?,
             Signal::ALRM | Signal::VTALRM | Signal::PROF => to.write_str(" from a timer")?,
+            // A realtime thread has a limit of its own: RLIMIT_RTTIME.
+            Signal::XCPU => to.write_str(" from the kernel: its limit of CPU time is reached")?,
             _ => to.write_str(" from the kernel")?,
         },
         _ => return Ok(false),
@@ -95,6 +97,9 @@ pub(super) fn of_death(
                     process(to, sender)?;
                     to.write_str(", which killed a process group")
                 }
+                None if is_over_cpu_limit(dead) => to.write_str(
+                    "sender not seen; perhaps the kernel, at the hard limit of its CPU time",
+                ),
                 None => to.write_str("sender not seen"),
             },
             Some(_) if dead.history.killed_by_tracer => to.write_str("from wait4-strace"),
@@ -122,6 +127,15 @@ pub(super) fn of_death(
         to.replace_range(before..to.len() - words, "");
     }
     Ok(())
+}
+
+/// Whether the last signal that it got was of the kernel, at the soft limit of its CPU time.
+/// SIGKILL follows at the hard one.
+fn is_over_cpu_limit(dead: &Process) -> bool {
+    dead.history.delivered.is_some_and(|delivered| {
+        delivered.signal == Signal::XCPU
+            && delivered.info.is_some_and(|info| info.code == SI_KERNEL)
+    })
 }
 
 /// What an exit with 126 or 127 most likely means of a process that ran no program of its
@@ -167,6 +181,7 @@ pub(super) fn of_child(to: &mut String, info: &SigInfo) -> Result<bool, fmt::Err
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::EventKind;
     use crate::event::script::Script;
 
     /// Who killed a process with this wait status.
@@ -193,6 +208,35 @@ mod tests {
         script.signalled(11, Signal::TERM, 10).end(10, 0);
         script.wait(1, 10, 0, Ok((10, 0))).end(11, 15);
         assert_eq!(killer(&script, 11, 15), "from 10 kill");
+    }
+
+    #[test]
+    fn the_kernel_ends_what_has_used_its_cpu_time() {
+        let over = |code| {
+            let info = SigInfo {
+                signo: Signal::XCPU,
+                errno: 0,
+                code,
+                fields: Fields::Nothing,
+            };
+            let got = EventKind::Signalled {
+                signal: Signal::XCPU,
+                info: Some(info),
+                sender: None,
+            };
+            let mut script = Script::launched(1);
+            script.fork(1, 10).event(10, got);
+            script
+        };
+        assert_eq!(
+            killer(&over(SI_KERNEL), 10, Signal::XCPU.raw()),
+            "from the kernel: its limit of CPU time is reached"
+        );
+        assert_eq!(
+            killer(&over(SI_KERNEL), 10, 9),
+            "sender not seen; perhaps the kernel, at the hard limit of its CPU time"
+        );
+        assert_eq!(killer(&over(0), 10, 9), "sender not seen");
     }
 
     #[test]
