@@ -130,7 +130,7 @@ pub(super) fn mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<
         let flag = "--seccomp-bpf=never";
         return Err(format!("{flag} means nothing with --explore, which {why}").into());
     }
-    let Some(command) = trace.command_line(&words) else {
+    let Some(command) = trace.command_line(&words)? else {
         return Err("--explore runs a COMMAND many times: name one"
             .to_owned()
             .into());

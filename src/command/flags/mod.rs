@@ -245,7 +245,9 @@ fn of_strace(error: &clap::Error) -> Option<String> {
     };
     let flag = word(ContextKind::InvalidArg)?;
     match error.kind() {
-        ErrorKind::UnknownArgument => strace_flags::about_flag(&flag),
+        ErrorKind::UnknownArgument => {
+            strace_flags::about_flag(&flag).or_else(|| strace_flags::renamed(&flag))
+        }
         ErrorKind::TooManyValues => {
             strace_flags::about_value(&flag, &word(ContextKind::InvalidValue)?)
         }
@@ -339,7 +341,7 @@ impl Flags {
                 outputs,
             })));
         }
-        Ok(Mode::Trace(Box::new(self.trace.resolve(
+        let trace = self.trace.resolve(
             &self.command,
             attach,
             duration,
@@ -347,7 +349,8 @@ impl Flags {
             &self.lines,
             self.show.decode_fds,
             outputs,
-        ))))
+        )?;
+        Ok(Mode::Trace(Box::new(trace)))
     }
 
     /// Why nothing is judged, if so.

@@ -49,7 +49,7 @@ pub(super) enum Until {
     ChildExits,
     /// Nothing else goes on.
     Quiet,
-    /// Its group is told to go on.
+    /// Its group gets SIGCONT.
     Group,
 }
 
