@@ -507,6 +507,26 @@ fn a_tracer_that_is_killed_during_a_hold_leaves_nobody() {
 }
 
 #[test]
+fn children_that_come_late_to_a_group_leave_their_parent_no_hold() {
+    if !support::have("make") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let makefile = folder.path().join("Makefile");
+    let rules =
+        "all: a b c d\na b c d: ; @sh -c 'sleep 0.0$(words $@)'; echo $@ $(shell echo $@)\n";
+    std::fs::write(&makefile, rules).unwrap();
+    // It depends on the time at which they come, and hung in three of four runs.
+    for _ in 0..8 {
+        let mut command = wait4_strace();
+        command.args(["--schedule", "hold-deaths", "--duration", "20", "--"]);
+        let ran = run(command.args(["make", "-s", "-j4", "-f"]).arg(&makefile));
+        assert!(!ran.stderr.contains("the time is up"), "{}", ran.stderr);
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn no_hold_outlasts_its_limit() {
     let mut command = wait4_strace();
     // The child never gets quiet, and the parent neither.

@@ -75,8 +75,13 @@ impl Explorer {
             return Decision::Resume;
         }
         let (is_wanted, _) = self.reach(Point::HoldDeaths, parent, "");
-        if let Some(group) = self.gathering(parent) {
+        // Of one parent there is one group at a time.
+        if let Some(group) = self.groups.0.get_mut(&parent) {
             group.children.push(tid);
+            if group.phase == Phase::Ends {
+                // It dies with the others, before its parent goes on.
+                return Decision::Resume;
+            }
             return self.hold(stop, world, HoldPoint::Exit, Until::Group);
         }
         if is_wanted {
@@ -212,11 +217,6 @@ impl Explorer {
             };
             self.commands.push_back(Command::Release(*tid, account));
         }
-    }
-
-    fn gathering(&mut self, parent: Tgid) -> Option<&mut Group> {
-        let group = self.groups.0.get_mut(&parent);
-        group.filter(|group| group.phase == Phase::Gathers)
     }
 }
 

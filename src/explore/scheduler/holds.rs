@@ -78,7 +78,8 @@ impl Hold {
         }
         let rest_is_quiet = || quiet.are_quiet(now, |_, _| true);
         let met = match self.until {
-            Until::Group => return None,
+            // Its group lets it go before its limit.
+            Until::Group => None,
             Until::ChildEnded(child) if !world.lives(child) => release(HoldEnd::Ended(child)),
             Until::ChildEnded(child) => {
                 let are_its = |_, tgid| world.descends_from(tgid, child);
@@ -143,6 +144,7 @@ impl Hold {
     fn limit(&self) -> Duration {
         match self.until {
             Until::ChildEnded(_) | Until::Taken(_) | Until::SiblingTaken(_) => LONG,
+            Until::Group => LIMIT * 2,
             _ => LIMIT,
         }
     }
