@@ -463,6 +463,124 @@ fn encodings_and_compression_are_undone() {
     assert!(said.is_empty(), "{said:?}");
 }
 
+#[test]
+fn what_can_be_unpacked_of_a_file_without_its_end_is_read() {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(LEAK.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let (trace, report) = read(&packed[..packed.len() - 60]);
+    assert!(trace.contains("+++ forked 72 +++"), "{trace}{report}");
+    assert!(
+        report.contains("the end of the gzip file is missing"),
+        "{report}"
+    );
+    assert!(trace.contains("wait4(72 <unfinished ...>"), "{trace}");
+    assert_eq!(heads(&report), Vec::<String>::new(), "{report}");
+}
+
+#[test]
+fn a_program_that_says_what_it_calls_is_not_taken_for_strace() {
+    let said = "\
+fork() = 77
+wait4 = 3
++++ done +++
+--- SIGCHLD received ---
+wait4(77, NULL, 0, NULL) = 77
+";
+    let padded: String = LEAK
+        .lines()
+        .map(|line| {
+            let line = line.get(21..).unwrap();
+            match line.rsplit_once(" = ") {
+                Some((call, result)) => format!("{call:39} = {result}\n"),
+                None => format!("{line}\n"),
+            }
+        })
+        .collect();
+    let brk = "brk(NULL)                               = 0x55d0\n".repeat(6);
+    // Times or pids in all lines, or spaces before results, show which lines are strace's.
+    for log in [LEAK.to_owned(), LEAK.replace("70 17", "17"), brk + &padded] {
+        let (clean, _) = read(&log);
+        let mut mixed = String::new();
+        for line in log.lines() {
+            writeln!(mixed, "{line}").unwrap();
+            if line.contains("= 72") {
+                mixed += said;
+            }
+        }
+        let (trace, report) = read(&mixed);
+        assert_eq!(trace, clean, "{mixed}{report}");
+        assert!(report.contains("lines are not strace's"), "{report}");
+    }
+}
+
+#[test]
+fn a_wait_whose_end_comes_alone_keeps_its_beginning() {
+    let rest = "[{WIFEXITED(s) && WEXITSTATUS(s) == 3}], 0, NULL) = 77";
+    for log in [
+        format!("[pid    76] wait4(-1, \n[pid    77] exit_group(3) = ?\n{rest}\n"),
+        format!(
+            "[pid    77] getuid() = 0\n[pid    76] wait4(-1, cat: x: Is a directory\n[pid    76] {rest}\n"
+        ),
+        format!("76 wait4(-1, \n77 exit_group(3) = ?\n77 +++ exited with 3 +++\n76 {rest}\n"),
+        format!("[pid    76] wait4(-1,  <unfinished ...>\n[pid    77] exit(3) = ?\n{rest}\n"),
+    ] {
+        let (trace, report) = read(&log);
+        assert!(trace.contains(&format!("wait4(-1, {rest}")), "{log}{trace}");
+        assert!(!report.contains("cut short"), "{log}{report}");
+        assert!(!report.contains("half of a call"), "{log}{report}");
+    }
+}
+
+#[test]
+fn a_log_that_ends_amid_a_wait_ends_in_a_wait() {
+    for end in ["wait4(-1, ", "wait4(-1, some output\nand more"] {
+        let (trace, report) = read(format!("60 getuid() = 0\n60 {end}"));
+        assert!(trace.contains("wait4(-1 <unfinished ...>"), "{trace}");
+        assert!(
+            report.contains("the log ends in a wait: 60 is in wait4(-1)"),
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn a_second_half_may_begin_with_the_comma() {
+    let rest = "[{WIFEXITED(s) && WEXITSTATUS(s) == 3}], 0, NULL) = 77";
+    let (trace, report) = read(format!("76 <... wait4 resumed>, {rest}\n"));
+    assert!(
+        trace.contains(&format!("wait4(?, {rest}")),
+        "{trace}{report}"
+    );
+    let both = format!("76 wait4(77 <unfinished ...>\n76 <... wait4 resumed>, {rest}\n");
+    let (trace, report) = read(both);
+    assert!(
+        trace.contains(&format!("wait4(77, {rest}")),
+        "{trace}{report}"
+    );
+}
+
+#[test]
+fn lines_of_gdb_amid_a_log_are_passed_over() {
+    let gdb = [
+        "(gdb) run",
+        "Continuing.",
+        "[New Thread 0x7ffff7d8a700 (LWP 4712)]",
+        "[Detaching after fork from child process 4711]",
+        "[Inferior 1 (process 4711) exited normally]",
+        "Program received signal SIGCHLD, Child status changed.",
+        "#0  0x00007f in wait4 () from /lib/libc.so.6",
+    ];
+    let (clean, _) = read(LEAK);
+    let mut mixed = String::new();
+    for (line, gdb) in LEAK.lines().zip(gdb.iter().cycle()) {
+        writeln!(mixed, "{line}\n{gdb}").unwrap();
+    }
+    let (trace, report) = read(&mixed);
+    assert_eq!(trace, clean, "{report}");
+    assert!(report.contains("15 lines are not strace's"), "{report}");
+}
+
 /// What was undone of a log, in the words of the report.
 fn undone(log: &str) -> Option<String> {
     let (_, said) = events(log.as_bytes());

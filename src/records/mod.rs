@@ -119,8 +119,37 @@ fn of(
     pid: Option<i32>,
     system: Option<System>,
 ) -> Result<Box<dyn Source>, String> {
-    let unwrap::Input { mut input, undone } =
+    let unwrap::Input { text, undone, cut } =
         unwrap::unwrap(input).map_err(|error| error.to_string())?;
+    let source = parsed(text, pid, system).map_err(|why| match clause(&cut) {
+        Some(cut) => format!("{why}; {cut}"),
+        None => why,
+    })?;
+    Ok(if undone.is_empty() {
+        source
+    } else {
+        Box::new(WrappedSource {
+            source,
+            undone,
+            cut,
+        })
+    })
+}
+
+/// What is missing of what a record was packed in.
+fn clause(cut: &[(&'static str, unwrap::Flag)]) -> Option<String> {
+    let (packing, _) = cut.iter().find(|(_, is_cut)| is_cut.is_set())?;
+    Some(format!(
+        "the end of the {packing} file is missing: what is read is what could be unpacked"
+    ))
+}
+
+/// A record that is no longer wrapped in anything.
+fn parsed(
+    mut input: Box<dyn Read>,
+    pid: Option<i32>,
+    system: Option<System>,
+) -> Result<Box<dyn Source>, String> {
     let mut begin = Vec::new();
     let first = (&mut input).take(16).read_to_end(&mut begin);
     first.map_err(|error| error.to_string())?;
@@ -128,26 +157,21 @@ fn of(
     let object = begin.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
     let is_json = object.is_some_and(|rest| rest.starts_with(b"\""));
     let input = io::Cursor::new(begin).chain(input);
-    let source = if is_json {
-        json_record(input).map_err(|broken| broken.to_string())?
-    } else {
-        let lines = Lines::new(input);
-        match bsd::open(lines, system).map_err(|error| error.to_string())? {
-            Ok(log) => log,
-            Err(lines) => strace::open(lines, pid)?,
-        }
-    };
-    Ok(if undone.is_empty() {
-        source
-    } else {
-        Box::new(WrappedSource { source, undone })
-    })
+    if is_json {
+        return json_record(input).map_err(|broken| broken.to_string());
+    }
+    let lines = Lines::new(input);
+    match bsd::open(lines, system).map_err(|error| error.to_string())? {
+        Ok(log) => Ok(log),
+        Err(lines) => strace::open(lines, pid),
+    }
 }
 
 /// A record that was wrapped in something.
 struct WrappedSource {
     source: Box<dyn Source>,
     undone: Vec<&'static str>,
+    cut: Vec<(&'static str, unwrap::Flag)>,
 }
 
 impl Source for WrappedSource {
@@ -165,7 +189,10 @@ impl Source for WrappedSource {
 
     fn notes(&self) -> Vec<String> {
         let undone = format!("undone before reading: {}", self.undone.join(", "));
-        [vec![undone], self.source.notes()].concat()
+        let mut notes = vec![undone];
+        notes.extend(clause(&self.cut));
+        notes.extend(self.source.notes());
+        notes
     }
 
     fn passed_over(&self) -> Vec<String> {

@@ -10,6 +10,7 @@ mod names;
 mod order;
 mod parser;
 mod prefix;
+mod shape;
 mod split;
 mod stderr;
 mod task_log;
@@ -32,6 +33,7 @@ use crate::kernel::{System, WaitCall};
 use call::Call;
 use parser::{Apart, Strace};
 use prefix::split as taken_apart;
+use shape::Shape;
 use stderr::Stderr;
 
 pub(super) use split::{files, open as open_split};
@@ -70,8 +72,10 @@ pub(super) fn open(
     }
     let mut root = root(text);
     root.pid = root.pid.or(pid);
+    let shape = Shape::of(text);
     let translator = Translator::new(Strace, OF_STRACE, root, false);
-    Ok(Box::new(Log::new(Stderr::new(lines), translator, origin)))
+    let input = Stderr::new(lines, shape);
+    Ok(Box::new(Log::new(input, translator, origin)))
 }
 
 /// Why text of wait4-strace itself is refused.

@@ -52,9 +52,14 @@ impl<'a> Apart<'a> {
         } = self.prefixed;
         let mut took = None;
         let what = match *rest.first()? {
-            _ if self.kind.is_some() => called(self, &mut took),
+            _ if self.kind.is_some() => match called(self, &mut took) {
+                Some(What::Whole(kind, args, _)) if !is_believable(kind, self.call?, args) => {
+                    return None;
+                }
+                what => what,
+            },
             b'+' if rest.starts_with(b"+++ ") => Some(ended(rest.get(4..)?)),
-            b'-' if rest.starts_with(b"--- ") => Some(signalled(rest.get(4..)?)),
+            b'-' if rest.starts_with(b"--- ") => Some(signalled(rest.get(4..)?)?),
             b'<' => resumed(rest, &mut took),
             b's' if rest.starts_with(b"strace: ") => Some(notice(rest).unwrap_or(What::Nothing)),
             b'P' | b'.' | b'/' => notice(rest),
@@ -277,6 +282,14 @@ fn called<'a>(line: &Apart<'a>, took: &mut Option<u64>) -> Option<What<'a>> {
             return Some(What::Cut(kind));
         };
         *took = call.took;
+        let has_none = line.call.is_some_and(|call| call.ends_with(b"fork"));
+        if has_none
+            && !call.args.trim_ascii().is_empty()
+            && is_believable(kind, line.call?, call.args)
+        {
+            // Several calls, of which the last has this result.
+            return Some(What::Cut(kind));
+        }
         return Some(What::Whole(kind, call.args, call.returned));
     };
     let args = args.get(..end)?;
@@ -310,14 +323,38 @@ fn resumed<'a>(rest: &'a [u8], took: &mut Option<u64>) -> Option<What<'a>> {
 }
 
 /// `SIGCHLD {si_signo=…} ---`, `stopped by SIGSTOP ---`
-fn signalled(text: &[u8]) -> What<'_> {
+fn signalled(text: &[u8]) -> Option<What<'_>> {
     if let Some(name) = text.strip_prefix(b"stopped by ") {
-        return What::Stopped(signal(name));
+        return Some(What::Stopped(signal(name)));
     }
-    What::Signalled {
+    // Up to 4.6 an explanation follows, `(Child exited) @ 0 (0)`; else it is prose.
+    let behind = memchr(b' ', text).and_then(|at| text.get(at + 1..));
+    let is_ours = behind.is_none_or(|text| matches!(text.first(), Some(b'{' | b'(' | b'-') | None));
+    is_ours.then(|| What::Signalled {
         signal: signal(text),
         info: memchr(b'{', text).and_then(|at| siginfo(text.get(at..)?)),
         effect: Effect::OnOtherLines,
+    })
+}
+
+/// Whether a whole call has arguments as strace writes them, and not as a program that
+/// says what it does: `waitpid(pid, &status, 0) = 77`.
+fn is_believable(kind: Kind, call: &[u8], args: &[u8]) -> bool {
+    let is_value = |arg: &&[u8]| match arg.first() {
+        Some(first) => !first.is_ascii_lowercase() && !b"&*<(".contains(first),
+        None => false,
+    };
+    let begin = args.trim_ascii_start();
+    match kind {
+        // Output may stand in it.
+        Kind::Wait(_) => {
+            let shows = |mark: &str| memmem::find(args, mark.as_bytes()).is_some();
+            shows("{WIF") || shows("{si_") || arguments(args).iter().all(is_value)
+        }
+        Kind::Create | Kind::Vfork if call.ends_with(b"fork") => {
+            begin.is_empty() || is_value(&begin)
+        }
+        _ => true,
     }
 }
 
@@ -362,6 +399,41 @@ fn strings(list: &[u8]) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_program_says_of_its_calls_is_no_call() {
+        let what = |line: &'static str| Strace.line(line.as_bytes()).map(|line| line.what);
+        for line in [
+            "waitpid(77) = 77",
+            "waitpid(pid, &status, 0) = 77",
+            "wait4() = 3",
+            "wait4(-1, status, 0, NULL) = 77",
+            "fork(child) = 77",
+            "--- SIGCHLD received ---",
+        ] {
+            let is_said = match what(line) {
+                None => true,
+                // It is cut short.
+                Some(What::Whole(Kind::Wait(call), args, _)) => waits::parse(call, args).is_none(),
+                _ => false,
+            };
+            assert!(is_said, "{line}");
+        }
+        for line in [
+            "waitpid(77, [{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0) = 77",
+            "wait4(0xffffffff, 0x7ffd, 0, 0) = 77",
+            "waitid(P_ALL, -1, {}, WNOHANG|WEXITED, NULL) = 0",
+            "wait4(-1, hello [{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = 7",
+            "vfork() = 7",
+            "--- SIGCHLD (Child exited) @ 0 (0) ---",
+            "--- SIGCHLD {si_signo=SIGCHLD} ---",
+            "--- SIGCHLD ---",
+        ] {
+            assert!(what(line).is_some(), "{line}");
+        }
+        let several = what("fork() = 601 600 getpid() = 600");
+        assert_eq!(several, Some(What::Cut(Kind::Create)));
+    }
 
     #[test]
     fn a_command_line_is_read() {

@@ -9,10 +9,11 @@ use super::call::Call;
 use super::names::{kind, name};
 use super::parser::{Apart, Strace, is_notice, is_whole, notice_at_end};
 use super::prefix::split;
+use super::shape::Shape;
 use super::waits::first_half;
 use crate::records::Broken;
 use crate::records::lines::Lines;
-use crate::records::log::{Fed, Format, Input, Translator, unread};
+use crate::records::log::{Fed, Input, Kind, Translator, unread};
 use crate::records::text::last_equals;
 
 /// How many lines of the program's may stand within a call of strace's.
@@ -21,6 +22,7 @@ const MOST_BETWEEN: u32 = 16;
 /// Lines, of which a message may have torn some in two.
 pub(super) struct Stderr<R> {
     lines: Lines<R>,
+    shape: Shape,
     /// The first part of a line that was torn.
     torn: Vec<u8>,
     /// Lines since then.
@@ -30,9 +32,10 @@ pub(super) struct Stderr<R> {
 }
 
 impl<R: Read> Stderr<R> {
-    pub(super) fn new(lines: Lines<R>) -> Stderr<R> {
+    pub(super) fn new(lines: Lines<R>, shape: Shape) -> Stderr<R> {
         Stderr {
             lines,
+            shape,
             torn: Vec::new(),
             between: 0,
             cut: Vec::new(),
@@ -59,7 +62,12 @@ impl<R: Read> Input<Strace> for Stderr<R> {
         let line = line.map(without_blanks);
         let cut = std::mem::take(&mut self.cut);
         let Some(line) = line else {
-            if self.torn.is_empty() && !cut.is_empty() {
+            let mut torn = std::mem::take(&mut self.torn);
+            if is_open_wait(&Apart::of(&torn)) {
+                // What a terminal shows while a call lasts.
+                torn.extend_from_slice(b"<unfinished ...>");
+                translator.feed(&torn);
+            } else if !cut.is_empty() {
                 translator.feed(&cut);
             }
             return Ok(Fed::End);
@@ -74,16 +82,21 @@ impl<R: Read> Input<Strace> for Stderr<R> {
             return Ok(translator.feed(&whole));
         }
         if !self.torn.is_empty() {
-            if goes_on(line) {
+            if let Some(rest) = rest_of(&self.torn, line) {
                 let mut whole = std::mem::take(&mut self.torn);
-                whole.extend_from_slice(line);
+                whole.extend_from_slice(rest);
                 return Ok(self.take(whole, translator));
             }
             // Several tasks may be announced within a call.
-            let is_own = !is_notice(line) && Strace.line(line).is_some();
+            let apart = Apart::of(line);
+            let is_own =
+                !is_notice(line) && !self.shape.is_foreign(line, &apart) && apart.line().is_some();
             self.between += 1;
             if is_own || self.between > MOST_BETWEEN {
-                let torn = std::mem::take(&mut self.torn);
+                let mut torn = std::mem::take(&mut self.torn);
+                if is_own && is_left_open(&torn, &apart) {
+                    torn.extend_from_slice(b"<unfinished ...>");
+                }
                 translator.feed(&torn);
             }
         } else if !cut.is_empty() {
@@ -91,6 +104,9 @@ impl<R: Read> Input<Strace> for Stderr<R> {
         }
         let plain = line.strip_suffix(b"\r").unwrap_or(line);
         let apart = Apart::of(plain);
+        if self.shape.is_foreign(plain, &apart) {
+            return Ok(Fed::Foreign);
+        }
         if let Some(end) = torn_rest(&apart) {
             let head = plain.len() - apart.prefixed.rest.len();
             self.torn = plain.get(..head + end).unwrap_or(&[]).to_vec();
@@ -202,6 +218,29 @@ fn second_half(line: &[u8]) -> Option<Vec<u8>> {
     let before = line.get(..line.len() - rest.len())?;
     let is_ours = rest.starts_with(b"[{WIF");
     is_ours.then(|| [before, b"<... wait4 resumed>", rest].concat())
+}
+
+/// The second part of a line that was torn, if a line is one; it may name its task again.
+fn rest_of<'a>(torn: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
+    let again = split(line);
+    let is_again = again.tid.is_some() && again.tid == split(torn).tid;
+    match again.rest {
+        rest if is_again && rest.starts_with(b"[{WIF") => Some(rest),
+        _ => goes_on(line).then_some(line),
+    }
+}
+
+/// Whether a line that was torn is a wait's first half, and another task's line follows:
+/// its second half may come yet.
+fn is_left_open(torn: &[u8], next: &Apart<'_>) -> bool {
+    let torn = Apart::of(torn);
+    let is_other = next.prefixed.tid.is_some() && next.prefixed.tid != torn.prefixed.tid;
+    is_other && is_open_wait(&torn)
+}
+
+/// Whether a line is a wait's first half and lacks the mark behind it.
+fn is_open_wait(line: &Apart<'_>) -> bool {
+    matches!(line.kind, Some(Kind::Wait(_))) && line.prefixed.rest.ends_with(b", ")
 }
 
 /// Whether a line may be the second part of one that was torn.

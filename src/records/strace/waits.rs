@@ -87,7 +87,8 @@ pub(super) fn parse_rest(call: WaitCall, rest: &[u8]) -> Option<Wait> {
 pub(super) fn parse_halves(call: WaitCall, first: &[u8], rest: &[u8]) -> Option<Wait> {
     let mut all = arguments(first);
     all.truncate(shown_first(call));
-    all.push(rest);
+    // Some versions write the comma with what follows it.
+    all.push(rest.strip_prefix(b", ").unwrap_or(rest));
     parse(call, &all.join(&b", "[..]))
 }
 

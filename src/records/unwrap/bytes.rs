@@ -7,55 +7,75 @@ use lzma_rust2::XzReader;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use super::cut::{Flag, Watched, Whole};
+
 /// How deep packing may be nested.
 const MOST_LAYERS: usize = 3;
 /// What may stand before the first character of a text in UTF-8.
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-type Unpacked = (Box<dyn Read>, Vec<&'static str>);
+/// An input as UTF-8 that is not compressed.
+pub(super) struct Unpacked {
+    pub(super) input: Box<dyn Read>,
+    /// What was undone for that.
+    pub(super) undone: Vec<&'static str>,
+    /// Whether the end is missing of what was packed in this way; known at the end.
+    pub(super) cut: Vec<(&'static str, Flag)>,
+}
 
-/// An input as UTF-8 that is not compressed, and what was undone for that.
+/// Undo compression and encodings.
 pub(super) fn unpacked(mut input: Box<dyn Read>) -> io::Result<Unpacked> {
-    let mut undone = Vec::new();
+    let (mut undone, mut cut) = (Vec::new(), Vec::new());
     for _ in 0..MOST_LAYERS {
         let mut begin = Vec::new();
         (&mut input).take(6).read_to_end(&mut begin)?;
-        let rest: Box<dyn Read> = Box::new(Cursor::new(begin.clone()).chain(input));
-        input = match begin[..] {
-            [0x1f, 0x8b, ..] => {
-                undone.push("gzip");
-                Box::new(MultiGzDecoder::new(rest))
-            }
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
-                undone.push("zstd");
-                Box::new(Zstd {
-                    input: BufReader::new(rest),
-                    frame: FrameDecoder::new(),
-                })
-            }
-            [0xfd, b'7', b'z', b'X', b'Z', ..] => {
-                undone.push("xz");
-                Box::new(XzReader::new(rest, true))
-            }
+        let mut rest: Box<dyn Read> = Box::new(Cursor::new(begin.clone()).chain(input));
+        let is_packed = match begin[..] {
+            [0x1f, 0x8b, ..] => "gzip",
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => "zstd",
+            [0xfd, b'7', b'z', b'X', b'Z', ..] => "xz",
             [b'B', b'Z', b'h', ..] => return Err(packed("bzip2 -dc")),
             [0xff, 0xfe, ..] | [b'\x20'..=b'\x7e', 0, _, 0, ..] => {
                 undone.push("UTF-16");
-                return Ok((Box::new(Utf16::new(rest, u16::from_le_bytes)), undone));
+                rest = Box::new(Utf16::new(rest, u16::from_le_bytes));
+                ""
             }
             [0xfe, 0xff, ..] | [0, b'\x20'..=b'\x7e', 0, ..] => {
                 undone.push("UTF-16");
-                return Ok((Box::new(Utf16::new(rest, u16::from_be_bytes)), undone));
+                rest = Box::new(Utf16::new(rest, u16::from_be_bytes));
+                ""
             }
             _ if begin.starts_with(BOM) => {
                 // Editors put it there, and it means nothing.
-                let mut rest = rest;
                 rest.read_exact(&mut [0; BOM.len()])?;
-                return Ok((rest, undone));
+                ""
             }
-            _ => return Ok((rest, undone)),
+            _ => "",
         };
+        input = rest;
+        if is_packed.is_empty() {
+            break;
+        }
+        let (watched, is_over) = Watched::new(input);
+        let (whole, is_cut) = Whole::new(unpacker(is_packed, watched), is_over);
+        undone.push(is_packed);
+        cut.push((is_packed, is_cut));
+        input = Box::new(whole);
     }
-    Ok((input, undone))
+    Ok(Unpacked { input, undone, cut })
+}
+
+/// What reads an input that is packed in this way.
+fn unpacker(packing: &str, input: Watched<Box<dyn Read>>) -> Box<dyn Read> {
+    match packing {
+        "gzip" => Box::new(MultiGzDecoder::new(input)),
+        "zstd" => Box::new(Zstd {
+            input: BufReader::new(input),
+            frame: FrameDecoder::new(),
+            broken: None,
+        }),
+        _ => Box::new(XzReader::new(input, true)),
+    }
 }
 
 fn packed(program: &str) -> Error {
@@ -67,7 +87,12 @@ fn packed(program: &str) -> Error {
 struct Zstd<R> {
     input: BufReader<R>,
     frame: FrameDecoder,
+    /// Why the frame cannot be decoded further; what was is handed out first.
+    broken: Option<Error>,
 }
+
+/// A block that ends a frame: the last, raw, and empty.
+const LAST_BLOCK: [u8; 3] = [1, 0, 0];
 
 impl<R: Read> Zstd<R> {
     /// Begin the next frame that is not to be skipped; `false` if there is none.
@@ -96,10 +121,16 @@ impl<R: Read> Read for Zstd<R> {
             if count > 0 || to.is_empty() {
                 return Ok(count);
             }
+            if let Some(error) = self.broken.take() {
+                return Err(error);
+            }
+            let one = || BlockDecodingStrategy::UptoBlocks(1);
             if !self.frame.is_finished() {
-                let one = BlockDecodingStrategy::UptoBlocks(1);
-                let decoded = self.frame.decode_blocks(&mut self.input, one);
-                decoded.map_err(Error::other)?;
+                if let Err(error) = self.frame.decode_blocks(&mut self.input, one()) {
+                    self.broken = Some(Error::other(error));
+                    // What later blocks might refer to is kept until the last.
+                    let _ = self.frame.decode_blocks(&LAST_BLOCK[..], one());
+                }
             } else if !self.begin()? {
                 return Ok(0);
             }
@@ -185,11 +216,12 @@ mod tests {
 
     fn read(bytes: &[u8]) -> (Vec<u8>, Vec<&'static str>) {
         let input = Box::new(Cursor::new(bytes.to_vec()));
-        let (mut input, undone) = unpacked(input).unwrap_or_else(|error| {
-            (
-                Box::new(Cursor::new(error.to_string().into_bytes())),
-                vec!["error"],
-            )
+        let Unpacked {
+            mut input, undone, ..
+        } = unpacked(input).unwrap_or_else(|error| Unpacked {
+            input: Box::new(Cursor::new(error.to_string().into_bytes())),
+            undone: vec!["error"],
+            cut: Vec::new(),
         });
         let mut text = Vec::new();
         let _ = input.read_to_end(&mut text);
@@ -254,11 +286,45 @@ mod tests {
     #[test]
     fn a_broken_part_is_an_error_and_not_the_end() {
         let packed = [zstd(b"a"), b"rest".to_vec()].concat();
-        let read = unpacked(Box::new(Cursor::new(packed))).and_then(|(mut input, _)| {
+        let read = unpacked(Box::new(Cursor::new(packed))).and_then(|mut unpacked| {
             let mut text = Vec::new();
-            input.read_to_end(&mut text)
+            unpacked.input.read_to_end(&mut text)
         });
         assert!(read.is_err(), "{read:?}");
+    }
+
+    /// A text that does not pack well.
+    fn varied(lines: usize) -> String {
+        let line = |number: usize| {
+            let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            format!("{number} wait4({mixed}, NULL, 0, NULL) = {mixed:x}\n")
+        };
+        (0..lines).map(line).collect()
+    }
+
+    #[test]
+    fn of_a_file_that_is_cut_the_whole_lines_are_read_and_it_is_noted() {
+        let text = varied(20_000);
+        for (packed, name) in [
+            (gzip(text.as_bytes()), "gzip"),
+            (zstd(text.as_bytes()), "zstd"),
+        ] {
+            for missing in [packed.len() / 2, 300, 1, 0] {
+                let part = packed.get(..packed.len() - missing).unwrap_or_default();
+                let Ok(mut unpacked) = unpacked(Box::new(Cursor::new(part.to_vec()))) else {
+                    panic!("{name}");
+                };
+                let mut read = String::new();
+                let is_read = unpacked.input.read_to_string(&mut read);
+                assert!(is_read.is_ok(), "{name} {missing}: {is_read:?}");
+                let is_begin = text.starts_with(&read) && read.ends_with('\n');
+                assert!(is_begin && read.len() > text.len() / 4, "{name} {missing}");
+                let is_cut = unpacked.cut.iter().any(|(_, cut)| cut.is_set());
+                assert_eq!(is_cut, missing > 0, "{name} {missing}");
+            }
+        }
+        let (part, _) = XZ.split_at(XZ.len() - 12);
+        assert_eq!(read(part), (vec![], vec!["xz"]));
     }
 
     #[test]

@@ -145,8 +145,7 @@ impl<R: Read> Unwrapped<R> {
                     });
                     Some(several.next().0)
                 }
-                Step::Split(_) => None,
-                Step::Join(_) => None,
+                Step::Split(_) | Step::Join(_) => None,
             };
             line = plain.unwrap_or(line);
         }

@@ -8,6 +8,7 @@ mod before;
 mod broken;
 mod bytes;
 mod choice;
+mod cut;
 mod encodings;
 mod line_ends;
 mod lines;
@@ -16,17 +17,22 @@ mod stage;
 
 use std::io::{self, Cursor, Read};
 
+use bytes::Unpacked;
 use line_ends::LineEnds;
 use lines::Unwrapped;
+
+pub(super) use cut::Flag;
 
 /// How much of an input shows what its lines are wrapped in.
 const SAMPLE: u64 = 1 << 16;
 
 /// An input of which all is undone that can be.
 pub(super) struct Input {
-    pub(super) input: Box<dyn Read>,
+    pub(super) text: Box<dyn Read>,
     /// What was undone, a phrase each.
     pub(super) undone: Vec<&'static str>,
+    /// What it was packed in whose end may be missing; known at the end.
+    pub(super) cut: Vec<(&'static str, Flag)>,
 }
 
 /// Undo what a record is wrapped in.
@@ -34,7 +40,11 @@ pub(super) struct Input {
 /// # Errors
 /// Where it cannot be read, or is packed in a way that is not known here.
 pub(super) fn unwrap(input: Box<dyn Read>) -> io::Result<Input> {
-    let (mut input, mut undone) = bytes::unpacked(input)?;
+    let Unpacked {
+        mut input,
+        mut undone,
+        cut,
+    } = bytes::unpacked(input)?;
     let mut sample = Vec::new();
     (&mut input).take(1).read_to_end(&mut sample)?;
     if sample == b"{" {
@@ -42,8 +52,8 @@ pub(super) fn unwrap(input: Box<dyn Read>) -> io::Result<Input> {
         first_line(&mut input, &mut sample)?;
     }
     if is_json(&sample) {
-        let input = Box::new(Cursor::new(sample).chain(input));
-        return Ok(Input { input, undone });
+        let text = Box::new(Cursor::new(sample).chain(input));
+        return Ok(Input { text, undone, cut });
     }
     (&mut input).take(SAMPLE).read_to_end(&mut sample)?;
     let ends = line_ends::other_ends(&sample);
@@ -57,11 +67,12 @@ pub(super) fn unwrap(input: Box<dyn Read>) -> io::Result<Input> {
     }
     let stages = choice::stages(&sample);
     if stages.is_empty() {
-        return Ok(Input { input, undone });
+        let text = input;
+        return Ok(Input { text, undone, cut });
     }
     undone.extend(stages.iter().map(|stage| stage.name));
-    let input = Box::new(Unwrapped::new(input, stages));
-    Ok(Input { input, undone })
+    let text = Box::new(Unwrapped::new(input, stages));
+    Ok(Input { text, undone, cut })
 }
 
 /// Read on to the end of a line.
