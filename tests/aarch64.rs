@@ -4,7 +4,9 @@
 
 mod support;
 
-use support::{have, run, traced, traced_fixture};
+use std::ffi::OsString;
+
+use support::{Outcome, have, run, traced, traced_fixture};
 
 #[test]
 fn an_eintr_is_told_from_a_restart_by_the_signal_frame() {
@@ -48,4 +50,54 @@ fn a_stack_goes_through_a_signal_handler() {
         below.iter().any(|line| line.contains("main")),
         "{outcome:?}"
     );
+}
+
+/// `tests/aarch64/arm.c`, which `.ci/aarch64` builds, traced in both ways.
+fn traced_arm(part: &str) -> Option<[Outcome; 2]> {
+    let Some(program) = std::env::var_os("WAIT4_STRACE_ARM_PROGRAM") else {
+        eprintln!("passed over: no 32-bit program ($WAIT4_STRACE_ARM_PROGRAM)");
+        return None;
+    };
+    let run = |flag: &str| {
+        let words = [program.clone(), OsString::from(part)];
+        run(&mut traced(&[flag, "--strace"], words))
+    };
+    Some([run("--seccomp-bpf=auto"), run("--seccomp-bpf=never")])
+}
+
+#[test]
+fn waits_of_32_bit_code_are_decoded() {
+    for outcome in traced_arm("waits").into_iter().flatten() {
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        for value in ["WEXITSTATUS(s) == 3", "si_status=4", "ru_utime"] {
+            assert!(outcome.stderr.contains(value), "{value}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn an_eintr_of_32_bit_code_is_told_from_a_restart() {
+    for outcome in traced_arm("eintr").into_iter().flatten() {
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+    }
+    for outcome in traced_arm("restart").into_iter().flatten() {
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        assert!(!outcome.stderr.contains("EINTR"), "{outcome:?}");
+    }
+}
+
+/// The child's death wakes the call only because the program is traced; the handler ends
+/// it.
+#[test]
+fn a_call_of_32_bit_code_that_a_dying_child_wakes_is_made_again() {
+    for part in [
+        "sleeps_in_arm",
+        "sleeps_in_thumb",
+        "handler_in_arm",
+        "handler_in_thumb",
+    ] {
+        for outcome in traced_arm(part).into_iter().flatten() {
+            assert_eq!(outcome.status, 0, "{part}: {outcome:?}");
+        }
+    }
 }

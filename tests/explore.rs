@@ -1,7 +1,7 @@
 //! `--explore` and `--schedule`: each race of the fixtures is found with the
 //! schedule that its line names, its healthy twin has no problems, and so have
 //! healthy programs.
-#![cfg(target_arch = "x86_64")]
+#![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

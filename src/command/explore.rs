@@ -30,7 +30,7 @@ fn start(options: &ExploreOptions) -> Result<Exit, String> {
     kernel_is_new_enough()
         .map_err(|release| format!("Linux 5.3 or later is needed, this is {release}"))?;
     if !REWINDS {
-        return Err("--explore knows the calls of x86-64 alone so far".to_owned());
+        return Err("--explore runs on x86-64 and aarch64 alone".to_owned());
     }
     trace::block_signals()?;
     let file = options

@@ -21,10 +21,10 @@ use crate::sys::waker::Waker;
 /// A command that is run under many schedules, to find races of its.
 ///
 /// It is run many times, with no input. What goes wrong under a schedule and not
-/// without one is in [`Explored::problems`]. x86-64 only.
+/// without one is in [`Explored::problems`]. x86-64 and aarch64 only.
 ///
 /// ```
-/// # #[cfg(target_arch = "x86_64")] {
+/// # #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))] {
 /// use wait4_strace::explore::Explore;
 ///
 /// let explored = Explore::new("sh").args(["-c", "true & wait"]).runs(12).run()?;
@@ -79,7 +79,7 @@ impl Explore {
         kernel_is_new_enough().map_err(Error::OldKernel)?;
         if !REWINDS {
             return Err(Error::Invalid(
-                "schedules are known for x86-64 alone so far".to_owned(),
+                "schedules are known for x86-64 and aarch64 alone".to_owned(),
             ));
         }
         let setup = Setup {

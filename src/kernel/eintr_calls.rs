@@ -41,6 +41,21 @@ const I386: [u32; 17] = [
 /// As on x86-64, with `socketcall`, and `recvmmsg` with 64-bit times.
 const I386_SOCKETS: [u32; 10] = [102, 362, 364, 369, 371, 370, 372, 345, 337, 417];
 
+/// As on x86-64, of the calls that aarch64 has.
+const AARCH64: [u32; 14] = [
+    63, 64, 65, 66, 22, 441, 137, 193, 192, 189, 188, 4, 292, 426,
+];
+/// As on x86-64.
+const AARCH64_SOCKETS: [u32; 9] = [203, 202, 242, 206, 207, 211, 212, 269, 243];
+
+/// As on x86-64; of signals, semaphores and asynchronous I/O also the calls with 64-bit
+/// times.
+const ARM: [u32; 18] = [
+    3, 4, 145, 146, 252, 346, 441, 177, 421, 298, 312, 420, 301, 302, 245, 399, 416, 426,
+];
+/// As on x86-64, with `send` and `recv`, and `recvmmsg` with 64-bit times.
+const ARM_SOCKETS: [u32; 12] = [283, 285, 366, 289, 290, 291, 292, 296, 297, 374, 365, 417];
+
 impl Abi {
     /// Whether the call with this number fails with EINTR whenever it is woken
     /// before its time, and can be made again as if nothing had been. `false`
@@ -56,31 +71,38 @@ impl Abi {
                 is_own || common.is_some_and(|nr| nr < 512 && Abi::X86_64.fails_when_woken(nr))
             }
             Abi::I386 => has(&I386) || has(&I386_SOCKETS),
-            Abi::Aarch64 | Abi::Arm | Abi::Riscv64 => false,
+            Abi::Aarch64 => has(&AARCH64) || has(&AARCH64_SOCKETS),
+            Abi::Arm => has(&ARM) || has(&ARM_SOCKETS),
+            Abi::Riscv64 => false,
         }
     }
 }
 
 impl Abi {
     /// Where a call of those that fail when they are woken has its time-out, and
-    /// what it returns when that is over. `None` if it has none, or the ABI is not
-    /// x86-64.
+    /// what it returns when that is over. `None` if it has none, or the ABI is neither
+    /// x86-64 nor aarch64.
     #[must_use]
     pub fn time_out(self, nr: u64) -> Option<(TimeOut, Result<(), Errno>)> {
-        if self != Abi::X86_64 {
-            return None;
-        }
-        match nr {
+        match (self, nr) {
             // epoll_wait, epoll_pwait
-            232 | 281 => Some((TimeOut::Milliseconds(3), Ok(()))),
+            (Abi::X86_64, 232 | 281) | (Abi::Aarch64, 22) => {
+                Some((TimeOut::Milliseconds(3), Ok(())))
+            }
             // epoll_pwait2
-            441 => Some((TimeOut::Timespec(3), Ok(()))),
+            (Abi::X86_64 | Abi::Aarch64, 441) => Some((TimeOut::Timespec(3), Ok(()))),
             // rt_sigtimedwait
-            128 => Some((TimeOut::Timespec(2), Err(Errno::AGAIN))),
+            (Abi::X86_64, 128) | (Abi::Aarch64, 137) => {
+                Some((TimeOut::Timespec(2), Err(Errno::AGAIN)))
+            }
             // semtimedop
-            220 => Some((TimeOut::Timespec(3), Err(Errno::AGAIN))),
+            (Abi::X86_64, 220) | (Abi::Aarch64, 192) => {
+                Some((TimeOut::Timespec(3), Err(Errno::AGAIN)))
+            }
             // io_getevents, io_pgetevents
-            208 | 333 => Some((TimeOut::Timespec(4), Ok(()))),
+            (Abi::X86_64, 208 | 333) | (Abi::Aarch64, 4 | 292) => {
+                Some((TimeOut::Timespec(4), Ok(())))
+            }
             _ => None,
         }
     }
@@ -97,6 +119,9 @@ mod tests {
             (Abi::X86_64, [232, 281, 128, 220, 208]),
             (Abi::X32, [x32(232), x32(281), x32(523), x32(220), x32(208)]),
             (Abi::I386, [256, 319, 177, 117, 247]),
+            // epoll_pwait, epoll_pwait2, of those that aarch64 has.
+            (Abi::Aarch64, [22, 441, 137, 192, 4]),
+            (Abi::Arm, [252, 346, 177, 312, 245]),
         ] {
             for nr in numbers {
                 assert!(abi.fails_when_woken(nr.into()), "{abi:?} {nr}");
@@ -107,8 +132,10 @@ mod tests {
     #[test]
     fn only_calls_that_fail_when_woken_have_a_time_out_to_keep() {
         for nr in 0..512 {
-            if Abi::X86_64.time_out(nr).is_some() {
-                assert!(Abi::X86_64.fails_when_woken(nr), "{nr}");
+            for abi in [Abi::X86_64, Abi::Aarch64] {
+                if abi.time_out(nr).is_some() {
+                    assert!(abi.fails_when_woken(nr), "{abi:?} {nr}");
+                }
             }
             assert_eq!(Abi::I386.time_out(nr), None);
         }
@@ -125,6 +152,14 @@ mod tests {
         // close, waitpid, wait4, waitid, futex.
         for nr in [6, 7, 114, 284, 240] {
             assert!(!Abi::I386.fails_when_woken(nr), "{nr}");
+        }
+        // close, ppoll, pselect6, clock_nanosleep, nanosleep, futex, waitid, wait4.
+        for nr in [57, 73, 72, 115, 101, 98, 95, 260] {
+            assert!(!Abi::Aarch64.fails_when_woken(nr), "{nr}");
+        }
+        // close, wait4, waitid, futex, poll.
+        for nr in [6, 114, 280, 240, 168] {
+            assert!(!Abi::Arm.fails_when_woken(nr), "{nr}");
         }
         // epoll_wait's number in another ABI, and no number at all.
         assert!(!Abi::I386.fails_when_woken(232));

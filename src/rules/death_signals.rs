@@ -10,8 +10,12 @@ use crate::event::EventKind;
 use crate::kernel::{Signal, Status, Tgid, Tid};
 use crate::ledger::{ParentId, ProcessId, Stamp};
 
-/// How soon after the end of a thread its death signal arrives, in nanoseconds.
-const SOON: u64 = 50_000_000;
+/// How long after the end of a thread its death signal may be seen, in nanoseconds: it is
+/// certain that it was sent.
+const AFTER: u64 = 1_000_000_000;
+/// How long before, as stops are not seen in the order that they are made in, and a machine
+/// may be busy or emulated.
+const BEFORE: u64 = 250_000_000;
 /// How long after it the process must still live, in nanoseconds.
 const LIVES_ON: u64 = 100_000_000;
 
@@ -129,13 +133,18 @@ fn death_signal(tgid: Tgid, bound: &Bound, context: &mut RuleContext) {
     let (Some(ended), Some(hit)) = (bound.thread_ended, bound.hit) else {
         return;
     };
-    let soon = ended.at.since(hit.at).max(hit.at.since(ended.at)) <= SOON;
+    // One is 0.
+    let soon = hit.at.since(ended.at) <= AFTER && ended.at.since(hit.at) <= BEFORE;
+    // A thread that reaps the child lives on after its death.
+    let outlived = child
+        .reaped
+        .is_some_and(|reap| reap.by == bound.creator && reap.when.seq < ended.seq);
     let sent = child.history.killed.is_some();
     // The parent must have lived on after the thread's end.
     let lived_on = parent
         .ended
         .is_none_or(|end| end.when.at.since(ended.at) >= LIVES_ON);
-    if !soon || sent || !lived_on {
+    if !soon || outlived || sent || !lived_on {
         return;
     }
     let diagnosis = End::PdeathsigThread {

@@ -9,7 +9,7 @@ use crate::kernel::{Abi, CloneCall, Errno};
 
 /// Room for the general registers of every supported architecture, in bytes.
 const MOST_BYTES: usize = 512;
-/// `NT_ARM_SYSTEM_CALL`: the number of the call that a 64-bit tracee on aarch64 is in.
+/// `NT_ARM_SYSTEM_CALL`: the number of the call that a tracee on aarch64 is in.
 const NT_ARM_SYSTEM_CALL: usize = 0x404;
 
 /// The general registers, in the layout of the kernel's `NT_PRSTATUS` regset. The regset's
@@ -132,8 +132,8 @@ impl Stopped {
         self.set_set(libc::NT_PRSTATUS as usize, bytes)
     }
 
-    /// Sets the number of the call that a 64-bit tracee on aarch64 is in, which is in no
-    /// general register; -1: it is in none.
+    /// Sets the number of the call that a tracee on aarch64 is in, which is in no general
+    /// register; -1: it is in none. The kernel loses the call's first argument with that.
     pub(super) fn set_system_call(&self, nr: i32) -> Result<(), Fault> {
         self.set_set(NT_ARM_SYSTEM_CALL, &mut nr.to_ne_bytes())
     }
@@ -151,6 +151,13 @@ impl Stopped {
 }
 
 impl Registers {
+    /// Registers of zeros, of the architecture whose set is so long.
+    #[cfg(test)]
+    pub(super) fn zeroed(length: usize) -> Registers {
+        let bytes = [0; MOST_BYTES];
+        Registers { bytes, length }
+    }
+
     pub(super) fn layout(&self) -> Option<&'static Layout> {
         LAYOUTS
             .iter()
@@ -180,6 +187,11 @@ impl Registers {
 
     pub(super) fn set_instruction_pointer(&mut self, layout: &Layout, value: u64) {
         self.put(layout.instruction_pointer, layout.word, value);
+    }
+
+    /// Of 32-bit code an error is not extended.
+    pub(super) fn result(&self, layout: &Layout) -> u64 {
+        self.get(layout.result, layout.word)
     }
 
     pub(super) fn set_result(&mut self, layout: &Layout, value: u64) {
@@ -241,10 +253,7 @@ mod tests {
 
     #[test]
     fn the_length_of_a_regset_tells_its_architecture() {
-        let mut registers = Registers {
-            bytes: [0; MOST_BYTES],
-            length: 216,
-        };
+        let mut registers = Registers::zeroed(216);
         registers.put(120, 8, 56);
         registers.put(112, 8, 0x1200_0011);
         assert_eq!(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::engine::Tracer;
 use super::handler::HandlerFrame;
 use super::image;
+use super::last_eintr::LastEintr;
 use super::launch::FirstExec;
 use super::scheduler::Scheduler;
 use super::stop::Stop;
@@ -40,6 +41,7 @@ impl<S: Scheduler> Tracer<S> {
             task.suspended.clear();
             task.sigaction = None;
             task.made_again = None;
+            task.last_eintr = LastEintr::None;
             task.interrupted = false;
             task.stepping = None;
             task.interrupted_at = None;

@@ -8,17 +8,25 @@
 //! after all, as it would untraced; if none is, the call is made again. No
 //! window is left in which a signal could be lost, and it holds for a tracee
 //! that is detached in that stop as well. A time-out of the call starts anew.
+//!
+//! aarch64 has decided before the stop. There the task is sent back to the instruction
+//! of the call, and if a handler is to run before it is there, EINTR is put back
+//! ([`super::last_eintr`]): only for a task that is detached in that stop is there a
+//! window, in which a signal comes as if before the call.
 
 use std::time::Duration;
 
 use super::engine::Tracer;
+use super::last_eintr::{CallSite, LastEintr};
 use super::scheduler::Scheduler;
 use super::syscalls::words;
 use super::tasks::Words;
 use crate::event::Moment;
 use crate::kernel::{Abi, Errno, Signal, Tgid, Tid, TimeOut};
 use crate::proc;
+use crate::sys::left_call::LeftCall;
 use crate::sys::ptrace::{self, Stopped};
+use crate::sys::syscall_info::{Phase, SyscallInfo};
 
 /// A call with a time-out that was woken and is made again.
 #[derive(Clone, Debug)]
@@ -48,6 +56,54 @@ impl<S: Scheduler> Tracer<S> {
         if signal != Signal::CONT && self.sees_proc() && tracee.has_eintr() && ignores() {
             self.undo_wake_up(tracee);
         }
+    }
+
+    /// A signal is about to be delivered. If a handler runs, on aarch64, a call that was to
+    /// be made again fails with EINTR, as untraced, and one that has failed is over.
+    pub(super) fn keep_eintr_for(&mut self, signal: Signal, tracee: &Stopped) {
+        let tid = tracee.tid();
+        if !cfg!(target_arch = "aarch64") || !self.sees_proc() {
+            return;
+        }
+        let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
+            return;
+        };
+        let was_sent_back = matches!(task.last_eintr, LastEintr::SentBack { .. });
+        if !was_sent_back && !tracee.has_eintr() {
+            return;
+        }
+        let is_caught = proc::status(tid).is_some_and(|status| status.catches(signal));
+        let Some(info) = tracee.syscall_info().ok().filter(|_| is_caught) else {
+            return;
+        };
+        let site = task.last_eintr.sent_back_from(info.instruction_pointer);
+        if let Some(site) = site {
+            // Unless it was killed in its stop.
+            let _ = tracee.fail_sent_back(site.end);
+        }
+        task.last_eintr = LastEintr::Handled(site.unwrap_or(here(&info)));
+    }
+
+    /// A task enters or leaves a call.
+    pub(super) fn follow_eintr(&mut self, tid: Tid, info: &SyscallInfo) {
+        if !cfg!(target_arch = "aarch64") {
+            return;
+        }
+        let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
+            return;
+        };
+        match info.phase {
+            Phase::Entry { .. } | Phase::Seccomp { .. } => task.last_eintr.enters(here(info)),
+            Phase::Exit { .. } => task.last_eintr.leaves(here(info)),
+            Phase::None => {}
+        }
+    }
+}
+
+fn here(info: &SyscallInfo) -> CallSite {
+    CallSite {
+        end: info.instruction_pointer,
+        stack_pointer: info.stack_pointer,
     }
 }
 
@@ -89,13 +145,50 @@ impl<S: Scheduler> Tracer<S> {
         else {
             return;
         };
+        if !self.has_just_failed(&call, here(&info), tracee) {
+            return;
+        }
         let over = call
             .arguments()
             .and_then(|args| self.time_is_over(abi, words(&info, nr, args), tracee));
-        let _ = match over {
-            Some(result) => tracee.leave_with(call, result),
-            None => tracee.restart_unless_handled(call),
+        if let Some(result) = over {
+            let _ = tracee.leave_with(call, result);
+            return;
+        }
+        let instruction = call.instruction();
+        let is_made_again = tracee.restart_unless_handled(call) == Ok(true);
+        if let Some(instruction) = instruction.filter(|_| is_made_again)
+            && let Some(task) = self.tasks.by_tid.get_mut(&tracee.tid())
+        {
+            task.last_eintr = LastEintr::SentBack {
+                site: here(&info),
+                instruction: instruction.address,
+            };
+        }
+    }
+
+    /// Whether the tracee is on its way out of this call, where the registers alone do not
+    /// tell (aarch64).
+    fn has_just_failed(&self, call: &LeftCall, site: CallSite, tracee: &Stopped) -> bool {
+        /// More than the length of an instruction, in bytes.
+        const MOST: usize = 8;
+        let Some(instruction) = call.instruction() else {
+            return true;
         };
+        let Some(task) = self.tasks.by_tid.get(&tracee.tid()) else {
+            return false;
+        };
+        let (at, code) = (instruction.address, instruction.code);
+        let mut bytes = [0; MOST];
+        let Some(bytes) = bytes.get_mut(..code.len()) else {
+            return false;
+        };
+        self.sees_proc()
+            && instruction.end() == site.end
+            && task.last_eintr.may_leave(site)
+            && proc::are_filled(task.tgid, at, code.len() as u64)
+            && tracee.read(at, bytes).is_ok()
+            && bytes == code
     }
 
     /// The result of a call whose time is over, since it was woken first.
@@ -129,7 +222,8 @@ impl<S: Scheduler> Tracer<S> {
             return false;
         };
         let Some(call) = &task.made_again else {
-            return false;
+            // It is followed, and our filter stops once more at what it is asked for.
+            return task.kind.filtered;
         };
         if call.words != *words {
             // A handler ran, and the program saw EINTR.

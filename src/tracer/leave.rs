@@ -150,6 +150,7 @@ impl<S: Scheduler> Tracer<S> {
             StopKind::Signal(Signal::TRAP) if task.stepping.is_some() => {}
             StopKind::Signal(delivered) => {
                 self.undo_wake_up_by(delivered, &stop.tracee);
+                self.keep_eintr_for(delivered, &stop.tracee);
                 signal = Some(delivered);
             }
             // The child is under trace already: its first stop is still to come.

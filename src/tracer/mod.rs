@@ -41,6 +41,7 @@ mod handler;
 mod image;
 mod interruptions;
 mod job_control;
+mod last_eintr;
 pub(crate) mod launch;
 mod leave;
 mod lifecycle;

@@ -35,6 +35,7 @@ impl<S: Scheduler> Tracer<S> {
         if !task.interrupted && !is_handled {
             self.undo_wake_up_by(signal, &stop.tracee);
         }
+        self.keep_eintr_for(signal, &stop.tracee);
         if signal == Signal::CHLD
             && let Some(process) = self.tasks.processes.get(&tgid)
             && process.handler_frame != HandlerFrame::None

@@ -24,6 +24,7 @@ impl<S: Scheduler> Tracer<S> {
             self.go_on(stop);
             return;
         };
+        self.follow_eintr(stop.tid(), &info);
         match info.phase {
             Phase::Entry { nr, args } => {
                 let words = words(&info, nr, args);
@@ -55,6 +56,7 @@ impl<S: Scheduler> Tracer<S> {
             self.go_on(stop);
             return;
         };
+        self.follow_eintr(stop.tid(), &info);
         match info.phase {
             Phase::Seccomp { nr, args, data }
                 if data == u32::from(OURS) && self.is_of_our_filter(info.arch, nr, args) =>

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::full_speed::Speed;
 use super::handler::{HandlerFrame, Interrupted};
 use super::interruptions::MadeAgain;
+use super::last_eintr::LastEintr;
 use super::sigaction::Deferred;
 use crate::event::{Moment, NsPids, SigchldAction, WaitEntry};
 use crate::kernel::{Signal, Tgid, Tid};
@@ -57,6 +58,8 @@ pub(super) struct Task {
     pub(super) repeats: u8,
     /// The call with a time-out that it is in, if that is made again.
     pub(super) made_again: Option<MadeAgain>,
+    /// The call that failed with EINTR last, where that has to be known (aarch64).
+    pub(super) last_eintr: LastEintr,
     /// It stops at no call.
     pub(super) is_free: bool,
     /// It is a new process whose first stop is still to come, and which may
@@ -112,6 +115,7 @@ impl Task {
             asked_to_stop: false,
             repeats: 0,
             made_again: None,
+            last_eintr: LastEintr::None,
             is_free: false,
             is_new: false,
             is_awaited: false,
@@ -125,6 +129,7 @@ impl Task {
     pub(super) fn how(&self) -> How {
         let is_in_call =
             self.call.is_some() || self.sigaction.is_some() || self.made_again.is_some();
+        let is_in_call = is_in_call || self.last_eintr.is_followed();
         if (self.kind.filtered || self.is_free) && !is_in_call {
             How::Cont
         } else {

@@ -15,12 +15,20 @@ fn calls(errors: &str) -> u64 {
     behind.split(',').next().unwrap().parse().unwrap()
 }
 
+fn bytes_written(pid: i32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("wchar: "));
+    line.unwrap().parse().unwrap()
+}
+
 /// Attach to a target that is busy with calls, and return how many stopped.
 fn calls_of_a_busy_target(flags: &[&str]) -> (u64, String) {
     let target = Target::start(Command::new("dd").args(["if=/dev/zero", "of=/dev/null", "bs=1"]));
     let tracer = Tracer::attached(flags, &[target.pid()]);
     until("it is attached to", || tracer.errors().contains("attached"));
-    std::thread::sleep(std::time::Duration::from_millis(50));
+    // One call a byte; some may be from before its first stop.
+    let before = bytes_written(target.pid());
+    until("it goes on", || bytes_written(target.pid()) > before + 50);
     tracer.send(Signal::SIGINT);
     let errors = tracer.errors_at_end(130);
     assert!(all_traced_by(target.pid(), 0));

@@ -125,9 +125,10 @@ impl Target {
 
     /// Until every thread that is to sleep in a wait does.
     pub(crate) fn until_in_wait4(&self) {
+        let wait4 = format!("{} ", libc::SYS_wait4);
         until("the target sleeps in wait4", || {
             threads(self.pid()).iter().any(|path| {
-                fs::read_to_string(path.join("syscall")).is_ok_and(|text| text.starts_with("61 "))
+                fs::read_to_string(path.join("syscall")).is_ok_and(|text| text.starts_with(&wait4))
             })
         });
     }
@@ -201,8 +202,7 @@ impl Tracer {
     pub(crate) fn settled(&self, target: i32) {
         until("the tracer and its target sleep", || {
             let call = fs::read_to_string(format!("/proc/{}/syscall", self.child.id()));
-            // In wait4 or waitid.
-            let waits = ["61 ", "247 "];
+            let waits = [libc::SYS_wait4, libc::SYS_waitid].map(|nr| format!("{nr} "));
             let waits = call.is_ok_and(|call| waits.iter().any(|nr| call.starts_with(nr)));
             self.errors().contains("attached")
                 && waits

@@ -127,6 +127,28 @@ fn a_call_that_is_woken_again_and_again_ends_at_its_time_out() {
     }
 }
 
+/// Though another signal, which is ignored, is delivered before the program goes on.
+#[test]
+fn a_call_that_a_handler_ended_is_not_made_again_and_the_next_one_is() {
+    for flags in [&[][..], &["--seccomp-bpf=never"]] {
+        let mut tracer = wait4_strace();
+        tracer.args(flags).args(["-q", "--"]).arg(fixture_path());
+        let outcome = run(tracer.args(["sleep_until_handled", "itself"]));
+        let printed = "asleep\nas ever\n".to_owned();
+        assert_eq!((outcome.status, outcome.stdout), (0, printed), "{flags:?}");
+    }
+    for flags in [&[][..], &["--every-call"]] {
+        let mut target = Target::fixture(&["sleep_until_handled"]);
+        assert_eq!(target.read_line(), "asleep\n");
+        let tracer = Tracer::attached(flags, &[target.pid()]);
+        tracer.settled(target.pid());
+        send(target.pid(), Signal::SIGUSR1);
+        assert_eq!(target.read_line(), "as ever\n", "{flags:?}");
+        assert_eq!(target.finish(), Some(0), "{flags:?}");
+        tracer.end(0);
+    }
+}
+
 /// A handler that runs ends the call after all, though it was woken before.
 #[test]
 fn a_signal_with_a_handler_still_ends_a_call_with_eintr() {

@@ -152,6 +152,7 @@ const LEFT_OUT: &[&str] = &[
     "torture_sleeps",
     "sleep_for_half_a_second",
     "sleep_in",
+    "sleep_until_handled",
 ];
 
 #[test]

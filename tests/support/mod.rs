@@ -33,7 +33,7 @@ pub const LIMIT: Duration = Duration::from_secs(180);
 
 /// Whether calls that were woken by a stop of the tracer's are made again on this
 /// architecture.
-pub const REWINDS: bool = cfg!(target_arch = "x86_64");
+pub const REWINDS: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
 
 /// How a program ended, and what it wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]

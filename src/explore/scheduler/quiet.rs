@@ -46,15 +46,16 @@ enum State {
 }
 
 impl Quiet {
-    /// Look at all tasks that are not held.
-    pub(super) fn look(&mut self, world: &World<'_>, now: Instant) {
+    /// Look at all tasks that are not held. `unreaped` is dead, and kept so.
+    pub(super) fn look(&mut self, world: &World<'_>, unreaped: Option<Tid>, now: Instant) {
         let mut seen = FxHashMap::default();
         for (tid, tgid) in world.tasks() {
             if world.is_held(tid) {
                 continue;
             }
             let last = self.tasks.get(&tid).copied();
-            if let Some(look) = look_at(tid, tgid, last, world, now) {
+            let is_ending = unreaped != Some(tid) && is_alone(tgid, world);
+            if let Some(look) = look_at(tid, tgid, last, is_ending, world, now) {
                 let was_limited = last.is_some_and(|last| last.state == State::GivesUp);
                 if was_limited && last.is_some_and(|last| last.switches != look.switches) {
                     self.saw_time_out = true;
@@ -102,10 +103,16 @@ impl Seen {
     }
 }
 
+/// Whether a process has one thread. A leader whose other threads live stays dead.
+fn is_alone(tgid: Tgid, world: &World<'_>) -> bool {
+    world.threads_of(tgid).len() <= 1
+}
+
 fn look_at(
     tid: Tid,
     tgid: Tgid,
     last: Option<Seen>,
+    is_ending: bool,
     world: &World<'_>,
     now: Instant,
 ) -> Option<Seen> {
@@ -115,6 +122,9 @@ fn look_at(
     let since = last.map_or(now, |last| last.since);
     let known = last.map(|last| last.state);
     let state = match status.state {
+        // The tracer is about to see its end, and its parent to hear of it; on a slow machine
+        // that takes a while.
+        b'Z' | b'X' if is_ending => State::Busy,
         b'T' | b'Z' | b'X' => State::Waits,
         b't' if world.is_stopped(tid) => State::Waits,
         // A vfork sleeps so; else it is a disk.

@@ -14,7 +14,7 @@ impl Explorer {
         if let Some(last) = self.last_round.replace(now) {
             self.held_for += (now - last).min(ROUND * 2);
         }
-        self.quiet.look(world, now);
+        self.quiet.look(world, self.unreaped, now);
         let (quiet, sleeps) = (&self.quiet, &self.sleeps);
         let (mut commands, mut one_goes) = (Vec::new(), false);
         self.holds.retain(|hold| {

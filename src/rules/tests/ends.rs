@@ -88,7 +88,7 @@ const FIRED: [(Severity, RuleId); 1] = [(Severity::Error, RuleId::PdeathsigThrea
 #[test]
 fn a_death_signal_at_the_end_of_a_thread() {
     let mut script = bound();
-    assert_eq!(hit_after(&mut script, 50, Signal::TERM), FIRED);
+    assert_eq!(hit_after(&mut script, 1000, Signal::TERM), FIRED);
     assert!(matches!(
         diagnosis(&script),
         Diagnosis::End(End::PdeathsigThread { thread, .. }) if thread.raw() == 11
@@ -97,20 +97,29 @@ fn a_death_signal_at_the_end_of_a_thread() {
 
 #[test]
 fn a_child_that_the_death_signal_kills_before_the_thread_is_seen_to_end() {
-    let mut script = bound();
-    script
-        .end(X, 15)
-        .after(10)
-        .end(T, 0)
-        .quiet()
-        .after(200)
-        .over();
-    assert_eq!(found(&script), FIRED);
+    let seen_after = |millis| {
+        let mut script = bound();
+        script.end(X, 15).after(millis).end(T, 0);
+        found(script.quiet().after(200).over())
+    };
+    assert_eq!(seen_after(250), FIRED);
+    assert_eq!(seen_after(251), []);
+}
+
+#[test]
+fn a_thread_that_reaps_its_child_has_not_ended_before() {
+    let reaped_by = |task| {
+        let mut script = bound();
+        script.end(X, 15).wait(task, X, 0, Ok((X, 15))).end(T, 0);
+        found(script.quiet().after(200).over())
+    };
+    assert_eq!(reaped_by(T), []);
+    assert_eq!(reaped_by((P, P)), FIRED);
 }
 
 #[test]
 fn a_signal_that_is_late_or_another_is_no_death_signal() {
-    assert_eq!(hit_after(&mut bound(), 51, Signal::TERM), []);
+    assert_eq!(hit_after(&mut bound(), 1001, Signal::TERM), []);
     assert_eq!(hit_after(&mut bound(), 10, Signal::HUP), []);
 }
 
