@@ -49,7 +49,7 @@ pub(super) enum Until {
     ChildExits,
     /// Nothing else goes on.
     Quiet,
-    /// Its group gets SIGCONT.
+    /// The deaths of its group have come.
     Group,
 }
 
