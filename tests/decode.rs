@@ -17,7 +17,7 @@ fn decoded(args: &[&str]) -> (String, i32) {
 }
 
 #[test]
-fn each_kind_of_value_is_told() {
+fn each_kind_of_value_is_decoded() {
     let values = [
         "0x137f",
         "0x1057f",
@@ -48,13 +48,13 @@ fn each_kind_of_value_is_told() {
         "pid=7",
         "pid=-2147483648",
     ];
-    let (told, status) = decoded(&values);
-    assert_eq!(status, 0, "{told}");
-    insta::assert_snapshot!(told);
+    let (text, status) = decoded(&values);
+    assert_eq!(status, 0, "{text}");
+    insta::assert_snapshot!(text);
 }
 
 #[test]
-fn what_people_paste_of_an_end_is_told() {
+fn what_people_paste_of_an_end_is_decoded() {
     let values = [
         "143",
         "130",
@@ -82,9 +82,9 @@ fn what_people_paste_of_an_end_is_told() {
         "signal:",
         "killed",
     ];
-    let (told, status) = decoded(&values);
-    assert_eq!(status, 0, "{told}");
-    insta::assert_snapshot!(told);
+    let (text, status) = decoded(&values);
+    assert_eq!(status, 0, "{text}");
+    insta::assert_snapshot!(text);
 }
 
 #[test]
@@ -106,8 +106,8 @@ fn a_bsd_s_values_have_its_own_names() {
             "signal=SIGINFO",
             "pid=0x80000000",
         ];
-        let (told, _) = decoded(&values);
-        insta::assert_snapshot!(format!("values_of_{system}"), told);
+        let (text, _) = decoded(&values);
+        insta::assert_snapshot!(format!("values_of_{system}"), text);
     }
 }
 
@@ -143,14 +143,14 @@ fn a_value_that_means_nothing_says_so_and_exits_with_1() {
         "1.5",
     ];
     for value in nothing {
-        let (told, status) = decoded(&[value]);
-        assert_eq!(status, 1, "{told}");
-        assert!(told.contains("means nothing"), "{told}");
+        let (text, status) = decoded(&[value]);
+        assert_eq!(status, 1, "{text}");
+        assert!(text.contains("means nothing"), "{text}");
     }
-    // The others are told all the same.
-    let (told, status) = decoded(&["foo", "9"]);
+    // The others are decoded all the same.
+    let (text, status) = decoded(&["foo", "9"]);
     assert_eq!(status, 1);
-    assert!(told.contains("killed by SIGKILL"), "{told}");
+    assert!(text.contains("killed by SIGKILL"), "{text}");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn values_come_from_standard_input_too() {
         drop(stdin);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(1), "the last is none");
-        let told = String::from_utf8(output.stdout).unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
         let lines = [
             "exited with 1",
             "killed by SIGKILL",
@@ -192,9 +192,9 @@ fn values_come_from_standard_input_too() {
             "\\33[2J",
         ];
         for what in lines {
-            assert!(told.contains(what), "{told}");
+            assert!(text.contains(what), "{text}");
         }
-        assert!(!told.contains('\x1b'), "{told}");
+        assert!(!text.contains('\x1b'), "{text}");
     }
 }
 
@@ -232,9 +232,9 @@ fn the_page_on_wait_families_shows_what_is_printed() {
         .split("$ wait4-strace ")
         .filter(|text| !text.is_empty())
     {
-        let (args, told) = example.split_once('\n').unwrap();
+        let (args, text) = example.split_once('\n').unwrap();
         let outcome = run(wait4_strace().args(args.split(' ')));
-        assert_eq!(outcome.stdout, told);
+        assert_eq!(outcome.stdout, text);
         count += 1;
     }
     assert_eq!(count, 2);

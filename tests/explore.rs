@@ -190,6 +190,42 @@ fn a_handler_between_a_failure_and_errno_is_forced() {
 }
 
 #[test]
+fn a_child_that_ends_long_after_the_only_call_that_fails_is_forced() {
+    shows(
+        "race_errno_of_one_call",
+        "skew@",
+        "status",
+        "delivery until ",
+    );
+}
+
+#[test]
+fn a_thread_that_steals_until_its_own_child_came_is_forced() {
+    shows(
+        "race_thread_steals_later",
+        "steal@1,",
+        "stolen-child",
+        "call until ",
+    );
+}
+
+#[test]
+fn points_whose_order_never_came_about_are_listed() {
+    // One child at a time, and no call that fails beside a living child.
+    let script = "use POSIX ':sys_wait_h'; $SIG{CHLD} = sub { 1 while waitpid(-1, WNOHANG) > 0 }; \
+                  fork or exit; select undef, undef, undef, 0.05";
+    let found = explored(&[], &["perl", "-e", script].map(OsStr::new));
+    let never = found
+        .stderr
+        .lines()
+        .find(|line| line.contains("never reached"));
+    let never = never.unwrap_or_else(|| panic!("{}", found.stderr));
+    for point in ["hold-deaths", "steal", "skew"] {
+        assert!(never.contains(point), "{}", found.stderr);
+    }
+}
+
+#[test]
 fn a_fork_that_fails_makes_no_kill_of_all() {
     let held = "call and made to fail with EPERM";
     shows("race_unchecked_fork", "fork-fail@1,", "kills-all", held);
@@ -394,6 +430,18 @@ fn what_makes_no_sense_is_refused() {
         let said = refused(&["--explore", flag, "true"]);
         assert!(said.contains(&sentence), "{said}");
     }
+    let unscheduled = [
+        "--leftovers=report",
+        "--kill-on-exit",
+        "--every-call",
+        "--no-polls",
+        "--seccomp-bpf=never",
+    ];
+    for flag in unscheduled {
+        let sentence = format!("{flag} means nothing with --schedule, which ");
+        let said = refused(&["--schedule=before", flag, "true"]);
+        assert!(said.contains(&sentence), "{said}");
+    }
     assert!(refused(&["--schedule", "nope", "true"]).contains("there is no point"));
     assert!(refused(&["--explore", "--schedule", "before", "true"]).contains("cannot be used"));
     let unknown = {
@@ -572,6 +620,51 @@ fn a_search_from_a_test_gives_the_problems_as_values() {
     let unknown = wait4_strace::Explore::new("/no/such/program");
     let unknown = unknown.budget(std::time::Duration::MAX).run();
     assert!(matches!(unknown, Err(wait4_strace::Error::NotFound(_))));
+}
+
+#[test]
+fn a_replay_gets_no_input_as_the_search_gets_none() {
+    let mut command = wait4_strace();
+    command.args(["--schedule", "before", "--", "sh", "-c"]);
+    command.arg("read line; (exit 3) & wait $!; echo \"$? and <$line>\"");
+    let (theirs, mut ours) = std::io::pipe().unwrap();
+    std::io::Write::write_all(&mut ours, b"some input\n").unwrap();
+    let ran = run(command.stdin(theirs));
+    assert!(ran.stdout.contains("3 and <>"), "{ran:?}");
+}
+
+#[test]
+fn a_schedule_applies_to_waits_that_are_not_shown() {
+    let mut command = wait4_strace();
+    command.args(["-e", "trace=none", "--schedule", "steal@1", "--"]);
+    let ran = run(command.arg(fixture_path()).arg("race_thread_steals"));
+    assert!(ran.stderr.contains("held at call"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_server_that_is_waited_for_by_mistake_is_a_stall() {
+    // It says by a signal that it serves, which may come before the wait.
+    let script = r#"trap : USR1
+        (trap '' USR1; exec perl -MIO::Socket::UNIX -e '
+            $s = IO::Socket::UNIX->new(Listen => 1, Local => "\0w4-$$") or die;
+            kill USR1 => getppid; $s->accept') &
+        server=$!; wait; kill $server"#;
+    let found = {
+        let mut command = wait4_strace();
+        command.args(["--explore=12", "--budget", "100", "--", "sh", "-c", script]);
+        run(&mut command)
+    };
+    let heading = "warning[stall] under child-first";
+    assert!(found.stderr.contains(heading), "{}", found.stderr);
+    for part in [
+        "perl  accept",
+        "until somebody outside wakes it",
+        "rt_sigsuspend(…), for ever",
+        "help: SIGUSR1 came before fork returned",
+        " --duration ",
+    ] {
+        assert!(found.stderr.contains(part), "{part}: {}", found.stderr);
+    }
 }
 
 /// A run under a schedule.

@@ -1,5 +1,5 @@
 //! Findings as the user sees them: the report, what fails a run, what is
-//! allowed, and what is told while the trace goes on.
+//! allowed, and what is reported while the trace goes on.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -98,18 +98,18 @@ fn findings_fail_a_run_if_the_user_says_so() {
 
 #[test]
 fn a_finding_can_be_allowed_warned_of_or_suppressed() {
-    let told = |flags: &[&str]| judged(flags, STOLEN).stderr;
-    assert!(!told(&["--allow", "stolen-child"]).contains('['));
-    assert!(told(&["--warn", "stolen-child"]).starts_with("warning[stolen-child]"));
+    let report = |flags: &[&str]| judged(flags, STOLEN).stderr;
+    assert!(!report(&["--allow", "stolen-child"]).contains('['));
+    assert!(report(&["--warn", "stolen-child"]).starts_with("warning[stolen-child]"));
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("known");
     let known = path.to_str().unwrap();
     fs::write(&path, "stolen-child fixture # the library's\n").unwrap();
-    assert!(told(&["--suppress", known]).ends_with("; no findings\n"));
+    assert!(report(&["--suppress", known]).ends_with("; no findings\n"));
     fs::write(&path, "stolen-child other\n").unwrap();
-    assert!(told(&["--suppress", known]).contains("1 error"));
+    assert!(report(&["--suppress", known]).contains("1 error"));
     fs::write(&path, "stolen_child\n").unwrap();
-    assert!(told(&["--suppress", known]).contains("line 1: there is no rule"));
+    assert!(report(&["--suppress", known]).contains("line 1: there is no rule"));
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn every_rule_is_listed_and_explained() {
 }
 
 #[test]
-fn an_end_that_was_not_expected_is_told_with_who_was_told() {
+fn an_end_that_was_not_expected_is_reported_with_who_reaped_it() {
     let script = "(exit 3); (exit 1); sh -c 'kill -TERM $$'; exit 0";
     let with = |flags: &[&str]| {
         let flags: Vec<&str> = ["-o", "/dev/null"].iter().chain(flags).copied().collect();
@@ -280,7 +280,7 @@ fn a_signal_asks_for_the_report_so_far_and_an_attach_ends_with_one() {
         .spawn()
         .unwrap();
     let says = |words: &str| fs::read_to_string(&said).unwrap().contains(words);
-    until("the zombie is told", || {
+    until("the zombie is reported", || {
         says("wait4-strace: warning[zombie-leak]: fixture[")
     });
     let pid = Pid::from_raw(i32::try_from(tracer.id()).unwrap());

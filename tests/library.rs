@@ -153,7 +153,7 @@ fn exists(pid: i32) -> bool {
 }
 
 #[test]
-fn a_command_that_hangs_is_ended_and_told_of() {
+fn a_command_that_hangs_is_ended_and_reported() {
     let begun = Instant::now();
     let trace = sh("sleep 1000 & wait")
         .timeout(Duration::from_millis(300))
@@ -309,13 +309,13 @@ fn a_child_that_dies_under_an_attach_is_reaped_by_its_host() {
         // Only then may the child be waited for.
         let trace = tracing.wait().unwrap();
         assert!(!trace.timed_out());
-        let mut told = trace.events().iter().filter_map(|event| match event.kind {
+        let mut words = trace.events().iter().filter_map(|event| match event.kind {
             EventKind::Ended { status } if event.tgid.raw().unsigned_abs() == child.id() => {
                 Some(status.raw())
             }
             _ => None,
         });
-        assert_eq!((told.next(), told.next()), (Some(word), None));
+        assert_eq!((words.next(), words.next()), (Some(word), None));
         assert_eq!(child.wait().unwrap().into_raw(), word);
     }
 }

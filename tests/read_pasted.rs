@@ -186,6 +186,121 @@ const WRAPPERS: [Wrapper; 32] = [
     }),
 ];
 
+/// Each line with this before and behind it.
+fn between(log: &str, before: &str, behind: &str) -> String {
+    let lines = log.lines();
+    lines
+        .flat_map(|line| [before, line, behind, "\n"])
+        .collect()
+}
+
+/// What is done to the ends of lines, or to some of their characters.
+const AROUND: [Wrapper; 13] = [
+    ("backticks", |log| between(log, "`", "`  ")),
+    ("a list of JSON", |log| {
+        let lines = log.lines().map(|line| serde_json::to_string(line).unwrap());
+        lines
+            .flat_map(|line| ["    ".to_owned(), line, ",\n".to_owned()])
+            .collect()
+    }),
+    ("CSV", |log| between(&log.replace('"', "\"\""), "\"", "\"")),
+    ("a list of Python", |log| {
+        let log = log.replace('\\', "\\\\").replace('\'', "\\'");
+        between(&log, "    u'", "\\n'")
+    }),
+    ("commas", |log| between(log, "", ",")),
+    ("continued", |log| between(log, "", " \\")),
+    ("NULs behind", |log| between(log, "", "\0")),
+    ("NULs between characters", |log| {
+        let log = log.chars().flat_map(|char| [char, '\0']);
+        std::iter::once('\n').chain(log).collect()
+    }),
+    ("NULs for line feeds", |log| log.replace('\n', "\0")),
+    ("carriage returns", |log| log.replace('\n', "\r")),
+    ("entities with numbers", |log| {
+        let log = log.replace('&', "&#38;").replace('=', "&#61;");
+        log.replace('"', "&#x22;").replace('(', "&#x28;")
+    }),
+    ("colours with carets", |log| {
+        between(log, "^[[0;32m", "^[[0m")
+    }),
+    ("web page's spaces", |log| {
+        let words = log.split(' ').filter(|word| !word.is_empty());
+        words.collect::<Vec<_>>().join(" ")
+    }),
+];
+
+#[test]
+fn what_stands_around_lines_is_taken_off() {
+    for (name, log) in kept() {
+        let (clean, _) = events(log.as_bytes());
+        for (wrapper, wrap) in AROUND {
+            let (unwrapped, said) = events(wrap(&log).as_bytes());
+            assert!(
+                unwrapped == clean,
+                "{name} {wrapper} {said:?}\n{clean}\n{unwrapped}"
+            );
+        }
+    }
+}
+
+#[test]
+fn numbers_of_calls_are_known_with_one_space_too() {
+    let (clean, _) = read(LEAK);
+    for times in [true, false] {
+        let mut log = String::new();
+        for line in LEAK.lines() {
+            let mut words = line.splitn(3, ' ');
+            let [pid, time, rest] = [(); 3].map(|()| words.next().unwrap());
+            let number = if rest.starts_with("wait4") {
+                " 61"
+            } else {
+                " 3"
+            };
+            let time = if times {
+                format!("{time} ")
+            } else {
+                String::new()
+            };
+            writeln!(log, "{pid} {time}[{number}] {rest}").unwrap();
+        }
+        let (trace, report) = read(&log);
+        assert!(trace.contains("# reaped 72"), "{log}{trace}{report}");
+        assert!(!times || trace == clean, "{trace}");
+    }
+}
+
+/// Of a paragraph all is found that is whole, and nothing that the log has not; what is
+/// not whole is said.
+#[test]
+fn lines_that_became_a_paragraph_are_taken_apart() {
+    let mut same = 0;
+    for (name, log) in kept() {
+        let (clean, _) = events(log.as_bytes());
+        let paragraph = log.replace('\n', " ");
+        let input = Box::new(Cursor::new(paragraph.clone().into_bytes()));
+        let Ok(mut source) = records::from(input, None) else {
+            continue;
+        };
+        let mut found = Vec::new();
+        while source.read(&mut found).unwrap() {}
+        let said = [source.notes(), source.passed_over(), source.lacks()].concat();
+        let found: Vec<String> = found.iter().map(|event| format!("{event:?}")).collect();
+        let is_same = found.iter().eq(clean.lines());
+        same += usize::from(is_same);
+        let is_said = said.iter().any(|said| {
+            let words = ["cut short", "not strace's", "half", "halves"];
+            words.iter().any(|word| said.contains(word))
+        });
+        assert!(
+            is_same || is_said,
+            "{name} {said:?}\n{clean}\n{}",
+            found.join("\n")
+        );
+    }
+    assert!(same > 10, "{same}");
+}
+
 /// How many pairs of wrappers are tried on each log.
 const PAIRS_OF_EACH: usize = 8;
 
@@ -657,6 +772,20 @@ fn a_log_that_ends_in_many_waits_describes_the_first() {
         open.ends_with(&format!("; and {} more waits", count - 16)),
         "{open}"
     );
+}
+
+#[test]
+fn a_timed_log_with_many_open_waits_is_judged_in_time() {
+    // Quadratic, this would take minutes.
+    let mut log = String::new();
+    for parent in 1..=30_000 {
+        let millis = parent % 1000;
+        let at = format!("{parent} {}.{millis:03}", 1_700_000_000 + parent / 1000);
+        writeln!(log, "{at} fork() = {}", parent + 30_000).unwrap();
+        writeln!(log, "{at} wait4(-1,  <unfinished ...>").unwrap();
+    }
+    let (_, report) = read(log);
+    assert!(report.contains("; and 29984 more waits"), "{report}");
 }
 
 #[test]

@@ -195,7 +195,7 @@ fn a_program_gets_each_signal_once() {
 /// The state letters of all tasks, once they are what they should be: a stop
 /// and a continuation take a moment in each thread.
 fn settles(target: &Target, stopped: bool) {
-    support::until("the target stops or runs as it was told last", || {
+    support::until("the target stops or runs as the last signal says", || {
         let tasks = target.mark.tasks();
         !tasks.is_empty() && tasks.iter().all(|task| (task.state == 'T') == stopped)
     });
@@ -221,14 +221,14 @@ fn a_program_that_is_stopped_stays_stopped_and_one_that_is_continued_runs() {
                     thread::sleep(random.moment(1..12));
                 }
             });
-            // The leader's family was not told.
+            // The leader's family did not get it.
             let is_stopped = || {
                 let tasks = target.mark.tasks().into_iter();
                 tasks
                     .filter(|task| task.pid == pid)
                     .all(|task| task.state == 'T')
             };
-            support::until("the target does what it was told last", || {
+            support::until("the target does what the last signal says", || {
                 is_stopped() == (last != Signal::SIGCONT)
             });
         }

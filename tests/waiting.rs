@@ -10,6 +10,8 @@
 )]
 
 mod support;
+#[path = "waiting/ways_to_hang.rs"]
+mod ways_to_hang;
 
 use std::fs;
 use std::path::Path;
@@ -293,6 +295,31 @@ fn what_outlives_the_command_is_told_and_waited_for() {
         ["bash", "-c", "sleep 0.01 &"],
     ));
     assert!(!outcome.stderr.contains("is left"), "{outcome:?}");
+}
+
+#[test]
+fn the_end_of_the_time_lets_a_shell_clean_up() {
+    let directory = TempDir::new().unwrap();
+    // It runs its trap once its child has ended.
+    let script = "trap 'echo cleaned >cleaned; exit 7' TERM; sleep 994; true";
+    let mut command = traced(
+        &["-o", "/dev/null", "--duration", "1"],
+        ["bash", "-c", script],
+    );
+    let outcome = run(command.current_dir(directory.path()));
+    assert!(directory.path().join("cleaned").exists(), "{outcome:?}");
+}
+
+#[test]
+fn a_process_that_the_tracer_kills_says_so() {
+    let script = "trap '' TERM; sleep 993 & wait; sleep 992";
+    let outcome = run(&mut traced(&["--duration", "1"], ["bash", "-c", script]));
+    let text = outcome.stderr;
+    let killed = text.lines().filter(|line| line.contains("SIGKILL"));
+    let killed: Vec<&str> = killed.collect();
+    assert!(!killed.is_empty(), "{text}");
+    let all = killed.iter().all(|line| line.contains("from wait4-strace"));
+    assert!(all, "{text}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::Command;
 use wait4_strace::kernel::{Status, System, WaitStatus};
 
 /// What we say of a word, in the words of the C program.
-fn told(system: System, word: i32) -> String {
+fn described(system: System, word: i32) -> String {
     let status = WaitStatus::of(system, word);
     let (kind, number, core) = match status.decode() {
         Status::Exited(code) => ("exited", i32::from(code), false),
@@ -44,7 +44,7 @@ fn every_low_word_of_each_system_is_read_as_its_macros_read_it() {
     let mut lines = table.lines();
     for system in [System::Linux, System::NetBsd, System::FreeBsd] {
         for word in 0..=0xffff {
-            assert_eq!(Some(told(system, word).as_str()), lines.next());
+            assert_eq!(Some(described(system, word).as_str()), lines.next());
         }
     }
     assert_eq!(lines.next(), None);

@@ -238,7 +238,8 @@ impl Answers<'_> {
         self.let_go(source);
         if self.options.command.is_some() {
             session.message("the time is up (--duration); ending the command");
-            source.tracer.forward(Signal::TERM);
+            // To all, as timeout(1) does it: a shell runs its trap once its child has ended.
+            source.tracer.signal_launched(Signal::TERM);
             source.limit(GRACE);
         }
     }

@@ -1,5 +1,6 @@
 //! A live trace: what is traced, how it begins, and what it comes to.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
@@ -115,7 +116,14 @@ fn start<S: Scheduled>(options: &TraceOptions, scheduler: S) -> Result<Trace<'_,
     let mut source = Traced::with_scheduler(settings, waker, words, attached, scheduler);
     // Words that are wrong are refused before anything is traced.
     let command = options.command.as_ref();
-    let program = command.map(|command| command.program(filter)).transpose()?;
+    let mut program = command.map(|command| command.program(filter)).transpose()?;
+    if let Some(program) = program.as_mut().filter(|_| options.schedule.is_some()) {
+        // As in the search that the schedule is from.
+        let [input, ..] = &mut program.files;
+        let null = File::open("/dev/null");
+        let null = null.map_err(|error| format!("cannot open /dev/null: {error}"))?;
+        *input = Some(null.into());
+    }
     urgency::trace_begins();
     let (mut session, ending) = outputs::open(&options.outputs, source.origin())?;
     if let Some(until) = options.duration.and_then(|time| source.limit(time)) {

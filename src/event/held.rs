@@ -26,7 +26,7 @@ pub enum HoldPoint {
     Sleep,
     /// Before its end; its descriptors are still open.
     Exit,
-    /// It is dead, and its parent is not told of it.
+    /// It is dead, and its parent has no notice of it.
     Death,
     /// A signal, before its delivery.
     Delivery,

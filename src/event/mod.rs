@@ -28,7 +28,9 @@ pub use origin::{Origin, ProcView};
 pub use stack::{Cut, Frame, Function, Stack};
 pub(crate) use stack::{Frames, Resolver};
 pub use wait::{Fetched, NOT_SHOWN, Named, TargetName, WaitEntry, WaitExit};
-pub use waiting::{BlockedCall, BlockedTask, LookCause, WaitingLook, WaitsOn};
+pub use waiting::{
+    BlockedCall, BlockedTask, KernelObject, LookCause, MutexHolder, OtherEnd, WaitingLook, WaitsOn,
+};
 
 /// Nanoseconds of the monotonic clock since the trace began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

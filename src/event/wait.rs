@@ -171,8 +171,8 @@ impl WaitExit {
             let (pid, status) = self.info.value()?.child()?;
             return Some((pid, Some(status)));
         }
-        let told = self.status.value().copied();
-        let status = told.or_else(|| self.lives_on.then_some(SOME_STOP));
+        let known = self.status.value().copied();
+        let status = known.or_else(|| self.lives_on.then_some(SOME_STOP));
         (pid.raw() > 0).then_some((pid, status))
     }
 

@@ -50,8 +50,12 @@ pub struct BlockedTask {
     pub call: Option<BlockedCall>,
     /// Nanoseconds since it ran last, if known.
     pub asleep: Option<u64>,
+    /// It was woken then by a signal or by the tracer, and may have been in the call before.
+    pub is_older: bool,
     /// What ends the call, as far as known.
     pub on: Vec<WaitsOn>,
+    /// How many descriptors more it waits for, which were not looked at.
+    pub more: usize,
 }
 
 /// A system call that a thread is blocked in.
@@ -102,8 +106,24 @@ pub enum WaitsOn {
         fd: Option<i32>,
         /// Its path.
         path: Vec<u8>,
-        /// It is a named pipe.
-        is_fifo: bool,
+        /// What is known of the other end, if it is a named pipe.
+        fifo: Option<OtherEnd>,
+    },
+    /// A Unix socket whose queue of connections is full.
+    Backlog {
+        /// The thread's descriptor.
+        fd: i32,
+        /// The address: a path, or with `@` first a name.
+        path: Vec<u8>,
+        /// The processes that have the listening socket.
+        holders: Vec<PipeSide>,
+    },
+    /// An object of the kernel that is no file.
+    Object {
+        /// The thread's descriptor.
+        fd: i32,
+        /// What it is.
+        object: KernelObject,
     },
     /// The end of a process, by a pidfd.
     ProcessEnd {
@@ -119,12 +139,62 @@ pub enum WaitsOn {
     },
     /// A mutex.
     Mutex {
-        /// The thread that holds it.
-        owner: Tid,
+        /// Who holds it, if known.
+        holder: Option<MutexHolder>,
+        /// It lies in memory that several processes may have.
+        is_shared: bool,
     },
+    /// Something in its own memory, which has no owner; and no other thread of its process
+    /// is alive.
+    NoOtherThread,
     /// The end of a thread of the same process.
     ThreadEnd {
         /// The thread.
         tid: Tid,
     },
+}
+
+/// Who has the other end of a named pipe.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OtherEnd {
+    /// The waiting thread writes; if not, it reads.
+    pub writes: bool,
+    /// The holders of the other end.
+    pub others: Vec<PipeSide>,
+    /// Whether every process could be examined.
+    pub complete: bool,
+}
+
+/// An object of the kernel that a descriptor is of (`man 5 proc_pid_fdinfo`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelObject {
+    /// A counter that a process adds to.
+    Eventfd,
+    /// Signals: bit `n - 1` for signal `n`.
+    Signalfd {
+        /// Those that it takes.
+        signals: u64,
+    },
+    /// A timer.
+    Timerfd {
+        /// Nanoseconds until it expires; `None` if it is not set.
+        left: Option<u64>,
+    },
+    /// Changes of files.
+    Inotify {
+        /// How many files and directories are watched.
+        watches: u32,
+    },
+}
+
+/// Who holds a mutex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MutexHolder {
+    /// A living thread of this process.
+    Thread(Tgid, Tid),
+    /// A thread that has ended.
+    Dead(Tid),
+    /// A living thread of this ancestor, which had locked it when it forked: what waits is
+    /// for a copy, which nothing unlocks.
+    Ancestor(Tgid, Tid),
 }

@@ -181,6 +181,7 @@ mod tests {
             problems: vec![Problem {
                 schedule: Schedule::of(Point::Before, Some(2)),
                 symptoms: vec![Symptom::Crash(Comm::new(b"a,b"), Signal::SEGV)],
+                at_play: super::super::scheduler::Circumstances::default(),
                 shown: 2,
                 runs: 3,
             }],

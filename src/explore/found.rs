@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::oracle::{NoBaseline, Symptom};
 use super::schedule::{Point, Schedule};
-use super::scheduler::Counts;
+use super::scheduler::{Circumstances, Counts};
 use crate::rules::Policy;
 
 /// How much is tried.
@@ -36,6 +36,8 @@ pub struct Problem {
     pub schedule: Schedule,
     /// What is wrong, what explains most first.
     pub symptoms: Vec<Symptom>,
+    /// What was at play at its points.
+    pub at_play: Circumstances,
     /// In how many runs of that schedule it was seen.
     pub shown: u32,
     /// Of how many.
@@ -55,6 +57,10 @@ pub struct Exploration {
     pub runs: u32,
     /// How often each point was reached in a run.
     pub counts: Counts,
+    /// How often the order of events of each point came about in a run.
+    pub forced: Counts,
+    /// In how many runs each point was to be forced.
+    pub tried: Counts,
     /// Why nothing was searched, if so.
     pub no_baseline: Option<NoBaseline>,
     /// Not all that there is was tried.
@@ -67,9 +73,13 @@ pub struct Exploration {
 }
 
 impl Exploration {
-    /// Whether a point was ever reached.
+    /// Whether a point was ever reached: where it was tried, its order of events came
+    /// about.
     #[must_use]
     pub fn reached(&self, point: Point) -> bool {
+        if self.tried.of(point) > 0 {
+            return self.forced.of(point) > 0;
+        }
         self.counts.of(point.counted_as()) > 0
     }
 }

@@ -1,5 +1,7 @@
 //! Whether a run can never end: every task sleeps in a call without a time
-//! limit, no timer is armed, and nobody outside can wake one of them.
+//! limit, no timer is armed, and nobody outside can wake one of them. And whether
+//! it has stalled: the command itself sleeps so, and others of its processes may be woken
+//! from outside, by somebody who has never done so.
 
 use std::time::{Duration, Instant};
 
@@ -14,11 +16,25 @@ use crate::tracer::World;
 /// How long nothing must have been scheduled.
 const STILL: Duration = Duration::from_millis(100);
 
-/// A run that can never end.
+/// A sleep with such a time limit is as good as one without, in milliseconds.
+const LONG: u32 = 60_000;
+
+/// A run that can never end, or that has stalled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hang {
     /// The tasks that sleep, the root first.
     pub sleepers: Vec<Sleeper>,
+}
+
+impl Hang {
+    /// The programs and the calls that they sleep in, each once.
+    pub(super) fn calls(&self) -> Vec<(Comm, &'static str)> {
+        let sleepers = self.sleepers.iter();
+        let mut calls: Vec<_> = sleepers.map(|one| (one.comm, one.call)).collect();
+        calls.sort_unstable_by(|a, b| (a.0.as_bytes(), a.1).cmp(&(b.0.as_bytes(), b.1)));
+        calls.dedup();
+        calls
+    }
 }
 
 /// A task that nothing wakes.
@@ -34,6 +50,8 @@ pub struct Sleeper {
     pub call: &'static str,
     /// What it waits for: a pid or a descriptor, where that matters.
     pub first: Option<i64>,
+    /// A process outside the command may wake it, or a long time does.
+    pub may_be_woken: bool,
 }
 
 /// Looks for hangs, at each of its calls.
@@ -74,6 +92,24 @@ impl HangWatch {
         judge(world, scheduler, root)
     }
 
+    /// Who sleeps in a run that has stalled: nothing was scheduled for `limit`, and the
+    /// command itself waits for its own processes alone.
+    pub(super) fn stalled(
+        &self,
+        world: &World<'_>,
+        scheduler: &Explorer,
+        root: Tgid,
+        limit: Duration,
+    ) -> Option<Hang> {
+        if self.still_for() < limit || scheduler.holds_any() {
+            return None;
+        }
+        let sleepers = sleepers(world, scheduler)?;
+        let mut own = sleepers.iter().filter(|sleeper| sleeper.tgid == root);
+        let is_stuck = own.clone().next().is_some() && own.all(|sleeper| !sleeper.may_be_woken);
+        is_stuck.then(|| in_order(sleepers, root))
+    }
+
     /// How long nothing was scheduled.
     pub(super) fn still_for(&self) -> Duration {
         self.since.map_or(Duration::ZERO, |since| since.elapsed())
@@ -95,6 +131,19 @@ fn all_asleep(world: &World<'_>) -> Option<FxHashMap<Tid, u64>> {
 }
 
 fn judge(world: &World<'_>, scheduler: &Explorer, root: Tgid) -> Option<Hang> {
+    let sleepers = sleepers(world, scheduler)?;
+    let is_certain = !sleepers.is_empty() && sleepers.iter().all(|one| !one.may_be_woken);
+    is_certain.then(|| in_order(sleepers, root))
+}
+
+fn in_order(mut sleepers: Vec<Sleeper>, root: Tgid) -> Hang {
+    sleepers.sort_by_key(|sleeper| (sleeper.tgid != root, sleeper.tgid, sleeper.tid));
+    Hang { sleepers }
+}
+
+/// All tasks that are no zombies, if nothing but the world outside can wake them; a
+/// time limit does not, unless it is a long one.
+fn sleepers(world: &World<'_>, scheduler: &Explorer) -> Option<Vec<Sleeper>> {
     let family: FxHashSet<Tgid> = world.tasks().map(|(_, tgid)| tgid).collect();
     let mut sleepers = Vec::new();
     for (tid, tgid) in world.tasks() {
@@ -103,17 +152,20 @@ fn judge(world: &World<'_>, scheduler: &Explorer, root: Tgid) -> Option<Hang> {
         }
         let has_timer = scheduler.has_alarm(tgid) || proc::has_posix_timers(tgid);
         let asleep = Asleep::read(tgid, tid).filter(|_| !has_timer)?;
-        if asleep.wakers(tgid, tid, &family) != Wakers::Family {
-            return None;
-        }
+        let may_be_woken = match asleep.wakers(tgid, tid, &family) {
+            Wakers::Family => false,
+            Wakers::World => true,
+            Wakers::Time if asleep.limit_millis().is_some_and(|limit| limit >= LONG) => true,
+            Wakers::Time => return None,
+        };
         sleepers.push(Sleeper {
             tid,
             tgid,
             comm: proc::comm(tid).unwrap_or_default(),
             call: asleep.call,
             first: asleep.argument(),
+            may_be_woken,
         });
     }
-    sleepers.sort_by_key(|sleeper| (sleeper.tgid != root, sleeper.tgid, sleeper.tid));
-    (!sleepers.is_empty()).then_some(Hang { sleepers })
+    Some(sleepers)
 }

@@ -10,6 +10,7 @@
 //! | `oracle` | how a run differs from those without a schedule |
 //! | `runs` | all runs, within their time |
 //! | `search` | which schedules are tried, in which order |
+//! | `turns` | in which order the occurrences of a point are tried |
 //! | `found` | how much is searched, and what is found |
 //! | `advice` | what a point means, and what to do |
 //! | `report` | what was found |
@@ -29,8 +30,10 @@ mod runs;
 mod schedule;
 mod scheduler;
 mod search;
+mod turns;
 mod written;
 
+pub use advice::AtPlay;
 pub use builder::{Explore, Explored};
 pub use found::{Exploration, Limits, Problem};
 pub(crate) use hang::HangWatch;
@@ -40,6 +43,6 @@ pub(crate) use report::{ExplorationReport, in_short};
 pub(crate) use run::Setup;
 pub(crate) use runs::{Searched, explore_command};
 pub use schedule::{BadSchedule, Point, Schedule, Step};
-pub use scheduler::Counts;
 pub(crate) use scheduler::Explorer;
+pub use scheduler::{Circumstances, Counts, Place};
 pub use written::OutputDifference;

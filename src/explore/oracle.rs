@@ -4,6 +4,7 @@
 //! not always the same says nothing.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::event::Comm;
 use crate::kernel::phrases::how_it_ended;
@@ -21,6 +22,13 @@ pub enum Symptom {
     Finding(Box<Finding>),
     /// It can never end.
     Hang(Hang),
+    /// Nothing goes on any more, and only the world outside may change that.
+    Stall {
+        /// Who sleeps.
+        sleepers: Hang,
+        /// How long the run lasted until then.
+        after: Duration,
+    },
     /// A process was killed by a signal of its own fault.
     Crash(Comm, Signal),
     /// The command ended with another status.
@@ -45,6 +53,8 @@ pub(super) enum Key {
     Finding(RuleId, Comm),
     /// The programs and the calls that they sleep in.
     Hang(Vec<(Comm, &'static str)>),
+    /// The same of a stall.
+    Stall(Vec<(Comm, &'static str)>),
     /// A program and its signal.
     Crash(Comm, i32),
     /// The new status.
@@ -63,7 +73,7 @@ impl fmt::Display for Symptom {
         let name = self.name();
         match self {
             Symptom::Finding(finding) => write!(f, "{name} of {}", finding.parent.comm()),
-            Symptom::Hang(hang) => {
+            Symptom::Hang(hang) | Symptom::Stall { sleepers: hang, .. } => {
                 let calls = hang.sleepers.iter();
                 let calls: Vec<String> = calls
                     .map(|one| format!("{} in {}", one.comm, one.call))
@@ -92,6 +102,7 @@ impl Symptom {
         match self {
             Symptom::Finding(finding) => finding.rule.name(),
             Symptom::Hang(_) => "hang",
+            Symptom::Stall { .. } => "stall",
             Symptom::Crash(..) => "crash",
             Symptom::Status { .. } => "status",
             Symptom::Output(_) => "output",
@@ -104,13 +115,8 @@ impl Symptom {
     pub(super) fn key(&self) -> Key {
         match self {
             Symptom::Finding(finding) => Key::Finding(finding.rule, finding.parent.comm()),
-            Symptom::Hang(hang) => {
-                let sleepers = hang.sleepers.iter();
-                let mut calls: Vec<_> = sleepers.map(|one| (one.comm, one.call)).collect();
-                calls.sort_unstable_by(|a, b| (a.0.as_bytes(), a.1).cmp(&(b.0.as_bytes(), b.1)));
-                calls.dedup();
-                Key::Hang(calls)
-            }
+            Symptom::Hang(hang) => Key::Hang(hang.calls()),
+            Symptom::Stall { sleepers, .. } => Key::Stall(sleepers.calls()),
             Symptom::Crash(comm, signal) => Key::Crash(*comm, signal.raw()),
             Symptom::Status { now, .. } => Key::Status(now.raw()),
             Symptom::Output(_) => Key::Output,
@@ -124,7 +130,7 @@ impl Symptom {
     pub fn severity(&self) -> Severity {
         match self {
             Symptom::Finding(finding) => finding.severity,
-            Symptom::Output(_) => Severity::Warning,
+            Symptom::Output(_) | Symptom::Stall { .. } => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -134,7 +140,7 @@ impl Symptom {
         match self {
             Symptom::KillsAll(_) | Symptom::RunsOn(_) => 0,
             Symptom::Finding(_) => 1,
-            Symptom::Hang(_) => 2,
+            Symptom::Hang(_) | Symptom::Stall { .. } => 2,
             Symptom::Crash(..) => 3,
             Symptom::Status { .. } => 4,
             Symptom::Output(_) => 5,
@@ -177,7 +183,7 @@ impl Baseline {
             match &run.end {
                 End::Ended(status) => statuses.push(*status),
                 End::Hung(hang) => return Err(NoBaseline::Hangs(hang.clone())),
-                End::TimedOut => return Err(NoBaseline::TimedOut),
+                End::TimedOut | End::Stalled(_) => return Err(NoBaseline::TimedOut),
                 End::Interrupted(_) => return Err(NoBaseline::TooFew),
             }
             // What could happen and did not (an info) is no reason to be silent
@@ -215,6 +221,10 @@ impl Baseline {
         symptoms.extend(crashes.map(|(comm, signal)| Symptom::Crash(*comm, *signal)));
         match &run.end {
             End::Hung(hang) => symptoms.push(Symptom::Hang(hang.clone())),
+            End::Stalled(sleepers) => symptoms.push(Symptom::Stall {
+                sleepers: sleepers.clone(),
+                after: run.took,
+            }),
             End::Ended(now) if !has_faults => {
                 symptoms.extend(self.status_differs(*now));
                 symptoms.extend(self.output_differs(&run.stdout));
@@ -246,7 +256,7 @@ fn counts(finding: &Finding) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::hang::Sleeper;
-    use super::super::scheduler::Counts;
+    use super::super::scheduler::{Circumstances, Counts};
     use super::*;
     use crate::kernel::{Tgid, Tid};
     use crate::ledger::Stamp;
@@ -265,6 +275,8 @@ pub(super) mod tests {
                 written
             },
             counts: Counts::default(),
+            forced: Counts::default(),
+            at_play: Circumstances::default(),
             timed_out_in_hold: false,
             kills_all: None,
             ran_on: None,
@@ -280,6 +292,7 @@ pub(super) mod tests {
             comm: Comm::new(b"x"),
             call: "pause",
             first: None,
+            may_be_woken: false,
         };
         Run {
             end: End::Hung(Hang {
@@ -356,6 +369,28 @@ pub(super) mod tests {
         assert_eq!(keys(&usual, &late), []);
         let none = Baseline::new(&[ended(0, ""), hung()]);
         assert!(matches!(none, Err(NoBaseline::Hangs(_))));
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_goes_on_is_a_symptom_of_its_own() {
+        let End::Hung(sleepers) = hung().end else {
+            unreachable!()
+        };
+        let stalled = Run {
+            end: End::Stalled(sleepers),
+            ..ended(0, "a\n")
+        };
+        let usual = [ended(0, "a\n"), ended(0, "a\n")];
+        let baseline = Baseline::new(&usual).unwrap();
+        let [symptom] = &baseline.symptoms(&stalled, false)[..] else {
+            unreachable!()
+        };
+        assert_eq!(symptom.severity(), Severity::Warning);
+        assert_eq!(symptom.to_string(), "stall of x in pause");
+        let key = Key::Stall(vec![(Comm::new(b"x"), "pause")]);
+        assert_eq!(symptom.key(), key);
+        let none = Baseline::new(&[ended(0, ""), stalled]);
+        assert!(matches!(none, Err(NoBaseline::TimedOut)));
     }
 
     #[test]

@@ -21,6 +21,10 @@ use crate::rules::{Finding, Severity};
 /// How many sleepers of a hang are listed.
 const MOST_SLEEPERS: usize = 8;
 
+/// Why a stall is one.
+const STALLED: &str = "  = note: nothing went on any more for several times as long as the \
+                       command usually takes, and it waits for its own processes alone\n";
+
 /// What the report is made of.
 pub(crate) struct ExplorationReport<'a> {
     pub(crate) exploration: &'a Exploration,
@@ -99,16 +103,30 @@ impl ExplorationReport<'_> {
         if !matches!(first, Symptom::Finding(_)) {
             let points = schedule.steps().iter().map(|step| step.point);
             for point in points.filter(|point| *point != Point::Random) {
-                let _ = writeln!(to, "  = help: {}", point.advice());
+                let at_play = problem.at_play.of(point);
+                let _ = writeln!(to, "  = help: {}", point.advice(at_play));
             }
         }
-        let _ = writeln!(to, "  = replay: {}", self.replay(schedule));
+        let time = match first {
+            // The trace of a stall does not end by itself.
+            Symptom::Stall { after, .. } => Some(after.as_secs() + 1),
+            _ => None,
+        };
+        let _ = writeln!(to, "  = replay: {}", self.replay_for(schedule, time));
     }
 
     /// The line that runs the command under a schedule.
     pub(crate) fn replay(&self, schedule: &Schedule) -> String {
+        self.replay_for(schedule, None)
+    }
+
+    /// The same, for so many seconds at most.
+    fn replay_for(&self, schedule: &Schedule, seconds: Option<u64>) -> String {
         let CommandLine { argv, env, user } = self.command;
         let mut line = format!("wait4-strace --schedule {schedule}");
+        if let Some(seconds) = seconds {
+            let _ = write!(line, " --duration {seconds}");
+        }
         let mut push = |word: &OsStr| {
             line.push(' ');
             line.push_str(&shell_word(word.as_bytes()));
@@ -137,6 +155,10 @@ impl ExplorationReport<'_> {
         match symptom {
             Symptom::Finding(finding) => self.finding(to, finding),
             Symptom::Hang(hang) => sleepers(to, hang),
+            Symptom::Stall { sleepers: all, .. } => {
+                sleepers(to, all);
+                to.push_str(STALLED);
+            }
             other => {
                 let _ = writeln!(to, "  {}", in_short(other));
             }
@@ -229,6 +251,15 @@ pub(crate) fn in_short(symptom: &Symptom) -> String {
             let calls: Vec<String> = calls.take(MOST_SLEEPERS).collect();
             format!("it hangs: {}", calls.join(", "))
         }
+        Symptom::Stall { sleepers, .. } => {
+            let calls: Vec<String> = sleepers
+                .sleepers
+                .iter()
+                .map(|one| format!("{} in {}", one.comm, one.call))
+                .take(MOST_SLEEPERS)
+                .collect();
+            format!("nothing goes on any more: {}", calls.join(", "))
+        }
         Symptom::Crash(comm, signal) => format!("{comm} was killed by {signal}"),
         Symptom::Status { usual, now } => format!(
             "the command {}, and without the schedule {}",
@@ -278,16 +309,21 @@ fn sleepers(to: &mut String, hang: &Hang) {
         comm,
         call,
         first,
+        may_be_woken,
         ..
     } in listed
     {
+        let how_long = match may_be_woken {
+            true => "until somebody outside wakes it",
+            false => "for ever",
+        };
         let argument = match (first, *call) {
             (Some(first), "wait4") => format!("{first}, …"),
             (Some(fd), _) => format!("{fd}, …"),
             (None, "pause") => String::new(),
             (None, _) => "…".to_owned(),
         };
-        let _ = writeln!(to, "  {tid} {comm}  {call}({argument}), for ever");
+        let _ = writeln!(to, "  {tid} {comm}  {call}({argument}), {how_long}");
     }
     if hang.sleepers.len() > MOST_SLEEPERS {
         let more = hang.sleepers.len() - MOST_SLEEPERS;

@@ -9,7 +9,7 @@ use nix::sys::signal::Signal as Sig;
 
 use super::hang::{Hang, HangWatch};
 use super::schedule::Schedule;
-use super::scheduler::{Counts, Explorer};
+use super::scheduler::{Circumstances, Counts, Explorer};
 use super::written::Written;
 use crate::event::{Comm, Event, EventKind};
 use crate::kernel::{Signal, Status, Tgid, WaitCalls, WaitStatus};
@@ -51,6 +51,8 @@ pub(super) enum End {
     Ended(WaitStatus),
     /// It can never end.
     Hung(Hang),
+    /// Nothing goes on any more, and only the world outside may change that.
+    Stalled(Hang),
     /// It did not end in its time, which says nothing.
     TimedOut,
     /// We were told to end, by this signal if it was one.
@@ -70,6 +72,10 @@ pub(super) struct Run {
     pub(super) stdout: Written,
     /// How often each point was reached.
     pub(super) counts: Counts,
+    /// How often the order of events of each point came about.
+    pub(super) forced: Counts,
+    /// What was at play there.
+    pub(super) at_play: Circumstances,
     /// A wait of the program's gave up after a time during a hold.
     pub(super) timed_out_in_hold: bool,
     /// The program that tried to signal every process there is.
@@ -80,12 +86,21 @@ pub(super) struct Run {
     pub(super) took: Duration,
 }
 
-/// Run the command once, for `limit` at most. This thread is of no use for
+/// How long a run may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// All of it.
+    pub(super) limit: Duration,
+    /// And how long nothing may go on; `None` for as long.
+    pub(super) stall: Option<Duration>,
+}
+
+/// Run the command once, for so long at most. This thread is of no use for
 /// anything else: every child of it is taken for a tracee.
 ///
 /// # Errors
 /// Why the command cannot run.
-pub(super) fn run(setup: &Setup, schedule: &Schedule, limit: Duration) -> Result<Run, Error> {
+pub(super) fn run(setup: &Setup, schedule: &Schedule, patience: Patience) -> Result<Run, Error> {
     let begun = Instant::now();
     let waker = (setup.waker)().map_err(|error| Error::system("start a timer", &error))?;
     let scheduler = Explorer::new(schedule.clone());
@@ -103,7 +118,8 @@ pub(super) fn run(setup: &Setup, schedule: &Schedule, limit: Duration) -> Result
         ..Session::default()
     };
     let mut keeper = Keeper {
-        until: begun.checked_add(limit),
+        until: begun.checked_add(patience.limit),
+        stall: patience.stall,
         watch: HangWatch::default(),
         root_ended: None,
         end: None,
@@ -115,6 +131,8 @@ pub(super) fn run(setup: &Setup, schedule: &Schedule, limit: Duration) -> Result
     let kills_all = scheduler.kills_all().map(comm);
     let ran_on = scheduler.ran_on().map(comm);
     let counts = scheduler.counts().clone();
+    let forced = scheduler.forced().clone();
+    let at_play = scheduler.at_play().clone();
     let timed_out_in_hold = scheduler.saw_time_out();
     let root_end = source.tracer.root_end();
     drop(source);
@@ -138,6 +156,8 @@ pub(super) fn run(setup: &Setup, schedule: &Schedule, limit: Duration) -> Result
         crashes: crashes.take(),
         stdout,
         counts,
+        forced,
+        at_play,
         timed_out_in_hold,
         kills_all,
         ran_on,
@@ -190,6 +210,8 @@ fn launch(setup: &Setup, tracer: &mut Tracer<Explorer>) -> Result<Service<Writte
 struct Keeper {
     /// When the run takes too long; `None` for never.
     until: Option<Instant>,
+    /// How long nothing may go on.
+    stall: Option<Duration>,
     watch: HangWatch,
     root_ended: Option<Instant>,
     end: Option<End>,
@@ -227,8 +249,16 @@ impl Keeper {
         let root = Tgid::new(tracer.root_pid());
         let hang = self.watch.look(&tracer.world(), &tracer.scheduler, root);
         let Some(RootEnd::Ended(status)) = tracer.root_end() else {
-            if let Some(hang) = hang {
-                self.end(End::Hung(hang), source, session);
+            let stalled = || {
+                let (world, scheduler) = (tracer.world(), &tracer.scheduler);
+                self.watch.stalled(&world, scheduler, root, self.stall?)
+            };
+            let end = match hang {
+                Some(hang) => Some(End::Hung(hang)),
+                None => stalled().map(End::Stalled),
+            };
+            if let Some(end) = end {
+                self.end(end, source, session);
             }
             return;
         };

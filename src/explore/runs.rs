@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::found::{Exploration, Limits};
-use super::run::{End, Run, Setup, run};
+use super::run::{End, Patience, Run, Setup, run};
 use super::schedule::Schedule;
 use super::search::{BASELINES, Runner, explore};
 use crate::library::Error;
@@ -13,6 +13,11 @@ use crate::library::Error;
 const TIMES: u32 = 5;
 /// And so much longer: for holds, and what a hang takes to be one.
 const MORE: Duration = Duration::from_secs(4);
+
+/// Nothing goes on for so many times as long as the slowest run without a schedule took in
+/// all, and for so long: then it has stalled.
+const STALL_TIMES: u32 = 3;
+const STALL: Duration = Duration::from_secs(2);
 
 /// Runs a command until the time is up.
 struct Runs<'a> {
@@ -39,7 +44,12 @@ impl Runner for Runs<'_> {
         } else {
             self.usual.saturating_mul(TIMES).saturating_add(MORE)
         };
-        match run(self.setup, schedule, left.min(own)) {
+        let stall = self.usual.saturating_mul(STALL_TIMES).max(STALL);
+        let patience = Patience {
+            limit: left.min(own),
+            stall: (!is_baseline).then_some(stall),
+        };
+        match run(self.setup, schedule, patience) {
             // It is the search whose time is up.
             Ok(run) if left < own && run.end == End::TimedOut => None,
             Ok(run) => {

@@ -2,7 +2,7 @@
 //!
 //! `POINT[@NUMBER],…`. The number is the occurrence, counted from 1 in each run;
 //! without one the point is forced wherever it occurs. Of `skew` it is a number
-//! of instructions, of `rand` the seed.
+//! of instructions, and hundreds for calls that are passed before; of `rand` the seed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -67,12 +67,11 @@ impl Point {
     }
 
     /// The point whose count tells how often this one is reached: each sleep that
-    /// a signal can interrupt counts for both, and so does each death.
+    /// a signal can interrupt counts for both.
     #[must_use]
     pub(crate) fn counted_as(self) -> Point {
         match self {
             Point::Eintr => Point::Before,
-            Point::Skew => Point::HoldDeaths,
             Point::Random => Point::ChildFirst,
             point => point,
         }
@@ -89,8 +88,8 @@ impl Point {
 pub struct Step {
     /// Where.
     pub point: Point,
-    /// Which occurrence, from 1; of a skew how many instructions, of random holds
-    /// the seed. `None` for every occurrence.
+    /// Which occurrence, from 1; of a skew how many instructions, and hundreds for calls
+    /// that are passed before; of random holds the seed. `None` for every occurrence.
     pub at: Option<u32>,
 }
 

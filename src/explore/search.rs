@@ -10,6 +10,8 @@ use super::found::{Exploration, Limits, Problem};
 use super::oracle::{Baseline, Key, NoBaseline, Symptom};
 use super::run::{End, Run};
 use super::schedule::{Point, Schedule};
+use super::scheduler::Circumstances;
+use super::turns::in_turns;
 
 /// How many runs without a schedule there are.
 pub(super) const BASELINES: u32 = 3;
@@ -18,9 +20,11 @@ const RERUNS: u32 = 3;
 /// In how many of these it must show it.
 const ENOUGH: u32 = 2;
 /// How many occurrences of one point are tried.
-const MOST_OCCURRENCES: u32 = 60;
+const MOST_OCCURRENCES: usize = 60;
 /// How many instructions a handler is put off by.
 const SKEWS: [u32; 6] = [8, 5, 12, 3, 18, 26];
+/// How many calls that failed are passed before a handler is put off, at most.
+const MOST_PASSED: u32 = 12;
 /// How many pairs are tried.
 const MOST_PAIRS: usize = 24;
 /// How many seeds of random holds are.
@@ -48,6 +52,7 @@ pub(super) fn explore(runner: &mut impl Runner, limits: &Limits) -> Exploration 
         found: Exploration::default(),
         known: Vec::new(),
         fruitless: Vec::new(),
+        at_play: Circumstances::default(),
         is_over: false,
     };
     search.begin();
@@ -63,6 +68,8 @@ struct Search<'a, R> {
     known: Vec<Key>,
     /// Single steps that held something and showed nothing, for pairs.
     fruitless: Vec<Schedule>,
+    /// What was at play in the last run.
+    at_play: Circumstances,
     is_over: bool,
 }
 
@@ -93,6 +100,7 @@ impl<R: Runner> Search<'_, R> {
             self.faults();
         }
         self.one_by_one();
+        self.later_skews();
         self.pairs();
         self.at_random();
         if self.found.is_cut && self.found.schedules == 0 {
@@ -113,24 +121,51 @@ impl<R: Runner> Search<'_, R> {
 
     /// Each occurrence of each point.
     fn one_by_one(&mut self) {
-        let orders: Vec<Point> = orders().collect();
-        // The first occurrences of all points before the later ones.
-        for at in 1..=MOST_OCCURRENCES {
-            for point in &orders {
-                if *point != Point::Skew && self.count(*point) >= at {
-                    let schedule = Schedule::of(*point, Some(at));
-                    if self.try_out(&schedule) {
-                        self.fruitless.push(schedule);
-                    }
+        let points = orders().filter(|point| *point != Point::Skew);
+        let queues: Vec<(Point, Vec<u32>)> = points
+            .map(|point| (point, self.occurrences(point)))
+            .collect();
+        // The first of all points before the later ones.
+        let most = queues.iter().map(|(_, queue)| queue.len()).max();
+        for turn in 0..most.unwrap_or(0) {
+            for (point, queue) in &queues {
+                let Some(at) = queue.get(turn) else {
+                    continue;
+                };
+                let schedule = Schedule::of(*point, Some(*at));
+                if self.try_out(&schedule) {
+                    self.fruitless.push(schedule);
                 }
             }
         }
     }
 
+    /// The occurrences of a point that are tried, in their order.
+    fn occurrences(&self, point: Point) -> Vec<u32> {
+        let places = self.found.counts.places(point.counted_as());
+        in_turns(places, self.count(point), MOST_OCCURRENCES)
+    }
+
     fn skews(&mut self) {
-        if self.occurs(Point::HoldDeaths) {
-            for steps in SKEWS {
-                self.try_out(&Schedule::of(Point::Skew, Some(steps)));
+        // It is not known where it applies before it is tried.
+        if !self.occurs(Point::HoldDeaths) {
+            return;
+        }
+        for steps in SKEWS {
+            self.try_out(&Schedule::of(Point::Skew, Some(steps)));
+            if self.found.forced.of(Point::Skew) == 0 {
+                return;
+            }
+        }
+    }
+
+    /// After calls that failed later than the first one.
+    fn later_skews(&mut self) {
+        let last = self.count(Point::Skew).min(MOST_PASSED + 1);
+        for passed in 1..last {
+            for steps in SKEWS.iter().take(2) {
+                let number = passed * 100 + steps;
+                self.try_out(&Schedule::of(Point::Skew, Some(number)));
             }
         }
     }
@@ -159,10 +194,7 @@ impl<R: Runner> Search<'_, R> {
     fn faults(&mut self) {
         for point in [Point::ForkFail, Point::ExecFail] {
             self.try_out(&Schedule::of(point, None));
-            for at in 1..=MOST_OCCURRENCES {
-                if self.count(point) < at {
-                    break;
-                }
+            for at in self.occurrences(point) {
                 self.try_out(&Schedule::of(point, Some(at)));
             }
         }
@@ -197,6 +229,11 @@ impl<R: Runner> Search<'_, R> {
         if let Some(run) = &run {
             self.found.runs += 1;
             self.found.counts.join(&run.counts);
+            self.found.forced.join(&run.forced);
+            self.at_play.clone_from(&run.at_play);
+            for step in schedule.steps() {
+                self.found.tried.next(step.point);
+            }
         } else {
             self.is_over = true;
             self.found.is_cut = true;
@@ -287,6 +324,7 @@ impl<R: Runner> Search<'_, R> {
     fn confirm(&mut self, schedule: &Schedule, seen: &[Symptom]) -> Option<Problem> {
         let mut best: Vec<(Symptom, u32)> = seen.iter().map(|one| (one.clone(), 0)).collect();
         let mut runs = 0;
+        let mut at_play = Circumstances::default();
         for _ in 0..RERUNS {
             // What was seen when the time was up may still be enough.
             let Some(symptoms) = self.seen_under(schedule) else {
@@ -297,6 +335,7 @@ impl<R: Runner> Search<'_, R> {
                 let key = symptom.key();
                 if let Some(known) = best.iter_mut().find(|(one, _)| one.key() == key) {
                     known.1 += 1;
+                    at_play.clone_from(&self.at_play);
                 }
             }
         }
@@ -305,6 +344,7 @@ impl<R: Runner> Search<'_, R> {
         Some(Problem {
             schedule: schedule.clone(),
             symptoms: best.into_iter().map(|(symptom, _)| symptom).collect(),
+            at_play,
             shown,
             runs,
         })
@@ -343,14 +383,7 @@ impl<R: Runner> Search<'_, R> {
         }
         match steps.first() {
             Some(step) if step.at.is_none() => {
-                // Around the program there may be a script: its own occurrences are
-                // the last ones.
-                let count = self.count(step.point);
-                let most = count.min(MOST_OCCURRENCES);
-                let turns = (0..most).map(|turn| match turn % 2 {
-                    0 => turn / 2 + 1,
-                    _ => count - turn / 2,
-                });
+                let turns = self.occurrences(step.point).into_iter();
                 turns.map(|at| Schedule::of(step.point, Some(at))).collect()
             }
             _ => Vec::new(),

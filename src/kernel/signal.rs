@@ -104,6 +104,22 @@ impl Signal {
         self.0
     }
 
+    /// The signals of a set as `/proc` prints it: bit `n - 1` for signal `n`.
+    pub fn of_mask(mask: u64) -> impl Iterator<Item = Signal> {
+        (1..=LAST)
+            .map(Signal)
+            .filter(move |signal| mask & signal.bit() != 0)
+    }
+
+    /// Its bit in such a set; 0 for what is no signal of Linux.
+    #[must_use]
+    pub fn bit(self) -> u64 {
+        let place = u32::try_from(self.0 - 1).ok();
+        place
+            .and_then(|place| 1_u64.checked_shl(place))
+            .unwrap_or(0)
+    }
+
     /// The signal that has this number in a system.
     #[must_use]
     pub fn of(system: System, number: i32) -> Signal {
@@ -250,6 +266,15 @@ mod tests {
         assert_eq!(Signal(65).to_string(), "65");
         assert_eq!(Signal(0).to_string(), "0");
         assert_eq!(Signal(i32::MIN).to_string(), i32::MIN.to_string());
+    }
+
+    #[test]
+    fn a_set_has_a_bit_for_each_signal() {
+        let signals = [Signal::HUP, Signal::CHLD, Signal(64)];
+        let mask = signals.iter().fold(0, |mask, signal| mask | signal.bit());
+        assert_eq!(mask, 0x8000_0000_0001_0001);
+        assert!(Signal::of_mask(mask).eq(signals));
+        assert_eq!(Signal(0).bit() | Signal(65).bit(), 0);
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! The end of processes, and what follows: orphans, adoption, reaps.
 
-use std::collections::hash_map::Entry;
-
 use super::process::{End, ParentId, Process, Reap, Stamp};
 use super::processes::Ledger;
 use super::waits::{BlockedTime, ReapKind};
@@ -200,23 +198,6 @@ impl Ledger {
         {
             self.forgot = true;
             self.forget(oldest);
-        }
-    }
-
-    pub(super) fn leave_parent(&mut self, child: Tgid, parent: Option<ParentId>) {
-        let Some(parent) = parent else {
-            return;
-        };
-        if parent.id.is_none() {
-            if let Entry::Occupied(mut unclaimed) = self.unclaimed.entry(parent.tgid) {
-                unclaimed.get_mut().remove(&child);
-                if unclaimed.get().is_empty() {
-                    unclaimed.remove();
-                }
-            }
-        } else if let Some(parent) = self.parent_mut(parent) {
-            parent.zombies.remove(&child);
-            parent.children = parent.children.saturating_sub(1);
         }
     }
 

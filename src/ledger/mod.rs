@@ -3,8 +3,10 @@
 //!
 //! Pure: events in, state out. Nothing here reads a clock, `/proc` or a tracee.
 
+mod births;
 mod ends;
 mod namespaces;
+mod parents;
 mod process;
 mod processes;
 mod queries;

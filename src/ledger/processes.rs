@@ -6,13 +6,10 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::namespaces::{Levels, Namespaces};
+use super::namespaces::Namespaces;
 use super::process::{ParentId, Process, ProcessId, Stamp};
-use super::sigchld::Sigchld;
-use super::waits::{BlockedTime, CompletedWait, Delivered, ReapKind, WaitHistory, Waiting};
-use crate::event::{
-    Comm, Created, Event, EventKind, Found, How, Image, NsPids, Observation, UntracedChild,
-};
+use super::waits::{CompletedWait, Delivered, ReapKind, Waiting};
+use crate::event::{Comm, Event, EventKind, Image, Observation};
 use crate::kernel::{SigInfo, Signal, Tgid, Tid};
 
 /// A thread that is alive.
@@ -60,7 +57,7 @@ pub struct Ledger {
     pub(super) departed: Vec<Tid>,
     /// The position of the current event.
     pub(super) now: Stamp,
-    last_id: u64,
+    pub(super) last_id: u64,
     pub(super) counts: Counts,
     /// Reaped processes were dropped.
     pub(super) forgot: bool,
@@ -169,11 +166,14 @@ impl Ledger {
                 if *signal == Signal::KILL && target.raw() <= 0 {
                     self.group_kill = Some((now, tgid));
                 }
+                // Of all that send signals the tracer alone is no process of the trace.
+                let is_tracer = !self.processes.contains_key(&tgid);
                 let target = self.recall(tgid, *target).map(|child| child.tgid);
                 if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid)) {
                     child.history.signalled = Some(now);
                     if *signal == Signal::KILL {
                         child.history.kill_sent_by = Some(tgid);
+                        child.history.killed_by_tracer = is_tracer;
                     }
                     if child.parent == Some(sender) {
                         child.history.killed = Some(now);
@@ -209,210 +209,6 @@ impl Ledger {
         }
     }
 
-    // Creation.
-
-    fn found(&mut self, event: &Event, found: &Found) {
-        let image = found.image.clone().unwrap_or_default();
-        if let Some(seen) = self.processes.get_mut(&event.tgid)
-            && !seen.is_traced
-        {
-            // A child of a process that was attached to before.
-            seen.is_traced = true;
-            seen.sigchld = Sigchld::found(found.sigchld);
-            self.counts.processes += 1;
-        } else if self.existing_or_none(event.tgid).is_none() {
-            let birth = Birth {
-                tgid: event.tgid,
-                parent: found.parent.map(|parent| self.parent_id(parent)),
-                image: image.clone(),
-                ns: found.ns.clone(),
-                is_traced: true,
-            };
-            let is_before_attach = self.attached == Some(event.tgid);
-            let process = self.enter(birth);
-            process.sigchld = Sigchld::found(found.sigchld);
-            process.born.is_before_attach = is_before_attach;
-            self.claim_children(event.tgid);
-            if self.attached.is_none() {
-                let found = self.parent_id(event.tgid);
-                self.root.get_or_insert(found);
-            }
-        }
-        self.found_inside(event.tgid, found);
-        let comm = found.comm.filter(|comm| *comm != image.comm);
-        self.threads
-            .insert(event.tid, Thread::new(event.tgid, comm));
-    }
-
-    /// A record shows a process's pids in other namespaces late.
-    fn found_inside(&mut self, tgid: Tgid, found: &Found) {
-        let process = self.processes.get_mut(&tgid);
-        if let Some(process) = process.filter(|process| process.ns.is_none())
-            && let Some(ns) = &found.ns
-        {
-            process.levels = self.namespaces.enter(tgid, ns, &[]);
-            process.ns = Some(Arc::clone(ns));
-        }
-    }
-
-    fn created(&mut self, event: &Event, created: &Created) {
-        let creator = self.threads.get(&event.tid);
-        let comm = creator.and_then(|creator| creator.comm);
-        if created.how == How::Thread {
-            self.threads
-                .insert(created.child, Thread::new(event.tgid, comm));
-            return;
-        }
-        let tgid = Tgid::new(created.child.raw());
-        let creator_id = Some(self.parent_id(event.tgid));
-        let process = self.process(event.tgid);
-        let sigchld = process.map(|process| process.sigchld).unwrap_or_default();
-        let exit_signal = process.and_then(|process| process.exit_signal);
-        let image = process
-            .map(|process| Arc::clone(&process.image))
-            .unwrap_or_default();
-        let birth = Birth {
-            tgid,
-            parent: Some(self.parent_id(created.parent.unwrap_or(event.tgid))),
-            // A process that a renamed thread forks starts with the thread's name.
-            image: match comm {
-                Some(comm) => Arc::new(Image {
-                    comm,
-                    ..Image::clone(&image)
-                }),
-                None => image,
-            },
-            ns: created.ns.clone(),
-            is_traced: true,
-        };
-        let was_found = self.existing_or_none(tgid).is_some_and(|child| {
-            child.is_traced && child.creator.is_none() && child.parent == birth.parent
-        });
-        let child = match self.processes.get_mut(&tgid).filter(|_| was_found) {
-            // The event of its creator came late.
-            Some(child) => child.as_mut(),
-            None => self.enter(birth),
-        };
-        child.creator = Some((event.tid, created.how));
-        child.created_by = creator_id;
-        child.created_at.clone_from(&created.stack);
-        child.cloned_by = created.parent.and(creator_id);
-        let is_new = child.execs.is_empty() && child.ended.is_none();
-        if is_new {
-            child.exit_signal = if created.parent.is_some() {
-                // CLONE_PARENT: its creator's (`copy_process` in kernel/fork.c).
-                exit_signal
-            } else {
-                created.exit_signal
-            };
-            if child.sigchld.set.is_none() {
-                child.sigchld = sigchld;
-            }
-        }
-        if created.how == How::Vfork && is_new {
-            let now = self.now;
-            if let Some(process) = self.processes.get_mut(&event.tgid) {
-                process.vforking = Some((now, tgid));
-            }
-        }
-        self.threads.insert(created.child, Thread::new(tgid, None));
-    }
-
-    /// A child of an attached process that is not traced.
-    fn untraced_child(&mut self, parent: Tgid, seen: &UntracedChild) {
-        let by = self.parent_id(parent);
-        if let Some(known) = self.existing_or_none(seen.child) {
-            let dies = !known.is_traced && known.ended.is_none() && known.parent == Some(by);
-            if let Some(status) = seen.zombie.filter(|_| dies) {
-                self.untraced_child_ended(parent, seen.child, status, self.now);
-            }
-            return;
-        }
-        let when = Stamp {
-            is_before_attach: !seen.is_adopted,
-            ..self.now
-        };
-        let child = self.enter(Birth {
-            tgid: seen.child,
-            parent: Some(by),
-            image: Arc::clone(&seen.image),
-            ns: seen.ns.clone(),
-            is_traced: false,
-        });
-        child.born.is_before_attach = true;
-        if seen.is_adopted {
-            let unknown = ParentId {
-                tgid: Tgid::new(0),
-                id: None,
-            };
-            child.adopted = Some((when, unknown));
-        }
-        if let Some(status) = seen.zombie {
-            self.untraced_child_ended(parent, seen.child, status, when);
-        }
-    }
-
-    fn enter(&mut self, birth: Birth) -> &mut Process {
-        let tgid = birth.tgid;
-        // The pid is reused: the former process is gone.
-        self.forget(tgid);
-        let levels = match &birth.ns {
-            Some(ns) => {
-                let parent = birth.parent.and_then(|parent| self.parent(parent));
-                let parent = parent
-                    .map(|parent| parent.levels.clone())
-                    .unwrap_or_default();
-                self.namespaces.enter(tgid, ns, &parent)
-            }
-            None => Levels::new(),
-        };
-        if let Some(parent) = birth.parent {
-            self.join_parent(tgid, parent);
-        }
-        self.last_id += 1;
-        self.counts.processes += u64::from(birth.is_traced);
-        let process = Process {
-            id: ProcessId(self.last_id),
-            tgid,
-            parent: birth.parent,
-            born: self.now,
-            creator: None,
-            created_at: None,
-            created_by: None,
-            cloned_by: None,
-            image: birth.image,
-            execs: Vec::new(),
-            group: None,
-            exit_signal: Some(Signal::CHLD),
-            ended: None,
-            reaped: None,
-            adopted: None,
-            orphaned: None,
-            sigchld: Sigchld::default(),
-            stopped: None,
-            vforking: None,
-            is_traced: birth.is_traced,
-            zombies: FxHashSet::default(),
-            children: 0,
-            waits: None,
-            usage: None,
-            history: WaitHistory::default(),
-            busy: BlockedTime::default(),
-            ns: birth.ns,
-            levels,
-        };
-        let process = match self.spare.take() {
-            Some(mut spare) => {
-                *spare = process;
-                spare
-            }
-            None => Box::new(process),
-        };
-        self.processes.entry(tgid).insert_entry(process).into_mut()
-    }
-
-    // Changes.
-
     fn executed(&mut self, event: &Event, image: &Arc<Image>, former: Option<Tid>) {
         self.saw_exec = true;
         self.departed.extend(former);
@@ -438,86 +234,10 @@ impl Ledger {
             *suspended = suspended.saturating_add(at.since(since.at));
         }
     }
-
-    /// A process is attached to of which children are known already.
-    fn claim_children(&mut self, tgid: Tgid) {
-        let Some(unclaimed) = self.unclaimed.remove(&tgid) else {
-            return;
-        };
-        let parent = self.parent_id(tgid);
-        let mut zombies = Vec::new();
-        let mut children = 0;
-        for child in unclaimed {
-            let child = self.processes.get_mut(&child).filter(|child| {
-                child.parent == Some(ParentId::untraced(tgid)) && child.reaped.is_none()
-            });
-            if let Some(child) = child {
-                child.parent = Some(parent);
-                children += 1;
-                zombies.extend(child.is_zombie().then_some(child.tgid));
-            }
-        }
-        if let Some(parent) = self.parent_mut(parent) {
-            parent.children += children;
-            parent.zombies.extend(zombies);
-        }
-    }
-
-    /// A child has this parent from now on.
-    fn join_parent(&mut self, child: Tgid, parent: ParentId) {
-        if parent.id.is_none() {
-            self.unclaimed.entry(parent.tgid).or_default().insert(child);
-        } else if let Some(parent) = self.parent_mut(parent) {
-            parent.children += 1;
-        }
-    }
-
-    pub(super) fn adopted(&mut self, child: Tgid, from: Tgid, parent: Tgid) {
-        let (now, new) = (self.now, self.parent_id(parent));
-        let before = self.processes.get(&child).and_then(|child| {
-            let orphaned = child.orphaned.map(|(_, before)| before);
-            orphaned
-                .or(child.parent)
-                .filter(|before| before.tgid == from)
-        });
-        let from = before.unwrap_or(ParentId {
-            tgid: from,
-            id: None,
-        });
-        let Some(process) = self.processes.get(&child) else {
-            return;
-        };
-        self.leave_parent(child, process.parent);
-        let Some(process) = self.processes.get_mut(&child) else {
-            return;
-        };
-        process.parent = Some(new);
-        process.adopted = Some((now, from));
-        let is_zombie = process.is_zombie();
-        self.join_parent(child, new);
-        let Some(parent) = self.parent_mut(new).filter(|_| is_zombie) else {
-            return;
-        };
-        parent.zombies.insert(child);
-        let busy = parent.blocked_until(now.at);
-        let end = self.processes.get_mut(&child);
-        if let Some(end) = end.and_then(|child| child.ended.as_mut()) {
-            end.parent_busy = busy;
-        }
-    }
-}
-
-/// What is known of a new process.
-struct Birth {
-    tgid: Tgid,
-    parent: Option<ParentId>,
-    image: Arc<Image>,
-    ns: Option<Arc<NsPids>>,
-    is_traced: bool,
 }
 
 impl Thread {
-    fn new(tgid: Tgid, comm: Option<Comm>) -> Thread {
+    pub(super) fn new(tgid: Tgid, comm: Option<Comm>) -> Thread {
         Thread {
             tgid,
             comm,

@@ -259,6 +259,8 @@ pub struct WaitHistory {
     pub delivered: Option<Delivered>,
     /// The process that last sent it SIGKILL by a call.
     pub kill_sent_by: Option<Tgid>,
+    /// That is the tracer.
+    pub killed_by_tracer: bool,
     /// Its parent sent it a signal that looks like a crash, by any call.
     pub crash_was_sent: bool,
 }

@@ -97,15 +97,15 @@ pub(super) fn of_death(
                 }
                 None => to.write_str("sender not seen"),
             },
+            Some(_) if dead.history.killed_by_tracer => to.write_str("from wait4-strace"),
             Some(sender) if sender == tgid => to.write_str("from itself"),
-            Some(sender) => match ledger.process(sender) {
-                Some(sender) => {
-                    to.write_str("from ")?;
-                    process(to, sender)
+            Some(sender) => {
+                to.write_str("from ")?;
+                match ledger.process(sender) {
+                    Some(sender) => process(to, sender),
+                    None => write!(to, "{sender}"),
                 }
-                // We did.
-                None => Ok(()),
-            },
+            }
         };
     }
     let delivered = dead.history.delivered;
@@ -193,6 +193,15 @@ mod tests {
         script.signalled(11, Signal::TERM, 10).end(10, 0);
         script.wait(1, 10, 0, Ok((10, 0))).end(11, 15);
         assert_eq!(killer(&script, 11, 15), "from 10 kill");
+    }
+
+    #[test]
+    fn a_kill_by_the_tracer_is_said_to_be_its() {
+        let mut script = Script::launched(1);
+        script.fork(1, 10).kill(99, 10, Signal::KILL).end(10, 9);
+        assert_eq!(killer(&script, 10, 9), "from wait4-strace");
+        script.fork(1, 11).kill(1, 11, Signal::KILL).end(11, 9);
+        assert_eq!(killer(&script, 11, 9), "from 1");
     }
 
     #[test]

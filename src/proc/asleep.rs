@@ -34,12 +34,14 @@ enum For {
     Output,
     /// Another thread that shares the memory.
     Futex,
+    /// Something that is not looked at: a connection, a message, a lock.
+    Outside,
     /// The exec or the end of a vfork child; or a fork that is under way, on a
     /// machine that has no memory or time for it at the moment.
     Creation,
 }
 
-use For::{Creation, Family, Futex, Input, Output};
+use For::{Creation, Family, Futex, Input, Output, Outside};
 use Limit::{Always, Millis, Never, Pointer};
 
 /// The 64-bit calls that a hang may be in.
@@ -64,6 +66,15 @@ const CALLS: &[(&str, Limit, For)] = &[
     ("vfork", Never, Creation),
     ("clone3", Never, Creation),
     ("futex", Pointer(3), Futex),
+    ("accept", Never, Outside),
+    ("accept4", Never, Outside),
+    ("connect", Never, Outside),
+    ("recvfrom", Never, Outside),
+    ("recvmsg", Never, Outside),
+    ("flock", Never, Outside),
+    ("fcntl", Never, Outside),
+    ("semop", Never, Outside),
+    ("msgrcv", Never, Outside),
     ("nanosleep", Always, Family),
     ("clock_nanosleep", Always, Family),
 ];
@@ -111,6 +122,16 @@ impl Asleep {
         matches!(self.call, "nanosleep" | "clock_nanosleep")
     }
 
+    /// How long it sleeps at most, in milliseconds, where the call's argument says so.
+    pub(crate) fn limit_millis(&self) -> Option<u32> {
+        let (_, limit, _) = CALLS.iter().find(|(call, ..)| *call == self.call)?;
+        let Millis(index) = limit else {
+            return None;
+        };
+        let millis = self.syscall.args.get(*index)? & 0xffff_ffff;
+        u32::try_from(millis).ok().filter(|_| self.is_timed)
+    }
+
     /// What can wake the thread, as far as it can be known.
     pub(crate) fn wakers(&self, tgid: Tgid, tid: Tid, family: &FxHashSet<Tgid>) -> Wakers {
         if self.is_timed {
@@ -118,7 +139,7 @@ impl Asleep {
         }
         match self.waits_for {
             Family => Wakers::Family,
-            Creation => Wakers::World,
+            Creation | Outside => Wakers::World,
             Futex => futex_wakers(tgid, &self.syscall),
             Output => {
                 let fd = i32::try_from(self.first).ok();

@@ -53,7 +53,7 @@ const NUMBERS_32: &[(u64, Blocking)] = &[
 ];
 
 /// A `poll` or `select` with more descriptors is not examined.
-const MOST_POLLED: u64 = 64;
+const MOST_POLLED: u64 = 1024;
 const MOST_SELECTED: u64 = 1024;
 /// Bytes of a `struct pollfd`.
 const POLLFD: u64 = 8;

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::comm;
 use super::pipes::is_open_for;
+use super::processes::hides_others;
 use crate::event::PipeSide;
 use crate::kernel::Tgid;
 
@@ -41,7 +42,7 @@ pub(super) struct Awaited {
 /// examined.
 pub(super) fn holders(awaited: &[Awaited]) -> (Vec<Vec<PipeSide>>, bool) {
     let mut found = vec![Vec::new(); awaited.len()];
-    let mut complete = true;
+    let mut complete = !hides_others();
     let Some(processes) = all_processes() else {
         return (found, false);
     };

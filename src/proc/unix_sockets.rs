@@ -1,12 +1,15 @@
 //! Which Unix sockets are connected to each other: by `sock_diag(7)`, as `ss -xp`
 //! does it, since `/proc` does not show that.
 
+use std::io::Read;
 use std::os::fd::AsRawFd;
 
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
 };
 use rustc_hash::FxHashMap;
+
+use crate::kernel::Tgid;
 
 /// `linux/netlink.h`, `linux/sock_diag.h` and `linux/unix_diag.h`.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
@@ -39,6 +42,30 @@ pub(crate) fn peers() -> Option<FxHashMap<u64, u64>> {
             return Some(peers);
         }
     }
+}
+
+/// The inode of the socket that listens at this address, as a process sees it: by
+/// `/proc/PID/net/unix`.
+pub(super) fn listener(tgid: Tgid, path: &[u8]) -> Option<u64> {
+    /// More of the table is not read.
+    const MOST: u64 = 4 << 20;
+    let file = std::fs::File::open(format!("/proc/{tgid}/net/unix")).ok()?;
+    let mut table = Vec::new();
+    file.take(MOST).read_to_end(&mut table).ok()?;
+    let mut lines = table.split(|byte| *byte == b'\n');
+    lines.find_map(|line| listens(line, path))
+}
+
+/// The inode, if the line is that of a socket that listens there:
+/// `0000000070e5e040: 00000002 00000000 00010000 0001 01 18435274 /run/x`
+fn listens(line: &[u8], path: &[u8]) -> Option<u64> {
+    /// `__SO_ACCEPTCON`.
+    const ACCEPTS: u32 = 0x1_0000;
+    let row = str::from_utf8(line.strip_suffix(path)?.strip_suffix(b" ")?).ok()?;
+    let mut words = row.split_ascii_whitespace();
+    let flags = u32::from_str_radix(words.nth(3)?, 16).ok()?;
+    let inode = words.nth(2)?.parse().ok()?;
+    (flags & ACCEPTS != 0 && words.next().is_none()).then_some(inode)
 }
 
 /// Asks for all Unix sockets, in any state, with their peers.
@@ -139,5 +166,17 @@ mod tests {
         assert_eq!(take(&done, &mut peers), Some(true));
         let zero = [0; 16];
         assert_eq!(take(&zero, &mut peers), None);
+    }
+
+    #[test]
+    fn a_listener_is_known_by_its_flag_and_address() {
+        let line = |flags: &str| {
+            let line = format!("0000000070e5e040: 00000002 00000000 {flags} 0001 01 77 /run/x y");
+            listens(line.as_bytes(), b"/run/x y")
+        };
+        assert_eq!(line("00010000"), Some(77));
+        assert_eq!(line("00000000"), None);
+        let longer = b"00000000: 00000002 00000000 00010000 0001 01 77 /run/x y";
+        assert_eq!(listens(longer, b"y"), None);
     }
 }

@@ -10,18 +10,34 @@ pub(super) fn after<'a>(text: &'a [u8], key: &str) -> Option<&'a [u8]> {
 
 /// A decimal number at the beginning, and what follows it.
 pub(super) fn number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value: u64 = 0;
+    let mut value = 0;
     let mut length = 0;
     for byte in text {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             break;
         }
-        value = value.checked_mul(10)?.checked_add(digit.into())?;
+        // So many digits fit.
+        value = if length < 19 {
+            value * 10 + u64::from(digit)
+        } else {
+            u64::checked_add(value.checked_mul(10)?, digit.into())?
+        };
         length += 1;
     }
     let rest = text.get(length..)?;
     (length > 0).then_some((value, rest))
+}
+
+/// How many digits there are at the beginning.
+fn digits(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// The number that so few digits are that it fits.
+fn decimal(digits: &[u8]) -> u64 {
+    let digits = digits.iter().map(|digit| u64::from(digit - b'0'));
+    digits.fold(0, |value, digit| value * 10 + digit)
 }
 
 /// What follows the spaces at the beginning.
@@ -38,18 +54,27 @@ pub(super) fn seconds(text: &[u8]) -> Option<(u64, &[u8])> {
 
 /// The same, where the number before the point is known.
 pub(super) fn fraction(whole: u64, rest: &[u8]) -> Option<(u64, &[u8])> {
-    let mut nanos = whole.checked_mul(1_000_000_000)?;
-    let Some((b'.', digits)) = rest.split_first() else {
+    const UNITS: [u64; 10] = [
+        1_000_000_000,
+        100_000_000,
+        10_000_000,
+        1_000_000,
+        100_000,
+        10_000,
+        1_000,
+        100,
+        10,
+        1,
+    ];
+    let nanos = whole.checked_mul(1_000_000_000)?;
+    let Some((b'.', rest)) = rest.split_first() else {
         return Some((nanos, rest));
     };
-    let mut unit: u64 = 100_000_000;
-    let mut length = 0;
-    for byte in digits.iter().take_while(|byte| byte.is_ascii_digit()) {
-        nanos = nanos.checked_add(unit * u64::from(byte - b'0'))?;
-        unit /= 10;
-        length += 1;
-    }
-    Some((nanos, digits.get(length..)?))
+    let (digits, rest) = rest.split_at_checked(digits(rest))?;
+    // What is finer is left out.
+    let shown = digits.get(..digits.len().min(9))?;
+    let parts = decimal(shown) * UNITS.get(shown.len())?;
+    Some((nanos.checked_add(parts)?, rest))
 }
 
 /// A number with a sign perhaps, decimal or hexadecimal, and what follows.
@@ -100,9 +125,37 @@ pub(super) fn arguments(args: &[u8]) -> Vec<&[u8]> {
     all
 }
 
+/// Where ` = ` stands last, behind which a call's result is.
+pub(super) fn last_equals(text: &[u8]) -> Option<usize> {
+    let signs = memchr::memrchr_iter(b'=', text);
+    let mut starts = signs.filter_map(|sign| sign.checked_sub(1));
+    starts.find(|start| text.get(*start..start + 3) == Some(b" = "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_and_times_are_read_up_to_their_end() {
+        assert_eq!(number(b"12a"), Some((12, &b"a"[..])));
+        assert_eq!(number(b"18446744073709551615"), Some((u64::MAX, &b""[..])));
+        assert_eq!(number(b"18446744073709551616"), None);
+        assert_eq!(number(b"a"), None);
+        assert_eq!(seconds(b"12 "), Some((12_000_000_000, &b" "[..])));
+        assert_eq!(seconds(b"0.000031>"), Some((31_000, &b">"[..])));
+        assert_eq!(seconds(b"1.0000000019"), Some((1_000_000_001, &b""[..])));
+        assert_eq!(seconds(b"1."), Some((1_000_000_000, &b""[..])));
+        assert_eq!(seconds(b"99999999999."), None);
+    }
+
+    #[test]
+    fn the_last_sign_between_spaces_is_found() {
+        assert_eq!(last_equals(b"a = b = c"), Some(5));
+        assert_eq!(last_equals(b"a = b=c= "), Some(1));
+        assert_eq!(last_equals(b"= b"), None);
+        assert_eq!(last_equals(b""), None);
+    }
 
     #[test]
     fn arguments_are_split_outside_of_brackets_and_strings() {

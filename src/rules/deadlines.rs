@@ -25,6 +25,8 @@ const MOST_LEADERS: usize = 64;
 #[derive(Clone, Debug)]
 pub(super) struct Deadlines {
     thresholds: Thresholds,
+    /// What is asked is the record of another tracer, which knows of zombies alone.
+    of_record: bool,
     /// Zombies, by their three probes: at the threshold, at twice that, and at
     /// the age of a warning.
     zombies: [VecDeque<(Moment, Tgid, ProcessId)>; 3],
@@ -56,6 +58,7 @@ impl Deadlines {
     pub(super) fn new(thresholds: Thresholds) -> Deadlines {
         Deadlines {
             thresholds,
+            of_record: false,
             zombies: Default::default(),
             blocked: Default::default(),
             threaded: BTreeSet::new(),
@@ -68,6 +71,11 @@ impl Deadlines {
             pollers: BTreeMap::new(),
             unsettled: false,
         }
+    }
+
+    /// Ask what the record of another tracer can answer, and nothing else.
+    pub(super) fn ask_record(&mut self) {
+        self.of_record = true;
     }
 
     /// Apply an event, after the ledger has.
@@ -91,7 +99,7 @@ impl Deadlines {
                 info,
                 ..
             } => {
-                if ledger.was_attached(event.tgid) {
+                if ledger.was_attached(event.tgid) && !self.of_record {
                     let due = event.at.after(LISTED_AFTER);
                     self.listed.entry(event.tgid).or_insert(due);
                 }
@@ -105,6 +113,8 @@ impl Deadlines {
                     self.watch_zombie(event.at, child.tgid, ledger);
                 }
             }
+            EventKind::QueueDrained => self.unsettled = false,
+            _ if self.of_record => {}
             EventKind::WaitEntered(entry) if !entry.options.contains(WaitOptions::NOHANG) => {
                 self.watch_wait(event, ledger);
             }
@@ -125,7 +135,6 @@ impl Deadlines {
                 self.leaders_due
                     .get_or_insert(event.at.after(self.thresholds.zombie));
             }
-            EventKind::QueueDrained => self.unsettled = false,
             _ => {}
         }
     }
@@ -168,7 +177,8 @@ impl Deadlines {
     /// A process has ended, and processes live that may be its descendants.
     fn watch_descendants(&mut self, event: &Event, ledger: &Ledger) {
         let child = ledger.process(event.tgid);
-        let Some(child) = child.filter(|_| ledger.orphans().next().is_some()) else {
+        let may_have = !self.of_record && ledger.orphans().next().is_some();
+        let Some(child) = child.filter(|_| may_have) else {
             return;
         };
         let Thresholds {
@@ -231,25 +241,18 @@ impl Deadlines {
         let leaders = self.leaders_due.into_iter();
         let deaths = self.deaths.iter().filter_map(|queue| queue.front());
         let deaths = deaths.map(|(due, ..)| *due);
-        self.next_once()
-            .into_iter()
+        let zombies = self.zombies.iter().filter_map(|queue| queue.front());
+        let blocked = self.blocked.iter().filter_map(|queue| queue.front());
+        let zombies = zombies.map(|(due, ..)| *due);
+        let blocked = blocked.map(|(due, ..)| *due);
+        zombies
+            .chain(blocked)
             .chain(leaders)
             .chain(listed)
             .chain(self.survivors_due)
             .chain(deaths)
             .chain(pollers)
             .min()
-    }
-
-    /// The next deadline of those that are limited in number. Leaders are looked at
-    /// repeatedly, however far the next event is.
-    #[must_use]
-    pub(super) fn next_once(&self) -> Option<Moment> {
-        let zombies = self.zombies.iter().filter_map(|queue| queue.front());
-        let blocked = self.blocked.iter().filter_map(|queue| queue.front());
-        let zombies = zombies.map(|(due, ..)| *due);
-        let blocked = blocked.map(|(due, ..)| *due);
-        zombies.chain(blocked).min()
     }
 
     /// The questions whose deadline has passed.

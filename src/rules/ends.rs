@@ -112,9 +112,9 @@ impl Ends {
         let Some(end) = child.ended.filter(|end| !self.expected.admits(end.status)) else {
             return;
         };
-        let told = child.reaped.filter(|reap| reap.way.is_wait());
-        let wait = told.and(child.history.last.as_ref());
-        let parent = match told {
+        let reap = child.reaped.filter(|reap| reap.way.is_wait());
+        let wait = reap.and(child.history.last.as_ref());
+        let parent = match reap {
             Some(reap) => context.ledger.parent(reap.by_process),
             None => context.ledger.parent_of(child),
         };

@@ -422,8 +422,8 @@ fn hidden_crash(context: &mut RuleContext) {
     }) else {
         return;
     };
-    let told = child.history.last.as_ref();
-    let (Some(signal), Some(reap), Some(completed)) = (crash(child), child.reaped, told) else {
+    let last = child.history.last.as_ref();
+    let (Some(signal), Some(reap), Some(completed)) = (crash(child), child.reaped, last) else {
         return;
     };
     // A wait without a place for the status is the subject of another rule.

@@ -122,6 +122,13 @@ impl RuleEngine {
         }
     }
 
+    /// Rules that ask the record of another tracer, and not `/proc`.
+    #[must_use]
+    pub(crate) fn on_record(mut self) -> RuleEngine {
+        self.deadlines.ask_record();
+        self
+    }
+
     /// Applies an event, after the ledger has.
     pub fn event(&mut self, event: &Event, ledger: &Ledger) {
         self.deadlines.event(event, ledger);
@@ -157,12 +164,6 @@ impl RuleEngine {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
         self.deadlines.next()
-    }
-
-    /// The next deadline that a record may answer.
-    #[must_use]
-    pub(crate) fn next_deadline_of_record(&self) -> Option<Moment> {
-        self.deadlines.next_once()
     }
 
     /// What to look up now, for the deadlines that have passed.

@@ -241,9 +241,9 @@ mod tests {
             suppress: Suppressions::parse(text).unwrap(),
             ..Policy::default()
         };
-        let told = |rule, comm| policy.admit(&finding(rule, comm)).is_some();
-        assert!(!told(RuleId::ZombieLeak, "sh") && told(RuleId::ZombieLeak, "bash"));
-        assert!(!told(RuleId::LateReap, "bash"));
+        let admitted = |rule, comm| policy.admit(&finding(rule, comm)).is_some();
+        assert!(!admitted(RuleId::ZombieLeak, "sh") && admitted(RuleId::ZombieLeak, "bash"));
+        assert!(!admitted(RuleId::LateReap, "bash"));
         let denied = Policy {
             deny: vec![RuleId::LateReap],
             ..policy

@@ -28,8 +28,6 @@ pub(crate) struct FindingsPolicy {
     policy: Policy,
     /// None where nothing can be judged.
     judge: Option<RuleEngine>,
-    /// What the rules ask for is looked up at the time, and not in a record.
-    is_live: bool,
     /// What was out of sight from the start, a clause each.
     unseen: Vec<String>,
     /// What else is to be said of the record, a sentence each.
@@ -61,11 +59,17 @@ impl FindingsPolicy {
                     .to_owned(),
             );
         }
-        let judge = follows.then(|| RuleEngine::new(options.thresholds, options.expected));
+        let judge = follows.then(|| {
+            let rules = RuleEngine::new(options.thresholds, options.expected);
+            if origin.proc == ProcView::Unseen {
+                rules.on_record()
+            } else {
+                rules
+            }
+        });
         FindingsPolicy {
             policy: options.policy,
             judge,
-            is_live: origin.proc != ProcView::Unseen,
             unseen,
             notes: Vec::new(),
             untraced: FxHashSet::default(),
@@ -121,12 +125,7 @@ impl FindingsPolicy {
 
     /// When the rules want to ask next.
     pub(super) fn next_deadline(&self) -> Option<Moment> {
-        let judge = self.judge.as_ref()?;
-        if self.is_live {
-            judge.next_deadline()
-        } else {
-            judge.next_deadline_of_record()
-        }
+        self.judge.as_ref()?.next_deadline()
     }
 
     /// These rules cannot judge, as far as is known now, and what they found is

@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_source() {
-        for (name, told) in [
+        for (name, text) in [
             ("main", "main"),
             ("_ZN4jobs6Runner8wait_forEi", "jobs::Runner::wait_for(int)"),
             ("_ZN4jobs8wait_for17h0123456789abcdefE", "jobs::wait_for"),
@@ -68,7 +68,7 @@ mod tests {
             ("_Z", "_Z"),
             ("", ""),
         ] {
-            assert_eq!(demangled(name), told);
+            assert_eq!(demangled(name), text);
         }
         let long = "x".repeat(1000);
         assert_eq!(demangled(&long).chars().count(), MOST_OF_A_NAME + 1);
@@ -88,7 +88,7 @@ mod tests {
             let number = level + 1;
             last = format!("S{}_", char::from(DIGITS[number]));
         }
-        let told = demangled(&name);
-        assert!(told.chars().count() <= MOST_OF_A_NAME + 1, "{told}");
+        let text = demangled(&name);
+        assert!(text.chars().count() <= MOST_OF_A_NAME + 1, "{text}");
     }
 }

@@ -1,5 +1,5 @@
 //! Opens the files that code is mapped from, and their separate debug files. An
-//! access to any of them may block for ever: see `lane`.
+//! access to any of them may block for ever: see `work_queue`.
 
 use std::ffi::OsStr;
 use std::fmt::Write;

@@ -151,7 +151,7 @@ nonsense
             0x7f00_0000_5000..0x7f00_0000_6000,
         ];
         assert_eq!(maps.data, data);
-        let told: Vec<_> = maps
+        let names: Vec<_> = maps
             .code
             .iter()
             .map(|mapping| {
@@ -164,7 +164,7 @@ nonsense
             })
             .collect();
         assert_eq!(
-            told,
+            names,
             [
                 (
                     0x55d8_f3a0_4000,

@@ -17,7 +17,6 @@ mod elf;
 mod epilogue;
 mod file;
 mod home;
-mod lane;
 mod maps;
 mod namer;
 mod names;
@@ -32,6 +31,7 @@ mod symbols;
 mod unwind;
 mod walk;
 mod watch;
+mod work_queue;
 
 use std::sync::Arc;
 

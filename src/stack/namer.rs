@@ -3,9 +3,9 @@
 
 use std::sync::{Arc, Weak};
 
-use super::lane::Job;
 use super::names::Names;
 use super::object::Object;
+use super::work_queue::Job;
 use crate::event::{Frame, Function};
 
 /// A frame to be named.

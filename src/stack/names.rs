@@ -138,22 +138,22 @@ impl Lines {
 
 /// The functions by the debug information.
 fn frames(lines: &Context<Bytes>, address: u64) -> Vec<Function> {
-    let mut told = Vec::new();
+    let mut functions = Vec::new();
     let Ok(mut frames) = lines.find_frames(address).skip_all_loads() else {
-        return told;
+        return functions;
     };
     while let Ok(Some(frame)) = frames.next() {
         let name = frame.function.as_ref();
         let name = name.and_then(|name| Some(demangled(&name.raw_name().ok()?)));
         let place = frame.location.as_ref();
-        told.push(Function {
+        functions.push(Function {
             name,
             offset: None,
             file: place.and_then(|place| place.file).map(str::to_owned),
             line: place.and_then(|place| place.line).filter(|line| *line > 0),
         });
     }
-    told
+    functions
 }
 
 /// The debug information of a file, if it has any that fits the budget.

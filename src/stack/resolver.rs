@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::file::Handles;
 use super::home::Home;
-use super::lane::{Job, Lane};
 use super::namer::Naming;
 use super::object::Objects;
 use super::scripts::{Memory, Presence, Scripting};
 use super::space::Place;
 use super::walk::{Missing, RawStack, Walked, Walker};
+use super::work_queue::{Job, WorkQueue};
 use crate::event::{self, Stack};
 use crate::urgency::{self, Urgency};
 
@@ -25,17 +25,17 @@ const URGENT: Duration = Duration::from_secs(1);
 /// one reads what scripts they execute, while the threads sleep; another one names
 /// frames.
 pub(super) struct Resolver {
-    pub(super) unwinder: Lane<Unwinding>,
-    pub(super) scripts: Lane<Scripting>,
-    pub(super) namer: Lane<Naming>,
+    pub(super) unwinder: WorkQueue<Unwinding>,
+    pub(super) scripts: WorkQueue<Scripting>,
+    pub(super) namer: WorkQueue<Naming>,
 }
 
 impl Resolver {
     pub(super) fn new() -> Resolver {
         Resolver {
-            unwinder: Lane::new(),
-            scripts: Lane::new(),
-            namer: Lane::new(),
+            unwinder: WorkQueue::new(),
+            scripts: WorkQueue::new(),
+            namer: WorkQueue::new(),
         }
     }
 

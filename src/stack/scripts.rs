@@ -12,11 +12,11 @@ use std::sync::{Arc, Weak};
 
 use super::file::open_memory;
 use super::home::Home;
-use super::lane::Job;
 use super::perf_map::PerfMap;
 use super::python::{self, CStack, Scripts};
 use super::walk::Walked;
 use super::watch;
+use super::work_queue::Job;
 use crate::event::{Function, Stack};
 use crate::kernel::Tgid;
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::copy::Copy;
 use super::epilogue;
-use super::lane::Lane;
 use super::namer::Naming;
 use super::object::Object;
 use super::python::Symbols;
 use super::registers::Registers;
 use super::space::{Held, Place, Space};
 use super::unwind::{Callee, FrameInfo, Step};
+use super::work_queue::WorkQueue;
 use crate::event::{Cut, Frame, Frames, Function};
 use crate::kernel::{Tgid, Tid};
 
@@ -32,7 +32,7 @@ pub(crate) struct RawStack {
 pub(super) struct Walker<'a> {
     pub(super) stack: &'a mut RawStack,
     pub(super) bytes: &'a [u8],
-    pub(super) namer: &'a Lane<Naming>,
+    pub(super) namer: &'a WorkQueue<Naming>,
     /// Reads the code at an address, where the process may be asked for it.
     pub(super) code: Option<&'a Code<'a>>,
     /// Whether to skip files that have not been read, instead of failing.

@@ -43,6 +43,7 @@ const LOAD: u16 = code(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS);
 const JUMP_EQUAL: u16 = code(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K);
 const JUMP_ANY_BIT: u16 = code(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K);
 const JUMP_ABOVE: u16 = code(libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K);
+const JUMP: u16 = code(libc::BPF_JMP | libc::BPF_JA);
 const RETURN: u16 = code(libc::BPF_RET | libc::BPF_K);
 
 /// A BPF program, built before the fork: a child must not allocate between fork and exec.
@@ -66,10 +67,7 @@ impl Filter {
             for abi in *abis {
                 let mut calls = Vec::new();
                 if *abi == Abi::NATIVE {
-                    for nr in more {
-                        calls.push(jump(JUMP_EQUAL, *nr, 0, 1));
-                        calls.push(statement(RETURN, STOP));
-                    }
+                    push_calls(&mut calls, more);
                 }
                 push_waits(&mut calls, *abi, wanted, polls);
                 push_own_calls(&mut calls, *abi);
@@ -80,14 +78,11 @@ impl Filter {
                 if abis.len() > 1 && *abi == Abi::X86_64 {
                     // x32's numbers are all above. When the filter is installed, the kernel evaluates it
                     // for each number; with this test that is half the work.
-                    let over = u8::try_from(calls.len()).unwrap_or(u8::MAX);
-                    body.push(jump(JUMP_ABOVE, BELOW_X32, over, 0));
+                    push_jump(&mut body, JUMP_ABOVE, BELOW_X32, true, calls.len());
                 }
                 body.append(&mut calls);
             }
-            // A body is some hundred instructions, below a jump's limit of 255.
-            let over = u8::try_from(body.len()).unwrap_or(u8::MAX);
-            program.push(jump(JUMP_EQUAL, *arch, 0, over));
+            push_jump(&mut program, JUMP_EQUAL, *arch, false, body.len());
             program.append(&mut body);
         }
         program.push(statement(RETURN, libc::SECCOMP_RET_ALLOW));
@@ -120,6 +115,11 @@ impl Filter {
                 LOAD => {
                     value = load(step.k);
                     rest = following;
+                    continue;
+                }
+                JUMP => {
+                    let over = usize::try_from(step.k).unwrap_or(usize::MAX);
+                    rest = following.get(over..).unwrap_or(&[]);
                     continue;
                 }
                 JUMP_EQUAL => value == step.k,
@@ -193,6 +193,34 @@ fn native_architectures() -> &'static [(u32, &'static [Abi])] {
 /// The return value that stops a call.
 const STOP: u32 = libc::SECCOMP_RET_TRACE | OURS as u32;
 const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+
+/// Stop at these numbers.
+fn push_calls(body: &mut Vec<libc::sock_filter>, numbers: &[u32]) {
+    // One return for all of a chunk, as far as a jump reaches.
+    for chunk in numbers.chunks(usize::from(u8::MAX)) {
+        let mut left = chunk.len();
+        for nr in chunk {
+            left -= 1;
+            let to_return = u8::try_from(left).unwrap_or(u8::MAX);
+            body.push(jump(JUMP_EQUAL, *nr, to_return, u8::from(left == 0)));
+        }
+        if !chunk.is_empty() {
+            body.push(statement(RETURN, STOP));
+        }
+    }
+}
+
+/// Jump over so many instructions if a test's outcome is `on`. A conditional jump reaches
+/// no farther than 255.
+fn push_jump(body: &mut Vec<libc::sock_filter>, test: u16, k: u32, on: bool, over: usize) {
+    if let Ok(over) = u8::try_from(over) {
+        let (jt, jf) = if on { (over, 0) } else { (0, over) };
+        body.push(jump(test, k, jt, jf));
+    } else {
+        body.push(jump(test, k, u8::from(!on), u8::from(on)));
+        body.push(statement(JUMP, u32::try_from(over).unwrap_or(u32::MAX)));
+    }
+}
 
 fn push_waits(body: &mut Vec<libc::sock_filter>, abi: Abi, wanted: WaitCalls, polls: bool) {
     for (nr, call) in abi.wait_numbers() {
@@ -339,6 +367,26 @@ mod tests {
                 assert_eq!(stops(i386, nr), expected, "{nr}");
             }
             assert!(!stops(0xc000_00b7, 260));
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn more_calls_than_a_jump_reaches_stop() {
+        for count in [1, 100, 254, 255, 256, 300] {
+            let more: Vec<u32> = (0..count).map(|n| 1000 + 2 * n).collect();
+            let filter = Filter::with_calls(WaitCalls::ALL, true, true, &more);
+            let stops = |arch, nr| answer(&filter, arch, nr, [0; 4]) == STOP;
+            let (amd64, i386) = (0xc000_003e, 0x4000_0003);
+            for nr in 0..2000u32 {
+                let expected = matches!(nr, 61 | 247 | 308) || more.contains(&nr);
+                assert_eq!(stops(amd64, nr), expected, "{nr} of {count}");
+                let expected = matches!(nr, 61 | 529 | 308);
+                assert_eq!(stops(amd64, nr | 0x4000_0000), expected, "{nr} of {count}");
+                let expected = matches!(nr, 7 | 114 | 284 | 346);
+                assert_eq!(stops(i386, nr), expected, "{nr} of {count}");
+            }
+            assert!(!stops(0xc000_00b7, 1000));
         }
     }
 

@@ -48,10 +48,14 @@ pub(crate) fn wait_for(tid: Tid, usage: bool) -> Waited {
     take(tid.raw(), Block::No, usage)
 }
 
+/// The signal of a syscall-stop, with `PTRACE_O_TRACESYSGOOD`.
+const SYSCALL_STOP: libc::c_int = libc::SIGTRAP | 0x80;
+
 /// Decides what to do with a result before it is taken.
 pub(crate) trait Handling {
-    /// Whether the signal that is about to be delivered to this tracee must not be lost.
-    fn leaves_signal(&self, tid: Tid) -> bool;
+    /// Whether this tracee is resumed, and a signal with it, before the next wait; it is
+    /// at a system call, or about to get a signal.
+    fn resumes_first(&self, tid: Tid, is_call: bool) -> bool;
     /// Whether the resource usage of what has ended is wanted.
     fn wants_usage(&self) -> bool;
     /// Whether this dead child is not a tracee, and its end not to be reported.
@@ -63,7 +67,8 @@ pub(crate) trait Handling {
 /// The kernel keeps the signal that is about to be delivered to a tracee in the word that
 /// a wait takes: if we are killed between that wait and the resumption, the tracee
 /// continues without its signal. So the stop is only looked at; it is over when the
-/// tracee is resumed, which must happen next, as any wait would return it again.
+/// tracee is resumed, which must happen next, as any wait would return it again. A
+/// syscall-stop, the commonest by far, is not taken either: that saves a call.
 pub(crate) fn wait_any_after_look(block: Block, handling: &impl Handling) -> Waited {
     let Some((pid, code, word)) = look(libc::P_ALL, 0, options(block)) else {
         return failed();
@@ -72,10 +77,10 @@ pub(crate) fn wait_any_after_look(block: Block, handling: &impl Handling) -> Wai
         return Waited::Nothing;
     }
     let tid = Tid::new(pid);
-    // Neither an event-stop nor a syscall-stop. A SIGTRAP may be caused by us, and is better
-    // lost than delivered.
-    let is_signal = code == libc::CLD_TRAPPED && word & !0x7f == 0 && word != libc::SIGTRAP;
-    if is_signal && handling.leaves_signal(tid) {
+    // No event-stop. A SIGTRAP may be caused by us, and is better lost than delivered.
+    let is_call = word == SYSCALL_STOP;
+    let is_plain = is_call || (word & !0x7f == 0 && word != libc::SIGTRAP);
+    if code == libc::CLD_TRAPPED && is_plain && handling.resumes_first(tid, is_call) {
         return Waited::Stopped(Stopped::new(tid), WaitStatus::from_raw(word << 8 | 0x7f));
     }
     let is_reported = !(is_death(code) && handling.passes_over(tid));
@@ -85,6 +90,13 @@ pub(crate) fn wait_any_after_look(block: Block, handling: &impl Handling) -> Wai
         Waited::Nothing | Waited::NoChildren => Waited::Interrupted,
         waited => waited,
     }
+}
+
+/// Whether a wait for `tid` would return something.
+pub(crate) fn has_result(tid: Tid) -> bool {
+    let pid = libc::id_t::try_from(tid.raw()).unwrap_or(0);
+    let ready = look(libc::P_PID, pid, libc::__WALL | libc::WNOHANG);
+    ready.is_some_and(|(pid, ..)| pid != 0)
 }
 
 /// How `tid` ended, if it is a tracee of any thread of ours and dead; this reaps it.

@@ -1,6 +1,5 @@
 //! The engine: one turn of the loop, and who deals with each kind of stop.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
@@ -14,25 +13,23 @@ use super::stop::{Stop, StopKind, classify};
 use super::stop_stats::StopStats;
 use super::survey::{Stuck, Survey};
 use super::tasks::{Kind, Tasks};
+use super::turns::Turns;
 use super::world::World;
 use crate::event::{Comm, Event, EventKind, Moment, NsPids};
 use crate::kernel::{NsPid, Tgid, Tid, Usage, WaitCalls, WaitStatus};
 use crate::proc;
 use crate::stack::Stacks;
 use crate::sys::left_call::REWINDS;
-use crate::sys::ptrace::{self, How, Stopped, is_dead_tracee, options};
+use crate::sys::ptrace::{self, How, Stopped, options};
 use crate::sys::seccomp::Filter;
 use crate::sys::spawn::Spawned;
 use crate::sys::streams;
-use crate::sys::wait::{Block, Handling, Waited, wait_any, wait_any_after_look, wait_for};
+use crate::sys::wait::{Block, Waited, wait_any};
 use crate::sys::waker::Waker;
 
 /// How many stops are served before it is said that none is ready: busy
 /// tracees always have one.
 pub(super) const READY_AT_MOST: usize = 1000;
-
-/// How long to sleep when no task but the one that is left out was ready.
-const BETWEEN_ROUNDS: Duration = Duration::from_micros(100);
 
 /// What one turn came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +73,7 @@ pub(crate) struct Tracer<S = Unscheduled> {
     pub(super) root: Option<Root>,
     /// Tasks that stopped or ended before their creator's event.
     pub(super) pending: PendingChildren,
+    pub(super) turns: Turns,
     /// Tasks that are kept in a stop that was dealt with.
     pub(super) held: FxHashMap<Tid, Held>,
     pub(super) full_speed: FullSpeed,
@@ -106,7 +104,7 @@ pub(crate) struct Tracer<S = Unscheduled> {
     pub(super) job_stop: Option<JobStop>,
     /// There are children that are not ours to trace: the wait never says
     /// that no child is left.
-    has_strangers: bool,
+    pub(super) has_strangers: bool,
     /// Since when none but strangers is left.
     lonely: Option<Instant>,
     pub(crate) waker: Waker,
@@ -131,23 +129,6 @@ pub(crate) struct Tracer<S = Unscheduled> {
     seq: u64,
 }
 
-impl<S> Handling for Tracer<S> {
-    fn leaves_signal(&self, tid: Tid) -> bool {
-        self.attaches && self.tasks.by_tid.contains_key(&tid)
-    }
-
-    fn wants_usage(&self) -> bool {
-        self.capture.usage
-    }
-
-    /// As PID 1 or subreaper we reap orphans, which may have been tracees of
-    /// ours: their deaths were reported when the tracer took them. By their
-    /// pids they would be taken for the next process that has it.
-    fn passes_over(&self, dead: Tid) -> bool {
-        self.has_strangers && !self.tasks.by_tid.contains_key(&dead) && !is_dead_tracee(dead)
-    }
-}
-
 impl<S: Scheduler> Tracer<S> {
     /// A tracer that asks `scheduler` before it resumes a task.
     pub(crate) fn with_scheduler(settings: Settings, waker: Waker, scheduler: S) -> Tracer<S> {
@@ -163,6 +144,7 @@ impl<S: Scheduler> Tracer<S> {
             tasks: Tasks::default(),
             root: None,
             pending: PendingChildren::default(),
+            turns: Turns::default(),
             held: FxHashMap::default(),
             // Elsewhere a change of speed would end calls with EINTR.
             full_speed: FullSpeed::new(
@@ -303,7 +285,7 @@ impl<S: Scheduler> Tracer<S> {
         if self.only_given_up() || self.only_strangers() {
             return Step::Over;
         }
-        match self.wait(Block::Yes) {
+        match self.next(Block::Yes) {
             Waited::Stopped(stopped, status) => self.stopped(stopped, status, events),
             Waited::Ended(tid, status, usage) => {
                 self.usage = usage;
@@ -319,35 +301,6 @@ impl<S: Scheduler> Tracer<S> {
             job_stop.disturbed();
         }
         Step::Went
-    }
-
-    /// Launched tasks end with us; attached ones go on, with their signals.
-    fn wait(&self, block: Block) -> Waited {
-        if S::IS_ACTIVE
-            && let Some(dead) = self.scheduler.unreaped()
-        {
-            return self.wait_beside(dead, block);
-        }
-        if self.attaches || self.has_strangers {
-            wait_any_after_look(block, self)
-        } else {
-            wait_any(block, self.capture.usage)
-        }
-    }
-
-    /// Wait for any task but one, which may be dead: no wait of the kernel's
-    /// leaves a single child out, so each is asked in turn.
-    fn wait_beside(&self, dead: Tid, block: Block) -> Waited {
-        let others = self.tasks.by_tid.keys().filter(|tid| **tid != dead);
-        let mut ready = others.map(|tid| wait_for(*tid, self.capture.usage));
-        let first = ready.find(|waited| matches!(waited, Waited::Stopped(..) | Waited::Ended(..)));
-        if let Some(waited) = first {
-            return waited;
-        }
-        if block == Block::Yes {
-            thread::sleep(BETWEEN_ROUNDS);
-        }
-        Waited::Interrupted
     }
 
     /// Whether no child is left but those that are not ours to trace, and for
@@ -368,7 +321,7 @@ impl<S: Scheduler> Tracer<S> {
     /// most: among busy tracees something is always ready.
     pub(super) fn serve(&mut self, most: usize, events: &mut Vec<Event>) {
         for _ in 0..most {
-            match self.wait(Block::No) {
+            match self.next(Block::No) {
                 Waited::Stopped(stopped, status) => self.stopped(stopped, status, events),
                 Waited::Ended(tid, status, usage) => {
                     self.usage = usage;
@@ -444,6 +397,9 @@ impl<S: Scheduler> Tracer<S> {
             StopKind::Syscall if task.asked_to_stop => ptrace::interrupt(tid),
             StopKind::Plain | StopKind::Group(_) => {}
             _ => task.asked_to_stop = false,
+        }
+        if let StopKind::Signal(_) | StopKind::Plain | StopKind::Group(_) = kind {
+            task.woken = Some(at);
         }
         let stop = Stop { tracee, kind, at };
         if self.leaving.is_some() && !task.kind.launched {

@@ -75,9 +75,13 @@ impl<S: Scheduler> Tracer<S> {
         launched.map(|task| task.tgid).collect()
     }
 
-    /// Send a signal to every launched process.
+    /// Send a signal to every launched process, to the root first: one that sees its child
+    /// end would go on.
     pub(crate) fn signal_launched(&self, signal: Signal) {
-        for tgid in self.launched() {
+        let root = self.root.as_ref().map(|root| root.tgid);
+        let mut launched: Vec<Tgid> = self.launched().into_iter().collect();
+        launched.sort_unstable_by_key(|tgid| (Some(*tgid) != root, tgid.raw()));
+        for tgid in launched {
             ptrace::kill(tgid.raw(), signal);
         }
     }

@@ -11,6 +11,7 @@
 //! | [`stop_stats`] | how many stops there were |
 //! | [`tasks`] | the threads and processes under trace |
 //! | [`engine`] | the loop's one turn, and who deals with each stop |
+//! | [`turns`] | whose stop is next |
 //! | [`scheduler`] | when a stopped task runs on |
 //! | [`world`] | what a scheduler may know |
 //! | [`lifecycle`] | births, deaths, adoptions |
@@ -57,6 +58,7 @@ mod stop_stats;
 mod survey;
 mod syscalls;
 mod tasks;
+mod turns;
 mod wait_result;
 mod waits;
 mod world;

@@ -102,7 +102,7 @@ pub(super) fn classify(status: WaitStatus, message: impl FnOnce() -> Option<i32>
     else {
         return StopKind::Other;
     };
-    let told: fn(i32) -> StopKind = match event {
+    let kind: fn(i32) -> StopKind = match event {
         PtraceEvent::NONE if syscall => return StopKind::Syscall,
         PtraceEvent::NONE => return StopKind::Signal(signal),
         PtraceEvent::SECCOMP => return StopKind::Seccomp,
@@ -117,7 +117,7 @@ pub(super) fn classify(status: WaitStatus, message: impl FnOnce() -> Option<i32>
         PtraceEvent::EXIT => |status| StopKind::Exiting(WaitStatus::from_raw(status)),
         _ => return StopKind::Other,
     };
-    message().map_or(StopKind::Other, told)
+    message().map_or(StopKind::Other, kind)
 }
 
 #[cfg(test)]

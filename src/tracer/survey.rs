@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::engine::Tracer;
 use super::scheduler::Scheduler;
-use crate::event::{BlockedTask, Event, EventKind, LookCause, WaitingLook};
+use crate::event::{BlockedTask, Event, EventKind, LookCause, Moment, WaitingLook};
 use crate::kernel::{Tgid, Tid};
 use crate::proc;
 use crate::sys::wake_signal::keep_signals_out;
@@ -24,6 +24,7 @@ const STACK: usize = 1 << 20;
 pub(super) struct Survey {
     known: Arc<Mutex<Known>>,
     cause: LookCause,
+    begun: Moment,
     until: Instant,
 }
 
@@ -54,6 +55,7 @@ impl<S: Scheduler> Tracer<S> {
         self.survey = Some(Survey {
             known,
             cause,
+            begun: self.now(),
             until,
         });
     }
@@ -76,11 +78,18 @@ impl<S: Scheduler> Tracer<S> {
             is_done || Instant::now() >= survey.until
         })?;
         let mut known = lock(&survey.known);
-        let tasks = std::mem::take(&mut known.tasks);
+        let mut tasks = std::mem::take(&mut known.tasks);
         let is_done = known.is_done;
         drop(known);
         // No other thread is risked while one is blocked.
         self.stuck_survey = (!is_done).then_some(Stuck(survey.known));
+        for task in &mut tasks {
+            let woken = self.tasks.by_tid.get(&task.tid).and_then(|task| task.woken);
+            task.is_older = task
+                .asleep
+                .zip(woken)
+                .is_some_and(|(asleep, woken)| was_woken(survey.begun, asleep, woken));
+        }
         let look = WaitingLook {
             cause: survey.cause,
             tasks,
@@ -97,6 +106,14 @@ impl<S: Scheduler> Tracer<S> {
     }
 }
 
+/// Whether a thread that was asleep for so long at a look fell asleep just after it was
+/// woken then.
+fn was_woken(look: Moment, asleep: u64, woken: Moment) -> bool {
+    /// Nanoseconds from a stop to the sleep behind it, on a machine that is busy.
+    const AT_MOST: u64 = 50_000_000;
+    look.0.saturating_sub(asleep) <= woken.0.saturating_add(AT_MOST)
+}
+
 /// Start the thread. Returns whether there is one.
 fn begin(roots: Vec<Tgid>, known: Arc<Mutex<Known>>, waker: WakeHandle) -> bool {
     let thread = thread::Builder::new().name("waiting".to_owned());
@@ -111,4 +128,21 @@ fn begin(roots: Vec<Tgid>, known: Arc<Mutex<Known>>, waker: WakeHandle) -> bool 
 
 fn lock(known: &Mutex<Known>) -> std::sync::MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleep_that_follows_a_wake_up_may_be_older() {
+        let millis = |millis: u64| millis * 1_000_000;
+        let woken = |asleep, woken| {
+            let look = Moment(millis(10_000));
+            was_woken(look, millis(asleep), Moment(millis(woken)))
+        };
+        assert!(woken(500, 9_499), "at once");
+        assert!(!woken(500, 8_000), "it ran since");
+        assert!(woken(20_000, 9_000), "asleep since before the trace");
+    }
 }

@@ -14,6 +14,7 @@ use crate::proc;
 use crate::sys::ptrace::Stopped;
 use crate::sys::seccomp::{NEW_LISTENER, OURS};
 use crate::sys::syscall_info::{Phase, SyscallInfo};
+use crate::sys::wait::has_result;
 
 impl<S: Scheduler> Tracer<S> {
     /// Entry to or exit from a call.
@@ -37,7 +38,15 @@ impl<S: Scheduler> Tracer<S> {
                 let result = if is_error { Err(value) } else { Ok(value) };
                 self.exit(stop, result, events);
             }
-            Phase::Seccomp { .. } | Phase::None => self.go_on(stop),
+            Phase::Seccomp { .. } | Phase::None => self.other_stop(stop),
+        }
+    }
+
+    /// While its turn came, the tracee got into another stop: it was killed, or its
+    /// process executed a program. The next wait returns that one.
+    fn other_stop(&mut self, stop: Stop) {
+        if !has_result(stop.tid()) {
+            self.go_on(stop);
         }
     }
 
@@ -57,10 +66,11 @@ impl<S: Scheduler> Tracer<S> {
                 }
             }
             // Untraced, its RET_TRACE would make the call fail with ENOSYS.
-            _ => {
+            Phase::Seccomp { .. } => {
                 let _ = stop.tracee.fail_call(Errno::NOSYS);
                 self.go_on(stop);
             }
+            Phase::Entry { .. } | Phase::Exit { .. } | Phase::None => self.other_stop(stop),
         }
     }
 

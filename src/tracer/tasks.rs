@@ -51,6 +51,9 @@ pub(super) struct Task {
     pub(super) interrupted_at: Option<Interrupted>,
     /// It was interrupted by us, and its stop is still to come.
     pub(super) asked_to_stop: bool,
+    /// When a signal or an interrupt of ours woke it last: it may go on with a call
+    /// that it had been asleep in.
+    pub(super) woken: Option<Moment>,
     /// How often in a row a call of it was made again.
     pub(super) repeats: u8,
     /// The call with a time-out that it is in, if that is made again.
@@ -116,6 +119,7 @@ impl Task {
             is_free: false,
             is_new: false,
             is_awaited: false,
+            woken: None,
         }
     }
 

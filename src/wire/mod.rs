@@ -14,6 +14,7 @@ mod stack;
 mod summary;
 mod values;
 mod waiting;
+mod waits_on;
 mod write;
 
 use schemars::JsonSchema;
@@ -33,7 +34,8 @@ pub use siginfo::{Info, InfoFields};
 pub use stack::{Frame, Function, Stack};
 pub use summary::{Ending, Latency, Summary, SummaryRow};
 pub use values::{Address, Int, Meaning, Named, Options, Status, Text};
-pub use waiting::{Cause, On, Waiting, WaitingTask};
+pub use waiting::{Cause, Waiting, WaitingTask};
+pub use waits_on::{Fifo, On, OwnerIs};
 pub use write::{event, start};
 
 /// The version that is written. A reader of this version reads every line of a

@@ -73,13 +73,13 @@ impl From<&event::Stack> for Stack {
 impl Body {
     /// Replaces the call stack with one in which names are resolved.
     pub(crate) fn set_stack(&mut self, stack: &event::Stack) {
-        let told = match self {
+        let slot = match self {
             Body::Fork(about) => &mut about.what.stack,
             Body::WaitEntry(about) => &mut about.what.stack,
             Body::Wait(about) => &mut about.what.entry.stack,
             _ => return,
         };
-        *told = Some(stack.into());
+        *slot = Some(stack.into());
     }
 }
 

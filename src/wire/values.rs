@@ -225,6 +225,12 @@ pub struct Named {
     pub name: Option<Cow<'static, str>>,
 }
 
+/// Whether a count is left out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+pub(super) fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 impl Named {
     pub(super) fn number(&self) -> i32 {
         i32::try_from(self.raw).unwrap_or_default()

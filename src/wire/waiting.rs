@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::observation::PipeSide;
 use super::values::Text;
-use crate::event::{self, BlockedCall, BlockedTask, LookCause, WaitingLook};
+use super::waits_on::On;
+use crate::event::{BlockedCall, BlockedTask, LookCause, WaitingLook};
 use crate::kernel::{Tgid, Tid};
 use crate::ledger::Ledger;
 
@@ -61,6 +61,9 @@ pub struct WaitingTask {
     pub argument: Option<i32>,
     /// Nanoseconds since it ran last; null if not known.
     pub asleep_ns: Option<u64>,
+    /// It was woken then by a signal or by the tracer, and may have been in the call before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_older: bool,
     /// Since when it is in a wait that was observed, in nanoseconds since the start of
     /// the trace. Not read back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,76 +74,9 @@ pub struct WaitingTask {
     /// What ends the call, as far as known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on: Vec<On>,
-}
-
-/// What a blocked thread waits for.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum On {
-    /// A pipe or a socket pair.
-    Stream {
-        /// The thread's descriptor.
-        fd: i32,
-        /// It is a pipe.
-        is_pipe: bool,
-        /// The thread writes to it; if not, it reads.
-        writes: bool,
-        /// The holders of the other end.
-        others: Vec<PipeSide>,
-        /// Whether every process could be examined.
-        complete: bool,
-    },
-    /// A network socket.
-    Connection {
-        /// The thread's descriptor.
-        fd: i32,
-        /// Its own address.
-        local: String,
-        /// The peer's address; null if there is none.
-        peer: Option<String>,
-    },
-    /// A terminal.
-    Terminal {
-        /// The thread's descriptor.
-        fd: i32,
-        /// Its path.
-        path: Text,
-    },
-    /// Another file.
-    File {
-        /// The thread's descriptor; null while it is being opened.
-        fd: Option<i32>,
-        /// Its path.
-        path: Text,
-        /// It is a named pipe.
-        is_fifo: bool,
-    },
-    /// The end of a process, by a pidfd.
-    ProcessEnd {
-        /// The process.
-        pid: i32,
-    },
-    /// A lock of a file.
-    Lock {
-        /// The file.
-        path: Text,
-        /// The processes that hold it; with the descriptor -1 the one that took it.
-        holders: Vec<PipeSide>,
-    },
-    /// A mutex.
-    Mutex {
-        /// The thread that holds it.
-        owner: i32,
-    },
-    /// The end of a thread.
-    ThreadEnd {
-        /// The thread.
-        tid: i32,
-    },
-    /// A kind that was added after this version; never written.
-    #[serde(other)]
-    #[schemars(skip)]
-    Unknown,
+    /// How many descriptors more it waits for, which were not looked at.
+    #[serde(default, skip_serializing_if = "super::values::is_zero")]
+    pub more: u32,
 }
 
 impl Waiting {
@@ -171,9 +107,11 @@ impl WaitingTask {
             call: task.call.as_ref().map(|call| call.name.clone()),
             argument: task.call.as_ref().and_then(|call| call.argument),
             asleep_ns: task.asleep,
+            is_older: task.is_older,
             waits_since_ns: waiting.map(|waiting| waiting.when.at.0),
             stopped_since_ns: stopped.map(|(since, _)| since.at.0),
             on: task.on.iter().map(On::from).collect(),
+            more: u32::try_from(task.more).unwrap_or(u32::MAX),
         }
     }
 }
@@ -190,16 +128,20 @@ impl From<Waiting> for WaitingLook {
 impl From<WaitingTask> for BlockedTask {
     fn from(task: WaitingTask) -> BlockedTask {
         let argument = task.argument;
+        let tgid = Tgid::new(task.pid);
+        let on = task.on.into_iter();
         BlockedTask {
             tid: Tid::new(task.tid),
-            tgid: Tgid::new(task.pid),
+            tgid,
             parent: Tgid::new(task.parent),
             comm: (&task.comm).into(),
             argv: task.argv.into_iter().map(|word| word.0).collect(),
             state: u8::try_from(task.state).unwrap_or(b'?'),
             call: task.call.map(|name| BlockedCall { name, argument }),
             asleep: task.asleep_ns,
-            on: task.on.into_iter().filter_map(On::read).collect(),
+            is_older: task.is_older,
+            on: on.filter_map(|on| on.read(tgid)).collect(),
+            more: usize::try_from(task.more).unwrap_or(0),
         }
     }
 }
@@ -225,95 +167,5 @@ impl From<Cause> for LookCause {
             Cause::Hang => LookCause::Hang,
             Cause::CommandEnded { waits } => LookCause::CommandEnded { waits },
         }
-    }
-}
-
-fn sides(sides: &[event::PipeSide]) -> Vec<PipeSide> {
-    sides.iter().map(PipeSide::from).collect()
-}
-
-fn read_sides(sides: &[PipeSide]) -> Vec<event::PipeSide> {
-    sides.iter().map(event::PipeSide::from).collect()
-}
-
-impl From<&event::WaitsOn> for On {
-    fn from(on: &event::WaitsOn) -> On {
-        use event::WaitsOn;
-        match on {
-            WaitsOn::Stream {
-                fd,
-                is_pipe,
-                writes,
-                others,
-                complete,
-            } => On::Stream {
-                fd: *fd,
-                is_pipe: *is_pipe,
-                writes: *writes,
-                others: sides(others),
-                complete: *complete,
-            },
-            WaitsOn::Connection { fd, local, peer } => On::Connection {
-                fd: *fd,
-                local: local.clone(),
-                peer: peer.clone(),
-            },
-            WaitsOn::Terminal { fd, path } => On::Terminal {
-                fd: *fd,
-                path: Text(path.clone()),
-            },
-            WaitsOn::File { fd, path, is_fifo } => On::File {
-                fd: *fd,
-                path: Text(path.clone()),
-                is_fifo: *is_fifo,
-            },
-            WaitsOn::ProcessEnd { tgid } => On::ProcessEnd { pid: tgid.raw() },
-            WaitsOn::Lock { path, holders } => On::Lock {
-                path: Text(path.clone()),
-                holders: sides(holders),
-            },
-            WaitsOn::Mutex { owner } => On::Mutex { owner: owner.raw() },
-            WaitsOn::ThreadEnd { tid } => On::ThreadEnd { tid: tid.raw() },
-        }
-    }
-}
-
-impl On {
-    fn read(self) -> Option<event::WaitsOn> {
-        use event::WaitsOn;
-        Some(match self {
-            On::Stream {
-                fd,
-                is_pipe,
-                writes,
-                others,
-                complete,
-            } => WaitsOn::Stream {
-                fd,
-                is_pipe,
-                writes,
-                others: read_sides(&others),
-                complete,
-            },
-            On::Connection { fd, local, peer } => WaitsOn::Connection { fd, local, peer },
-            On::Terminal { fd, path } => WaitsOn::Terminal { fd, path: path.0 },
-            On::File { fd, path, is_fifo } => WaitsOn::File {
-                fd,
-                path: path.0,
-                is_fifo,
-            },
-            On::ProcessEnd { pid } => WaitsOn::ProcessEnd {
-                tgid: Tgid::new(pid),
-            },
-            On::Lock { path, holders } => WaitsOn::Lock {
-                path: path.0,
-                holders: read_sides(&holders),
-            },
-            On::Mutex { owner } => WaitsOn::Mutex {
-                owner: Tid::new(owner),
-            },
-            On::ThreadEnd { tid } => WaitsOn::ThreadEnd { tid: Tid::new(tid) },
-            On::Unknown => return None,
-        })
     }
 }

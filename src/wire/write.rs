@@ -228,7 +228,7 @@ impl Writer<'_> {
     fn wait(&self, exit: &event::WaitExit) -> Wait {
         let is_waitid = exit.entry.call == WaitCall::Waitid;
         let has_beginning = exit.entry.named != event::Named::Unknown;
-        let told = if is_waitid {
+        let status = if is_waitid {
             exit.info.errno()
         } else {
             exit.status.errno()
@@ -240,7 +240,7 @@ impl Writer<'_> {
             status: exit.status.value().map(|status| (*status).into()),
             info: exit.info.value().map(Info::from),
             rusage: exit.rusage.value().map(Rusage::from),
-            status_unreadable: told.map(Named::from),
+            status_unreadable: status.map(Named::from),
             rusage_unreadable: exit.rusage.errno().map(Named::from),
             child: exit.reported().and_then(|(pid, _)| self.child(pid)),
             zombie_s: self.zombie_seconds(),

@@ -2,12 +2,11 @@
 //! all rules, but for those that the partial view names.
 
 use std::process::Command;
-use std::thread;
 
 use wait4_strace::rules::RuleId;
 
 use crate::harness::{Target, Tracer};
-use crate::support::{REWINDS, bugs, fixture_path, heads, named_after};
+use crate::support::{REWINDS, bugs, fixture_path, heads, many_at_once, named_after};
 
 /// What is about a command that is launched, or about all that were traced.
 const OF_LAUNCHES: [RuleId; 1] = [RuleId::OutlivesCommand];
@@ -37,18 +36,18 @@ fn is_out_of_reach(rule: RuleId, report: &str) -> bool {
 
 fn judge(bug: &str) -> Result<(), String> {
     let report = report_on(&[], bug);
-    let told = heads(&report);
+    let shown = heads(&report);
     let (rule, must) = named_after(bug);
     let is_of = |head: &str| head.contains(&format!("[{}]", rule.name()));
-    let found = told.iter().any(|head| is_of(head));
+    let found = shown.iter().any(|head| is_of(head));
     let is_missing = must && !found;
     let is_excused = is_missing && is_out_of_reach(rule, &report);
     // A leak whose cause was not seen is still a leak.
     let is_wanted = |head: &str| (must && is_of(head)) || (is_excused && head == LEAK);
-    let harm = told.iter().filter(|head| !head.starts_with("info["));
+    let harm = shown.iter().filter(|head| !head.starts_with("info["));
     let strangers = harm.filter(|head| !is_wanted(head)).count();
     if (is_missing && !is_excused) || (found && !must) || strangers > 0 {
-        return Err(format!("{bug}: found {told:?}\n{report}"));
+        return Err(format!("{bug}: found {shown:?}\n{report}"));
     }
     Ok(())
 }
@@ -60,19 +59,7 @@ fn the_bugs_of_attached_programs_are_found_but_for_what_the_partial_view_names()
     }
     let mut names = bugs();
     names.retain(|bug| !OF_LAUNCHES.contains(&named_after(bug).0));
-    let turns: Vec<Vec<&String>> = (0..8)
-        .map(|turn| names.iter().skip(turn).step_by(8).collect())
-        .collect();
-    let wrong: Vec<String> = thread::scope(|scope| {
-        let judge_all = |names: &[&String]| -> Vec<String> {
-            names.iter().filter_map(|name| judge(name).err()).collect()
-        };
-        let threads: Vec<_> = turns
-            .iter()
-            .map(|names| scope.spawn(move || judge_all(names)))
-            .collect();
-        let wrong = threads.into_iter().map(|thread| thread.join().unwrap());
-        wrong.flatten().collect()
-    });
+    let judged = many_at_once(&names, |name| judge(name).err());
+    let wrong: Vec<String> = judged.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }

@@ -168,3 +168,22 @@ fn a_target_is_attached_to_while_its_threads_come_and_go() {
     }
     assert_eq!(target.finish(), Some(0));
 }
+
+/// A wait for any tracee returns the youngest that is ready: of threads that are always
+/// ready the oldest would make one call where that one makes 5,000.
+#[test]
+fn each_of_many_busy_threads_gets_its_turn() {
+    let mut target = Target::fixture(&["threads_call_all_the_time", "8"]);
+    assert_eq!(target.read_line(), "ready\n");
+    let tracer = Tracer::attached(&["--every-call"], &[target.pid()]);
+    tracer.settled(target.pid());
+    target.end_input();
+    let line = target.read_line();
+    let calls: Vec<u32> = line
+        .split_whitespace()
+        .map(|n| n.parse().unwrap())
+        .collect();
+    assert!(calls[1] < calls[0] * 50, "{line}");
+    assert_eq!(target.finish(), Some(0));
+    tracer.end(0);
+}

@@ -139,9 +139,13 @@ impl Target {
         input.write_all(text.as_bytes()).unwrap();
     }
 
+    pub(crate) fn end_input(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
     /// Let it end, and say how it did.
     pub(crate) fn finish(mut self) -> Option<i32> {
-        drop(self.child.stdin.take());
+        self.end_input();
         wait(&mut self.child)
     }
 }

@@ -34,11 +34,13 @@ fn exact(text: &str) -> Vec<String> {
             if before.ends_with("si_utime=") || before.ends_with("si_stime=") {
                 return Some("N".to_owned());
             }
-            let pid = token.parse().ok().filter(|pid| *pid >= 100);
+            // The digits of a time may be those of a pid.
+            let is_of_time = before.ends_with('.') || after.starts_with(['.', ':']);
+            let pid = token.parse().ok();
+            let pid = pid.filter(|pid| *pid >= 100 && !is_of_time);
             let before = before.trim_end();
             let appears = before.is_empty() || BEFORE.iter().any(|word| before.ends_with(word));
-            let is_new = appears && !after.starts_with(['.', ':']);
-            met.extend(pid.filter(|pid| is_new && !met.contains(pid)));
+            met.extend(pid.filter(|pid| appears && !met.contains(pid)));
             if let Some(at) = met.iter().position(|met| Some(*met) == pid) {
                 return Some(format!("<{at}>"));
             }

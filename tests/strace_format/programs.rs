@@ -12,6 +12,9 @@ use crate::support::{Outcome, as_nobody, have, passed_over, postgres, run};
 use Likeness::{Reaps, ReapsOfAll, SigchldAnywhere};
 use tempfile::TempDir;
 
+/// How many pairs of runs are compared until one is alike.
+const PAIRS: usize = 3;
+
 /// Run untraced, under strace, and under us in both modes.
 fn reaps_the_same(program: &[OsString], likeness: Likeness) {
     let plain = run(Command::new(&program[0]).args(&program[1..]));
@@ -21,10 +24,21 @@ fn reaps_the_same(program: &[OsString], likeness: Likeness) {
     assert_eq!(end(&theirs.outcome), end(&plain), "{program:?}: {plain:?}");
     assert!(theirs.log().reaps() > 0, "{program:?} reaps nothing");
     for mode in MODES {
-        let ours = to_file(ours(mode), program);
-        assert_eq!(end(&ours.outcome), end(&plain), "{program:?} {mode:?}");
         let what = format!("{program:?} {mode:?}");
-        assert_alike(&what, &ours.log(), &theirs.log(), likeness);
+        let mut theirs = theirs.log();
+        // On a busy machine a server may do one thing more or less: of a few pairs of
+        // runs one must be alike.
+        for left in (0..PAIRS).rev() {
+            let ours = to_file(ours(mode), program);
+            assert_eq!(end(&ours.outcome), end(&plain), "{what}");
+            if left == 0 {
+                assert_alike(&what, &ours.log(), &theirs, likeness);
+            } else if ours.log().difference(&theirs, likeness).is_none() {
+                break;
+            } else {
+                theirs = to_file(strace(&[]), program).log();
+            }
+        }
     }
 }
 

@@ -134,6 +134,7 @@ const LEFT_OUT: &[&str] = &[
     "blocked_in_wait4",
     "threads_blocked_in_wait4",
     "threads_fork_when_told",
+    "threads_call_all_the_time",
     // Without a filter its thread is traced by neither.
     "untraced_thread_reaps",
     "holds_a_zombie",

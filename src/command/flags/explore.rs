@@ -1,8 +1,12 @@
-//! The flags of `--explore` and `--schedule`.
+//! The flags of `--explore` and `--schedule`, and those that mean nothing with them.
 
-use clap::Args;
+use clap::{ArgMatches, Args, FromArgMatches};
 
-use super::rules::seconds;
+use super::lines::{ColourFlag, FormatFlag};
+use super::rules::{RuleFlags, seconds};
+use super::targets::{CommandFlag, LeftoverChoice, Seccomp, TraceFlags};
+use super::{Asked, Refusal, first_given, refuse_rest};
+use crate::command::mode::{ExploreOptions, Mode};
 use crate::explore::{Limits, Schedule};
 
 /// The heading of these flags in `--help`.
@@ -32,7 +36,7 @@ pub(super) struct ExploreFlags {
     ///
     /// As --explore reported it. Points are child-first, parent-first, before, hold-deaths, eintr,
     /// steal, eof-first, skew, fork-fail, exec-fail and rand; N is which occurrence, and without
-    /// it all are forced.
+    /// it all are forced. The command gets no input, as in the search.
     #[arg(long, value_name = "SPEC", hide_short_help = true,
           conflicts_with_all = ["attach", "read", "no_follow"],
           help_heading = HEADING)]
@@ -62,4 +66,80 @@ impl ExploreFlags {
         let schedule = self.schedule.as_deref().map(str::parse).transpose();
         schedule.map_err(|why| format!("--schedule: {why}"))
     }
+}
+
+/// Flags of a trace and its report that mean nothing to a search, and why.
+const NOT_EXPLORED: [(&str, &str); 6] = [
+    ("write_suppressions", "has no list of findings to write"),
+    ("no_follow", "follows all children"),
+    ("leftovers", "ends what the command leaves behind"),
+    ("kill_on_exit", "attaches to nothing"),
+    ("every_call", "attaches to nothing"),
+    ("no_polls", "must see every wait"),
+];
+
+/// Flags that would make the run under a schedule another one than those of the search, and
+/// why.
+const NOT_SCHEDULED: [(&str, &str); 3] = [
+    ("kill_on_exit", "attaches to nothing"),
+    ("every_call", "attaches to nothing"),
+    ("no_polls", "must see every wait"),
+];
+
+/// Refuse flags that mean nothing with `--schedule`.
+pub(super) fn refuse_unscheduled(
+    matches: &ArgMatches,
+    command: &clap::Command,
+) -> Result<(), Refusal> {
+    let refusal = |flag: &str, why: &str| -> Result<(), Refusal> {
+        Err(format!("{flag} means nothing with --schedule, which {why}").into())
+    };
+    for (id, why) in NOT_SCHEDULED {
+        if let Some(flag) = first_given(matches, command, [id].into_iter()) {
+            return refusal(&flag, why);
+        }
+    }
+    let needs_filter = "holds calls where its filter stops them";
+    let seccomp = matches.get_one::<Seccomp>("seccomp");
+    if seccomp == Some(&Seccomp::Never) {
+        return refusal("--seccomp-bpf=never", needs_filter);
+    }
+    let leftovers = matches.get_one::<LeftoverChoice>("leftovers");
+    if leftovers == Some(&LeftoverChoice::Report) {
+        return refusal("--leftovers=report", "ends or awaits what is left behind");
+    }
+    Ok(())
+}
+
+/// `--explore`
+pub(super) fn mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<Asked, Refusal> {
+    for (id, why) in NOT_EXPLORED {
+        if let Some(flag) = first_given(matches, command, [id].into_iter()) {
+            return Err(format!("{flag} means nothing with --explore, which {why}").into());
+        }
+    }
+    let explore = ExploreFlags::from_arg_matches_mut(matches)?;
+    let words = CommandFlag::from_arg_matches_mut(matches)?;
+    let trace = TraceFlags::from_arg_matches_mut(matches)?;
+    let rules = RuleFlags::from_arg_matches_mut(matches)?;
+    let format = FormatFlag::from_arg_matches_mut(matches)?;
+    let colour = ColourFlag::from_arg_matches_mut(matches)?;
+    refuse_rest(matches, command, "--explore")?;
+    if !trace.filters() {
+        let why = "holds calls where its filter stops them";
+        let flag = "--seccomp-bpf=never";
+        return Err(format!("{flag} means nothing with --explore, which {why}").into());
+    }
+    let Some(command) = trace.command_line(&words)? else {
+        return Err("--explore runs a COMMAND many times: name one"
+            .to_owned()
+            .into());
+    };
+    Ok(Asked::Mode(Mode::Explore(Box::new(ExploreOptions {
+        command,
+        limits: explore.limits()?,
+        report: rules.resolve(0)?,
+        format: format.resolve(),
+        colour: colour.resolve(),
+    }))))
 }

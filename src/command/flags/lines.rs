@@ -283,7 +283,7 @@ fn look(show: &ShowFlags, lines: &LineFlags, follows: bool) -> Result<TextOption
         restart_outcomes: true,
         stacks: lines.stacks > 0,
         whole_stacks: lines.stacks > 1,
-        only: show.only(),
+        only: show.only()?,
         hidden: show.findings,
         columns: columns_of_stderr,
     })
@@ -291,16 +291,19 @@ fn look(show: &ShowFlags, lines: &LineFlags, follows: bool) -> Result<TextOption
 
 impl ShowFlags {
     /// The programs and processes whose lines are shown.
-    fn only(&self) -> Vec<Wanted> {
-        let words = self.only_of.iter();
-        words
-            .map(
-                |word| match word.to_str().and_then(|word| word.parse().ok()) {
-                    Some(pid) => Wanted::Pid(pid),
-                    None => Wanted::Name(word.as_bytes().to_vec()),
-                },
-            )
-            .collect()
+    fn only(&self) -> Result<Vec<Wanted>, String> {
+        let wanted = |word: &OsString| {
+            if word.is_empty() {
+                return Err(
+                    "--only wants the name or pid of a program, and \"\" is neither".to_owned(),
+                );
+            }
+            Ok(match word.to_str().and_then(|word| word.parse().ok()) {
+                Some(pid) => Wanted::Pid(pid),
+                None => Wanted::Name(word.as_bytes().to_vec()),
+            })
+        };
+        self.only_of.iter().map(wanted).collect()
     }
 
     /// Key and value of each filter, in strace's two spellings.

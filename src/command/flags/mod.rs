@@ -26,7 +26,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use super::complain;
 use super::exit::Exit;
-use super::mode::{ExploreOptions, Format, Mode, OutputOptions, OutputTo, ReplayOptions};
+use super::mode::{Format, Mode, OutputOptions, OutputTo, ReplayOptions};
 use crate::event::one_line;
 use decode::DecodeFlags;
 use explore::ExploreFlags;
@@ -199,7 +199,10 @@ fn resolve(mut matches: ArgMatches, command: &clap::Command) -> Result<Asked, Re
         return Ok(Asked::Mode(Mode::Decode(decode.resolve(&more.command)?)));
     }
     if matches.value_source("explore").is_some() {
-        return explore_mode(&mut matches, command);
+        return explore::mode(&mut matches, command);
+    }
+    if matches.value_source("schedule").is_some() {
+        explore::refuse_unscheduled(&matches, command)?;
     }
     let flags = Flags::from_arg_matches_mut(&mut matches)?;
     if let Some(what) = flags.generate {
@@ -209,49 +212,6 @@ fn resolve(mut matches: ArgMatches, command: &clap::Command) -> Result<Asked, Re
         return Ok(Asked::Text(text));
     }
     Ok(Asked::Mode(flags.resolve()?))
-}
-
-/// Flags of a trace and its report that mean nothing to a search, and why.
-const NOT_EXPLORED: [(&str, &str); 6] = [
-    ("write_suppressions", "has no list of findings to write"),
-    ("no_follow", "follows all children"),
-    ("leftovers", "ends what the command leaves behind"),
-    ("kill_on_exit", "attaches to nothing"),
-    ("every_call", "attaches to nothing"),
-    ("no_polls", "must see every wait"),
-];
-
-/// `--explore`
-fn explore_mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<Asked, Refusal> {
-    for (id, why) in NOT_EXPLORED {
-        if let Some(flag) = first_given(matches, command, [id].into_iter()) {
-            return Err(format!("{flag} means nothing with --explore, which {why}").into());
-        }
-    }
-    let explore = ExploreFlags::from_arg_matches_mut(matches)?;
-    let words = CommandFlag::from_arg_matches_mut(matches)?;
-    let trace = TraceFlags::from_arg_matches_mut(matches)?;
-    let rules = RuleFlags::from_arg_matches_mut(matches)?;
-    let format = FormatFlag::from_arg_matches_mut(matches)?;
-    let colour = ColourFlag::from_arg_matches_mut(matches)?;
-    refuse_rest(matches, command, "--explore")?;
-    if !trace.filters() {
-        let why = "holds calls where its filter stops them";
-        let flag = "--seccomp-bpf=never";
-        return Err(format!("{flag} means nothing with --explore, which {why}").into());
-    }
-    let Some(command) = trace.command_line(&words) else {
-        return Err("--explore runs a COMMAND many times: name one"
-            .to_owned()
-            .into());
-    };
-    Ok(Asked::Mode(Mode::Explore(Box::new(ExploreOptions {
-        command,
-        limits: explore.limits()?,
-        report: rules.resolve(0)?,
-        format: format.resolve(),
-        colour: colour.resolve(),
-    }))))
 }
 
 /// Refuse the flags that a mode without a trace has not taken.
@@ -285,7 +245,9 @@ fn of_strace(error: &clap::Error) -> Option<String> {
     };
     let flag = word(ContextKind::InvalidArg)?;
     match error.kind() {
-        ErrorKind::UnknownArgument => strace_flags::about_flag(&flag),
+        ErrorKind::UnknownArgument => {
+            strace_flags::about_flag(&flag).or_else(|| strace_flags::renamed(&flag))
+        }
         ErrorKind::TooManyValues => {
             strace_flags::about_value(&flag, &word(ContextKind::InvalidValue)?)
         }
@@ -379,7 +341,7 @@ impl Flags {
                 outputs,
             })));
         }
-        Ok(Mode::Trace(Box::new(self.trace.resolve(
+        let trace = self.trace.resolve(
             &self.command,
             attach,
             duration,
@@ -387,7 +349,8 @@ impl Flags {
             &self.lines,
             self.show.decode_fds,
             outputs,
-        ))))
+        )?;
+        Ok(Mode::Trace(Box::new(trace)))
     }
 
     /// Why nothing is judged, if so.

@@ -42,18 +42,24 @@ pub(super) fn pids(lists: &[OsString]) -> Result<Vec<i32>, String> {
     Ok(found)
 }
 
-pub(super) fn env_change(word: &OsString) -> EnvChange {
+/// `NAME=VALUE` or `NAME` of `-E`.
+pub(super) fn env_change(word: &OsString) -> Result<EnvChange, String> {
     let bytes = word.as_bytes();
-    match bytes.iter().position(|byte| *byte == b'=') {
-        Some(at) => {
-            let (name, value) = bytes.split_at(at);
-            EnvChange::Set(
-                OsString::from_vec(name.to_vec()),
-                OsString::from_vec(value.get(1..).unwrap_or(&[]).to_vec()),
-            )
-        }
-        None => EnvChange::Unset(word.clone()),
+    let (name, value) = match bytes.iter().position(|byte| *byte == b'=') {
+        Some(at) => (bytes.get(..at).unwrap_or_default(), bytes.get(at + 1..)),
+        None => (bytes, None),
+    };
+    if name.is_empty() {
+        return Err(format!(
+            "-E wants NAME=VALUE, or NAME to remove it, and {:?} has no name",
+            word.to_string_lossy()
+        ));
     }
+    let name = OsString::from_vec(name.to_vec());
+    Ok(match value {
+        Some(value) => EnvChange::Set(name, OsString::from_vec(value.to_vec())),
+        None => EnvChange::Unset(name),
+    })
 }
 
 /// The words of a set, and whether they are excluded (`!` in front).

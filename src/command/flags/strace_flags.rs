@@ -139,6 +139,19 @@ pub(super) fn about_flag(typed: &str) -> Option<String> {
     row.map(|(_, _, way)| format!("strace's {name} is not taken here: {way}"))
 }
 
+/// Flags that are not strace's, and have another name here.
+const RENAMED: [(&str, &str); 2] = [
+    ("json", "--format json writes JSON lines"),
+    ("timeout", "--duration SECONDS ends the trace by time"),
+];
+
+/// What to say about a flag that others have by this name (`--json`).
+pub(super) fn renamed(typed: &str) -> Option<String> {
+    let name = typed.split('=').next()?.strip_prefix("--")?;
+    let row = RENAMED.iter().find(|(known, _)| *known == name);
+    row.map(|(name, way)| format!("there is no --{name}: {way}"))
+}
+
 /// What to say about a value for a flag that has none here.
 pub(super) fn about_value(flag: &str, value: &str) -> Option<String> {
     let long = flag.strip_prefix("--")?;
@@ -218,6 +231,15 @@ mod tests {
         for own in ["-", "--", "-?", "--bogus", "-zz", "z"] {
             assert_eq!(about_flag(own), None, "{own}");
         }
+    }
+
+    #[test]
+    fn a_flag_that_others_have_is_answered_with_ours() {
+        let said = renamed("--json").unwrap();
+        assert_eq!(said, "there is no --json: --format json writes JSON lines");
+        assert_eq!(renamed("--json=x"), Some(said));
+        assert_eq!(renamed("--jso"), None);
+        assert_eq!(renamed("json"), None);
     }
 
     #[test]

@@ -191,12 +191,21 @@ impl TraceFlags {
     }
 
     /// The command with its environment and user, if there is one.
-    pub(super) fn command_line(&self, command: &CommandFlag) -> Option<CommandLine> {
-        (!command.command.is_empty()).then(|| CommandLine {
+    ///
+    /// # Errors
+    /// If a variable has no name.
+    pub(super) fn command_line(
+        &self,
+        command: &CommandFlag,
+    ) -> Result<Option<CommandLine>, String> {
+        if command.command.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(CommandLine {
             argv: command.command.clone(),
-            env: self.env.iter().map(env_change).collect(),
+            env: self.env.iter().map(env_change).collect::<Result<_, _>>()?,
             user: self.user.clone(),
-        })
+        }))
     }
 
     /// What to trace.
@@ -210,9 +219,9 @@ impl TraceFlags {
         lines: &LineFlags,
         decode_fds: u8,
         outputs: OutputOptions,
-    ) -> TraceOptions {
-        TraceOptions {
-            command: self.command_line(command),
+    ) -> Result<TraceOptions, String> {
+        Ok(TraceOptions {
+            command: self.command_line(command)?,
             attach,
             follow: !self.no_follow,
             tree: self.tree,
@@ -226,6 +235,6 @@ impl TraceFlags {
             duration,
             schedule,
             outputs,
-        }
+        })
     }
 }

@@ -240,6 +240,19 @@ fn the_environment_is_changed_in_order() {
     );
 }
 
+#[test]
+fn a_name_that_is_empty_is_refused() {
+    for (words, answer) in [
+        (&["-E", "=x", "x"][..], "\"=x\" has no name"),
+        (&["-E", "", "x"], "\"\" has no name"),
+        (&["--explore", "-E", "=x", "x"], "\"=x\" has no name"),
+        (&["--only", "", "x"], "--only wants the name or pid"),
+    ] {
+        let refusal = refusal(words);
+        assert!(refusal.contains(answer), "{words:?}: {refusal}");
+    }
+}
+
 /// Words of a line of shell, if it has nothing that a shell would expand.
 fn shell_words(line: &str) -> Option<Vec<String>> {
     let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);

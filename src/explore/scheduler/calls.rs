@@ -28,7 +28,7 @@ pub(super) enum Call {
     SetTimer(u64),
     /// It opens a pidfd.
     OpenPidfd,
-    /// One that often fails.
+    /// One that may fail.
     MayFail,
     /// Any other.
     Other,
@@ -52,23 +52,121 @@ const SLEEPS: [&str; 14] = [
     "accept4",
 ];
 const READS: [&str; 4] = ["read", "readv", "recvfrom", "recvmsg"];
-/// Other calls that often fail, and after which a program looks at errno.
-const MAY_FAIL: [&str; 15] = [
+/// Other calls that may fail, and after which a program looks at errno.
+const MAY_FAIL: [&str; 113] = [
     "write",
-    "open",
-    "stat",
-    "newfstatat",
-    "lstat",
-    "ioctl",
     "writev",
-    "access",
-    "connect",
+    "pwrite64",
     "sendto",
     "sendmsg",
-    "fcntl",
-    "unlink",
+    "sendmmsg",
+    "recvmmsg",
+    "pread64",
+    "open",
     "openat",
+    "openat2",
+    "creat",
+    "close",
+    "access",
+    "faccessat",
+    "faccessat2",
+    "stat",
+    "lstat",
+    "fstat",
+    "newfstatat",
+    "statx",
+    "statfs",
+    "readlink",
+    "readlinkat",
+    "chdir",
+    "fchdir",
+    "getcwd",
+    "mkdir",
+    "mkdirat",
+    "rmdir",
+    "unlink",
     "unlinkat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "mknod",
+    "mknodat",
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "chown",
+    "lchown",
+    "fchown",
+    "fchownat",
+    "truncate",
+    "ftruncate",
+    "fallocate",
+    "utimensat",
+    "getxattr",
+    "lgetxattr",
+    "setxattr",
+    "lseek",
+    "ioctl",
+    "fcntl",
+    "flock",
+    "dup",
+    "dup2",
+    "dup3",
+    "pipe2",
+    "getdents64",
+    "mmap",
+    "mprotect",
+    "mlock",
+    "socket",
+    "connect",
+    "bind",
+    "listen",
+    "shutdown",
+    "getsockopt",
+    "setsockopt",
+    "getpeername",
+    "getsockname",
+    "kill",
+    "tkill",
+    "tgkill",
+    "pidfd_send_signal",
+    "setpgid",
+    "getpgid",
+    "setsid",
+    "getsid",
+    "prctl",
+    "setpriority",
+    "getpriority",
+    "setrlimit",
+    "prlimit64",
+    "setuid",
+    "setgid",
+    "setresuid",
+    "setresgid",
+    "setgroups",
+    "sched_setaffinity",
+    "sched_setscheduler",
+    "execve",
+    "execveat",
+    "shmget",
+    "shmat",
+    "semget",
+    "semop",
+    "semtimedop",
+    "msgget",
+    "msgsnd",
+    "msgrcv",
+    "mount",
+    "umount2",
+    "unshare",
+    "setns",
+    "inotify_add_watch",
+    "epoll_ctl",
+    "timerfd_settime",
 ];
 const FORKS: [&str; 4] = ["fork", "vfork", "clone", "clone3"];
 const EXECS: [&str; 2] = ["execve", "execveat"];
@@ -76,7 +174,8 @@ const EXECS: [&str; 2] = ["execve", "execveat"];
 /// The numbers of the calls that stop while a schedule is searched or replayed, beside
 /// those of any trace.
 pub(crate) fn wanted(faults: bool, failures: bool) -> Vec<u32> {
-    let mut names = vec!["alarm", "setitimer", "pidfd_open"];
+    // All waits, also where a trace shows some of them.
+    let mut names = vec!["alarm", "setitimer", "pidfd_open", "wait4", "waitid"];
     names.extend(SLEEPS);
     names.extend(READS);
     if failures {
@@ -120,16 +219,20 @@ impl Call {
             // Those of CPU time wake no one who sleeps.
             "setitimer" if int(first) == libc::ITIMER_REAL => Call::SetTimer(second),
             "pidfd_open" => Call::OpenPidfd,
-            name if MAY_FAIL.contains(&name) => Call::MayFail,
             name if FORKS.contains(&name) => Call::Fork,
             name if EXECS.contains(&name) => Call::Exec,
+            name if MAY_FAIL.contains(&name) => Call::MayFail,
             _ => Call::Other,
         }
     }
 
-    /// Whether it is a call that makes no event.
-    pub(super) fn has_no_meaning_to_rules(self) -> bool {
-        matches!(self, Call::Sleep | Call::Read(_) | Call::MayFail)
+    /// What a call that sleeps waits for, in a word.
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Call::Wait { .. } => "wait",
+            Call::Read(_) => "read",
+            _ => "sleep",
+        }
     }
 
     /// Whether the call may sleep.
@@ -187,6 +290,8 @@ mod tests {
         assert_eq!(call("wait4", [12, 0, 0, 0, 0, 0]), one);
         assert_eq!(call("waitid", [1, 12, 0, 4, 0, 0]), one);
         assert_eq!(call("clone", [0; 6]), Call::Fork);
+        assert_eq!(call("execve", [0; 6]), Call::Exec);
+        assert_eq!(call("mkdirat", [0; 6]), Call::MayFail);
         assert_eq!(call("setitimer", [0, 8, 0, 0, 0, 0]), Call::SetTimer(8));
         assert_eq!(call("setitimer", [1, 8, 0, 0, 0, 0]), Call::Other);
         assert_eq!(call("kill", [u64::MAX, 15, 0, 0, 0, 0]), Call::Kill(-1));

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::Explorer;
 use super::holds::{LIMIT, Until};
 use crate::event::{HoldEnd, HoldPoint};
+use crate::explore::advice::AtPlay;
 use crate::explore::schedule::Point;
 use crate::kernel::{Signal, Tgid, Tid};
 use crate::proc;
@@ -73,7 +74,7 @@ impl Explorer {
         if self.is_over {
             return Decision::Resume;
         }
-        let (is_wanted, _) = self.reach(Point::HoldDeaths);
+        let (is_wanted, _) = self.reach(Point::HoldDeaths, parent, "");
         if let Some(group) = self.gathering(parent) {
             group.children.push(tid);
             return self.hold(stop, world, HoldPoint::Exit, Until::Group);
@@ -94,6 +95,9 @@ impl Explorer {
             let until = Until::ParentInSleep(parent, number);
             return self.hold(stop, world, HoldPoint::Exit, until);
         }
+        if let Some(taken) = self.awaited_by_thief(tgid, parent) {
+            return self.hold(stop, world, HoldPoint::Exit, Until::SiblingTaken(taken));
+        }
         if self.skews(tid, parent, world) {
             return self.hold(stop, world, HoldPoint::Exit, Until::Quiet);
         }
@@ -104,6 +108,18 @@ impl Explorer {
         Decision::Resume
     }
 
+    /// The child that a thread of its parent is held for, until another thread has taken
+    /// it, if that is another one than this. A thread that waits for any child until
+    /// its own came takes no other after that.
+    fn awaited_by_thief(&self, child: Tgid, parent: Tgid) -> Option<Tgid> {
+        let mut own = self.holds.iter().filter(|hold| hold.tgid == parent);
+        let awaited = own.find_map(|hold| match hold.until {
+            Until::Taken(awaited) => Some(awaited),
+            _ => None,
+        });
+        awaited.filter(|awaited| *awaited != child && self.may_hold())
+    }
+
     fn eof_first(&mut self, tid: Tid, tgid: Tgid, parent: Tgid) {
         if self.knows_pidfds || proc::has_descriptor(parent, &[b"anon_inode:[pidfd]", b"pidfd:"]) {
             return;
@@ -112,8 +128,9 @@ impl Explorer {
         if proc::threads(tid).len() != 1 {
             return;
         }
-        if self.reach(Point::EofFirst).0 && self.unreaped.is_none() {
+        if self.reach(Point::EofFirst, parent, "").0 && self.unreaped.is_none() {
             self.unreaped = Some(tid);
+            self.forced.next(Point::EofFirst);
             self.add_hold(tid, tgid, HoldPoint::Death, Until::Quiet);
         }
     }
@@ -160,6 +177,10 @@ impl Explorer {
                 let stand_still = threads.iter().all(|tid| world.is_held(*tid));
                 if stand_still || waited >= A_STEP {
                     let count = u32::try_from(group.children.len()).unwrap_or(u32::MAX);
+                    self.forced.next(Point::HoldDeaths);
+                    if catches_sigchld(parent) {
+                        self.at_play.note(Point::HoldDeaths, AtPlay::Handler);
+                    }
                     self.release_all(&group.children, now, group.begun, HoldEnd::Together(count));
                     (group.phase, group.since) = (Phase::Ends, now);
                 }

@@ -51,12 +51,12 @@ impl Explorer {
             }
             Call::Fork if !stop.creates_thread() => {
                 self.goes_on(tid, tgid, world);
-                self.fail(Point::ForkFail, Errno::AGAIN)
+                self.fail(Point::ForkFail, tgid, Errno::AGAIN)
             }
             // The tracer's own, of the command itself.
             Call::Exec if !self.is_begun => None,
             Call::Exec => {
-                let failed = self.fail(Point::ExecFail, Errno::NOMEM);
+                let failed = self.fail(Point::ExecFail, tgid, Errno::NOMEM);
                 if failed.is_some() {
                     self.faults.failed_execs.push(tid);
                 }
@@ -76,10 +76,11 @@ impl Explorer {
         }
     }
 
-    fn fail(&mut self, point: Point, errno: Errno) -> Option<Decision> {
-        let (is_wanted, _) = self.reach(point);
+    fn fail(&mut self, point: Point, tgid: Tgid, errno: Errno) -> Option<Decision> {
+        let (is_wanted, _) = self.reach(point, tgid, "");
         is_wanted.then(|| {
             self.applied += 1;
+            self.forced.next(point);
             Decision::Rewrite(Rewrite::Fail(errno))
         })
     }

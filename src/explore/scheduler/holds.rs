@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::calls;
 use super::quiet::Quiet;
 use crate::event::{HoldEnd, HoldPoint};
+use crate::explore::schedule::Point;
 use crate::kernel::{Tgid, Tid};
 use crate::proc;
 use crate::tracer::World;
@@ -14,7 +15,7 @@ use crate::tracer::scheduler::{Account, Command};
 pub(super) const LIMIT: Duration = Duration::from_millis(200);
 
 /// How long a creator waits for the child that it has made, which may have much to do
-/// before it sleeps: a server that starts.
+/// before it sleeps: a server that starts. So long waits a thread for a child, too.
 const LONG: Duration = Duration::from_secs(1);
 
 /// A task that is held.
@@ -41,9 +42,14 @@ pub(super) enum Until {
     ParentInSleep(Tgid, Option<u32>),
     /// This child of its process was taken by another thread.
     Taken(Tgid),
+    /// This child of its process was taken by another thread, while a sibling is held
+    /// at its exit.
+    SiblingTaken(Tgid),
+    /// A child of its process is about to exit.
+    ChildExits,
     /// Nothing else goes on.
     Quiet,
-    /// Its group is told to go on.
+    /// Its group gets SIGCONT.
     Group,
 }
 
@@ -103,20 +109,40 @@ impl Hold {
                     None
                 }
             }
-            Until::Taken(child) if !proc::is_there(child.leader()) => {
+            Until::Taken(child) | Until::SiblingTaken(child) if !proc::is_there(child.leader()) => {
                 release(HoldEnd::Ended(child))
             }
-            Until::Taken(_) | Until::Quiet if rest_is_quiet() => release(HoldEnd::Quiet),
-            Until::Taken(_) | Until::Quiet => None,
+            // A child that sleeps for a time will end by itself.
+            Until::Taken(_) | Until::SiblingTaken(_) | Until::ChildExits => {
+                let is_quiet = quiet.are_quiet_for(now, self.limit(), |_, _| true);
+                is_quiet.then_some(Command::Release(self.tid, account(HoldEnd::Quiet)))
+            }
+            Until::Quiet => {
+                rest_is_quiet().then_some(Command::Release(self.tid, account(HoldEnd::Quiet)))
+            }
         };
         let too_long = || (lasted >= self.limit()).then(|| account(HoldEnd::TooLong));
         met.or_else(|| too_long().map(|account| Command::Release(self.tid, account)))
     }
 
+    /// The point whose order of events comes about with the end of this hold.
+    pub(super) fn forces(&self, end: &Command) -> Option<Point> {
+        match (self.until, end) {
+            (Until::Signalled, Command::Rewind(..)) => Some(Point::Before),
+            (Until::ParentInSleep(..), Command::Release(_, account)) => {
+                matches!(account.until, HoldEnd::Asleep(_)).then_some(Point::Eintr)
+            }
+            (Until::Taken(_), Command::Release(_, account)) => {
+                matches!(account.until, HoldEnd::Ended(_)).then_some(Point::Steal)
+            }
+            _ => None,
+        }
+    }
+
     /// How long this hold lasts at most.
     fn limit(&self) -> Duration {
         match self.until {
-            Until::ChildEnded(_) => LONG,
+            Until::ChildEnded(_) | Until::Taken(_) | Until::SiblingTaken(_) => LONG,
             _ => LIMIT,
         }
     }

@@ -5,17 +5,20 @@
 //! |---|---|
 //! | [`alarms`] | timers that end a sleep |
 //! | [`calls`] | the calls that matter |
+//! | [`circumstances`] | what was at play where a point was forced |
 //! | [`counts`] | how often each point was reached |
 //! | [`holds`] | held tasks, and what they wait for |
 //! | [`missed`] | which points of a schedule were not reached |
 //! | [`points`] | holds at forks, starts and calls |
 //! | [`quiet`] | whether others have got as far as they can |
+//! | [`rounds`] | what becomes of all that is held, at each look |
 //! | [`deaths`] | children that are held at their exit |
 //! | [`faults`] | calls that are made to fail |
 //! | [`skew`] | a handler that runs some instructions later |
 
 mod alarms;
 mod calls;
+mod circumstances;
 mod counts;
 mod deaths;
 mod faults;
@@ -23,6 +26,7 @@ mod holds;
 mod missed;
 mod points;
 mod quiet;
+mod rounds;
 mod skew;
 
 use std::collections::VecDeque;
@@ -32,7 +36,8 @@ use rustc_hash::FxHashMap;
 
 use self::alarms::Alarms;
 use self::calls::Call;
-pub use self::counts::Counts;
+pub use self::circumstances::Circumstances;
+pub use self::counts::{Counts, Place};
 use self::deaths::Groups;
 use self::faults::Faults;
 use self::holds::{Hold, Sleeps, Until};
@@ -40,8 +45,9 @@ use self::points::NewChild;
 use self::quiet::Quiet;
 use self::skew::Skew;
 use super::schedule::{Point, Schedule};
-use crate::event::{HoldEnd, HoldPoint};
+use crate::event::{Comm, HoldEnd, HoldPoint};
 use crate::kernel::{Signal, Tgid, Tid};
+use crate::proc;
 use crate::sys::ptrace::How;
 use crate::sys::syscall_info::{Phase, SyscallInfo};
 use crate::tracer::scheduler::{Account, Command, Decision};
@@ -57,6 +63,9 @@ const TOTAL: Duration = Duration::from_secs(2);
 pub(crate) struct Explorer {
     schedule: Schedule,
     counts: Counts,
+    /// How often each point's order of events came about.
+    forced: Counts,
+    at_play: Circumstances,
     /// How often something was held, or made to fail.
     applied: u32,
     holds: Vec<Hold>,
@@ -66,9 +75,13 @@ pub(crate) struct Explorer {
     /// Calls that were held: they stop once more when they are made again.
     passed: FxHashMap<Tid, Made>,
     sleeps: Sleeps,
+    /// What processes execute, as far as it was asked for.
+    programs: FxHashMap<Tgid, Comm>,
     groups: Groups,
     faults: Faults,
     skew: Skew,
+    /// How often each parent waited in vain for a child to exit.
+    fruitless: FxHashMap<Tgid, u32>,
     quiet: Quiet,
     /// The dead task that is not reaped yet.
     unreaped: Option<Tid>,
@@ -100,15 +113,19 @@ impl Explorer {
             random: u64::from(seed).wrapping_mul(2).wrapping_add(1),
             schedule,
             counts: Counts::default(),
+            forced: Counts::default(),
+            at_play: Circumstances::default(),
             applied: 0,
             holds: Vec::new(),
             commands: VecDeque::new(),
             new: FxHashMap::default(),
             passed: FxHashMap::default(),
             sleeps: Sleeps::default(),
+            programs: FxHashMap::default(),
             groups: Groups::default(),
             faults: Faults::default(),
             skew: Skew::default(),
+            fruitless: FxHashMap::default(),
             quiet: Quiet::default(),
             unreaped: None,
             knows_pidfds: false,
@@ -128,6 +145,17 @@ impl Explorer {
     /// How often each point was reached.
     pub(crate) fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// How often each point's order of events came about: what is held may go on
+    /// because nothing else does.
+    pub(crate) fn forced(&self) -> &Counts {
+        &self.forced
+    }
+
+    /// What was at play where points were forced.
+    pub(crate) fn at_play(&self) -> &Circumstances {
+        &self.at_play
     }
 
     /// Whether a task is held, or a death kept back.
@@ -174,10 +202,17 @@ impl Explorer {
     }
 
     /// Count an occurrence of a point; whether it is forced, and which it is.
-    fn reach(&mut self, point: Point) -> (bool, u32) {
-        let number = self.counts.next(point);
+    fn reach(&mut self, point: Point, tgid: Tgid, call: &'static str) -> (bool, u32) {
+        let number = self.count(point, tgid, call);
         let is_wanted = self.may_hold() && self.schedule.wants(point, number);
         (is_wanted, number)
+    }
+
+    /// Count an occurrence of a point by a process; which it is.
+    fn count(&mut self, point: Point, tgid: Tgid, call: &'static str) -> u32 {
+        let program = self.programs.entry(tgid);
+        let program = *program.or_insert_with(|| proc::comm(tgid.leader()).unwrap_or_default());
+        self.counts.next_at(point, Place { program, call })
     }
 
     /// Whether anything more may be held in this run.
@@ -216,41 +251,17 @@ impl Explorer {
         (z ^ (z >> 31)).is_multiple_of(4)
     }
 
-    /// Look after everything that is held.
-    fn round(&mut self, world: &World<'_>) {
-        let now = Instant::now();
-        if let Some(last) = self.last_round.replace(now) {
-            self.held_for += (now - last).min(ROUND * 2);
+    fn executed(&mut self, tid: Tid, world: &World<'_>) {
+        let is_first = !std::mem::replace(&mut self.is_begun, true);
+        self.faults.executed(tid);
+        let Some(tgid) = world.process_of(tid) else {
+            return;
+        };
+        self.programs.remove(&tgid);
+        self.note_exec(tgid);
+        if !is_first && !self.schedule.has_faults() {
+            self.count(Point::ExecFail, tgid, "");
         }
-        self.quiet.look(world, self.unreaped, now);
-        let (quiet, sleeps) = (&self.quiet, &self.sleeps);
-        let (mut commands, mut one_goes) = (Vec::new(), false);
-        self.holds.retain(|hold| {
-            if !world.is_held(hold.tid) && hold.point != HoldPoint::Death {
-                return false;
-            }
-            let verdict = hold.verdict(now, world, quiet, sleeps);
-            let is_quiet = matches!(
-                verdict,
-                Some(Command::Release(
-                    _,
-                    Account {
-                        until: HoldEnd::Quiet,
-                        ..
-                    }
-                ))
-            );
-            // Of several that go on because nothing else does, the first goes
-            // alone; the others wait on for what they wait for.
-            if is_quiet && std::mem::replace(&mut one_goes, true) {
-                return true;
-            }
-            commands.extend(verdict);
-            verdict.is_none()
-        });
-        self.commands.extend(commands);
-        self.serve_groups(now, world);
-        self.end_late_skew(now);
     }
 
     /// What was noted of a task that runs on or is gone.
@@ -274,13 +285,14 @@ impl Scheduler for Explorer {
             }
             StopKind::Executed { .. } => {
                 self.forget(tid);
-                if std::mem::replace(&mut self.is_begun, true) && !self.schedule.has_faults() {
-                    self.counts.next(Point::ExecFail);
-                }
-                self.faults.executed(tid);
+                self.executed(tid, world);
                 Decision::Resume
             }
             StopKind::Syscall => self.after_call(stop, world),
+            // Its exit is wanted, which may be no event.
+            StopKind::Seccomp if self.awaits_failure(tid, world) => {
+                Decision::ResumeAs(How::Syscall, None)
+            }
             StopKind::Seccomp | StopKind::Signal(_) | StopKind::Group(_) | StopKind::Other => {
                 Decision::Resume
             }
@@ -308,10 +320,6 @@ impl Scheduler for Explorer {
         if let Some(decision) = self.fault(stop, call, tgid, world) {
             return decision;
         }
-        if self.awaits_failure(tgid) && call.has_no_meaning_to_rules() {
-            // The exit of the call is wanted, which is no event.
-            return Decision::ResumeAs(How::Syscall, None);
-        }
         if !world.has_children(tgid) || !call.may_sleep(tgid) {
             return Decision::Resume;
         }
@@ -333,6 +341,7 @@ impl Scheduler for Explorer {
         self.new.remove(&tid);
         self.alarms.ended(Tgid::new(tid.raw()));
         self.sleeps.remove(&Tgid::new(tid.raw()));
+        self.programs.remove(&Tgid::new(tid.raw()));
         if self.unreaped == Some(tid) {
             self.unreaped = None;
         }
@@ -373,22 +382,5 @@ impl Scheduler for Explorer {
 
     fn unreaped(&self) -> Option<Tid> {
         self.unreaped
-    }
-}
-
-impl Explorer {
-    /// A command is about to be done.
-    fn about_to(&mut self, command: Command) -> Command {
-        match command {
-            // A call that is dealt with does not stop again.
-            Command::Release(tid, account) => {
-                self.passed.remove(&tid);
-                if account.point == HoldPoint::Death && self.unreaped == Some(tid) {
-                    self.unreaped = None;
-                }
-            }
-            Command::Rewind(..) | Command::Interrupt(_) => {}
-        }
-        command
     }
 }

@@ -33,12 +33,13 @@ impl Explorer {
         if creation == Creation::Clone && proc::threads(tid).contains(&child) {
             return Decision::Resume;
         }
-        let (is_wanted, _) = self.reach(Point::ChildFirst);
+        let tgid = world.process_of(tid).unwrap_or(Tgid::new(tid.raw()));
+        let (is_wanted, _) = self.reach(Point::ChildFirst, tgid, "");
         let is_vforked = creation == Creation::Vfork;
         let number = if is_vforked {
             0
         } else {
-            self.counts.next(Point::ParentFirst)
+            self.count(Point::ParentFirst, tgid, "")
         };
         let new = NewChild {
             creator: tid,
@@ -48,9 +49,12 @@ impl Explorer {
         self.new.insert(child, new);
         // With errors they are counted as they are tried.
         if !self.schedule.has_faults() {
-            self.counts.next(Point::ForkFail);
+            self.count(Point::ForkFail, tgid, "");
         }
         let until = Until::ChildEnded(Tgid::new(child.raw()));
+        if is_wanted {
+            self.forced.next(Point::ChildFirst);
+        }
         if is_wanted || self.chance() {
             return self.hold(stop, world, HoldPoint::Fork, until);
         }
@@ -65,6 +69,7 @@ impl Explorer {
             let is_wanted = self.schedule.wants(Point::ParentFirst, new.number);
             let is_wanted = is_wanted && self.may_hold() || self.chance();
             if let Some(creator) = creator.filter(|_| is_wanted && !new.is_vforked) {
+                self.forced.next(Point::ParentFirst);
                 return self.hold(stop, world, HoldPoint::Start, Until::Asleep(creator));
             }
             return Decision::Resume;
@@ -89,7 +94,7 @@ impl Explorer {
         };
         let mut is_held = None;
         if calls::deliverable(&status) != 0 {
-            let (is_wanted, number) = self.reach(Point::Before);
+            let (is_wanted, number) = self.reach(Point::Before, tgid, call.kind());
             self.sleeps.insert(tgid, number);
             if is_wanted && calls::pending(&status) == 0 {
                 is_held = Some(Until::Signalled);
@@ -98,7 +103,7 @@ impl Explorer {
         if let Call::Wait { pid: Some(pid), .. } = call
             && world.threads_of(tgid).len() > 1
             && world.shares_our_pids(tgid)
-            && self.reach(Point::Steal).0
+            && self.reach(Point::Steal, tgid, "").0
         {
             is_held = Some(Until::Taken(Tgid::new(pid)));
         }

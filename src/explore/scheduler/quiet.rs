@@ -69,9 +69,19 @@ impl Quiet {
     /// Whether all these tasks, as far as they are not held, have got as far as
     /// they can.
     pub(super) fn are_quiet(&self, now: Instant, which: impl Fn(Tid, Tgid) -> bool) -> bool {
+        self.are_quiet_for(now, TIMED, which)
+    }
+
+    /// The same, where one that sleeps for a time goes on for so long.
+    pub(super) fn are_quiet_for(
+        &self,
+        now: Instant,
+        nap: Duration,
+        which: impl Fn(Tid, Tgid) -> bool,
+    ) -> bool {
         let tasks = self.tasks.iter();
         let mut those = tasks.filter(|(tid, seen)| which(**tid, seen.tgid));
-        those.all(|(_, seen)| seen.is_quiet(now))
+        those.all(|(_, seen)| seen.is_quiet(now, nap))
     }
 
     /// Whether a task of this process sleeps, until a time or not.
@@ -82,12 +92,13 @@ impl Quiet {
 }
 
 impl Seen {
-    fn is_quiet(&self, now: Instant) -> bool {
+    fn is_quiet(&self, now: Instant, nap: Duration) -> bool {
         let still = now - self.since;
         match self.state {
             State::Busy | State::Sleeps => false,
             State::Waits => still >= STILL,
-            State::Naps | State::GivesUp => still >= TIMED,
+            State::Naps => still >= nap,
+            State::GivesUp => still >= TIMED,
         }
     }
 }

@@ -1,11 +1,15 @@
 //! A handler of SIGCHLD that runs some instructions after a call that failed.
 //!
-//! A child is held at its exit until its parent has made a call that failed. The
-//! parent stands still at the exit of that call until the child is dead, so that
+//! Whichever comes first waits for the other: a child at its exit until its parent has
+//! made a call that failed, or the parent after such a call until a child exits. The
+//! parent stands still at the exit of the call until the child is dead, so that
 //! SIGCHLD is pending, and is delivered so many instructions later: the kernel
 //! could have made it pending there. A call that the kernel would restart is not
 //! one of them, as it would see the signal first; neither is one that is still to
 //! come, as the signal would come before it.
+//!
+//! The number of a skew is that of the instructions, and of hundreds: so many calls
+//! that failed are passed before.
 
 use std::time::Instant;
 
@@ -14,6 +18,7 @@ use super::holds::{Hold, Until};
 use crate::event::{HoldEnd, HoldPoint};
 use crate::explore::schedule::Point;
 use crate::kernel::{Errno, Signal, Tgid, Tid};
+use crate::proc;
 use crate::sys::ptrace::How;
 use crate::sys::syscall_info::Phase;
 use crate::tracer::scheduler::{Account, Command, Decision};
@@ -26,6 +31,14 @@ const SYSCALL: &[u8] = if cfg!(target_arch = "aarch64") {
     &[0x0f, 0x05]
 };
 
+/// How many calls are passed, and how many instructions the handler is put off by, by the
+/// number of a skew.
+const PASSED: u32 = 100;
+
+/// How often a parent waits for a child that does not exit. A program may make many
+/// calls that fail while its child is at work.
+const MOST_FRUITLESS: u32 = 3;
+
 /// Where the one skew of a moment is.
 #[derive(Debug, Default)]
 pub(super) enum Skew {
@@ -33,6 +46,8 @@ pub(super) enum Skew {
     None,
     /// The child is held at its exit.
     AwaitsFailure { child: Tid, parent: Tgid },
+    /// The parent's thread is held after a call that failed, until a child exits.
+    AwaitsExit { thread: Tid, parent: Tgid },
     /// The parent's thread is held after a call that failed, until the child is
     /// dead.
     AwaitsDeath { child: Tid, thread: Tid },
@@ -46,47 +61,88 @@ pub(super) enum Skew {
     },
 }
 
-impl Skew {
-    fn parent(&self) -> Option<Tgid> {
-        match self {
-            Skew::AwaitsFailure { parent, .. } => Some(*parent),
-            _ => None,
-        }
-    }
-}
-
 impl Explorer {
-    /// Whether the next failure of a process's calls is awaited.
-    pub(super) fn awaits_failure(&self, tgid: Tgid) -> bool {
-        self.skew.parent() == Some(tgid)
+    /// Whether it is of interest how a call of a task ends, once it was made.
+    pub(super) fn awaits_failure(&self, tid: Tid, world: &World<'_>) -> bool {
+        if !self.schedule.has(Point::Skew) || !self.may_hold() {
+            return false;
+        }
+        let Some(tgid) = world.process_of(tid) else {
+            return false;
+        };
+        match self.skew {
+            Skew::None => world.has_children(tgid),
+            Skew::AwaitsFailure { parent, .. } => parent == tgid,
+            _ => false,
+        }
     }
 
     /// A child is about to end; whether it is held until its parent has made a
     /// call that failed.
     pub(super) fn skews(&mut self, child: Tid, parent: Tgid, world: &World<'_>) -> bool {
-        let is_free = matches!(self.skew, Skew::None) && self.may_hold();
-        let is_wanted = self.schedule.has(Point::Skew) && is_free;
-        // Of several threads another one may take the signal.
-        let is_alone = world.threads_of(parent).len() == 1;
-        let is_met = is_wanted && is_alone && super::deaths::catches_sigchld(parent);
-        if is_met {
-            self.skew = Skew::AwaitsFailure { child, parent };
+        if !self.schedule.has(Point::Skew) || !self.may_hold() {
+            return false;
         }
-        is_met
+        match self.skew {
+            // Its parent waits for that.
+            Skew::AwaitsExit { thread, parent: of } if of == parent => {
+                let mut holds = self.holds.iter_mut();
+                if let Some(hold) = holds.find(|hold| hold.tid == thread) {
+                    (hold.until, hold.since) = (Until::Group, Instant::now());
+                    self.skew = Skew::AwaitsDeath { child, thread };
+                }
+                false
+            }
+            // Of several threads another one may take the signal.
+            Skew::None
+                if world.threads_of(parent).len() == 1
+                    && super::deaths::catches_sigchld(parent) =>
+            {
+                self.skew = Skew::AwaitsFailure { child, parent };
+                true
+            }
+            _ => false,
+        }
     }
 
     /// A call has ended; the thread is held if it failed and a death is to follow.
     pub(super) fn after_call(&mut self, stop: &Stop, world: &World<'_>) -> Decision {
         let tid = stop.tid();
         let tgid = world.process_of(tid);
-        let Skew::AwaitsFailure { child, parent } = self.skew else {
+        let wanted = tgid.filter(|_| self.awaits_failure(tid, world) && has_failed(stop));
+        let Some(tgid) = wanted.filter(|tgid| may_be_interrupted(*tgid, world)) else {
             return Decision::Resume;
         };
-        if tgid != Some(parent) || !has_failed(stop) || !world.is_held(child) {
+        let passed = self.schedule.number(Point::Skew).unwrap_or(0) / PASSED;
+        if self.counts.next(Point::Skew) <= passed {
             return Decision::Resume;
         }
+        match self.skew {
+            Skew::AwaitsFailure { child, .. } if world.is_held(child) => {
+                self.let_child_end(child, tgid);
+                self.skew = Skew::AwaitsDeath { child, thread: tid };
+                self.hold(stop, world, HoldPoint::Delivery, Until::Group)
+            }
+            Skew::None
+                if self
+                    .fruitless
+                    .get(&tgid)
+                    .is_none_or(|n| *n < MOST_FRUITLESS) =>
+            {
+                self.skew = Skew::AwaitsExit {
+                    thread: tid,
+                    parent: tgid,
+                };
+                self.hold(stop, world, HoldPoint::Delivery, Until::ChildExits)
+            }
+            _ => Decision::Resume,
+        }
+    }
+
+    /// A child that is held at its exit goes on, as its parent has made a call.
+    fn let_child_end(&mut self, child: Tid, parent: Tgid) {
         let Some(index) = self.holds.iter().position(|hold| hold.tid == child) else {
-            return Decision::Resume;
+            return;
         };
         let Hold { point, since, .. } = self.holds.swap_remove(index);
         let account = Account {
@@ -95,8 +151,6 @@ impl Explorer {
             lasted: since.elapsed(),
         };
         self.commands.push_back(Command::Release(child, account));
-        self.skew = Skew::AwaitsDeath { child, thread: tid };
-        self.hold(stop, world, HoldPoint::Delivery, Until::Group)
     }
 
     /// A task is dead.
@@ -107,7 +161,8 @@ impl Explorer {
                 self.release_skewed(thread, HoldEnd::Ended(Tgid::new(child.raw())));
             }
             Skew::AwaitsFailure { child, .. } if child == tid => self.skew = Skew::None,
-            Skew::AwaitsDeath { thread, .. }
+            Skew::AwaitsExit { thread, .. }
+            | Skew::AwaitsDeath { thread, .. }
             | Skew::AwaitsSignal { thread }
             | Skew::Steps { thread, .. }
                 if thread == tid =>
@@ -118,8 +173,14 @@ impl Explorer {
         }
     }
 
-    /// The child does not die in time: its parent goes on.
+    /// The child does not exit or die in time: its parent goes on.
     pub(super) fn end_late_skew(&mut self, now: Instant) {
+        if let Skew::AwaitsExit { thread, parent } = self.skew
+            && !self.holds.iter().any(|hold| hold.tid == thread)
+        {
+            self.skew = Skew::None;
+            *self.fruitless.entry(parent).or_insert(0) += 1;
+        }
         if let Skew::AwaitsDeath { thread, .. } = self.skew {
             let held = self.holds.iter().find(|hold| hold.tid == thread);
             if held.is_none_or(|hold| now - hold.since >= super::holds::LIMIT) {
@@ -147,10 +208,11 @@ impl Explorer {
         let tid = stop.tid();
         match std::mem::take(&mut self.skew) {
             Skew::AwaitsSignal { thread } if thread == tid && signal == Signal::CHLD => {
-                let left = self.schedule.number(Point::Skew).unwrap_or(0);
+                let left = self.schedule.number(Point::Skew).unwrap_or(0) % PASSED;
                 let Ok(info) = stop.tracee().siginfo() else {
                     return Decision::Resume;
                 };
+                self.forced.next(Point::Skew);
                 self.step(stop, left, Box::new(info))
             }
             Skew::Steps { thread, left, info } if thread == tid && signal == Signal::TRAP => {
@@ -188,6 +250,19 @@ impl Explorer {
         };
         Decision::ResumeAs(How::SingleStep, None)
     }
+}
+
+/// Whether SIGCHLD would interrupt a process where it is now: it has one thread and living
+/// children, and a handler.
+fn may_be_interrupted(tgid: Tgid, world: &World<'_>) -> bool {
+    if world.threads_of(tgid).len() != 1 || !world.has_children(tgid) {
+        return false;
+    }
+    proc::status(tgid.leader()).is_some_and(|status| {
+        let signal = 1 << (Signal::CHLD.raw() - 1);
+        let is_pending = (status.pending | status.own_pending) & signal != 0;
+        status.catches(Signal::CHLD) && status.blocked & signal == 0 && !is_pending
+    })
 }
 
 /// Whether a call has just failed with an error that the program sees.

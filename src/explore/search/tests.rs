@@ -21,6 +21,9 @@ impl<F: FnMut(&Schedule, usize) -> Run> Runner for Program<F> {
                 run.counts.next(*point);
             }
         }
+        for step in schedule.steps() {
+            run.forced.next(step.point);
+        }
         Some(run)
     }
 }

@@ -259,10 +259,10 @@ fn a_process_that_is_detached_is_out_of_sight() {
 
 #[test]
 fn a_child_that_is_not_traced_is_known_to_be_dead_by_its_status() {
-    let mut told = untraced_child(None);
-    told.wait(P, X, 0, STATUS);
-    assert_eq!(way(&told), Some(ReapKind::Specific));
-    assert_eq!(ledger(&told).counts().reaped, 1);
+    let mut traced = untraced_child(None);
+    traced.wait(P, X, 0, STATUS);
+    assert_eq!(way(&traced), Some(ReapKind::Specific));
+    assert_eq!(ledger(&traced).counts().reaped, 1);
 
     let mut unreported = untraced_child(None);
     unreported.wait(P, X, 0, STATUS).but(without_status);
@@ -293,7 +293,7 @@ fn who_was_killed_by_an_unseen_sender_is_known() {
     let mut script = Script::launched(P);
     script.fork(P, 10).fork(P, 11).fork(P, 12).fork(P, 13);
     script.end(10, 15).kill(P, 11, Signal::KILL).end(11, 9);
-    // One that is reaped is told of too.
+    // One that is reaped is reported too.
     script.end(13, 9).wait(P, 13, 0, Ok((13, 9))).end(12, 9);
     let unseen = ledger(&script).killed_unseen();
     let pids: Vec<i32> = unseen.iter().map(|(tgid, _)| tgid.raw()).collect();

@@ -97,7 +97,7 @@ impl<'a> Drawing<'a> {
         let foot = self.foot();
         let height = self.bottom + LINE * number(foot.len() as u64 + 1);
         let title = text(&self.model.title);
-        // The size that it has unless it is told another: a row is to be read.
+        // The size that it has unless another is given: a row is to be read.
         writeln!(
             to,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \

@@ -1,5 +1,6 @@
 //! Who waits for whom: the living processes as a tree, and what keeps each.
 
+mod keepers;
 mod words;
 
 use std::fmt::Write;
@@ -9,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::span::Span;
 use super::text::Text;
-use crate::event::{BlockedTask, LookCause, Moment, WaitingLook, WaitsOn};
+use crate::event::{BlockedTask, LookCause, Moment, MutexHolder, WaitingLook, WaitsOn};
 use crate::kernel::phrases::Ended;
 use crate::kernel::{Status, Tgid, Tid};
 use crate::ledger::{Ledger, Process, Waiting};
@@ -322,7 +323,11 @@ impl<'a> Tree<'a> {
             )
         });
         let is_awaited = all.iter().flat_map(|other| &other.on).any(|on| match on {
-            WaitsOn::Mutex { owner: tid } | WaitsOn::ThreadEnd { tid } => *tid == task.tid,
+            WaitsOn::Mutex {
+                holder: Some(MutexHolder::Thread(_, tid)),
+                ..
+            }
+            | WaitsOn::ThreadEnd { tid } => *tid == task.tid,
             _ => false,
         });
         is_kept || is_awaited || self.waiting(task.tid).is_some()
@@ -341,124 +346,4 @@ impl<'a> Tree<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::event::script::{Script, exited};
-    use crate::event::{BlockedCall, Comm, EventKind, Frame, Function, Stack};
-
-    /// A thread in a call.
-    fn task(pid: i32, parent: i32, argv: &[&str], call: &str) -> BlockedTask {
-        BlockedTask {
-            tid: Tid::new(pid),
-            tgid: Tgid::new(pid),
-            parent: Tgid::new(parent),
-            comm: Comm::new(argv.first().map_or(b"", |word| word.as_bytes())),
-            argv: argv.iter().map(|word| word.as_bytes().to_vec()).collect(),
-            state: b'S',
-            call: Some(BlockedCall {
-                name: call.to_owned(),
-                argument: None,
-            }),
-            asleep: Some(3_000_000_000),
-            on: Vec::new(),
-        }
-    }
-
-    fn shown_tree(script: &Script, tasks: Vec<BlockedTask>, width: Option<usize>) -> String {
-        let mut ledger = Ledger::new();
-        for event in &script.events {
-            ledger.apply(event);
-        }
-        let look = WaitingLook {
-            cause: LookCause::Asked,
-            tasks,
-        };
-        tree(&look, Moment(5_000_000_000), &ledger, width).unwrap_or_default()
-    }
-
-    #[test]
-    fn many_zombies_of_a_parent_are_one_line() {
-        let tree = |count: i32| {
-            let mut script = Script::launched(10);
-            let mut tasks = vec![task(10, 1, &["sh"], "wait4")];
-            for child in 11..11 + count {
-                script.fork(10, child).end(child, exited(0));
-            }
-            script.fork(10, 99);
-            tasks.push(task(99, 10, &["sleep", "9"], "clock_nanosleep"));
-            shown_tree(&script, tasks, None)
-        };
-        assert_eq!(tree(6).matches("zombie for").count(), 6);
-        let many = tree(40);
-        assert!(many.contains("├ 40 zombies"), "{many}");
-        assert!(many.contains("└ 99 sleep 9"), "{many}");
-        assert_eq!(many.lines().count(), 4, "{many}");
-    }
-
-    #[test]
-    fn words_go_on_under_themselves_where_a_terminal_is_narrow() {
-        let text = "read(3) for 10.0 s on the pipe that 17 sleep holds";
-        let lines = wrapped(text, Some(24));
-        assert_eq!(
-            lines,
-            ["read(3) for 10.0 s on", "the pipe that 17 sleep", "holds"]
-        );
-        assert_eq!(wrapped("exactly twenty-four here", Some(24)).len(), 1);
-        assert_eq!(wrapped(text, None), [text]);
-        assert_eq!(wrapped(text, Some(10)), [text], "no room for words");
-        let long = "x".repeat(40);
-        assert_eq!(wrapped(&long, Some(24)), [long]);
-    }
-
-    #[test]
-    fn a_wait_stands_above_the_child_that_keeps_it() {
-        let mut script = Script::launched(10);
-        script.after(100).fork(10, 11);
-        script.after(100).enter(10, -1, 0);
-        let tasks = vec![
-            task(10, 1, &["bash", "-c", "sleep 1000 & wait $!"], "wait4"),
-            task(11, 10, &["sleep", "1000"], "clock_nanosleep"),
-        ];
-        let text = shown_tree(&script, tasks, None);
-        let expected = "after 5.0 s, who waits for whom:\n  \
-            10 bash -c 'sleep 1000 & wait $!'  wait4(-1) for 4.8 s\n  \
-            └ 11 sleep 1000                    clock_nanosleep for 3.0 s\n";
-        assert_eq!(text, expected);
-    }
-
-    #[test]
-    fn a_wait_says_from_where_it_was_made_where_that_is_known() {
-        let mut script = Script::launched(10);
-        script.after(100).fork(10, 11);
-        script.after(100).enter(10, 11, 0);
-        let line = Function {
-            name: Some("wait_for".to_owned()),
-            file: Some("/srv/job.py".to_owned()),
-            line: Some(12),
-            ..Function::default()
-        };
-        let frame = Frame::new(Some(b"/srv/job".as_slice().into()), 8, vec![line]);
-        for event in &mut script.events {
-            if let EventKind::WaitEntered(entry) = &mut event.kind {
-                let frames = vec![Arc::new(frame.with_script(Vec::new()))];
-                entry.stack = Some(Arc::new(Stack::new(frames, None)));
-            }
-        }
-        let tasks = vec![
-            task(10, 1, &["job"], "wait4"),
-            task(11, 10, &["sleep", "9"], "clock_nanosleep"),
-        ];
-        let text = shown_tree(&script, tasks, None);
-        let expected = "wait4(11) for 4.8 s, from wait_for at job.py:12\n";
-        assert!(text.contains(expected), "{text}");
-    }
-
-    #[test]
-    fn nothing_alive_is_no_tree() {
-        let mut script = Script::launched(10);
-        script.end(10, exited(0));
-        assert_eq!(shown_tree(&script, Vec::new(), None), "");
-    }
-}
+mod tests;

@@ -2,20 +2,17 @@
 
 use std::fmt::Write;
 
-use rustc_hash::FxHashSet;
-
 use super::{MOST_OF_A_COMMAND, Tree, cut};
-use crate::event::{BlockedTask, Comm, PipeSide, WaitsOn, escape_controls};
+use crate::event::{BlockedTask, Comm, escape_controls};
 use crate::kernel::phrases::how_it_ended;
-use crate::kernel::{Signal, Tgid, Tid};
+use crate::kernel::{Signal, Tgid, Tid, WaitCall, WaitOptions};
+use crate::ledger::Waiting;
 use crate::output::frames::short_place;
 use crate::output::report::{call_words, shell_word};
 use crate::output::span::Span;
 
 /// How much of the command line of a process that stands elsewhere in the tree.
 const MOST_OF_A_REFERENCE: usize = 30;
-/// How many of several holders are named.
-const MOST_HOLDERS: usize = 2;
 
 impl Tree<'_> {
     /// A process's command line.
@@ -89,7 +86,34 @@ impl Tree<'_> {
         let call = call_words(waiting.call, waiting.named);
         let from = waiting.stack.as_deref().and_then(short_place);
         let from = from.map_or_else(String::new, |place| format!(", from {place}"));
-        Some(format!("{call} for {at_least}{age}{from}"))
+        let only = self.limits(tgid, waiting);
+        Some(format!("{call} for {at_least}{age}{from}{only}"))
+    }
+
+    /// Which children a wait is not for, where that is not what is usual.
+    fn limits(&self, tgid: Tgid, waiting: &Waiting) -> String {
+        let options = waiting.options;
+        let mut text = String::new();
+        let mut children = self.ledger.children(tgid);
+        let takes_all = options.contains(WaitOptions::ALL);
+        if options.contains(WaitOptions::CLONE) && !takes_all {
+            text.push_str(", for clone children alone (__WCLONE)");
+            // One that executes a program is a clone child no more.
+            if children.all(|child| child.exit_signal == Some(Signal::CHLD)) {
+                text.push_str(", and it has none");
+            }
+        } else if !takes_all
+            && children.any(|child| child.created_by.is_some() && child.is_clone_child())
+        {
+            text.push_str(", not for clone children (no __WALL)");
+        }
+        if options.contains(WaitOptions::NOTHREAD) {
+            text.push_str(", for the children of this thread alone (__WNOTHREAD)");
+        }
+        if waiting.call == WaitCall::Waitid && !options.contains(WaitOptions::EXITED) {
+            text.push_str(", not for ends (no WEXITED)");
+        }
+        text
     }
 
     /// In what a thread is.
@@ -116,146 +140,20 @@ impl Tree<'_> {
             text.push_str(", uninterruptible,");
         }
         if let Some(asleep) = task.asleep {
-            let _ = write!(text, " for {}", Span(asleep));
+            let at_least = if task.is_older { "at least " } else { "" };
+            let _ = write!(text, " for {at_least}{}", Span(asleep));
         }
-        let mut joint = " on ";
-        for on in &task.on {
-            text.push_str(joint);
-            text.push_str(&self.on(task, on));
-            joint = ", and ";
-        }
+        text.push_str(&self.keepers(task));
         text
     }
 
-    /// What a thread waits for, as the end of a sentence.
-    fn on(&self, task: &BlockedTask, on: &WaitsOn) -> String {
-        let path = |path: &[u8]| {
-            let mut text = String::new();
-            let _ = escape_controls(path, &mut text);
-            text
-        };
-        match on {
-            WaitsOn::Stream {
-                is_pipe,
-                others,
-                complete,
-                writes,
-                ..
-            } => self.on_stream(task.tgid, *is_pipe, *writes, others, *complete),
-            WaitsOn::Connection { local, peer, .. } => match peer {
-                Some(peer) => format!("the connection to {peer}"),
-                None => format!("the socket {local}"),
-            },
-            WaitsOn::Terminal { path: name, .. } => format!("the terminal {}", path(name)),
-            WaitsOn::File {
-                path: name,
-                is_fifo: true,
-                fd,
-            } => {
-                let until = if fd.is_none() {
-                    ", until its other end is opened"
-                } else {
-                    ""
-                };
-                format!("the named pipe {}{until}", path(name))
-            }
-            WaitsOn::File { path: name, .. } => path(name),
-            WaitsOn::ProcessEnd { tgid } => format!("the end of {}", self.name(*tgid, None)),
-            WaitsOn::Lock {
-                path: name,
-                holders: sides,
-            } => {
-                let holders = self.holders(task.tgid, sides);
-                let own = sides.iter().find(|side| side.tgid == task.tgid);
-                match (holders, own) {
-                    (Some(holders), _) => format!("the lock of {} that {holders}", path(name)),
-                    (None, Some(own)) => {
-                        let (name, fd) = (path(name), own.fd);
-                        format!("the lock of {name} that it holds itself as descriptor {fd}")
-                    }
-                    (None, None) => format!("the lock of {}", path(name)),
-                }
-            }
-            WaitsOn::Mutex { owner } => format!("a mutex that thread {owner} holds"),
-            WaitsOn::ThreadEnd { tid } => format!("the end of thread {tid}"),
-        }
-    }
-
-    fn on_stream(
-        &self,
-        waiter: Tgid,
-        is_pipe: bool,
-        writes: bool,
-        others: &[PipeSide],
-        complete: bool,
-    ) -> String {
-        let kind = if is_pipe { "pipe" } else { "socket" };
-        if let Some(holders) = self.holders(waiter, others) {
-            let mut text = format!("the {kind} that {holders}");
-            if let Some(dead) = self.dead_between(waiter, others) {
-                let _ = write!(text, " ({dead})");
-            }
-            return text;
-        }
-        let other = if writes { "reads from" } else { "writes to" };
-        match (others.is_empty(), complete) {
-            (false, true) => format!("a {kind} whose other end it alone holds"),
-            (true, true) if is_pipe => format!("a {kind} that no process {other}"),
-            _ => format!("a {kind}"),
-        }
-    }
-
-    /// `9633 sleep 60 holds`, `9633 sleep 60 and 2 more hold`; `None` for nobody but the
-    /// process itself.
-    fn holders(&self, waiter: Tgid, sides: &[PipeSide]) -> Option<String> {
-        let mut seen = FxHashSet::default();
-        let others: Vec<&PipeSide> = sides
-            .iter()
-            .filter(|side| side.tgid != waiter && seen.insert(side.tgid))
-            .collect();
-        let named = others.iter().take(MOST_HOLDERS);
-        let named: Vec<String> = named
-            .map(|side| self.name(side.tgid, Some(side.comm)))
-            .collect();
-        let more = others.len() - named.len();
-        Some(match (named.as_slice(), more) {
-            ([], _) => return None,
-            ([one], _) => format!("{one} holds"),
-            ([first, ..], 1..) => format!("{first} and {} more hold", more + 1),
-            (all, 0) => format!("{} hold", all.join(" and ")),
-        })
-    }
-
     /// `9408 sleep 60`
-    fn name(&self, tgid: Tgid, comm: Option<Comm>) -> String {
+    pub(super) fn name(&self, tgid: Tgid, comm: Option<Comm>) -> String {
         let is_known = self.tasks.contains_key(&tgid) || self.ledger.process(tgid).is_some();
         match comm.filter(|_| !is_known) {
             Some(comm) => format!("{tgid} {}", shown(comm)),
             None => format!("{tgid} {}", cut(&self.command(tgid), MOST_OF_A_REFERENCE)),
         }
-    }
-
-    /// The dead child of the waiter by which all of the holders came to the pipe:
-    /// `its child 9632 is reaped`.
-    fn dead_between(&self, waiter: Tgid, others: &[PipeSide]) -> Option<String> {
-        let ledger = self.ledger;
-        let waiter = ledger.process(waiter)?;
-        let holder = ledger.process(others.iter().find(|side| side.tgid != waiter.tgid)?.tgid)?;
-        let mut at = holder;
-        for _ in 0..64 {
-            let creator = ledger.parent(at.created_by?)?;
-            if creator.id == waiter.id {
-                let is_between = at.id != holder.id && at.ended.is_some();
-                let how = if at.reaped.is_some() {
-                    "reaped"
-                } else {
-                    "dead"
-                };
-                return is_between.then(|| format!("its child {} is {how}", at.tgid));
-            }
-            at = creator;
-        }
-        None
     }
 }
 

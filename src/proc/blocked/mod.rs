@@ -4,18 +4,22 @@
 //! it is for a thread of its own. What is known so far is published on the way.
 
 mod call;
+mod descriptor;
 mod futex;
 mod inet;
 mod locks;
+mod mutex;
 
 use rustc_hash::FxHashSet;
 
 use super::holders::{Awaited, add_holders, all_processes};
+use super::processes::hides_others;
 use super::{SleepClock, Stat, cmdline};
 use crate::event::{BlockedTask, PipeSide, WaitsOn};
 use crate::kernel::{Tgid, Tid};
-use call::Sockets;
+use descriptor::{NamedPipe, Sockets, named_pipe};
 use locks::Lock;
+use mutex::{Candidates, SharedMutex};
 
 /// No more threads are looked at.
 const MOST_TASKS: usize = 4096;
@@ -31,8 +35,10 @@ struct Draft {
     streams: Vec<(usize, Awaited)>,
     /// Locks, in the same way.
     locks: Vec<(usize, Lock)>,
-    /// The place of a file that may be a named pipe.
-    file: Option<usize>,
+    /// Mutexes that several processes have, in the same way.
+    mutexes: Vec<(usize, SharedMutex)>,
+    /// The place of a file that may be a named pipe, and whether it is written to.
+    file: Option<(usize, bool)>,
 }
 
 /// Looks at these processes and all below them, and publishes what is known: first
@@ -52,26 +58,51 @@ pub(crate) fn look(roots: &[Tgid], publish: &mut dyn FnMut(Vec<BlockedTask>)) {
             wanted.add(*tgid, &mut found);
         }
         // Others may hold them too.
-        let knows_near = std::mem::replace(&mut found.complete, false);
-        found.enter(&mut drafts);
+        wanted.enter(&found, false, &mut drafts);
         tell(&drafts);
         let near: FxHashSet<Tgid> = processes.into_iter().collect();
-        found.complete = knows_near;
-        match all_processes() {
-            Some(all) => all
-                .filter(|tgid| !near.contains(tgid))
-                .for_each(|tgid| wanted.add(tgid, &mut found)),
-            None => found.complete = false,
-        }
-        found.enter(&mut drafts);
+        let all = all_processes();
+        let is_all = all.is_some() && !hides_others();
+        all.into_iter()
+            .flatten()
+            .filter(|tgid| !near.contains(tgid))
+            .for_each(|tgid| wanted.add(tgid, &mut found));
+        wanted.enter(&found, is_all, &mut drafts);
         tell(&drafts);
     }
     if drafts.iter().any(|draft| draft.file.is_some()) {
-        for draft in &mut drafts {
-            // This may block for ever: what comes before is published.
-            call::find_fifo(&mut draft.task, draft.file);
+        // This may block for ever: what comes before is published.
+        let pipes = drafts.iter_mut().map(named_pipe);
+        let pipes: Vec<Option<NamedPipe>> = pipes.collect();
+        if pipes.iter().any(Option::is_some) {
+            find_ends(&pipes, &mut drafts);
+            tell(&drafts);
         }
-        tell(&drafts);
+    }
+}
+
+/// Finds the other ends of named pipes, one a draft.
+fn find_ends(pipes: &[Option<NamedPipe>], drafts: &mut [Draft]) {
+    let processes = all_processes();
+    let mut complete = processes.is_some() && !hides_others();
+    let mut found = vec![Vec::new(); pipes.len()];
+    for tgid in processes.into_iter().flatten() {
+        for (pipe, sides) in pipes.iter().zip(&mut found) {
+            if let Some(pipe) = pipe {
+                complete &= pipe.add_holders(tgid, sides);
+            }
+        }
+    }
+    for (draft, sides) in drafts.iter_mut().zip(found) {
+        let place = draft.file.map(|(place, _)| place);
+        let on = place.and_then(|place| draft.task.on.get_mut(place));
+        if let Some(WaitsOn::File {
+            fifo: Some(end), ..
+        }) = on
+        {
+            end.others = sides;
+            end.complete = complete;
+        }
     }
 }
 
@@ -132,10 +163,13 @@ fn draft(
             state: stat.state,
             call: None,
             asleep: sleeps.then(|| clock.asleep(tgid, tid, stat.cpu)).flatten(),
+            is_older: false,
             on: Vec::new(),
+            more: 0,
         },
         streams: Vec::new(),
         locks: Vec::new(),
+        mutexes: Vec::new(),
         file: None,
     };
     if sleeps {
@@ -150,17 +184,19 @@ fn arguments(tgid: Tgid) -> Vec<Vec<u8>> {
     super::arguments::split(&text).unwrap_or_default()
 }
 
-/// Streams and locks whose holders are wanted.
+/// Streams, locks and mutexes whose holders are wanted.
 struct Wanted {
     streams: Vec<Awaited>,
     locks: Vec<Lock>,
+    mutexes: Vec<SharedMutex>,
 }
 
 /// Their holders, in the same order.
 struct Found {
     streams: Vec<Vec<PipeSide>>,
     locks: Vec<Vec<PipeSide>>,
-    /// Every process could be examined.
+    mutexes: Vec<Candidates>,
+    /// Every process that was looked at could be examined.
     complete: bool,
 }
 
@@ -168,20 +204,23 @@ impl Wanted {
     fn of(drafts: &[Draft]) -> Wanted {
         let streams = drafts.iter().flat_map(|draft| &draft.streams);
         let locks = drafts.iter().flat_map(|draft| &draft.locks);
+        let mutexes = drafts.iter().flat_map(|draft| &draft.mutexes);
         Wanted {
             streams: streams.map(|(_, stream)| *stream).collect(),
             locks: locks.map(|(_, lock)| lock.clone()).collect(),
+            mutexes: mutexes.map(|(_, mutex)| mutex.clone()).collect(),
         }
     }
 
     fn any(&self) -> bool {
-        !self.streams.is_empty() || !self.locks.is_empty()
+        !(self.streams.is_empty() && self.locks.is_empty() && self.mutexes.is_empty())
     }
 
     fn none(&self) -> Found {
         Found {
             streams: vec![Vec::new(); self.streams.len()],
             locks: vec![Vec::new(); self.locks.len()],
+            mutexes: vec![Candidates::default(); self.mutexes.len()],
             complete: true,
         }
     }
@@ -192,33 +231,46 @@ impl Wanted {
             found.complete &= add_holders(&self.streams, tgid, &mut found.streams);
         }
         locks::add_holders(&self.locks, tgid, &mut found.locks);
+        for (mutex, candidates) in self.mutexes.iter().zip(&mut found.mutexes) {
+            mutex.add_holders(tgid, candidates);
+        }
     }
-}
 
-impl Found {
-    /// Writes the holders to their places.
-    fn enter(&self, drafts: &mut [Draft]) {
-        let (mut streams, mut locks) = (self.streams.iter(), self.locks.iter());
+    /// Writes the holders to their places; `is_all`: every process was looked at.
+    fn enter(&self, found: &Found, is_all: bool, drafts: &mut [Draft]) {
+        let (mut streams, mut locks) = (found.streams.iter(), found.locks.iter());
+        let mut mutexes = self.mutexes.iter().zip(&found.mutexes);
         for draft in drafts {
+            let BlockedTask { tgid, on, .. } = &mut draft.task;
             for (place, _) in &draft.streams {
-                let sides = streams.next();
-                if let (
-                    Some(sides),
-                    Some(WaitsOn::Stream {
-                        others, complete, ..
-                    }),
-                ) = (sides, draft.task.on.get_mut(*place))
-                {
-                    others.clone_from(sides);
-                    *complete = self.complete;
+                match (streams.next(), on.get_mut(*place)) {
+                    (
+                        Some(sides),
+                        Some(WaitsOn::Stream {
+                            others, complete, ..
+                        }),
+                    ) => {
+                        others.clone_from(sides);
+                        *complete = is_all && found.complete;
+                    }
+                    (Some(sides), Some(WaitsOn::Backlog { holders, .. })) => {
+                        holders.clone_from(sides);
+                    }
+                    _ => {}
                 }
             }
             for (place, lock) in &draft.locks {
-                let sides = locks.next();
                 if let (Some(sides), Some(WaitsOn::Lock { holders, .. })) =
-                    (sides, draft.task.on.get_mut(*place))
+                    (locks.next(), on.get_mut(*place))
                 {
-                    *holders = lock.holders(sides, draft.task.tgid);
+                    *holders = lock.holders(sides, *tgid);
+                }
+            }
+            for (place, _) in &draft.mutexes {
+                if let (Some((mutex, found)), Some(WaitsOn::Mutex { holder, .. })) =
+                    (mutexes.next(), on.get_mut(*place))
+                {
+                    *holder = mutex.holder(found, is_all);
                 }
             }
         }

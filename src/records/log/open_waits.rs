@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use rustc_hash::FxHashMap;
+
 use super::calls::Pending;
 use super::line::{Format, Kind, LogLine};
 use super::translate::Translator;
@@ -24,12 +26,40 @@ pub(super) struct LastLine {
     is_unfinished: bool,
 }
 
+/// The last line of each task.
+#[derive(Debug, Default)]
+pub(super) struct LastLines {
+    of_others: FxHashMap<i32, LastLine>,
+    /// That of the task whose line came last: most are of the same as the one before.
+    newest: Option<(i32, LastLine)>,
+}
+
+impl LastLines {
+    pub(super) fn note(&mut self, tid: i32, line: LastLine) {
+        let before = self.newest.replace((tid, line));
+        if let Some((other, line)) = before.filter(|(other, _)| *other != tid) {
+            self.of_others.insert(other, line);
+        }
+    }
+
+    pub(super) fn get(&self, tid: i32) -> Option<&LastLine> {
+        let newest = self.newest.as_ref().filter(|(newest, _)| *newest == tid);
+        let newest = newest.map(|(_, line)| line);
+        newest.or_else(|| self.of_others.get(&tid))
+    }
+
+    pub(super) fn remove(&mut self, tid: i32) {
+        self.newest = self.newest.filter(|(newest, _)| *newest != tid);
+        self.of_others.remove(&tid);
+    }
+}
+
 impl LastLine {
     pub(super) fn of(line: &LogLine<'_>) -> LastLine {
         let mut begin = [0; KEPT];
         let length = line.text.len().min(KEPT);
-        for (to, from) in begin.iter_mut().zip(line.text) {
-            *to = *from;
+        if let (Some(to), Some(from)) = (begin.get_mut(..length), line.text.get(..length)) {
+            to.copy_from_slice(from);
         }
         LastLine {
             begin,
@@ -134,7 +164,7 @@ impl<F: Format> Translator<F> {
         };
         for child in children.iter().take(MOST_CHILDREN) {
             let _ = write!(text, "; {child} ");
-            let last = self.last_lines.get(child);
+            let last = self.last_lines.get(*child);
             if self.tree.has_ended(*child) {
                 text.push_str("has ended");
             } else if last.and_then(|last| last.describe(&mut text)).is_none() {

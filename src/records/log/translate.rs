@@ -1,7 +1,7 @@
 //! From the lines of a log to events: which task a line is of, who created it,
 //! and how it ended. Lines of a task wait here until its creator is known.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::Fed;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::calls::{Interrupted, Pending};
 use super::clock::{Clock, Time};
 use super::line::{Beginning, Birth, Effect, Format, LogLine, What};
-use super::open_waits::LastLine;
+use super::open_waits::{LastLine, LastLines};
 use crate::event::{Comm, EventKind, Image, Moment, WaitExit};
 use crate::kernel::{SigInfo, Signal, System, WaitStatus};
 use crate::records::gaps::{Coverage, Record};
@@ -46,19 +46,19 @@ pub(in crate::records) struct Translator<F> {
     pub(super) system: System,
     pub(super) clock: Clock,
     /// Calls whose end is on a later line, by thread.
-    pub(super) pending: HashMap<i32, Pending>,
+    pub(super) pending: FxHashMap<i32, Pending>,
     /// Threads that are in a call that creates a task.
     pub(super) creating: Vec<i32>,
     /// What the waits give that have begun, where the end comes apart.
-    pub(super) waits: HashMap<i32, WaitExit>,
+    pub(super) waits: FxHashMap<i32, WaitExit>,
     /// Threads whose last wait was interrupted.
-    pub(super) interrupted: HashMap<i32, Interrupted>,
+    pub(super) interrupted: FxHashMap<i32, Interrupted>,
     /// Handlers of signals that a thread runs, as far as they interrupted a wait.
-    pub(super) handlers: HashMap<i32, u64>,
+    pub(super) handlers: FxHashMap<i32, u64>,
     /// Children by the numbers of another pid namespace, in the order of their
     /// creation, whose own lines have not come: their creators and numbers.
     pub(super) unnamed: VecDeque<(i32, i32, Birth)>,
-    held: HashMap<i32, Vec<Held>>,
+    held: FxHashMap<i32, Vec<Held>>,
     held_lines: usize,
     root: Root,
     /// The task that was created last.
@@ -67,7 +67,7 @@ pub(in crate::records) struct Translator<F> {
     pub(super) is_split: bool,
     /// A process whose death is known, but not yet whether it dumped core.
     dying: Option<(i32, WaitStatus)>,
-    pub(super) last_lines: FxHashMap<i32, LastLine>,
+    pub(super) last_lines: LastLines,
     /// Waits that the log does not show the end of, in words.
     pub(super) open: Vec<String>,
     /// How many more there are.
@@ -87,19 +87,19 @@ impl<F: Format> Translator<F> {
             tree: ProcessTree::new(system, Coverage::of(record)),
             system,
             clock: Clock::default(),
-            pending: HashMap::new(),
+            pending: FxHashMap::default(),
             creating: Vec::new(),
-            waits: HashMap::new(),
-            interrupted: HashMap::new(),
-            handlers: HashMap::new(),
+            waits: FxHashMap::default(),
+            interrupted: FxHashMap::default(),
+            handlers: FxHashMap::default(),
             unnamed: VecDeque::new(),
-            held: HashMap::new(),
+            held: FxHashMap::default(),
             held_lines: 0,
             root,
             newest: None,
             is_split,
             dying: None,
-            last_lines: FxHashMap::default(),
+            last_lines: LastLines::default(),
             open: Vec::new(),
             more_open: 0,
         }
@@ -108,8 +108,14 @@ impl<F: Format> Translator<F> {
     /// Take a line in.
     pub(in crate::records) fn feed(&mut self, text: &[u8]) -> Fed {
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        match self.format.line(text) {
-            Some(line) => self.take_line(text, &line),
+        let line = self.format.line(text);
+        self.feed_taken(text, line.as_ref())
+    }
+
+    /// Take in a line that was taken apart; `None` is one of another program.
+    pub(in crate::records) fn feed_taken(&mut self, text: &[u8], line: Option<&LogLine>) -> Fed {
+        match line {
+            Some(line) => self.take_line(text, line),
             None if self.format.is_data(text) => {}
             None => return Fed::Foreign,
         }
@@ -137,7 +143,7 @@ impl<F: Format> Translator<F> {
             self.now(time);
         }
         if let Some(tid) = line.tid.or(line.pid).or(self.root.pid) {
-            self.last_lines.insert(tid, LastLine::of(line));
+            self.last_lines.note(tid, LastLine::of(line));
         }
         match line.what {
             What::OtherCall(call) => self.tree.coverage.note_other(call),
@@ -481,13 +487,13 @@ impl<F: Format> Translator<F> {
         self.pending.remove(&tid);
         self.waits.remove(&tid);
         self.handlers_left(tid);
-        self.last_lines.remove(&tid);
+        self.last_lines.remove(tid);
         self.creating.retain(|creator| *creator != tid);
     }
 
     fn detached(&mut self, tid: i32) {
         if self.tree.knows(tid) {
-            let code = self.last_lines.get(&tid).and_then(LastLine::exit_code);
+            let code = self.last_lines.get(tid).and_then(LastLine::exit_code);
             if let Some(code) = code {
                 // Up to strace 4.5 it is how an end is reported.
                 let status = WaitStatus::of(self.system, (code & 0xff) << 8);

@@ -9,10 +9,11 @@
 mod late;
 mod waits;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use late::LateWaits;
+use rustc_hash::FxHashMap;
 use waits::Child;
 
 use super::gaps::{Coverage, Record};
@@ -122,14 +123,14 @@ impl NewTask {
 #[derive(Debug, Default)]
 pub(super) struct ProcessTree {
     system: System,
-    tasks: HashMap<i32, Task>,
-    processes: HashMap<i32, Process>,
+    tasks: FxHashMap<i32, Task>,
+    processes: FxHashMap<i32, Process>,
     /// The dead, with their statuses, until so many others are dead.
-    dead: HashMap<i32, Dead>,
+    dead: FxHashMap<i32, Dead>,
     order: VecDeque<(i32, u64)>,
     deaths: u64,
     /// Who has a pid in another namespace.
-    inner: HashMap<Inner, i32>,
+    inner: FxHashMap<Inner, i32>,
     late: LateWaits,
     pub(super) coverage: Coverage,
     pub(super) at: Moment,

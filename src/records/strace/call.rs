@@ -4,7 +4,7 @@ use memchr::memmem;
 
 use crate::kernel::Errno;
 use crate::records::log::Returned;
-use crate::records::text::{number, seconds, signed};
+use crate::records::text::{last_equals, number, seconds, signed};
 
 /// A call or the rest of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl<'a> Call<'a> {
     /// parenthesis, or `resumed>`.
     pub(super) fn parse(text: &'a [u8]) -> Option<Call<'a>> {
         // The result has no ` = ` in it; arguments may.
-        let at = memmem::rfind(text, b" = ")?;
+        let at = last_equals(text)?;
         let args = text.get(..at)?.trim_ascii_end().strip_suffix(b")")?;
         let result = text.get(at + 3..)?;
         let (took, result) = duration(result);
@@ -34,23 +34,30 @@ impl<'a> Call<'a> {
     }
 }
 
+/// Whether a text is what strace writes behind a call: `= 12 <0.000031>`.
+pub(super) fn is_result(text: &[u8]) -> bool {
+    let result = text.strip_prefix(b"= ").map(<[u8]>::trim_ascii);
+    result.is_some_and(|result| returned(duration(result).1).is_some())
+}
+
 /// ` <0.000031>` at the end, and what is before it.
 fn duration(result: &[u8]) -> (Option<u64>, &[u8]) {
     let taken = || {
         let inner = result.strip_suffix(b">")?;
-        let at = memmem::rfind(inner, b" <")?;
-        let (nanos, rest) = seconds(inner.get(at + 2..)?)?;
-        rest.is_empty().then_some((Some(nanos), inner.get(..at)?))
+        let at = memchr::memrchr(b'<', inner)?;
+        let before = inner.get(..at)?.strip_suffix(b" ")?;
+        let (nanos, rest) = seconds(inner.get(at + 1..)?)?;
+        rest.is_empty().then_some((Some(nanos), before))
     };
     taken().unwrap_or((None, result))
 }
 
 fn returned(result: &[u8]) -> Option<Returned> {
+    if result == b"?" || result == b"? <unavailable>" {
+        return Some(Returned::Never);
+    }
     if let Some(rest) = result.strip_prefix(b"? ") {
         return Some(Returned::Error(errno(rest)?));
-    }
-    if result == b"?" {
-        return Some(Returned::Never);
     }
     if result.starts_with(b"-1 E") {
         return Some(Returned::Error(errno(result.get(3..)?)?));

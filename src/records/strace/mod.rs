@@ -29,7 +29,8 @@ use super::log::{Kind, Log, Root, Time, Translator, origin};
 use super::{Source, text};
 use crate::event::escape;
 use crate::kernel::{System, WaitCall};
-use parser::Strace;
+use call::Call;
+use parser::{Apart, Strace};
 use prefix::split as taken_apart;
 use stderr::Stderr;
 
@@ -126,6 +127,27 @@ pub(super) fn is_strace_s(line: &[u8]) -> bool {
         ends.is_some() || rest.ends_with(b" ...>") || rest.ends_with(b"= ?")
     };
     MARKS.iter().any(|mark| rest.starts_with(mark)) || names::name(rest).is_some() && is_call()
+}
+
+/// Whether a line is one that strace writes, and whole.
+pub(super) fn is_whole(line: &[u8]) -> bool {
+    let apart = Apart::of(line);
+    let rest = apart.prefixed.rest;
+    let is_call = || {
+        let has_end = rest.ends_with(b" ...>") || rest.ends_with(b"<detached ...>");
+        has_end || apart.args().and_then(Call::parse).is_some()
+    };
+    MARKS.iter().any(|mark| rest.starts_with(mark)) || apart.call.is_some() && is_call()
+}
+
+/// Whether a text is what strace writes behind a call.
+pub(super) fn is_result(text: &[u8]) -> bool {
+    call::is_result(text)
+}
+
+/// Whether a line is a notice of strace's alone.
+pub(super) fn is_notice(line: &[u8]) -> bool {
+    parser::is_notice(line)
 }
 
 /// Whether a line begins as strace's do, whatever its end is.
@@ -248,7 +270,7 @@ pub(super) fn child_of(line: &[u8]) -> Option<i32> {
         names::kind(name?)?,
         Kind::Create | Kind::Vfork | Kind::Wait(WaitCall::Wait4 | WaitCall::Waitpid)
     );
-    let at = memmem::rfind(call, b" = ").filter(|_| is_ours)?;
+    let at = text::last_equals(call).filter(|_| is_ours)?;
     let (pid, _) = text::number(call.get(at + 3..)?)?;
     i32::try_from(pid).ok().filter(|pid| *pid > 0)
 }
@@ -259,7 +281,7 @@ fn own_pid(call: &[u8]) -> Option<i32> {
         names::name(call)?,
         b"getpid" | b"gettid" | b"set_tid_address"
     );
-    let at = memmem::rfind(call, b" = ").filter(|_| is_ours)?;
+    let at = text::last_equals(call).filter(|_| is_ours)?;
     let (pid, _) = text::number(call.get(at + 3..)?)?;
     i32::try_from(pid).ok().filter(|pid| *pid > 0)
 }

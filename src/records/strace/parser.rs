@@ -17,30 +17,51 @@ use crate::records::text::{after, arguments, number};
 /// How strace writes.
 pub(super) struct Strace;
 
-impl Format for Strace {
-    const AT_RETURN: bool = false;
+/// A line whose prefix is taken off, and the call that it begins with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Apart<'a> {
+    pub(super) prefixed: Prefixed<'a>,
+    pub(super) call: Option<&'a [u8]>,
+    /// What the call does, if it matters.
+    pub(super) kind: Option<Kind>,
+}
 
-    fn line<'a>(&self, line: &'a [u8]) -> Option<LogLine<'a>> {
+impl<'a> Apart<'a> {
+    pub(super) fn of(line: &'a [u8]) -> Apart<'a> {
+        let prefixed = split(line);
+        let call = name(prefixed.rest);
+        Apart {
+            prefixed,
+            call,
+            kind: call.and_then(kind),
+        }
+    }
+
+    /// What stands behind the parenthesis of a call.
+    pub(super) fn args(&self) -> Option<&'a [u8]> {
+        self.prefixed.rest.get(self.call?.len() + 1..)
+    }
+
+    /// What the line says; `None` if it is not strace's.
+    pub(super) fn line(&self) -> Option<LogLine<'a>> {
         let Prefixed {
             tid,
             comm,
             time,
             rest,
-        } = split(line);
+        } = self.prefixed;
         let mut took = None;
         let what = match *rest.first()? {
+            _ if self.kind.is_some() => called(self, &mut took),
             b'+' if rest.starts_with(b"+++ ") => Some(ended(rest.get(4..)?)),
             b'-' if rest.starts_with(b"--- ") => Some(signalled(rest.get(4..)?)),
             b'<' => resumed(rest, &mut took),
             b's' if rest.starts_with(b"strace: ") => Some(notice(rest).unwrap_or(What::Nothing)),
             b'P' | b'.' | b'/' => notice(rest),
-            b'w' | b'c' | b'f' | b'v' | b'e' | b'r' | b's' | b'p' | b'k' | b't' | b'u' | b'_' => {
-                called(rest, &mut took)
-            }
             _ => None,
         };
         // What a program wrote may begin with a number, as lines with a pid do.
-        let is_foreign = what.is_none() && !is_own(rest);
+        let is_foreign = what.is_none() && self.call.is_none() && !is_own(rest);
         (!is_foreign).then_some(LogLine {
             pid: None,
             tid,
@@ -50,6 +71,14 @@ impl Format for Strace {
             what: what.unwrap_or(What::OtherCall(rest)),
             text: rest,
         })
+    }
+}
+
+impl Format for Strace {
+    const AT_RETURN: bool = false;
+
+    fn line<'a>(&self, line: &'a [u8]) -> Option<LogLine<'a>> {
+        Apart::of(line).line()
     }
 
     /// Empty lines are of no program.
@@ -125,11 +154,11 @@ impl Format for Strace {
     }
 }
 
-/// Whether a text is of strace, though it says nothing of children: a call, one that
-/// has no name, a frame of `-k`, or that a process is a 32-bit one.
+/// Whether a text is of strace, though it says nothing of children and is no call with
+/// a name: a call without one, a frame of `-k`, or that a process is a 32-bit one.
 fn is_own(text: &[u8]) -> bool {
     let marks = [&b" > "[..], b"<... ", b"SYS_", b"????", b"[ Process PID="];
-    name(text).is_some() || marks.iter().any(|mark| text.starts_with(mark)) || is_tail(text)
+    marks.iter().any(|mark| text.starts_with(mark)) || is_tail(text)
 }
 
 /// Whether a text is what strace writes behind a program's output that stands in a call.
@@ -183,6 +212,9 @@ pub(super) fn announced(line: &[u8]) -> Option<i32> {
     }
 }
 
+/// How long a notice of strace's is at most, from `Process` on.
+const LONGEST_NOTICE: usize = 80;
+
 /// Where a notice of strace's begins that ends a line, amid a call.
 pub(super) fn notice_at_end(line: &[u8]) -> Option<usize> {
     // Most lines end in a number, which no notice does: they need no search.
@@ -190,7 +222,13 @@ pub(super) fn notice_at_end(line: &[u8]) -> Option<usize> {
     if !may_be {
         return None;
     }
-    let begin = memmem::rfind(line, b"Process ")?;
+    let end = line.get(line.len().saturating_sub(LONGEST_NOTICE)..)?;
+    let mut capitals = memchr::memrchr_iter(b'P', end);
+    let is_process = |at: &usize| {
+        end.get(*at..)
+            .is_some_and(|end| end.starts_with(b"Process "))
+    };
+    let begin = line.len() - end.len() + capitals.find(is_process)?;
     let text = line.get(begin..)?;
     notice(text)?;
     let begin = caller(line.get(..begin)?).unwrap_or(begin);
@@ -225,10 +263,9 @@ pub(super) fn is_notice(line: &[u8]) -> bool {
 
 /// `wait4(-1, NULL, 0, NULL) = 12`, or its first half. `None` if it is not
 /// about children: most of the calls of some kinds are not.
-fn called<'a>(rest: &'a [u8], took: &mut Option<u64>) -> Option<What<'a>> {
-    let kind = kind(name(rest)?)?;
-    let args = memchr(b'(', rest).and_then(|at| rest.get(at + 1..))?;
-    if kind == Kind::Sigaction && signal(args) != Some(Signal::CHLD) {
+fn called<'a>(line: &Apart<'a>, took: &mut Option<u64>) -> Option<What<'a>> {
+    let (kind, args) = (line.kind?, line.args()?);
+    if kind == Kind::Sigaction && !is_sigchld(args) {
         let is_cut = memchr(b',', args).is_none() && !args.ends_with(b"...>");
         return is_cut.then_some(What::Cut(kind));
     }
@@ -243,12 +280,19 @@ fn called<'a>(rest: &'a [u8], took: &mut Option<u64>) -> Option<What<'a>> {
         return Some(What::Whole(kind, call.args, call.returned));
     };
     let args = args.get(..end)?;
-    let is_over = kind == Kind::Exit || rest.ends_with(b"= ?");
+    let is_over = kind == Kind::Exit || line.prefixed.rest.ends_with(b"= ?");
     Some(if is_over {
         What::Whole(kind, args, Returned::Never)
     } else {
         What::Begins(kind, args)
     })
+}
+
+/// Whether arguments begin with SIGCHLD.
+fn is_sigchld(args: &[u8]) -> bool {
+    // Nearly all names of signals are others.
+    let may_be = args.starts_with(b"SIGCH") || !args.starts_with(b"SIG");
+    may_be && signal(args) == Some(Signal::CHLD)
 }
 
 /// `<... wait4 resumed>[{…}], 0, NULL) = 12`

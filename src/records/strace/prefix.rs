@@ -65,8 +65,9 @@ pub(super) fn split(line: &[u8]) -> Prefixed<'_> {
         Some((time, rest)) => (Some(time), rest),
         None => (None, rest),
     };
-    while let Some(inner) = column(rest) {
-        rest = inner;
+    let mut is_first = tid.is_none() && time.is_none();
+    while let Some(inner) = column(rest, is_first) {
+        (rest, is_first) = (inner, false);
     }
     Prefixed {
         tid,
@@ -77,14 +78,19 @@ pub(super) fn split(line: &[u8]) -> Prefixed<'_> {
 }
 
 /// What stands behind a column in brackets: where the call was made (`-i`),
-/// its number (`-n`), the caller's context (`--secontext`).
-fn column(text: &[u8]) -> Option<&[u8]> {
+/// its number (`-n`), the caller's context (`--secontext`). A number alone at a line's
+/// beginning may be another's; strace pads those of a call to four places, unless a web
+/// page took all but one.
+fn column(text: &[u8], is_first: bool) -> Option<&[u8]> {
     let inner = text.strip_prefix(b"[")?;
     let length = memchr::memchr(b']', inner.get(..inner.len().min(200))?)?;
     let (column, rest) = inner.split_at(length);
     let all = |is: fn(&u8) -> bool| column.iter().all(is);
     let is_address = length >= 8 && all(|byte| byte.is_ascii_hexdigit() || *byte == b'?');
-    let is_number = length >= 4 && all(|byte| byte.is_ascii_digit() || *byte == b' ');
+    let is_padded = length >= 4 || column.starts_with(b" ");
+    let is_number = column.last().is_some_and(u8::is_ascii_digit)
+        && (is_padded || !is_first)
+        && all(|byte| byte.is_ascii_digit() || *byte == b' ');
     let is_context = column.first().is_some_and(u8::is_ascii_alphabetic)
         && all(|byte| byte.is_ascii_alphanumeric() || b"_:.,-".contains(byte));
     let is_ours = is_address || is_number || is_context;
@@ -179,6 +185,10 @@ mod tests {
         assert_eq!(parts("12 [00007f1f3c0e2b1a] a("), (Some(12), None, "a("));
         assert_eq!(parts("[pid 12] [  61] a("), (Some(12), None, "a("));
         assert_eq!(parts("[00007f1f] [  61] a("), (None, None, "a("));
+        assert_eq!(parts("12 [ 61] a("), (Some(12), None, "a("));
+        assert_eq!(parts("12 [61] a("), (Some(12), None, "a("));
+        assert_eq!(parts("[ 61] a("), (None, None, "a("));
+        assert_eq!(parts("[61] a("), (None, None, "[61] a("));
         let second = Some(Time::OfDay(1_000_000_000));
         assert_eq!(parts("12 00:00:01 [u:r:t:s0] a("), (Some(12), second, "a("));
     }

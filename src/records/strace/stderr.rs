@@ -7,12 +7,13 @@ use memchr::memmem;
 
 use super::call::Call;
 use super::names::{kind, name};
-use super::parser::{Strace, is_notice, is_whole, notice_at_end};
+use super::parser::{Apart, Strace, is_notice, is_whole, notice_at_end};
 use super::prefix::split;
 use super::waits::first_half;
 use crate::records::Broken;
 use crate::records::lines::Lines;
 use crate::records::log::{Fed, Format, Input, Translator, unread};
+use crate::records::text::last_equals;
 
 /// How many lines of the program's may stand within a call of strace's.
 const MOST_BETWEEN: u32 = 16;
@@ -89,19 +90,19 @@ impl<R: Read> Input<Strace> for Stderr<R> {
             translator.feed(&cut);
         }
         let plain = line.strip_suffix(b"\r").unwrap_or(line);
-        let rest = split(plain).rest;
-        if let Some(end) = torn_rest(rest) {
-            let head = plain.len() - rest.len();
+        let apart = Apart::of(plain);
+        if let Some(end) = torn_rest(&apart) {
+            let head = plain.len() - apart.prefixed.rest.len();
             self.torn = plain.get(..head + end).unwrap_or(&[]).to_vec();
             self.between = 0;
             self.cut = line.to_vec();
             return Ok(Fed::Own);
         }
-        if is_cut(rest) {
+        if is_cut(&apart) {
             self.cut = line.to_vec();
             return Ok(Fed::Own);
         }
-        let fed = translator.feed(line);
+        let fed = translator.feed_taken(plain, apart.line().as_ref());
         if fed != Fed::Foreign {
             return Ok(fed);
         }
@@ -128,10 +129,10 @@ impl<R: Read> Input<Strace> for Stderr<R> {
 fn without_blanks(line: &[u8]) -> &[u8] {
     let text = line.trim_ascii_end();
     let ends = || {
-        [&b"...>"[..], b"+++", b"---"]
-            .iter()
-            .any(|end| text.ends_with(end))
-            || memmem::find(text, b") = ").is_some()
+        let marks = [&b"...>"[..], b"+++", b"---"];
+        let has_result = last_equals(text).and_then(|at| text.get(..at));
+        marks.iter().any(|end| text.ends_with(end))
+            || has_result.is_some_and(|call| call.trim_ascii_end().ends_with(b")"))
     };
     if text.len() < line.len() && ends() {
         text
@@ -144,19 +145,19 @@ fn without_blanks(line: &[u8]) -> &[u8] {
 /// strace's, or where the program's output stands in a wait.
 pub(super) fn torn(line: &[u8]) -> Option<usize> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let rest = split(line).rest;
-    Some(line.len() - rest.len() + torn_rest(rest)?)
+    let apart = Apart::of(line);
+    Some(line.len() - apart.prefixed.rest.len() + torn_rest(&apart)?)
 }
 
 /// The same of what stands behind a line's prefix.
-fn torn_rest(rest: &[u8]) -> Option<usize> {
+fn torn_rest(line: &Apart<'_>) -> Option<usize> {
+    let rest = line.prefixed.rest;
     if let Some(at) = notice_at_end(rest) {
-        let is_call = name(rest).is_some() || rest.starts_with(b"<... ");
+        let is_call = line.call.is_some() || rest.starts_with(b"<... ");
         return is_call.then_some(at);
     }
-    let half = first_half(rest)?;
-    let args = memchr::memchr(b'(', rest).and_then(|at| rest.get(at + 1..));
-    let is_whole = args.and_then(Call::parse).is_some() || rest.ends_with(b"...>");
+    let half = first_half(line)?;
+    let is_whole = line.args().and_then(Call::parse).is_some() || rest.ends_with(b"...>");
     (!is_whole).then_some(half)
 }
 
@@ -169,15 +170,19 @@ pub(super) fn has_output(line: &[u8]) -> bool {
 }
 
 /// Whether a line of a call that matters lacks its end: it was broken at a space, say.
-/// `rest` is what stands behind its prefix.
-fn is_cut(rest: &[u8]) -> bool {
-    let rest = rest.trim_ascii_end();
-    let matters = || match rest.strip_prefix(b"<... ") {
-        Some(resumed) => kind(resumed.split(|byte| *byte == b' ').next()?),
-        None => kind(name(rest)?),
-    };
+fn is_cut(line: &Apart<'_>) -> bool {
+    if line.call.is_some() && (line.kind.is_none() || line.args().and_then(Call::parse).is_some()) {
+        // Nearly all lines: they are no call that matters, or a whole one.
+        return false;
+    }
+    let rest = line.prefixed.rest.trim_ascii_end();
+    let matters = line.kind.is_some()
+        || rest.strip_prefix(b"<... ").is_some_and(|resumed| {
+            let name = resumed.split(|byte| *byte == b' ').next();
+            name.and_then(kind).is_some()
+        });
     let has = |mark: &str| memmem::find(rest, mark.as_bytes()).is_some();
-    matters().is_some() && !rest.ends_with(b"...>") && !has(") = ") && !has(")  ")
+    matters && !rest.ends_with(b"...>") && !has(") = ") && !has(")  ")
 }
 
 /// A line that lacks its end with the next one, if that makes it whole.
@@ -231,6 +236,7 @@ mod tests {
             whole.as_bytes()
         );
         assert_eq!(without_blanks(b"9 fork() = 7 \r"), b"9 fork() = 7");
+        assert_eq!(without_blanks(b"9 exit(0)   = ?  "), b"9 exit(0)   = ?");
         assert_eq!(without_blanks(b"9 wait4(7, "), b"9 wait4(7, ");
     }
 
@@ -260,7 +266,7 @@ mod tests {
     #[test]
     fn a_line_that_was_broken_is_joined_where_that_makes_it_whole() {
         let is_joined = |line: &str, next: &str| {
-            let cut = is_cut(split(line.as_bytes()).rest) || torn(line.as_bytes()).is_some();
+            let cut = is_cut(&Apart::of(line.as_bytes())) || torn(line.as_bytes()).is_some();
             cut && joined(line.as_bytes(), next.as_bytes()).is_some()
         };
         for (line, next) in [

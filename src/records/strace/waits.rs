@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::names::{kind, name};
+use super::parser::Apart;
 use super::values::{int, rusage, siginfo, status, value};
 use crate::event::{Comm, Fetched, NOT_SHOWN, Named, TargetName, WaitEntry};
 use crate::kernel::{Abi, IdType, WaitCall, WaitOptions};
@@ -93,24 +93,24 @@ pub(super) fn parse_halves(call: WaitCall, first: &[u8], rest: &[u8]) -> Option<
 
 /// How much of the first half of a wait or of a call that creates a task, from
 /// its name on, are its arguments; the rest is the program's output.
-pub(super) fn first_half(text: &[u8]) -> Option<usize> {
-    let name = name(text)?;
-    let call = match kind(name)? {
+pub(super) fn first_half(line: &Apart<'_>) -> Option<usize> {
+    let begin = line.call?.len() + 1;
+    let args = line.args()?;
+    let call = match line.kind? {
         Kind::Wait(call) => call,
         Kind::Create | Kind::Vfork => {
             // Of these strace shows none before they return.
-            let args = text.get(name.len() + 1..)?;
             let first = ["child_stack=", "flags=", "{flags=", ")"];
             let is_shown = |first: &&str| args.starts_with(first.as_bytes());
-            return (!first.iter().any(is_shown)).then_some(name.len() + 1);
+            return (!first.iter().any(is_shown)).then_some(begin);
         }
         _ => return None,
     };
-    let mut at = name.len() + 1;
+    let mut at = 0;
     for _ in 0..shown_first(call) {
-        at += memmem::find(text.get(at..)?, b", ")? + 2;
+        at += memmem::find(args.get(at..)?, b", ")? + 2;
     }
-    Some(at)
+    Some(begin + at)
 }
 
 fn of_pid(text: &[u8]) -> Option<Named> {

@@ -166,7 +166,13 @@ pub(super) fn runner(line: &[u8]) -> usize {
     let mut length = 0;
     for _ in 0..2 {
         let rest = line.get(length..).unwrap_or(&[]);
-        match memchr::memchr(b'\t', rest.get(..rest.len().min(120)).unwrap_or(&[])) {
+        let column = memchr::memchr(b'\t', rest.get(..rest.len().min(120)).unwrap_or(&[]));
+        // A number is a pid.
+        let is_name = |at: &usize| {
+            rest.get(..*at)
+                .is_some_and(|it| it.iter().any(u8::is_ascii_alphabetic))
+        };
+        match column.filter(is_name) {
             Some(at) => length += at + 1,
             None => break,
         }

@@ -3,11 +3,14 @@
 use memchr::memmem;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::around::behind_line;
 use super::before::{line_number, number_in_bracket};
 use super::broken::is_broken_at_width;
 use super::is_json;
 use super::lines::{Unwrapped, is_line};
-use super::stage::{self, ENCODINGS, NUMBERS, PIDS, SOFT_ENDS, STAGES, Stage, Step};
+use super::stage::{
+    self, ENCODINGS, MARKS_BEHIND, NUMBERS, PARAGRAPH, PIDS, SOFT_ENDS, STAGES, Stage, Step,
+};
 use crate::records::{bsd, strace};
 
 /// How many of its lines are looked at.
@@ -29,7 +32,7 @@ fn is_record_s(line: &[u8]) -> bool {
     let is_half = memmem::find(line, b"<... ").is_some();
     let is_broken = is_signal_s && !line.ends_with(b"---")
         || is_half && memmem::find(line, b" = ").is_none() && !line.ends_with(b"...>");
-    is_json(line) || strace::is_strace_s(line) && !is_broken || bsd::is_sure(line)
+    is_json(line) || strace::is_whole(line) && !is_broken || bsd::is_sure(line)
 }
 
 /// How many lines of a text are a record's after these stages, how many of them name
@@ -70,6 +73,12 @@ const MARKS: [&str; 10] = [
     "SIGCHLD",
 ];
 
+/// Whether a line may be a log's, however it is wrapped.
+pub(super) fn has_mark(line: &[u8]) -> bool {
+    let mut marks = MARKS.iter();
+    marks.any(|mark| memmem::find(line, mark.as_bytes()).is_some())
+}
+
 /// A text from its first line on that may be a log's.
 fn behind_prose(text: &[u8]) -> &[u8] {
     let marks = MARKS.iter();
@@ -97,6 +106,10 @@ pub(super) fn stages(sample: &[u8]) -> Vec<Stage> {
     let mut chosen = encodings(sample);
     if has_pids_for_numbers(sample) {
         chosen.extend(STAGES.iter().find(|stage| stage.name == PIDS));
+    }
+    if has_marks_behind_lines(sample, 8) {
+        // A call's result may have words behind it: no line shows it.
+        chosen.extend(STAGES.iter().find(|stage| stage.name == MARKS_BEHIND));
     }
     let mut best = score(sample, &chosen);
     let known = known(sample);
@@ -236,11 +249,22 @@ fn known(sample: &[u8]) -> Vec<Stage> {
     if has_pids_before_lines(sample) {
         known.retain(|stage| stage.name != NUMBERS);
     }
+    if !has_marks_behind_lines(sample, 5) {
+        known.retain(|stage| stage.name != MARKS_BEHIND);
+    }
     if memmem::find(sample, b"=3D").is_none() {
         // Where `=` is not encoded it ends no line softly.
         known.retain(|stage| stage.name != SOFT_ENDS);
     }
     known
+}
+
+/// Whether so many of ten lines end in a mark: one that was broken may end in a comma too.
+fn has_marks_behind_lines(sample: &[u8], of_ten: usize) -> bool {
+    let lines = sample.split(|byte| *byte == b'\n');
+    let lines: Vec<&[u8]> = lines.filter(|line| is_line(line)).collect();
+    let marked = lines.iter().filter(|line| behind_line(line).is_some());
+    marked.count() * 10 > lines.len() * of_ten
 }
 
 /// Whether numbers before lines are no line numbers: of ten that follow each other more
@@ -364,6 +388,11 @@ fn is_better(before: Score, (after, stages): &Scored) -> bool {
     // What is wrapped otherwise, as a mail is, may be a few lines.
     let leaves_few =
         stages.len() > 1 && after.known > before.known && after.unknown * 2 <= before.unknown;
+    let splits = stages.iter().any(|stage| stage.name == PARAGRAPH);
+    if splits && after.unknown * 10 > after.known {
+        // What is left is not whole: places may be wrong.
+        return false;
+    }
     let words = stages
         .iter()
         .any(|stage| matches!(stage.step, Step::Words(_)));

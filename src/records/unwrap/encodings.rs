@@ -37,8 +37,10 @@ pub(super) fn tabs(line: &[u8]) -> Option<Vec<u8>> {
     Some(spaces.collect())
 }
 
-/// Escape sequences of a terminal.
+/// Escape sequences of a terminal, also where `^[` stands for the escape.
 pub(super) fn colours(line: &[u8]) -> Option<Vec<u8>> {
+    let written = replaced(line, &[("^[[", "\u{1b}[")]);
+    let line = written.as_deref().unwrap_or(line);
     memchr::memchr(0x1b, line)?;
     let mut plain = Vec::with_capacity(line.len());
     let mut rest = line;
@@ -91,6 +93,18 @@ fn replaced(line: &[u8], pairs: &[(&str, &str)]) -> Option<Vec<u8>> {
     }
 }
 
+/// NUL bytes, as UTF-16 has them that was read as something else.
+pub(super) fn nuls(line: &[u8]) -> Option<Vec<u8>> {
+    memchr::memchr(0, line)?;
+    Some(line.iter().copied().filter(|byte| *byte != 0).collect())
+}
+
+/// Whether an entity with a number stands in a text.
+pub(super) fn has_numeric_entity(text: &[u8]) -> bool {
+    let mut begins = memmem::find_iter(text, b"&#");
+    begins.any(|at| text.get(at..).and_then(entity).is_some())
+}
+
 /// Entities, and the tags around them: what strace writes in such a text has
 /// neither `<` nor `>`.
 pub(super) fn html(line: &[u8]) -> Option<Vec<u8>> {
@@ -126,6 +140,15 @@ fn tag(text: &[u8]) -> Option<usize> {
     let name = name.strip_prefix(b"/").unwrap_or(name);
     name.first().filter(|first| first.is_ascii_alphabetic())?;
     let head = text.get(..text.len().min(MOST_IN_TAG))?;
+    // strace's own.
+    let marks = [
+        &b"<unfinished ...>"[..],
+        b"<detached ...>",
+        b"<unavailable>",
+    ];
+    if marks.iter().any(|mark| head.starts_with(mark)) {
+        return None;
+    }
     Some(memchr::memchr(b'>', head)? + 1)
 }
 
@@ -236,6 +259,7 @@ mod tests {
         assert_eq!(plain(json, docker), is("a() = 1"));
         let journald = r#"{"PRIORITY":"6","MESSAGE":"a() = 1"}"#;
         assert_eq!(plain(json, journald), is("a() = 1"));
+        assert_eq!(plain(colours, "^[[1mwait4^[[0m("), is("wait4("));
         assert_eq!(plain(colours, "\u{1b}]0;x\u{7}a"), is("a"));
         assert_eq!(plain(colours, "\u{1b}_bk;t=1\u{7}a"), is("a"));
         assert_eq!(
@@ -246,7 +270,19 @@ mod tests {
         assert_eq!(plain(typography, "\u{2014} SIGCHLD"), is("--- SIGCHLD"));
         assert_eq!(plain(typography, "(\u{2013}1"), is("(-1"));
         assert_eq!(plain(tabs, "a\tb"), is("a b"));
-        for undo in [tabs, colours, html, typography, quoted_printable, json] {
+        assert_eq!(plain(html, "a&#40;) &#x3D; 1"), is("a() = 1"));
+        assert!(has_numeric_entity(b"a &# &#61; b"));
+        assert!(!has_numeric_entity(b"a &#; &#x; &#1114112; b"));
+        assert_eq!(plain(nuls, "a\0(\0"), is("a("));
+        for undo in [
+            nuls,
+            tabs,
+            colours,
+            html,
+            typography,
+            quoted_printable,
+            json,
+        ] {
             assert_eq!(plain(undo, "wait4(-1, NULL, 0, NULL) = 1"), None);
         }
     }

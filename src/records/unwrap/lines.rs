@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::before::behind_words;
-use super::stage::{Join, Stage, Step};
+use super::stage::{Join, Split, Stage, Step};
 use crate::records::lines::BUFFER;
 
 /// Of a line that is not shorter the rest is dropped; what is left is handed on as it
@@ -23,16 +23,42 @@ pub(super) struct Unwrapped<R> {
     given: usize,
     /// A line that was read on, and belongs to the next.
     ahead: Option<Vec<u8>>,
+    /// A line of which the first is handed on.
+    several: Option<Several>,
     /// Empty lines that stand for those that were joined: lines keep their
     /// numbers.
     owed: usize,
+}
+
+/// A line that is several.
+struct Several {
+    line: Vec<u8>,
+    /// How much of it was handed on.
+    begun: usize,
+    split: Split,
+    /// The stages that it has passed.
+    passed: usize,
+}
+
+impl Several {
+    fn next(&mut self) -> (Vec<u8>, usize) {
+        let rest = self.line.get(self.begun..).unwrap_or(&[]);
+        let end = (self.split)(rest).unwrap_or(rest.len());
+        let line = rest.get(..end).unwrap_or(rest).trim_ascii_end();
+        self.begun += end;
+        (line.to_vec(), self.passed)
+    }
+
+    fn is_over(&self) -> bool {
+        self.begun >= self.line.len()
+    }
 }
 
 impl<R: Read> Unwrapped<R> {
     pub(super) fn new(input: R, stages: Vec<Stage>) -> Unwrapped<R> {
         let joins = stages.iter().filter_map(|stage| match stage.step {
             Step::Join(join) => Some(join),
-            Step::Line(_) | Step::Words(_) => None,
+            Step::Line(_) | Step::Words(_) | Step::Split(_) => None,
         });
         Unwrapped {
             input: BufReader::new(input),
@@ -41,6 +67,7 @@ impl<R: Read> Unwrapped<R> {
             line: Vec::new(),
             given: 0,
             ahead: None,
+            several: None,
             owed: 0,
         }
     }
@@ -79,8 +106,12 @@ impl<R: Read> Unwrapped<R> {
         Ok(Some(&self.line))
     }
 
-    /// The next line of the input, through the stages that need no other.
+    /// The next line, through the stages that need no other.
     fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if let Some((line, passed)) = self.several.as_mut().map(Several::next) {
+            self.several = self.several.take().filter(|several| !several.is_over());
+            return Ok(Some(self.through(line, passed)));
+        }
         let mut line = Vec::new();
         let mut limited = (&mut self.input).take(LONGEST_LINE as u64);
         if limited.read_until(b'\n', &mut line)? == 0 {
@@ -95,15 +126,31 @@ impl<R: Read> Unwrapped<R> {
                 line.pop();
             }
         }
-        for stage in &self.stages {
+        Ok(Some(self.through(line, 0)))
+    }
+
+    /// A line through the stages, of which it has passed so many.
+    fn through(&mut self, mut line: Vec<u8>, passed: usize) -> Vec<u8> {
+        for (at, stage) in self.stages.iter().enumerate().skip(passed) {
             let plain = match stage.step {
                 Step::Line(undo) => undo(&line),
                 Step::Words(count) => behind_words(&line, count),
+                Step::Split(split) if split(&line).is_some() => {
+                    let (line, begun, passed) = (std::mem::take(&mut line), 0, at + 1);
+                    let several = self.several.insert(Several {
+                        line,
+                        begun,
+                        split,
+                        passed,
+                    });
+                    Some(several.next().0)
+                }
+                Step::Split(_) => None,
                 Step::Join(_) => None,
             };
             line = plain.unwrap_or(line);
         }
-        Ok(Some(line))
+        line
     }
 }
 

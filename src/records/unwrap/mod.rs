@@ -3,16 +3,20 @@
 //! undone here, before any parser; where nothing is to be undone, the input
 //! passes through as it is.
 
+mod around;
 mod before;
 mod broken;
 mod bytes;
 mod choice;
 mod encodings;
+mod line_ends;
 mod lines;
+mod paragraph;
 mod stage;
 
 use std::io::{self, Cursor, Read};
 
+use line_ends::LineEnds;
 use lines::Unwrapped;
 
 /// How much of an input shows what its lines are wrapped in.
@@ -37,12 +41,21 @@ pub(super) fn unwrap(input: Box<dyn Read>) -> io::Result<Input> {
         // JSON lines may be written just now: no more is waited for than one.
         first_line(&mut input, &mut sample)?;
     }
-    let mut stages = Vec::new();
-    if !is_json(&sample) {
-        (&mut input).take(SAMPLE).read_to_end(&mut sample)?;
-        stages = choice::stages(&sample);
+    if is_json(&sample) {
+        let input = Box::new(Cursor::new(sample).chain(input));
+        return Ok(Input { input, undone });
     }
-    let input: Box<dyn Read> = Box::new(Cursor::new(sample).chain(input));
+    (&mut input).take(SAMPLE).read_to_end(&mut sample)?;
+    let ends = line_ends::other_ends(&sample);
+    let mut input: Box<dyn Read> = Box::new(Cursor::new(sample.clone()).chain(input));
+    if let Some((end, name)) = ends {
+        undone.push(name);
+        input = Box::new(LineEnds::new(input, end));
+        sample.clear();
+        (&mut input).take(SAMPLE).read_to_end(&mut sample)?;
+        input = Box::new(Cursor::new(sample.clone()).chain(input));
+    }
+    let stages = choice::stages(&sample);
     if stages.is_empty() {
         return Ok(Input { input, undone });
     }

@@ -2,12 +2,16 @@
 
 use memchr::memmem;
 
+use super::around::{behind_line, quoted};
 use super::before::{
     bar, bracket, container, cut, diff, file_name, grep, mark, number, pid_in_bracket, quote,
     runner, spaces, stamp, syslog,
 };
 use super::broken::{broken_at_space, broken_at_width, soft_end};
-use super::encodings::{colours, html, json, quoted_printable, tabs, typography};
+use super::encodings::{
+    colours, has_numeric_entity, html, json, nuls, quoted_printable, tabs, typography,
+};
+use super::paragraph::next_line;
 
 /// Something that was done to each line, or to many.
 #[derive(Clone, Copy)]
@@ -20,6 +24,9 @@ pub(super) struct Stage {
 /// Both lines in one; `None` if they are two.
 pub(super) type Join = fn(&[u8], &[u8]) -> Option<Vec<u8>>;
 
+/// Where the second line begins in a text that is several; `None` if it is one.
+pub(super) type Split = fn(&[u8]) -> Option<usize>;
+
 /// How it is undone.
 #[derive(Clone, Copy)]
 pub(super) enum Step {
@@ -27,6 +34,8 @@ pub(super) enum Step {
     Line(fn(&[u8]) -> Option<Vec<u8>>),
     /// So many words before each line.
     Words(usize),
+    /// A line that may be several.
+    Split(Split),
     /// A line and what may be its continuation; `None` if it is not.
     Join(Join),
 }
@@ -60,7 +69,12 @@ pub(super) struct Encoding {
 }
 
 /// What is done to a text's characters.
-pub(super) const ENCODINGS: [Encoding; 5] = [
+pub(super) const ENCODINGS: [Encoding; 6] = [
+    Encoding {
+        stage: line("NUL bytes", nuls),
+        shows: |text| has(text, "\0"),
+        shows_in_known: |text| has(text, "\0"),
+    },
     Encoding {
         stage: line("JSON around the lines", json),
         shows: |text| {
@@ -71,7 +85,7 @@ pub(super) const ENCODINGS: [Encoding; 5] = [
     },
     Encoding {
         stage: line("colours", colours),
-        shows: |text| has(text, "\u{1b}"),
+        shows: |text| has_any(text, &["\u{1b}", "^[["]),
         shows_in_known: |text| has(text, "\u{1b}"),
     },
     Encoding {
@@ -79,13 +93,15 @@ pub(super) const ENCODINGS: [Encoding; 5] = [
         shows: |text| {
             let marks = ["&lt;", "(&quot;", " &quot;", "{&quot;", "&#34;"];
             let is_plain = has(text, "<unfinished ...>") || has(text, "<... ");
-            !is_plain && has_any(text, &marks) || has(text, "s) &amp;&amp; W")
+            let is_encoded = !is_plain && has_any(text, &marks);
+            is_encoded || has(text, "s) &amp;&amp; W") || has_numeric_entity(text)
         },
         shows_in_known: |text| {
             let is_quoted = has_any(text, &["&quot;", "&#34;"]) && !has_strings(text);
             let has_tags = has(text, "&lt;") && !has(text, "<") && !has_strings(text);
             let is_status = has(text, "s) &amp;&amp; W") && !has(text, "s) && W");
-            is_quoted || has_tags || is_status
+            let has_numbers = has_numeric_entity(text) && !has_strings(text);
+            is_quoted || has_tags || is_status || has_numbers
         },
     },
     Encoding {
@@ -145,11 +161,17 @@ pub(super) const PIDS: &str = "pids in brackets";
 /// The stage of lines that quoted-printable goes on with.
 pub(super) const SOFT_ENDS: &str = "soft line ends of quoted-printable";
 
+/// The stage of what stands behind lines.
+pub(super) const MARKS_BEHIND: &str = "marks behind the lines";
+
+/// The stage of line ends that are lost.
+pub(super) const PARAGRAPH: &str = "several lines in one";
+
 /// The stage of line numbers.
 pub(super) const NUMBERS: &str = "line numbers";
 
 /// What is done to lines, in the order in which it is likely.
-pub(super) const STAGES: [Stage; 19] = [
+pub(super) const STAGES: [Stage; 22] = [
     line("indentation", |line| cut(line, spaces(line))),
     line("quote marks before the lines", |line| {
         cut(line, quote(line))
@@ -172,6 +194,12 @@ pub(super) const STAGES: [Stage; 19] = [
     line("a CI runner's columns", |line| cut(line, runner(line))),
     line("tabs", tabs),
     line("JSON around the lines", json),
+    line("quotes around the lines", quoted),
+    line(MARKS_BEHIND, behind_line),
+    Stage {
+        name: PARAGRAPH,
+        step: Step::Split(next_line),
+    },
     join(SOFT_ENDS, soft_end),
     join("lines that were broken at spaces", broken_at_space),
     join("lines that were broken at a width", broken_at_width),

@@ -104,10 +104,10 @@ fn one_that_runs_may_be_what_is_waited_for() {
 
 #[test]
 fn no_finding_where_the_stop_was_told_or_is_over() {
-    let mut told = Trace::new(&[X]);
-    told.stop(X);
-    told.poll(X, UNTRACED);
-    assert_eq!(told.sleep(3), 0);
+    let mut stopped = Trace::new(&[X]);
+    stopped.stop(X);
+    stopped.poll(X, UNTRACED);
+    assert_eq!(stopped.sleep(3), 0);
 
     let mut over = Trace::new(&[X]);
     over.stop(X);

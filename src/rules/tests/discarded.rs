@@ -7,10 +7,13 @@ use crate::kernel::Tid;
 use crate::rules::{Diagnosis, Leak, RuleId, Severity};
 
 /// A child dies, and its SIGCHLD is delivered to this thread.
-fn child_dies(told: i32) -> Script {
+fn child_dies(taker: i32) -> Script {
     let mut script = Script::launched(P);
     script.thread(P, 11);
-    script.fork(P, X).end(X, exited(3)).sigchld_of((told, P), X);
+    script
+        .fork(P, X)
+        .end(X, exited(3))
+        .sigchld_of((taker, P), X);
     script
 }
 

@@ -38,7 +38,7 @@ pub(super) trait Job: Send + Sync + UnwindSafe + RefUnwindSafe + 'static {
 }
 
 /// A queue of jobs, done in order.
-pub(super) struct Lane<J> {
+pub(super) struct WorkQueue<J> {
     shared: Arc<Mutex<State<J>>>,
     work: Arc<std::sync::Condvar>,
 }
@@ -63,8 +63,8 @@ struct Worker<J> {
     watch: Arc<Watch>,
 }
 
-impl<J: Job> Lane<J> {
-    pub(super) fn new() -> Lane<J> {
+impl<J: Job> WorkQueue<J> {
+    pub(super) fn new() -> WorkQueue<J> {
         let state = State {
             jobs: VecDeque::new(),
             worker: None,
@@ -73,7 +73,7 @@ impl<J: Job> Lane<J> {
             closed: false,
             until: None,
         };
-        Lane {
+        WorkQueue {
             shared: Arc::new(Mutex::new(state)),
             work: Arc::default(),
         }
@@ -102,7 +102,7 @@ impl<J: Job> Lane<J> {
         }
         let (number, watch) = (state.next, Arc::<Watch>::default());
         state.next += 1;
-        let lane = Lane {
+        let queue = WorkQueue {
             shared: Arc::clone(&self.shared),
             work: Arc::clone(&self.work),
         };
@@ -111,7 +111,7 @@ impl<J: Job> Lane<J> {
         let started = thread.stack_size(STACK).spawn(move || {
             keep_signals_out();
             watch::begin(watched);
-            lane.work(number);
+            queue.work(number);
         });
         state.worker = started.is_ok().then_some(Worker {
             number,
@@ -232,9 +232,9 @@ mod tests {
         }
     }
 
-    fn eventually(lane: &Lane<Nap>, what: impl Fn() -> bool) {
+    fn eventually(queue: &WorkQueue<Nap>, what: impl Fn() -> bool) {
         for _ in 0..6000 {
-            lane.check();
+            queue.check();
             if what() {
                 return;
             }
@@ -245,53 +245,53 @@ mod tests {
 
     #[test]
     fn a_thread_that_is_not_answered_is_left_behind() {
-        let (count, lane) = (Arc::<Count>::default(), Lane::new());
+        let (count, queue) = (Arc::<Count>::default(), WorkQueue::new());
         let given_up = || count.given_up.load(SeqCst);
         let mut ends = Vec::new();
         for stuck in 1..=MOST_STUCK {
             let (end, wait) = channel();
             ends.push(end);
-            lane.send(Nap(Arc::clone(&count), Some(Mutex::new(wait))));
-            eventually(&lane, || given_up() == stuck);
+            queue.send(Nap(Arc::clone(&count), Some(Mutex::new(wait))));
+            eventually(&queue, || given_up() == stuck);
         }
         // No further thread starts, but those that come back count.
-        lane.send(Nap(Arc::clone(&count), None));
+        queue.send(Nap(Arc::clone(&count), None));
         assert_eq!(given_up(), MOST_STUCK + 1);
         assert_eq!(count.done.load(SeqCst), 0);
         drop(ends);
-        eventually(&lane, || lock(&lane.shared).stuck == 0);
-        lane.send(Nap(Arc::clone(&count), None));
-        eventually(&lane, || count.done.load(SeqCst) == MOST_STUCK + 1);
+        eventually(&queue, || lock(&queue.shared).stuck == 0);
+        queue.send(Nap(Arc::clone(&count), None));
+        eventually(&queue, || count.done.load(SeqCst) == MOST_STUCK + 1);
     }
 
     #[test]
     fn what_takes_too_long_is_given_up() {
-        let (count, lane) = (Arc::<Count>::default(), Lane::new());
+        let (count, queue) = (Arc::<Count>::default(), WorkQueue::new());
         let (end, wait) = channel();
-        lane.send(Nap(Arc::clone(&count), Some(Mutex::new(wait))));
-        lane.send(Nap(Arc::clone(&count), None));
-        lane.hurry(Duration::from_millis(20));
-        lane.hurry(Duration::from_hours(1));
-        eventually(&lane, || count.given_up.load(SeqCst) == 2);
+        queue.send(Nap(Arc::clone(&count), Some(Mutex::new(wait))));
+        queue.send(Nap(Arc::clone(&count), None));
+        queue.hurry(Duration::from_millis(20));
+        queue.hurry(Duration::from_hours(1));
+        eventually(&queue, || count.given_up.load(SeqCst) == 2);
         // The same holds for later jobs.
-        lane.send(Nap(Arc::clone(&count), None));
+        queue.send(Nap(Arc::clone(&count), None));
         assert_eq!(count.given_up.load(SeqCst), 3);
         drop(end);
     }
 
     #[test]
-    fn the_rest_is_done_by_another_thread_and_a_closed_lane_ends() {
-        let (count, lane) = (Arc::<Count>::default(), Lane::new());
+    fn the_rest_is_done_by_another_thread_and_a_closed_queue_ends() {
+        let (count, queue) = (Arc::<Count>::default(), WorkQueue::new());
         let (end, wait) = channel();
-        lane.send(Nap(Arc::clone(&count), Some(Mutex::new(wait))));
-        lane.send(Nap(Arc::clone(&count), None));
-        lane.close();
-        eventually(&lane, || count.done.load(SeqCst) == 1);
+        queue.send(Nap(Arc::clone(&count), Some(Mutex::new(wait))));
+        queue.send(Nap(Arc::clone(&count), None));
+        queue.close();
+        eventually(&queue, || count.done.load(SeqCst) == 1);
         assert_eq!(count.given_up.load(SeqCst), 1);
         drop(end);
-        eventually(&lane, || lock(&lane.shared).worker.is_none());
+        eventually(&queue, || lock(&queue.shared).worker.is_none());
         // Jobs added by jobs are still done.
-        lane.send(Nap(Arc::clone(&count), None));
-        eventually(&lane, || count.done.load(SeqCst) == 3);
+        queue.send(Nap(Arc::clone(&count), None));
+        eventually(&queue, || count.done.load(SeqCst) == 3);
     }
 }

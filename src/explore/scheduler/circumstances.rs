@@ -1,0 +1,65 @@
+//! What was at play where a point was forced: a handler of SIGCHLD, another signal, an
+//! exec. Advice depends on it.
+
+use super::Explorer;
+use super::holds::{Hold, Until};
+use crate::event::HoldEnd;
+use crate::explore::advice::AtPlay;
+use crate::explore::schedule::Point;
+use crate::kernel::{Signal, Tgid};
+use crate::proc;
+use crate::tracer::scheduler::Account;
+
+/// What was at play in a run, by point.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Circumstances(Vec<(Point, Vec<AtPlay>)>);
+
+impl Circumstances {
+    /// What was at play where this point was forced.
+    #[must_use]
+    pub fn of(&self, point: Point) -> &[AtPlay] {
+        let mut all = self.0.iter();
+        let found = all.find(|(own, _)| *own == point);
+        found.map_or(&[], |(_, at_play)| at_play)
+    }
+
+    /// Note it, once.
+    pub(in crate::explore) fn note(&mut self, point: Point, what: AtPlay) {
+        match self.0.iter_mut().find(|(own, _)| *own == point) {
+            Some((_, at_play)) if at_play.contains(&what) => {}
+            Some((_, at_play)) => at_play.push(what),
+            None => self.0.push((point, vec![what])),
+        }
+    }
+}
+
+impl Explorer {
+    /// A program was executed: of a child whose creator is held, that is of interest.
+    pub(super) fn note_exec(&mut self, tgid: Tgid) {
+        let is_first = |hold: &Hold| hold.until == Until::ChildEnded(tgid);
+        if self.holds.iter().any(is_first) {
+            self.at_play.note(Point::ChildFirst, AtPlay::Exec);
+        }
+    }
+
+    /// A creator that is held at its fork goes on.
+    pub(super) fn note_release(&mut self, hold: &Hold, account: Account) {
+        let Until::ChildEnded(_) = hold.until else {
+            return;
+        };
+        let Some(status) = proc::status(hold.tid) else {
+            return;
+        };
+        let sigchld = 1 << (Signal::CHLD.raw() - 1);
+        let has_ended = matches!(account.until, HoldEnd::Ended(_));
+        if has_ended && status.catches(Signal::CHLD) && status.blocked & sigchld == 0 {
+            self.at_play.note(Point::ChildFirst, AtPlay::Handler);
+        }
+        let others = (status.pending | status.own_pending) & !status.blocked & !sigchld;
+        if others != 0 {
+            let number = i32::try_from(others.trailing_zeros()).unwrap_or(0) + 1;
+            let what = AtPlay::Signal(Signal::from_raw(number));
+            self.at_play.note(Point::ChildFirst, what);
+        }
+    }
+}
