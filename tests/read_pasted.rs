@@ -545,6 +545,12 @@ fn a_log_that_ends_amid_a_wait_ends_in_a_wait() {
 }
 
 #[test]
+fn a_wait_of_a_task_that_no_line_names_is_open_too() {
+    let (_, report) = read("getuid() = 0\nwait4(7, ");
+    assert!(report.contains("? is in wait4(7)"), "{report}");
+}
+
+#[test]
 fn a_second_half_may_begin_with_the_comma() {
     let rest = "[{WIFEXITED(s) && WEXITSTATUS(s) == 3}], 0, NULL) = 77";
     let (trace, report) = read(format!("76 <... wait4 resumed>, {rest}\n"));

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::calls::Pending;
 use super::line::{Format, Kind, LogLine};
-use super::translate::Translator;
+use super::translate::{Translator, UNKNOWN};
 use crate::event::{Moment, Named, WaitEntry, escape};
 use crate::records::text::signed;
 
@@ -148,7 +148,11 @@ impl<F: Format> Translator<F> {
 
     /// `600 is in wait4(601) since +0.100 s; 601 is in futex`
     fn clause(&self, tid: i32, entry: &WaitEntry, since: Moment) -> String {
-        let mut text = format!("{tid} is in {}", entry.call.name());
+        let mut text = match tid {
+            UNKNOWN => "?".to_owned(),
+            tid => tid.to_string(),
+        };
+        let _ = write!(text, " is in {}", entry.call.name());
         let _ = match entry.named {
             Named::Pid(pid) => write!(text, "({pid})"),
             Named::Id(kind, id) => write!(text, "({kind}, {})", id.cast_signed()),

@@ -26,7 +26,7 @@ struct Held {
 }
 
 /// The pid of a task that no line names.
-const UNKNOWN: i32 = 0;
+pub(super) const UNKNOWN: i32 = 0;
 
 /// What the lines of a log leave out that have no pid: they are of the first
 /// task, while there is more than one.
