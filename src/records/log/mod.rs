@@ -1,8 +1,10 @@
 //! Logs of lines: what strace, truss and kdump have in common. A format is a
 //! [`Format`], which takes one line apart; all else is done here.
 
+mod births;
 mod calls;
 mod clock;
+mod ends;
 mod line;
 mod open_waits;
 mod translate;

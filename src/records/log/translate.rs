@@ -1,29 +1,19 @@
-//! From the lines of a log to events: which task a line is of, who created it,
-//! and how it ended. Lines of a task wait here until its creator is known.
+//! From the lines of a log to events: which task a line is of, and what it says.
 
 use std::collections::VecDeque;
 
 use super::Fed;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::births::Held;
 use super::calls::{Interrupted, Pending};
 use super::clock::{Clock, Time};
 use super::line::{Beginning, Birth, Effect, Format, LogLine, What};
 use super::open_waits::{LastLine, LastLines};
-use crate::event::{Comm, EventKind, Image, Moment, WaitExit};
+use crate::event::{EventKind, WaitExit};
 use crate::kernel::{SigInfo, Signal, System, WaitStatus};
 use crate::records::gaps::{Coverage, Record};
-use crate::records::process_tree::{NewTask, ProcessTree, TaskId};
-
-/// How many lines are kept of tasks whose creator is not known yet.
-const MOST_HELD: usize = 10_000;
-
-/// A line of a task whose creator is not known yet.
-#[derive(Debug)]
-struct Held {
-    at: Moment,
-    text: Vec<u8>,
-}
+use crate::records::process_tree::{ProcessTree, TaskId};
 
 /// The pid of a task that no line names.
 pub(super) const UNKNOWN: i32 = 0;
@@ -58,15 +48,15 @@ pub(in crate::records) struct Translator<F> {
     /// Children by the numbers of another pid namespace, in the order of their
     /// creation, whose own lines have not come: their creators and numbers.
     pub(super) unnamed: VecDeque<(i32, i32, Birth)>,
-    held: FxHashMap<i32, Vec<Held>>,
-    held_lines: usize,
-    root: Root,
+    pub(super) held: FxHashMap<i32, Vec<Held>>,
+    pub(super) held_lines: usize,
+    pub(super) root: Root,
     /// The task that was created last.
     pub(in crate::records) newest: Option<i32>,
     /// Each task has a file of its own.
     pub(super) is_split: bool,
     /// A process whose death is known, but not yet whether it dumped core.
-    dying: Option<(i32, WaitStatus)>,
+    pub(super) dying: Option<(i32, WaitStatus)>,
     pub(super) last_lines: LastLines,
     /// Waits that the log does not show the end of, in words.
     pub(super) open: Vec<String>,
@@ -199,7 +189,7 @@ impl<F: Format> Translator<F> {
 
     /// The thread and the process of a line. One that names neither is of the
     /// only task, or of the first one.
-    fn task_of(&self, line: &LogLine<'_>) -> (i32, i32) {
+    pub(super) fn task_of(&self, line: &LogLine<'_>) -> (i32, i32) {
         if let Some(tgid) = line.pid {
             return (line.tid.unwrap_or(tgid), tgid);
         }
@@ -219,12 +209,6 @@ impl<F: Format> Translator<F> {
         }
     }
 
-    /// A thread does nothing more: handlers that it runs are not shown to return.
-    fn handlers_left(&mut self, tid: i32) {
-        self.interrupted.remove(&tid);
-        self.tree.coverage.unseen_returns += self.handlers.remove(&tid).unwrap_or(0);
-    }
-
     /// The record is over: lines that are still held are taken in.
     pub(super) fn end(&mut self) {
         self.release_all();
@@ -237,130 +221,7 @@ impl<F: Format> Translator<F> {
         self.tree.end();
     }
 
-    // Births.
-
-    /// A task's first line. `false` if the line is held until its creator is
-    /// known.
-    fn meet(&mut self, tgid: i32, line: &LogLine<'_>, text: &[u8]) -> bool {
-        if self.tree.is_empty() {
-            let beginning = self.format.beginning(line);
-            self.begin(tgid, beginning, line.comm);
-            return true;
-        }
-        if self.creating.is_empty()
-            && let Some((creator, number, birth)) = self.unnamed.pop_front()
-        {
-            self.create(creator, tgid, birth);
-            self.tree.known_inside_as(creator, tgid, number);
-            return true;
-        }
-        let is_held = self.held.contains_key(&tgid);
-        match self.creating[..] {
-            [creator] if !is_held => {
-                self.create_early(creator, tgid);
-                true
-            }
-            [] if !is_held && !F::AT_RETURN => {
-                self.find_stranger(tgid, line.comm);
-                true
-            }
-            _ => {
-                self.hold(tgid, text);
-                false
-            }
-        }
-    }
-
-    fn begin(&mut self, tgid: i32, beginning: Beginning, comm: Option<&[u8]>) {
-        self.tree.coverage.attached |= beginning != Beginning::Launch;
-        if beginning == Beginning::Attach {
-            self.tree.push(tgid, EventKind::Attached { threads: 1 });
-        }
-        self.tree
-            .find(TaskId::leader(tgid), None, None, image(comm));
-    }
-
-    fn find_stranger(&mut self, tgid: i32, comm: Option<&[u8]>) {
-        self.tree.coverage.strangers += 1;
-        self.tree
-            .find(TaskId::leader(tgid), None, None, image(comm));
-    }
-
-    /// A child shows itself before its creator's call has returned. Only one
-    /// can be its creator.
-    fn create_early(&mut self, creator: i32, child: i32) {
-        self.creating.clear();
-        let Some(pending) = self.pending.get_mut(&creator) else {
-            return;
-        };
-        pending.child = Some(child);
-        let birth = self.format.birth(pending.kind, &pending.args);
-        self.create(creator, child, birth);
-    }
-
-    pub(super) fn create(&mut self, creator: i32, child: i32, birth: Birth) {
-        self.tree.coverage.namespaces |= birth.in_new_namespace;
-        let new = NewTask {
-            how: birth.how,
-            exit_signal: birth.exit_signal,
-            parent: birth
-                .is_sibling
-                .then(|| self.tree.parent_of(creator))
-                .flatten(),
-            inner: None,
-            in_new_namespace: birth.in_new_namespace,
-        };
-        let id = match self.tree.process_of(creator) {
-            Some(tgid) if birth.is_thread() => TaskId { tid: child, tgid },
-            _ => TaskId::leader(child),
-        };
-        self.tree.create(creator, id, new);
-        self.newest = Some(child);
-        self.release(child);
-    }
-
-    fn hold(&mut self, tgid: i32, text: &[u8]) {
-        self.held.entry(tgid).or_default().push(Held {
-            at: self.tree.at,
-            text: text.to_vec(),
-        });
-        self.held_lines += 1;
-        if self.held_lines > MOST_HELD {
-            self.release_all();
-        }
-    }
-
-    /// Creators that are not known yet will not be.
-    fn release_all(&mut self) {
-        let mut held: Vec<i32> = self.held.keys().copied().collect();
-        held.sort_unstable();
-        for tgid in held {
-            self.find_stranger(tgid, None);
-            self.release(tgid);
-        }
-    }
-
-    /// Take in the lines that were held of a task.
-    fn release(&mut self, tid: i32) {
-        let now = self.tree.at;
-        let lines = self.held.remove(&tid).unwrap_or_default();
-        self.held_lines = self.held_lines.saturating_sub(lines.len());
-        for held in lines {
-            self.tree.at = held.at;
-            if let Some(mut line) = self.format.line(&held.text)
-                && self.tree.knows(tid)
-            {
-                line.tid = line.tid.or(Some(tid));
-                let (tid, tgid) = self.task_of(&line);
-                self.apply(tid, tgid, &line);
-            }
-        }
-        self.tree.at = now;
-    }
-
-    // Lines of a task that is known.
-
-    fn apply(&mut self, tid: i32, tgid: i32, line: &LogLine<'_>) {
+    pub(super) fn apply(&mut self, tid: i32, tgid: i32, line: &LogLine<'_>) {
         let tid = match line.pid {
             // The first thread goes by its process's number.
             Some(_) if tid != tgid => self.tree.leads(tgid, tid),
@@ -452,80 +313,6 @@ impl<F: Format> Translator<F> {
             *status = WaitStatus::of(self.system, status.raw() | 0x80);
         }
     }
-
-    // Ends.
-
-    fn exited(&mut self, tgid: i32, code: i32) {
-        self.tree.coverage.exits = true;
-        self.tree.go_on(tgid);
-        self.exits_with(tgid, code);
-        self.over(tgid, WaitStatus::of(self.system, (code & 0xff) << 8));
-    }
-
-    /// The process has died of a signal.
-    fn die(&mut self) {
-        if let Some((tgid, status)) = self.dying.take() {
-            self.over(tgid, status);
-        }
-    }
-
-    fn over(&mut self, tgid: i32, status: WaitStatus) {
-        self.dying = None;
-        self.forget_calls(tgid);
-        self.tree.ended(tgid, self.tree.at, status, true);
-    }
-
-    fn thread_ended(&mut self, TaskId { tid, tgid }: TaskId, status: WaitStatus) {
-        self.forget_calls(tid);
-        // strace logs a leader's end behind those of all its threads; in files
-        // of their own they may have the same time.
-        let is_last = tid == tgid && !F::AT_RETURN && !self.is_split;
-        self.tree.ended(tid, self.tree.at, status, is_last);
-    }
-
-    fn forget_calls(&mut self, tid: i32) {
-        self.pending.remove(&tid);
-        self.waits.remove(&tid);
-        self.handlers_left(tid);
-        self.last_lines.remove(tid);
-        self.creating.retain(|creator| *creator != tid);
-    }
-
-    fn detached(&mut self, tid: i32) {
-        if self.tree.knows(tid) {
-            let code = self.last_lines.get(tid).and_then(LastLine::exit_code);
-            if let Some(code) = code {
-                // Up to strace 4.5 it is how an end is reported.
-                let status = WaitStatus::of(self.system, (code & 0xff) << 8);
-                let tgid = self.tree.process_of(tid).unwrap_or(tid);
-                self.thread_ended(TaskId { tid, tgid }, status);
-                return;
-            }
-            self.open_wait(tid);
-            self.tree.push(tid, EventKind::Detached);
-            self.forget_calls(tid);
-            self.tree.forget(tid);
-        }
-    }
-
-    /// The leader is gone; the thread that called exec goes on in its place.
-    fn superseded(&mut self, leader: i32, former: i32) {
-        if !self.tree.supersede(leader, former) {
-            return;
-        }
-        self.forget_calls(leader);
-        if let Some(mut pending) = self.pending.remove(&former) {
-            pending.former = Some(former);
-            self.pending.insert(leader, pending);
-        }
-    }
-}
-
-fn image(comm: Option<&[u8]>) -> Option<Image> {
-    comm.map(|comm| Image {
-        comm: Comm::new(comm),
-        ..Image::default()
-    })
 }
 
 /// Whether a signal kills by default (signal(7) of the BSDs).

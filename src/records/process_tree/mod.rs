@@ -6,6 +6,8 @@
 //! returned, which is one of the caller's namespace. A wait comes behind the
 //! end of its child, in whichever order the record has them.
 
+mod births;
+mod ends;
 mod late;
 mod waits;
 
@@ -14,16 +16,10 @@ use std::sync::Arc;
 
 use late::LateWaits;
 use rustc_hash::FxHashMap;
-use waits::Child;
 
 use super::gaps::{Coverage, Record};
-use crate::event::{
-    Created, Event, EventKind, Found, How, Image, Moment, Named, NsPids, SigchldAction,
-};
-use crate::kernel::{NsPid, Signal, System, Tgid, Tid, WaitStatus};
-
-/// How many of the dead are remembered.
-const MOST_DEAD: usize = 1 << 16;
+use crate::event::{Event, EventKind, How, Image, Moment, Named, SigchldAction};
+use crate::kernel::{Signal, System, Tgid, Tid, WaitStatus};
 
 /// A task as a record names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,132 +252,6 @@ impl ProcessTree {
         self.give_up_all();
     }
 
-    // Births.
-
-    /// A task whose creation is not known.
-    pub(super) fn find(
-        &mut self,
-        task: TaskId,
-        parent: Option<i32>,
-        inner: Option<Inner>,
-        image: Option<Image>,
-    ) {
-        let TaskId { tid, tgid } = task;
-        if !self.processes.contains_key(&tgid) {
-            self.enter(tgid, tgid, inner);
-            let found = Found {
-                parent: parent.map(Tgid::new),
-                image: image.map(Arc::new),
-                ns: inner.map(|inner| Arc::new(pids(tgid, inner))),
-                comm: None,
-                sigchld: None,
-            };
-            self.push(tgid, EventKind::Found(found));
-        }
-        if tid != tgid && !self.tasks.contains_key(&tid) {
-            self.thread(tgid, tid);
-        }
-    }
-
-    /// A thread of a process.
-    fn thread(&mut self, creator: i32, tid: i32) {
-        let Some(tgid) = self.tasks.get(&creator).map(|task| task.tgid) else {
-            return;
-        };
-        self.enter(tid, tgid, None);
-        let new = NewTask {
-            how: How::Thread,
-            exit_signal: None,
-            ..NewTask::fork()
-        };
-        self.push(creator, created(tid, new));
-    }
-
-    /// A task that another created.
-    pub(super) fn create(&mut self, creator: i32, child: TaskId, new: NewTask) {
-        self.coverage.forks = true;
-        if self.tasks.contains_key(&child.tid) {
-            // Its own lines came first.
-            return;
-        }
-        if child.tid != child.tgid {
-            self.thread(creator, child.tid);
-            return;
-        }
-        self.enter(child.tid, child.tgid, new.inner);
-        let parent = new.parent.or(self.process_of(creator));
-        let by = self.process_mut(creator);
-        let by_inside = by.is_some_and(|by| by.is_inside || by.unshared);
-        if let Some(process) = self.processes.get_mut(&child.tgid) {
-            process.parent = parent;
-            process.is_inside = by_inside || new.in_new_namespace;
-        }
-        self.push(creator, created(child.tid, new));
-    }
-
-    /// The next children of a thread's process are in another pid namespace.
-    pub(super) fn enters_namespace(&mut self, tid: i32) {
-        self.coverage.namespaces = true;
-        if let Some(process) = self.process_mut(tid) {
-            process.unshared = true;
-        }
-    }
-
-    /// Whether a thread is in another pid namespace than the tracer.
-    pub(super) fn is_inside(&mut self, tid: i32) -> bool {
-        self.process_mut(tid)
-            .is_some_and(|process| process.is_inside)
-    }
-
-    /// A thread knows a child by the number of its own pid namespace.
-    pub(super) fn known_inside_as(&mut self, creator: i32, child: i32, number: i32) {
-        self.coverage.namespaces = true;
-        let (Some(creator), true) = (self.process_of(creator), self.knows_process(child)) else {
-            return;
-        };
-        let outer = self
-            .processes
-            .get(&creator)
-            .and_then(|process| process.inner);
-        let namespace = outer.map_or(u64::from(creator.unsigned_abs()), |inner| inner.namespace);
-        for (tgid, pid) in [(creator, 0), (child, number)] {
-            let Some(process) = self.processes.get_mut(&tgid) else {
-                continue;
-            };
-            process.is_inside = true;
-            if process.inner.is_some() {
-                continue;
-            }
-            let inner = Inner { namespace, pid };
-            process.inner = Some(inner);
-            self.inner.insert(inner, tgid);
-            let found = Found {
-                parent: None,
-                image: None,
-                ns: Some(Arc::new(pids(tgid, inner))),
-                comm: None,
-                sigchld: None,
-            };
-            self.push(tgid, EventKind::Found(found));
-        }
-    }
-
-    fn enter(&mut self, tid: i32, tgid: i32, inner: Option<Inner>) {
-        self.dead.remove(&tgid);
-        let task = Task { tgid };
-        self.tasks.insert(tid, task);
-        let process = self.processes.entry(tgid).or_default();
-        if tid != tgid {
-            process.threads.push(tid);
-        }
-        if let Some(inner) = inner {
-            process.inner = Some(inner);
-            self.inner.insert(inner, tgid);
-        }
-    }
-
-    // What a task does.
-
     /// The thread that called goes on as the leader, and the others are gone.
     pub(super) fn execute(&mut self, tid: i32, image: Arc<Image>, former: Option<Tid>) {
         self.coverage.execs = true;
@@ -438,86 +308,6 @@ impl ProcessTree {
         }
     }
 
-    // Ends.
-
-    /// A thread has ended; with the last one the process, as this one did.
-    /// A leader's end is its process's.
-    pub(super) fn ended(&mut self, tid: i32, at: Moment, status: WaitStatus, is_last: bool) {
-        self.coverage.ends = true;
-        self.give_up_waits_of(tid);
-        let Some(tgid) = self.tasks.get(&tid).map(|task| task.tgid) else {
-            return;
-        };
-        let Some(process) = self.processes.get_mut(&tgid) else {
-            return;
-        };
-        process.threads.retain(|thread| *thread != tid);
-        process.leader_ended |= tid == tgid;
-        let is_over = is_last || (process.leader_ended && process.threads.is_empty());
-        if tid != tgid {
-            self.push(tid, EventKind::Ended { status });
-            self.tasks.remove(&tid);
-        }
-        if is_over {
-            self.over(tgid, at, status);
-        }
-    }
-
-    fn over(&mut self, tgid: i32, at: Moment, status: WaitStatus) {
-        let process = self.processes.remove(&tgid).unwrap_or_default();
-        for tid in process.threads {
-            self.push(tid, EventKind::Ended { status });
-            self.tasks.remove(&tid);
-        }
-        self.push(tgid, EventKind::Ended { status });
-        self.tasks.remove(&tgid);
-        self.deaths += 1;
-        let dead = Dead {
-            status,
-            habits: process.habits,
-            inner: process.inner,
-            at,
-            is_reaped: false,
-            number: self.deaths,
-        };
-        self.dead.insert(tgid, dead);
-        self.order.push_back((tgid, self.deaths));
-        if self.order.len() > MOST_DEAD {
-            self.forget_oldest();
-        }
-        self.settle_waits_for(Child::Here(tgid));
-        if let Some(inner) = process.inner {
-            self.settle_waits_for(Child::There(inner));
-        }
-    }
-
-    /// A task is traced no more, or its end is known otherwise: its pid may be
-    /// another's.
-    pub(super) fn forget(&mut self, tid: i32) {
-        if self.tasks.remove(&tid).is_none_or(|task| task.tgid == tid) {
-            self.processes.remove(&tid);
-        }
-    }
-
-    /// The one that has been dead for longest is forgotten.
-    fn forget_oldest(&mut self) {
-        let Some((tgid, number)) = self.order.pop_front() else {
-            return;
-        };
-        if self
-            .dead
-            .get(&tgid)
-            .is_none_or(|dead| dead.number != number)
-        {
-            // Another lived under its pid.
-            return;
-        }
-        let inner = self.dead.remove(&tgid).and_then(|dead| dead.inner);
-        if let Some(inner) = inner.filter(|inner| self.inner.get(inner) == Some(&tgid)) {
-            self.inner.remove(&inner);
-        }
-    }
-
     fn process_mut(&mut self, tid: i32) -> Option<&mut Process> {
         let tgid = self.tasks.get(&tid)?.tgid;
         self.processes.get_mut(&tgid)
@@ -537,24 +327,5 @@ impl ProcessTree {
             tgid: Tgid::new(tgid),
             kind,
         });
-    }
-}
-
-fn created(child: i32, new: NewTask) -> EventKind {
-    let ns = new.inner.map(|inner| Arc::new(pids(child, inner)));
-    EventKind::Created(Created {
-        child: Tid::new(child),
-        how: new.how,
-        parent: new.parent.map(Tgid::new),
-        ns,
-        exit_signal: new.exit_signal,
-        stack: None,
-    })
-}
-
-fn pids(tgid: i32, inner: Inner) -> NsPids {
-    NsPids {
-        inode: inner.namespace,
-        chain: vec![NsPid::new(tgid), NsPid::new(inner.pid)],
     }
 }
