@@ -16,6 +16,13 @@ use std::process::Command;
 
 use support::{Outcome, fixture_path, run, wait4_strace};
 
+/// The call that pause(3) makes: aarch64 has none of this name.
+const PAUSE: &str = if cfg!(target_arch = "x86_64") {
+    "pause"
+} else {
+    "ppoll"
+};
+
 /// The report of an exploration.
 fn explored(flags: &[&str], words: &[&OsStr]) -> Outcome {
     let mut command = wait4_strace();
@@ -246,7 +253,10 @@ fn a_replay_of_a_hang_ends_by_itself_and_fails_if_it_is_to() {
     let heading = "the command can never end; who waits for whom:";
     let (_, tree) = found.stderr.split_once(heading).unwrap();
     assert!(
-        tree.lines().nth(1).unwrap().contains("  pause for "),
+        tree.lines()
+            .nth(1)
+            .unwrap()
+            .contains(&format!("  {PAUSE} for ")),
         "{tree}"
     );
     // One that only takes its time is not ended.
@@ -307,7 +317,11 @@ fn a_command_that_hangs_without_a_schedule_is_told_so() {
         "{}",
         found.stderr
     );
-    assert!(found.stderr.contains("pause()"), "{}", found.stderr);
+    assert!(
+        found.stderr.contains(&format!("{PAUSE}(")),
+        "{}",
+        found.stderr
+    );
 }
 
 #[test]
@@ -605,7 +619,7 @@ fn a_search_from_a_test_gives_the_problems_as_values() {
         .unwrap();
     assert_eq!(
         explored.snapshot(),
-        "hang of fixture in pause under before@1\n"
+        format!("hang of fixture in {PAUSE} under before@1\n")
     );
     let [problem] = explored.problems() else {
         panic!("{}", explored.report());
@@ -630,7 +644,9 @@ fn a_search_from_a_test_gives_the_problems_as_values() {
         .run()
         .unwrap();
     assert!(
-        explored.snapshot().starts_with("hang of fixture in pause"),
+        explored
+            .snapshot()
+            .starts_with(&format!("hang of fixture in {PAUSE}")),
         "{}",
         explored.report()
     );
