@@ -10,14 +10,16 @@ const ENDS: [(u8, &str); 2] = [
     (0, "NUL bytes between the lines"),
 ];
 
-/// A byte that ends lines of a text, in which they are not seen else.
+/// A byte that ends the lines of a text. One with line feeds too may have such bytes in
+/// the names of its files.
 pub(super) fn other_ends(sample: &[u8]) -> Option<(u8, &'static str)> {
     let is_told = |(byte, _): &(u8, &str)| {
         let is_end = |it: &u8| it == byte || *it == b'\n';
         let count =
             |lines: &mut dyn Iterator<Item = &[u8]>| lines.filter(|it| has_mark(it)).count();
         memchr::memchr(*byte, sample).is_some()
-            && count(&mut sample.split(is_end)) > count(&mut sample.split(|it| *it == b'\n'))
+            && count(&mut sample.split(|it| *it == b'\n')) <= 1
+            && count(&mut sample.split(is_end)) > 1
     };
     ENDS.into_iter().find(is_told)
 }
@@ -84,13 +86,9 @@ mod tests {
         }
         let progress = log.replace("wait4", "50 %\r100 %\rwait4");
         assert_eq!(plain(&progress), progress);
-        let within = progress.replace("100 %", "exit_group(0) = ?");
-        let lines = "fork() = 7\n50 %\nexit_group(0) = ?\nwait4(7, NULL, 0, NULL) = 7\n";
-        assert_eq!(plain(&within), lines);
         let both = log.replace('\n', "\r\n");
         assert_eq!(plain(&both), both);
-        let mixed = "fork() = 7\rgetpid() = 6\r\nwait4(7, NULL, 0, NULL) = 7\n";
-        let lines = "fork() = 7\ngetpid() = 6\nwait4(7, NULL, 0, NULL) = 7\n";
-        assert_eq!(plain(mixed), lines);
+        let named = "execve(\"a\r+++ killed\", [], 0) = 0\nwait4(7, NULL, 0, NULL) = 7\n";
+        assert_eq!(plain(named), named);
     }
 }
