@@ -133,12 +133,12 @@ fn a_call_that_a_handler_ended_is_not_made_again_and_the_next_one_is() {
     for flags in [&[][..], &["--seccomp-bpf=never"]] {
         let mut tracer = wait4_strace();
         tracer.args(flags).args(["-q", "--"]).arg(fixture_path());
-        let outcome = run(tracer.args(["sleep_until_handled", "itself"]));
+        let outcome = run(tracer.arg("sleep_until_handled"));
         let printed = "asleep\nas ever\n".to_owned();
         assert_eq!((outcome.status, outcome.stdout), (0, printed), "{flags:?}");
     }
     for flags in [&[][..], &["--every-call"]] {
-        let mut target = Target::fixture(&["sleep_until_handled"]);
+        let mut target = Target::fixture(&["sleep_until_handled", "others"]);
         assert_eq!(target.read_line(), "asleep\n");
         let tracer = Tracer::attached(flags, &[target.pid()]);
         tracer.settled(target.pid());
