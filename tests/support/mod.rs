@@ -46,7 +46,7 @@ pub struct Outcome {
 
 /// How many fixtures run at a time: more than there are CPUs, as most of them
 /// sleep for most of their time.
-const AT_ONCE: usize = 40;
+const AT_ONCE: usize = 32;
 
 /// The results of `check` for each of the items, in their order.
 pub fn many_at_once<T: Sync, R: Send>(items: &[T], check: impl Fn(&T) -> R + Sync) -> Vec<R> {
