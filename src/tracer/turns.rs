@@ -20,8 +20,9 @@ use crate::sys::wait::{Block, Handling, Waited, wait_any, wait_any_after_look, w
 
 /// How many stops a round takes at most.
 const MOST: usize = 64;
-/// How many waits do without a round once only one tracee was ready.
-const ALONE: u32 = 32;
+/// How many waits do without a round once only one tracee was ready. Another that becomes
+/// ready is late by so many stops at most: threads that hand work over wait for that.
+const ALONE: u32 = 3;
 /// How long to sleep when no task but the one that is left out was ready.
 const BETWEEN_ROUNDS: Duration = Duration::from_micros(100);
 
