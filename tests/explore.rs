@@ -694,7 +694,7 @@ fn a_server_that_is_waited_for_by_mistake_is_a_stall() {
     assert!(found.stderr.contains(heading), "{}", found.stderr);
     for part in [
         "perl  accept",
-        "until somebody outside wakes it",
+        "until something outside wakes it",
         "rt_sigsuspend(…), for ever",
         "help: SIGUSR1 came before fork returned",
         " --duration ",

@@ -1,7 +1,7 @@
 //! Whether a run can never end: every task sleeps in a call without a time
-//! limit, no timer is armed, and nobody outside can wake one of them. And whether
+//! limit, no timer is armed, and nothing outside can wake one of them. And whether
 //! it has stalled: the command itself sleeps so, and others of its processes may be woken
-//! from outside, by somebody who has never done so.
+//! from outside, by what has never done so.
 
 use std::time::{Duration, Instant};
 

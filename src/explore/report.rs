@@ -314,7 +314,7 @@ fn sleepers(to: &mut String, hang: &Hang) {
     } in listed
     {
         let how_long = match may_be_woken {
-            true => "until somebody outside wakes it",
+            true => "until something outside wakes it",
             false => "for ever",
         };
         let argument = match (first, *call) {

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use rustc_hash::FxHashSet;
 
 use super::awaited::awaited_descriptors;
+use super::maps::mapping_at;
 use super::streams::{Wakers, wakers_of};
 use super::{Syscall, is_64_bit};
 use crate::kernel::{Abi, Tgid, Tid, syscall_name};
@@ -190,17 +191,9 @@ fn lies_in_unnamed_memory(tgid: Tgid, addr: u64) -> bool {
     let Ok(maps) = std::fs::read(format!("/proc/{tgid}/maps")) else {
         return false;
     };
-    maps.split(|byte| *byte == b'\n').any(|line| {
-        let Ok(line) = str::from_utf8(line) else {
-            return false;
-        };
-        let mut words = line.split_ascii_whitespace();
-        let range = words.next().and_then(|range| range.split_once('-'));
-        let bounds = range
-            .map(|(from, to)| [from, to].map(|bound| u64::from_str_radix(bound, 16).unwrap_or(0)));
-        let has_it = bounds.is_some_and(|[from, to]| (from..to).contains(&addr));
-        let name = words.nth(4).unwrap_or("");
-        has_it && (name.is_empty() || name.starts_with('[') || line.ends_with("(deleted)"))
+    mapping_at(&maps, addr).is_some_and(|mapping| {
+        let name = mapping.name;
+        name.is_empty() || name.starts_with(b"[") || name.ends_with(b"(deleted)")
     })
 }
 

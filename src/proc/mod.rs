@@ -8,6 +8,7 @@ mod awaited;
 mod blocked;
 mod cgroup;
 mod holders;
+mod maps;
 #[cfg(feature = "cli")]
 pub(crate) mod oom;
 mod pages;
@@ -37,6 +38,7 @@ pub(crate) use blocked::look as look_at_blocked;
 pub(crate) use cgroup::Cgroup;
 #[cfg(test)]
 pub(crate) use cgroup::Container;
+pub(crate) use maps::{Mapping, mappings};
 pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
 pub(crate) use processes::Processes;

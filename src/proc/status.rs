@@ -107,8 +107,7 @@ fn mask(text: &str) -> u64 {
 
 /// Whether `signal` is in a mask as `/proc` prints it.
 pub(crate) fn has(mask: u64, signal: Signal) -> bool {
-    let bit = u32::try_from(signal.raw() - 1).unwrap_or(u32::MAX);
-    mask.checked_shr(bit).unwrap_or(0) & 1 != 0
+    mask & signal.bit() != 0
 }
 
 #[cfg(test)]

@@ -131,7 +131,6 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;

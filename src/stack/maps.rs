@@ -1,7 +1,9 @@
-//! `/proc/PID/maps`: which file is mapped where.
+//! Which file a process has mapped where, and where it may have stacks.
 
 use std::ops::Range;
 use std::sync::Arc;
+
+use crate::proc::{self, mappings};
 
 /// A mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +17,30 @@ pub(super) struct Mapping {
 }
 
 impl Mapping {
+    fn of(mapped: proc::Mapping<'_>) -> Mapping {
+        let proc::Mapping {
+            memory,
+            offset,
+            inode,
+            name,
+            ..
+        } = mapped;
+        let file = (inode != 0).then(|| {
+            let path = name.strip_suffix(b" (deleted)").unwrap_or(name);
+            let path = unescaped(path).into();
+            (Arc::new(Source { path, inode }), offset)
+        });
+        // A name in brackets that the process gave has a colon: `[anon:code]`.
+        let is_kernels = [&b"[v"[..], b"[uprobes"]
+            .iter()
+            .any(|mark| name.starts_with(mark));
+        Mapping {
+            memory,
+            file,
+            is_kernels,
+        }
+    }
+
     /// A mapping of a file, from this offset on.
     #[cfg(test)]
     pub(super) fn of_file(memory: Range<u64>, source: Source) -> Mapping {
@@ -58,56 +84,19 @@ pub(super) struct Maps {
 impl Maps {
     pub(super) fn parse(text: &[u8]) -> Maps {
         let mut maps = Maps::default();
-        for line in text.split(|byte| *byte == b'\n') {
-            let Some((mapping, [_, write, execute, _])) = mapping(line) else {
-                continue;
-            };
+        for mapped in mappings(text) {
+            let [_, write, execute, _] = mapped.rights;
             if write == b'w' {
-                maps.data.push(mapping.memory.clone());
+                maps.data.push(mapped.memory.clone());
             }
             if execute == b'x' {
-                maps.code.push(mapping);
+                maps.code.push(Mapping::of(mapped));
             }
         }
         maps.code.sort_by_key(|mapping| mapping.memory.start);
         maps.data.sort_by_key(|memory| memory.start);
         maps
     }
-}
-
-/// `55d8f3a00000-55d8f3a21000 r-xp 00004000 fe:00 1234      /usr/bin/dash`
-fn mapping(line: &[u8]) -> Option<(Mapping, [u8; 4])> {
-    let mut fields = line.splitn(6, |byte| *byte == b' ');
-    let mut next = || {
-        fields
-            .next()
-            .and_then(|field| std::str::from_utf8(field).ok())
-    };
-    let (from, to) = next()?.split_once('-')?;
-    let memory = u64::from_str_radix(from, 16).ok()?..u64::from_str_radix(to, 16).ok()?;
-    let rights = *next()?.as_bytes().first_chunk()?;
-    if memory.is_empty() {
-        return None;
-    }
-    let offset = u64::from_str_radix(next()?, 16).ok()?;
-    let _device = next()?;
-    let inode = next()?.parse().ok()?;
-    let path = fields.next().unwrap_or_default().trim_ascii_start();
-    let file = (inode != 0).then(|| {
-        let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
-        let path = unescaped(path).into();
-        (Arc::new(Source { path, inode }), offset)
-    });
-    // A name in brackets that the process gave has a colon: `[anon:code]`.
-    let is_kernels = [&b"[v"[..], b"[uprobes"]
-        .iter()
-        .any(|name| path.starts_with(name));
-    let mapping = Mapping {
-        memory,
-        file,
-        is_kernels,
-    };
-    Some((mapping, rights))
 }
 
 /// Of all bytes the kernel only escapes a newline in a path, as `\012`.

@@ -67,7 +67,7 @@ impl LeftCall {
     }
 
     /// Have the registers make the call again. `false` if that is not possible.
-    fn is_made_again(&mut self) -> bool {
+    fn make_again(&mut self) -> bool {
         if is_x86(self.layout) {
             self.registers.set_error(self.layout, Errno::RESTARTNOHAND);
             return true;
@@ -192,7 +192,7 @@ impl Stopped {
     /// On x86 that is so unless a handler runs first: ERESTARTNOHAND as its result does
     /// that, on which the kernel acts there. Elsewhere see [`Stopped::fail_sent_back`].
     pub(crate) fn restart_unless_handled(&self, mut call: LeftCall) -> Result<bool, Fault> {
-        let is_made_again = call.is_made_again();
+        let is_made_again = call.make_again();
         if is_made_again {
             self.set_registers(&mut call.registers)?;
         }
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(call.arguments(), Some([77, 0, 0, 0, 0, 0]));
         let svc = call.instruction().unwrap();
         assert_eq!((svc.address, svc.end()), (0x40_1000, 0x40_1004));
-        assert!(call.is_made_again());
+        assert!(call.make_again());
         assert_eq!(result_and_place(&call), (77, 0x40_1000));
     }
 
@@ -313,7 +313,7 @@ mod tests {
     fn without_its_first_argument_a_call_of_aarch64_is_let_be() {
         let mut call = failed(272, 0x40_1004, None);
         assert_eq!(call.arguments(), None);
-        assert!(!call.is_made_again());
+        assert!(!call.make_again());
         assert_eq!(result_and_place(&call), (EINTR, 0x40_1004));
     }
 
@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(call.instruction().unwrap().code, [0, 0, 0, 0xef]);
         call.registers.put(64, 4, 0x10 | 1 << 5);
         assert_eq!(call.instruction().unwrap().code, [0, 0xdf]);
-        assert!(call.is_made_again());
+        assert!(call.make_again());
         assert_eq!(result_and_place(&call), (5, 0x1_0002));
     }
 
@@ -333,7 +333,7 @@ mod tests {
         let restart = (-i64::from(Errno::RESTARTNOHAND.raw())).cast_unsigned();
         let mut call = failed(216, 0x40_1002, None);
         assert_eq!(call.instruction(), None);
-        assert!(call.is_made_again());
+        assert!(call.make_again());
         assert_eq!(result_and_place(&call), (restart, 0x40_1002));
     }
 }

@@ -137,7 +137,7 @@ fn a_named_pipe_has_its_other_end() {
 }
 
 #[test]
-fn many_pipes_are_told_together() {
+fn many_pipes_are_named_together() {
     let Some(hangs) = Hangs::compiled() else {
         return;
     };

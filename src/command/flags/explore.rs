@@ -68,56 +68,65 @@ impl ExploreFlags {
     }
 }
 
+/// Flags that mean nothing where schedules are forced, and why.
+const NOT_FORCED: [(&str, &str); 3] = [
+    ("kill_on_exit", "attaches to nothing"),
+    ("every_call", "attaches to nothing"),
+    ("no_polls", "must see every wait"),
+];
+
 /// Flags of a trace and its report that mean nothing to a search, and why.
-const NOT_EXPLORED: [(&str, &str); 6] = [
+const NOT_SEARCHED: [(&str, &str); 3] = [
     ("write_suppressions", "has no list of findings to write"),
     ("no_follow", "follows all children"),
     ("leftovers", "ends what the command leaves behind"),
-    ("kill_on_exit", "attaches to nothing"),
-    ("every_call", "attaches to nothing"),
-    ("no_polls", "must see every wait"),
 ];
 
-/// Flags that would make the run under a schedule another one than those of the search, and
-/// why.
-const NOT_SCHEDULED: [(&str, &str); 3] = [
-    ("kill_on_exit", "attaches to nothing"),
-    ("every_call", "attaches to nothing"),
-    ("no_polls", "must see every wait"),
-];
+/// Refuse what means nothing with `--explore` and `--schedule`, of which `mode` is one.
+fn refuse_unforced(
+    matches: &ArgMatches,
+    command: &clap::Command,
+    rows: &[(&str, &str)],
+    mode: &str,
+) -> Result<(), Refusal> {
+    let refusal = |flag: &str, why: &str| -> Result<(), Refusal> {
+        Err(format!("{flag} means nothing with {mode}, which {why}").into())
+    };
+    for (id, why) in NOT_FORCED.iter().chain(rows) {
+        if let Some(flag) = first_given(matches, command, [*id].into_iter()) {
+            return refusal(&flag, why);
+        }
+    }
+    match matches.get_one::<Seccomp>("seccomp") {
+        Some(Seccomp::Never) => refusal(
+            "--seccomp-bpf=never",
+            "holds calls where its filter stops them",
+        ),
+        _ => Ok(()),
+    }
+}
 
-/// Refuse flags that mean nothing with `--schedule`.
+/// Refuse flags that would make the run under a schedule another one than those of the
+/// search.
 pub(super) fn refuse_unscheduled(
     matches: &ArgMatches,
     command: &clap::Command,
 ) -> Result<(), Refusal> {
-    let refusal = |flag: &str, why: &str| -> Result<(), Refusal> {
-        Err(format!("{flag} means nothing with --schedule, which {why}").into())
-    };
-    for (id, why) in NOT_SCHEDULED {
-        if let Some(flag) = first_given(matches, command, [id].into_iter()) {
-            return refusal(&flag, why);
-        }
+    refuse_unforced(matches, command, &[], "--schedule")?;
+    match matches.get_one::<LeftoverChoice>("leftovers") {
+        Some(LeftoverChoice::Report) => Err(
+            "--leftovers=report means nothing with --schedule, which ends or awaits what is \
+             left behind"
+                .to_owned()
+                .into(),
+        ),
+        _ => Ok(()),
     }
-    let needs_filter = "holds calls where its filter stops them";
-    let seccomp = matches.get_one::<Seccomp>("seccomp");
-    if seccomp == Some(&Seccomp::Never) {
-        return refusal("--seccomp-bpf=never", needs_filter);
-    }
-    let leftovers = matches.get_one::<LeftoverChoice>("leftovers");
-    if leftovers == Some(&LeftoverChoice::Report) {
-        return refusal("--leftovers=report", "ends or awaits what is left behind");
-    }
-    Ok(())
 }
 
 /// `--explore`
 pub(super) fn mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<Asked, Refusal> {
-    for (id, why) in NOT_EXPLORED {
-        if let Some(flag) = first_given(matches, command, [id].into_iter()) {
-            return Err(format!("{flag} means nothing with --explore, which {why}").into());
-        }
-    }
+    refuse_unforced(matches, command, &NOT_SEARCHED, "--explore")?;
     let explore = ExploreFlags::from_arg_matches_mut(matches)?;
     let words = CommandFlag::from_arg_matches_mut(matches)?;
     let trace = TraceFlags::from_arg_matches_mut(matches)?;
@@ -125,11 +134,6 @@ pub(super) fn mode(matches: &mut ArgMatches, command: &clap::Command) -> Result<
     let format = FormatFlag::from_arg_matches_mut(matches)?;
     let colour = ColourFlag::from_arg_matches_mut(matches)?;
     refuse_rest(matches, command, "--explore")?;
-    if !trace.filters() {
-        let why = "holds calls where its filter stops them";
-        let flag = "--seccomp-bpf=never";
-        return Err(format!("{flag} means nothing with --explore, which {why}").into());
-    }
     let Some(command) = trace.command_line(&words)? else {
         return Err("--explore runs a COMMAND many times: name one"
             .to_owned()

@@ -142,7 +142,7 @@ pub(super) fn parse_signals(set: &str) -> Result<SignalSet, String> {
                         nearest_signal(word)
                     )
                 })?;
-                1 << (signal.raw() - 1)
+                signal.bit()
             }
         };
     }

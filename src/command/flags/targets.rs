@@ -186,7 +186,7 @@ impl TraceFlags {
     }
 
     /// Whether the filter is used, where it can be installed.
-    pub(super) fn filters(&self) -> bool {
+    fn filters(&self) -> bool {
         self.seccomp == Seccomp::Auto
     }
 

@@ -50,16 +50,14 @@ impl Explorer {
         let Some(status) = proc::status(hold.tid) else {
             return;
         };
-        let sigchld = 1 << (Signal::CHLD.raw() - 1);
+        let sigchld = Signal::CHLD.bit();
         let has_ended = matches!(account.until, HoldEnd::Ended(_));
         if has_ended && status.catches(Signal::CHLD) && status.blocked & sigchld == 0 {
             self.at_play.note(Point::ChildFirst, AtPlay::Handler);
         }
         let others = (status.pending | status.own_pending) & !status.blocked & !sigchld;
-        if others != 0 {
-            let number = i32::try_from(others.trailing_zeros()).unwrap_or(0) + 1;
-            let what = AtPlay::Signal(Signal::from_raw(number));
-            self.at_play.note(Point::ChildFirst, what);
+        if let Some(signal) = Signal::of_mask(others).next() {
+            self.at_play.note(Point::ChildFirst, AtPlay::Signal(signal));
         }
     }
 }

@@ -259,7 +259,7 @@ fn may_be_interrupted(tgid: Tgid, world: &World<'_>) -> bool {
         return false;
     }
     proc::status(tgid.leader()).is_some_and(|status| {
-        let signal = 1 << (Signal::CHLD.raw() - 1);
+        let signal = Signal::CHLD.bit();
         let is_pending = (status.pending | status.own_pending) & signal != 0;
         status.catches(Signal::CHLD) && status.blocked & signal == 0 && !is_pending
     })

@@ -14,11 +14,11 @@ use crate::output::span::Span;
 
 /// How many of several holders are named.
 const MOST_HOLDERS: usize = 2;
-/// How many things that differ are told.
+/// How many things that differ are named.
 const MOST_THINGS: usize = 4;
 
 /// Something that a thread waits for: `the pipe` `that 9633 sleep 60 holds`. Things with
-/// the same words behind them are told together.
+/// the same words behind them are named together.
 struct Thing {
     /// Its words if it is the only one of its kind, and those of several.
     one: String,
@@ -29,7 +29,7 @@ struct Thing {
 }
 
 impl Thing {
-    /// One that is told by itself.
+    /// One that is named by itself.
     fn single(words: String) -> Thing {
         Thing {
             one: words,
@@ -39,7 +39,7 @@ impl Thing {
         }
     }
 
-    /// Whether another is told together with it.
+    /// Whether another is named together with it.
     fn is_like(&self, other: &Thing) -> bool {
         self.behind == other.behind && (!self.behind.is_empty() || self.one == other.one)
     }
@@ -84,9 +84,9 @@ impl Tree<'_> {
         // Event loops have one to wake themselves.
         let is_eventfd = |on: &&WaitsOn| matches!(on, WaitsOn::Object { object, .. } if *object == KernelObject::Eventfd);
         let others = task.on.iter().any(|on| !is_eventfd(&on));
-        let told = task.on.iter().filter(|on| !(others && is_eventfd(on)));
+        let shown = task.on.iter().filter(|on| !(others && is_eventfd(on)));
         let mut groups: Vec<Group> = Vec::new();
-        for on in told {
+        for on in shown {
             if matches!(on, WaitsOn::NoOtherThread) {
                 return self.no_other_thread(task.tgid);
             }

@@ -159,7 +159,7 @@ fn stream(is_pipe: bool, others: &[PipeSide], complete: bool) -> WaitsOn {
 }
 
 #[test]
-fn alike_things_are_told_together_and_a_holder_once() {
+fn alike_things_are_named_together_and_a_holder_once() {
     let own = stream(true, &[side(11, "prog")], true);
     let held = stream(true, &[side(10, "python3")], true);
     let socket = stream(false, &[side(10, "python3")], true);

@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 
 use crate::event::MutexHolder;
 use crate::kernel::{Tgid, Tid};
+use crate::proc::maps::{Mapping, mapping_at, mappings};
 use crate::proc::{Stat, Status, status};
 
 /// How far up an ancestor that locked a mutex is looked for.
@@ -85,8 +86,8 @@ fn dead(tgid: Tgid, owner: u32) -> Option<MutexHolder> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SharedMutex {
     owner: u32,
-    /// Device and inode of the mapping, as `/proc/PID/maps` spells them.
-    mapping: String,
+    /// Where it is mapped from.
+    file: File,
     waiter: Tgid,
 }
 
@@ -102,22 +103,22 @@ pub(super) struct Candidates {
 impl SharedMutex {
     /// The mutex at this address; `None` if the memory there is the process's own.
     pub(super) fn at(tgid: Tgid, address: u64, owner: u32) -> Option<SharedMutex> {
-        let maps = fs::read_to_string(format!("/proc/{tgid}/maps")).ok()?;
+        let maps = fs::read(format!("/proc/{tgid}/maps")).ok()?;
         Some(SharedMutex {
             owner,
-            mapping: shared_mapping(&maps, address)?.to_owned(),
+            file: shared_file(&maps, address)?,
             waiter: tgid,
         })
     }
 
     /// Adds the threads of a process that may hold it.
     pub(super) fn add_holders(&self, tgid: Tgid, found: &mut Candidates) {
-        let Ok(maps) = fs::read_to_string(format!("/proc/{tgid}/maps")) else {
+        let Ok(maps) = fs::read(format!("/proc/{tgid}/maps")) else {
             // One whose numbers are ours has not this one, if none of ours has.
             found.is_open |= status(tgid.leader()).is_some_and(|status| is_nested(&status));
             return;
         };
-        if !maps.lines().any(|line| file(line) == Some(&self.mapping)) {
+        if !mappings(&maps).any(|mapping| File::of(&mapping) == self.file) {
             return;
         }
         found.is_open |= status(tgid.leader()).is_none_or(|status| is_nested(&status));
@@ -136,30 +137,21 @@ impl SharedMutex {
     }
 }
 
-/// Device and inode of the shared mapping that has this address.
-fn shared_mapping(maps: &str, address: u64) -> Option<&str> {
-    let has_it = |line: &&str| {
-        let range = line
-            .split(' ')
-            .next()
-            .and_then(|range| range.split_once('-'));
-        let bound = |text| u64::from_str_radix(text, 16).unwrap_or(0);
-        range.is_some_and(|(from, to)| (bound(from)..bound(to)).contains(&address))
-    };
-    let line = maps.lines().find(has_it)?;
-    let is_shared = line.split(' ').nth(1)?.ends_with('s');
-    is_shared.then(|| file(line)).flatten()
+/// A file that several processes may have mapped: its device, as `/proc/PID/maps` spells
+/// it, and its inode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct File(Vec<u8>, u64);
+
+impl File {
+    fn of(mapping: &Mapping<'_>) -> File {
+        File(mapping.device.to_vec(), mapping.inode)
+    }
 }
 
-/// `00:01 2052` of a line of `/proc/PID/maps`:
-/// `7f2c4a000000-7f2c4a001000 rw-s 00000000 00:01 2052 /dev/zero (deleted)`
-fn file(line: &str) -> Option<&str> {
-    let rest = line.splitn(4, ' ').nth(3)?;
-    let end = rest
-        .match_indices(' ')
-        .nth(1)
-        .map_or(rest.len(), |(at, _)| at);
-    rest.get(..end)
+/// The file of the mapping that has this address, if that is shared.
+fn shared_file(maps: &[u8], address: u64) -> Option<File> {
+    let mapping = mapping_at(maps, address)?;
+    (mapping.rights[3] == b's').then(|| File::of(&mapping))
 }
 
 #[cfg(test)]
@@ -168,12 +160,13 @@ mod tests {
 
     #[test]
     fn a_shared_mapping_is_known_by_its_file() {
-        let maps = "55d0a000-55d0b000 rw-p 00000000 fe:00 11 /bin/x\n\
+        let maps = b"55d0a000-55d0b000 rw-p 00000000 fe:00 11 /bin/x\n\
             7f2c4a000000-7f2c4a001000 rw-s 00000000 00:01 2052                       /dev/zero (deleted)\n\
             7f2c4a001000-7f2c4a002000 rw-p 00000000 00:00 0 \n";
-        assert_eq!(shared_mapping(maps, 0x7f2c_4a00_0010), Some("00:01 2052"));
+        let file = File(b"00:01".to_vec(), 2052);
+        assert_eq!(shared_file(maps, 0x7f2c_4a00_0010), Some(file));
         for own in [0x55d0_a000, 0x7f2c_4a00_1000, 0x10] {
-            assert_eq!(shared_mapping(maps, own), None);
+            assert_eq!(shared_file(maps, own), None);
         }
     }
 
@@ -181,7 +174,7 @@ mod tests {
     fn a_shared_mutex_has_a_holder_where_one_thread_alone_may_be_it() {
         let mutex = SharedMutex {
             owner: u32::MAX >> 2,
-            mapping: "00:01 2052".to_owned(),
+            file: File(b"00:01".to_vec(), 2052),
             waiter: Tgid::new(i32::try_from(std::process::id()).unwrap()),
         };
         let held_by = |threads: &[i32], is_open| {
