@@ -2,11 +2,9 @@
 #![cfg(target_arch = "aarch64")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod support;
-
 use std::ffi::OsString;
 
-use support::{Outcome, have, run, traced, traced_fixture};
+use crate::support::{Outcome, have, run, traced, traced_fixture};
 
 #[test]
 fn an_eintr_is_told_from_a_restart_by_the_signal_frame() {

@@ -10,12 +10,10 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use support::{fixture_path, run, traced};
+use crate::support::{fixture_path, run, traced};
 
 /// The trace of a fixture as lanes: `root`, `root.1`, …
 fn lanes(flags: &[&str], fixture: &str) -> String {

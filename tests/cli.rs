@@ -9,15 +9,13 @@
     reason = "a test that cannot go on has failed, and one that is passed over says so"
 )]
 
-mod support;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use support::{
+use crate::support::{
     Outcome, fixture, fixture_path, have, install, passed_over, run, traced, traced_fixture, until,
     wait, wait4_strace,
 };

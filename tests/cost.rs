@@ -2,11 +2,9 @@
 //! every machine, however slow.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod support;
-
 use std::process::{Command, Stdio};
 
-use support::{fixture_path, have, wait4_strace};
+use crate::support::{fixture_path, have, wait4_strace};
 
 /// What `--stats` says, of a trace in a file.
 fn stats(flags: &[&str], command: &[&str]) -> String {

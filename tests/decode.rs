@@ -1,13 +1,11 @@
 //! `--decode`: values in words.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod support;
-
 use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
-use support::{run, wait4_strace};
+use crate::support::{run, wait4_strace};
 
 /// What is said of some values, and the exit status.
 fn decoded(args: &[&str]) -> (String, i32) {

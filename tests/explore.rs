@@ -9,12 +9,10 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::ffi::OsStr;
 use std::process::Command;
 
-use support::{Outcome, fixture_path, run, wait4_strace};
+use crate::support::{self, Outcome, fixture_path, run, wait4_strace};
 
 /// The call that pause(3) makes: aarch64 has none of this name.
 const PAUSE: &str = if cfg!(target_arch = "x86_64") {

@@ -1,12 +1,10 @@
 //! The files that flags name: which may be the same, and what is no file.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
-use support::{run, traced, wait4_strace};
+use crate::support::{run, traced, wait4_strace};
 use tempfile::TempDir;
 
 #[test]

@@ -6,15 +6,15 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
+use crate::support::{
+    self, fixture, fixture_path, run, traced, traced_fixture, until, wait, wait4_strace,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::{fixture, fixture_path, run, traced, traced_fixture, until, wait, wait4_strace};
 use tempfile::TempDir;
 
 /// Run a fixture with these flags, its trace thrown away.

@@ -7,8 +7,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -16,8 +14,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::support::{fixture_path, wait4_strace};
 use serde_json::Value;
-use support::{fixture_path, wait4_strace};
 use tempfile::TempDir;
 use wait4_strace::output::Snapshot;
 

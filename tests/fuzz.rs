@@ -12,8 +12,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::fs;
 use std::io::{Cursor, Read, Seek};
 use std::ops::Range;
@@ -22,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use support::{fixture_path, have, run, traced_fixture, wait4_strace};
+use crate::support::{self, fixture_path, have, run, traced_fixture, wait4_strace};
 use tempfile::TempDir;
 use wait4_strace::ledger::Ledger;
 use wait4_strace::output::{

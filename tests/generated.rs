@@ -6,11 +6,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::fs;
 
-use support::{run, wait4_strace};
+use crate::support::{self, run, wait4_strace};
 
 /// What is kept in `dist`, by the word that makes it.
 const KEPT: [(&str, &str); 4] = [
@@ -36,7 +34,7 @@ fn the_man_page_and_the_completions_are_those_of_the_command() {
         }
         assert!(
             fs::read_to_string(&path).is_ok_and(|kept| kept == text),
-            "{file}: run `WAIT4_STRACE_UPDATE=1 cargo test --test generated`"
+            "{file}: run `WAIT4_STRACE_UPDATE=1 cargo test --test suite generated::`"
         );
     }
 }

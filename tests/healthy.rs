@@ -11,8 +11,6 @@
     reason = "a test that cannot go on has failed, and one that is passed over says so"
 )]
 
-mod support;
-
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +18,7 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use support::{Outcome, as_nobody, have, passed_over, postgres, run, traced};
+use crate::support::{Outcome, as_nobody, have, passed_over, postgres, run, traced};
 use tempfile::TempDir;
 
 /// That the report has no finding above info. `trace` is shown if it does.

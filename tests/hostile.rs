@@ -10,8 +10,6 @@
     reason = "a test that cannot go on has failed, and one that is passed over says so"
 )]
 
-mod support;
-
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -21,12 +19,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use support::{
+use crate::support::{
     Outcome, fixture_path, have, install, passed_over, run, traced, traced_fixture, until, wait,
     wait4_strace,
 };
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 /// The ways to trace that differ in what stops and what is kept.

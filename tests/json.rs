@@ -7,13 +7,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 
+use crate::support::{self, fixture, many_at_once, read_again, run, traced_fixture, wait4_strace};
 use serde_json::{Value, json};
-use support::{fixture, many_at_once, read_again, run, traced_fixture, wait4_strace};
 use tempfile::TempDir;
 
 /// Where the schema of the lines is kept.
@@ -111,7 +109,7 @@ fn the_schema_in_docs_is_that_of_the_wire_types() {
     let kept = fs::read_to_string(SCHEMA).unwrap_or_default();
     assert!(
         kept == generated(),
-        "run `WAIT4_STRACE_UPDATE=1 cargo test --test json schema` and look at the difference"
+        "run `WAIT4_STRACE_UPDATE=1 cargo test --test suite json::` and look at the difference"
     );
 }
 

@@ -8,13 +8,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{have, passed_over, run, wait4_strace};
+use crate::support::{have, passed_over, run, wait4_strace};
 
 /// The lines of a shell script's trace.
 fn traced(script: &str) -> String {

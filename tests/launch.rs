@@ -9,8 +9,6 @@
     reason = "a test that cannot go on has failed, and one that is passed over says so"
 )]
 
-mod support;
-
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +16,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use support::{
+use crate::support::{
     Outcome, fixture_path, have, install, install_script, passed_over, run, traced, wait4_strace,
 };
 use tempfile::TempDir;

@@ -7,16 +7,14 @@
     reason = "a test that cannot go on has failed, and one that is passed over says so"
 )]
 
-mod support;
-
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::support::{Outcome, passed_over, run, wait4_strace};
 use nix::sys::stat::Mode;
 use nix::unistd::{geteuid, mkfifo};
-use support::{Outcome, passed_over, run, wait4_strace};
 use tempfile::TempDir;
 
 /// Somebody else.

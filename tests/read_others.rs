@@ -9,8 +9,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -18,9 +16,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use crate::support::{fixture_path, heads, read_again, run, traced_fixture, wait4_strace};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::{fixture_path, heads, read_again, run, traced_fixture, wait4_strace};
 use tempfile::TempDir;
 
 /// Each record that is kept.

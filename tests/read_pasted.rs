@@ -7,14 +7,12 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Cursor, Write as _};
 use std::path::Path;
 
-use support::{heads, read_again, run, wait4_strace};
+use crate::support::{heads, read_again, run, wait4_strace};
 use tempfile::TempDir;
 use wait4_strace::records;
 

@@ -2,11 +2,9 @@
 //! beginnings of tasks come where they belong.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod support;
-
 use std::fs;
 
-use support::{heads, read_again};
+use crate::support::{heads, read_again};
 use tempfile::TempDir;
 
 /// The trace and the report of files that are written here, `(pid, lines)`;

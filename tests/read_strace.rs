@@ -6,13 +6,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use support::{
+use crate::support::{
     bugs, fixture_path, have, heads, many_at_once, named_after, read_again, read_with, run, traced,
     wait4_strace,
 };

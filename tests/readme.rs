@@ -7,13 +7,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{have, passed_over, run};
+use crate::support::{self, have, passed_over, run};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

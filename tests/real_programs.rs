@@ -2,7 +2,7 @@
 //! as without a tracer, and each finding above info is a true one.
 //!
 //! They are many and large, so these tests run when they are asked for:
-//! `tests/real/install`, then `cargo test --test real_programs -- --ignored
+//! `tests/real/install`, then `cargo test --test suite real_programs:: -- --ignored
 //! --test-threads=1`. `docs/real-programs.md` says what came out. Flags in
 //! `WAIT4_STRACE_REAL_FLAGS`, as `-k`, are given to the tracer too.
 #![allow(
@@ -11,8 +11,6 @@
     clippy::print_stderr,
     reason = "a test that cannot go on has failed, and one that is passed over says so"
 )]
-
-mod support;
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -23,9 +21,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::{
+    Outcome, have, passed_over, postgres, run, traced, until, wait, wait4_strace,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::{Outcome, have, passed_over, postgres, run, traced, until, wait, wait4_strace};
 use tempfile::TempDir;
 
 /// The environment variable by which a run's processes are found again.

@@ -5,13 +5,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use support::{Outcome, have, install_script, run};
+use crate::support::{Outcome, have, install_script, run};
 use tempfile::TempDir;
 
 /// A suite that is healthy, and one that leaves a zombie behind.

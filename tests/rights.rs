@@ -6,15 +6,13 @@
     reason = "a test that cannot go on has failed, and one that is passed over says so"
 )]
 
-mod support;
-
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::{Outcome, have, install, passed_over, run, wait4_strace};
 use nix::unistd::geteuid;
-use support::{Outcome, have, install, passed_over, run, wait4_strace};
 use tempfile::TempDir;
 
 /// Whether we are root, and can give programs other rights.

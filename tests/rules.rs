@@ -6,11 +6,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::fs;
 
-use support::{bugs, heads, many_at_once, named_after, run, traced_fixture};
+use crate::support::{bugs, heads, many_at_once, named_after, run, traced_fixture};
 use tempfile::TempDir;
 use wait4_strace::rules::{RULES, RuleId};
 

@@ -9,16 +9,14 @@
     reason = "a test that cannot go on has failed, and one that is passed over says so"
 )]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::call_stacks::{compiled, room};
+use crate::support::{self, have, passed_over, run, traced, until, wait};
 use serde_json::Value;
-use support::call_stacks::{compiled, room};
-use support::{have, passed_over, run, traced, until, wait};
 
 /// A script beside the other sources of these tests.
 fn script(name: &str) -> String {

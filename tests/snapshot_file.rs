@@ -2,13 +2,11 @@
 //! status it ends. What stands in a snapshot is `tests/snapshots.rs`'s.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use support::{Outcome, run, traced, wait4_strace};
+use crate::support::{Outcome, run, traced, wait4_strace};
 use tempfile::TempDir;
 
 /// A directory with a snapshot in it, perhaps.

@@ -8,15 +8,13 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::ffi::OsStr;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use support::{fixture_path, have, run, wait4_strace};
+use crate::support::{self, fixture_path, have, run, wait4_strace};
 use tempfile::TempDir;
 use wait4_strace::output::{Styles, diff};
 

@@ -10,14 +10,12 @@
     reason = "a test that cannot go on has failed, and one that is passed over says so"
 )]
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use support::call_stacks::{below, compiled, room, stacks, waits};
-use support::{passed_over, run, traced};
+use crate::support::call_stacks::{below, compiled, room, stacks, waits};
+use crate::support::{passed_over, run, traced};
 
 /// The status of a program that may not do what it is for.
 const NOT_ALLOWED: i32 = 77;

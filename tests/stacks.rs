@@ -8,13 +8,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::path::Path;
 use std::process::Command;
 
-use support::call_stacks::{below, compiled, room, stacks, waits};
-use support::{have, passed_over, run, traced};
+use crate::support::call_stacks::{below, compiled, room, stacks, waits};
+use crate::support::{self, have, passed_over, run, traced};
 
 /// How many frames strace finds below each wait.
 fn frames_of_strace(program: &str) -> Option<Vec<usize>> {

@@ -9,8 +9,6 @@
     reason = "a test that cannot go on has failed, and one that is passed over says so"
 )]
 
-mod support;
-
 use std::any::Any;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read};
@@ -23,11 +21,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use crate::support::{fixture_path, run, traced, until, wait, wait4_strace};
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, mkfifo};
-use support::{fixture_path, run, traced, until, wait, wait4_strace};
 use tempfile::TempDir;
 
 /// A child that is killed with the test, and its process group.

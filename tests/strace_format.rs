@@ -11,22 +11,17 @@
     reason = "tests die loudly and say what they pass over"
 )]
 
-#[path = "strace_format/flags.rs"]
 mod flags;
-#[path = "strace_format/normal.rs"]
 mod normal;
-#[path = "strace_format/programs.rs"]
 mod programs;
-#[path = "strace_format/same_lines_of.rs"]
 mod same_lines_of;
-mod support;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::process::Command;
 
+use crate::support::{Outcome, fixture_path, run, wait4_strace};
 use normal::{Likeness, Log};
-use support::{Outcome, fixture_path, run, wait4_strace};
 use tempfile::TempDir;
 
 /// Our two ways to trace a launched program.

@@ -8,12 +8,10 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::process::Command;
 
+use crate::support::{self, have, passed_over, run, traced, traced_fixture, wait4_strace};
 use serde_json::Value;
-use support::{have, passed_over, run, traced, traced_fixture, wait4_strace};
 
 /// The summary's line among JSON lines.
 fn summary(text: &str) -> Value {

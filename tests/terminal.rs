@@ -11,17 +11,15 @@
     reason = "a test that cannot go on has failed, and one that is passed over says so"
 )]
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::{LIMIT, fixture_path, have, until, wait4_strace};
 use expectrl::session::OsSession;
 use expectrl::{ControlCode, Expect, Regex, Session};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use support::{LIMIT, fixture_path, have, until, wait4_strace};
 use tempfile::TempDir;
 
 /// What the outer shell's prompt looks like, and an inner one's.

@@ -8,14 +8,12 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::{self, have, passed_over, run, traced, traced_fixture, wait4_strace};
 use serde_json::Value;
-use support::{have, passed_over, run, traced, traced_fixture, wait4_strace};
 
 fn drawn(room: &Path, name: &str, fixture: &str) -> String {
     let file = room.join(name);

@@ -9,18 +9,16 @@
     reason = "a test that cannot go on has failed, and one that is passed over says so"
 )]
 
-mod support;
-#[path = "waiting/ways_to_hang.rs"]
 mod ways_to_hang;
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::support::{Outcome, have, passed_over, run, traced, until, wait, wait4_strace};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use support::{Outcome, have, passed_over, run, traced, until, wait, wait4_strace};
 use tempfile::TempDir;
 
 /// Runs a script that hangs, until its time is up.

@@ -3,14 +3,12 @@
 //! runs it in its guest.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Outcome, install, passed_over, run, wait4_strace};
+use crate::support::{Outcome, install, passed_over, run, wait4_strace};
 use tempfile::TempDir;
 
 const SCOPE: &str = "/proc/sys/kernel/yama/ptrace_scope";

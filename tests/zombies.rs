@@ -8,18 +8,18 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::{
+    self, LIMIT, Outcome, as_nobody, fixture, have, install, passed_over, run, wait4_strace,
+};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
-use support::{LIMIT, Outcome, as_nobody, fixture, have, install, passed_over, run, wait4_strace};
 
 /// A program with zombies; it ends with the test, and all below it.
 struct Farm {

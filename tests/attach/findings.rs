@@ -5,7 +5,7 @@ use std::process::Command;
 
 use wait4_strace::rules::RuleId;
 
-use crate::harness::{Target, Tracer};
+use super::harness::{Target, Tracer};
 use crate::support::{REWINDS, bugs, fixture_path, heads, many_at_once, named_after};
 
 /// What is about a command that is launched, or about all that were traced.

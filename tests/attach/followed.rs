@@ -5,7 +5,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{
+use super::harness::{
     MARK, Target, Tracer, all_traced_by, busy_shell, field, marked, new_mark, nobody_is_traced,
     process, state,
 };

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::findings::report_on;
-use crate::harness::{MARK, Target, Tracer, all_traced_by, new_mark, nobody_is_traced};
+use super::findings::report_on;
+use super::harness::{MARK, Target, Tracer, all_traced_by, new_mark, nobody_is_traced};
 use crate::support::{REWINDS, have, heads, until};
 
 /// How many entries to and exits from calls `--stats` counts.

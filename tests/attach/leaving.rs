@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{
+use super::harness::{
     ENDINGS, MARK, Target, Tracer, all_traced_by, busy_shell, field, marked, new_mark,
     nobody_is_traced, process, state,
 };

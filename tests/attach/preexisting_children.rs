@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Target, Tracer, children, state};
+use super::harness::{Target, Tracer, children, state};
 use crate::support::{have, until};
 
 #[test]

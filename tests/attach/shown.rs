@@ -5,7 +5,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Target, Tracer, all_traced_by, id, send, threads};
+use super::harness::{Target, Tracer, all_traced_by, id, send, threads};
 use crate::support::{fixture_path, until, wait, wait4_strace};
 
 #[test]

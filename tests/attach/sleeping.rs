@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Target, Tracer, all_traced_by, send, state};
+use super::harness::{Target, Tracer, all_traced_by, send, state};
 use crate::support::{REWINDS, fixture_path, have, run, until, wait4_strace};
 
 /// signal(7): those that give EINTR after a stop, handler or not, and three

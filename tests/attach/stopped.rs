@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{ENDINGS, Target, Tracer, all_traced_by, field, send, state, threads};
+use super::harness::{ENDINGS, Target, Tracer, all_traced_by, field, send, state, threads};
 use crate::support::until;
 
 #[test]

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{MARK, Target, Tracer, all_traced_by, children, marked, new_mark, send};
+use super::harness::{MARK, Target, Tracer, all_traced_by, children, marked, new_mark, send};
 use crate::support::until;
 
 #[test]

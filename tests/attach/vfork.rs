@@ -6,7 +6,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{
+use super::harness::{
     MARK, Target, Tracer, all_traced_by, children, marked, new_mark, process, send, state,
 };
 use crate::support::{have, until};

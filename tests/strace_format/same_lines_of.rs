@@ -289,7 +289,7 @@ fn clone_untraced() {
             // The last to end.
             let tid = text.lines().last().unwrap().split(' ').next().unwrap();
             let lines = text.lines().filter(|line| line.starts_with(tid));
-            crate::Log::parse(&lines.collect::<Vec<_>>().join("\n"))
+            super::Log::parse(&lines.collect::<Vec<_>>().join("\n"))
         };
         let what = format!("{mode:?}");
         assert_alike(

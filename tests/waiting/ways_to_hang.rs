@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::support::{have, passed_over, run, traced};
+use crate::support::{have, passed_over, run, traced};
 
 /// How long a hang is looked at, the next time if it was not reached in that.
 const SECONDS: [&str; 3] = ["1", "5", "30"];
