@@ -15,14 +15,20 @@ use super::tasks::{Kind, Task};
 use crate::event::{Event, EventKind, Found, Moment, SigchldAction, UntracedChild};
 use crate::kernel::{Errno, Tgid, Tid, WaitStatus};
 use crate::proc::{self, Status};
+use crate::sys;
 use crate::sys::ptrace::seize;
 use crate::sys::seize::seize_beside_others;
 
 /// Whether this tracer traces a process whose creation has not been reported yet.
 fn is_ours(tgid: Tgid) -> bool {
-    let own = i32::try_from(std::process::id()).ok();
     let tracer = proc::status(tgid.leader()).and_then(|status| status.tracer);
-    tracer.is_none_or(|tracer| Some(tracer.raw()) == own)
+    // The kernel names the thread that traces.
+    tracer.is_none_or(|tracer| tracer == sys::own_tid())
+}
+
+/// A process, while it is a child of this one: it may be gone, and its pid another's.
+fn child_stat(parent: Tgid, child: Tgid) -> Option<proc::Stat> {
+    proc::Stat::read(child).filter(|stat| stat.parent == parent)
 }
 
 /// What a process that is attached to is: not launched, so never under our
@@ -53,7 +59,13 @@ impl<S: Scheduler> Tracer<S> {
             .as_ref()
             .and_then(|status| status.tgid)
             .ok_or_else(|| refusal::explain(pid, Errno::SRCH))?;
-        if self.tasks.processes.contains_key(&tgid) {
+        // Without following a second thread of a process is a target of its own.
+        let is_known = if self.follow {
+            self.tasks.processes.contains_key(&tgid)
+        } else {
+            self.tasks.by_tid.contains_key(&pid)
+        };
+        if is_known {
             return Ok(());
         }
         let parent = status.and_then(|status| status.parent);
@@ -132,12 +144,17 @@ impl<S: Scheduler> Tracer<S> {
 
     /// The children that a process had before the attach. They are not traced,
     /// and some of them may be zombies.
-    fn list_preexisting_children(&mut self, parent: Tgid, at: Moment, events: &mut Vec<Event>) {
+    pub(super) fn list_preexisting_children(
+        &mut self,
+        parent: Tgid,
+        at: Moment,
+        events: &mut Vec<Event>,
+    ) {
         for child in proc::children(parent).unwrap_or_default() {
             if self.tasks.by_tid.contains_key(&child.leader()) {
                 continue;
             }
-            if let Some(stat) = proc::Stat::read(child) {
+            if let Some(stat) = child_stat(parent, child).filter(|_| !is_ours(child)) {
                 events.push(self.preexisting_child(parent, &stat, false, at));
             }
         }
@@ -158,8 +175,7 @@ impl<S: Scheduler> Tracer<S> {
             if settled.contains(&child) || self.tasks.by_tid.contains_key(&child.leader()) {
                 continue;
             }
-            // It may be gone, and its pid another's.
-            let stat = proc::Stat::read(child).filter(|stat| stat.parent == parent);
+            let stat = child_stat(parent, child);
             let is_known = alive.contains(&child);
             let is_new = |stat: &proc::Stat| {
                 let has_changed = !is_known || stat.is_zombie();

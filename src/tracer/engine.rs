@@ -342,7 +342,7 @@ impl<S: Scheduler> Tracer<S> {
                 self.serve(READY_AT_MOST, events);
             }
             self.release_overdue(events);
-            self.keep_speed();
+            self.keep_speed(events);
             match self.leaving {
                 Some(until) if Instant::now() >= until => self.give_up_leaving(events),
                 Some(_) => self.waker.wake_after(super::leave::POLL_INTERVAL),
