@@ -30,10 +30,6 @@ const QUIET: Duration = Duration::from_secs(1);
 const MOST_DOUBLINGS: u32 = 5;
 /// Forking again within so many times that time means that it was too early.
 const TOO_EARLY: u32 = 8;
-/// When after the attach a process is looked at once more. A fork that was under way
-/// then has no event (`kernel_clone` in kernel/fork.c asks for it at its start), and a
-/// large process takes its time to fork.
-const LATE_CHILDREN: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
 /// What a tracer knows of all processes that may run at full speed.
 #[derive(Debug, Default)]
@@ -46,8 +42,6 @@ pub(super) struct FullSpeed {
     next_look: Option<Instant>,
     /// Processes whose new children are held.
     holding: Vec<(Instant, Tgid)>,
-    /// Processes that run free since the attach, and may be forking.
-    attached: Vec<(Instant, Tgid)>,
 }
 
 impl FullSpeed {
@@ -65,7 +59,7 @@ pub(super) struct Speed {
     /// It may run free.
     is_allowed: bool,
     /// Its threads stop at no call.
-    is_free: bool,
+    pub(super) is_free: bool,
     /// How many of its threads were interrupted and have not stopped yet.
     awaited: usize,
     /// Children that are held until they have.
@@ -153,12 +147,7 @@ impl<S: Scheduler> Tracer<S> {
         process.speed.had_child();
         if process.children == 0 && has_no_children(tgid) {
             self.run_free(tgid);
-            for after in LATE_CHILDREN {
-                self.full_speed
-                    .attached
-                    .push((Instant::now() + after, tgid));
-                self.waker.wake_after(after);
-            }
+            self.expect_late_children(tgid);
             return;
         }
         for tid in self.tasks.threads_of(tgid) {
@@ -315,11 +304,10 @@ impl<S: Scheduler> Tracer<S> {
         self.waker.wake_after(after);
     }
 
-    /// What is due: children that were held for long enough, processes that were
-    /// forking at their attach, and those that may have no children any more.
-    pub(super) fn keep_speed(&mut self, events: &mut Vec<Event>) {
+    /// What is due: children that were held for long enough, and processes that
+    /// may have no children any more.
+    pub(super) fn keep_speed(&mut self) {
         let now = Instant::now();
-        self.look_for_late_children(now, events);
         let mut held = std::mem::take(&mut self.full_speed.holding);
         held.retain(|(until, tgid)| {
             let is_due = *until <= now;
@@ -340,29 +328,6 @@ impl<S: Scheduler> Tracer<S> {
                 self.waker.wake_at(next);
             }
         }
-    }
-
-    /// Children of a fork that was under way at the attach: they are not traced, but
-    /// waited for.
-    fn look_for_late_children(&mut self, now: Instant, events: &mut Vec<Event>) {
-        let mut attached = std::mem::take(&mut self.full_speed.attached);
-        attached.retain(|(due, tgid)| {
-            if *due > now {
-                self.waker.wake_at(*due);
-                return true;
-            }
-            let process = self.tasks.processes.get(tgid);
-            let is_free = process.is_some_and(|process| process.speed.is_free);
-            if is_free && !has_no_children(*tgid) {
-                let at = self.now();
-                self.stop_at_calls(*tgid, None, at, events);
-                if self.capture.rules {
-                    self.list_preexisting_children(*tgid, at, events);
-                }
-            }
-            false
-        });
-        self.full_speed.attached = attached;
     }
 
     fn look_for_childless(&mut self, now: Instant) {

@@ -123,6 +123,25 @@ fn without_following_the_named_task_alone_is_traced() {
 }
 
 #[test]
+fn without_following_two_threads_of_a_process_are_traced() {
+    let mut target = Target::fixture(&["threads_blocked_in_wait4", "2"]);
+    let (first, second) = (target.read_line(), target.read_line());
+    let thread = |line: &str| -> i32 { line.split(['/', ' ']).nth(1).unwrap().parse().unwrap() };
+    let named = [thread(&first), thread(&second)];
+    let tracer = Tracer::start(&["--no-follow"], &named, &[]);
+    for thread in named {
+        let path = process(target.pid()).join(format!("task/{thread}"));
+        until("both threads are traced", || {
+            field(&path, "TracerPid:") == Some(tracer.child.id().to_string())
+        });
+    }
+    tracer.settled(target.pid());
+    assert_eq!(target.finish(), Some(0));
+    let log = tracer.end(0);
+    assert_eq!(log.matches(", NULL) = ").count(), 2, "{log}");
+}
+
+#[test]
 fn without_following_the_children_of_a_target_are_let_be() {
     let directory = tempfile::tempdir().unwrap();
     let mark = new_mark();
