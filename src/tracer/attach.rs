@@ -43,8 +43,42 @@ const SERVED_BETWEEN: usize = 8;
 /// How long a refusal that may pass is tried against.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// A process that is being attached to.
+struct Target {
+    tgid: Tgid,
+    parent: Option<Tgid>,
+    /// It is a child of ours.
+    is_own: bool,
+    can_run_free: bool,
+    /// How many of its threads are ours.
+    threads: usize,
+    /// Those that the last pass did not get.
+    refused: Vec<(Tid, Errno)>,
+}
+
+impl Target {
+    /// How many threads of it are not ours, and why; not those that have ended meanwhile.
+    fn partial(&self) -> (u64, Option<String>) {
+        let living = |(tid, _): &&(Tid, Errno)| {
+            let status = proc::status(*tid);
+            status.is_some_and(|status| !matches!(status.state, b'Z' | b'X'))
+        };
+        let refused: Vec<&(Tid, Errno)> = self.refused.iter().filter(living).collect();
+        let sentence = refused.first().map(|(tid, errno)| {
+            let whose = match refused.len() {
+                1 => "this thread".to_owned(),
+                many => format!("{many} threads of {}", self.tgid),
+            };
+            let reason = refusal::explain(*tid, *errno);
+            format!("{reason}; the waits of {whose} are not seen")
+        });
+        (refused.len() as u64, sentence)
+    }
+}
+
 impl<S: Scheduler> Tracer<S> {
-    /// Attach to all threads of the process that `pid` belongs to.
+    /// Attach to all threads of the process that `pid` belongs to. Returns what was
+    /// refused of it, a sentence.
     ///
     /// Threads that are created meanwhile are ours by their creator, or are
     /// found by another pass over `/proc/PID/task`, until a whole pass finds
@@ -53,7 +87,11 @@ impl<S: Scheduler> Tracer<S> {
     ///
     /// # Errors
     /// Why not, and the remedy, as a sentence.
-    pub(crate) fn attach(&mut self, pid: Tid, events: &mut Vec<Event>) -> Result<(), String> {
+    pub(crate) fn attach(
+        &mut self,
+        pid: Tid,
+        events: &mut Vec<Event>,
+    ) -> Result<Option<String>, String> {
         let status = proc::status(pid);
         let tgid = status
             .as_ref()
@@ -66,70 +104,83 @@ impl<S: Scheduler> Tracer<S> {
             self.tasks.by_tid.contains_key(&pid)
         };
         if is_known {
-            return Ok(());
+            return Ok(None);
         }
         let parent = status.and_then(|status| status.parent);
-        let is_own = own_children::is_own(parent);
-        let options = self.options(ATTACHED) | own_children::options(is_own);
         // Reported first, though the number of threads is known last.
         let (at, place) = (self.now(), events.len());
         let mut attached = self.event(at, tgid.leader(), tgid, EventKind::Attached { threads: 0 });
         self.attaches = true;
         let begun = Instant::now();
-        // A process that seems to have no children is not disturbed.
-        let can_run_free = self.full_speed.is_allowed && has_no_children(tgid);
-        let mut count = 0;
-        let mut refused = None;
+        let mut target = Target {
+            tgid,
+            parent,
+            is_own: own_children::is_own(parent),
+            // A process that seems to have no children is not disturbed.
+            can_run_free: self.full_speed.is_allowed && has_no_children(tgid),
+            threads: 0,
+            refused: Vec::new(),
+        };
         loop {
-            let before = count;
+            let before = target.threads;
+            target.refused.clear();
             for tid in self.threads_to_attach(tgid, pid) {
-                if self.tasks.by_tid.contains_key(&tid) || self.pending.holds(tid) {
-                    continue;
+                if !self.tasks.by_tid.contains_key(&tid) && !self.pending.holds(tid) {
+                    self.attach_thread(tid, &mut target, events);
+                    self.serve(SERVED_BETWEEN, events);
                 }
-                // The first has no thread of ours to wait for.
-                let (answer, reaped) = match count {
-                    0 => (seize(tid, options), Vec::new()),
-                    _ => seize_beside_others(tid, options, || proc::threads(tgid.leader())),
-                };
-                for (dead, status) in &reaped {
-                    self.ended(*dead, *status, events);
-                }
-                match answer {
-                    // It execs, and has the leader's tid by now.
-                    Ok(()) if !reaped.is_empty() && !proc::threads(tid).contains(&tid) => {
-                        self.interrupt(tgid.leader());
-                    }
-                    Ok(()) => {
-                        self.take_up(tid, tgid, parent, events);
-                        if !can_run_free {
-                            self.interrupt(tid);
-                        }
-                        if let Some(process) = self.tasks.processes.get_mut(&tgid) {
-                            process.is_own = is_own;
-                        }
-                        count += 1;
-                    }
-                    Err(errno) => refused = refused.or(Some((tid, errno))),
-                }
-                self.serve(SERVED_BETWEEN, events);
             }
             // All threads that were listed may have been ending, in an exec
             // say: then the refusal is not the process's.
-            let may_pass = count == 0 && refusal::may_pass(tgid);
-            if count == before && !(may_pass && begun.elapsed() < PATIENCE) {
+            let may_pass = target.threads == 0 && refusal::may_pass(tgid);
+            if target.threads == before && !(may_pass && begun.elapsed() < PATIENCE) {
                 break;
             }
         }
-        match refused {
-            Some((tid, errno)) if count == 0 => Err(refusal::explain(tid, errno)),
-            _ => {
-                if self.full_speed.is_allowed {
-                    self.choose_speed(tgid);
-                }
-                attached.kind = EventKind::Attached { threads: count };
-                events.insert(place, attached);
-                Ok(())
+        if target.threads == 0
+            && let Some((tid, errno)) = target.refused.first()
+        {
+            return Err(refusal::explain(*tid, *errno));
+        }
+        if self.full_speed.is_allowed {
+            self.choose_speed(tgid);
+        }
+        attached.kind = EventKind::Attached {
+            threads: target.threads,
+        };
+        events.insert(place, attached);
+        let (refused, sentence) = target.partial();
+        self.refused_threads += refused;
+        Ok(sentence)
+    }
+
+    fn attach_thread(&mut self, tid: Tid, target: &mut Target, events: &mut Vec<Event>) {
+        let tgid = target.tgid;
+        let options = self.options(ATTACHED) | own_children::options(target.is_own);
+        // The first has no thread of ours to wait for.
+        let (answer, reaped) = match target.threads {
+            0 => (seize(tid, options), Vec::new()),
+            _ => seize_beside_others(tid, options, || proc::threads(tgid.leader())),
+        };
+        for (dead, status) in &reaped {
+            self.ended(*dead, *status, events);
+        }
+        match answer {
+            // It execs, and has the leader's tid by now.
+            Ok(()) if !reaped.is_empty() && !proc::threads(tid).contains(&tid) => {
+                self.interrupt(tgid.leader());
             }
+            Ok(()) => {
+                self.take_up(tid, tgid, target.parent, events);
+                if !target.can_run_free {
+                    self.interrupt(tid);
+                }
+                if let Some(process) = self.tasks.processes.get_mut(&tgid) {
+                    process.is_own = target.is_own;
+                }
+                target.threads += 1;
+            }
+            Err(errno) => target.refused.push((tid, errno)),
         }
     }
 

@@ -93,6 +93,8 @@ pub(crate) struct Tracer<S = Unscheduled> {
     lets_leftovers_go: bool,
     /// There are tasks that outlive us, or were.
     pub(super) attaches: bool,
+    /// Threads of attached processes that are not traced, as another tracer has them, say.
+    pub(crate) refused_threads: u64,
     /// We stop when the root is stopped as a job.
     pub(super) stops_as_job: bool,
     /// Launched processes are killed, or with `true` attached ones too, until
@@ -162,6 +164,7 @@ impl<S: Scheduler> Tracer<S> {
             kill_on_exit: settings.kill_on_exit,
             lets_leftovers_go: settings.lets_leftovers_go,
             attaches: false,
+            refused_threads: 0,
             stops_as_job: settings.stops_as_job,
             killing: None,
             leaving: None,
