@@ -10,7 +10,7 @@ use super::namespaces::Namespaces;
 use super::process::{ParentId, Process, ProcessId, Stamp};
 use super::waits::{CompletedWait, Delivered, ReapKind, Waiting};
 use crate::event::{Comm, Event, EventKind, Image, Observation};
-use crate::kernel::{SigInfo, Signal, Tgid, Tid};
+use crate::kernel::{NsPid, SigInfo, Signal, Tgid, Tid};
 
 /// A thread that is alive.
 #[derive(Clone, Debug)]
@@ -119,14 +119,7 @@ impl Ledger {
                     process.stopped.get_or_insert((now, *signal));
                 }
             }
-            EventKind::Resumed => {
-                if let Some(process) = self.processes.get_mut(&tgid)
-                    && let Some((since, _)) = process.stopped.take()
-                {
-                    let stopped = &mut process.busy.stopped;
-                    *stopped = stopped.saturating_add(event.at.since(since.at));
-                }
-            }
+            EventKind::Resumed => self.resumed(tgid),
             EventKind::UntracedChild(seen) => self.untraced_child(tgid, seen),
             EventKind::SigchldSet(action) => {
                 let (now, comm) = (self.now, self.comm(event.tid));
@@ -144,42 +137,12 @@ impl Ledger {
             EventKind::Signalled {
                 signal,
                 info,
-                sender: name,
+                sender,
             } => {
-                self.delivered(tgid, *signal, *info, *name);
-                let sender = info.as_ref().and_then(SigInfo::sender);
-                if let Some(sender) = sender.filter(|_| signal.is_crash()) {
-                    self.crash_sent(tgid, sender);
-                }
-                if let Some((pid, status)) = info.as_ref().and_then(SigInfo::child) {
-                    self.untraced_child_died(tgid, pid, status);
-                }
-                let now = self.now;
-                if *signal == Signal::CHLD
-                    && let Some(process) = self.processes.get_mut(&tgid)
-                {
-                    process.sigchld.delivered(event.tid, now);
-                }
+                self.delivered(tgid, *signal, *info, *sender);
+                self.told_by_signal(event, *signal, info.as_ref());
             }
-            EventKind::Kills { target, signal } => {
-                let (now, sender) = (self.now, self.parent_id(tgid));
-                if *signal == Signal::KILL && target.raw() <= 0 {
-                    self.group_kill = Some((now, tgid));
-                }
-                // Of all that send signals the tracer alone is no process of the trace.
-                let is_tracer = !self.processes.contains_key(&tgid);
-                let target = self.recall(tgid, *target).map(|child| child.tgid);
-                if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid)) {
-                    child.history.signalled = Some(now);
-                    if *signal == Signal::KILL {
-                        child.history.kill_sent_by = Some(tgid);
-                        child.history.killed_by_tracer = is_tracer;
-                    }
-                    if child.parent == Some(sender) {
-                        child.history.killed = Some(now);
-                    }
-                }
-            }
+            EventKind::Kills { target, signal } => self.kills(tgid, *target, *signal),
             EventKind::DeathSignalSet(_)
             | EventKind::ListenerWanted
             | EventKind::ExitsWith(_)
@@ -206,6 +169,56 @@ impl Ledger {
                 info,
                 sender,
             });
+        }
+    }
+
+    /// What a delivered signal says of other processes.
+    fn told_by_signal(&mut self, event: &Event, signal: Signal, info: Option<&SigInfo>) {
+        let tgid = event.tgid;
+        let sender = info.and_then(SigInfo::sender);
+        if let Some(sender) = sender.filter(|_| signal.is_crash()) {
+            self.crash_sent(tgid, sender);
+        }
+        if let Some((pid, status)) = info.and_then(SigInfo::child) {
+            self.untraced_child_died(tgid, pid, status);
+        }
+        let now = self.now;
+        if signal == Signal::CHLD
+            && let Some(process) = self.processes.get_mut(&tgid)
+        {
+            process.sigchld.delivered(event.tid, now);
+        }
+    }
+
+    /// A process sends a signal to others.
+    fn kills(&mut self, tgid: Tgid, target: NsPid, signal: Signal) {
+        let (now, sender) = (self.now, self.parent_id(tgid));
+        if signal == Signal::KILL && target.raw() <= 0 {
+            self.group_kill = Some((now, tgid));
+        }
+        // Of all that send signals the tracer alone is no process of the trace.
+        let is_tracer = !self.processes.contains_key(&tgid);
+        let target = self.recall(tgid, target).map(|child| child.tgid);
+        if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid)) {
+            child.history.signalled = Some(now);
+            if signal == Signal::KILL {
+                child.history.kill_sent_by = Some(tgid);
+                child.history.killed_by_tracer = is_tracer;
+            }
+            if child.parent == Some(sender) {
+                child.history.killed = Some(now);
+            }
+        }
+    }
+
+    /// A process leaves its group-stop.
+    fn resumed(&mut self, tgid: Tgid) {
+        let now = self.now.at;
+        if let Some(process) = self.processes.get_mut(&tgid)
+            && let Some((since, _)) = process.stopped.take()
+        {
+            let stopped = &mut process.busy.stopped;
+            *stopped = stopped.saturating_add(now.since(since.at));
         }
     }
 

@@ -271,24 +271,7 @@ impl Deadlines {
                 });
             }
         }
-        let mut waits = Vec::new();
-        for queue in &mut self.blocked {
-            while let Some((tid, seq)) = take_due(queue, now) {
-                waits.extend(still_waits(tid, seq, ledger).map(|tgid| (tid, tgid)));
-            }
-        }
-        if !waits.is_empty() {
-            let families = living_children(ledger);
-            questions.extend(
-                waits
-                    .into_iter()
-                    .map(|(tid, tgid)| Question::BlockedChildren {
-                        tid,
-                        tgid,
-                        children: families.get(&tgid).cloned().unwrap_or_default(),
-                    }),
-            );
-        }
+        self.blocked_due(now, ledger, &mut questions);
         self.listed.retain(|parent, due| {
             let is_due = *due <= now;
             if is_due {
@@ -324,6 +307,26 @@ impl Deadlines {
 }
 
 impl Deadlines {
+    /// What the children of waits are blocked in that have lasted for so long.
+    fn blocked_due(&mut self, now: Moment, ledger: &Ledger, questions: &mut Vec<Question>) {
+        let mut waits = Vec::new();
+        for queue in &mut self.blocked {
+            while let Some((tid, seq)) = take_due(queue, now) {
+                waits.extend(still_waits(tid, seq, ledger).map(|tgid| (tid, tgid)));
+            }
+        }
+        if waits.is_empty() {
+            return;
+        }
+        let families = living_children(ledger);
+        let question = |(tid, tgid)| Question::BlockedChildren {
+            tid,
+            tgid,
+            children: families.get(&tgid).cloned().unwrap_or_default(),
+        };
+        questions.extend(waits.into_iter().map(question));
+    }
+
     /// The next processes whose leader to look at, round-robin.
     fn next_leaders(&mut self) -> impl Iterator<Item = Tgid> + use<> {
         let after = match self.looked_at {
