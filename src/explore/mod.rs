@@ -10,6 +10,7 @@
 //! | `oracle` | how a run differs from those without a schedule |
 //! | `runs` | all runs, within their time |
 //! | `search` | which schedules are tried, in which order |
+//! | `known` | whether something was found already |
 //! | `turns` | in which order the occurrences of a point are tried |
 //! | `found` | how much is searched, and what is found |
 //! | `advice` | what a point means, and what to do |
@@ -23,6 +24,7 @@ mod builder;
 mod forms;
 mod found;
 mod hang;
+mod known;
 mod oracle;
 mod report;
 mod run;

@@ -258,6 +258,7 @@ pub(super) mod tests {
     use super::super::hang::Sleeper;
     use super::super::scheduler::{Circumstances, Counts};
     use super::*;
+    use crate::event::Image;
     use crate::kernel::{Tgid, Tid};
     use crate::ledger::Stamp;
     use crate::library::Keep;
@@ -286,20 +287,40 @@ pub(super) mod tests {
 
     /// A run that hangs.
     pub(in super::super) fn hung() -> Run {
-        let sleeper = Sleeper {
+        hung_of(&["x"])
+    }
+
+    /// One in which these programs hang.
+    pub(in super::super) fn hung_of(names: &[&str]) -> Run {
+        let sleeper = |name: &&str| Sleeper {
             tid: Tid::new(9),
             tgid: Tgid::new(9),
-            comm: Comm::new(b"x"),
+            comm: Comm::new(name.as_bytes()),
             call: "pause",
             first: None,
             may_be_woken: false,
         };
+        let sleepers = names.iter().map(sleeper).collect();
         Run {
-            end: End::Hung(Hang {
-                sleepers: vec![sleeper],
-            }),
+            end: End::Hung(Hang { sleepers }),
             ..ended(0, "")
         }
+    }
+
+    /// A finding in a program.
+    pub(in super::super) fn found_in(name: &str) -> Finding {
+        let lasting = RULES.iter().find(|rule| !rule.is_timed);
+        let image = Image {
+            comm: Comm::new(name.as_bytes()),
+            ..Image::default()
+        };
+        let party = ProcessRef {
+            id: None,
+            tgid: Tgid::new(1),
+            image: std::sync::Arc::new(image),
+        };
+        let finding = Finding::new(lasting.unwrap().id, party, Stamp::default());
+        finding.severity(Severity::Error)
     }
 
     fn keys(baseline: &[Run], run: &Run) -> Vec<Key> {
@@ -335,19 +356,10 @@ pub(super) mod tests {
 
     #[test]
     fn what_was_latent_without_a_schedule_is_a_symptom_when_it_happens() {
-        let lasting = RULES.iter().find(|rule| !rule.is_timed);
-        let rule = lasting.unwrap().id;
-        let with = |severity| {
-            let party = ProcessRef {
-                id: None,
-                tgid: Tgid::new(1),
-                image: std::sync::Arc::default(),
-            };
-            let finding = Finding::new(rule, party, Stamp::default());
-            Run {
-                findings: vec![finding.severity(severity)],
-                ..ended(0, "")
-            }
+        let rule = found_in("").rule;
+        let with = |severity| Run {
+            findings: vec![found_in("").severity(severity)],
+            ..ended(0, "")
         };
         let usual = [with(Severity::Info), ended(0, ""), ended(0, "")];
         assert_eq!(keys(&usual, &with(Severity::Info)), []);

@@ -6,7 +6,7 @@
 //! goes wrong is tried three times more, and counts if it goes wrong in two of them;
 //! then the shortest schedule that shows it is looked for.
 
-use super::found::{Exploration, Limits, Problem};
+use super::found::{Exploration, Limits};
 use super::oracle::{Baseline, Key, NoBaseline, Symptom};
 use super::run::{End, Run};
 use super::schedule::{Point, Schedule};
@@ -15,10 +15,6 @@ use super::turns::in_turns;
 
 /// How many runs without a schedule there are.
 pub(super) const BASELINES: u32 = 3;
-/// How often a schedule is tried again that shows something.
-const RERUNS: u32 = 3;
-/// In how many of these it must show it.
-const ENOUGH: u32 = 2;
 /// How many occurrences of one point are tried.
 const MOST_OCCURRENCES: usize = 60;
 /// How many instructions a handler is put off by.
@@ -50,7 +46,7 @@ pub(super) fn explore(runner: &mut impl Runner, limits: &Limits) -> Exploration 
         limits: *limits,
         baseline: Baseline::default(),
         found: Exploration::default(),
-        known: Vec::new(),
+        consequences: Vec::new(),
         fruitless: Vec::new(),
         at_play: Circumstances::default(),
         is_over: false,
@@ -64,8 +60,8 @@ struct Search<'a, R> {
     limits: Limits,
     baseline: Baseline,
     found: Exploration,
-    /// What was found already.
-    known: Vec<Key>,
+    /// Other statuses and outputs that were seen beside what was found.
+    consequences: Vec<Key>,
     /// Single steps that held something and showed nothing, for pairs.
     fruitless: Vec<Schedule>,
     /// What was at play in the last run.
@@ -261,135 +257,13 @@ impl<R: Runner> Search<'_, R> {
         };
         self.found.schedules += 1;
         let is_fruitless = symptoms.is_empty();
-        if let Some(index) = self.longer_known(schedule, &symptoms) {
-            self.shorten(index, schedule, &symptoms);
-        } else {
+        if !self.shortens(schedule, &symptoms) {
             self.add(schedule, symptoms);
         }
         is_fruitless
     }
-
-    /// Add what is new among the symptoms of a schedule, if it shows again.
-    fn add(&mut self, schedule: &Schedule, symptoms: Vec<Symptom>) {
-        let news: Vec<Symptom> = symptoms
-            .into_iter()
-            .filter(|one| self.is_new(one))
-            .collect();
-        let Some(first) = news.first() else {
-            return;
-        };
-        let Some(problem) = self.confirm(schedule, &news) else {
-            let seen = (schedule.clone(), first.clone());
-            self.found.unconfirmed.push(seen);
-            return;
-        };
-        let problem = self.minimise(problem);
-        self.known.extend(problem.symptoms.iter().map(Symptom::key));
-        self.known.extend(news.iter().map(Symptom::key));
-        self.found.problems.push(problem);
-    }
-
-    /// The problem that this shows too, if its schedule is longer: a point that is
-    /// forced everywhere is longer than one occurrence.
-    fn longer_known(&self, schedule: &Schedule, symptoms: &[Symptom]) -> Option<usize> {
-        let length = schedule.length();
-        let mut problems = self.found.problems.iter();
-        problems.position(|problem| {
-            let first = problem.symptoms.first().map(Symptom::key);
-            let shows = symptoms.iter().any(|one| Some(one.key()) == first);
-            shows && problem.schedule.length() > length
-        })
-    }
-
-    /// Give a known problem a shorter schedule, if that shows it as well.
-    fn shorten(&mut self, index: usize, schedule: &Schedule, symptoms: &[Symptom]) {
-        let Some(shorter) = self.confirm(schedule, symptoms) else {
-            return;
-        };
-        if let Some(problem) = self.found.problems.get_mut(index)
-            && problem.symptoms.first().map(Symptom::key)
-                == shorter.symptoms.first().map(Symptom::key)
-            && shorter.shown >= problem.shown
-        {
-            *problem = shorter;
-        }
-    }
-
-    fn is_new(&self, symptom: &Symptom) -> bool {
-        !self.known.contains(&symptom.key())
-    }
-
-    /// Try a schedule again; the problem, if one of these symptoms is seen often
-    /// enough.
-    fn confirm(&mut self, schedule: &Schedule, seen: &[Symptom]) -> Option<Problem> {
-        let mut best: Vec<(Symptom, u32)> = seen.iter().map(|one| (one.clone(), 0)).collect();
-        let mut runs = 0;
-        let mut at_play = Circumstances::default();
-        for _ in 0..RERUNS {
-            // What was seen when the time was up may still be enough.
-            let Some(symptoms) = self.seen_under(schedule) else {
-                break;
-            };
-            runs += 1;
-            for symptom in symptoms {
-                let key = symptom.key();
-                if let Some(known) = best.iter_mut().find(|(one, _)| one.key() == key) {
-                    known.1 += 1;
-                    at_play.clone_from(&self.at_play);
-                }
-            }
-        }
-        best.retain(|(_, count)| *count >= ENOUGH);
-        let shown = best.iter().map(|(_, count)| *count).max()?;
-        Some(Problem {
-            schedule: schedule.clone(),
-            symptoms: best.into_iter().map(|(symptom, _)| symptom).collect(),
-            at_play,
-            shown,
-            runs,
-        })
-    }
-
-    /// The same problem under a shorter schedule, if there is one.
-    fn minimise(&mut self, problem: Problem) -> Problem {
-        let Some(first) = problem.symptoms.first().map(Symptom::key) else {
-            return problem;
-        };
-        for candidate in self.shorter(&problem.schedule) {
-            let shows = |symptoms: &[Symptom]| symptoms.iter().any(|one| one.key() == first);
-            let Some(symptoms) = self.seen_under(&candidate) else {
-                return problem;
-            };
-            if !shows(&symptoms) {
-                continue;
-            }
-            if let Some(shorter) = self.confirm(&candidate, &symptoms)
-                && shows(&shorter.symptoms)
-                && shorter.shown >= problem.shown
-            {
-                return shorter;
-            }
-        }
-        problem
-    }
-
-    /// What may show the same: single steps of a pair, single occurrences of a
-    /// point that was forced everywhere.
-    fn shorter(&self, schedule: &Schedule) -> Vec<Schedule> {
-        let steps = schedule.steps();
-        if steps.len() > 1 {
-            let single = steps.iter().map(|step| Schedule::of(step.point, step.at));
-            return single.collect();
-        }
-        match steps.first() {
-            Some(step) if step.at.is_none() => {
-                let turns = self.occurrences(step.point).into_iter();
-                turns.map(|at| Schedule::of(step.point, Some(at))).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
 }
 
+mod confirmed;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! The search on made-up programs.
 
-use super::super::oracle::tests::{ended, hung};
+use super::super::oracle::tests::{ended, found_in, hung, hung_of};
+use super::confirmed::RERUNS;
 use super::*;
 
 /// A made-up program: what comes of a run under a schedule, the nth of it.
@@ -227,6 +228,75 @@ fn a_shorter_schedule_that_comes_later_replaces_a_longer_one() {
     };
     let (found, _) = search(behave, Limits::default());
     assert_eq!(schedules(&found), ["hold-deaths@3"]);
+}
+
+#[test]
+fn two_hangs_under_one_point_are_two_problems() {
+    for both_at_once in [true, false] {
+        let behave = |schedule: &Schedule, _: usize| {
+            let first = schedule.wants(Point::ChildFirst, 1);
+            match (first, schedule.wants(Point::ChildFirst, 3)) {
+                (true, true) if both_at_once => hung_of(&["x", "y"]),
+                (true, _) => hung_of(&["x"]),
+                (_, true) => hung_of(&["y"]),
+                _ => ended(0, ""),
+            }
+        };
+        let (found, _) = search(behave, Limits::default());
+        assert_eq!(schedules(&found), ["child-first@1", "child-first@3"]);
+    }
+}
+
+#[test]
+fn what_the_shortest_schedule_does_not_show_is_a_problem_of_its_own() {
+    let behave = |schedule: &Schedule, _: usize| {
+        let mut run = ended(0, "");
+        for (at, name) in [(1, "x"), (3, "y")] {
+            if schedule.wants(Point::ChildFirst, at) {
+                run.findings.push(found_in(name));
+            }
+        }
+        run
+    };
+    let (found, _) = search(behave, Limits::default());
+    assert_eq!(schedules(&found), ["child-first@1", "child-first@3"]);
+}
+
+#[test]
+fn what_a_shorter_schedule_that_comes_later_does_not_show_stays_a_problem() {
+    // Both everywhere alone, and one of them at an occurrence of another point.
+    let behave = |schedule: &Schedule, _: usize| {
+        let everywhere = schedule.to_string() == "child-first";
+        let mut run = ended(0, "");
+        if everywhere || schedule.to_string() == "hold-deaths@3" {
+            run.findings.push(found_in("x"));
+        }
+        if everywhere {
+            run.findings.push(found_in("y"));
+        }
+        run
+    };
+    let (found, _) = search(behave, Limits::default());
+    assert_eq!(schedules(&found), ["hold-deaths@3", "child-first"]);
+}
+
+#[test]
+fn another_status_beside_a_finding_is_no_problem_of_its_own() {
+    // The status is how many of the children went wrong.
+    let behave = |schedule: &Schedule, _: usize| {
+        let wrong = (1..=3).filter(|at| schedule.wants(Point::ChildFirst, *at));
+        let wrong = i32::try_from(wrong.count()).unwrap();
+        let mut run = ended(wrong, "");
+        run.findings.extend((0..wrong).map(|_| found_in("x")));
+        // And one bug that has the same status, alone.
+        if schedule.wants(Point::HoldDeaths, 2) && schedule.steps().len() == 1 {
+            run = ended(3, "");
+        }
+        run
+    };
+    let (found, _) = search(behave, Limits::default());
+    assert_eq!(schedules(&found), ["child-first@1", "hold-deaths@2"]);
+    assert!(found.problems.iter().all(|problem| problem.shown == 3));
 }
 
 #[test]
