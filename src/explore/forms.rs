@@ -105,6 +105,7 @@ impl ExplorationReport<'_> {
                 problems: exploration.problems.len(),
                 has_baseline: exploration.no_baseline.is_none(),
                 is_cut: exploration.is_cut,
+                ended_by: exploration.ended_by.clone(),
                 never_reached: self.never_reached(),
                 late: exploration.late.iter().map(Schedule::to_string).collect(),
             },
@@ -132,6 +133,8 @@ enum Line {
         problems: usize,
         has_baseline: bool,
         is_cut: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ended_by: Option<String>,
         never_reached: Vec<&'static str>,
         late: Vec<String>,
     },

@@ -65,6 +65,8 @@ pub struct Exploration {
     pub no_baseline: Option<NoBaseline>,
     /// Not all that there is was tried.
     pub is_cut: bool,
+    /// Why no further run could be made, if that ended the search.
+    pub ended_by: Option<String>,
     /// Schedules under which it did not end in its time, which may be several times as
     /// long as usual.
     pub late: Vec<Schedule>,

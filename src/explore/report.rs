@@ -47,6 +47,9 @@ impl ExplorationReport<'_> {
         if let Some(why) = &self.exploration.no_baseline {
             no_baseline(&mut to, why);
         }
+        if let Some(why) = &self.exploration.ended_by {
+            let _ = writeln!(to, "explore: the search ended early: {why}");
+        }
         self.scope(&mut to);
         to
     }
@@ -219,7 +222,7 @@ impl ExplorationReport<'_> {
                 self.replay(first)
             );
         }
-        if exploration.is_cut {
+        if exploration.is_cut && exploration.ended_by.is_none() {
             let _ = writeln!(
                 to,
                 "explore: not all occurrences were tried (--budget, --explore=RUNS)"

@@ -56,16 +56,13 @@ impl<R: Runner> Search<'_, R> {
         let Some(first) = news.first() else {
             return;
         };
-        match self.confirm(schedule, &news) {
-            Some(confirmed) => {
-                self.keep(confirmed, Vec::new());
-                let consequences = news.iter().filter(|symptom| symptom.is_consequence());
-                self.consequences.extend(consequences.map(Symptom::key));
-            }
-            None => {
-                let seen = (schedule.clone(), first.clone());
-                self.found.unconfirmed.push(seen);
-            }
+        if let Some(confirmed) = self.confirm(schedule, &news) {
+            self.keep(confirmed, Vec::new());
+            let consequences = news.iter().filter(|symptom| symptom.is_consequence());
+            self.consequences.extend(consequences.map(Symptom::key));
+        } else {
+            let seen = (schedule.clone(), first.clone());
+            self.found.unconfirmed.push(seen);
         }
     }
 
