@@ -49,6 +49,7 @@ pub(super) fn explore(runner: &mut impl Runner, limits: &Limits) -> Exploration 
         consequences: Vec::new(),
         fruitless: Vec::new(),
         at_play: Circumstances::default(),
+        came_about: false,
         is_over: false,
     };
     search.begin();
@@ -62,10 +63,12 @@ struct Search<'a, R> {
     found: Exploration,
     /// Other statuses and outputs that were seen beside what was found.
     consequences: Vec<Key>,
-    /// Single steps that held something and showed nothing, for pairs.
+    /// Single steps that came about and showed nothing, for pairs.
     fruitless: Vec<Schedule>,
     /// What was at play in the last run.
     at_play: Circumstances,
+    /// The last run ended by itself, and what it was to force came about.
+    came_about: bool,
     is_over: bool,
 }
 
@@ -227,6 +230,10 @@ impl<R: Runner> Search<'_, R> {
             self.found.counts.join(&run.counts);
             self.found.forced.join(&run.forced);
             self.at_play.clone_from(&run.at_play);
+            let mut points = schedule.steps().iter().map(|step| step.point);
+            self.came_about = matches!(run.end, End::Ended(_))
+                && !run.timed_out_in_hold
+                && points.all(|point| run.forced.of(point) > 0);
             for step in schedule.steps() {
                 self.found.tried.next(step.point);
             }
@@ -250,13 +257,13 @@ impl<R: Runner> Search<'_, R> {
         Some(self.baseline.symptoms(&run, schedule.has_faults()))
     }
 
-    /// Try a schedule; whether it was run and showed nothing.
+    /// Try a schedule; whether it came about and showed nothing.
     fn try_out(&mut self, schedule: &Schedule) -> bool {
         let Some(symptoms) = self.seen_under(schedule) else {
             return false;
         };
         self.found.schedules += 1;
-        let is_fruitless = symptoms.is_empty();
+        let is_fruitless = symptoms.is_empty() && self.came_about;
         if !self.shortens(schedule, &symptoms) {
             self.add(schedule, symptoms);
         }

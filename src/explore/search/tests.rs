@@ -134,6 +134,45 @@ fn what_shows_something_by_itself_is_in_no_pair() {
 }
 
 #[test]
+fn what_did_not_come_about_or_did_not_end_is_in_no_pair() {
+    let behave = |schedule: &Schedule, _: usize| {
+        let mut run = ended(0, "");
+        if schedule.to_string() == "child-first@1" {
+            run.end = End::TimedOut;
+        }
+        run.timed_out_in_hold = schedule.to_string() == "hold-deaths@1";
+        run
+    };
+    let mut program = Program {
+        behave,
+        counts: POINTS.to_vec(),
+        runs: Vec::new(),
+    };
+    let mut never = Unforced(&mut program);
+    explore(&mut never, &Limits::default());
+    let pairs = program.runs.iter().filter(|run| run.contains(','));
+    for pair in pairs {
+        for step in ["before@2", "child-first@1", "hold-deaths@1"] {
+            assert!(!pair.contains(step), "{pair}");
+        }
+    }
+    assert!(program.runs.iter().any(|run| run.contains(',')));
+}
+
+/// Where the order of events of `before@2` never comes about.
+struct Unforced<'a, R>(&'a mut R);
+
+impl<R: Runner> Runner for Unforced<'_, R> {
+    fn run(&mut self, schedule: &Schedule) -> Option<Run> {
+        let mut run = self.0.run(schedule)?;
+        if schedule.wants(Point::Before, 2) {
+            run.forced = crate::explore::scheduler::Counts::default();
+        }
+        Some(run)
+    }
+}
+
+#[test]
 fn a_search_that_tried_nothing_says_so() {
     // Two runs are no baseline, and after three there is none for a schedule.
     for most in [1, 2, 3] {
