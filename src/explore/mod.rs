@@ -39,7 +39,7 @@ pub use advice::AtPlay;
 pub use builder::{Explore, Explored};
 pub use found::{Exploration, Limits, Problem};
 pub(crate) use hang::HangWatch;
-pub use hang::{Hang, Sleeper};
+pub use hang::{Hang, STOPPED, Sleeper};
 pub use oracle::{NoBaseline, Symptom};
 pub(crate) use report::{ExplorationReport, in_short};
 pub(crate) use run::Setup;

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use super::found::{Exploration, Problem};
-use super::hang::{Hang, Sleeper};
+use super::hang::{Hang, STOPPED, Sleeper};
 use super::oracle::{NoBaseline, Symptom};
 use super::schedule::{Point, Schedule};
 use super::search::BASELINES;
@@ -320,6 +320,10 @@ fn sleepers(to: &mut String, hang: &Hang) {
             true => "until something outside wakes it",
             false => "for ever",
         };
+        if *call == STOPPED {
+            let _ = writeln!(to, "  {tid} {comm}  stopped, {how_long}");
+            continue;
+        }
         let argument = match (first, *call) {
             (Some(first), "wait4") => format!("{first}, …"),
             (Some(fd), _) => format!("{fd}, …"),
