@@ -5,11 +5,11 @@ use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
+use super::baseline::NoBaseline;
 use super::found::{Exploration, Problem};
 use super::hang::{Hang, STOPPED, Sleeper};
-use super::oracle::{NoBaseline, Symptom};
+use super::oracle::Symptom;
 use super::schedule::{Point, Schedule};
-use super::search::BASELINES;
 use super::written::OutputDifference;
 use crate::event::one_line;
 use crate::kernel::phrases::{how_it_ended, plural};
@@ -84,6 +84,7 @@ impl ExplorationReport<'_> {
             schedule,
             shown,
             runs,
+            without: (by_itself, baselines),
             ..
         } = problem;
         let style = match first.severity() {
@@ -94,7 +95,7 @@ impl ExplorationReport<'_> {
         let head = style.style(headline(first));
         let _ = writeln!(
             to,
-            "{head} under {schedule}, in {shown} of {runs} runs (without: 0 of {BASELINES})"
+            "{head} under {schedule}, in {shown} of {runs} runs (without: {by_itself} of {baselines})"
         );
         self.symptom(to, first);
         for symptom in more {
@@ -202,6 +203,13 @@ impl ExplorationReport<'_> {
         let never = self.never_reached();
         if !never.is_empty() {
             let _ = writeln!(to, "explore: never reached: {}", never.join(", "));
+        }
+        if !exploration.varying.is_empty() {
+            let _ = writeln!(
+                to,
+                "explore: not always the same without a schedule: {}",
+                exploration.varying.join(", ")
+            );
         }
         for (schedule, symptom) in &exploration.unconfirmed {
             let _ = writeln!(

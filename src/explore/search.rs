@@ -6,8 +6,9 @@
 //! goes wrong is tried three times more, and counts if it goes wrong in two of them;
 //! then the shortest schedule that shows it is looked for.
 
+use super::baseline::{Baseline, NoBaseline};
 use super::found::{Exploration, Limits};
-use super::oracle::{Baseline, Key, NoBaseline, Symptom};
+use super::oracle::{Key, Symptom};
 use super::run::{End, Run};
 use super::schedule::{Point, Schedule};
 use super::scheduler::Circumstances;
@@ -47,6 +48,7 @@ pub(super) fn explore(runner: &mut impl Runner, limits: &Limits) -> Exploration 
         baseline: Baseline::default(),
         found: Exploration::default(),
         consequences: Vec::new(),
+        doubted: 0,
         fruitless: Vec::new(),
         at_play: Circumstances::default(),
         came_about: false,
@@ -63,6 +65,9 @@ struct Search<'a, R> {
     found: Exploration,
     /// Other statuses and outputs that were seen beside what was found.
     consequences: Vec<Key>,
+    /// How many doubtful symptoms were compared with runs without a schedule, and counted
+    /// for nothing.
+    doubted: u32,
     /// Single steps that came about and showed nothing, for pairs.
     fruitless: Vec<Schedule>,
     /// What was at play in the last run.
@@ -88,7 +93,10 @@ impl<R: Runner> Search<'_, R> {
             }
         }
         match Baseline::new(&runs) {
-            Ok(baseline) => self.baseline = baseline,
+            Ok(baseline) => {
+                self.found.varying = baseline.varying();
+                self.baseline = baseline;
+            }
             Err(why) => {
                 self.found.no_baseline = Some(why);
                 return;

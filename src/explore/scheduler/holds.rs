@@ -33,7 +33,7 @@ pub(super) struct Hold {
 pub(super) enum Until {
     /// This child has ended, or it and its descendants sleep.
     ChildEnded(Tgid),
-    /// This process sleeps.
+    /// This process sleeps; or it has ended, and nothing else goes on.
     Asleep(Tgid),
     /// A signal is pending for the task, or nothing else goes on; with a signal
     /// its call is made again.
@@ -86,7 +86,11 @@ impl Hold {
                 let sleeps = quiet.are_quiet(now, are_its) && quiet.is_asleep(now, child);
                 sleeps.then(|| Command::Release(self.tid, account(HoldEnd::Asleep(child))))
             }
-            Until::Asleep(other) if !world.lives(other) => release(HoldEnd::Ended(other)),
+            // Who waited for its creator goes on first.
+            Until::Asleep(other) if !world.lives(other) => {
+                let account = account(HoldEnd::Ended(other));
+                rest_is_quiet().then_some(Command::Release(self.tid, account))
+            }
             Until::Asleep(other) => {
                 let sleeps = quiet.are_quiet(now, |_, tgid| tgid == other);
                 let account = account(HoldEnd::Asleep(other));

@@ -1,7 +1,7 @@
 //! What counts of what was seen: it is tried again, and kept with the shortest schedule
 //! that shows it.
 
-use super::{Runner, Search};
+use super::{BASELINES, Runner, Search};
 use crate::explore::found::Problem;
 use crate::explore::oracle::{Key, Symptom};
 use crate::explore::schedule::Schedule;
@@ -11,6 +11,12 @@ use crate::explore::scheduler::Circumstances;
 pub(super) const RERUNS: u32 = 3;
 /// In how many of these it must show it.
 const ENOUGH: u32 = 2;
+/// How often what a run without a schedule had too is tried again, in turns with and without
+/// one: it must be seen in all of the former, and in no more than one of the latter.
+pub(super) const DOUBTED_RUNS: u32 = 8;
+const BY_ITSELF: u32 = 1;
+/// How often that is done in vain. What comes and goes by chance is seen so at last.
+const MOST_DOUBTED: u32 = 12;
 
 /// What a schedule showed again, with how often.
 #[derive(Clone)]
@@ -19,6 +25,8 @@ struct Confirmed {
     symptoms: Vec<(Symptom, u32)>,
     at_play: Circumstances,
     runs: u32,
+    /// How often without a schedule, of how many runs.
+    without: (u32, u32),
 }
 
 impl Confirmed {
@@ -45,6 +53,7 @@ impl Confirmed {
             at_play: self.at_play.clone(),
             shown: self.shown(),
             runs: self.runs,
+            without: self.without,
         }
     }
 }
@@ -122,6 +131,7 @@ impl<R: Runner> Search<'_, R> {
             symptoms: left.map(|symptom| (symptom, longer.shown)).collect(),
             at_play: longer.at_play,
             runs: longer.runs,
+            without: longer.without,
         };
         let parts = shorter.symptoms.iter().map(|(symptom, _)| symptom.key());
         self.keep(left, parts.collect());
@@ -154,8 +164,13 @@ impl<R: Runner> Search<'_, R> {
 
     /// Try a schedule again; what is seen often enough of these symptoms, if any is.
     fn confirm(&mut self, schedule: &Schedule, seen: &[Symptom]) -> Option<Confirmed> {
+        let certain = seen.iter().filter(|one| !self.baseline.is_doubtful(one));
+        let certain: Vec<&Symptom> = certain.collect();
+        if certain.is_empty() {
+            return self.confirm_doubtful(schedule, seen.first()?);
+        }
         let mut symptoms: Vec<(Symptom, u32)> = Vec::new();
-        for one in seen {
+        for one in certain {
             if !symptoms.iter().any(|(known, _)| known.key() == one.key()) {
                 symptoms.push((one.clone(), 0));
             }
@@ -180,6 +195,36 @@ impl<R: Runner> Search<'_, R> {
             symptoms,
             at_play,
             runs,
+            without: (0, BASELINES),
+        })
+    }
+
+    /// The same for what a run without a schedule had as well.
+    fn confirm_doubtful(&mut self, schedule: &Schedule, seen: &Symptom) -> Option<Confirmed> {
+        if self.doubted >= MOST_DOUBTED {
+            return None;
+        }
+        self.doubted += 1;
+        let key = seen.key();
+        let shows = |symptoms: Vec<Symptom>| symptoms.iter().any(|one| one.key() == key);
+        let (mut by_itself, mut at_play) = (0, Circumstances::default());
+        for _ in 0..DOUBTED_RUNS {
+            if !shows(self.seen_under(schedule)?) {
+                return None;
+            }
+            at_play.clone_from(&self.at_play);
+            by_itself += u32::from(shows(self.seen_under(&Schedule::none())?));
+            if by_itself > BY_ITSELF {
+                return None;
+            }
+        }
+        self.doubted -= 1;
+        Some(Confirmed {
+            schedule: schedule.clone(),
+            symptoms: vec![(seen.clone(), DOUBTED_RUNS)],
+            at_play,
+            runs: DOUBTED_RUNS,
+            without: (by_itself, DOUBTED_RUNS),
         })
     }
 

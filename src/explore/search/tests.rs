@@ -1,7 +1,7 @@
 //! The search on made-up programs.
 
-use super::super::oracle::tests::{ended, found_in, hung, hung_of};
-use super::confirmed::RERUNS;
+use super::super::made_up::{ended, found_in, hung, hung_of};
+use super::confirmed::{DOUBTED_RUNS, RERUNS};
 use super::*;
 
 /// A made-up program: what comes of a run under a schedule, the nth of it.
@@ -336,6 +336,68 @@ fn another_status_beside_a_finding_is_no_problem_of_its_own() {
     let (found, _) = search(behave, Limits::default());
     assert_eq!(schedules(&found), ["child-first@1", "hold-deaths@2"]);
     assert!(found.problems.iter().all(|problem| problem.shown == 3));
+}
+
+/// A search of a program whose runs without a schedule end with these statuses in turn.
+fn with_baselines(statuses: &[i32], under: impl Fn(&Schedule) -> i32) -> Exploration {
+    let behave = |schedule: &Schedule, nth: usize| match schedule.steps().is_empty() {
+        true => ended(statuses[nth % statuses.len()], ""),
+        false => ended(under(schedule), ""),
+    };
+    search(behave, Limits::default()).0
+}
+
+#[test]
+fn a_race_that_happened_once_by_itself_is_found_if_a_schedule_always_shows_it() {
+    let under = |schedule: &Schedule| i32::from(schedule.wants(Point::Before, 2));
+    let found = with_baselines(&[0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0], under);
+    assert_eq!(schedules(&found), ["before@2"]);
+    let problem = &found.problems[0];
+    assert_eq!((problem.shown, problem.runs), (DOUBTED_RUNS, DOUBTED_RUNS));
+    assert!(problem.without.0 <= 1 && problem.without.1 == DOUBTED_RUNS);
+    assert_eq!(found.varying, ["exit status"]);
+    // It happens by itself too often to tell.
+    let found = with_baselines(&[0, 1, 0], under);
+    assert!(found.problems.is_empty());
+}
+
+#[test]
+fn what_comes_and_goes_by_itself_is_no_problem_of_a_schedule() {
+    let mut state = 7u64;
+    let mut dice = move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        i32::from(state >> 62 == 0)
+    };
+    // One of the first runs is another than the two others.
+    let mut runs = 0;
+    let mut outcome = move || {
+        runs += 1;
+        if runs == 1 {
+            1
+        } else {
+            dice() * i32::from(runs > 3)
+        }
+    };
+    let (found, runs) = search(|_, _| ended(outcome(), ""), Limits::default());
+    assert_eq!(found.varying, ["exit status"]);
+    assert!(found.problems.is_empty());
+    assert!(runs.len() < 150, "{}", runs.len());
+}
+
+#[test]
+fn a_finding_that_one_run_had_by_itself_counts_if_a_schedule_always_shows_it() {
+    let behave = |schedule: &Schedule, nth: usize| {
+        let mut run = ended(0, "");
+        let by_itself = schedule.steps().is_empty() && nth == 2;
+        if by_itself || schedule.wants(Point::HoldDeaths, 1) {
+            run.findings.push(found_in("x"));
+        }
+        run
+    };
+    let (found, _) = search(behave, Limits::default());
+    assert_eq!(schedules(&found), ["hold-deaths@1"]);
 }
 
 #[test]
