@@ -11,7 +11,7 @@ use super::found::{Exploration, Limits};
 use super::oracle::{Key, Symptom};
 use super::run::{End, Run};
 use super::schedule::{Point, Schedule};
-use super::scheduler::Circumstances;
+use super::scheduler::{ALONE, Circumstances};
 use super::turns::in_turns;
 
 /// How many runs without a schedule there are.
@@ -150,7 +150,16 @@ impl<R: Runner> Search<'_, R> {
     /// The occurrences of a point that are tried, in their order.
     fn occurrences(&self, point: Point) -> Vec<u32> {
         let places = self.found.counts.places(point.counted_as());
-        in_turns(places, self.count(point), MOST_OCCURRENCES)
+        let mut order = in_turns(places, self.count(point), MOST_OCCURRENCES);
+        if point == Point::Eintr {
+            // No child interrupts who has none.
+            let is_alone = |at: u32| {
+                let place = places.get(at as usize - 1);
+                place.is_some_and(|place| place.call == ALONE)
+            };
+            order.retain(|at| !is_alone(*at));
+        }
+        order
     }
 
     fn skews(&mut self) {

@@ -1,6 +1,6 @@
 //! The calls that a schedule deals with, of 64-bit code, by their names.
 
-use crate::kernel::{Abi, Tgid, native_number, syscall_name};
+use crate::kernel::{Abi, Signal, Tgid, native_number, syscall_name};
 use crate::proc;
 
 /// A call, as far as schedules tell them apart.
@@ -261,6 +261,16 @@ pub(super) fn deliverable(status: &proc::Status) -> u64 {
     status.caught & !status.blocked & !none
 }
 
+/// What a process without children sleeps in, whatever call it is.
+pub(in crate::explore) const ALONE: &str = "sleep without children";
+
+/// Whether a process has a handler for a signal that means what programs agree on: it may
+/// wait for the word of its parent, or of another process.
+pub(super) fn awaits_word(status: &proc::Status) -> bool {
+    let words = Signal::USR1.bit() | Signal::USR2.bit();
+    deliverable(status) & words != 0
+}
+
 /// The signals among those that are pending now.
 pub(super) fn pending(status: &proc::Status) -> u64 {
     (status.pending | status.own_pending) & deliverable(status)
@@ -325,5 +335,20 @@ mod tests {
         };
         assert_eq!(deliverable(&status), 1 << 16);
         assert_eq!(pending(&status), 1 << 16);
+    }
+
+    #[test]
+    fn who_has_a_handler_for_a_users_signal_may_wait_for_a_word() {
+        let with = |caught| proc::Status {
+            caught,
+            ..proc::Status::default()
+        };
+        assert!(awaits_word(&with(Signal::USR1.bit())));
+        assert!(!awaits_word(&with(Signal::INT.bit() | Signal::CHLD.bit())));
+        let blocked = proc::Status {
+            blocked: Signal::USR2.bit(),
+            ..with(Signal::USR2.bit())
+        };
+        assert!(!awaits_word(&blocked));
     }
 }

@@ -37,6 +37,7 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use self::alarms::Alarms;
+pub(super) use self::calls::ALONE;
 use self::calls::Call;
 pub use self::circumstances::Circumstances;
 pub use self::counts::{Counts, Place};
@@ -229,6 +230,8 @@ impl Explorer {
             point,
             until,
             since: Instant::now(),
+            is_only: self.schedule.steps().iter().all(|step| step.at.is_some())
+                && !self.schedule.has(Point::Random),
         });
     }
 
@@ -344,7 +347,7 @@ impl Scheduler for Explorer {
         if let Some(decision) = self.fault(stop, call, tgid, world) {
             return decision;
         }
-        if !world.has_children(tgid) || !call.may_sleep(tgid) {
+        if !call.may_sleep(tgid) {
             return Decision::Resume;
         }
         let decision = self.sleep(stop, call, tgid, world);

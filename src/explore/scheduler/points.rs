@@ -107,7 +107,8 @@ impl Explorer {
         Decision::Resume
     }
 
-    /// A call that may sleep, of a process with children.
+    /// A call that may sleep: of a process with children, or of one that may wait for the
+    /// word of another process.
     pub(super) fn sleep(
         &mut self,
         stop: &Stop,
@@ -118,9 +119,18 @@ impl Explorer {
         let Some(status) = proc::status(stop.tid()) else {
             return Decision::Resume;
         };
+        let has_children = world.has_children(tgid);
+        if !has_children && !calls::awaits_word(&status) {
+            return Decision::Resume;
+        }
         let mut is_held = None;
         if calls::deliverable(&status) != 0 {
-            let (is_wanted, number) = self.reach(Point::Before, tgid, call.kind());
+            let kind = if has_children {
+                call.kind()
+            } else {
+                calls::ALONE
+            };
+            let (is_wanted, number) = self.reach(Point::Before, tgid, kind);
             self.sleeps.insert(tgid, number);
             if is_wanted && calls::pending(&status) == 0 {
                 is_held = Some(Until::Signalled);

@@ -340,9 +340,17 @@ fn another_status_beside_a_finding_is_no_problem_of_its_own() {
 
 /// A search of a program whose runs without a schedule end with these statuses in turn.
 fn with_baselines(statuses: &[i32], under: impl Fn(&Schedule) -> i32) -> Exploration {
-    let behave = |schedule: &Schedule, nth: usize| match schedule.steps().is_empty() {
-        true => ended(statuses[nth % statuses.len()], ""),
-        false => ended(under(schedule), ""),
+    let behave = |schedule: &Schedule, nth: usize| {
+        let is_without = schedule.steps().is_empty();
+        let by_itself = statuses[nth % statuses.len()];
+        ended(
+            if is_without {
+                by_itself
+            } else {
+                under(schedule)
+            },
+            "",
+        )
     };
     search(behave, Limits::default()).0
 }
