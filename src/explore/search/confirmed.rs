@@ -69,7 +69,7 @@ impl<R: Runner> Search<'_, R> {
             self.keep(confirmed, Vec::new());
             let consequences = news.iter().filter(|symptom| symptom.is_consequence());
             self.consequences.extend(consequences.map(Symptom::key));
-        } else {
+        } else if !self.baseline.is_doubtful(first) {
             let seen = (schedule.clone(), first.clone());
             self.found.unconfirmed.push(seen);
         }
