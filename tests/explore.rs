@@ -231,6 +231,25 @@ fn points_whose_order_never_came_about_are_listed() {
 }
 
 #[test]
+fn a_pid_that_is_used_again_is_forced() {
+    if !may_choose_pids() {
+        crate::support::passed_over("no right to choose pids (CAP_CHECKPOINT_RESTORE)");
+        return;
+    }
+    let held = "fork and made to use the pid ";
+    shows("race_stale_pid", "pid-reuse@1,", "status", held);
+}
+
+/// Whether this process has the capability, in the first user namespace.
+fn may_choose_pids() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let capabilities = u64::from_str_radix(line.unwrap().trim(), 16).unwrap();
+    let ids = std::fs::read_to_string("/proc/self/uid_map").unwrap();
+    capabilities & (1 << 21 | 1 << 40) != 0 && ids.contains("4294967295")
+}
+
+#[test]
 fn a_fork_that_fails_makes_no_kill_of_all() {
     let held = "call and made to fail with EPERM";
     shows("race_unchecked_fork", "fork-fail@1,", "kills-all", held);

@@ -15,6 +15,7 @@ impl Point {
             Point::Eintr => "a child ends while its parent sleeps in a call",
             Point::Steal => "another thread waits first",
             Point::EofFirst => "a pipe ends before its writer can be waited for",
+            Point::PidReuse => "a new child gets the pid of a dead process",
             Point::Skew => "a handler runs between a call that failed and the look at errno",
             Point::ForkFail => "fork fails with EAGAIN",
             Point::ExecFail => "exec fails with ENOMEM",
@@ -74,6 +75,10 @@ impl Point {
             }
             Point::EofFirst => {
                 "the end of a pipe is not the end of its writer: wait without WNOHANG after it"
+            }
+            Point::PidReuse => {
+                "forget a pid when its process is reaped: it may be another's from then on; a \
+                 pidfd never is"
             }
             Point::Skew => "save errno at the begin of the handler, and restore it at its end",
             Point::ForkFail => {

@@ -22,6 +22,8 @@ const MOST_OCCURRENCES: usize = 60;
 const SKEWS: [u32; 6] = [8, 5, 12, 3, 18, 26];
 /// How many calls that failed are passed before a handler is put off, at most.
 const MOST_PASSED: u32 = 12;
+/// How many occurrences of `pid-reuse`: of many forks all are alike.
+const MOST_REUSES: usize = 6;
 /// How many pairs are tried.
 const MOST_PAIRS: usize = 24;
 /// How many seeds of random holds are.
@@ -140,7 +142,7 @@ impl<R: Runner> Search<'_, R> {
                     continue;
                 };
                 let schedule = Schedule::of(*point, Some(*at));
-                if self.try_out(&schedule) {
+                if self.try_out(&schedule) && *point != Point::PidReuse {
                     self.fruitless.push(schedule);
                 }
             }
@@ -150,7 +152,11 @@ impl<R: Runner> Search<'_, R> {
     /// The occurrences of a point that are tried, in their order.
     fn occurrences(&self, point: Point) -> Vec<u32> {
         let places = self.found.counts.places(point.counted_as());
-        let mut order = in_turns(places, self.count(point), MOST_OCCURRENCES);
+        let most = match point {
+            Point::PidReuse => MOST_REUSES,
+            _ => MOST_OCCURRENCES,
+        };
+        let mut order = in_turns(places, self.count(point), most);
         if point == Point::Eintr {
             // No child interrupts who has none.
             let is_alone = |at: u32| {

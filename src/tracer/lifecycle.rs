@@ -122,6 +122,7 @@ impl<S: Scheduler> Tracer<S> {
         (self.latest, self.last_stop) = (at, at);
         self.stats.ends += 1;
         self.held.remove(&tid);
+        self.chosen_pids.remove(&tid);
         if let Some(stacks) = &mut self.stacks {
             stacks.leaves_call(tid);
         }

@@ -1,5 +1,6 @@
 //! The calls that a schedule deals with, of 64-bit code, by their names.
 
+use crate::explore::schedule::{Point, Schedule};
 use crate::kernel::{Abi, Signal, Tgid, native_number, syscall_name};
 use crate::proc;
 
@@ -173,16 +174,18 @@ const EXECS: [&str; 2] = ["execve", "execveat"];
 
 /// The numbers of the calls that stop while a schedule is searched or replayed, beside
 /// those of any trace.
-pub(crate) fn wanted(faults: bool, failures: bool) -> Vec<u32> {
+pub(crate) fn wanted(schedule: &Schedule) -> Vec<u32> {
     // All waits, also where a trace shows some of them.
     let mut names = vec!["alarm", "setitimer", "pidfd_open", "wait4", "waitid"];
     names.extend(SLEEPS);
     names.extend(READS);
-    if failures {
+    if schedule.has(Point::Skew) {
         names.extend(MAY_FAIL);
     }
-    if faults {
+    if schedule.has_faults() || schedule.has(Point::PidReuse) {
         names.extend(FORKS);
+    }
+    if schedule.has_faults() {
         names.extend(EXECS);
         names.push("kill");
     }
@@ -312,7 +315,7 @@ mod tests {
 
     #[test]
     fn every_architecture_has_the_calls_that_matter_most() {
-        let all = wanted(true, true);
+        let all = wanted(&"skew@1,exec-fail".parse().unwrap());
         for name in [
             "ppoll",
             "epoll_pwait",

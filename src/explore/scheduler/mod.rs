@@ -12,6 +12,7 @@
 //! | [`passed`] | calls that were held, and are made again |
 //! | [`points`] | holds at forks, starts and calls |
 //! | [`quiet`] | whether others have got as far as they can |
+//! | [`reuse`] | children that get the pid of a dead process |
 //! | [`rounds`] | what becomes of all that is held, at each look |
 //! | [`deaths`] | children that are held at their exit |
 //! | [`faults`] | calls that are made to fail |
@@ -28,6 +29,7 @@ mod missed;
 mod passed;
 mod points;
 mod quiet;
+mod reuse;
 mod rounds;
 mod skew;
 
@@ -47,6 +49,7 @@ use self::holds::{Hold, Sleeps, Until};
 use self::passed::{Made, Passed};
 use self::points::{NewChild, Vforks};
 use self::quiet::Quiet;
+use self::reuse::Pids;
 use self::skew::Skew;
 use super::schedule::{Point, Schedule};
 use crate::event::{Comm, HoldEnd, HoldPoint};
@@ -84,6 +87,7 @@ pub(crate) struct Explorer {
     programs: FxHashMap<Tgid, Comm>,
     groups: Groups,
     faults: Faults,
+    pids: Pids,
     skew: Skew,
     /// How often each parent waited in vain for a child to exit.
     fruitless: FxHashMap<Tgid, u32>,
@@ -122,6 +126,7 @@ impl Explorer {
             programs: FxHashMap::default(),
             groups: Groups::default(),
             faults: Faults::default(),
+            pids: Pids::default(),
             skew: Skew::default(),
             fruitless: FxHashMap::default(),
             quiet: Quiet::default(),
@@ -137,7 +142,7 @@ impl Explorer {
 
     /// The calls that must stop, beside those of any trace.
     pub(crate) fn calls(&self) -> Vec<u32> {
-        calls::wanted(self.schedule.has_faults(), self.schedule.has(Point::Skew))
+        calls::wanted(&self.schedule)
     }
 
     /// How often each point was reached.
@@ -282,6 +287,7 @@ impl Explorer {
         self.new.remove(&tid);
         self.vforks.over(tid);
         self.faults.ended(tid);
+        self.pids.ended(tid);
         self.fruitless.remove(&tgid);
         self.alarms.ended(tgid);
         self.sleeps.remove(&tgid);
@@ -344,7 +350,9 @@ impl Scheduler for Explorer {
         }
         let call = Call::of(info.arch, nr, args);
         self.note(call, tgid, stop);
-        if let Some(decision) = self.fault(stop, call, tgid, world) {
+        let answer = self.fault(stop, call, tgid, world);
+        let answer = answer.or_else(|| self.reuse(stop, (call, made), tgid, world));
+        if let Some(decision) = answer {
             return decision;
         }
         if !call.may_sleep(tgid) {

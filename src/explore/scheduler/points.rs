@@ -57,6 +57,7 @@ impl Explorer {
             return Decision::Resume;
         }
         let tgid = world.process_of(tid).unwrap_or(Tgid::new(tid.raw()));
+        self.uses_pid(tid, child, tgid, world);
         let (is_wanted, _) = self.reach(Point::ChildFirst, tgid, "");
         let is_vforked = creation == Creation::Vfork;
         if is_vforked {
