@@ -79,15 +79,28 @@ fn field(pid: i32, name: &str) -> String {
     line.unwrap_or_default().trim().to_owned()
 }
 
-/// Wait until a traced process makes no step any more: the tracer waits for
-/// its reader.
+/// Wait until a traced process makes no step any more, and the tracer waits for its
+/// reader: on a busy machine both may not have run for a while.
 fn until_it_stands_still(pid: i32) {
     let steps = || field(pid, "voluntary_ctxt_switches:");
     until("the trace stands still", || {
         let before = steps();
-        thread::sleep(Duration::from_millis(300));
-        !before.is_empty() && steps() == before && field(pid, "TracerPid:") != "0"
+        let tracer = field(pid, "TracerPid:");
+        !before.is_empty() && tracer != "0" && all_asleep(&tracer) && steps() == before
     });
+}
+
+/// Whether all threads of this process sleep, over a while.
+fn all_asleep(pid: &str) -> bool {
+    (0..10).all(|_| {
+        thread::sleep(Duration::from_millis(30));
+        let threads = fs::read_dir(format!("/proc/{pid}/task"))
+            .into_iter()
+            .flatten();
+        let mut stats =
+            threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("stat")).ok());
+        stats.all(|stat| stat.contains(") S "))
+    })
 }
 
 /// The first child of a process's main thread.

@@ -220,13 +220,14 @@ fn attach<S: Scheduler>(
         let refusals = if options.tree {
             source.tracer.attach_tree(pid, &mut events)
         } else {
-            let refusal = source.tracer.attach(pid, &mut events).err();
+            let attached = source.tracer.attach(pid, &mut events);
+            refused |= attached.is_err();
+            let refusal = attached.unwrap_or_else(Some);
             refusal.into_iter().collect()
         };
         session.take(&mut events);
         // Of a tree some may be refused.
-        let is_traced = options.tree && session.ledger.tasks() > 0;
-        refused |= !refusals.is_empty() && !is_traced;
+        refused |= options.tree && !refusals.is_empty() && session.ledger.tasks() == 0;
         for sentence in refusals {
             session.message(&sentence);
         }

@@ -45,7 +45,8 @@ impl Ledger {
             process.sigchld = Sigchld::found(found.sigchld);
             process.born.is_before_attach = is_before_attach;
             self.claim_children(event.tgid);
-            if self.attached.is_none() {
+            // Of a launched process alone nobody looks up the parent.
+            if self.attached.is_none() || found.parent.is_none() {
                 let found = self.parent_id(event.tgid);
                 self.root.get_or_insert(found);
             }
@@ -124,7 +125,7 @@ impl Ledger {
         if created.how == How::Vfork && is_new {
             let now = self.now;
             if let Some(process) = self.processes.get_mut(&event.tgid) {
-                process.vforking = Some((now, tgid));
+                process.vforks.push((now, tgid));
             }
         }
         self.threads.insert(created.child, Thread::new(tgid, None));
@@ -202,7 +203,7 @@ impl Ledger {
             orphaned: None,
             sigchld: Sigchld::default(),
             stopped: None,
-            vforking: None,
+            vforks: Vec::new(),
             is_traced: birth.is_traced,
             zombies: FxHashSet::default(),
             children: 0,

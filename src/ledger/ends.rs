@@ -28,7 +28,7 @@ impl Ledger {
         self.orphans.remove(&tgid);
         let (as_parent, parent, exit_signal) =
             (process.as_parent(), process.parent, process.exit_signal);
-        self.end_vfork(parent, tgid);
+        self.end_vfork(tgid);
         let living = parent.and_then(|parent| self.parent_mut(parent));
         let living = living.filter(|parent| parent.ended.is_none());
         let parent_busy = living.as_ref().map(|parent| parent.blocked_until(now.at));

@@ -79,8 +79,8 @@ pub struct Process {
     pub sigchld: Sigchld,
     /// In a group-stop: since when, and by which signal.
     pub stopped: Option<(Stamp, Signal)>,
-    /// A thread of it is suspended until this child execs or exits.
-    pub vforking: Option<(Stamp, Tgid)>,
+    /// Children until whose exec or exit a thread of it is suspended; the oldest first.
+    pub(super) vforks: Vec<(Stamp, Tgid)>,
     /// Its events are observed. If false, it is only known as a child.
     pub is_traced: bool,
     /// Its dead children that were not reaped.
@@ -178,8 +178,32 @@ impl Process {
         self.execs.push((when, before));
         self.exit_signal = Some(Signal::CHLD);
         self.sigchld.execute();
+        while let Some((_, child)) = self.vforking() {
+            // The thread that was suspended is gone.
+            self.end_vfork(child, when.at);
+        }
         self.waits = None;
         self.busy.leave_all(when.at);
+    }
+
+    /// A thread of it is suspended: since when, and until which child execs or exits.
+    #[must_use]
+    pub fn vforking(&self) -> Option<(Stamp, Tgid)> {
+        self.vforks.first().copied()
+    }
+
+    /// A thread of it is suspended no longer.
+    pub(super) fn end_vfork(&mut self, child: Tgid, now: Moment) {
+        let of_child = |(_, suspender): &(Stamp, Tgid)| *suspender == child;
+        let Some(place) = self.vforks.iter().position(of_child) else {
+            return;
+        };
+        let (since, _) = self.vforks.remove(place);
+        if place == 0 {
+            // From the next on the time of that one counts.
+            let until = self.vforks.first().map_or(now, |(next, _)| next.at);
+            self.busy.suspended = self.busy.suspended.saturating_add(until.since(since.at));
+        }
     }
 
     /// The waits that its current program made.
@@ -253,7 +277,7 @@ impl Process {
         if let Some((since, _)) = self.stopped {
             busy.stopped = busy.stopped.saturating_add(now.since(since.at));
         }
-        if let Some((since, _)) = self.vforking {
+        if let Some((since, _)) = self.vforking() {
             busy.suspended = busy.suspended.saturating_add(now.since(since.at));
         }
         if busy.blocked_threads > 0 {

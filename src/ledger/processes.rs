@@ -213,25 +213,20 @@ impl Ledger {
         self.saw_exec = true;
         self.departed.extend(former);
         let now = self.now;
-        let mut parent = None;
         if let Some(process) = self.processes.get_mut(&event.tgid) {
             process.execute(now, image);
-            parent = process.parent;
         }
-        self.end_vfork(parent, event.tgid);
+        self.end_vfork(event.tgid);
         self.threads
             .insert(event.tid, Thread::new(event.tgid, None));
     }
 
     /// The child of a vfork execs or exits: its creator is resumed.
-    pub(super) fn end_vfork(&mut self, parent: Option<ParentId>, child: Tgid) {
-        let at = self.now.at;
-        let parent = parent.and_then(|parent| self.parent_mut(parent));
-        if let Some(parent) = parent
-            && let Some((since, _)) = parent.vforking.take_if(|(_, tgid)| *tgid == child)
-        {
-            let suspended = &mut parent.busy.suspended;
-            *suspended = suspended.saturating_add(at.since(since.at));
+    pub(super) fn end_vfork(&mut self, child: Tgid) {
+        let now = self.now.at;
+        let creator = self.process(child).and_then(|child| child.created_by);
+        if let Some(creator) = creator.and_then(|creator| self.parent_mut(creator)) {
+            creator.end_vfork(child, now);
         }
     }
 }

@@ -52,9 +52,10 @@ pub(crate) use streams::{
 };
 pub(crate) use syscall::{Syscall, is_64_bit, wchan};
 
-/// The bytes of a file. A read of a `/proc` file returns all there is if the
-/// buffer has room, so a short read is the last: `fs::read` would read once more,
-/// and ask for the length, which is 0.
+/// The bytes of a file of one record, as a process's `status`: a read returns all
+/// there is if the buffer has room, so a short read is the last. `fs::read` would
+/// read once more, and ask for the length, which is 0. Not for a file of many
+/// records, as `mountinfo`: the kernel ends a read before a record that does not fit.
 fn read(path: &str) -> io::Result<Vec<u8>> {
     let mut file = fs::File::open(path)?;
     let mut bytes = vec![0; 4096];

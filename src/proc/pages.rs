@@ -21,11 +21,16 @@ const ENTRY: u64 = 8;
 /// More pages than any argument array that is shown has.
 const MOST_PAGES: u64 = 2048;
 
+/// Bytes of a page; 4, 16 or 64 KiB on aarch64.
+fn page_size() -> Option<u64> {
+    let size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten()?;
+    u64::try_from(size).ok().filter(|size| *size > 0)
+}
+
 /// Whether a range of memory can be read without waiting for a process to fill it.
 /// `false` if unknown.
 pub(crate) fn are_filled(tgid: Tgid, addr: u64, length: u64) -> bool {
-    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
-    let Some(page) = page.and_then(|size| u64::try_from(size).ok()) else {
+    let Some(page) = page_size() else {
         return false;
     };
     let first = addr / page;
@@ -59,11 +64,13 @@ fn is_filled(entry: u64) -> bool {
 /// The page map of a process, held open because it is read at many stops. It shows
 /// the address space at the time of the open, so not that of a later exec.
 #[derive(Debug)]
-pub(crate) struct PageMap(File);
+pub(crate) struct PageMap {
+    file: File,
+    /// Bytes of a page.
+    page: u64,
+}
 
 impl PageMap {
-    /// The page size of x86-64, the only architecture whose stacks are read.
-    const PAGE: u64 = 4096;
     /// How many pages are examined at once.
     const MOST: usize = 129;
 
@@ -73,16 +80,17 @@ impl PageMap {
     }
 
     pub(crate) fn open(tgid: Tgid) -> Option<PageMap> {
-        let file = File::open(format!("/proc/{tgid}/pagemap"));
-        file.ok().map(PageMap)
+        let file = File::open(format!("/proc/{tgid}/pagemap")).ok()?;
+        let page = page_size()?;
+        Some(PageMap { file, page })
     }
 
     /// Whether this address can be read without waiting.
     pub(crate) fn has(&self, addr: u64) -> bool {
         let mut entry = [0; 8];
         let read = self
-            .0
-            .read_exact_at(&mut entry, addr / PageMap::PAGE * ENTRY);
+            .file
+            .read_exact_at(&mut entry, addr / self.page * ENTRY);
         read.is_ok() && is_filled(u64::from_ne_bytes(entry))
     }
 
@@ -90,11 +98,12 @@ impl PageMap {
     /// to fill them, as offsets from `addr`; as many as there is room for.
     pub(crate) fn filled(&self, addr: u64, length: usize, parts: &mut [Range<usize>]) {
         let mut bytes = [0; PageMap::MOST * 8];
-        let first = addr / PageMap::PAGE;
-        let skip = usize::try_from(addr % PageMap::PAGE).unwrap_or(0);
-        let pages = (skip + length).div_ceil(4096).min(PageMap::MOST);
+        let first = addr / self.page;
+        let skip = usize::try_from(addr % self.page).unwrap_or(0);
+        let page = usize::try_from(self.page).unwrap_or(usize::MAX);
+        let pages = (skip + length).div_ceil(page).min(PageMap::MOST);
         let bytes = bytes.get_mut(..pages * 8).unwrap_or_default();
-        let got = self.0.read_at(bytes, first * ENTRY).unwrap_or(0);
+        let got = self.file.read_at(bytes, first * ENTRY).unwrap_or(0);
         let (entries, _) = bytes.get(..got).unwrap_or_default().as_chunks();
         let mut parts = parts.iter_mut();
         let mut part: Option<&mut Range<usize>> = None;
@@ -103,8 +112,8 @@ impl PageMap {
                 part = None;
                 continue;
             }
-            let start = (index * 4096).saturating_sub(skip);
-            let end = ((index + 1) * 4096 - skip).min(length);
+            let start = (index * page).saturating_sub(skip);
+            let end = ((index + 1) * page - skip).min(length);
             match &mut part {
                 Some(part) => part.end = end,
                 None => match parts.next() {
@@ -136,15 +145,15 @@ mod tests {
 
     #[test]
     fn parts_of_memory_are_those_that_were_written() {
-        const PAGE: usize = 4096;
+        let page = usize::try_from(page_size().unwrap()).unwrap();
         let own = Tgid::new(i32::try_from(std::process::id()).unwrap());
         // A huge page would be filled as a whole.
         nix::sys::prctl::set_thp_disable(true).unwrap();
         // Large enough to get a mapping of its own.
         let mut memory: Vec<u8> = Vec::with_capacity(1 << 26);
         let at = memory.as_mut_ptr().expose_provenance();
-        let skip = at.next_multiple_of(PAGE) - at;
-        memory.resize(skip + 2 * PAGE, 1);
+        let skip = at.next_multiple_of(page) - at;
+        memory.resize(skip + 2 * page, 1);
         let start = (at + skip) as u64;
         let map = PageMap::open(own).unwrap();
         let filled = |addr, length, room| {
@@ -152,11 +161,11 @@ mod tests {
             map.filled(addr, length, &mut parts);
             parts
         };
-        assert_eq!(filled(start + 100, 4 * PAGE, 2), [0..2 * PAGE - 100, 0..0]);
+        assert_eq!(filled(start + 100, 4 * page, 2), [0..2 * page - 100, 0..0]);
         assert_eq!(filled(start + 100, 50, 1)[0], 0..50);
-        assert_eq!(filled(start + 3 * PAGE as u64, PAGE, 1)[0], 0..0);
-        assert!(filled(start, PAGE, 0).is_empty());
-        assert_eq!(filled(u64::MAX, PAGE, 1)[0], 0..0);
-        assert_eq!(filled(start, 1 << 40, 1)[0], 0..2 * PAGE);
+        assert_eq!(filled(start + 3 * page as u64, page, 1)[0], 0..0);
+        assert!(filled(start, page, 0).is_empty());
+        assert_eq!(filled(u64::MAX, page, 1)[0], 0..0);
+        assert_eq!(filled(start, 1 << 40, 1)[0], 0..2 * page);
     }
 }

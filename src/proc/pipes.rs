@@ -1,9 +1,8 @@
 //! Which processes are blocked on a pipe, and which hold its other end.
 
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
+use super::holders::{Awaited, End, add_holders, holders};
 use crate::event::PipeSide;
 use crate::kernel::Tgid;
 
@@ -27,63 +26,39 @@ pub(crate) fn blocked_on(tgid: Tgid) -> Option<Blocked> {
     };
     let [fd, ..] = call.args;
     let fd = i32::try_from(fd).ok()?;
-    let inode = pipe_inode(&Path::new("/proc").join(format!("{tgid}/fd/{fd}")))?;
+    let End::Pipe(inode) = End::parse(&super::fd_link(tgid, fd)?)? else {
+        return None;
+    };
     let alone = super::threads(tgid.leader()).len() == 1;
     alone.then_some(Blocked { writes, fd, inode })
 }
 
-/// The pipe behind a link of `/proc/PID/fd`.
-fn pipe_inode(link: &Path) -> Option<u64> {
-    let target = fs::read_link(link).ok()?;
-    let name = target.as_os_str().as_bytes();
-    let inode = name.strip_prefix(b"pipe:[")?.strip_suffix(b"]")?;
-    str::from_utf8(inode).ok()?.parse().ok()
-}
-
 impl Blocked {
-    /// The descriptors of the pipe's other end that a process has; `None` if it may
-    /// not be examined.
-    pub(crate) fn other_ends(self, tgid: Tgid) -> Option<Vec<PipeSide>> {
-        let Ok(fds) = fs::read_dir(format!("/proc/{tgid}/fd")) else {
-            // A process that has just ended has no descriptors.
-            let gone = super::Stat::read(tgid).is_none_or(|stat| stat.state == b'Z');
-            return gone.then(Vec::new);
-        };
-        let mut found = Vec::new();
-        for entry in fds.flatten() {
-            if pipe_inode(&entry.path()) != Some(self.inode) {
-                continue;
-            }
-            let fd = entry.file_name().to_str().and_then(|fd| fd.parse().ok());
-            if let Some(fd) = fd.filter(|fd| is_open_for(tgid, *fd, !self.writes)) {
-                found.push(PipeSide {
-                    tgid,
-                    comm: super::comm(tgid.leader()).unwrap_or_default(),
-                    fd,
-                });
-            }
+    /// The descriptors of the pipe's other end that these processes have. One that may
+    /// not be examined is taken to have none.
+    pub(crate) fn other_ends_in(self, processes: impl Iterator<Item = Tgid>) -> Vec<PipeSide> {
+        let mut found = [Vec::new()];
+        for tgid in processes {
+            add_holders(&[self.awaited()], tgid, &mut found);
         }
-        Some(found)
+        let [found] = found;
+        found
     }
 
     /// All descriptors of the pipe's other end, and whether every process could be
     /// examined.
     pub(crate) fn all_other_ends(self) -> (Vec<PipeSide>, bool) {
-        let (mut found, mut complete) = (Vec::new(), true);
-        let Ok(processes) = fs::read_dir("/proc") else {
-            return (found, false);
-        };
-        for process in processes.flatten() {
-            let name = process.file_name();
-            let Some(tgid) = name.to_str().and_then(|name| name.parse().ok()) else {
-                continue;
-            };
-            match self.other_ends(Tgid::new(tgid)) {
-                Some(ends) => found.extend(ends),
-                None => complete = false,
-            }
+        let (found, complete) = holders(&[self.awaited()]);
+        (found.into_iter().flatten().collect(), complete)
+    }
+
+    fn awaited(self) -> Awaited {
+        Awaited {
+            fd: self.fd,
+            inode: self.inode,
+            other: End::Pipe(self.inode),
+            writes: self.writes,
         }
-        (found, complete)
     }
 }
 

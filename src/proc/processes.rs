@@ -60,7 +60,7 @@ fn is_number(name: &str) -> bool {
 /// Whether `/proc` leaves out processes of other users. With the right to trace it
 /// shows all of our user namespace; the first process stands for the others.
 pub(super) fn hides_others() -> bool {
-    let mounts = read("/proc/self/mountinfo").unwrap_or_default();
+    let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
     let Some(hiding) = Hiding::parse(&String::from_utf8_lossy(&mounts)) else {
         return false;
     };

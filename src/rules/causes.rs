@@ -114,7 +114,7 @@ fn unable(kept: Kept, parent: &Process, ledger: &Ledger) -> Option<Cause> {
         return Some(Cause::new(Leak::ParentStopped { by: signal }).seen(line));
     }
     if kept.suspended {
-        let (when, other) = parent.vforking.unzip();
+        let (when, other) = parent.vforking().unzip();
         let other = other.and_then(|other| ledger.process(other));
         let line = when.zip(other).map(|(when, other)| {
             let action = Action::Vforked(other.tgid);

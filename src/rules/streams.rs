@@ -1,6 +1,8 @@
 //! The rule on reads that block after the child that wrote has ended: its
 //! descendants hold the other end of the pipe.
 
+use std::collections::VecDeque;
+
 use rustc_hash::FxHashMap;
 
 use super::RuleContext;
@@ -17,11 +19,13 @@ type Look = (Tid, u64);
 /// Within this time after an end of file the holder's end is seen, in nanoseconds.
 const AT_ONCE: u64 = 100_000_000;
 
+/// So many first looks are kept: the second comes within a second or so.
+const MOST_LOOKS: usize = 1024;
+
 /// A finding whose reader may still get bytes: a daemon that is slow to say that it is
 /// ready holds the pipe in the same way.
 #[derive(Clone, Debug)]
 struct Blocked {
-    tid: Tid,
     holders: Vec<(Tgid, ProcessId)>,
     /// When the reader had something else to do.
     went_on: Option<Moment>,
@@ -32,8 +36,9 @@ struct Blocked {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Streams {
     /// The first look after the death of a child.
-    seen: FxHashMap<ProcessId, Look>,
-    blocked: Vec<Blocked>,
+    seen: VecDeque<(ProcessId, Look)>,
+    /// By the reader's thread.
+    blocked: FxHashMap<Tid, Vec<Blocked>>,
 }
 
 impl Streams {
@@ -43,10 +48,9 @@ impl Streams {
             EventKind::Over => self.over(context),
             _ => {
                 let event = context.event;
-                for blocked in &mut self.blocked {
-                    if blocked.tid == event.tid && goes_on(event) {
-                        blocked.went_on.get_or_insert(event.at);
-                    }
+                let blocked = self.blocked.get_mut(&event.tid);
+                for blocked in blocked.filter(|_| goes_on(event)).into_iter().flatten() {
+                    blocked.went_on.get_or_insert(event.at);
                 }
             }
         }
@@ -63,8 +67,12 @@ impl Streams {
             return;
         };
         let look = (tid, reader.sleeps);
-        let Some(before) = self.seen.remove(&child.id) else {
-            self.seen.insert(child.id, look);
+        let before = self.seen.iter().position(|(id, _)| *id == child.id);
+        let Some((_, before)) = before.and_then(|place| self.seen.remove(place)) else {
+            if self.seen.len() == MOST_LOOKS {
+                self.seen.pop_front();
+            }
+            self.seen.push_back((child.id, look));
             return;
         };
         let mut streams = reader.streams.iter();
@@ -75,8 +83,7 @@ impl Streams {
             let holders = stream.others.iter();
             let holders =
                 holders.filter_map(|side| Some((side.tgid, ledger.process(side.tgid)?.id)));
-            self.blocked.push(Blocked {
-                tid,
+            self.blocked.entry(tid).or_default().push(Blocked {
                 holders: holders.collect(),
                 went_on: None,
                 finding,
@@ -86,7 +93,13 @@ impl Streams {
 
     /// A reader that went on while the pipe was held has got what it waited for.
     fn over(&mut self, context: &mut RuleContext) {
-        for blocked in self.blocked.drain(..) {
+        let mut all: Vec<Blocked> = self
+            .blocked
+            .drain()
+            .flat_map(|(_, blocked)| blocked)
+            .collect();
+        all.sort_by_key(|blocked| blocked.finding.when.seq);
+        for blocked in all {
             let ended_by = |until: Moment| {
                 let mut holders = blocked.holders.iter();
                 holders.all(|(tgid, id)| {

@@ -71,7 +71,7 @@ impl Session<'_> {
     /// The trace is over for the rules, though tracees may live on.
     pub(crate) fn conclude(&mut self, source: &mut impl EventSource) {
         if self.judging().is_some() {
-            if let Some(clause) = source.unseen() {
+            for clause in source.unseen() {
                 self.miss(&clause);
             }
             let over = source.conclude();

@@ -42,9 +42,9 @@ pub(crate) trait EventSource {
         1
     }
 
-    /// What was out of sight, in a clause, at the end of the trace.
-    fn unseen(&self) -> Option<String> {
-        None
+    /// What was out of sight, a clause each, at the end of the trace.
+    fn unseen(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// The rules that cannot judge by this source, if that has changed.

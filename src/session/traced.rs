@@ -7,6 +7,7 @@ use nix::sys::utsname::{UtsName, uname};
 use super::source::{Alarm, EventSource, SETTLING, Step};
 use crate::event::{Event, LookCause, Moment, Origin, ProcView, Question};
 use crate::kernel::WaitCalls;
+use crate::kernel::phrases::plural;
 use crate::ledger::Ledger;
 use crate::output::{Pids, Style, TextOptions};
 use crate::rules::{Needs, RULES};
@@ -166,8 +167,14 @@ impl<S: Scheduler> EventSource for Traced<S> {
         self.tracer.conclude()
     }
 
-    fn unseen(&self) -> Option<String> {
-        self.tracer.has_run_free().then(ran_free)
+    fn unseen(&self) -> Vec<String> {
+        let ran_free = self.tracer.has_run_free().then(ran_free);
+        let refused = self.tracer.refused_threads;
+        let refused = (refused > 0).then(|| {
+            let many = plural(refused, "thread", "threads");
+            format!("{many} could not be attached to, and what waits there reap is not seen")
+        });
+        refused.into_iter().chain(ran_free).collect()
     }
 
     fn origin(&self) -> &Origin {

@@ -15,14 +15,20 @@ use super::tasks::{Kind, Task};
 use crate::event::{Event, EventKind, Found, Moment, SigchldAction, UntracedChild};
 use crate::kernel::{Errno, Tgid, Tid, WaitStatus};
 use crate::proc::{self, Status};
+use crate::sys;
 use crate::sys::ptrace::seize;
 use crate::sys::seize::seize_beside_others;
 
 /// Whether this tracer traces a process whose creation has not been reported yet.
 fn is_ours(tgid: Tgid) -> bool {
-    let own = i32::try_from(std::process::id()).ok();
     let tracer = proc::status(tgid.leader()).and_then(|status| status.tracer);
-    tracer.is_none_or(|tracer| Some(tracer.raw()) == own)
+    // The kernel names the thread that traces.
+    tracer.is_none_or(|tracer| tracer == sys::own_tid())
+}
+
+/// A process, while it is a child of this one: it may be gone, and its pid another's.
+fn child_stat(parent: Tgid, child: Tgid) -> Option<proc::Stat> {
+    proc::Stat::read(child).filter(|stat| stat.parent == parent)
 }
 
 /// What a process that is attached to is: not launched, so never under our
@@ -37,8 +43,42 @@ const SERVED_BETWEEN: usize = 8;
 /// How long a refusal that may pass is tried against.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// A process that is being attached to.
+struct Target {
+    tgid: Tgid,
+    parent: Option<Tgid>,
+    /// It is a child of ours.
+    is_own: bool,
+    can_run_free: bool,
+    /// How many of its threads are ours.
+    threads: usize,
+    /// Those that the last pass did not get.
+    refused: Vec<(Tid, Errno)>,
+}
+
+impl Target {
+    /// How many threads of it are not ours, and why; not those that have ended meanwhile.
+    fn partial(&self) -> (u64, Option<String>) {
+        let living = |(tid, _): &&(Tid, Errno)| {
+            let status = proc::status(*tid);
+            status.is_some_and(|status| !matches!(status.state, b'Z' | b'X'))
+        };
+        let refused: Vec<&(Tid, Errno)> = self.refused.iter().filter(living).collect();
+        let sentence = refused.first().map(|(tid, errno)| {
+            let whose = match refused.len() {
+                1 => "this thread".to_owned(),
+                many => format!("{many} threads of {}", self.tgid),
+            };
+            let reason = refusal::explain(*tid, *errno);
+            format!("{reason}; the waits of {whose} are not seen")
+        });
+        (refused.len() as u64, sentence)
+    }
+}
+
 impl<S: Scheduler> Tracer<S> {
-    /// Attach to all threads of the process that `pid` belongs to.
+    /// Attach to all threads of the process that `pid` belongs to. Returns what was
+    /// refused of it, a sentence.
     ///
     /// Threads that are created meanwhile are ours by their creator, or are
     /// found by another pass over `/proc/PID/task`, until a whole pass finds
@@ -47,77 +87,100 @@ impl<S: Scheduler> Tracer<S> {
     ///
     /// # Errors
     /// Why not, and the remedy, as a sentence.
-    pub(crate) fn attach(&mut self, pid: Tid, events: &mut Vec<Event>) -> Result<(), String> {
+    pub(crate) fn attach(
+        &mut self,
+        pid: Tid,
+        events: &mut Vec<Event>,
+    ) -> Result<Option<String>, String> {
         let status = proc::status(pid);
         let tgid = status
             .as_ref()
             .and_then(|status| status.tgid)
             .ok_or_else(|| refusal::explain(pid, Errno::SRCH))?;
-        if self.tasks.processes.contains_key(&tgid) {
-            return Ok(());
+        // Without following a second thread of a process is a target of its own.
+        let is_known = if self.follow {
+            self.tasks.processes.contains_key(&tgid)
+        } else {
+            self.tasks.by_tid.contains_key(&pid)
+        };
+        if is_known {
+            return Ok(None);
         }
         let parent = status.and_then(|status| status.parent);
-        let is_own = own_children::is_own(parent);
-        let options = self.options(ATTACHED) | own_children::options(is_own);
         // Reported first, though the number of threads is known last.
         let (at, place) = (self.now(), events.len());
         let mut attached = self.event(at, tgid.leader(), tgid, EventKind::Attached { threads: 0 });
         self.attaches = true;
         let begun = Instant::now();
-        // A process that seems to have no children is not disturbed.
-        let can_run_free = self.full_speed.is_allowed && has_no_children(tgid);
-        let mut count = 0;
-        let mut refused = None;
+        let mut target = Target {
+            tgid,
+            parent,
+            is_own: own_children::is_own(parent),
+            // A process that seems to have no children is not disturbed.
+            can_run_free: self.full_speed.is_allowed && has_no_children(tgid),
+            threads: 0,
+            refused: Vec::new(),
+        };
         loop {
-            let before = count;
+            let before = target.threads;
+            target.refused.clear();
             for tid in self.threads_to_attach(tgid, pid) {
-                if self.tasks.by_tid.contains_key(&tid) || self.pending.holds(tid) {
-                    continue;
+                if !self.tasks.by_tid.contains_key(&tid) && !self.pending.holds(tid) {
+                    self.attach_thread(tid, &mut target, events);
+                    self.serve(SERVED_BETWEEN, events);
                 }
-                // The first has no thread of ours to wait for.
-                let (answer, reaped) = match count {
-                    0 => (seize(tid, options), Vec::new()),
-                    _ => seize_beside_others(tid, options, || proc::threads(tgid.leader())),
-                };
-                for (dead, status) in &reaped {
-                    self.ended(*dead, *status, events);
-                }
-                match answer {
-                    // It execs, and has the leader's tid by now.
-                    Ok(()) if !reaped.is_empty() && !proc::threads(tid).contains(&tid) => {
-                        self.interrupt(tgid.leader());
-                    }
-                    Ok(()) => {
-                        self.take_up(tid, tgid, parent, events);
-                        if !can_run_free {
-                            self.interrupt(tid);
-                        }
-                        if let Some(process) = self.tasks.processes.get_mut(&tgid) {
-                            process.is_own = is_own;
-                        }
-                        count += 1;
-                    }
-                    Err(errno) => refused = refused.or(Some((tid, errno))),
-                }
-                self.serve(SERVED_BETWEEN, events);
             }
             // All threads that were listed may have been ending, in an exec
             // say: then the refusal is not the process's.
-            let may_pass = count == 0 && refusal::may_pass(tgid);
-            if count == before && !(may_pass && begun.elapsed() < PATIENCE) {
+            let may_pass = target.threads == 0 && refusal::may_pass(tgid);
+            if target.threads == before && !(may_pass && begun.elapsed() < PATIENCE) {
                 break;
             }
         }
-        match refused {
-            Some((tid, errno)) if count == 0 => Err(refusal::explain(tid, errno)),
-            _ => {
-                if self.full_speed.is_allowed {
-                    self.choose_speed(tgid);
-                }
-                attached.kind = EventKind::Attached { threads: count };
-                events.insert(place, attached);
-                Ok(())
+        if target.threads == 0
+            && let Some((tid, errno)) = target.refused.first()
+        {
+            return Err(refusal::explain(*tid, *errno));
+        }
+        if self.full_speed.is_allowed {
+            self.choose_speed(tgid);
+        }
+        attached.kind = EventKind::Attached {
+            threads: target.threads,
+        };
+        events.insert(place, attached);
+        let (refused, sentence) = target.partial();
+        self.refused_threads += refused;
+        Ok(sentence)
+    }
+
+    fn attach_thread(&mut self, tid: Tid, target: &mut Target, events: &mut Vec<Event>) {
+        let tgid = target.tgid;
+        let options = self.options(ATTACHED) | own_children::options(target.is_own);
+        // The first has no thread of ours to wait for.
+        let (answer, reaped) = match target.threads {
+            0 => (seize(tid, options), Vec::new()),
+            _ => seize_beside_others(tid, options, || proc::threads(tgid.leader())),
+        };
+        for (dead, status) in &reaped {
+            self.ended(*dead, *status, events);
+        }
+        match answer {
+            // It execs, and has the leader's tid by now.
+            Ok(()) if !reaped.is_empty() && !proc::threads(tid).contains(&tid) => {
+                self.interrupt(tgid.leader());
             }
+            Ok(()) => {
+                self.take_up(tid, tgid, target.parent, events);
+                if !target.can_run_free {
+                    self.interrupt(tid);
+                }
+                if let Some(process) = self.tasks.processes.get_mut(&tgid) {
+                    process.is_own = target.is_own;
+                }
+                target.threads += 1;
+            }
+            Err(errno) => target.refused.push((tid, errno)),
         }
     }
 
@@ -132,12 +195,17 @@ impl<S: Scheduler> Tracer<S> {
 
     /// The children that a process had before the attach. They are not traced,
     /// and some of them may be zombies.
-    fn list_preexisting_children(&mut self, parent: Tgid, at: Moment, events: &mut Vec<Event>) {
+    pub(super) fn list_preexisting_children(
+        &mut self,
+        parent: Tgid,
+        at: Moment,
+        events: &mut Vec<Event>,
+    ) {
         for child in proc::children(parent).unwrap_or_default() {
             if self.tasks.by_tid.contains_key(&child.leader()) {
                 continue;
             }
-            if let Some(stat) = proc::Stat::read(child) {
+            if let Some(stat) = child_stat(parent, child).filter(|_| !is_ours(child)) {
                 events.push(self.preexisting_child(parent, &stat, false, at));
             }
         }
@@ -158,8 +226,7 @@ impl<S: Scheduler> Tracer<S> {
             if settled.contains(&child) || self.tasks.by_tid.contains_key(&child.leader()) {
                 continue;
             }
-            // It may be gone, and its pid another's.
-            let stat = proc::Stat::read(child).filter(|stat| stat.parent == parent);
+            let stat = child_stat(parent, child);
             let is_known = alive.contains(&child);
             let is_new = |stat: &proc::Stat| {
                 let has_changed = !is_known || stat.is_zombie();

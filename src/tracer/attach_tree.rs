@@ -31,8 +31,11 @@ impl<S: Scheduler> Tracer<S> {
                 if left_out.contains(&tgid) || is_traced || !tried.insert(tgid) {
                     continue;
                 }
-                let refusal = self.attach(tgid.leader(), events).err();
-                refused.extend(refusal.filter(|_| tgid == root || can_be_asked(tgid)));
+                match self.attach(tgid.leader(), events) {
+                    Ok(partial) => refused.extend(partial),
+                    Err(_) if tgid != root && !can_be_asked(tgid) => {}
+                    Err(sentence) => refused.push(sentence),
+                }
             }
             if tried.len() == before {
                 return refused;

@@ -6,13 +6,14 @@ use rustc_hash::FxHashMap;
 
 use super::full_speed::FullSpeed;
 use super::job_control::JobStop;
+use super::late_children::LateChildren;
 use super::pending_children::{HELD_AT_MOST, PendingChildren};
 use super::scheduler::{Held, Scheduler, Unscheduled};
 use super::settings::{Capture, Settings};
 use super::stop::{Stop, StopKind, classify};
 use super::stop_stats::StopStats;
 use super::survey::{Stuck, Survey};
-use super::tasks::{Kind, Tasks};
+use super::tasks::{Kind, Task, Tasks};
 use super::turns::Turns;
 use super::world::World;
 use crate::event::{Comm, Event, EventKind, Moment, NsPids};
@@ -80,6 +81,7 @@ pub(crate) struct Tracer<S = Unscheduled> {
     /// Calls whose child's pid the scheduler has chosen, by the creator, then the child.
     pub(super) chosen_pids: FxHashMap<Tid, ChosenPid>,
     pub(super) full_speed: FullSpeed,
+    pub(super) late_children: LateChildren,
     pub(super) capture: Capture,
     sees_proc: bool,
     pub(super) follow: bool,
@@ -94,6 +96,8 @@ pub(crate) struct Tracer<S = Unscheduled> {
     lets_leftovers_go: bool,
     /// There are tasks that outlive us, or were.
     pub(super) attaches: bool,
+    /// Threads of attached processes that are not traced, as another tracer has them, say.
+    pub(crate) refused_threads: u64,
     /// We stop when the root is stopped as a job.
     pub(super) stops_as_job: bool,
     /// Launched processes are killed, or with `true` attached ones too, until
@@ -154,6 +158,7 @@ impl<S: Scheduler> Tracer<S> {
             full_speed: FullSpeed::new(
                 settings.full_speed && settings.follow && sees_proc && REWINDS,
             ),
+            late_children: LateChildren::default(),
             capture,
             sees_proc,
             follow: settings.follow,
@@ -163,6 +168,7 @@ impl<S: Scheduler> Tracer<S> {
             kill_on_exit: settings.kill_on_exit,
             lets_leftovers_go: settings.lets_leftovers_go,
             attaches: false,
+            refused_threads: 0,
             stops_as_job: settings.stops_as_job,
             killing: None,
             leaving: None,
@@ -347,6 +353,7 @@ impl<S: Scheduler> Tracer<S> {
             }
             self.release_overdue(events);
             self.keep_speed();
+            self.look_for_late_children(events);
             match self.leaving {
                 Some(until) if Instant::now() >= until => self.give_up_leaving(events),
                 Some(_) => self.waker.wake_after(super::leave::POLL_INTERVAL),
@@ -396,22 +403,7 @@ impl<S: Scheduler> Tracer<S> {
             self.await_creator(tracee, status);
             return;
         };
-        match kind {
-            // Any stop uses up our interrupt. In one of a call the task is about
-            // to sleep, or was woken by it: the stop that undoes that comes next.
-            StopKind::Syscall if task.asked_to_stop => ptrace::interrupt(tid),
-            StopKind::Plain | StopKind::Group(_) => {}
-            _ => task.asked_to_stop = false,
-        }
-        // The first stop of a new task wakes nothing.
-        let wakes = match kind {
-            StopKind::Plain => task.asked_to_stop,
-            StopKind::Signal(_) | StopKind::Group(_) => true,
-            _ => false,
-        };
-        if wakes {
-            task.woken = Some(at);
-        }
+        note_interrupt(task, tid, kind, at);
         let stop = Stop { tracee, kind, at };
         if self.leaving.is_some() && !task.kind.launched {
             self.let_go(stop, events);
@@ -442,7 +434,27 @@ impl<S: Scheduler> Tracer<S> {
     /// Resume a task as its state wants it.
     pub(super) fn go_on(&mut self, stop: Stop) {
         let task = self.tasks.by_tid.get(&stop.tid());
-        let how = task.map_or(How::Cont, super::tasks::Task::how);
+        let how = task.map_or(How::Cont, Task::how);
         self.resume(stop, how, None);
+    }
+}
+
+/// A stop may be our interrupt's doing, and may have woken the task from a sleep.
+fn note_interrupt(task: &mut Task, tid: Tid, kind: StopKind, at: Moment) {
+    match kind {
+        // Any stop uses up our interrupt. In one of a call the task is about
+        // to sleep, or was woken by it: the stop that undoes that comes next.
+        StopKind::Syscall if task.asked_to_stop => ptrace::interrupt(tid),
+        StopKind::Plain | StopKind::Group(_) => {}
+        _ => task.asked_to_stop = false,
+    }
+    // The first stop of a new task wakes nothing.
+    let wakes = match kind {
+        StopKind::Plain => task.asked_to_stop,
+        StopKind::Signal(_) | StopKind::Group(_) => true,
+        _ => false,
+    };
+    if wakes {
+        task.woken = Some(at);
     }
 }

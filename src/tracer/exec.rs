@@ -16,9 +16,12 @@ use crate::proc;
 use crate::sys::ptrace::{How, Stopped};
 
 impl<S: Scheduler> Tracer<S> {
-    /// A thread whose leader was dead before we attached is the leader after
-    /// its exec, under a tid that we never saw.
+    /// A thread that executed a program goes on with the leader's tid, which we never
+    /// saw if the leader was dead before we attached.
     pub(super) fn enter_new_leader(&mut self, tid: Tid, former: Tid) {
+        if former != tid {
+            self.turns.forget(tid);
+        }
         if self.tasks.by_tid.contains_key(&tid) {
             return;
         }

@@ -59,7 +59,7 @@ pub(super) struct Speed {
     /// It may run free.
     is_allowed: bool,
     /// Its threads stop at no call.
-    is_free: bool,
+    pub(super) is_free: bool,
     /// How many of its threads were interrupted and have not stopped yet.
     awaited: usize,
     /// Children that are held until they have.
@@ -147,6 +147,7 @@ impl<S: Scheduler> Tracer<S> {
         process.speed.had_child();
         if process.children == 0 && has_no_children(tgid) {
             self.run_free(tgid);
+            self.expect_late_children(tgid);
             return;
         }
         for tid in self.tasks.threads_of(tgid) {
@@ -174,12 +175,12 @@ impl<S: Scheduler> Tracer<S> {
         }
     }
 
-    /// The task `by`, which is stopped, created a child of this process: its
-    /// threads are made to stop at calls.
+    /// This process has a child, by the task `by`, which is stopped, or as `/proc`
+    /// tells: its threads are made to stop at calls.
     pub(super) fn stop_at_calls(
         &mut self,
         tgid: Tgid,
-        by: Tid,
+        by: Option<Tid>,
         at: Moment,
         events: &mut Vec<Event>,
     ) {
@@ -196,7 +197,7 @@ impl<S: Scheduler> Tracer<S> {
             };
             task.is_free = false;
             // One in a group-stop stops again when it goes on.
-            if tid != by && task.group_stopped.is_none() {
+            if Some(tid) != by && task.group_stopped.is_none() {
                 task.is_awaited = true;
                 awaited += 1;
                 self.interrupt(tid);

@@ -42,7 +42,7 @@ impl<S: Scheduler> Tracer<S> {
         let parent = is_sibling.then(|| self.parent_of(child).or(known_parent));
         let parent = parent.flatten();
         if !is_thread {
-            self.stop_at_calls(parent.unwrap_or(tgid), tid, at, events);
+            self.stop_at_calls(parent.unwrap_or(tgid), Some(tid), at, events);
         }
         let process = self.tasks.processes.get(&tgid);
         let ns_may_differ = flags & u64::from(CLONE_NEWPID) != 0
@@ -188,7 +188,7 @@ impl<S: Scheduler> Tracer<S> {
                 continue;
             }
             self.tasks.reparent(child, parent);
-            self.stop_at_calls(parent, child.leader(), at, events);
+            self.stop_at_calls(parent, Some(child.leader()), at, events);
             let comm = proc::comm(parent.leader()).unwrap_or_default();
             let kind = EventKind::Adopted { child, from, comm };
             events.push(self.event(at, parent.leader(), parent, kind));

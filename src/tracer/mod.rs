@@ -43,6 +43,7 @@ mod image;
 mod interruptions;
 mod job_control;
 mod last_eintr;
+mod late_children;
 pub(crate) mod launch;
 mod leave;
 mod lifecycle;

@@ -140,8 +140,7 @@ fn handles_timers(tgid: Tgid) -> bool {
 fn on_pipe(blocked: Blocked, children: &[(Tgid, Option<Blocked>)], elders: &[Tgid]) -> BlockedIn {
     let family = children.iter().map(|(child, _)| *child);
     let family = family.chain(elders.iter().copied());
-    let near = family.map(|tgid| blocked.other_ends(tgid));
-    let near: Vec<PipeSide> = near.flatten().flatten().collect();
+    let near = blocked.other_ends_in(family);
     let free = |side: &PipeSide| {
         let mut same = children.iter().filter(|(child, _)| *child == side.tgid);
         same.any(|(_, blocked)| blocked.is_none())

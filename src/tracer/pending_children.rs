@@ -121,7 +121,7 @@ impl<S: Scheduler> Tracer<S> {
         }
         self.tasks.add_task(tid, task);
         if let Some(parent) = parent {
-            self.stop_at_calls(parent, tid, at, events);
+            self.stop_at_calls(parent, Some(tid), at, events);
         }
         let found = Found {
             parent,

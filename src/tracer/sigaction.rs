@@ -15,6 +15,9 @@ use crate::sys::ptrace::{How, Stopped};
 /// What is read of a `struct sigaction`, and all of it.
 const HEAD: usize = 16;
 const WHOLE: u64 = 32;
+/// Bytes of the kernel's signal set. With another size the call fails; a new action that
+/// can be read is set in any other case (`do_sigaction` in kernel/signal.c).
+const SIGNAL_SET: u64 = 8;
 
 /// A call whose argument is read at its exit, when the kernel has read it.
 #[derive(Clone, Copy, Debug)]
@@ -42,10 +45,11 @@ impl<S: Scheduler> Tracer<S> {
         events: &mut Vec<Event>,
     ) {
         let (at, tid) = (stop.at, stop.tid());
-        let [signal, act, old, ..] = args.map(|word| abi.argument(word));
+        let [signal, act, old, size, ..] = args.map(|word| abi.argument(word));
         let is_sigchld = signal & 0xffff_ffff == u64::from(Signal::CHLD.raw().unsigned_abs());
         let task = self.tasks.by_tid.get_mut(&tid);
-        let Some(task) = task.filter(|_| self.capture.rules && is_sigchld && act != 0) else {
+        let is_set = is_sigchld && act != 0 && size == SIGNAL_SET;
+        let Some(task) = task.filter(|_| self.capture.rules && is_set) else {
             self.go_on(stop);
             return;
         };

@@ -50,7 +50,7 @@ impl<S: Scheduler> Tracer<S> {
             signal == Signal::CHLD && is_free && info.is_none_or(|info| info.child().is_some());
         if is_of_child {
             // Of one that was not seen: adopted, or untraced by its creator.
-            self.stop_at_calls(tgid, tid, at, events);
+            self.stop_at_calls(tgid, Some(tid), at, events);
         }
         let sender = info.filter(|_| self.capture.peers);
         let sender = sender.and_then(|info| self.peer(tgid, info.pid()?));

@@ -18,13 +18,13 @@ use crate::kernel::{Tid, WaitStatus};
 use crate::sys::ptrace::{Stopped, is_dead_tracee};
 use crate::sys::wait::{Block, Handling, Waited, wait_any, wait_any_after_look, wait_for};
 
-/// How many stops a round takes at most.
-const MOST: usize = 64;
 /// How many waits do without a round once only one tracee was ready. Another that becomes
 /// ready is late by so many stops at most: threads that hand work over wait for that.
-const ALONE: u32 = 3;
+const WAITS_WITHOUT_ROUND: u32 = 3;
 /// How long to sleep when no task but the one that is left out was ready.
-const BETWEEN_ROUNDS: Duration = Duration::from_micros(100);
+const PAUSE: Duration = Duration::from_micros(100);
+/// So many stops have room from the start.
+const ROOM: usize = 64;
 
 /// The stops that a round has taken, and whether there are rounds now.
 pub(super) struct Turns {
@@ -37,9 +37,16 @@ pub(super) struct Turns {
 impl Default for Turns {
     fn default() -> Turns {
         Turns {
-            ready: VecDeque::with_capacity(MOST + 1),
+            ready: VecDeque::with_capacity(ROOM),
             alone: 0,
         }
+    }
+}
+
+impl Turns {
+    /// The stop of this task is no more: another goes on with its tid.
+    pub(super) fn forget(&mut self, tid: Tid) {
+        self.ready.retain(|(tracee, _)| tracee.tid() != tid);
     }
 }
 
@@ -86,9 +93,10 @@ impl<S: Scheduler> Tracer<S> {
     }
 
     /// Take one stop of each tracee that is ready too. What is no stop of a call comes
-    /// first, as it is not known to be what it was after others were resumed.
+    /// first, as it is not known to be what it was after others were resumed. It ends, as
+    /// none of those that are taken runs.
     fn round(&mut self, first: Stopped, status: WaitStatus) -> Waited {
-        for _ in 1..MOST {
+        loop {
             match self.wait(Block::No) {
                 Waited::Stopped(tracee, status) if is_call(status) => {
                     self.turns.ready.push_back((tracee, status));
@@ -101,7 +109,7 @@ impl<S: Scheduler> Tracer<S> {
             }
         }
         if self.turns.ready.is_empty() {
-            self.turns.alone = ALONE;
+            self.turns.alone = WAITS_WITHOUT_ROUND;
         }
         Waited::Stopped(first, status)
     }
@@ -124,14 +132,20 @@ impl<S: Scheduler> Tracer<S> {
     /// leaves a single child out, so each is asked in turn.
     fn wait_beside(&self, dead: Tid, block: Block) -> Waited {
         let others = self.tasks.by_tid.keys().filter(|tid| **tid != dead);
-        let mut ready = others.map(|tid| wait_for(*tid, self.capture.usage));
+        let mut others: Vec<Tid> = others.copied().collect();
+        // The same in each run, which a replay needs.
+        others.sort_unstable();
+        let mut ready = others
+            .into_iter()
+            .map(|tid| wait_for(tid, self.capture.usage));
         let first = ready.find(|waited| matches!(waited, Waited::Stopped(..) | Waited::Ended(..)));
         if let Some(waited) = first {
             return waited;
         }
-        if block == Block::Yes {
-            thread::sleep(BETWEEN_ROUNDS);
+        if block == Block::No {
+            return Waited::Nothing;
         }
+        thread::sleep(PAUSE);
         Waited::Interrupted
     }
 }

@@ -123,6 +123,54 @@ fn without_following_the_named_task_alone_is_traced() {
 }
 
 #[test]
+fn without_following_two_threads_of_a_process_are_traced() {
+    let mut target = Target::fixture(&["threads_blocked_in_wait4", "2"]);
+    let (first, second) = (target.read_line(), target.read_line());
+    let thread = |line: &str| -> i32 { line.split(['/', ' ']).nth(1).unwrap().parse().unwrap() };
+    let named = [thread(&first), thread(&second)];
+    let tracer = Tracer::start(&["--no-follow"], &named, &[]);
+    for thread in named {
+        let path = process(target.pid()).join(format!("task/{thread}"));
+        until("both threads are traced", || {
+            field(&path, "TracerPid:") == Some(tracer.child.id().to_string())
+        });
+    }
+    tracer.settled(target.pid());
+    assert_eq!(target.finish(), Some(0));
+    let log = tracer.end(0);
+    assert_eq!(log.matches(", NULL) = ").count(), 2, "{log}");
+}
+
+#[test]
+fn a_thread_that_another_tracer_has_is_told_of() {
+    let mut target = Target::fixture(&["threads_blocked_in_wait4", "2"]);
+    let line = target.read_line();
+    target.read_line();
+    let thread: i32 = line.split(['/', ' ']).nth(1).unwrap().parse().unwrap();
+    let other = Tracer::start(&["--no-follow"], &[thread], &[]);
+    let path = process(target.pid()).join(format!("task/{thread}"));
+    until("the thread is traced", || {
+        field(&path, "TracerPid:") == Some(other.child.id().to_string())
+    });
+    let mut tracer = Tracer::start(&[], &[target.pid()], &[]);
+    tracer.settled(target.pid());
+    assert_eq!(target.finish(), Some(0));
+    assert_eq!(tracer.status(), Some(0));
+    let errors = tracer.errors();
+    let sentence = format!("cannot attach to {thread}: it is traced by ");
+    assert!(errors.contains(&sentence), "{errors}");
+    assert!(
+        errors.contains("; the waits of this thread are not seen"),
+        "{errors}"
+    );
+    assert!(
+        errors.contains("partial view: 1 thread could not be attached to"),
+        "{errors}"
+    );
+    other.end(0);
+}
+
+#[test]
 fn without_following_the_children_of_a_target_are_let_be() {
     let directory = tempfile::tempdir().unwrap();
     let mark = new_mark();

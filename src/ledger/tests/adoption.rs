@@ -112,7 +112,6 @@ fn a_parent_that_is_attached_to_after_its_child_has_it() {
 
 #[test]
 fn a_parent_that_is_found_late_claims_the_children_that_are_still_its_own() {
-    const Z: i32 = 22;
     let mut script = Script::launched(1);
     // X is a child; the pid of Y is one's that another process forked; Z is adopted.
     for child in [X, Y, Z] {
@@ -130,6 +129,15 @@ fn a_parent_that_is_found_late_claims_the_children_that_are_still_its_own() {
     script.end(X, 0).end(P, 0).found(P, None);
     let again = ledger(&script);
     assert!(process(&again, P).id != id && process(&again, P).children == 0);
+}
+
+#[test]
+fn a_command_that_is_launched_beside_an_attached_process_is_the_root() {
+    let mut script = Script::default();
+    script.event(P, EventKind::Attached { threads: 1 });
+    script.found(P, Some(1)).found(X, None);
+    let root = ledger(&script).root();
+    assert_eq!(root.map(|root| root.tgid), Some(Tgid::new(X)));
 }
 
 #[test]

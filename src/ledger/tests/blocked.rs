@@ -51,6 +51,33 @@ fn the_end_of_a_thread_ends_its_wait() {
 }
 
 #[test]
+fn two_threads_in_vfork_are_suspended_as_long_as_one_is() {
+    let mut script = dead_child();
+    script
+        .thread(P, 11)
+        .vfork(P, Y)
+        .after(5)
+        .vfork(T, Z)
+        .after(5);
+    script.exec(Y, "true").after(5).end(Z, 0).after(5);
+    assert_eq!(busy(&mut script).suspended, 15 * MILLI);
+}
+
+#[test]
+fn the_vfork_of_a_sibling_suspends_its_creator() {
+    // CLONE_VFORK | CLONE_PARENT: the child's parent is not suspended.
+    let mut script = Script::launched(1);
+    script.fork(1, P).fork(P, X).end(X, 0);
+    script
+        .vfork(P, Y)
+        .for_parent(1)
+        .after(5)
+        .exec(Y, "true")
+        .after(5);
+    assert_eq!(busy(&mut script).suspended, 5 * MILLI);
+}
+
+#[test]
 fn a_vfork_suspends_until_the_child_execs_or_exits() {
     for execs in [true, false] {
         let mut script = dead_child();

@@ -18,6 +18,7 @@ const P: i32 = 10;
 const T: (i32, i32) = (11, P);
 const X: i32 = 20;
 const Y: i32 = 21;
+const Z: i32 = 22;
 
 /// The ledger after these events.
 fn ledger(script: &Script) -> Ledger {

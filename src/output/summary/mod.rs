@@ -215,6 +215,15 @@ impl Summary {
                 if let Some(process) = ledger.process(event.tgid) {
                     self.open.insert(event.tid, (process.id, event.at));
                 }
+                // It has a row by the time that the wait is counted.
+                self.row(event.tgid, ledger, |_| {});
+            }
+            EventKind::Executed { former, .. } => {
+                // An exec ends the other threads, and gives the caller the leader's tid.
+                self.close(event.tid);
+                if let Some(former) = former {
+                    self.close(*former);
+                }
             }
             EventKind::WaitEnded(exit) => {
                 self.close(event.tid);

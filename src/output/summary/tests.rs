@@ -119,3 +119,24 @@ fn rows_are_sorted_by_what_was_asked_for() {
     assert_eq!(pids(&mut count, SortBy::Pid), [10, 20, 30]);
     assert_eq!(pids(&mut count, SortBy::Longest), [10, 20, 30]);
 }
+
+#[test]
+fn an_exec_ends_the_waits_of_a_process() {
+    let mut script = Script::default();
+    script.found(1, None).thread(1, 8).fork(1, 2);
+    // The leader waits, and another thread, which execs, did so before.
+    script.enter(1, -1, 0).enter((8, 1), -1, 0).after(5);
+    script
+        .exec((8, 1), "sh")
+        .after(100)
+        .event(1, EventKind::Over);
+    let mut count = Count::new();
+    count.add(&mut script);
+    count.summary.end(&count.ledger, None);
+    let rows = count.summary.sorted();
+    let [row] = &rows[..] else {
+        panic!("{rows:?}");
+    };
+    assert_eq!(row.blocked, 2 * 5 * MILLISECOND);
+    assert!(count.summary.open.is_empty());
+}

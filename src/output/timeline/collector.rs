@@ -62,7 +62,12 @@ impl Collector {
         }
         match &event.kind {
             EventKind::Created(created) => self.created(event, created, ledger),
-            EventKind::Executed { image, .. } => {
+            EventKind::Executed { image, former } => {
+                if let Some(former) = former {
+                    // The caller goes on with the leader's tid; the leader is gone.
+                    self.close(event.tid, "ended with its thread, as another called exec");
+                    self.close(*former, "ended with exec");
+                }
                 if let Some(lane) = self.add_to(event.tgid, ledger) {
                     // The root is found by its exec, and had no name before.
                     lane.names.retain(|(at, _)| *at != event.at.0);
@@ -372,5 +377,35 @@ fn name(comm: Comm) -> String {
         "?".to_owned()
     } else {
         name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::script::Script;
+
+    #[test]
+    fn an_exec_ends_the_waits_of_a_process() {
+        let mut script = Script::default();
+        script.found(1, None).thread(1, 8).fork(1, 2);
+        script.enter(1, -1, 0).enter((8, 1), -1, 0).after(5);
+        script
+            .exec((8, 1), "sh")
+            .after(100)
+            .event(1, EventKind::Over);
+        let (mut collector, mut ledger) = (Collector::default(), Ledger::new());
+        for event in script.take() {
+            ledger.apply(&event);
+            collector.event(&event, &ledger);
+        }
+        assert!(collector.open.is_empty());
+        let waits = &collector.lanes.all()[0].waits;
+        let waits: Vec<(i32, u64, &str)> = waits
+            .iter()
+            .map(|wait| (wait.tid, wait.to, wait.result.as_str()))
+            .collect();
+        let (at, superseded) = (5_000_000, "ended with its thread, as another called exec");
+        assert_eq!(waits, [(1, at, superseded), (8, at, "ended with exec")]);
     }
 }

@@ -6,7 +6,7 @@ use super::{Tree, cut};
 use crate::event::{BlockedTask, Comm, escape_controls};
 use crate::kernel::phrases::how_it_ended;
 use crate::kernel::{Signal, Tgid, Tid, WaitCall, WaitOptions};
-use crate::ledger::Waiting;
+use crate::ledger::{Process, Waiting};
 use crate::output::frames::short_place;
 use crate::output::report::{call_words, shell_word};
 use crate::output::span::Span;
@@ -64,7 +64,7 @@ impl Tree<'_> {
             let age = Span(self.at.since(since.at));
             return format!("stopped by {signal} for {age}{reason}");
         }
-        if let Some((since, child)) = process.and_then(|process| process.vforking) {
+        if let Some((since, child)) = process.and_then(Process::vforking) {
             let age = Span(self.at.since(since.at));
             return format!("vfork for {age}, until {child} executes or ends");
         }
