@@ -231,6 +231,42 @@ fn points_whose_order_never_came_about_are_listed() {
 }
 
 #[test]
+fn a_pid_that_is_used_again_is_forced() {
+    if !may_choose_pids() {
+        crate::support::passed_over("no right to choose pids (CAP_CHECKPOINT_RESTORE)");
+        return;
+    }
+    let held = "fork and made to use the pid ";
+    shows("race_stale_pid", "pid-reuse@1,", "status", held);
+}
+
+#[test]
+fn a_pid_that_a_group_has_is_not_used_again() {
+    // The group of the dead child lives, so that the kernel refuses its pid: the call is
+    // made as it was.
+    let script = "use POSIX; my $a = fork; \
+        if (!$a) { setsid; if (!fork) { sleep 1; exit 0 } POSIX::_exit(0) } waitpid $a, 0; \
+        my $b = fork; if (!$b) { POSIX::_exit(7) } waitpid $b, 0; exit($? >> 8)";
+    let outcome = scheduled("pid-reuse", &["perl", "-e", script]);
+    assert_eq!(outcome.status, 7, "{outcome:?}");
+    assert!(!outcome.stderr.contains("again ~~~"), "{outcome:?}");
+    assert_eq!(
+        outcome.stderr.matches("+++ forked ").count(),
+        3,
+        "{outcome:?}"
+    );
+}
+
+/// Whether this process has the capability, in the first user namespace.
+fn may_choose_pids() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let capabilities = u64::from_str_radix(line.unwrap().trim(), 16).unwrap();
+    let ids = std::fs::read_to_string("/proc/self/uid_map").unwrap();
+    capabilities & (1 << 21 | 1 << 40) != 0 && ids.contains("4294967295")
+}
+
+#[test]
 fn a_fork_that_fails_makes_no_kill_of_all() {
     let held = "call and made to fail with EPERM";
     shows("race_unchecked_fork", "fork-fail@1,", "kills-all", held);

@@ -76,6 +76,8 @@ pub enum HoldEnd {
     Steps(u32),
     /// The call was made to fail with this error.
     Failed(Errno),
+    /// The call gave its child this pid, which a dead process had.
+    Reused(Tgid),
     /// The limit of a hold.
     TooLong,
 }
@@ -91,6 +93,7 @@ impl std::fmt::Display for HoldEnd {
             HoldEnd::Together(count) => write!(f, "until {count} children could end together"),
             HoldEnd::Steps(count) => write!(f, "for {count} instructions"),
             HoldEnd::Failed(errno) => write!(f, "and made to fail with {errno}"),
+            HoldEnd::Reused(tgid) => write!(f, "and made to use the pid {tgid} again"),
             HoldEnd::TooLong => f.write_str("for as long as a hold may last"),
         }
     }

@@ -15,6 +15,7 @@ impl Point {
             Point::Eintr => "a child ends while its parent sleeps in a call",
             Point::Steal => "another thread waits first",
             Point::EofFirst => "a pipe ends before its writer can be waited for",
+            Point::PidReuse => "a new child gets the pid of a dead process",
             Point::Skew => "a handler runs between a call that failed and the look at errno",
             Point::ForkFail => "fork fails with EAGAIN",
             Point::ExecFail => "exec fails with ENOMEM",
@@ -67,13 +68,17 @@ impl Point {
                 "several children may be dead at once, in any order: take each by its pid, and \
                  until there is none left"
             }
-            Point::Eintr => "call again after EINTR, or set SA_RESTART for SIGCHLD",
+            Point::Eintr => return interrupted(at_play),
             Point::Steal => {
                 "have one place that waits for any child, or wait by pid everywhere; a look with \
                  WNOWAIT takes nothing"
             }
             Point::EofFirst => {
                 "the end of a pipe is not the end of its writer: wait without WNOHANG after it"
+            }
+            Point::PidReuse => {
+                "forget a pid when its process is reaped: it may be another's from then on; a \
+                 pidfd never is"
             }
             Point::Skew => "save errno at the begin of the handler, and restore it at its end",
             Point::ForkFail => {
@@ -87,6 +92,49 @@ impl Point {
     }
 }
 
+/// Calls that fail with EINTR after a handler whatever its flags are (signal(7)), and that
+/// are made for something else than a signal.
+const NEVER_RESTARTED: [&str; 9] = [
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "nanosleep",
+    "clock_nanosleep",
+];
+/// Calls that are made to be interrupted.
+const FOR_SIGNALS: [&str; 3] = ["pause", "rt_sigsuspend", "rt_sigtimedwait"];
+
+/// What holds for the calls that were interrupted.
+fn interrupted(at_play: &[AtPlay]) -> String {
+    let calls = at_play.iter().filter_map(|one| match one {
+        AtPlay::Interrupted(call) => Some(*call),
+        _ => None,
+    });
+    let calls: Vec<&str> = calls.collect();
+    let mut others = calls.iter().filter(|call| !FOR_SIGNALS.contains(call));
+    let never = calls.iter().find(|call| NEVER_RESTARTED.contains(call));
+    match (never, others.next()) {
+        (Some(call), _) => format!(
+            "{call} fails with EINTR whenever a handler has run, SA_RESTART or not: make it again; \
+             and the handler may have run between any two steps of the program, or within \
+             itself: let it set a flag alone, or write to a pipe"
+        ),
+        (None, Some(call)) => {
+            format!("make {call} again after EINTR, or set SA_RESTART for SIGCHLD")
+        }
+        (None, None) if !calls.is_empty() => {
+            "a handler may run between any two steps of the program, or within itself: let it set \
+             a flag alone, and do the rest where the program sleeps"
+                .to_owned()
+        }
+        (None, None) => "call again after EINTR, or set SA_RESTART for SIGCHLD".to_owned(),
+    }
+}
+
 /// What was at play where a point was forced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtPlay {
@@ -96,11 +144,27 @@ pub enum AtPlay {
     Signal(Signal),
     /// The child had executed a program.
     Exec,
+    /// The parent slept in this call.
+    Interrupted(&'static str),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_an_interrupted_call_it_is_said_whether_sa_restart_helps() {
+        let advice = |calls: &[&'static str]| {
+            let at_play: Vec<AtPlay> = calls.iter().copied().map(AtPlay::Interrupted).collect();
+            Point::Eintr.advice(&at_play)
+        };
+        assert!(advice(&["read"]).starts_with("make read again after EINTR, or set SA_RESTART"));
+        // poll is never restarted.
+        assert!(advice(&["read", "epoll_wait"]).starts_with("epoll_wait fails with EINTR"));
+        assert!(!advice(&["rt_sigsuspend"]).contains("EINTR"));
+        assert!(advice(&["rt_sigsuspend", "wait4"]).contains("make wait4 again"));
+        assert!(advice(&[]).contains("SA_RESTART"));
+    }
 
     #[test]
     fn sigchld_is_spoken_of_where_it_has_a_handler() {

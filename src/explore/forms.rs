@@ -89,6 +89,7 @@ impl ExplorationReport<'_> {
                     schedule: problem.schedule.to_string(),
                     shown: problem.shown,
                     runs: problem.runs,
+                    without: problem.without,
                     symptoms: symptoms.collect(),
                     replay: self.replay(&problem.schedule),
                 },
@@ -105,6 +106,8 @@ impl ExplorationReport<'_> {
                 problems: exploration.problems.len(),
                 has_baseline: exploration.no_baseline.is_none(),
                 is_cut: exploration.is_cut,
+                ended_by: exploration.ended_by.clone(),
+                varying: exploration.varying.clone(),
                 never_reached: self.never_reached(),
                 late: exploration.late.iter().map(Schedule::to_string).collect(),
             },
@@ -121,6 +124,7 @@ enum Line {
         schedule: String,
         shown: u32,
         runs: u32,
+        without: (u32, u32),
         symptoms: Vec<SymptomLine>,
         replay: String,
     },
@@ -132,6 +136,10 @@ enum Line {
         problems: usize,
         has_baseline: bool,
         is_cut: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ended_by: Option<String>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        varying: Vec<&'static str>,
         never_reached: Vec<&'static str>,
         late: Vec<String>,
     },
@@ -167,8 +175,9 @@ fn name(problem: &Problem) -> &'static str {
 mod tests {
     use std::time::Duration;
 
+    use super::super::baseline::NoBaseline;
     use super::super::found::Exploration;
-    use super::super::oracle::{NoBaseline, Symptom};
+    use super::super::oracle::Symptom;
     use super::super::schedule::Point;
     use super::*;
     use crate::event::Comm;
@@ -184,6 +193,7 @@ mod tests {
                 at_play: super::super::scheduler::Circumstances::default(),
                 shown: 2,
                 runs: 3,
+                without: (0, 3),
             }],
             baselines: 3,
             schedules: 9,

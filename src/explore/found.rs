@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::oracle::{NoBaseline, Symptom};
+use super::baseline::NoBaseline;
+use super::oracle::Symptom;
 use super::schedule::{Point, Schedule};
 use super::scheduler::{Circumstances, Counts};
 use crate::rules::Policy;
@@ -42,6 +43,8 @@ pub struct Problem {
     pub shown: u32,
     /// Of how many.
     pub runs: u32,
+    /// In how many runs without a schedule it was seen, of how many.
+    pub without: (u32, u32),
 }
 
 /// What was tried and found.
@@ -65,6 +68,10 @@ pub struct Exploration {
     pub no_baseline: Option<NoBaseline>,
     /// Not all that there is was tried.
     pub is_cut: bool,
+    /// Why no further run could be made, if that ended the search.
+    pub ended_by: Option<String>,
+    /// What was not always the same without a schedule.
+    pub varying: Vec<&'static str>,
     /// Schedules under which it did not end in its time, which may be several times as
     /// long as usual.
     pub late: Vec<Schedule>,

@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::scheduler::Explorer;
 use crate::event::Comm;
-use crate::kernel::{Tgid, Tid};
+use crate::kernel::{Signal, Tgid, Tid};
 use crate::proc::{self, Asleep, Wakers};
 use crate::tracer::World;
 
@@ -18,6 +18,9 @@ const STILL: Duration = Duration::from_millis(100);
 
 /// A sleep with such a time limit is as good as one without, in milliseconds.
 const LONG: u32 = 60_000;
+
+/// What a task is in that a signal has stopped.
+pub const STOPPED: &str = "a stop";
 
 /// A run that can never end, or that has stalled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +49,7 @@ pub struct Sleeper {
     pub tgid: Tgid,
     /// Its name.
     pub comm: Comm,
-    /// The call that it sleeps in.
+    /// The call that it sleeps in, or [`STOPPED`].
     pub call: &'static str,
     /// What it waits for: a pid or a descriptor, where that matters.
     pub first: Option<i64>,
@@ -75,7 +78,7 @@ impl HangWatch {
         root: Tgid,
     ) -> Option<Hang> {
         let now = Instant::now();
-        let Some(switches) = all_asleep(world) else {
+        let Some(switches) = all_asleep(world, scheduler) else {
             *self = HangWatch::default();
             return None;
         };
@@ -117,17 +120,34 @@ impl HangWatch {
 }
 
 /// How often each task was scheduled, if all sleep.
-fn all_asleep(world: &World<'_>) -> Option<FxHashMap<Tid, u64>> {
+fn all_asleep(world: &World<'_>, scheduler: &Explorer) -> Option<FxHashMap<Tid, u64>> {
     let mut switches = FxHashMap::default();
     for (tid, _) in world.tasks() {
         let status = proc::status(tid)?;
-        // One that waits for a disk or for memory goes on by itself.
-        if !matches!(status.state, b'S' | b'Z') {
+        let awaits_vfork = || scheduler.awaits_vfork(tid);
+        if !is_at_rest(status.state, world.is_stopped(tid), awaits_vfork) {
             return None;
         }
         switches.insert(tid, status.sleeps.wrapping_add(status.preemptions));
     }
     Some(switches)
+}
+
+/// Whether a task in this state does not go on by itself: one that waits for a disk or for
+/// memory does, and sleeps as the creator of a vfork child does, which has to wait.
+fn is_at_rest(state: u8, is_stopped: bool, awaits_vfork: impl FnOnce() -> bool) -> bool {
+    match state {
+        b'S' | b'Z' => true,
+        b't' => is_stopped,
+        b'D' => awaits_vfork(),
+        _ => false,
+    }
+}
+
+/// Whether the user may continue what this signal has stopped: a terminal sends all of them
+/// but SIGSTOP.
+fn may_be_continued(signal: Signal) -> bool {
+    signal != Signal::STOP
 }
 
 fn judge(world: &World<'_>, scheduler: &Explorer, root: Tgid) -> Option<Hang> {
@@ -150,9 +170,22 @@ fn sleepers(world: &World<'_>, scheduler: &Explorer) -> Option<Vec<Sleeper>> {
         if proc::status(tid).is_some_and(|status| status.state == b'Z') {
             continue;
         }
+        if let Some(signal) = world.stopped_by(tid) {
+            // No timer ends a stop.
+            sleepers.push(Sleeper {
+                tid,
+                tgid,
+                comm: proc::comm(tid).unwrap_or_default(),
+                call: STOPPED,
+                first: None,
+                may_be_woken: may_be_continued(signal),
+            });
+            continue;
+        }
         let has_timer = scheduler.has_alarm(tgid) || proc::has_posix_timers(tgid);
         let asleep = Asleep::read(tgid, tid).filter(|_| !has_timer)?;
         let may_be_woken = match asleep.wakers(tgid, tid, &family) {
+            _ if scheduler.awaits_vfork(tid) => false,
             Wakers::Family => false,
             Wakers::World => true,
             Wakers::Time if asleep.limit_millis().is_some_and(|limit| limit >= LONG) => true,
@@ -168,4 +201,28 @@ fn sleepers(world: &World<'_>, scheduler: &Explorer) -> Option<Vec<Sleeper>> {
         });
     }
     Some(sleepers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stopped_task_and_one_that_waits_for_its_vfork_child_are_at_rest() {
+        for state in [b'S', b'Z'] {
+            assert!(is_at_rest(state, false, || false));
+        }
+        // A stop of the tracer's is over soon.
+        assert!(is_at_rest(b't', true, || false) && !is_at_rest(b't', false, || false));
+        assert!(is_at_rest(b'D', false, || true) && !is_at_rest(b'D', false, || false));
+        assert!(!is_at_rest(b'R', true, || true));
+    }
+
+    #[test]
+    fn a_stop_by_the_terminal_may_be_ended_by_its_user() {
+        assert!(!may_be_continued(Signal::STOP));
+        for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
+            assert!(may_be_continued(signal));
+        }
+    }
 }

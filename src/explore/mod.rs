@@ -7,9 +7,11 @@
 //! | `scheduler` | holds tasks at the points of a schedule |
 //! | `run` | one run |
 //! | `hang` | whether a run can never end |
-//! | `oracle` | how a run differs from those without a schedule |
+//! | `oracle` | what may be wrong with a run |
+//! | `baseline` | how a run differs from those without a schedule |
 //! | `runs` | all runs, within their time |
 //! | `search` | which schedules are tried, in which order |
+//! | `known` | whether something was found already |
 //! | `turns` | in which order the occurrences of a point are tried |
 //! | `found` | how much is searched, and what is found |
 //! | `advice` | what a point means, and what to do |
@@ -19,10 +21,14 @@
 //! | `builder` | the same for programs of one's own |
 
 mod advice;
+mod baseline;
 mod builder;
 mod forms;
 mod found;
 mod hang;
+mod known;
+#[cfg(test)]
+mod made_up;
 mod oracle;
 mod report;
 mod run;
@@ -34,11 +40,12 @@ mod turns;
 mod written;
 
 pub use advice::AtPlay;
+pub use baseline::NoBaseline;
 pub use builder::{Explore, Explored};
 pub use found::{Exploration, Limits, Problem};
 pub(crate) use hang::HangWatch;
-pub use hang::{Hang, Sleeper};
-pub use oracle::{NoBaseline, Symptom};
+pub use hang::{Hang, STOPPED, Sleeper};
+pub use oracle::Symptom;
 pub(crate) use report::{ExplorationReport, in_short};
 pub(crate) use run::Setup;
 pub(crate) use runs::{Searched, explore_command};

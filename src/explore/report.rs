@@ -5,11 +5,11 @@ use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
+use super::baseline::NoBaseline;
 use super::found::{Exploration, Problem};
-use super::hang::{Hang, Sleeper};
-use super::oracle::{NoBaseline, Symptom};
+use super::hang::{Hang, STOPPED, Sleeper};
+use super::oracle::Symptom;
 use super::schedule::{Point, Schedule};
-use super::search::BASELINES;
 use super::written::OutputDifference;
 use crate::event::one_line;
 use crate::kernel::phrases::{how_it_ended, plural};
@@ -47,6 +47,9 @@ impl ExplorationReport<'_> {
         if let Some(why) = &self.exploration.no_baseline {
             no_baseline(&mut to, why);
         }
+        if let Some(why) = &self.exploration.ended_by {
+            let _ = writeln!(to, "explore: the search ended early: {why}");
+        }
         self.scope(&mut to);
         to
     }
@@ -81,6 +84,7 @@ impl ExplorationReport<'_> {
             schedule,
             shown,
             runs,
+            without: (by_itself, baselines),
             ..
         } = problem;
         let style = match first.severity() {
@@ -91,7 +95,7 @@ impl ExplorationReport<'_> {
         let head = style.style(headline(first));
         let _ = writeln!(
             to,
-            "{head} under {schedule}, in {shown} of {runs} runs (without: 0 of {BASELINES})"
+            "{head} under {schedule}, in {shown} of {runs} runs (without: {by_itself} of {baselines})"
         );
         self.symptom(to, first);
         for symptom in more {
@@ -200,6 +204,13 @@ impl ExplorationReport<'_> {
         if !never.is_empty() {
             let _ = writeln!(to, "explore: never reached: {}", never.join(", "));
         }
+        if !exploration.varying.is_empty() {
+            let _ = writeln!(
+                to,
+                "explore: not always the same without a schedule: {}",
+                exploration.varying.join(", ")
+            );
+        }
         for (schedule, symptom) in &exploration.unconfirmed {
             let _ = writeln!(
                 to,
@@ -219,7 +230,7 @@ impl ExplorationReport<'_> {
                 self.replay(first)
             );
         }
-        if exploration.is_cut {
+        if exploration.is_cut && exploration.ended_by.is_none() {
             let _ = writeln!(
                 to,
                 "explore: not all occurrences were tried (--budget, --explore=RUNS)"
@@ -317,6 +328,10 @@ fn sleepers(to: &mut String, hang: &Hang) {
             true => "until something outside wakes it",
             false => "for ever",
         };
+        if *call == STOPPED {
+            let _ = writeln!(to, "  {tid} {comm}  stopped, {how_long}");
+            continue;
+        }
         let argument = match (first, *call) {
             (Some(first), "wait4") => format!("{first}, …"),
             (Some(fd), _) => format!("{fd}, …"),

@@ -27,7 +27,7 @@ struct Runs<'a> {
     /// How long the slowest run without a schedule took.
     usual: Duration,
     baselines: u32,
-    /// Why the command cannot run.
+    /// Why the last run could not be made.
     error: Option<Error>,
     interrupted_by: Option<i32>,
 }
@@ -93,12 +93,49 @@ pub(crate) fn explore_command(setup: &Setup, limits: &Limits) -> Result<Searched
         interrupted_by: None,
     };
     let exploration = explore(&mut runs, limits);
-    match runs.error {
-        Some(error) => Err(error),
-        None => Ok(Searched {
-            exploration,
-            took: begun.elapsed(),
-            interrupted_by: runs.interrupted_by,
-        }),
+    Ok(Searched {
+        exploration: unless_it_cannot_run(exploration, runs.error)?,
+        took: begun.elapsed(),
+        interrupted_by: runs.interrupted_by,
+    })
+}
+
+/// An exploration, which may have ended with a run that could not be made: a command that
+/// has run before can, and the machine lacked something (processes, descriptors).
+fn unless_it_cannot_run(
+    mut exploration: Exploration,
+    error: Option<Error>,
+) -> Result<Exploration, Error> {
+    match error {
+        Some(error) if exploration.baselines < BASELINES => return Err(error),
+        Some(error) => {
+            exploration.is_cut = true;
+            exploration.ended_by = Some(error.to_string());
+        }
+        None => {}
+    }
+    Ok(exploration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_cannot_be_made_ends_the_search_and_keeps_what_was_found() {
+        let error = || Error::NotFound("no more processes".to_owned());
+        let after = |baselines, error| {
+            let exploration = Exploration {
+                baselines,
+                ..Exploration::default()
+            };
+            unless_it_cannot_run(exploration, error)
+        };
+        assert!(after(2, Some(error())).is_err());
+        let cut = after(3, Some(error())).unwrap();
+        assert_eq!(cut.ended_by, Some("no more processes".to_owned()));
+        assert!(cut.is_cut);
+        let whole = after(3, None).unwrap();
+        assert!(!whole.is_cut && whole.ended_by.is_none());
     }
 }

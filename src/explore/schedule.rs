@@ -26,6 +26,8 @@ pub enum Point {
     Steal,
     /// A parent learns of a child's death after the end of its pipes.
     EofFirst,
+    /// A new child gets the pid of a dead process.
+    PidReuse,
     /// The handler of SIGCHLD runs so many instructions after a call that failed.
     Skew,
     /// A fork fails with EAGAIN.
@@ -38,7 +40,7 @@ pub enum Point {
 
 impl Point {
     /// Every point with its name, in the order in which they are tried.
-    pub const ALL: [(Point, &'static str); 11] = [
+    pub const ALL: [(Point, &'static str); 12] = [
         (Point::ChildFirst, "child-first"),
         (Point::Before, "before"),
         (Point::HoldDeaths, "hold-deaths"),
@@ -46,6 +48,7 @@ impl Point {
         (Point::Eintr, "eintr"),
         (Point::Steal, "steal"),
         (Point::EofFirst, "eof-first"),
+        (Point::PidReuse, "pid-reuse"),
         (Point::Skew, "skew"),
         (Point::ForkFail, "fork-fail"),
         (Point::ExecFail, "exec-fail"),

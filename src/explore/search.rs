@@ -6,25 +6,24 @@
 //! goes wrong is tried three times more, and counts if it goes wrong in two of them;
 //! then the shortest schedule that shows it is looked for.
 
-use super::found::{Exploration, Limits, Problem};
-use super::oracle::{Baseline, Key, NoBaseline, Symptom};
+use super::baseline::{Baseline, NoBaseline};
+use super::found::{Exploration, Limits};
+use super::oracle::{Key, Symptom};
 use super::run::{End, Run};
 use super::schedule::{Point, Schedule};
-use super::scheduler::Circumstances;
+use super::scheduler::{ALONE, Circumstances};
 use super::turns::in_turns;
 
 /// How many runs without a schedule there are.
 pub(super) const BASELINES: u32 = 3;
-/// How often a schedule is tried again that shows something.
-const RERUNS: u32 = 3;
-/// In how many of these it must show it.
-const ENOUGH: u32 = 2;
 /// How many occurrences of one point are tried.
 const MOST_OCCURRENCES: usize = 60;
 /// How many instructions a handler is put off by.
 const SKEWS: [u32; 6] = [8, 5, 12, 3, 18, 26];
 /// How many calls that failed are passed before a handler is put off, at most.
 const MOST_PASSED: u32 = 12;
+/// How many occurrences of `pid-reuse`: of many forks all are alike.
+const MOST_REUSES: usize = 6;
 /// How many pairs are tried.
 const MOST_PAIRS: usize = 24;
 /// How many seeds of random holds are.
@@ -50,9 +49,11 @@ pub(super) fn explore(runner: &mut impl Runner, limits: &Limits) -> Exploration 
         limits: *limits,
         baseline: Baseline::default(),
         found: Exploration::default(),
-        known: Vec::new(),
+        consequences: Vec::new(),
+        doubted: 0,
         fruitless: Vec::new(),
         at_play: Circumstances::default(),
+        came_about: false,
         is_over: false,
     };
     search.begin();
@@ -64,12 +65,17 @@ struct Search<'a, R> {
     limits: Limits,
     baseline: Baseline,
     found: Exploration,
-    /// What was found already.
-    known: Vec<Key>,
-    /// Single steps that held something and showed nothing, for pairs.
+    /// Other statuses and outputs that were seen beside what was found.
+    consequences: Vec<Key>,
+    /// How many doubtful symptoms were compared with runs without a schedule, and counted
+    /// for nothing.
+    doubted: u32,
+    /// Single steps that came about and showed nothing, for pairs.
     fruitless: Vec<Schedule>,
     /// What was at play in the last run.
     at_play: Circumstances,
+    /// The last run ended by itself, and what it was to force came about.
+    came_about: bool,
     is_over: bool,
 }
 
@@ -89,7 +95,10 @@ impl<R: Runner> Search<'_, R> {
             }
         }
         match Baseline::new(&runs) {
-            Ok(baseline) => self.baseline = baseline,
+            Ok(baseline) => {
+                self.found.varying = baseline.varying();
+                self.baseline = baseline;
+            }
             Err(why) => {
                 self.found.no_baseline = Some(why);
                 return;
@@ -133,7 +142,7 @@ impl<R: Runner> Search<'_, R> {
                     continue;
                 };
                 let schedule = Schedule::of(*point, Some(*at));
-                if self.try_out(&schedule) {
+                if self.try_out(&schedule) && *point != Point::PidReuse {
                     self.fruitless.push(schedule);
                 }
             }
@@ -143,7 +152,20 @@ impl<R: Runner> Search<'_, R> {
     /// The occurrences of a point that are tried, in their order.
     fn occurrences(&self, point: Point) -> Vec<u32> {
         let places = self.found.counts.places(point.counted_as());
-        in_turns(places, self.count(point), MOST_OCCURRENCES)
+        let most = match point {
+            Point::PidReuse => MOST_REUSES,
+            _ => MOST_OCCURRENCES,
+        };
+        let mut order = in_turns(places, self.count(point), most);
+        if point == Point::Eintr {
+            // No child interrupts who has none.
+            let is_alone = |at: u32| {
+                let place = places.get(at as usize - 1);
+                place.is_some_and(|place| place.call == ALONE)
+            };
+            order.retain(|at| !is_alone(*at));
+        }
+        order
     }
 
     fn skews(&mut self) {
@@ -231,6 +253,10 @@ impl<R: Runner> Search<'_, R> {
             self.found.counts.join(&run.counts);
             self.found.forced.join(&run.forced);
             self.at_play.clone_from(&run.at_play);
+            let mut points = schedule.steps().iter().map(|step| step.point);
+            self.came_about = matches!(run.end, End::Ended(_))
+                && !run.timed_out_in_hold
+                && points.all(|point| run.forced.of(point) > 0);
             for step in schedule.steps() {
                 self.found.tried.next(step.point);
             }
@@ -254,142 +280,20 @@ impl<R: Runner> Search<'_, R> {
         Some(self.baseline.symptoms(&run, schedule.has_faults()))
     }
 
-    /// Try a schedule; whether it was run and showed nothing.
+    /// Try a schedule; whether it came about and showed nothing.
     fn try_out(&mut self, schedule: &Schedule) -> bool {
         let Some(symptoms) = self.seen_under(schedule) else {
             return false;
         };
         self.found.schedules += 1;
-        let is_fruitless = symptoms.is_empty();
-        if let Some(index) = self.longer_known(schedule, &symptoms) {
-            self.shorten(index, schedule, &symptoms);
-        } else {
+        let is_fruitless = symptoms.is_empty() && self.came_about;
+        if !self.shortens(schedule, &symptoms) {
             self.add(schedule, symptoms);
         }
         is_fruitless
     }
-
-    /// Add what is new among the symptoms of a schedule, if it shows again.
-    fn add(&mut self, schedule: &Schedule, symptoms: Vec<Symptom>) {
-        let news: Vec<Symptom> = symptoms
-            .into_iter()
-            .filter(|one| self.is_new(one))
-            .collect();
-        let Some(first) = news.first() else {
-            return;
-        };
-        let Some(problem) = self.confirm(schedule, &news) else {
-            let seen = (schedule.clone(), first.clone());
-            self.found.unconfirmed.push(seen);
-            return;
-        };
-        let problem = self.minimise(problem);
-        self.known.extend(problem.symptoms.iter().map(Symptom::key));
-        self.known.extend(news.iter().map(Symptom::key));
-        self.found.problems.push(problem);
-    }
-
-    /// The problem that this shows too, if its schedule is longer: a point that is
-    /// forced everywhere is longer than one occurrence.
-    fn longer_known(&self, schedule: &Schedule, symptoms: &[Symptom]) -> Option<usize> {
-        let length = schedule.length();
-        let mut problems = self.found.problems.iter();
-        problems.position(|problem| {
-            let first = problem.symptoms.first().map(Symptom::key);
-            let shows = symptoms.iter().any(|one| Some(one.key()) == first);
-            shows && problem.schedule.length() > length
-        })
-    }
-
-    /// Give a known problem a shorter schedule, if that shows it as well.
-    fn shorten(&mut self, index: usize, schedule: &Schedule, symptoms: &[Symptom]) {
-        let Some(shorter) = self.confirm(schedule, symptoms) else {
-            return;
-        };
-        if let Some(problem) = self.found.problems.get_mut(index)
-            && problem.symptoms.first().map(Symptom::key)
-                == shorter.symptoms.first().map(Symptom::key)
-            && shorter.shown >= problem.shown
-        {
-            *problem = shorter;
-        }
-    }
-
-    fn is_new(&self, symptom: &Symptom) -> bool {
-        !self.known.contains(&symptom.key())
-    }
-
-    /// Try a schedule again; the problem, if one of these symptoms is seen often
-    /// enough.
-    fn confirm(&mut self, schedule: &Schedule, seen: &[Symptom]) -> Option<Problem> {
-        let mut best: Vec<(Symptom, u32)> = seen.iter().map(|one| (one.clone(), 0)).collect();
-        let mut runs = 0;
-        let mut at_play = Circumstances::default();
-        for _ in 0..RERUNS {
-            // What was seen when the time was up may still be enough.
-            let Some(symptoms) = self.seen_under(schedule) else {
-                break;
-            };
-            runs += 1;
-            for symptom in symptoms {
-                let key = symptom.key();
-                if let Some(known) = best.iter_mut().find(|(one, _)| one.key() == key) {
-                    known.1 += 1;
-                    at_play.clone_from(&self.at_play);
-                }
-            }
-        }
-        best.retain(|(_, count)| *count >= ENOUGH);
-        let shown = best.iter().map(|(_, count)| *count).max()?;
-        Some(Problem {
-            schedule: schedule.clone(),
-            symptoms: best.into_iter().map(|(symptom, _)| symptom).collect(),
-            at_play,
-            shown,
-            runs,
-        })
-    }
-
-    /// The same problem under a shorter schedule, if there is one.
-    fn minimise(&mut self, problem: Problem) -> Problem {
-        let Some(first) = problem.symptoms.first().map(Symptom::key) else {
-            return problem;
-        };
-        for candidate in self.shorter(&problem.schedule) {
-            let shows = |symptoms: &[Symptom]| symptoms.iter().any(|one| one.key() == first);
-            let Some(symptoms) = self.seen_under(&candidate) else {
-                return problem;
-            };
-            if !shows(&symptoms) {
-                continue;
-            }
-            if let Some(shorter) = self.confirm(&candidate, &symptoms)
-                && shows(&shorter.symptoms)
-                && shorter.shown >= problem.shown
-            {
-                return shorter;
-            }
-        }
-        problem
-    }
-
-    /// What may show the same: single steps of a pair, single occurrences of a
-    /// point that was forced everywhere.
-    fn shorter(&self, schedule: &Schedule) -> Vec<Schedule> {
-        let steps = schedule.steps();
-        if steps.len() > 1 {
-            let single = steps.iter().map(|step| Schedule::of(step.point, step.at));
-            return single.collect();
-        }
-        match steps.first() {
-            Some(step) if step.at.is_none() => {
-                let turns = self.occurrences(step.point).into_iter();
-                turns.map(|at| Schedule::of(step.point, Some(at))).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
 }
 
+mod confirmed;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ mod bsd;
 mod bytes;
 mod calls;
 mod clone;
+mod clone_args;
 mod eintr_calls;
 mod errno;
 mod generic_names;
@@ -35,6 +36,7 @@ pub use calls::{
     LAST_PLAIN_SIGNAL, PIDFD_SIGNAL_PROCESS_GROUP, PR_SET_PDEATHSIG, RuleCall, SigactionHead,
 };
 pub use clone::{CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CLONE_UNTRACED};
+pub(crate) use clone_args::CloneArgs;
 pub use eintr_calls::TimeOut;
 pub use errno::Errno;
 pub use ids::{NsPid, Tgid, Tid};

@@ -30,6 +30,8 @@ pub(crate) struct Status {
     pub(crate) sleeps: u64,
     /// Involuntary ones.
     pub(crate) preemptions: u64,
+    /// Effective capabilities, bit `n` for capability `n`.
+    pub(crate) capabilities: u64,
     /// Whether it has an address space; kernel threads have none.
     pub(crate) has_memory: bool,
 }
@@ -63,6 +65,7 @@ impl Status {
                 "SigIgn" => status.ignored = mask(value),
                 "SigBlk" => status.blocked = mask(value),
                 "ShdPnd" => status.pending = mask(value),
+                "CapEff" => status.capabilities = mask(value),
                 "SigPnd" => status.own_pending = mask(value),
                 "nonvoluntary_ctxt_switches" => status.preemptions = value.parse().unwrap_or(0),
                 "voluntary_ctxt_switches" => status.sleeps = value.parse().unwrap_or(0),
@@ -71,6 +74,15 @@ impl Status {
             }
         }
         status.tgid.is_some().then_some(status)
+    }
+
+    /// Whether it may choose the pids of its children (capabilities(7)), in our user
+    /// namespace.
+    pub(crate) fn may_choose_pids(&self) -> bool {
+        const CAP_SYS_ADMIN: u32 = 21;
+        const CAP_CHECKPOINT_RESTORE: u32 = 40;
+        let mut enough = [CAP_SYS_ADMIN, CAP_CHECKPOINT_RESTORE].into_iter();
+        enough.any(|capability| self.capabilities & (1 << capability) != 0)
     }
 
     /// Whether `signal` has a handler.

@@ -3,6 +3,7 @@
 //! It uses the types of [`crate::kernel`] and knows nothing of tracing policy: what to
 //! do at a stop is decided in `tracer`.
 
+pub(crate) mod chosen_pid;
 #[cfg(feature = "cli")]
 pub(crate) mod die;
 #[cfg(feature = "cli")]

@@ -24,7 +24,7 @@ pub(super) struct Layout {
     pub(super) abi: Abi,
     pub(super) word: usize,
     pub(super) nr: usize,
-    first_argument: usize,
+    pub(super) first_argument: usize,
     result: usize,
     pub(super) instruction_pointer: usize,
     pub(super) stack_pointer: usize,

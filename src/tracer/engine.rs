@@ -20,6 +20,7 @@ use crate::event::{Comm, Event, EventKind, Moment, NsPids};
 use crate::kernel::{NsPid, Tgid, Tid, Usage, WaitCalls, WaitStatus};
 use crate::proc;
 use crate::stack::Stacks;
+use crate::sys::chosen_pid::ChosenPid;
 use crate::sys::left_call::REWINDS;
 use crate::sys::ptrace::{self, How, Stopped, options};
 use crate::sys::seccomp::Filter;
@@ -77,6 +78,8 @@ pub(crate) struct Tracer<S = Unscheduled> {
     pub(super) turns: Turns,
     /// Tasks that are kept in a stop that was dealt with.
     pub(super) held: FxHashMap<Tid, Held>,
+    /// Calls whose child's pid the scheduler has chosen, by the creator, then the child.
+    pub(super) chosen_pids: FxHashMap<Tid, ChosenPid>,
     pub(super) full_speed: FullSpeed,
     pub(super) late_children: LateChildren,
     pub(super) capture: Capture,
@@ -150,6 +153,7 @@ impl<S: Scheduler> Tracer<S> {
             pending: PendingChildren::default(),
             turns: Turns::default(),
             held: FxHashMap::default(),
+            chosen_pids: FxHashMap::default(),
             // Elsewhere a change of speed would end calls with EINTR.
             full_speed: FullSpeed::new(
                 settings.full_speed && settings.follow && sees_proc && REWINDS,
@@ -390,6 +394,7 @@ impl<S: Scheduler> Tracer<S> {
         if S::IS_ACTIVE {
             // Killed in a stop that it was held in.
             self.held.remove(&tid);
+            self.after_chosen_pid(&tracee, kind, events);
         }
         if let StopKind::Executed { former } = kind {
             self.enter_new_leader(tid, former);

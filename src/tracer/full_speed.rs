@@ -197,7 +197,7 @@ impl<S: Scheduler> Tracer<S> {
             };
             task.is_free = false;
             // One in a group-stop stops again when it goes on.
-            if Some(tid) != by && !task.group_stopped {
+            if Some(tid) != by && task.group_stopped.is_none() {
                 task.is_awaited = true;
                 awaited += 1;
                 self.interrupt(tid);

@@ -47,7 +47,7 @@ impl<S: Scheduler> Tracer<S> {
         let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
             return;
         };
-        task.group_stopped = true;
+        task.group_stopped = Some(signal);
         task.asked_to_stop = false;
         let tgid = task.tgid;
         self.mirror(tgid, tid, signal);
@@ -62,7 +62,7 @@ impl<S: Scheduler> Tracer<S> {
         };
         let tgid = task.tgid;
         let is_new = std::mem::take(&mut task.is_new);
-        let is_continued = std::mem::take(&mut task.group_stopped);
+        let is_continued = task.group_stopped.take().is_some();
         // A group-stop wakes untraced tasks too.
         if std::mem::take(&mut task.asked_to_stop) && !is_continued {
             self.undo_wake_up(&stop.tracee);

@@ -143,7 +143,7 @@ impl<S: Scheduler> Tracer<S> {
                     return;
                 }
             },
-            StopKind::Plain if task.asked_to_stop && !task.group_stopped => {
+            StopKind::Plain if task.asked_to_stop && task.group_stopped.is_none() => {
                 self.undo_wake_up(&stop.tracee);
             }
             // The stop of our own step is no signal of the tracee's.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::engine::{RootEnd, Tracer};
 use super::scheduler::Scheduler;
-use super::stop::{Creation, Stop};
+use super::stop::{Creation, Stop, StopKind};
 use super::tasks::Task;
 use super::world::World;
 use crate::event::{self, Created, Event, EventKind, Moment, SigchldAction};
@@ -30,11 +30,7 @@ impl<S: Scheduler> Tracer<S> {
         };
         let (tgid, kind) = (task.tgid, task.kind);
         let options = clone_options(&stop.tracee);
-        let is_thread = match options {
-            Some(options) => options.is_thread(),
-            // An ABI whose registers we cannot read, or memory gone.
-            None => creation == Creation::Clone && proc::threads(tid).contains(&child),
-        };
+        let is_thread = is_thread(options, stop.kind, tid);
         let flags = options.map_or(0, |options| options.flags);
         let exit_signal = match options {
             Some(options) => options.exit_signal,
@@ -126,6 +122,7 @@ impl<S: Scheduler> Tracer<S> {
         (self.latest, self.last_stop) = (at, at);
         self.stats.ends += 1;
         self.held.remove(&tid);
+        self.chosen_pids.remove(&tid);
         if let Some(stacks) = &mut self.stacks {
             stacks.leaves_call(tid);
         }
@@ -225,9 +222,15 @@ pub(super) struct CloneOptions {
     exit_signal: Option<Signal>,
 }
 
-impl CloneOptions {
-    pub(super) fn is_thread(self) -> bool {
-        self.flags & u64::from(CLONE_THREAD) != 0
+/// Whether a call that asks for this creates a thread of its caller's.
+pub(super) fn is_thread(options: Option<CloneOptions>, kind: StopKind, caller: Tid) -> bool {
+    match (options, kind) {
+        (Some(options), _) => options.flags & u64::from(CLONE_THREAD) != 0,
+        // An ABI whose registers we cannot read, or memory gone.
+        (None, StopKind::NewChild { creation, child }) => {
+            creation == Creation::Clone && proc::threads(caller).contains(&child)
+        }
+        (None, _) => false,
     }
 }
 

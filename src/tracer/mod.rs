@@ -34,6 +34,7 @@
 
 pub(crate) mod attach;
 mod attach_tree;
+mod chosen_pids;
 pub(crate) mod engine;
 mod exec;
 mod full_speed;

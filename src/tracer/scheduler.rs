@@ -29,6 +29,8 @@ pub(crate) enum Decision {
     Hold,
     /// Its registers are changed, and it runs on.
     Rewrite(Rewrite),
+    /// The call that it is about to make gives its child this pid, if it can.
+    ChoosePid(Tid),
     /// It runs on to its next stop of this kind, with or without the signal.
     ResumeAs(How, Option<Signal>),
     /// Its signal is dealt with as if it were this one.
@@ -139,7 +141,9 @@ impl<S: Scheduler> Tracer<S> {
     pub(super) fn resume(&mut self, stop: Stop, how: How, signal: Option<Signal>) {
         let world = World::new(&self.tasks, &self.held);
         match self.scheduler.decide(&stop, &world) {
-            Decision::Resume | Decision::DeliverAs(_) => stop.tracee.resume(how, signal),
+            Decision::Resume | Decision::DeliverAs(_) | Decision::ChoosePid(_) => {
+                stop.tracee.resume(how, signal);
+            }
             Decision::ResumeAs(how, signal) => stop.tracee.resume(how, signal),
             Decision::Hold => self.hold(stop, how, signal),
             Decision::Rewrite(change) => {
@@ -175,6 +179,7 @@ impl<S: Scheduler> Tracer<S> {
                 let then = Then::Call;
                 self.held.insert(stop.tid(), Held { stop, then });
             }
+            Decision::ChoosePid(pid) => return self.choose_pid(stop, info, pid),
             Decision::Rewrite(change) => {
                 rewrite(&stop, change);
                 let tid = stop.tid();
@@ -205,7 +210,9 @@ impl<S: Scheduler> Tracer<S> {
                 stop.tracee.resume(how, signal);
                 None
             }
-            Decision::Resume | Decision::Hold | Decision::Rewrite(_) => Some((stop, signal)),
+            Decision::Resume | Decision::Hold | Decision::Rewrite(_) | Decision::ChoosePid(_) => {
+                Some((stop, signal))
+            }
         }
     }
 
@@ -269,7 +276,7 @@ impl<S: Scheduler> Tracer<S> {
         }
     }
 
-    fn tell_of_hold(&mut self, tid: Tid, account: Account, events: &mut Vec<Event>) {
+    pub(super) fn tell_of_hold(&mut self, tid: Tid, account: Account, events: &mut Vec<Event>) {
         let Some(tgid) = self.tasks.by_tid.get(&tid).map(|task| task.tgid) else {
             return;
         };

@@ -27,10 +27,11 @@ impl Stop {
         self.kind
     }
 
-    /// Whether the call that it is about to make creates a thread.
+    /// Whether the call that it is about to make, or that has just created a task, creates
+    /// a thread.
     pub(crate) fn creates_thread(&self) -> bool {
         let options = super::lifecycle::clone_options(&self.tracee);
-        options.is_some_and(super::lifecycle::CloneOptions::is_thread)
+        super::lifecycle::is_thread(options, self.kind, self.tid())
     }
 
     /// The stopped task itself, to be asked.

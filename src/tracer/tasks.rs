@@ -45,8 +45,8 @@ pub(super) struct Task {
     pub(super) interrupted: bool,
     /// It takes one step into a handler.
     pub(super) stepping: Option<Stepping>,
-    /// It is in a group-stop that we left it in.
-    pub(super) group_stopped: bool,
+    /// It is in a group-stop by this signal, and we left it in that.
+    pub(super) group_stopped: Option<Signal>,
     /// Where its process's handler of SIGCHLD interrupted it last.
     pub(super) interrupted_at: Option<Interrupted>,
     /// It was interrupted by us, and its stop is still to come.
@@ -110,7 +110,7 @@ impl Task {
             sigaction: None,
             interrupted: false,
             stepping: None,
-            group_stopped: false,
+            group_stopped: None,
             interrupted_at: None,
             asked_to_stop: false,
             repeats: 0,

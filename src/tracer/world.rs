@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::scheduler::Held;
 use super::tasks::{Process, Tasks};
-use crate::kernel::{Tgid, Tid};
+use crate::kernel::{Signal, Tgid, Tid};
 
 /// The tasks under trace, as of now.
 #[derive(Clone, Copy)]
@@ -81,10 +81,12 @@ impl<'a> World<'a> {
 
     /// Whether a task is in a group-stop.
     pub(crate) fn is_stopped(&self, tid: Tid) -> bool {
-        self.tasks
-            .by_tid
-            .get(&tid)
-            .is_some_and(|task| task.group_stopped)
+        self.stopped_by(tid).is_some()
+    }
+
+    /// The signal of the group-stop that a task is in.
+    pub(crate) fn stopped_by(&self, tid: Tid) -> Option<Signal> {
+        self.tasks.by_tid.get(&tid)?.group_stopped
     }
 
     fn process(&self, tgid: Tgid) -> Option<&'a Process> {

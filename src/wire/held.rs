@@ -52,6 +52,11 @@ pub enum Until {
         /// With this error.
         errno: Named,
     },
+    /// The call gave its child a pid that a dead process had.
+    Reused {
+        /// Which.
+        pid: i32,
+    },
     /// The limit of a hold was reached.
     #[serde(other)]
     TooLong,
@@ -71,6 +76,7 @@ impl From<&event::Held> for Held {
                 HoldEnd::Failed(errno) => Until::Failed {
                     errno: errno.into(),
                 },
+                HoldEnd::Reused(tgid) => Until::Reused { pid: tgid.raw() },
                 HoldEnd::TooLong => Until::TooLong,
             },
             lasted_ns: held.lasted,
@@ -91,6 +97,7 @@ impl From<Held> for event::Held {
                 Until::Together { count } => HoldEnd::Together(count),
                 Until::Steps { count } => HoldEnd::Steps(count),
                 Until::Failed { errno } => HoldEnd::Failed(Errno::from(&errno)),
+                Until::Reused { pid } => HoldEnd::Reused(Tgid::new(pid)),
                 Until::TooLong => HoldEnd::TooLong,
             },
             lasted: held.lasted_ns,

@@ -35,8 +35,8 @@ pub(super) struct ExploreFlags {
     /// Run once under this schedule: POINT@N,…
     ///
     /// As --explore reported it. Points are child-first, parent-first, before, hold-deaths, eintr,
-    /// steal, eof-first, skew, fork-fail, exec-fail and rand; N is which occurrence, and without
-    /// it all are forced. The command gets no input, as in the search.
+    /// steal, eof-first, pid-reuse, skew, fork-fail, exec-fail and rand; N is which occurrence, and
+    /// without it all are forced. The command gets no input, as in the search.
     #[arg(long, value_name = "SPEC", hide_short_help = true,
           conflicts_with_all = ["attach", "read", "no_follow"],
           help_heading = HEADING)]

@@ -1,6 +1,7 @@
 //! The calls that a schedule deals with, of 64-bit code, by their names.
 
-use crate::kernel::{Abi, Tgid, native_number, syscall_name};
+use crate::explore::schedule::{Point, Schedule};
+use crate::kernel::{Abi, Signal, Tgid, native_number, syscall_name};
 use crate::proc;
 
 /// A call, as far as schedules tell them apart.
@@ -173,16 +174,18 @@ const EXECS: [&str; 2] = ["execve", "execveat"];
 
 /// The numbers of the calls that stop while a schedule is searched or replayed, beside
 /// those of any trace.
-pub(crate) fn wanted(faults: bool, failures: bool) -> Vec<u32> {
+pub(crate) fn wanted(schedule: &Schedule) -> Vec<u32> {
     // All waits, also where a trace shows some of them.
     let mut names = vec!["alarm", "setitimer", "pidfd_open", "wait4", "waitid"];
     names.extend(SLEEPS);
     names.extend(READS);
-    if failures {
+    if schedule.has(Point::Skew) {
         names.extend(MAY_FAIL);
     }
-    if faults {
+    if schedule.has_faults() || schedule.has(Point::PidReuse) {
         names.extend(FORKS);
+    }
+    if schedule.has_faults() {
         names.extend(EXECS);
         names.push("kill");
     }
@@ -261,6 +264,16 @@ pub(super) fn deliverable(status: &proc::Status) -> u64 {
     status.caught & !status.blocked & !none
 }
 
+/// What a process without children sleeps in, whatever call it is.
+pub(in crate::explore) const ALONE: &str = "sleep without children";
+
+/// Whether a process has a handler for a signal that means what programs agree on: it may
+/// wait for the word of its parent, or of another process.
+pub(super) fn awaits_word(status: &proc::Status) -> bool {
+    let words = Signal::USR1.bit() | Signal::USR2.bit();
+    deliverable(status) & words != 0
+}
+
 /// The signals among those that are pending now.
 pub(super) fn pending(status: &proc::Status) -> u64 {
     (status.pending | status.own_pending) & deliverable(status)
@@ -302,7 +315,7 @@ mod tests {
 
     #[test]
     fn every_architecture_has_the_calls_that_matter_most() {
-        let all = wanted(true, true);
+        let all = wanted(&"skew@1,exec-fail".parse().unwrap());
         for name in [
             "ppoll",
             "epoll_pwait",
@@ -325,5 +338,20 @@ mod tests {
         };
         assert_eq!(deliverable(&status), 1 << 16);
         assert_eq!(pending(&status), 1 << 16);
+    }
+
+    #[test]
+    fn who_has_a_handler_for_a_users_signal_may_wait_for_a_word() {
+        let with = |caught| proc::Status {
+            caught,
+            ..proc::Status::default()
+        };
+        assert!(awaits_word(&with(Signal::USR1.bit())));
+        assert!(!awaits_word(&with(Signal::INT.bit() | Signal::CHLD.bit())));
+        let blocked = proc::Status {
+            blocked: Signal::USR2.bit(),
+            ..with(Signal::USR2.bit())
+        };
+        assert!(!awaits_word(&blocked));
     }
 }

@@ -7,7 +7,7 @@ use crate::event::HoldEnd;
 use crate::explore::advice::AtPlay;
 use crate::explore::schedule::Point;
 use crate::kernel::{Signal, Tgid};
-use crate::proc;
+use crate::proc::{self, Asleep};
 use crate::tracer::scheduler::Account;
 
 /// What was at play in a run, by point.
@@ -42,8 +42,19 @@ impl Explorer {
         }
     }
 
+    /// A child goes on whose death is to interrupt its parent: in which call.
+    pub(super) fn note_interrupted(&mut self, parent: Tgid) {
+        if let Some(asleep) = Asleep::read(parent, parent.leader()) {
+            let call = AtPlay::Interrupted(asleep.call);
+            self.at_play.note(Point::Eintr, call);
+        }
+    }
+
     /// A creator that is held at its fork goes on.
     pub(super) fn note_release(&mut self, hold: &Hold, account: Account) {
+        if let (Until::ParentInSleep(parent, _), HoldEnd::Asleep(_)) = (hold.until, account.until) {
+            self.note_interrupted(parent);
+        }
         let Until::ChildEnded(_) = hold.until else {
             return;
         };

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::Explorer;
-use super::holds::{LIMIT, Until};
+use super::holds::{Hold, LIMIT, Until};
 use crate::event::{HoldEnd, HoldPoint};
 use crate::explore::advice::AtPlay;
 use crate::explore::schedule::Point;
 use crate::kernel::{Signal, Tgid, Tid};
 use crate::proc;
-use crate::tracer::scheduler::{Account, Command, Decision};
+use crate::tracer::scheduler::{Command, Decision};
 use crate::tracer::{Stop, World};
 
 /// How long a group gathers, and how long each later step of it may take.
@@ -157,7 +157,7 @@ impl Explorer {
     ) -> bool {
         let waited = now - group.since;
         if !world.lives(parent) {
-            self.release_all(&group.children, now, group.begun, HoldEnd::Quiet);
+            self.release_all(&group.children, HoldEnd::Quiet);
             return false;
         }
         match group.phase {
@@ -166,7 +166,7 @@ impl Explorer {
                     return true;
                 }
                 if group.children.len() < 2 {
-                    self.release_all(&group.children, now, group.begun, HoldEnd::Quiet);
+                    self.release_all(&group.children, HoldEnd::Quiet);
                     return false;
                 }
                 for tid in world.threads_of(parent) {
@@ -186,7 +186,7 @@ impl Explorer {
                     if catches_sigchld(parent) {
                         self.at_play.note(Point::HoldDeaths, AtPlay::Handler);
                     }
-                    self.release_all(&group.children, now, group.begun, HoldEnd::Together(count));
+                    self.release_all(&group.children, HoldEnd::Together(count));
                     (group.phase, group.since) = (Phase::Ends, now);
                 }
                 true
@@ -196,27 +196,16 @@ impl Explorer {
                     return true;
                 }
                 let threads = world.threads_of(parent);
-                self.release_all(&threads, now, group.begun, HoldEnd::Quiet);
+                self.release_all(&threads, HoldEnd::Quiet);
                 false
             }
         }
     }
 
     /// Release those of these tasks that are held for their group.
-    fn release_all(&mut self, tids: &[Tid], now: Instant, since: Instant, until: HoldEnd) {
-        for tid in tids {
-            let of_group = |hold: &super::Hold| hold.tid == *tid && hold.until == Until::Group;
-            let Some(index) = self.holds.iter().position(of_group) else {
-                continue;
-            };
-            let hold = self.holds.swap_remove(index);
-            let account = Account {
-                point: hold.point,
-                until,
-                lasted: now - since,
-            };
-            self.commands.push_back(Command::Release(*tid, account));
-        }
+    fn release_all(&mut self, tids: &[Tid], until: HoldEnd) {
+        let of_group = |hold: &Hold| hold.until == Until::Group && tids.contains(&hold.tid);
+        self.end_holds(of_group, until);
     }
 }
 

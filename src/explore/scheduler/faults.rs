@@ -24,6 +24,11 @@ impl Faults {
     pub(super) fn executed(&mut self, tid: Tid) {
         self.failed_execs.retain(|failed| *failed != tid);
     }
+
+    /// The task is dead; its tid may be another's from now on.
+    pub(super) fn ended(&mut self, tid: Tid) {
+        self.failed_execs.retain(|failed| *failed != tid);
+    }
 }
 
 impl Explorer {

@@ -17,6 +17,9 @@ pub(super) const LIMIT: Duration = Duration::from_millis(200);
 /// How long a creator waits for the child that it has made, which may have much to do
 /// before it sleeps: a server that starts. So long waits a thread for a child, too.
 const LONG: Duration = Duration::from_secs(1);
+/// And where it is the only one of its kind: it goes on as soon as the child sleeps, which
+/// takes long on a busy machine.
+const LONGEST: Duration = Duration::from_secs(3);
 
 /// A task that is held.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub(super) struct Hold {
     pub(super) point: HoldPoint,
     pub(super) until: Until,
     pub(super) since: Instant,
+    /// No other occurrence of its point is forced in this run.
+    pub(super) is_only: bool,
 }
 
 /// What a held task waits for.
@@ -33,7 +38,7 @@ pub(super) struct Hold {
 pub(super) enum Until {
     /// This child has ended, or it and its descendants sleep.
     ChildEnded(Tgid),
-    /// This process sleeps.
+    /// This process sleeps; or it has ended, and nothing else goes on.
     Asleep(Tgid),
     /// A signal is pending for the task, or nothing else goes on; with a signal
     /// its call is made again.
@@ -86,7 +91,11 @@ impl Hold {
                 let sleeps = quiet.are_quiet(now, are_its) && quiet.is_asleep(now, child);
                 sleeps.then(|| Command::Release(self.tid, account(HoldEnd::Asleep(child))))
             }
-            Until::Asleep(other) if !world.lives(other) => release(HoldEnd::Ended(other)),
+            // Who waited for its creator goes on first.
+            Until::Asleep(other) if !world.lives(other) => {
+                let account = account(HoldEnd::Ended(other));
+                rest_is_quiet().then_some(Command::Release(self.tid, account))
+            }
             Until::Asleep(other) => {
                 let sleeps = quiet.are_quiet(now, |_, tgid| tgid == other);
                 let account = account(HoldEnd::Asleep(other));
@@ -143,6 +152,7 @@ impl Hold {
     /// How long this hold lasts at most.
     fn limit(&self) -> Duration {
         match self.until {
+            Until::ChildEnded(_) if self.is_only => LONGEST,
             Until::ChildEnded(_) | Until::Taken(_) | Until::SiblingTaken(_) => LONG,
             Until::Group => LIMIT * 2,
             _ => LIMIT,

@@ -9,8 +9,10 @@
 //! | [`counts`] | how often each point was reached |
 //! | [`holds`] | held tasks, and what they wait for |
 //! | [`missed`] | which points of a schedule were not reached |
+//! | [`passed`] | calls that were held, and are made again |
 //! | [`points`] | holds at forks, starts and calls |
 //! | [`quiet`] | whether others have got as far as they can |
+//! | [`reuse`] | children that get the pid of a dead process |
 //! | [`rounds`] | what becomes of all that is held, at each look |
 //! | [`deaths`] | children that are held at their exit |
 //! | [`faults`] | calls that are made to fail |
@@ -24,8 +26,10 @@ mod deaths;
 mod faults;
 mod holds;
 mod missed;
+mod passed;
 mod points;
 mod quiet;
+mod reuse;
 mod rounds;
 mod skew;
 
@@ -35,14 +39,17 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use self::alarms::Alarms;
+pub(super) use self::calls::ALONE;
 use self::calls::Call;
 pub use self::circumstances::Circumstances;
 pub use self::counts::{Counts, Place};
 use self::deaths::Groups;
 use self::faults::Faults;
 use self::holds::{Hold, Sleeps, Until};
-use self::points::NewChild;
+use self::passed::{Made, Passed};
+use self::points::{NewChild, Vforks};
 use self::quiet::Quiet;
+use self::reuse::Pids;
 use self::skew::Skew;
 use super::schedule::{Point, Schedule};
 use crate::event::{Comm, HoldEnd, HoldPoint};
@@ -72,13 +79,15 @@ pub(crate) struct Explorer {
     commands: VecDeque<Command>,
     /// New processes that have not made their first stop, with their creators.
     new: FxHashMap<Tid, NewChild>,
+    vforks: Vforks,
     /// Calls that were held: they stop once more when they are made again.
-    passed: FxHashMap<Tid, Made>,
+    passed: Passed,
     sleeps: Sleeps,
     /// What processes execute, as far as it was asked for.
     programs: FxHashMap<Tgid, Comm>,
     groups: Groups,
     faults: Faults,
+    pids: Pids,
     skew: Skew,
     /// How often each parent waited in vain for a child to exit.
     fruitless: FxHashMap<Tgid, u32>,
@@ -97,14 +106,6 @@ pub(crate) struct Explorer {
     held_for: Duration,
 }
 
-/// A call as it is known again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Made {
-    nr: u64,
-    stack_pointer: u64,
-    instruction_pointer: u64,
-}
-
 impl Explorer {
     /// A scheduler that forces this, in one run.
     pub(crate) fn new(schedule: Schedule) -> Explorer {
@@ -119,11 +120,13 @@ impl Explorer {
             holds: Vec::new(),
             commands: VecDeque::new(),
             new: FxHashMap::default(),
-            passed: FxHashMap::default(),
+            vforks: Vforks::default(),
+            passed: Passed::default(),
             sleeps: Sleeps::default(),
             programs: FxHashMap::default(),
             groups: Groups::default(),
             faults: Faults::default(),
+            pids: Pids::default(),
             skew: Skew::default(),
             fruitless: FxHashMap::default(),
             quiet: Quiet::default(),
@@ -139,7 +142,7 @@ impl Explorer {
 
     /// The calls that must stop, beside those of any trace.
     pub(crate) fn calls(&self) -> Vec<u32> {
-        calls::wanted(self.schedule.has_faults(), self.schedule.has(Point::Skew))
+        calls::wanted(&self.schedule)
     }
 
     /// How often each point was reached.
@@ -169,6 +172,11 @@ impl Explorer {
         self.quiet.saw_time_out
     }
 
+    /// Whether a task waits for a child that it has made with `vfork`.
+    pub(crate) fn awaits_vfork(&self, tid: Tid) -> bool {
+        self.vforks.has_creator(tid)
+    }
+
     /// Whether a process may be woken by an alarm.
     pub(crate) fn has_alarm(&self, tgid: Tgid) -> bool {
         self.alarms.has(tgid)
@@ -182,15 +190,7 @@ impl Explorer {
     /// The run is to end: hold nothing any more.
     pub(crate) fn give_up(&mut self) {
         self.is_over = true;
-        let now = Instant::now();
-        for hold in std::mem::take(&mut self.holds) {
-            let account = Account {
-                point: hold.point,
-                until: HoldEnd::TooLong,
-                lasted: now - hold.since,
-            };
-            self.commands.push_back(Command::Release(hold.tid, account));
-        }
+        self.end_holds(|_| true, HoldEnd::TooLong);
         self.groups = Groups::default();
         self.skew = Skew::default();
         self.unreaped = None;
@@ -235,7 +235,22 @@ impl Explorer {
             point,
             until,
             since: Instant::now(),
+            is_only: self.schedule.steps().iter().all(|step| step.at.is_some())
+                && !self.schedule.has(Point::Random),
         });
+    }
+
+    /// Let these held tasks go on, as this came about.
+    fn end_holds(&mut self, which: impl Fn(&Hold) -> bool, until: HoldEnd) {
+        let now = Instant::now();
+        for hold in self.holds.extract_if(.., |hold| which(hold)) {
+            let account = Account {
+                point: hold.point,
+                until,
+                lasted: now - hold.since,
+            };
+            self.commands.push_back(Command::Release(hold.tid, account));
+        }
     }
 
     /// Whether to hold at random; one time in four.
@@ -254,6 +269,7 @@ impl Explorer {
     fn executed(&mut self, tid: Tid, world: &World<'_>) {
         let is_first = !std::mem::replace(&mut self.is_begun, true);
         self.faults.executed(tid);
+        self.vforks.over(tid);
         let Some(tgid) = world.process_of(tid) else {
             return;
         };
@@ -264,10 +280,27 @@ impl Explorer {
         }
     }
 
+    /// A task is dead: its tid may be another's from now on.
+    fn gone(&mut self, tid: Tid) {
+        let tgid = Tgid::new(tid.raw());
+        self.forget(tid);
+        self.new.remove(&tid);
+        self.vforks.over(tid);
+        self.faults.ended(tid);
+        self.pids.ended(tid);
+        self.fruitless.remove(&tgid);
+        self.alarms.ended(tgid);
+        self.sleeps.remove(&tgid);
+        self.programs.remove(&tgid);
+        if self.unreaped == Some(tid) {
+            self.unreaped = None;
+        }
+    }
+
     /// What was noted of a task that runs on or is gone.
     fn forget(&mut self, tid: Tid) {
         self.holds.retain(|hold| hold.tid != tid);
-        self.passed.remove(&tid);
+        self.passed.forget(tid);
     }
 }
 
@@ -312,20 +345,22 @@ impl Scheduler for Explorer {
             stack_pointer: info.stack_pointer,
             instruction_pointer: info.instruction_pointer,
         };
-        if self.passed.remove(&tid) == Some(made) {
+        if self.passed.take(tid, made) {
             return Decision::Resume;
         }
         let call = Call::of(info.arch, nr, args);
         self.note(call, tgid, stop);
-        if let Some(decision) = self.fault(stop, call, tgid, world) {
+        let answer = self.fault(stop, call, tgid, world);
+        let answer = answer.or_else(|| self.reuse(stop, (call, made), tgid, world));
+        if let Some(decision) = answer {
             return decision;
         }
-        if !world.has_children(tgid) || !call.may_sleep(tgid) {
+        if !call.may_sleep(tgid) {
             return Decision::Resume;
         }
         let decision = self.sleep(stop, call, tgid, world);
         if decision == Decision::Hold {
-            self.passed.insert(tid, made);
+            self.passed.note(tid, made);
             return decision;
         }
         decision
@@ -337,14 +372,7 @@ impl Scheduler for Explorer {
     }
 
     fn ended(&mut self, tid: Tid, parent: Option<Tgid>, world: &World<'_>) {
-        self.forget(tid);
-        self.new.remove(&tid);
-        self.alarms.ended(Tgid::new(tid.raw()));
-        self.sleeps.remove(&Tgid::new(tid.raw()));
-        self.programs.remove(&Tgid::new(tid.raw()));
-        if self.unreaped == Some(tid) {
-            self.unreaped = None;
-        }
+        self.gone(tid);
         self.groups.ended(tid);
         self.skew_ended(tid);
         // Who waits for this very death goes on at once.
@@ -382,5 +410,26 @@ impl Scheduler for Explorer {
 
     fn unreaped(&self) -> Option<Tid> {
         self.unreaped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_dead_task_nothing_is_left_for_the_next_one_with_its_tid() {
+        let [tid, other] = [7, 8].map(Tid::new);
+        let mut explorer = Explorer::new(Schedule::none());
+        explorer.faults.failed_execs = vec![tid, other];
+        for task in [tid, other] {
+            explorer.fruitless.insert(Tgid::new(task.raw()), 3);
+            explorer.vforks.created(other, task);
+        }
+        explorer.gone(tid);
+        assert_eq!(explorer.faults.failed_execs, [other]);
+        assert_eq!(explorer.fruitless.len(), 1);
+        explorer.gone(other);
+        assert!(explorer.fruitless.is_empty() && !explorer.awaits_vfork(tid));
     }
 }

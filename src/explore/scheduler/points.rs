@@ -1,6 +1,8 @@
 //! The points where a task is held because of a stop that it makes: at its fork,
 //! at its start, at a call that sleeps. Those of deaths are in `deaths`.
 
+use rustc_hash::FxHashMap;
+
 use super::calls::{self, Call};
 use super::holds::Until;
 use super::{Explorer, alarms};
@@ -10,6 +12,27 @@ use crate::kernel::{Signal, Tgid, Tid};
 use crate::proc;
 use crate::tracer::scheduler::Decision;
 use crate::tracer::{Creation, Stop, World};
+
+/// Creators that wait until a child of `vfork` has executed a program or ended, by child.
+#[derive(Debug, Default)]
+pub(super) struct Vforks(FxHashMap<Tid, Tid>);
+
+impl Vforks {
+    /// The creator waits from now on.
+    pub(super) fn created(&mut self, child: Tid, creator: Tid) {
+        self.0.insert(child, creator);
+    }
+
+    /// The child has executed a program or is dead.
+    pub(super) fn over(&mut self, child: Tid) {
+        self.0.remove(&child);
+    }
+
+    /// Whether a task waits so.
+    pub(super) fn has_creator(&self, tid: Tid) -> bool {
+        self.0.values().any(|creator| *creator == tid)
+    }
+}
 
 /// A process that has not made its first stop.
 #[derive(Clone, Copy, Debug)]
@@ -30,12 +53,16 @@ impl Explorer {
         world: &World<'_>,
     ) -> Decision {
         let tid = stop.tid();
-        if creation == Creation::Clone && proc::threads(tid).contains(&child) {
+        if stop.creates_thread() {
             return Decision::Resume;
         }
         let tgid = world.process_of(tid).unwrap_or(Tgid::new(tid.raw()));
+        self.uses_pid(tid, child, tgid, world);
         let (is_wanted, _) = self.reach(Point::ChildFirst, tgid, "");
         let is_vforked = creation == Creation::Vfork;
+        if is_vforked {
+            self.vforks.created(child, tid);
+        }
         let number = if is_vforked {
             0
         } else {
@@ -81,7 +108,8 @@ impl Explorer {
         Decision::Resume
     }
 
-    /// A call that may sleep, of a process with children.
+    /// A call that may sleep: of a process with children, or of one that may wait for the
+    /// word of another process.
     pub(super) fn sleep(
         &mut self,
         stop: &Stop,
@@ -92,9 +120,18 @@ impl Explorer {
         let Some(status) = proc::status(stop.tid()) else {
             return Decision::Resume;
         };
+        let has_children = world.has_children(tgid);
+        if !has_children && !calls::awaits_word(&status) {
+            return Decision::Resume;
+        }
         let mut is_held = None;
         if calls::deliverable(&status) != 0 {
-            let (is_wanted, number) = self.reach(Point::Before, tgid, call.kind());
+            let kind = if has_children {
+                call.kind()
+            } else {
+                calls::ALONE
+            };
+            let (is_wanted, number) = self.reach(Point::Before, tgid, kind);
             self.sleeps.insert(tgid, number);
             if is_wanted && calls::pending(&status) == 0 {
                 is_held = Some(Until::Signalled);
@@ -139,5 +176,22 @@ impl Explorer {
         if let Some(tgid) = tgid.filter(|_| signal == Signal::ALRM) {
             self.alarms.fired(tgid);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_creator_waits_until_its_vfork_child_is_over() {
+        let [creator, child, other] = [1, 2, 3].map(Tid::new);
+        let mut vforks = Vforks::default();
+        vforks.created(child, creator);
+        assert!(vforks.has_creator(creator) && !vforks.has_creator(child));
+        vforks.over(other);
+        assert!(vforks.has_creator(creator));
+        vforks.over(child);
+        assert!(!vforks.has_creator(creator));
     }
 }

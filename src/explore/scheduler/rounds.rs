@@ -60,7 +60,7 @@ impl Explorer {
         match command {
             // A call that is dealt with does not stop again.
             Command::Release(tid, account) => {
-                self.passed.remove(&tid);
+                self.passed.forget(tid);
                 if account.point == HoldPoint::Death && self.unreaped == Some(tid) {
                     self.unreaped = None;
                 }

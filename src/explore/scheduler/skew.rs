@@ -14,14 +14,14 @@
 use std::time::Instant;
 
 use super::Explorer;
-use super::holds::{Hold, Until};
+use super::holds::Until;
 use crate::event::{HoldEnd, HoldPoint};
 use crate::explore::schedule::Point;
 use crate::kernel::{Errno, Signal, Tgid, Tid};
 use crate::proc;
 use crate::sys::ptrace::How;
 use crate::sys::syscall_info::Phase;
-use crate::tracer::scheduler::{Account, Command, Decision};
+use crate::tracer::scheduler::Decision;
 use crate::tracer::{Stop, World};
 
 /// The machine code of the instruction that makes a call: `syscall`, or `svc #0`.
@@ -119,7 +119,8 @@ impl Explorer {
         }
         match self.skew {
             Skew::AwaitsFailure { child, .. } if world.is_held(child) => {
-                self.let_child_end(child, tgid);
+                // As its parent has made a call.
+                self.end_holds(|hold| hold.tid == child, HoldEnd::Asleep(tgid));
                 self.skew = Skew::AwaitsDeath { child, thread: tid };
                 self.hold(stop, world, HoldPoint::Delivery, Until::Group)
             }
@@ -139,26 +140,13 @@ impl Explorer {
         }
     }
 
-    /// A child that is held at its exit goes on, as its parent has made a call.
-    fn let_child_end(&mut self, child: Tid, parent: Tgid) {
-        let Some(index) = self.holds.iter().position(|hold| hold.tid == child) else {
-            return;
-        };
-        let Hold { point, since, .. } = self.holds.swap_remove(index);
-        let account = Account {
-            point,
-            until: HoldEnd::Asleep(parent),
-            lasted: since.elapsed(),
-        };
-        self.commands.push_back(Command::Release(child, account));
-    }
-
     /// A task is dead.
     pub(super) fn skew_ended(&mut self, tid: Tid) {
         match self.skew {
             Skew::AwaitsDeath { child, thread } if child == tid => {
                 self.skew = Skew::AwaitsSignal { thread };
-                self.release_skewed(thread, HoldEnd::Ended(Tgid::new(child.raw())));
+                let dead = Tgid::new(child.raw());
+                self.end_holds(|hold| hold.tid == thread, HoldEnd::Ended(dead));
             }
             Skew::AwaitsFailure { child, .. } if child == tid => self.skew = Skew::None,
             Skew::AwaitsExit { thread, .. }
@@ -185,22 +173,9 @@ impl Explorer {
             let held = self.holds.iter().find(|hold| hold.tid == thread);
             if held.is_none_or(|hold| now - hold.since >= super::holds::LIMIT) {
                 self.skew = Skew::None;
-                self.release_skewed(thread, HoldEnd::TooLong);
+                self.end_holds(|hold| hold.tid == thread, HoldEnd::TooLong);
             }
         }
-    }
-
-    fn release_skewed(&mut self, thread: Tid, until: HoldEnd) {
-        let Some(index) = self.holds.iter().position(|hold| hold.tid == thread) else {
-            return;
-        };
-        let hold = self.holds.swap_remove(index);
-        let account = Account {
-            point: hold.point,
-            until,
-            lasted: hold.since.elapsed(),
-        };
-        self.commands.push_back(Command::Release(thread, account));
     }
 
     /// A signal is about to be delivered, or a step was made.
