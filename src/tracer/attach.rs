@@ -48,7 +48,8 @@ impl<S: Scheduler> Tracer<S> {
     /// # Errors
     /// Why not, and the remedy, as a sentence.
     pub(crate) fn attach(&mut self, pid: Tid, events: &mut Vec<Event>) -> Result<(), String> {
-        let status = proc::status(pid);
+        // In another namespace's /proc the pid is somebody else's.
+        let status = proc::status(pid).filter(|_| self.sees_proc());
         let tgid = status
             .as_ref()
             .and_then(|status| status.tgid)
