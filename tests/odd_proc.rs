@@ -1,5 +1,6 @@
 //! Where `/proc` is not what it is elsewhere: not mounted, another pid namespace's, or
-//! without the processes of other users. Each in a mount namespace of its own.
+//! without the processes of other users; and where there is no `/dev` or no `/etc`. Each
+//! in a mount namespace of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -138,4 +139,17 @@ fn a_search_and_a_replay_need_no_device() {
     says(&outcome, "; no problems");
     says(&outcome, "search 0");
     says(&outcome, "replay 3");
+}
+
+#[test]
+fn a_user_is_not_found_where_there_are_none() {
+    let command = "\"$1\" -u nobody -- true 2>&1; echo run $?";
+    let Some(outcome) = script(&OWN, "mount -t tmpfs none /etc", command) else {
+        return;
+    };
+    says(
+        &outcome,
+        "there is no user \"nobody\" (-u), as there is no /etc/passwd here",
+    );
+    says(&outcome, "run 125");
 }
