@@ -255,10 +255,18 @@ fn c_strings(words: impl IntoIterator<Item = OsString>) -> Result<Vec<CString>, 
 }
 
 fn identity(name: &str) -> Result<Identity, String> {
-    let found = User::from_name(name).map_err(|errno| format!("cannot look up {name}: {errno}"))?;
-    let user = found.ok_or_else(|| {
-        format!("there is no user {name:?} (-u); `getent passwd` lists those there are")
-    })?;
+    // Where there is none, the C library may say so or find nobody.
+    let has_users = std::fs::exists("/etc/passwd").unwrap_or(true);
+    let user = match User::from_name(name) {
+        Ok(Some(user)) => Ok(user),
+        _ if !has_users => Err(format!(
+            "there is no user {name:?} (-u), as there is no /etc/passwd here"
+        )),
+        Ok(None) => Err(format!(
+            "there is no user {name:?} (-u); `getent passwd` lists those there are"
+        )),
+        Err(errno) => Err(format!("cannot look up {name}: {errno}")),
+    }?;
     let c_name = CString::new(name).map_err(|error| format!("{name:?}: {error}"))?;
     let groups = nix::unistd::getgrouplist(&c_name, user.gid)
         .map_err(|errno| format!("cannot look up the groups of {name}: {errno}"))?;

@@ -761,18 +761,19 @@ fn a_hold_that_is_put_off_waits_on_for_its_signal() {
     // The parent and its child are held at the same time, and nothing else goes on.
     // The parent goes first, and signals the child.
     let script = r"
-        use Time::HiRes qw(time sleep);
+        use POSIX ();
         $SIG{USR2} = sub {};
         my $child = fork;
         if (!$child) {
-            my $until = time + 0.03;
-            1 while time < $until;
+            # Three hundredths of a second.
+            my $until = (POSIX::times)[0] + 3;
+            1 while (POSIX::times)[0] < $until;
             $SIG{USR1} = sub {};
-            fork or do { sleep 0.5; exit };
+            fork or do { select undef, undef, undef, 0.5; exit };
             sleep 1;
             exit;
         }
-        sleep 0.001;
+        select undef, undef, undef, 0.001;
         kill USR1 => $child;
         waitpid $child, 0;
     ";

@@ -24,6 +24,7 @@ mod hostile;
 mod json;
 mod killed;
 mod launch;
+mod odd_proc;
 mod protected;
 mod read_others;
 mod read_pasted;

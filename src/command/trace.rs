@@ -1,6 +1,5 @@
 //! A live trace: what is traced, how it begins, and what it comes to.
 
-use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
@@ -15,6 +14,7 @@ use super::scheduled::Scheduled;
 use super::stderr::{complain, print_all};
 use crate::explore::Explorer;
 use crate::kernel::{Status, Tgid, Tid};
+use crate::library::no_input;
 use crate::proc::oom::OomKills;
 use crate::program::NeverRan;
 use crate::rules::Severity;
@@ -120,9 +120,8 @@ fn start<S: Scheduled>(options: &TraceOptions, scheduler: S) -> Result<Trace<'_,
     if let Some(program) = program.as_mut().filter(|_| options.schedule.is_some()) {
         // As in the search that the schedule is from.
         let [input, ..] = &mut program.files;
-        let null = File::open("/dev/null");
-        let null = null.map_err(|error| format!("cannot open /dev/null: {error}"))?;
-        *input = Some(null.into());
+        let none = no_input().map_err(|error| format!("cannot make a pipe: {error}"))?;
+        *input = Some(none);
     }
     urgency::trace_begins();
     let (mut session, ending) = outputs::open(&options.outputs, source.origin())?;

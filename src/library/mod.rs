@@ -29,6 +29,8 @@ pub(crate) use command::{LaunchedCommand, command_methods};
 pub use error::Error;
 pub use launch::Launch;
 pub(crate) use rules::{Rules, rule_methods};
+#[cfg(feature = "cli")]
+pub(crate) use streams::no_input;
 pub use streams::{Input, Stream};
 pub(crate) use streams::{Keep, Service, Streams};
 pub use trace::Trace;

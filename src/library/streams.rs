@@ -106,7 +106,7 @@ impl Streams {
         let mut ours = Ends::default();
         let stdin = match input {
             Input::Inherit => None,
-            Input::Null => Some(File::open("/dev/null")?.into()),
+            Input::Null => Some(no_input()?),
             Input::File(file) => Some(file.into()),
             Input::Bytes(bytes) => {
                 let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
@@ -152,7 +152,7 @@ impl Streams {
 fn writer(stream: Stream, end: &mut Option<File>) -> io::Result<Option<OwnedFd>> {
     Ok(match stream {
         Stream::Inherit => None,
-        Stream::Null => Some(File::options().write(true).open("/dev/null")?.into()),
+        Stream::Null => Some(no_output()?),
         Stream::File(file) => Some(file.into()),
         Stream::Capture => {
             let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
@@ -160,6 +160,23 @@ fn writer(stream: Stream, end: &mut Option<File>) -> io::Result<Option<OwnedFd>>
             Some(write)
         }
     })
+}
+
+/// `/dev/null`; where there is none, as in a root that has one file, a pipe that has
+/// ended.
+pub(crate) fn no_input() -> io::Result<OwnedFd> {
+    match File::open("/dev/null") {
+        Ok(null) => Ok(null.into()),
+        Err(_) => Ok(pipe2(OFlag::O_CLOEXEC)?.0),
+    }
+}
+
+fn no_output() -> io::Result<OwnedFd> {
+    let null = File::options().write(true).open("/dev/null");
+    match null {
+        Ok(null) => Ok(null.into()),
+        Err(error) => Err(io::Error::new(error.kind(), format!("/dev/null: {error}"))),
+    }
 }
 
 /// Our end of a pipe; the other one goes on to block.

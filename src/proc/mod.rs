@@ -13,6 +13,7 @@ mod maps;
 pub(crate) mod oom;
 mod pages;
 mod pipes;
+mod presence;
 mod processes;
 mod rights;
 mod sleep;
@@ -41,6 +42,9 @@ pub(crate) use cgroup::Container;
 pub(crate) use maps::{Mapping, mappings};
 pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
+pub(crate) use presence::Absence;
+#[cfg(feature = "cli")]
+pub(crate) use presence::require;
 pub(crate) use processes::Processes;
 pub(crate) use rights::{can_ptrace, own_user_namespace, user_namespace, yama_scope};
 pub(crate) use sleep::awaits_child_signal;

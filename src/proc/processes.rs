@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Read};
 
-use super::{Stat, can_ptrace, read};
+use super::{Stat, can_ptrace, presence, read};
 
 /// The processes that `/proc` shows.
 #[derive(Debug, Default)]
@@ -19,6 +19,7 @@ impl Processes {
     /// # Errors
     /// If there is no `/proc`.
     pub(crate) fn read() -> io::Result<Processes> {
+        presence::require()?;
         let mut all = Processes::default();
         let mut path = String::from("/proc/");
         // Enough for a name of 15 bytes and 51 numbers.

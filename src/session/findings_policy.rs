@@ -54,8 +54,8 @@ impl FindingsPolicy {
         }
         if origin.proc == ProcView::Elsewhere {
             unseen.push(
-                "/proc shows another pid namespace; leaks, pipe deadlocks and leader-zombie are \
-                 out of reach"
+                "/proc is not mounted or shows another pid namespace; leaks, pipe deadlocks, \
+                 leader-zombie and call stacks are out of reach"
                     .to_owned(),
             );
         }

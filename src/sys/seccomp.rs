@@ -339,6 +339,7 @@ mod tests {
     use super::*;
 
     /// The return value of the filter.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     fn answer(filter: &Filter, arch: u32, nr: u32, arguments: [u32; 4]) -> u32 {
         filter.answer(|offset| match offset {
             NR => nr,
@@ -367,6 +368,24 @@ mod tests {
                 assert_eq!(stops(i386, nr), expected, "{nr}");
             }
             assert!(!stops(0xc000_00b7, 260));
+        }
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    #[test]
+    fn each_abi_of_aarch64_stops_at_its_own_wait_numbers_only() {
+        for rules in [false, true] {
+            let filter = Filter::new(WaitCalls::ALL, true, rules);
+            let (aarch64, arm) = (0xc000_00b7, 0x4000_0028);
+            let stops = |arch, nr| answer(&filter, arch, nr, [0; 4]) == STOP;
+            // wait4, waitid, setns.
+            for nr in 0..1024u32 {
+                let expected = matches!(nr, 260 | 95 | 268);
+                assert_eq!(stops(aarch64, nr), expected, "{nr}");
+                let expected = matches!(nr, 114 | 280 | 375);
+                assert_eq!(stops(arm, nr), expected, "{nr}");
+            }
+            assert!(!stops(0xc000_003e, 61));
         }
     }
 

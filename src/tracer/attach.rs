@@ -92,7 +92,8 @@ impl<S: Scheduler> Tracer<S> {
         pid: Tid,
         events: &mut Vec<Event>,
     ) -> Result<Option<String>, String> {
-        let status = proc::status(pid);
+        // In another namespace's /proc the pid is somebody else's.
+        let status = proc::status(pid).filter(|_| self.sees_proc());
         let tgid = status
             .as_ref()
             .and_then(|status| status.tgid)

@@ -17,7 +17,8 @@ impl<S: Scheduler> Tracer<S> {
     /// Parents come first, so that what they fork from then on is followed; what
     /// was forked before is found by another pass, until one finds nothing new.
     pub(crate) fn attach_tree(&mut self, pid: Tid, events: &mut Vec<Event>) -> Vec<String> {
-        let root = proc::status(pid).and_then(|status| status.tgid);
+        let status = proc::status(pid).filter(|_| self.sees_proc());
+        let root = status.and_then(|status| status.tgid);
         let Some(root) = root else {
             return vec![refusal::explain(pid, Errno::SRCH)];
         };

@@ -3,13 +3,15 @@
 use nix::unistd::geteuid;
 
 use crate::kernel::{Errno, Tgid, Tid};
-use crate::proc::{self, Status};
+use crate::proc::{self, Absence, Status};
 use crate::sys;
 
 /// What the reason is found by; read from `/proc` after the refusal.
 #[derive(Clone, Debug, Default)]
 struct Facts {
     status: Option<Status>,
+    /// Why there is no status.
+    absence: Absence,
     /// Name of the target's tracer, if it has one.
     tracer_name: String,
     /// Who traces us, if we are traced.
@@ -42,13 +44,15 @@ pub(crate) fn explain(tid: Tid, errno: Errno) -> String {
 
 impl Facts {
     fn read(tid: Tid) -> Facts {
-        let status = proc::status(tid);
+        let absence = Absence::of(tid);
+        let status = proc::status(tid).filter(|_| absence.is_none());
         let name = |tid: Option<Tid>| {
             tid.and_then(proc::comm)
                 .map_or_else(|| "?".to_owned(), |comm| comm.to_string())
         };
         let theirs = proc::user_namespace(tid);
         Facts {
+            absence: absence.unwrap_or_default(),
             tracer_name: name(status.as_ref().and_then(|status| status.tracer)),
             parent_name: name(
                 status
@@ -114,7 +118,7 @@ const YAMA_FORBIDS: &str = "Yama forbids all tracing (kernel.yama.ptrace_scope i
 /// holds of us, then what a security module may say.
 fn reason(facts: &Facts, errno: Errno) -> String {
     let Some(status) = &facts.status else {
-        return "no process or thread has this pid; `pgrep -a NAME` finds those that run".into();
+        return facts.absence.to_string();
     };
     let parent = status.parent.map_or(0, Tgid::raw);
     if matches!(status.state, b'Z' | b'X') {
@@ -281,5 +285,22 @@ mod tests {
     fn a_process_that_is_gone_is_said_to_be_gone() {
         let facts = Facts::default();
         assert!(reason(&facts, Errno::SRCH).starts_with("no process or thread has this pid"));
+    }
+
+    #[test]
+    fn a_process_that_proc_does_not_show_is_not_said_to_be_gone() {
+        for (absence, words) in [
+            (Absence::NotMounted, "mount -t proc proc /proc"),
+            (Absence::Elsewhere, "another pid namespace"),
+            (Absence::Hidden, "it exists, but /proc hides"),
+            (Absence::Unreadable, "it exists, but its /proc/PID/status"),
+        ] {
+            let facts = Facts {
+                absence,
+                ..Facts::default()
+            };
+            let reason = reason(&facts, Errno::SRCH);
+            assert!(reason.contains(words), "{reason:?}");
+        }
     }
 }

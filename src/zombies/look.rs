@@ -11,7 +11,7 @@ use super::report::Report;
 use super::sightings::{Sightings, pause};
 use super::survey::Survey;
 use crate::kernel::Tgid;
-use crate::proc::{self, Stat};
+use crate::proc::{self, Absence, Stat};
 
 /// Ages up to this are found by the second look alone.
 const SECOND: Duration = Duration::from_secs(1);
@@ -40,10 +40,24 @@ pub(super) struct Scene {
     pub(super) unseen: Vec<String>,
 }
 
+fn unreadable(error: &std::io::Error) -> String {
+    format!("cannot read /proc: {error}")
+}
+
+/// Why a process is not among those that were looked at.
+fn absence(root: Tgid) -> String {
+    match Absence::of(root.leader()) {
+        Some(Absence::Hidden) => format!("process {root}: {}", Absence::Hidden),
+        // It has ended meanwhile, or it is a thread.
+        _ => format!("there is no process {root}"),
+    }
+}
+
 impl Looker<'_> {
     /// # Errors
     /// Which pid namespace cannot be read.
     pub(super) fn new(options: &Options) -> Result<Looker<'_>, String> {
+        proc::require().map_err(|error| unreadable(&error))?;
         let namespace = options.namespace_of.map(|member| {
             proc::pid_namespace(member).ok_or_else(|| {
                 format!(
@@ -96,11 +110,17 @@ impl Looker<'_> {
     /// One pass.
     fn scene(&mut self) -> Result<Scene, String> {
         let begun = self.start.elapsed();
-        let survey = Survey::take().map_err(|error| format!("cannot read /proc: {error}"))?;
+        let survey = Survey::take().map_err(|error| unreadable(&error))?;
         let ended = self.start.elapsed();
         let mut unseen = Vec::new();
         if survey.hides_others {
             unseen.push("other users' processes, which /proc hides (hidepid)".to_owned());
+        }
+        if !proc::shows_our_namespace() {
+            unseen.push(
+                "this pid namespace: /proc shows another one, and all pids here are of that"
+                    .to_owned(),
+            );
         }
         let mut dead = survey.dead();
         self.retain_trees(&mut dead, &survey)?;
@@ -134,7 +154,7 @@ impl Looker<'_> {
             if survey.stats.contains_key(root) {
                 trees.extend(survey.tree(*root));
             } else if !self.has_looked {
-                return Err(format!("there is no process {root}"));
+                return Err(absence(*root));
             }
         }
         dead.retain(|stat| trees.contains(&stat.pid));
