@@ -27,6 +27,7 @@ mod launch;
 mod protected;
 mod read_others;
 mod read_pasted;
+mod read_published;
 mod read_split;
 mod read_strace;
 mod readme;
