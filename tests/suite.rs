@@ -28,6 +28,7 @@ mod odd_proc;
 mod protected;
 mod read_others;
 mod read_pasted;
+mod read_published;
 mod read_split;
 mod read_strace;
 mod readme;

@@ -111,7 +111,11 @@ pub(super) fn tail(
     } else {
         pointer(to, &exit.status, |to, status| write!(to, "[{status}]"))?;
     }
-    write!(to, ", {}", exit.entry.options)?;
+    if exit.entry.is_half {
+        to.write_str(", ?")?;
+    } else {
+        write!(to, ", {}", exit.entry.options)?;
+    }
     match exit.entry.call {
         WaitCall::Waitpid => {}
         WaitCall::Wait4 | WaitCall::Waitid => {

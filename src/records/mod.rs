@@ -6,6 +6,7 @@ mod json;
 mod json_lines;
 mod lines;
 mod log;
+mod others;
 mod process_tree;
 mod strace;
 mod text;

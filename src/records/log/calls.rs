@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::clock::Time;
 use super::line::{Action, Format, Kind, Program, Returned, Wait};
 use super::translate::{Translator, kills};
-use crate::event::{Comm, EventKind, Image, Moment, Named, WaitExit};
-use crate::kernel::{Errno, NsPid, Signal, Tid, WaitCall};
+use crate::event::{Comm, EventKind, Image, Moment, Named, WaitEntry, WaitExit};
+use crate::kernel::{Errno, NsPid, Signal, Tid, WaitCall, WaitOptions};
 use crate::records::text::signed;
 
 /// A call whose end is on a later line.
@@ -98,6 +98,7 @@ impl<F: Format> Translator<F> {
             self.tree.coverage.unknown_waits += 1;
             return;
         };
+        self.tree.coverage.unknown_waits += u64::from(wait.entry.is_half);
         self.tree.wait(tid, self.tree.at, wait.entry.clone());
         self.wait_ends(tid, wait.ended(Moment::default(), result));
     }
@@ -228,11 +229,13 @@ impl<F: Format> Translator<F> {
             Some((first, rest)) => self.format.wait_of_halves(call, first, rest),
             None => self.format.wait(call, &pending.args),
         };
+        let wait = wait.filter(|wait| F::AT_RETURN || !lacks_result(wait, result));
         let Some(wait) = wait.filter(|wait| !is_unknown && makes_sense(wait, result)) else {
             // Cut short: what it was given is not known.
             self.tree.coverage.unknown_waits += 1;
             return None;
         };
+        self.tree.coverage.unknown_waits += u64::from(wait.entry.is_half);
         if !pending.is_entered {
             self.tree.wait(tid, pending.entered, wait.entry.clone());
         }
@@ -250,7 +253,18 @@ impl<F: Format> Translator<F> {
             self.interrupted.insert(tid, Interrupted::Unknown);
         }
         self.tree.find_reaped(tid, &exit);
+        let is_in_order = !self.is_split && !F::AT_RETURN;
+        if is_in_order && self.tree.returns_unended(tid, &exit) {
+            self.settle(None);
+            self.unsettled = Some((tid, exit));
+            return;
+        }
+        let gone = self.tree.reported_end(tid, &exit).filter(|_| is_in_order);
         self.tree.waited(tid, exit);
+        if let Some((child, status)) = gone {
+            self.forget_calls(child);
+            self.tree.gone(child, status);
+        }
     }
 
     /// What the wait gives that a task is in, where its end comes apart.
@@ -354,6 +368,14 @@ fn result(returned: Returned) -> Option<Result<NsPid, Errno>> {
         Returned::Error(errno) => Some(Err(errno)),
         Returned::Replaced | Returned::Never => None,
     }
+}
+
+/// A wait that blocks is not without a result: its line has another's end.
+fn lacks_result(wait: &Wait, result: Option<Result<NsPid, Errno>>) -> bool {
+    let WaitEntry { call, options, .. } = wait.entry;
+    let blocks = !options.contains(WaitOptions::NOHANG) && !wait.entry.is_half;
+    let is_nothing = result.is_some_and(|result| result.is_ok_and(|pid| pid.raw() == 0));
+    blocks && is_nothing && call != WaitCall::Waitid
 }
 
 /// A wait for one process reports no other. If one does, its line was cut.

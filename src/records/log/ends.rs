@@ -1,10 +1,11 @@
 //! How the tasks of a log end, and what is forgotten of them.
 
-use super::line::Format;
+use super::line::{Format, LogLine, What};
 use super::open_waits::LastLine;
-use super::translate::Translator;
+use super::translate::{Root, Translator};
 use crate::event::EventKind;
-use crate::kernel::WaitStatus;
+use crate::kernel::{SigInfo, Signal, WaitStatus};
+use crate::ledger::is_end;
 use crate::records::process_tree::TaskId;
 
 impl<F: Format> Translator<F> {
@@ -42,7 +43,7 @@ impl<F: Format> Translator<F> {
         self.tree.ended(tid, self.tree.at, status, is_last);
     }
 
-    fn forget_calls(&mut self, tid: i32) {
+    pub(super) fn forget_calls(&mut self, tid: i32) {
         self.pending.remove(&tid);
         self.waits.remove(&tid);
         self.handlers_left(tid);
@@ -65,6 +66,47 @@ impl<F: Format> Translator<F> {
             self.forget_calls(tid);
             self.tree.forget(tid);
         }
+    }
+
+    /// SIGCHLD reports the end of a child. Had the log its own end, that came before.
+    pub(super) fn child_died(&mut self, parent: i32, info: Option<&SigInfo>) {
+        let died = info.and_then(SigInfo::child);
+        let Some((pid, status)) = died.filter(|(_, status)| is_end(*status)) else {
+            return;
+        };
+        if let Some(child) = self.tree.unended_child(parent, pid.raw()) {
+            self.forget_calls(child);
+            self.tree.died(child, status);
+        }
+    }
+
+    /// A wait that returned a child is handed on, with what this line says of its end.
+    pub(super) fn settle(&mut self, line: Option<&LogLine<'_>>) {
+        let Some((tid, exit)) = self.unsettled.take() else {
+            return;
+        };
+        if let Some(line) = line
+            && let What::Signalled { signal, info, .. } = &line.what
+            && *signal == Some(Signal::CHLD)
+        {
+            let (by, tgid) = self.task_of(line);
+            if by == tid {
+                self.child_died(tgid, info.as_ref());
+            }
+        }
+        self.tree.returned(tid, exit);
+    }
+
+    /// Another log begins in the same text, of another first task.
+    pub(in crate::records) fn next_log(&mut self, root: Root) {
+        self.settle(None);
+        self.release_all();
+        self.die();
+        for tid in self.tree.living() {
+            self.detached(tid);
+        }
+        self.unnamed.clear();
+        self.root = root;
     }
 
     /// The leader is gone; the thread that called exec goes on in its place.

@@ -41,6 +41,9 @@ pub(in crate::records) struct Translator<F> {
     pub(super) creating: Vec<i32>,
     /// What the waits give that have begun, where the end comes apart.
     pub(super) waits: FxHashMap<i32, WaitExit>,
+    /// The wait of a thread that returned a child whose end the log has not shown: the
+    /// signal behind it may.
+    pub(super) unsettled: Option<(i32, WaitExit)>,
     /// Threads whose last wait was interrupted.
     pub(super) interrupted: FxHashMap<i32, Interrupted>,
     /// Handlers of signals that a thread runs, as far as they interrupted a wait.
@@ -80,6 +83,7 @@ impl<F: Format> Translator<F> {
             pending: FxHashMap::default(),
             creating: Vec::new(),
             waits: FxHashMap::default(),
+            unsettled: None,
             interrupted: FxHashMap::default(),
             handlers: FxHashMap::default(),
             unnamed: VecDeque::new(),
@@ -131,6 +135,9 @@ impl<F: Format> Translator<F> {
     fn take_line(&mut self, text: &[u8], line: &LogLine<'_>) {
         if let Some(time) = line.time {
             self.now(time);
+        }
+        if self.unsettled.is_some() {
+            self.settle(Some(line));
         }
         if let Some(tid) = line.tid.or(line.pid).or(self.root.pid) {
             self.last_lines.note(tid, LastLine::of(line));
@@ -211,6 +218,7 @@ impl<F: Format> Translator<F> {
 
     /// The record is over: lines that are still held are taken in.
     pub(super) fn end(&mut self) {
+        self.settle(None);
         self.release_all();
         let threads: Vec<i32> = self.handlers.keys().copied().collect();
         for tid in threads {
@@ -280,6 +288,9 @@ impl<F: Format> Translator<F> {
         };
         if signal == Signal::CONT {
             self.tree.go_on(tid);
+        }
+        if signal == Signal::CHLD && !self.is_split && !F::AT_RETURN {
+            self.child_died(tgid, info.as_ref());
         }
         if let Some(interrupted @ Interrupted::Unknown) = self.interrupted.get_mut(&tid) {
             *interrupted = Interrupted::By(signal);

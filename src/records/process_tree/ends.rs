@@ -1,7 +1,7 @@
 //! The ends of threads and processes of a record, and how long the dead are remembered.
 
 use super::waits::Child;
-use super::{Dead, ProcessTree};
+use super::{Dead, Process, ProcessTree};
 use crate::event::{EventKind, Moment};
 use crate::kernel::WaitStatus;
 
@@ -38,21 +38,47 @@ impl ProcessTree {
         }
     }
 
+    /// A child has ended, as a signal to its parent says.
+    pub(in crate::records) fn died(&mut self, child: i32, status: WaitStatus) {
+        self.over(child, self.at, status);
+    }
+
+    /// A wait reported the end of a child that the record has no end of.
+    pub(in crate::records) fn gone(&mut self, child: i32, status: WaitStatus) {
+        let process = self.processes.remove(&child).unwrap_or_default();
+        for tid in process.threads.iter().chain([&child]) {
+            self.tasks.remove(tid);
+        }
+        self.bury(child, &process, self.at, status, true);
+    }
+
     fn over(&mut self, tgid: i32, at: Moment, status: WaitStatus) {
         let process = self.processes.remove(&tgid).unwrap_or_default();
-        for tid in process.threads {
-            self.push(tid, EventKind::Ended { status });
-            self.tasks.remove(&tid);
+        for tid in &process.threads {
+            self.push(*tid, EventKind::Ended { status });
+            self.tasks.remove(tid);
         }
         self.push(tgid, EventKind::Ended { status });
         self.tasks.remove(&tgid);
+        self.bury(tgid, &process, at, status, false);
+    }
+
+    /// A process is one of the dead.
+    fn bury(
+        &mut self,
+        tgid: i32,
+        process: &Process,
+        at: Moment,
+        status: WaitStatus,
+        is_reaped: bool,
+    ) {
         self.deaths += 1;
         let dead = Dead {
             status,
             habits: process.habits,
             inner: process.inner,
             at,
-            is_reaped: false,
+            is_reaped,
             number: self.deaths,
         };
         self.dead.insert(tgid, dead);

@@ -71,6 +71,8 @@ struct Process {
     /// The number that its record has for its first thread, if not its own.
     leader: Option<i32>,
     stopped: Option<Signal>,
+    /// A wait returned it, which did not show that it had ended.
+    is_returned: bool,
     /// Its children are in another pid namespace than it is.
     unshared: bool,
     /// It is in another pid namespace than the tracer.
@@ -172,6 +174,13 @@ impl ProcessTree {
     pub(super) fn only_task(&self) -> Option<i32> {
         let mut alive = self.tasks.keys();
         alive.next().copied().filter(|_| alive.next().is_none())
+    }
+
+    /// All threads that live.
+    pub(super) fn living(&self) -> Vec<i32> {
+        let mut living: Vec<i32> = self.tasks.keys().copied().collect();
+        living.sort_unstable();
+        living
     }
 
     /// The parent of a thread's process.

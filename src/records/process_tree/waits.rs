@@ -1,8 +1,9 @@
 //! Waits, and the ends of the children that they report.
 
-use super::{Inner, ProcessTree};
+use super::{Inner, Process, ProcessTree};
 use crate::event::{EventKind, Fetched, Found, Moment, WaitEntry, WaitExit};
-use crate::kernel::{NsPid, SigInfo, Status, WaitCall, WaitOptions, WaitStatus};
+use crate::kernel::{NsPid, SigInfo, WaitCall, WaitOptions, WaitStatus};
+use crate::ledger::is_end;
 use crate::records::gaps::Record;
 
 /// A stop, in the low byte of a status.
@@ -43,8 +44,7 @@ impl ProcessTree {
         let Some((pid, Some(status))) = exit.reported().filter(|_| !looks) else {
             return;
         };
-        let ends = matches!(status.decode(), Status::Exited(_) | Status::Signaled { .. });
-        let Some(parent) = self.process_of(tid).filter(|_| ends) else {
+        let Some(parent) = self.process_of(tid).filter(|_| is_end(status)) else {
             return;
         };
         let has_inner = self
@@ -65,6 +65,54 @@ impl ProcessTree {
             sigchld: None,
         };
         self.push(child, EventKind::Found(found));
+    }
+
+    /// Whether a wait returned a child that had ended by all that is known, and neither
+    /// it nor the record shows that.
+    pub(in crate::records) fn returns_unended(&self, tid: i32, exit: &WaitExit) -> bool {
+        let looks = exit.entry.options.contains(WaitOptions::NOWAIT);
+        let asks =
+            exit.entry.call != WaitCall::Waitid || exit.entry.options.contains(WaitOptions::EXITED);
+        let shows = exit.reported().is_some_and(|(_, status)| status.is_some());
+        if looks || !asks || shows || reports_stops(exit) || exit.entry.is_half {
+            return false;
+        }
+        let child = self.child_of(tid, exit).and_then(|it| self.resolve(it));
+        let child = child.and_then(|child| self.processes.get(&child));
+        child.is_some_and(|child| child.parent == self.process_of(tid))
+    }
+
+    /// A wait has returned a child that may have ended.
+    pub(in crate::records) fn returned(&mut self, tid: i32, exit: WaitExit) {
+        let child = self.child_of(tid, &exit).and_then(|it| self.resolve(it));
+        if let Some(child) = child.and_then(|child| self.processes.get_mut(&child)) {
+            child.is_returned = true;
+        }
+        self.waited(tid, exit);
+    }
+
+    /// The child whose end a wait shows, if the record has not shown it.
+    pub(in crate::records) fn reported_end(
+        &self,
+        tid: i32,
+        exit: &WaitExit,
+    ) -> Option<(i32, WaitStatus)> {
+        let looks = exit.entry.options.contains(WaitOptions::NOWAIT);
+        let (_, status) = exit.reported().filter(|_| !looks)?;
+        let status = status.filter(|status| is_end(*status))?;
+        let child = self.child_of(tid, exit).and_then(|it| self.resolve(it))?;
+        let is_ours = self.processes.get(&child)?.parent == self.process_of(tid);
+        is_ours.then_some((child, status))
+    }
+
+    /// The child of a process that has this number there, if no end of it is known.
+    pub(in crate::records) fn unended_child(&self, parent: i32, pid: i32) -> Option<i32> {
+        let child = match self.processes.get(&parent)?.inner {
+            None => pid,
+            Some(Inner { namespace, .. }) => *self.inner.get(&Inner { namespace, pid })?,
+        };
+        let is_ours = |process: &&Process| process.parent == Some(parent) && !process.is_returned;
+        self.processes.get(&child).filter(is_ours).map(|_| child)
     }
 
     /// The child whose change a wait reports.

@@ -62,6 +62,11 @@ fn returned(result: &[u8]) -> Option<Returned> {
     if result.starts_with(b"-1 E") {
         return Some(Returned::Error(errno(result.get(3..)?)?));
     }
+    if let Some(errno) = result.strip_prefix(b"-1 errno=") {
+        // qemu-user's.
+        let errno = i32::try_from(number(errno)?.0).ok()?;
+        return Some(Returned::Error(Errno::from_raw(errno)));
+    }
     let (value, rest) = signed(result)?;
     // A name, an explanation or nothing; else it is what a program wrote.
     if !matches!(rest.first(), None | Some(b' ' | b'<')) {
@@ -147,6 +152,7 @@ mod tests {
         assert_eq!(returned("0)      = ?"), Some(Returned::Never));
         let echild = Some(Returned::Error(Errno::CHILD));
         assert_eq!(returned(") = -1 ECHILD (No child processes)"), echild);
+        assert_eq!(returned(") = -1 errno=10 (No child processes)"), echild);
         let restart = Some(Returned::Error(Errno::RESTARTSYS));
         assert_eq!(
             returned(") = ? ERESTARTSYS (To be restarted if SA_RESTART is set)"),

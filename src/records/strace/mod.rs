@@ -6,6 +6,7 @@
 //! rules about children are out of reach ([`super::gaps`]).
 
 mod call;
+mod command;
 mod names;
 mod order;
 mod parser;
@@ -17,6 +18,7 @@ mod task_log;
 mod values;
 mod waits;
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::time::Duration;
@@ -70,11 +72,12 @@ pub(super) fn open(
     if let Some(Time::Epoch(nanos)) = first_time(text) {
         origin.began += Duration::from_nanos(nanos);
     }
-    let mut root = root(text);
+    let mut roots = roots(text);
+    let mut root = roots.pop_front().map(|(_, root)| root).unwrap_or_default();
     root.pid = root.pid.or(pid);
     let shape = Shape::of(text);
     let translator = Translator::new(Strace, OF_STRACE, root, false);
-    let input = Stderr::new(lines, shape);
+    let input = Stderr::new(lines, shape, roots);
     Ok(Box::new(Log::new(input, translator, origin)))
 }
 
@@ -207,6 +210,23 @@ pub(super) fn ends_in_notice(line: &[u8]) -> bool {
 fn first_time(text: &[u8]) -> Option<Time> {
     let mut lines = text.split(|byte| *byte == b'\n').take(100);
     lines.find_map(|line| taken_apart(line).time)
+}
+
+/// The roots of the logs of a text, of which each but the first begins behind the line
+/// of this number, with a command.
+fn roots(text: &[u8]) -> VecDeque<(u64, Root)> {
+    let mut roots = VecDeque::new();
+    let (mut begun, mut end, mut number) = (0, 0, 0);
+    for (line, at) in text.split(|byte| *byte == b'\n').zip(1..) {
+        if command::runs_strace(line) {
+            let log = text.get(begun..end).unwrap_or(&[]);
+            roots.push_back((number, root(log)));
+            (begun, number) = (end, at);
+        }
+        end += line.len() + 1;
+    }
+    roots.push_back((number, root(text.get(begun..).unwrap_or(&[]))));
+    roots
 }
 
 /// What a log's first lines say of the task whose own lines have no pid: a line

@@ -40,6 +40,7 @@ pub(super) fn name(text: &[u8]) -> Option<&[u8]> {
 
 /// How a call creates a task (`include/uapi/linux/sched.h`).
 pub(super) fn birth(kind: Kind, args: &[u8]) -> Birth {
+    const VM: u64 = 0x100;
     const VFORK: u64 = 0x4000;
     const PARENT: u64 = 0x8000;
     const THREAD: u64 = 0x1_0000;
@@ -56,7 +57,12 @@ pub(super) fn birth(kind: Kind, args: &[u8]) -> Birth {
     let exit_signal = match (named, bits, flags) {
         (Some(named), ..) => named,
         (None, Some(bits), _) => i32::try_from(bits & 0xff).ok().map(Signal::from_raw),
-        (None, None, Some(flags)) => flags.rsplit(|byte| *byte == b'|').next().and_then(signal),
+        (None, None, Some(flags)) => flags.rsplit(|byte| *byte == b'|').next().and_then(|last| {
+            // Who cut the name short, or left it out, left out no other.
+            let is_cut = last.starts_with(b"SIG") || last.starts_with(b"...");
+            let is_shared = has(b"CLONE_VM", VM);
+            signal(last).or((is_cut && !is_shared).then_some(Signal::CHLD))
+        }),
         // fork and vfork.
         _ if kind == Kind::Vfork || args.trim_ascii().is_empty() => Some(Signal::CHLD),
         _ => None,
@@ -78,10 +84,16 @@ pub(super) fn birth(kind: Kind, args: &[u8]) -> Birth {
 
 /// The flags of a clone: names, or a number (`-X`, `-e raw`).
 fn flags(args: &[u8]) -> Option<&[u8]> {
-    let flags = match after(args, "flags=") {
-        Some(flags) => flags,
-        None => args.starts_with(b"0x").then_some(args)?,
+    let named = after(args, "flags=");
+    // `-e raw`, and qemu-user.
+    let first = || {
+        let begins = [&b"0x"[..], b"CLONE_", b"SIG"];
+        begins
+            .iter()
+            .any(|begin| args.starts_with(begin))
+            .then_some(args)
     };
+    let flags = named.or_else(first)?;
     let is_end = |byte: &u8| matches!(byte, b',' | b'}' | b' ' | b')');
     flags.split(is_end).next()
 }

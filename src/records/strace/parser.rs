@@ -341,7 +341,8 @@ fn signalled(text: &[u8]) -> Option<What<'_>> {
 /// says what it does: `waitpid(pid, &status, 0) = 77`.
 fn is_believable(kind: Kind, call: &[u8], args: &[u8]) -> bool {
     let is_value = |arg: &&[u8]| match arg.first() {
-        Some(first) => !first.is_ascii_lowercase() && !b"&*<(".contains(first),
+        Some(b'(') => arg.starts_with(b"(nil)"),
+        Some(first) => !first.is_ascii_lowercase() && !b"&*<".contains(first),
         None => false,
     };
     let begin = args.trim_ascii_start();

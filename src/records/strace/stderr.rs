@@ -1,11 +1,13 @@
 //! A log from standard error, where messages of strace's stand amid lines, and
 //! where a line that matters may have been broken in two.
 
+use std::collections::VecDeque;
 use std::io::Read;
 
 use memchr::memmem;
 
 use super::call::Call;
+use super::command::runs_strace;
 use super::names::{kind, name};
 use super::parser::{Apart, Strace, is_notice, is_whole, notice_at_end};
 use super::prefix::split;
@@ -13,7 +15,7 @@ use super::shape::Shape;
 use super::waits::first_half;
 use crate::records::Broken;
 use crate::records::lines::Lines;
-use crate::records::log::{Fed, Input, Kind, Translator, unread};
+use crate::records::log::{Fed, Input, Kind, Root, Translator, unread};
 use crate::records::text::last_equals;
 
 /// How many lines of the program's may stand within a call of strace's.
@@ -29,16 +31,19 @@ pub(super) struct Stderr<R> {
     between: u32,
     /// The line before, if it lacks an end.
     cut: Vec<u8>,
+    /// The roots of the next logs, with the numbers of the lines that begin them.
+    roots: VecDeque<(u64, Root)>,
 }
 
 impl<R: Read> Stderr<R> {
-    pub(super) fn new(lines: Lines<R>, shape: Shape) -> Stderr<R> {
+    pub(super) fn new(lines: Lines<R>, shape: Shape, roots: VecDeque<(u64, Root)>) -> Stderr<R> {
         Stderr {
             lines,
             shape,
             torn: Vec::new(),
             between: 0,
             cut: Vec::new(),
+            roots,
         }
     }
 
@@ -62,16 +67,19 @@ impl<R: Read> Input<Strace> for Stderr<R> {
         let line = line.map(without_blanks);
         let cut = std::mem::take(&mut self.cut);
         let Some(line) = line else {
-            let mut torn = std::mem::take(&mut self.torn);
-            if is_open_wait(&Apart::of(&torn)) {
-                // What a terminal shows while a call lasts.
-                torn.extend_from_slice(b"<unfinished ...>");
-                translator.feed(&torn);
-            } else if !cut.is_empty() {
-                translator.feed(&cut);
-            }
+            let torn = std::mem::take(&mut self.torn);
+            feed_last(torn, &cut, translator);
             return Ok(Fed::End);
         };
+        if runs_strace(line) {
+            let torn = std::mem::take(&mut self.torn);
+            feed_last(torn, &cut, translator);
+            let number = self.lines.number;
+            let next = self.roots.iter().position(|(begin, _)| *begin == number);
+            let next = next.and_then(|at| self.roots.remove(at));
+            translator.next_log(next.map(|(_, root)| root).unwrap_or_default());
+            return Ok(Fed::Foreign);
+        }
         if !cut.is_empty() && line.trim_ascii().is_empty() {
             // It may stand for a line that was joined to the one before.
             self.cut = cut;
@@ -111,7 +119,10 @@ impl<R: Read> Input<Strace> for Stderr<R> {
             let head = plain.len() - apart.prefixed.rest.len();
             self.torn = plain.get(..head + end).unwrap_or(&[]).to_vec();
             self.between = 0;
-            self.cut = line.to_vec();
+            // What stands behind a notice goes on with what was before it.
+            if notice_at_end(apart.prefixed.rest).is_none() {
+                self.cut = line.to_vec();
+            }
             return Ok(Fed::Own);
         }
         if is_cut(&apart) {
@@ -126,8 +137,11 @@ impl<R: Read> Input<Strace> for Stderr<R> {
             return Ok(translator.feed(&half));
         }
         if let Some(at) = memmem::rfind(line, b"[pid ") {
-            // Behind what the program wrote, without a line's end.
-            return Ok(translator.feed(line.get(at..).unwrap_or(&[])));
+            // Behind what the program wrote, without a line's end; in quotes it is told of.
+            let is_quoted = at.checked_sub(1).and_then(|at| line.get(at));
+            if !matches!(is_quoted, Some(b'`' | b'"' | b'\'' | b'*')) {
+                return Ok(translator.feed(line.get(at..).unwrap_or(&[])));
+            }
         }
         Ok(fed)
     }
@@ -138,6 +152,17 @@ impl<R: Read> Input<Strace> for Stderr<R> {
 
     fn overlong(&self) -> u64 {
         self.lines.overlong
+    }
+}
+
+/// What is left of a log that is over.
+fn feed_last(mut torn: Vec<u8>, cut: &[u8], translator: &mut Translator<Strace>) {
+    if is_open_wait(&Apart::of(&torn)) {
+        // What a terminal shows while a call lasts.
+        torn.extend_from_slice(b"<unfinished ...>");
+        translator.feed(&torn);
+    } else if !cut.is_empty() {
+        translator.feed(cut);
     }
 }
 

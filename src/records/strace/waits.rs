@@ -10,9 +10,23 @@ use crate::records::log::{Kind, Wait};
 use crate::records::text::{after, arguments, hexadecimal, number, signed};
 
 /// `None` if the text does not hold all arguments; a `?` is one that is not
-/// known.
+/// known, dots are some that who wrote of the log has left out.
 pub(super) fn parse(call: WaitCall, args: &[u8]) -> Option<Wait> {
-    let args = arguments(args);
+    let mut args = arguments(args);
+    let spelled = args.iter().position(|arg| is_left_out(arg));
+    let statuses: Vec<Vec<u8>>;
+    if let Some(at) = spelled {
+        statuses = args
+            .iter()
+            .filter_map(|arg| status_amid_dots(arg))
+            .collect();
+        let count = match call {
+            WaitCall::Waitid => 5,
+            WaitCall::Wait4 | WaitCall::Wait6 => 4,
+            WaitCall::Waitpid => 3,
+        };
+        fill(&mut args, at, count, statuses.first().map(Vec::as_slice));
+    }
     let (named, target, place, options, rusage_arg) = match (call, &args[..]) {
         (WaitCall::Wait4, [pid, place, options, usage]) => {
             (of_pid(pid)?, target(pid), place, options, Some(*usage))
@@ -58,6 +72,30 @@ pub(super) fn parse(call: WaitCall, args: &[u8]) -> Option<Wait> {
         info,
         rusage: usage,
     })
+}
+
+/// What stands for what was left out.
+const DOTS: [&[u8]; 2] = [b"...", "\u{2026}".as_bytes()];
+
+fn is_left_out(arg: &[u8]) -> bool {
+    DOTS.iter().any(|dots| arg.starts_with(dots))
+}
+
+/// `[WEXITSTATUS(s) == 0` of `... WEXITSTATUS(s) == 0 ...`
+fn status_amid_dots(arg: &[u8]) -> Option<Vec<u8>> {
+    let status = memmem::find(arg, b"STATUS(s) == ").or_else(|| memmem::find(arg, b"SIG(s) == "));
+    status.filter(|_| is_left_out(arg))?;
+    Some([b"[", arg].concat())
+}
+
+/// Question marks for the arguments that dots at a place stand for, so that there are so
+/// many; a status amid the dots is the second.
+fn fill<'a>(args: &mut Vec<&'a [u8]>, at: usize, count: usize, status: Option<&'a [u8]>) {
+    let missing = (count + 1).saturating_sub(args.len());
+    args.splice(at..=at, std::iter::repeat_n(&b"?"[..], missing));
+    if let (Some(status), Some(place)) = (status, args.get_mut(1).filter(|it| **it == b"?")) {
+        *place = status;
+    }
 }
 
 /// The arguments that strace writes when a call begins.
@@ -147,7 +185,8 @@ fn target(text: &[u8]) -> Option<TargetName> {
 
 fn address(text: &[u8]) -> Option<u64> {
     match text {
-        b"NULL" => Some(0),
+        // qemu-user writes it as C's `%p` does.
+        b"NULL" | b"(nil)" => Some(0),
         [b'[' | b'{', ..] | b"?" => Some(NOT_SHOWN),
         // `-e raw` writes NULL as 0.
         _ => hexadecimal(text).or_else(|| number(text)).map(|(at, _)| at),
@@ -165,5 +204,51 @@ fn fetched<T>(text: &[u8], value: Option<T>) -> Fetched<T> {
         (addr, None) => Fetched::Unread {
             addr: addr.unwrap_or(NOT_SHOWN),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{NsPid, WaitStatus};
+
+    /// The arguments of a wait, and the status that it shows.
+    fn shown(call: WaitCall, args: &str) -> Option<(Named, bool, Option<i32>)> {
+        let wait = parse(call, args.as_bytes())?;
+        let status = wait.status.value().copied().map(WaitStatus::raw);
+        Some((wait.entry.named, wait.entry.is_half, status))
+    }
+
+    #[test]
+    fn dots_stand_for_what_was_left_out() {
+        let any = Named::Pid(-1);
+        let (seven, unknown) = (Named::Pid(7), Named::Unknown);
+        for (args, expected) in [
+            (
+                "-1, [{WIFEXITED(s) && WEXITSTATUS(s) == 3}], ...",
+                (any, true, Some(768)),
+            ),
+            (
+                "-1, [{WIFEXITED(s) && WEXITSTATUS(s) == 3}], 0, ...",
+                (any, false, Some(768)),
+            ),
+            ("7, ..., 0, NULL", (seven, false, None)),
+            ("7, ...", (seven, true, None)),
+            ("...", (unknown, true, None)),
+            ("\u{2026}", (unknown, true, None)),
+            (
+                "?, \u{2026} WEXITSTATUS(s) == 3 \u{2026}",
+                (unknown, true, Some(768)),
+            ),
+            (
+                "-1, ... WTERMSIG(s) == SIGKILL ..., 0, NULL",
+                (any, false, Some(9)),
+            ),
+        ] {
+            assert_eq!(shown(WaitCall::Wait4, args), Some(expected), "{args}");
+        }
+        assert_eq!(shown(WaitCall::Wait4, "-1, [{WIFEXITED(s) && "), None);
+        let waitid = parse(WaitCall::Waitid, b"P_PID, 7, ..., WEXITED, NULL");
+        assert!(waitid.is_some_and(|wait| wait.entry.named.process() == Some(NsPid::new(7))));
     }
 }

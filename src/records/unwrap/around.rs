@@ -1,5 +1,7 @@
 //! What stands around the lines of a record, or behind them.
 
+use memchr::memmem;
+
 /// A line in quotes, as a list of strings has it in JSON, Python or CSV, or in
 /// backticks; without what stands behind the second quote.
 pub(super) fn quoted(line: &[u8]) -> Option<Vec<u8>> {
@@ -73,6 +75,21 @@ pub(super) fn behind_line(line: &[u8]) -> Option<Vec<u8>> {
     is_ours.then(|| rest.trim_ascii_end().to_vec())
 }
 
+/// `7 wait4(-1,[{WIF…}],0,(nil)) = 8` of `7 wait4(-1,0x7f0c,0,(nil)) = 8 (wstatus={WIF…})`:
+/// qemu-user writes behind a call what lies at its pointer.
+pub(super) fn status_behind(line: &[u8]) -> Option<Vec<u8>> {
+    let at = memmem::find(line, b" (wstatus={")?;
+    let status = line.get(at + 10..)?.trim_ascii_end().strip_suffix(b")")?;
+    let call = line.get(..at)?;
+    let place = memmem::find(call, b",0x")?;
+    let length = call
+        .get(place + 1..)?
+        .iter()
+        .position(|byte| *byte == b',' || *byte == b')')?;
+    let rest = call.get(place + 1 + length..)?;
+    Some([call.get(..=place)?, b"[", status, b"]", rest].concat())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +120,17 @@ mod tests {
         for line in ["6 write(1, \"a\", 1) = 1", "\"a", "`", "", "a() = 'x'"] {
             assert_eq!(plain(quoted, line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn a_status_behind_a_call_is_one_of_its_arguments() {
+        let line = "7 wait4(-1,0x7f0c,0,(nil)) = 8 (wstatus={WIFEXITED(s) && WEXITSTATUS(s) == 1})";
+        let whole = "7 wait4(-1,[{WIFEXITED(s) && WEXITSTATUS(s) == 1}],0,(nil)) = 8";
+        assert_eq!(plain(status_behind, line).as_deref(), Some(whole));
+        let line = "7 waitpid(8,0x7f0c,0) = 8 (wstatus={WIFSIGNALED(s) && WTERMSIG(s) == SIGKILL})";
+        let whole = "7 waitpid(8,[{WIFSIGNALED(s) && WTERMSIG(s) == SIGKILL}],0) = 8";
+        assert_eq!(plain(status_behind, line).as_deref(), Some(whole));
+        assert_eq!(plain(status_behind, "7 wait4(-1,0x7f0c,0,(nil)) = 8"), None);
     }
 
     #[test]

@@ -17,6 +17,8 @@ mod stage;
 
 use std::io::{self, Cursor, Read};
 
+use super::others;
+
 use bytes::Unpacked;
 use line_ends::LineEnds;
 use lines::Unwrapped;
@@ -56,6 +58,9 @@ pub(super) fn unwrap(input: Box<dyn Read>) -> io::Result<Input> {
         return Ok(Input { text, undone, cut });
     }
     (&mut input).take(SAMPLE).read_to_end(&mut sample)?;
+    if let Some(why) = others::refusal(&sample) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
     let ends = line_ends::other_ends(&sample);
     let mut input: Box<dyn Read> = Box::new(Cursor::new(sample.clone()).chain(input));
     if let Some((end, name)) = ends {

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::around::{behind_line, quoted};
+use super::around::{behind_line, quoted, status_behind};
 use super::before::{
     bar, bracket, container, cut, diff, file_name, grep, mark, number, pid_in_bracket, quote,
     runner, spaces, stamp, syslog,
@@ -69,7 +69,7 @@ pub(super) struct Encoding {
 }
 
 /// What is done to a text's characters.
-pub(super) const ENCODINGS: [Encoding; 6] = [
+pub(super) const ENCODINGS: [Encoding; 7] = [
     Encoding {
         stage: line("NUL bytes", nuls),
         shows: |text| has(text, "\0"),
@@ -82,6 +82,11 @@ pub(super) const ENCODINGS: [Encoding; 6] = [
             first.is_some_and(|first| json(first.trim_ascii_end()).is_some())
         },
         shows_in_known: |_| false,
+    },
+    Encoding {
+        stage: line("qemu-user's statuses", status_behind),
+        shows: |text| has(text, " (wstatus={"),
+        shows_in_known: |text| has(text, " (wstatus={"),
     },
     Encoding {
         stage: line("colours", colours),
