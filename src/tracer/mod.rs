@@ -36,6 +36,7 @@ pub(crate) mod attach;
 mod attach_tree;
 pub(crate) mod engine;
 mod exec;
+mod failed_exec;
 mod full_speed;
 mod handler;
 mod image;
