@@ -16,7 +16,7 @@ mod waiting;
 
 use std::sync::Arc;
 
-use crate::kernel::{NsPid, SigInfo, Signal, Tgid, Tid, Usage, WaitStatus};
+use crate::kernel::{Errno, NsPid, SigInfo, Signal, Tgid, Tid, Usage, WaitStatus};
 
 pub use held::{Held, HoldEnd, HoldPoint};
 pub use name::{Comm, escape, escape_controls, harmless_json, one_line};
@@ -98,6 +98,8 @@ pub enum EventKind {
         /// the leader's tid.
         former: Option<Tid>,
     },
+    /// An exec failed; the process goes on with the program that it runs.
+    ExecFailed(FailedExec),
     /// The thread has ended; the last one ends the process.
     Ended {
         /// Its wait status.
@@ -261,6 +263,15 @@ pub struct Image {
     pub path: Option<Vec<u8>>,
     /// The arguments, if they could be read.
     pub argv: Vec<Vec<u8>>,
+}
+
+/// An exec that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedExec {
+    /// The path as it was passed, or the file of the descriptor that was; if it could be read.
+    pub path: Option<Vec<u8>>,
+    /// Why.
+    pub errno: Errno,
 }
 
 /// The pids of a process that is in another pid namespace than the tracer.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::{
-    Comm, Created, Event, EventKind, Fetched, Found, How, Image, Moment, Named, NsPids,
+    Comm, Created, Event, EventKind, FailedExec, Fetched, Found, How, Image, Moment, Named, NsPids,
     Observation, Owner, SigchldAction, WaitEntry, WaitExit, ZombieProbe,
 };
 use crate::kernel::{
@@ -194,6 +194,12 @@ impl Script {
         });
         let former = (tid != tgid.leader()).then_some(tid);
         self.event(tgid.raw(), EventKind::Executed { image, former })
+    }
+
+    /// An exec that fails.
+    pub(crate) fn exec_failed(&mut self, pid: i32, path: &str, errno: Errno) -> &mut Script {
+        let path = Some(path.as_bytes().to_vec());
+        self.event(pid, EventKind::ExecFailed(FailedExec { path, errno }))
     }
 
     /// A process or thread ends with this status word.

@@ -21,11 +21,15 @@ pub enum RuleCall {
     Prctl,
     /// `pidfd_send_signal(pidfd, signal, info, flags)`
     PidfdKill,
+    /// `execve(path, argv, envp)`
+    Execve,
+    /// `execveat(dirfd, path, argv, envp, flags)`
+    Execveat,
 }
 
 impl RuleCall {
     /// All of them.
-    pub const ALL: [RuleCall; 7] = [
+    pub const ALL: [RuleCall; 9] = [
         RuleCall::Sigaction,
         RuleCall::ExitGroup,
         RuleCall::Kill,
@@ -33,6 +37,8 @@ impl RuleCall {
         RuleCall::Tgkill,
         RuleCall::Prctl,
         RuleCall::PidfdKill,
+        RuleCall::Execve,
+        RuleCall::Execveat,
     ];
 }
 
@@ -73,15 +79,33 @@ impl Abi {
     /// The number of `call`.
     #[must_use]
     pub const fn rule_number(self, call: RuleCall) -> u32 {
-        // In the order of [`RuleCall`].
+        // In the order of [`RuleCall`], without `PidfdKill`.
         let numbers = match self {
-            Abi::X86_64 => [13, 231, 62, 200, 234, 157],
-            Abi::X32 => [x32(512), x32(231), x32(62), x32(200), x32(234), x32(157)],
-            Abi::I386 => [174, 252, 37, 238, 270, 172],
-            Abi::Arm => [174, 248, 37, 238, 268, 172],
-            Abi::Aarch64 | Abi::Riscv64 => [134, 94, 129, 130, 131, 167],
+            Abi::X86_64 => [13, 231, 62, 200, 234, 157, 59, 322],
+            Abi::X32 => [
+                x32(512),
+                x32(231),
+                x32(62),
+                x32(200),
+                x32(234),
+                x32(157),
+                x32(520),
+                x32(545),
+            ],
+            Abi::I386 => [174, 252, 37, 238, 270, 172, 11, 358],
+            Abi::Arm => [174, 248, 37, 238, 268, 172, 11, 387],
+            Abi::Aarch64 | Abi::Riscv64 => [134, 94, 129, 130, 131, 167, 221, 281],
         };
-        let [sigaction, exit_group, kill, tkill, tgkill, prctl] = numbers;
+        let [
+            sigaction,
+            exit_group,
+            kill,
+            tkill,
+            tgkill,
+            prctl,
+            execve,
+            execveat,
+        ] = numbers;
         match call {
             RuleCall::Sigaction => sigaction,
             RuleCall::ExitGroup => exit_group,
@@ -89,6 +113,8 @@ impl Abi {
             RuleCall::Tkill => tkill,
             RuleCall::Tgkill => tgkill,
             RuleCall::Prctl => prctl,
+            RuleCall::Execve => execve,
+            RuleCall::Execveat => execveat,
             // One number for all, as of every call since 5.1.
             RuleCall::PidfdKill => match self {
                 Abi::X32 => x32(424),
@@ -143,6 +169,8 @@ mod tests {
         assert_eq!(number(RuleCall::Tgkill), libc::SYS_tgkill);
         assert_eq!(number(RuleCall::Prctl), libc::SYS_prctl);
         assert_eq!(number(RuleCall::PidfdKill), libc::SYS_pidfd_send_signal);
+        assert_eq!(number(RuleCall::Execve), libc::SYS_execve);
+        assert_eq!(number(RuleCall::Execveat), libc::SYS_execveat);
     }
 
     #[test]

@@ -76,6 +76,9 @@ impl Ledger {
                 .insert(created.child, Thread::new(event.tgid, comm));
             return;
         }
+        if let Some(creator) = self.processes.get_mut(&event.tgid) {
+            creator.failed_execs = None;
+        }
         let tgid = Tgid::new(created.child.raw());
         let creator_id = Some(self.parent_id(event.tgid));
         let process = self.process(event.tgid);
@@ -195,6 +198,7 @@ impl Ledger {
             cloned_by: None,
             image: birth.image,
             execs: Vec::new(),
+            failed_execs: None,
             group: None,
             exit_signal: Some(Signal::CHLD),
             ended: None,

@@ -17,7 +17,7 @@ mod waits;
 #[cfg(test)]
 mod tests;
 
-pub use process::{End, ParentId, Process, ProcessId, Reap, Stamp};
+pub use process::{End, FailedExecs, ParentId, Process, ProcessId, Reap, Stamp};
 pub use processes::{Counts, Ledger};
 pub use sigchld::Sigchld;
 pub use waits::{

@@ -7,8 +7,8 @@ use rustc_hash::FxHashSet;
 use super::namespaces::Levels;
 use super::sigchld::Sigchld;
 use super::waits::{BlockedTime, NO_WAITS, ReapKind, WaitHistory, Waits};
-use crate::event::{How, Image, Moment, NsPids, Stack};
-use crate::kernel::{Signal, Status, Tgid, Tid, Usage, WaitStatus};
+use crate::event::{FailedExec, How, Image, Moment, NsPids, Stack};
+use crate::kernel::{Errno, Signal, Status, Tgid, Tid, Usage, WaitStatus};
 
 /// Unique process id; unlike a pid, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +63,8 @@ pub struct Process {
     pub image: Arc<Image>,
     /// Its last execs, the latest last, each with the program before.
     pub execs: Vec<(Stamp, Arc<Image>)>,
+    /// Its execs that failed since the last that succeeded, and since it last had a child.
+    pub failed_execs: Option<Box<FailedExecs>>,
     /// Its process group, when last looked up.
     pub group: Option<i32>,
     /// The signal that its end sends to its parent.
@@ -138,8 +140,30 @@ pub struct Reap {
     pub was_only_child: bool,
 }
 
+/// Execs of one process that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedExecs {
+    /// When the last did.
+    pub when: Stamp,
+    /// How many.
+    pub count: u64,
+    /// The last.
+    pub last: FailedExec,
+    /// The last that failed otherwise than by there being no such file: a search of `PATH`
+    /// goes on after it, and reports it in the end.
+    pub telling: Option<FailedExec>,
+}
+
 /// How many execs of a process are remembered.
 const MOST_EXECS: usize = 8;
+
+impl FailedExecs {
+    /// The one that says most.
+    #[must_use]
+    pub fn most_telling(&self) -> &FailedExec {
+        self.telling.as_ref().unwrap_or(&self.last)
+    }
+}
 
 impl Process {
     /// This process as the parent of another.
@@ -176,6 +200,7 @@ impl Process {
             self.execs.remove(0);
         }
         self.execs.push((when, before));
+        self.failed_execs = None;
         self.exit_signal = Some(Signal::CHLD);
         self.sigchld.execute();
         while let Some((_, child)) = self.vforking() {
@@ -204,6 +229,23 @@ impl Process {
             let until = self.vforks.first().map_or(now, |(next, _)| next.at);
             self.busy.suspended = self.busy.suspended.saturating_add(until.since(since.at));
         }
+    }
+
+    pub(super) fn exec_failed(&mut self, when: Stamp, failed: &FailedExec) {
+        let before = self.failed_execs.take();
+        let (count, telling) = before.map_or((0, None), |before| (before.count, before.telling));
+        let is_no_file = matches!(failed.errno, Errno::NOENT | Errno::NOTDIR);
+        let telling = if is_no_file {
+            telling
+        } else {
+            Some(failed.clone())
+        };
+        self.failed_execs = Some(Box::new(FailedExecs {
+            when,
+            count: count + 1,
+            last: failed.clone(),
+            telling,
+        }));
     }
 
     /// The waits that its current program made.

@@ -103,6 +103,12 @@ impl Ledger {
             EventKind::Attached { .. } => self.attached = Some(tgid),
             EventKind::Created(created) => self.created(event, created),
             EventKind::Executed { image, former } => self.executed(event, image, *former),
+            EventKind::ExecFailed(failed) => {
+                let now = self.now;
+                if let Some(process) = self.processes.get_mut(&tgid) {
+                    process.exec_failed(now, failed);
+                }
+            }
             EventKind::Used(usage) => {
                 if let Some(process) = self.processes.get_mut(&tgid) {
                     process.usage = Some(*usage);
@@ -154,6 +160,27 @@ impl Ledger {
         }
     }
 
+    /// A process sends a signal by a call.
+    fn kills(&mut self, tgid: Tgid, target: NsPid, signal: Signal) {
+        let (now, sender) = (self.now, self.parent_id(tgid));
+        if signal == Signal::KILL && target.raw() <= 0 {
+            self.group_kill = Some((now, tgid));
+        }
+        // Of all that send signals the tracer alone is no process of the trace.
+        let is_tracer = !self.processes.contains_key(&tgid);
+        let target = self.recall(tgid, target).map(|child| child.tgid);
+        if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid)) {
+            child.history.signalled = Some(now);
+            if signal == Signal::KILL {
+                child.history.kill_sent_by = Some(tgid);
+                child.history.killed_by_tracer = is_tracer;
+            }
+            if child.parent == Some(sender) {
+                child.history.killed = Some(now);
+            }
+        }
+    }
+
     /// A signal is delivered to a process, and may kill it.
     fn delivered(
         &mut self,
@@ -187,27 +214,6 @@ impl Ledger {
             && let Some(process) = self.processes.get_mut(&tgid)
         {
             process.sigchld.delivered(event.tid, now);
-        }
-    }
-
-    /// A process sends a signal to others.
-    fn kills(&mut self, tgid: Tgid, target: NsPid, signal: Signal) {
-        let (now, sender) = (self.now, self.parent_id(tgid));
-        if signal == Signal::KILL && target.raw() <= 0 {
-            self.group_kill = Some((now, tgid));
-        }
-        // Of all that send signals the tracer alone is no process of the trace.
-        let is_tracer = !self.processes.contains_key(&tgid);
-        let target = self.recall(tgid, target).map(|child| child.tgid);
-        if let Some(child) = target.and_then(|tgid| self.processes.get_mut(&tgid)) {
-            child.history.signalled = Some(now);
-            if signal == Signal::KILL {
-                child.history.kill_sent_by = Some(tgid);
-                child.history.killed_by_tracer = is_tracer;
-            }
-            if child.parent == Some(sender) {
-                child.history.killed = Some(now);
-            }
         }
     }
 

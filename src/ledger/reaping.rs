@@ -85,6 +85,7 @@ impl Ledger {
         if let Some(process) = self.processes.get_mut(&caller) {
             let waits = process.waits.get_or_insert_default();
             waits.record(completed, process.children);
+            process.failed_execs = None;
             process.busy.waits += 1;
             process.busy.polls += u64::from(completed.polls());
         }

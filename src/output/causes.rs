@@ -2,9 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use crate::event::Comm;
-use crate::kernel::{Fields, SigInfo, Signal, Status, Tgid, WaitStatus};
-use crate::ledger::{Ledger, Process};
+use super::annotations::write_quoted;
+use crate::event::{Comm, FailedExec};
+use crate::kernel::{Errno, Fields, SigInfo, Signal, Status, Tgid, WaitStatus};
+use crate::ledger::{FailedExecs, Ledger, Process};
 
 /// `si_code` of the kernel.
 const SI_KERNEL: i32 = 0x80;
@@ -138,20 +139,62 @@ fn is_over_cpu_limit(dead: &Process) -> bool {
     })
 }
 
-/// What an exit with 126 or 127 most likely means of a process that ran no program of its
-/// own, and passes on no other's status.
+/// Which exec failed, of a process that executed nothing or ends with a shell's code for it.
+/// Where no failure was seen, what that code most likely means of a process that ran no
+/// program of its own, and passes on no other's status.
 fn of_failed_exec(to: &mut String, code: u8, dead: &Process, ledger: &Ledger) -> fmt::Result {
+    let executed_nothing = dead.created_by.is_some() && dead.execs.is_empty();
+    if let Some(failed) = &dead.failed_execs
+        && (executed_nothing && code != 0 || matches!(code, 126 | 127))
+    {
+        return exec_failures(to, failed);
+    }
     // A record may have no execs at all.
-    let is_copy = ledger.saw_exec()
-        && dead.created_by.is_some()
-        && dead.execs.is_empty()
-        && !dead.has_waited();
+    let is_copy = ledger.saw_exec() && executed_nothing && !dead.has_waited();
     match code {
         126 if is_copy => {
             to.write_str("executed nothing; of a shell, 126 is a command that may not be executed")
         }
         127 if is_copy => to.write_str("executed nothing; of a shell, 127 is a command not found"),
         _ => Ok(()),
+    }
+}
+
+/// `exec failed: ./foo: EACCES`, `5 execs failed, the last /usr/bin/foo: ENOENT`
+fn exec_failures(to: &mut String, failed: &FailedExecs) -> fmt::Result {
+    let FailedExecs { count, last, .. } = failed;
+    match failed.telling.as_ref().filter(|telling| *telling != last) {
+        Some(telling) => {
+            to.write_str("exec failed: ")?;
+            failed_exec(to, telling)?;
+            to.write_str("; the last, ")?;
+            failed_exec(to, last)
+        }
+        None if *count == 1 => {
+            to.write_str("exec failed: ")?;
+            failed_exec(to, last)?;
+            // Of a script it may be the interpreter that is not there.
+            to.write_str(match last.errno {
+                Errno::NOENT => " (the file or its interpreter)",
+                _ => "",
+            })
+        }
+        None => {
+            write!(to, "{count} execs failed, the last ")?;
+            failed_exec(to, last)
+        }
+    }
+}
+
+/// `/usr/bin/foo: ENOENT`
+pub(super) fn failed_exec(to: &mut String, failed: &FailedExec) -> fmt::Result {
+    match &failed.path {
+        Some(path) => write_quoted(to, path)?,
+        None => to.write_str("a path that could not be read")?,
+    }
+    match failed.errno.name() {
+        Some(name) => write!(to, ": {name}"),
+        None => write!(to, ": errno {}", failed.errno.raw()),
     }
 }
 
@@ -278,6 +321,53 @@ mod tests {
         script.wait(12, -1, 0, Ok((13, 127 << 8))).end(12, 127 << 8);
         assert_eq!(killer(&script, 12, 127 << 8), "");
         assert_eq!(killer(&script, 1, 127 << 8), "");
+    }
+
+    #[test]
+    fn which_exec_failed_is_said_where_it_was_seen() {
+        let mut script = Script::launched(1);
+        script.exec(1, "sh").fork(1, 10);
+        let note = |script: &Script, code| killer(script, 10, code << 8);
+        script.exec_failed(10, "./a b", Errno::NOENT);
+        assert_eq!(
+            note(&script, 255),
+            "exec failed: './a b': ENOENT (the file or its interpreter)"
+        );
+        assert_eq!(note(&script, 0), "");
+        script.exec_failed(10, "/bin/a", Errno::NOENT);
+        assert_eq!(
+            note(&script, 127),
+            "2 execs failed, the last /bin/a: ENOENT"
+        );
+        script.exec_failed(10, "/opt/a", Errno::ACCES);
+        assert_eq!(note(&script, 1), "3 execs failed, the last /opt/a: EACCES");
+        script.exec_failed(10, "/sbin/a", Errno::NOENT);
+        assert_eq!(
+            note(&script, 126),
+            "exec failed: /opt/a: EACCES; the last, /sbin/a: ENOENT"
+        );
+    }
+
+    #[test]
+    fn an_exec_that_failed_earlier_is_not_why_a_process_ends() {
+        let failed = |script: &mut Script| {
+            script.exec(1, "sh").fork(1, 10);
+            script.exec_failed(10, "/bin/a", Errno::NOENT);
+        };
+        let mut executed = Script::launched(1);
+        failed(&mut executed);
+        executed.exec(10, "env");
+        assert_eq!(killer(&executed, 10, 127 << 8), "");
+        executed.exec_failed(10, "/bin/b", Errno::ACCES);
+        assert_eq!(
+            killer(&executed, 10, 126 << 8),
+            "exec failed: /bin/b: EACCES"
+        );
+        assert_eq!(killer(&executed, 10, 1 << 8), "");
+        let mut parent = Script::launched(1);
+        failed(&mut parent);
+        parent.fork(10, 11).end(11, 3 << 8);
+        assert_eq!(killer(&parent, 10, 3 << 8), "");
     }
 
     #[test]

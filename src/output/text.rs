@@ -214,6 +214,7 @@ impl Text {
             EventKind::Looked(look) => self.looked(look, event.at, ledger),
             EventKind::Held(held) => self.held(event, *held, ledger),
             EventKind::Used(_)
+            | EventKind::ExecFailed(_)
             | EventKind::Resumed
             | EventKind::UntracedChild(_)
             | EventKind::SigchldSet(_)

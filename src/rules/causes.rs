@@ -237,10 +237,26 @@ fn misunderstood(
         let seen = line(last, "gave up, and was not called again");
         return Some(Cause::new(Leak::EintrAbandoned { by: signal }).seen([seen]));
     }
-    let could_not_exec = matches!(child.ended?.status.decode(), Status::Exited(126 | 127));
+    spawn_failed(child)
+}
+
+/// The child executed nothing, and ended as one that could not: what a library exits with
+/// where it was seen to try, else a shell's codes.
+fn spawn_failed(child: &Process) -> Option<Cause> {
+    let Status::Exited(code @ 1..) = child.ended?.status.decode() else {
+        return None;
+    };
     let created_it = child.creator.is_some_and(|_| child.cloned_by.is_none());
-    let failed = could_not_exec && created_it && child.execs.is_empty();
-    failed.then(|| Cause::new(Leak::SpawnFailedZombie))
+    let failed = child.failed_execs.as_deref();
+    let could_not_exec = failed.is_some() || matches!(code, 126 | 127);
+    if !could_not_exec || !created_it || !child.execs.is_empty() {
+        return None;
+    }
+    let line = failed.map(|failed| {
+        let action = Action::ExecFailed(failed.most_telling().clone());
+        Evidence::of(child, failed.when, action, "was not executed")
+    });
+    Some(Cause::new(Leak::SpawnFailedZombie).seen(line))
 }
 
 /// A wait for a process group did not match the child.

@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::diagnosis::Diagnosis;
 use super::table::{RuleId, Severity};
-use crate::event::{Comm, Image, Stack};
+use crate::event::{Comm, FailedExec, Image, Stack};
 use crate::kernel::{Signal, Tgid, Tid, WaitStatus};
 use crate::ledger::{CompletedWait, Ledger, ParentId, Process, ProcessId, Stamp, Waiting};
 
@@ -142,6 +142,8 @@ pub enum Action {
     Born,
     /// It executed a program.
     Executed(Arc<Image>),
+    /// An exec of it failed.
+    ExecFailed(FailedExec),
     /// It called exit with this code.
     Exits(i32),
     /// It sent a signal.

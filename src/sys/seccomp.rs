@@ -314,6 +314,7 @@ fn push_rule_calls(body: &mut Vec<libc::sock_filter>, abi: Abi) {
                 statement(RETURN, STOP),
                 statement(RETURN, ALLOW),
             ],
+            RuleCall::Execve | RuleCall::Execveat => vec![statement(RETURN, STOP)],
         };
         let over = u8::try_from(test.len()).unwrap_or(u8::MAX);
         body.push(jump(JUMP_EQUAL, abi.rule_number(call), 0, over));
@@ -360,11 +361,11 @@ mod tests {
             let (amd64, i386) = (0xc000_003e, 0x4000_0003);
             let stops = |arch, nr| answer(&filter, arch, nr, [0; 4]) == STOP;
             for nr in 0..1024u32 {
-                let expected = matches!(nr, 61 | 247 | 308);
+                let expected = matches!(nr, 61 | 247 | 308) || rules && matches!(nr, 59 | 322);
                 assert_eq!(stops(amd64, nr), expected, "{nr}");
-                let expected = matches!(nr, 61 | 529 | 308);
+                let expected = matches!(nr, 61 | 529 | 308) || rules && matches!(nr, 520 | 545);
                 assert_eq!(stops(amd64, nr | 0x4000_0000), expected, "{nr}");
-                let expected = matches!(nr, 7 | 114 | 284 | 346);
+                let expected = matches!(nr, 7 | 114 | 284 | 346) || rules && matches!(nr, 11 | 358);
                 assert_eq!(stops(i386, nr), expected, "{nr}");
             }
             assert!(!stops(0xc000_00b7, 260));
@@ -398,11 +399,11 @@ mod tests {
             let stops = |arch, nr| answer(&filter, arch, nr, [0; 4]) == STOP;
             let (amd64, i386) = (0xc000_003e, 0x4000_0003);
             for nr in 0..2000u32 {
-                let expected = matches!(nr, 61 | 247 | 308) || more.contains(&nr);
+                let expected = matches!(nr, 59 | 61 | 247 | 308 | 322) || more.contains(&nr);
                 assert_eq!(stops(amd64, nr), expected, "{nr} of {count}");
-                let expected = matches!(nr, 61 | 529 | 308);
+                let expected = matches!(nr, 61 | 308 | 520 | 529 | 545);
                 assert_eq!(stops(amd64, nr | 0x4000_0000), expected, "{nr} of {count}");
-                let expected = matches!(nr, 7 | 114 | 284 | 346);
+                let expected = matches!(nr, 7 | 11 | 114 | 284 | 346 | 358);
                 assert_eq!(stops(i386, nr), expected, "{nr} of {count}");
             }
             assert!(!stops(0xc000_00b7, 1000));

@@ -43,6 +43,7 @@ impl<S: Scheduler> Tracer<S> {
             task.call = None;
             task.suspended.clear();
             task.sigaction = None;
+            task.exec = None;
             task.made_again = None;
             task.last_eintr = LastEintr::None;
             task.interrupted = false;

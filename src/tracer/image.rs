@@ -75,7 +75,7 @@ pub(super) fn split(argv: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// A C string of the tracee's, as long as a path may be.
-fn string(stopped: &Stopped, mut at: u64) -> Result<Vec<u8>, Errno> {
+pub(super) fn string(stopped: &Stopped, mut at: u64) -> Result<Vec<u8>, Errno> {
     let mut string = Vec::new();
     while string.len() < MOST_PATH {
         let mut page = [0; PAGE];

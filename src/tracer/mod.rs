@@ -37,6 +37,7 @@ mod attach_tree;
 mod chosen_pids;
 pub(crate) mod engine;
 mod exec;
+mod failed_exec;
 mod full_speed;
 mod handler;
 mod image;

@@ -2,6 +2,7 @@
 //! beside the waits.
 
 use super::engine::Tracer;
+use super::failed_exec::OpenExec;
 use super::scheduler::Scheduler;
 use super::stop::Stop;
 use super::tasks::Words;
@@ -117,6 +118,8 @@ impl<S: Scheduler> Tracer<S> {
         let mut task = self.tasks.by_tid.get_mut(&stop.tid());
         if let Some(deferred) = task.as_mut().and_then(|task| task.sigaction.take()) {
             self.sigaction_exit(stop, deferred, result.is_ok(), events);
+        } else if let Some(exec) = task.as_mut().and_then(|task| task.exec.take()) {
+            self.exec_exit(stop, exec, result, events);
         } else if let Some(call) = task.and_then(|task| task.call.take()) {
             self.wait_exit(stop, call, result, events);
         } else {
@@ -142,6 +145,10 @@ impl<S: Scheduler> Tracer<S> {
         let rule_call = abi.rule_call(nr);
         if rule_call == Some(RuleCall::Sigaction) {
             self.sigaction_entry(stop, abi, args, events);
+            return;
+        }
+        if let Some(exec) = rule_call.and_then(|call| OpenExec::new(abi, call, args)) {
+            self.exec_entry(stop, exec);
             return;
         }
         self.note_or_change(&stop.tracee, abi, nr, args);
@@ -193,7 +200,7 @@ fn rule_event(abi: Abi, call: RuleCall, args: [u64; 6]) -> Option<EventKind> {
     let int = |word: u64| (word & 0xffff_ffff) as u32;
     match call {
         // Their arguments lie in memory, and behind a descriptor.
-        RuleCall::Sigaction | RuleCall::PidfdKill => None,
+        RuleCall::Sigaction | RuleCall::PidfdKill | RuleCall::Execve | RuleCall::Execveat => None,
         RuleCall::ExitGroup => {
             let code = int(first).cast_signed();
             (0x100..=0xffff)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::failed_exec::OpenExec;
 use super::full_speed::Speed;
 use super::handler::{HandlerFrame, Interrupted};
 use super::interruptions::MadeAgain;
@@ -40,6 +41,8 @@ pub(super) struct Task {
     pub(super) suspended: Vec<Call>,
     /// It is in a `rt_sigaction` whose argument is read at the exit.
     pub(super) sigaction: Option<Deferred>,
+    /// It is in an exec, which may fail.
+    pub(super) exec: Option<OpenExec>,
     /// Its last wait was interrupted, and neither a handler nor a restart has
     /// followed yet.
     pub(super) interrupted: bool,
@@ -108,6 +111,7 @@ impl Task {
             call: None,
             suspended: Vec::new(),
             sigaction: None,
+            exec: None,
             interrupted: false,
             stepping: None,
             group_stopped: None,
@@ -127,9 +131,11 @@ impl Task {
     /// asks for us, so only the exit of one that is under way is wanted; without
     /// children none is of interest.
     pub(super) fn how(&self) -> How {
-        let is_in_call =
-            self.call.is_some() || self.sigaction.is_some() || self.made_again.is_some();
-        let is_in_call = is_in_call || self.last_eintr.is_followed();
+        let is_in_call = self.call.is_some()
+            || self.sigaction.is_some()
+            || self.exec.is_some()
+            || self.made_again.is_some()
+            || self.last_eintr.is_followed();
         if (self.kind.filtered || self.is_free) && !is_in_call {
             How::Cont
         } else {

@@ -92,6 +92,16 @@ pub struct Exec {
     pub former: Option<i32>,
 }
 
+/// An exec failed, and the process goes on with its program. Not seen of attached processes
+/// that run at full speed.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ExecFailed {
+    /// The path, or the file of the descriptor; null if it could not be read.
+    pub path: Option<Text>,
+    /// Why.
+    pub errno: Named,
+}
+
 /// A thread has ended; the last one ends the process.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Exit {

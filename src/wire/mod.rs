@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 pub use calls::{Args, Child, RestartOutcome, Rusage, TargetName, Wait, WaitEntry};
 pub use held::{Held, Until};
 pub use lifecycle::{
-    Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill,
-    Namespaces, Received, Stop, Thread, UntracedChild, Usage,
+    Adopt, Attach, DeathSignal, Exec, ExecFailed, Exit, ExitsWith, Fork, Found, Handler, Image,
+    Kill, Namespaces, Received, Stop, Thread, UntracedChild, Usage,
 };
 pub use observation::{
     BlockedChild, Listener, Observation, Owner, Pipe, PipeSide, Stream, Survivor,
@@ -79,6 +79,8 @@ pub enum Body {
     Thread(About<Thread>),
     /// A program was executed.
     Exec(About<Exec>),
+    /// An exec failed.
+    ExecFailed(About<ExecFailed>),
     /// What a process has used; before its `exit`.
     Usage(About<Usage>),
     /// A thread has ended; the last one ends the process.

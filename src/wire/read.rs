@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::calls::{TargetName, Wait, WaitEntry};
-use super::lifecycle::{Fork, Found, Handler, Image, Namespaces, UntracedChild};
+use super::lifecycle::{ExecFailed, Fork, Found, Handler, Image, Namespaces, UntracedChild};
 use super::values::{Address, Named, Text};
 use super::{About, Body, Line, Start, VERSION};
 use crate::event::{
@@ -171,6 +171,7 @@ impl Body {
             Body::DeathSignal(about) => {
                 about.map(|it| EventKind::DeathSignalSet(it.signal.as_ref().map(Signal::from)))
             }
+            Body::ExecFailed(about) => about.map(|failed| EventKind::ExecFailed(failed.into())),
             Body::SeccompListener(about) => about.map(|_| EventKind::ListenerWanted),
             Body::Held(about) => about.map(|held| EventKind::Held(held.into())),
             Body::ExitsWith(about) => about.map(|it| EventKind::ExitsWith(it.code)),
@@ -185,6 +186,15 @@ impl Body {
 
 fn bytes(texts: Vec<Text>) -> Vec<Vec<u8>> {
     texts.into_iter().map(|text| text.0).collect()
+}
+
+impl From<ExecFailed> for event::FailedExec {
+    fn from(failed: ExecFailed) -> event::FailedExec {
+        event::FailedExec {
+            path: failed.path.map(|path| path.0),
+            errno: (&failed.errno).into(),
+        }
+    }
 }
 
 impl From<Image> for event::Image {

@@ -2,8 +2,8 @@
 
 use super::calls::{Args, Child, RestartOutcome, Rusage, TargetName, Wait, WaitEntry};
 use super::lifecycle::{
-    Adopt, Attach, DeathSignal, Exec, Exit, ExitsWith, Fork, Found, Handler, Image, Kill,
-    Namespaces, Received, Stop, Thread, UntracedChild,
+    Adopt, Attach, DeathSignal, Exec, ExecFailed, Exit, ExitsWith, Fork, Found, Handler, Image,
+    Kill, Namespaces, Received, Stop, Thread, UntracedChild,
 };
 use super::siginfo::Info;
 use super::stack::Stack;
@@ -135,6 +135,7 @@ impl Writer<'_> {
                 let signal = signal.map(Named::from);
                 Body::DeathSignal(self.about(DeathSignal { signal }))
             }
+            EventKind::ExecFailed(failed) => Body::ExecFailed(self.about(failed.into())),
             EventKind::ListenerWanted => Body::SeccompListener(self.about(Nothing {})),
             EventKind::ExitsWith(code) => Body::ExitsWith(self.about(ExitsWith { code: *code })),
             EventKind::Kills { target, signal } => Body::Kill(self.about(Kill {
@@ -304,6 +305,15 @@ impl From<&event::Found> for Found {
             namespaces: found.ns.as_deref().map(Namespaces::from),
             own_comm: found.comm.map(Text::from),
             sigchld: found.sigchld.map(Handler::from),
+        }
+    }
+}
+
+impl From<&event::FailedExec> for ExecFailed {
+    fn from(failed: &event::FailedExec) -> ExecFailed {
+        ExecFailed {
+            path: failed.path.clone().map(Text),
+            errno: failed.errno.into(),
         }
     }
 }

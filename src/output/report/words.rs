@@ -7,6 +7,7 @@ use crate::kernel::phrases::{how_it_ended, plural};
 use crate::kernel::{IdType, WaitCall};
 use crate::ledger::{CompletedWait, Outcome, Stamp, Waiting};
 use crate::output::annotations::write_quoted;
+use crate::output::causes;
 use crate::rules::{Action, AffectedChild, ProcessRef};
 
 /// How much of a command line is shown.
@@ -166,6 +167,11 @@ impl fmt::Display for Did<'_> {
             Action::Ended(status) => f.write_str(&how_it_ended(*status)),
             Action::Born => f.write_str("was created"),
             Action::Executed(image) => write!(f, "executed {}", image.comm),
+            Action::ExecFailed(failed) => {
+                let mut text = String::new();
+                causes::failed_exec(&mut text, failed)?;
+                write!(f, "exec failed: {text}")
+            }
             Action::Exits(code) => write!(f, "exit_group({code})"),
             Action::Kills(target, signal) => write!(f, "kill({target}, {signal})"),
             Action::Handles(address) => write!(f, "set the SIGCHLD handler {address:#x}"),

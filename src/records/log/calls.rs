@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::clock::Time;
 use super::line::{Action, Format, Kind, Program, Returned, Wait};
 use super::translate::{Translator, kills};
-use crate::event::{Comm, EventKind, Image, Moment, Named, WaitEntry, WaitExit};
+use crate::event::{Comm, EventKind, FailedExec, Image, Moment, Named, WaitEntry, WaitExit};
 use crate::kernel::{Errno, NsPid, Signal, Tid, WaitCall, WaitOptions};
 use crate::records::text::signed;
 
@@ -187,6 +187,7 @@ impl<F: Format> Translator<F> {
             Kind::Exec if is_done || returned == Returned::Replaced || call.former.is_some() => {
                 self.executed(tid, call);
             }
+            Kind::Exec => self.exec_failed(tid, args, returned),
             Kind::Exit => {
                 if let Some(code) = signed(args).and_then(|(code, _)| i32::try_from(code).ok()) {
                     self.exits_with(tid, code);
@@ -208,7 +209,7 @@ impl<F: Format> Translator<F> {
             }
             Kind::Kill => self.kill(tid, args),
             Kind::Sigreturn => self.returned_from_handler(tid, returned),
-            Kind::Exec | Kind::Sigaction | Kind::Prctl | Kind::Namespace => {}
+            Kind::Sigaction | Kind::Prctl | Kind::Namespace => {}
         }
     }
 
@@ -325,6 +326,16 @@ impl<F: Format> Translator<F> {
         };
         let former = call.former.map(Tid::new);
         self.tree.execute(tid, Arc::new(image), former);
+    }
+
+    fn exec_failed(&mut self, tid: i32, args: &[u8], returned: Returned) {
+        if let Returned::Error(errno) = returned
+            && !errno.is_restart()
+        {
+            let path = self.format.program(args).path;
+            let failed = FailedExec { path, errno };
+            self.tree.push(tid, EventKind::ExecFailed(failed));
+        }
     }
 
     /// What `rt_sigreturn` returns is what the interrupted call will have

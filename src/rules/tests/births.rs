@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::event::script::NOHANG;
 use crate::event::{EventKind, UntracedChild};
-use crate::kernel::{Tgid, WaitStatus};
+use crate::kernel::{Errno, Tgid, WaitStatus};
 
 // reaper-idle
 
@@ -208,6 +208,18 @@ fn a_child_that_could_not_exec() {
         let rules = leaks(&mut exits_with(code));
         assert_eq!(rules, [RuleId::SpawnFailedZombie], "{code}");
     }
+}
+
+#[test]
+fn a_child_whose_exec_was_seen_to_fail() {
+    let mut script = Script::launched(P);
+    script.fork(P, X).exec_failed(X, "/bin/x", Errno::NOENT);
+    let rules = leaks(script.end(X, exited(255)));
+    assert_eq!(rules, [RuleId::SpawnFailedZombie]);
+
+    let mut ran_on = Script::launched(P);
+    ran_on.fork(P, X).exec_failed(X, "/bin/x", Errno::NOENT);
+    assert_eq!(leaks(ran_on.end(X, 0)), [RuleId::ZombieLeak]);
 }
 
 #[test]
