@@ -184,7 +184,7 @@ const STABLE: &[(&str, &[&str])] = &[
         &["find", "/proc/self/ns", "-exec", "test", "-e", "{}", ";"],
     ),
     ("timeout", &["timeout", "9", "sh", "-c", "sleep 0.05; :"]),
-    ("timeout", &["timeout", "0.3", "sleep", "60"]),
+    ("timeout", &["timeout", "1", "sleep", "60"]),
     ("setsid", &["setsid", "-w", "sh", "-c", "(exit 4) & wait"]),
     ("nohup", &["nohup", "sh", "-c", "sleep 0.01; exit 2"]),
     (

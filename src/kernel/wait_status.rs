@@ -70,6 +70,12 @@ impl WaitStatus {
         self.system
     }
 
+    /// Whether it is that of an end, not of a stop.
+    #[must_use]
+    pub fn is_end(self) -> bool {
+        matches!(self.decode(), Status::Exited(_) | Status::Signaled { .. })
+    }
+
     /// Decodes the word like its system's macros: bits that they do not examine are
     /// ignored.
     #[must_use]

@@ -98,7 +98,7 @@ impl Ledger {
             .recall(parent, pid)
             .filter(|child| !child.is_traced && child.ended.is_none() && child.parent == Some(by));
         let child = child.map(|child| child.tgid);
-        if let Some(child) = child.filter(|_| super::is_end(status)) {
+        if let Some(child) = child.filter(|_| status.is_end()) {
             self.untraced_child_ended(parent, child, status, self.now);
         }
     }

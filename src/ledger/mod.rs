@@ -23,10 +23,3 @@ pub use sigchld::Sigchld;
 pub use waits::{
     BlockedTime, CompletedWait, Delivered, Outcome, ReapKind, WaitHistory, Waiting, Waits,
 };
-
-use crate::kernel::{Status, WaitStatus};
-
-/// Whether a wait status is that of an end, not of a stop.
-pub(crate) fn is_end(status: WaitStatus) -> bool {
-    matches!(status.decode(), Status::Exited(_) | Status::Signaled { .. })
-}

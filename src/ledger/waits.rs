@@ -142,7 +142,7 @@ impl CompletedWait {
         let Outcome::Child(_, status) = self.outcome else {
             return false;
         };
-        status.is_none_or(super::is_end)
+        status.is_none_or(WaitStatus::is_end)
     }
 
     /// Whether it reported that a child was continued.
@@ -213,7 +213,7 @@ impl Waits {
         self.last = Some(completed.clone());
         if let Outcome::Child(_, Some(status)) = completed.outcome
             && status.raw() > 0xff
-            && super::is_end(status)
+            && status.is_end()
         {
             // Only those that are not in the range of an exit code are asked for.
             if self.statuses.len() == MOST_STATUSES {

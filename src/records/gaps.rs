@@ -282,13 +282,11 @@ impl Coverage {
     pub(super) fn clause(&self) -> String {
         let gaps = self.gaps();
         let what: Vec<&str> = gaps.iter().map(|(what, _)| what.as_str()).collect();
-        let rules = self.out_of_reach();
-        let names: Vec<&str> = rules.iter().map(|rule| rule.name()).collect();
         format!(
             "{} has {}; out of reach: {}",
             self.record.words().record,
             what.join(", "),
-            names.join(", ")
+            listed(&self.out_of_reach())
         )
     }
 
@@ -338,4 +336,18 @@ impl Coverage {
 /// `1 line`, `2 lines`
 fn many(count: u64, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
+}
+
+/// The names of rules, or where they are most of all those of the others.
+fn listed(rules: &[RuleId]) -> String {
+    let joined = |rules: Vec<&str>| rules.join(", ");
+    if rules.len() * 2 <= RULES.len() {
+        return joined(rules.iter().map(|rule| rule.name()).collect());
+    }
+    let others = RULES.iter().filter(|rule| !rules.contains(&rule.id));
+    let others = joined(others.map(|rule| rule.name).collect());
+    match others.as_str() {
+        "" => "all rules".to_owned(),
+        others => format!("all rules but {others}"),
+    }
 }

@@ -8,7 +8,7 @@ use super::diagnosis::End;
 use super::finding::{Action, Evidence, Finding, ProcessRef};
 use crate::event::EventKind;
 use crate::kernel::{Signal, Status, Tgid, Tid};
-use crate::ledger::{ParentId, ProcessId, Stamp};
+use crate::ledger::{Ledger, ParentId, ProcessId, Stamp};
 
 /// How long after the end of a thread its death signal may be seen, in nanoseconds: it is
 /// certain that it was sent.
@@ -107,7 +107,7 @@ impl DeathSignals {
                 continue;
             };
             let newest = bound.thread_ended.map_or(hit.at, |end| end.at.max(hit.at));
-            if now.since(newest) < LIVES_ON {
+            if now.since(newest) < LIVES_ON && !waited_since(*tgid, bound, context.ledger) {
                 // The rest of the parent's threads may be about to end too.
                 context.unsettled = true;
                 continue;
@@ -121,6 +121,16 @@ impl DeathSignals {
             }
         }
     }
+}
+
+/// Whether the parent has waited for the child since the thread ended: then it was not
+/// about to end with it.
+fn waited_since(tgid: Tgid, bound: &Bound, ledger: &Ledger) -> bool {
+    let child = ledger.process(tgid).filter(|child| child.id == bound.child);
+    let reaped = child.and_then(|child| child.reaped);
+    reaped.zip(bound.thread_ended).is_some_and(|(reap, ended)| {
+        reap.way.is_wait() && reap.by_process == bound.parent && reap.when.seq > ended.seq
+    })
 }
 
 /// Report a death signal that the end of a thread sent, while its process lives on.
@@ -143,7 +153,8 @@ fn death_signal(tgid: Tgid, bound: &Bound, context: &mut RuleContext) {
     // The parent must have lived on after the thread's end.
     let lived_on = parent
         .ended
-        .is_none_or(|end| end.when.at.since(ended.at) >= LIVES_ON);
+        .is_none_or(|end| end.when.at.since(ended.at) >= LIVES_ON)
+        || waited_since(tgid, bound, ledger);
     if !soon || outlived || sent || !lived_on {
         return;
     }

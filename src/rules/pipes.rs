@@ -51,8 +51,38 @@ impl Pipes {
             return None;
         }
         self.seen.remove(&tid);
-        finding(tid, waiting, waiter, awaited.first()?, context)
+        let last = last_of_chain(awaited.first()?, all, waiter, context.ledger);
+        finding(tid, waiting, waiter, last, context)
     }
+}
+
+/// Of children that are blocked on each other's pipes, the one whose pipe ends at the
+/// waiter or above it: who acts there frees them all.
+fn last_of_chain<'a>(
+    first: &'a BlockedChild,
+    all: &'a [BlockedChild],
+    waiter: &Process,
+    ledger: &Ledger,
+) -> &'a BlockedChild {
+    let mut at = first;
+    for _ in 0..all.len() {
+        let BlockedIn::Pipe { others, .. } = &at.within else {
+            break;
+        };
+        let mut others = others.iter().filter(|side| side.tgid != at.child);
+        if others
+            .clone()
+            .any(|side| is_ancestor(side.tgid, waiter, ledger))
+        {
+            return at;
+        }
+        let next = others.find_map(|side| all.iter().find(|child| child.child == side.tgid));
+        let Some(next) = next else {
+            break;
+        };
+        at = next;
+    }
+    first
 }
 
 /// Whether every awaited child is blocked on a pipe, and every process that could

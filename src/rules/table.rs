@@ -236,7 +236,7 @@ rules! {
         "ask for the status, and look at WIFSIGNALED";
     SignalDeathHidden: "signal-death-hidden", Info, needs LOSS | KILLS, timed,
         "the only child crashed, and the parent exited with 0",
-        "WEXITSTATUS of a killed child is 0: test WIFSIGNALED before it";
+        "WEXITSTATUS of a killed child is 0: test WIFSIGNALED before it (in a shell: $? over 128)";
     RawStatusExit: "raw-status-exit", Error, needs LOSS | EXITS | CHILDLESS,
         "a raw wait status was used as an exit code",
         "exit with WEXITSTATUS(status), or 128 + WTERMSIG(status)";

@@ -14,8 +14,8 @@ use crate::proc;
 use crate::sys::wake_signal::keep_signals_out;
 use crate::sys::waker::WakeHandle;
 
-/// How long a look may take; what is known then must do.
-const LIMIT: Duration = Duration::from_millis(500);
+/// How long a look may take, on a machine that is busy; what is known then must do.
+const LIMIT: Duration = Duration::from_secs(2);
 /// The stack of the thread, whatever the user's limit is.
 const STACK: usize = 1 << 20;
 

@@ -174,14 +174,17 @@ fn trouble(sigchld: Sigchld, parent: &Parent) -> Option<Cause> {
     sigchld.is_ignored.then_some(Cause::IgnoredLate)
 }
 
+/// Whether this is no session that a child of the parent's can be in: it is in its
+/// parent's unless one of the two called setsid, and then it is a session leader.
+pub(super) fn is_of_another_session(zombie: &Stat, parent: &Stat) -> bool {
+    zombie.session != parent.session
+        && zombie.session != zombie.pid.raw()
+        && parent.session != parent.pid.raw()
+}
+
 /// The parent did not create the zombie.
 fn adopted(zombie: &Stat, parent: &Parent) -> Option<Cause> {
-    // A child is in its parent's session unless one of the two called setsid, and
-    // then it is a session leader.
-    let is_strange = zombie.session != parent.stat.session
-        && zombie.session != zombie.pid.raw()
-        && parent.stat.session != parent.stat.pid.raw();
-    if is_strange {
+    if is_of_another_session(zombie, &parent.stat) {
         return Some(Cause::Adopted);
     }
     parent.is_init().then_some(Cause::Init)

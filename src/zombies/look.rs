@@ -6,15 +6,19 @@ use std::time::{Duration, Instant};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Options;
+use super::cause::is_of_another_session;
 use super::clock::Clock;
 use super::report::Report;
 use super::sightings::{Sightings, pause};
 use super::survey::Survey;
-use crate::kernel::Tgid;
+use crate::kernel::{NsPid, Tgid};
 use crate::proc::{self, Absence, Stat};
 
 /// Ages up to this are found by the second look alone.
 const SECOND: Duration = Duration::from_secs(1);
+/// So many times as long an orphan may be a zombie: a process that reaps what it did not
+/// start may do so once a second or two, as some PID 1 do.
+const PATIENCE: u32 = 3;
 
 /// Looks again and again.
 pub(super) struct Looker<'a> {
@@ -32,6 +36,8 @@ pub(super) struct Scene {
     pub(super) survey: Survey,
     /// Zombies, and processes of which the main thread alone is dead.
     pub(super) dead: Vec<Stat>,
+    /// From which age on each is judged.
+    least: FxHashMap<Tgid, Duration>,
     /// How long they are dead, if the kernel shows it and it matters.
     ages: FxHashMap<Tgid, Option<Duration>>,
     /// When the pass began.
@@ -42,6 +48,12 @@ pub(super) struct Scene {
 
 fn unreadable(error: &std::io::Error) -> String {
     format!("cannot read /proc: {error}")
+}
+
+/// Whether a process is the first of its pid namespace.
+fn is_init(tgid: Tgid) -> bool {
+    let status = proc::status(tgid.leader());
+    tgid.raw() == 1 || status.is_some_and(|status| status.ns_pids.last() == Some(&NsPid::new(1)))
 }
 
 /// Why a process is not among those that were looked at.
@@ -85,7 +97,9 @@ impl Looker<'_> {
         let has_zombies = scene.dead.iter().any(Stat::is_zombie);
         if !self.has_looked && has_zombies && !least.is_zero() {
             let all_ages_are_known = scene.ages.values().all(Option::is_some);
-            std::thread::sleep(pause(least, all_ages_are_known));
+            let longest = scene.least.values().max();
+            let longest = longest.copied().unwrap_or(least);
+            std::thread::sleep(pause(longest, all_ages_are_known));
             // A root that has ended meanwhile has no zombies.
             self.has_looked = true;
             scene = self.scene()?;
@@ -103,7 +117,8 @@ impl Looker<'_> {
 
     fn is_old(&self, stat: &Stat, scene: &Scene) -> bool {
         let age = scene.ages.get(&stat.pid).copied().flatten();
-        let least = self.options.least;
+        let least = scene.least.get(&stat.pid).copied();
+        let least = least.unwrap_or(self.options.least);
         self.sightings.is_old(stat, scene.begun, age, least)
     }
 
@@ -127,20 +142,37 @@ impl Looker<'_> {
         self.retain_namespace(&mut dead, &mut unseen);
         let zombies = || dead.iter().filter(|stat| stat.is_zombie());
         self.sightings.note(zombies(), ended);
+        let least = self.least(zombies(), &survey);
         let mut clock = Clock::new();
         let mut age = |stat: &Stat| clock.since_run(stat.pid, stat.pid.leader(), stat.cpu);
-        let ages = if self.options.least > SECOND {
-            zombies().map(|stat| (stat.pid, age(stat))).collect()
-        } else {
-            FxHashMap::default()
-        };
+        let matters = |stat: &&Stat| least.get(&stat.pid).is_some_and(|least| *least > SECOND);
+        let ages = zombies().filter(matters);
+        let ages = ages.map(|stat| (stat.pid, age(stat))).collect();
         Ok(Scene {
             survey,
             dead,
+            least,
             ages,
             begun,
             unseen,
         })
+    }
+
+    /// From which age on zombies are judged.
+    fn least<'z>(
+        &self,
+        zombies: impl Iterator<Item = &'z Stat>,
+        survey: &Survey,
+    ) -> FxHashMap<Tgid, Duration> {
+        let mut inits: FxHashMap<Tgid, bool> = FxHashMap::default();
+        let mut least = |zombie: &Stat| {
+            let parent = zombie.parent;
+            let is_orphan = |stat: &Stat| is_of_another_session(zombie, stat);
+            let is_orphan = survey.stats.get(&parent).is_some_and(is_orphan)
+                || *inits.entry(parent).or_insert_with(|| is_init(parent));
+            self.options.least * if is_orphan { PATIENCE } else { 1 }
+        };
+        zombies.map(|zombie| (zombie.pid, least(zombie))).collect()
     }
 
     /// Keeps those below the roots, if there are any.

@@ -112,6 +112,10 @@ impl Cause {
             _ if parent.is_some_and(Parent::is_init) => {
                 Some("the end of its namespace alone".to_owned())
             }
+            // Any other signal stays pending for a process that is stopped.
+            Cause::Stopped | Cause::Held(_) | Cause::Frozen => Some(format!(
+                "kill -KILL {pid}: whoever gets its children reaps them"
+            )),
             _ => Some(format!("kill {pid}: whoever gets its children reaps them")),
         }
     }

@@ -38,9 +38,8 @@ fn in_vfork(directory: &Path, mark: &str) -> Option<(Target, PathBuf)> {
         }
         return None;
     }
-    until("it is in vfork", || {
-        state(pid) == "D" || children(pid).len() == 1
-    });
+    // Before the child is listed the fork is under way, and has no event.
+    until("it is in vfork", || children(pid).len() == 1);
     until("the child sleeps in open", || {
         children(pid).iter().all(|child| state(*child) == "S")
     });

@@ -42,7 +42,8 @@ int main(int count, char **words) {
     execlp("sh", "sh", "-c", "sleep 0.1; exit 3", NULL);
     _exit(127);
   }
-  printf("%ld %d\n", waitid_of(fd, &info, WEXITED), info.si_status);
+  long waited = waitid_of(fd, &info, WEXITED);
+  printf("%ld %d\n", waited, info.si_status);
   printf("%d\n", syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) == -1 && errno == ESRCH);
   close(fd);
   /* Older ones look before they reap. */

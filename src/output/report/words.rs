@@ -21,7 +21,7 @@ pub(in crate::output) fn call_words(call: WaitCall, named: Named) -> String {
 /// What a wait gave, in a few words.
 pub(in crate::output) fn shortly(exit: &WaitExit) -> String {
     match (exit.reported(), exit.result) {
-        (Some((pid, Some(status))), _) if crate::ledger::is_end(status) => {
+        (Some((pid, Some(status))), _) if status.is_end() => {
             format!("{pid}, which {}", how_it_ended(status))
         }
         (Some((pid, _)), _) | (None, Ok(pid)) => pid.to_string(),
@@ -179,11 +179,11 @@ impl fmt::Display for Did<'_> {
             Action::SetsNoWait => f.write_str("set SA_NOCLDWAIT"),
             Action::Stopped(signal) => write!(f, "was stopped by {signal}"),
             Action::Got(signal) => write!(f, "got {signal}"),
-            Action::ThreadEnded => f.write_str("the thread ended"),
+            Action::ThreadEnded => f.write_str("the thread has ended"),
             Action::Adopted(child) => write!(f, "adopted {child}"),
             Action::Vforked(child) => write!(f, "vforked {child}"),
-            Action::OnPipe(true, fd) => write!(f, "write({fd}, …)"),
-            Action::OnPipe(false, fd) => write!(f, "read({fd}, …)"),
+            Action::OnPipe(true, fd) => write!(f, "is in write({fd}, …)"),
+            Action::OnPipe(false, fd) => write!(f, "is in read({fd}, …)"),
             Action::AwaitsStream(fd) => write!(f, "is blocked until fd {fd} is readable"),
             Action::AwaitsSigchld => f.write_str("waits for SIGCHLD (sigwait or signalfd)"),
             Action::LivesOn { output, error } => f.write_str(match (output, error) {

@@ -50,7 +50,13 @@ impl Tree<'_> {
             .filter(|process| process.reaped.is_none());
         if let Some(end) = process.and_then(|process| process.ended) {
             let age = Span(self.at.since(end.when.at));
-            return format!("zombie for {age}: {}", how_it_ended(end.status));
+            // It was one already when it was seen first.
+            let least = if end.when.is_before_attach {
+                "at least "
+            } else {
+                ""
+            };
+            return format!("zombie for {least}{age}: {}", how_it_ended(end.status));
         }
         if self.is_dead(tgid) {
             return "zombie".to_owned();

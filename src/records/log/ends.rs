@@ -5,7 +5,6 @@ use super::open_waits::LastLine;
 use super::translate::{Root, Translator};
 use crate::event::EventKind;
 use crate::kernel::{SigInfo, Signal, WaitStatus};
-use crate::ledger::is_end;
 use crate::records::process_tree::TaskId;
 
 impl<F: Format> Translator<F> {
@@ -71,7 +70,7 @@ impl<F: Format> Translator<F> {
     /// SIGCHLD reports the end of a child. Had the log its own end, that came before.
     pub(super) fn child_died(&mut self, parent: i32, info: Option<&SigInfo>) {
         let died = info.and_then(SigInfo::child);
-        let Some((pid, status)) = died.filter(|(_, status)| is_end(*status)) else {
+        let Some((pid, status)) = died.filter(|(_, status)| status.is_end()) else {
             return;
         };
         if let Some(child) = self.tree.unended_child(parent, pid.raw()) {

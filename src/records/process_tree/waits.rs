@@ -3,7 +3,6 @@
 use super::{Inner, Process, ProcessTree};
 use crate::event::{EventKind, Fetched, Found, Moment, WaitEntry, WaitExit};
 use crate::kernel::{NsPid, SigInfo, WaitCall, WaitOptions, WaitStatus};
-use crate::ledger::is_end;
 use crate::records::gaps::Record;
 
 /// A stop, in the low byte of a status.
@@ -44,7 +43,7 @@ impl ProcessTree {
         let Some((pid, Some(status))) = exit.reported().filter(|_| !looks) else {
             return;
         };
-        let Some(parent) = self.process_of(tid).filter(|_| is_end(status)) else {
+        let Some(parent) = self.process_of(tid).filter(|_| status.is_end()) else {
             return;
         };
         let has_inner = self
@@ -99,7 +98,7 @@ impl ProcessTree {
     ) -> Option<(i32, WaitStatus)> {
         let looks = exit.entry.options.contains(WaitOptions::NOWAIT);
         let (_, status) = exit.reported().filter(|_| !looks)?;
-        let status = status.filter(|status| is_end(*status))?;
+        let status = status.filter(|status| status.is_end())?;
         let child = self.child_of(tid, exit).and_then(|it| self.resolve(it))?;
         let is_ours = self.processes.get(&child)?.parent == self.process_of(tid);
         is_ours.then_some((child, status))

@@ -149,6 +149,14 @@ fn a_process_that_ends_as_a_whole_means_it() {
 }
 
 #[test]
+fn a_process_that_has_waited_for_the_child_since_did_not_end_with_the_thread() {
+    let mut script = bound();
+    script.end(T, 0).end(X, 15).quiet();
+    script.wait(P, X, 0, Ok((X, 15))).end(P, 0).quiet();
+    assert_eq!(found(script.over()), FIRED);
+}
+
+#[test]
 fn the_end_of_another_thread_is_no_matter() {
     let mut script = bound();
     script

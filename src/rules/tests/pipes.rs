@@ -190,6 +190,19 @@ fn a_grandparent_that_waits_as_well_is_the_one_that_could_drain() {
 }
 
 #[test]
+fn of_a_pipeline_the_last_one_is_named_whose_reader_waits() {
+    // The grandparent reads what Y writes, and Y what X writes.
+    let mut script = Script::launched(1);
+    script.fork(1, P).fork(P, X).fork(P, Y).enter(P, -1, 0);
+    script.enter(1, P, 0);
+    let children = [on_pipe(X, true, &[Y]), on_pipe(Y, true, &[1])];
+    assert_eq!(twice(&mut script, &children), FULL);
+    let finding = &judged(&script)[0];
+    assert_eq!(finding.parent.tgid.raw(), 1);
+    assert_eq!(finding.children[0].process.tgid.raw(), Y);
+}
+
+#[test]
 fn a_wait_for_any_child_hangs_when_all_are_blocked() {
     let any = |children: &[BlockedChild]| {
         let mut script = Script::launched(P);
