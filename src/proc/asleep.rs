@@ -6,79 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 use rustc_hash::FxHashSet;
 
 use super::awaited::awaited_descriptors;
+use super::calls::{For, Limit, blocking};
 use super::maps::mapping_at;
 use super::streams::{Wakers, wakers_of};
 use super::{Syscall, is_64_bit};
 use crate::kernel::{Abi, Tgid, Tid, syscall_name};
-
-/// What limits the time of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Limit {
-    /// Nothing.
-    Never,
-    /// It is a sleep of a given time.
-    Always,
-    /// Milliseconds in this argument; negative for no limit.
-    Millis(usize),
-    /// A pointer in this argument; null for no limit.
-    Pointer(usize),
-}
-
-/// What a call waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum For {
-    /// Children, signals, other threads of the family.
-    Family,
-    /// Descriptors that become readable.
-    Input,
-    /// A descriptor that becomes writable.
-    Output,
-    /// Another thread that shares the memory.
-    Futex,
-    /// Something that is not looked at: a connection, a message, a lock.
-    Outside,
-    /// The exec or the end of a vfork child; or a fork that is under way, on a
-    /// machine that has no memory or time for it at the moment.
-    Creation,
-}
-
-use For::{Creation, Family, Futex, Input, Output, Outside};
-use Limit::{Always, Millis, Never, Pointer};
-
-/// The 64-bit calls that a hang may be in.
-const CALLS: &[(&str, Limit, For)] = &[
-    ("read", Never, Input),
-    ("readv", Never, Input),
-    ("write", Never, Output),
-    ("writev", Never, Output),
-    ("poll", Millis(2), Input),
-    ("ppoll", Pointer(2), Input),
-    ("select", Pointer(4), Input),
-    ("pselect6", Pointer(4), Input),
-    ("epoll_wait", Millis(3), Input),
-    ("epoll_pwait", Millis(3), Input),
-    ("epoll_pwait2", Pointer(3), Input),
-    ("pause", Never, Family),
-    ("rt_sigsuspend", Never, Family),
-    ("rt_sigtimedwait", Pointer(2), Family),
-    ("wait4", Never, Family),
-    ("waitid", Never, Family),
-    ("clone", Never, Creation),
-    ("vfork", Never, Creation),
-    ("clone3", Never, Creation),
-    ("futex", Pointer(3), Futex),
-    ("accept", Never, Outside),
-    ("accept4", Never, Outside),
-    ("connect", Never, Outside),
-    ("recvfrom", Never, Outside),
-    ("recvmsg", Never, Outside),
-    ("flock", Never, Outside),
-    ("fcntl", Never, Outside),
-    ("semop", Never, Outside),
-    ("msgrcv", Never, Outside),
-    ("nanosleep", Always, Family),
-    ("clock_nanosleep", Always, Family),
-];
 
 /// What a thread sleeps in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +22,7 @@ pub(crate) struct Asleep {
     /// Whether time ends it.
     pub(crate) is_timed: bool,
     syscall: Syscall,
+    limit: Limit,
     waits_for: For,
 }
 
@@ -102,34 +35,34 @@ impl Asleep {
             return None;
         }
         let name = syscall_name(Abi::NATIVE, syscall.number)?;
-        let (call, limit, waits_for) = CALLS.iter().find(|(call, ..)| *call == name)?;
+        let call = blocking(name).filter(|call| !call.waits_for.may_be_work())?;
         Some(Asleep {
-            call,
+            call: call.name,
             first: syscall.args[0],
-            is_timed: limit.is_set(&syscall),
+            is_timed: call.limit.is_set(&syscall),
             syscall,
-            waits_for: *waits_for,
+            limit: call.limit,
+            waits_for: call.waits_for,
         })
     }
 
     /// The pid or descriptor that it waits for, if it names one.
     pub(crate) fn argument(&self) -> Option<i64> {
-        let is_named = matches!(self.call, "read" | "readv" | "write" | "writev" | "wait4");
+        let is_named = self.waits_for.is_of_descriptor() || self.waits_for == For::Child(0);
         is_named.then(|| i64::from(((self.first & 0xffff_ffff) as u32).cast_signed()))
     }
 
     /// Whether it is a plain sleep, not a wait that gives up after a time.
     pub(crate) fn is_plain_sleep(&self) -> bool {
-        matches!(self.call, "nanosleep" | "clock_nanosleep")
+        self.waits_for == For::Time
     }
 
     /// How long it sleeps at most, in milliseconds, where the call's argument says so.
     pub(crate) fn limit_millis(&self) -> Option<u32> {
-        let (_, limit, _) = CALLS.iter().find(|(call, ..)| *call == self.call)?;
-        let Millis(index) = limit else {
+        let Limit::Millis(index) = self.limit else {
             return None;
         };
-        let millis = self.syscall.args.get(*index)? & 0xffff_ffff;
+        let millis = self.syscall.args.get(index)? & 0xffff_ffff;
         u32::try_from(millis).ok().filter(|_| self.is_timed)
     }
 
@@ -139,30 +72,26 @@ impl Asleep {
             return Wakers::Time;
         }
         match self.waits_for {
-            Family => Wakers::Family,
-            Creation | Outside => Wakers::World,
-            Futex => futex_wakers(tgid, &self.syscall),
-            Output => {
+            For::Child(_) | For::Signal | For::SignalOf | For::Time => Wakers::Family,
+            For::Futex => futex_wakers(tgid, &self.syscall),
+            For::Output => {
                 let fd = i32::try_from(self.first).ok();
                 fd.map_or(Wakers::World, |fd| wakers_of(tgid, &[fd], true, family))
             }
-            Input => match awaited_descriptors(tgid, tid) {
-                Some(fds) => wakers_of(tgid, &fds, false, family),
-                None => Wakers::World,
-            },
-        }
-    }
-}
-
-impl Limit {
-    fn is_set(self, call: &Syscall) -> bool {
-        let argument = |index: usize| call.args.get(index).copied().unwrap_or(1);
-        match self {
-            Never => false,
-            Always => true,
-            // An int: the upper half of the register is undefined.
-            Millis(index) => argument(index) & 0x8000_0000 == 0,
-            Pointer(index) => argument(index) != 0,
+            For::Input | For::Poll | For::Select | For::Epoll => {
+                match awaited_descriptors(tgid, tid) {
+                    Some(fds) => wakers_of(tgid, &fds, false, family),
+                    None => Wakers::World,
+                }
+            }
+            // A connection, a lock, a message are not looked at.
+            For::Accept
+            | For::Connect
+            | For::Descriptor
+            | For::Lock
+            | For::Open(_)
+            | For::Creation
+            | For::Outside => Wakers::World,
         }
     }
 }
@@ -215,21 +144,4 @@ pub(crate) fn has_descriptor(tgid: Tgid, kinds: &[&[u8]]) -> bool {
             kinds.iter().any(|kind| link.starts_with(kind))
         })
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_limit_is_seen_in_each_form() {
-        let call = |args| Syscall { number: 0, args };
-        let minus_one = 0xffff_ffff;
-        assert!(!Millis(2).is_set(&call([0, 0, minus_one, 0, 0, 0])));
-        assert!(!Millis(2).is_set(&call([0, 0, u64::MAX, 0, 0, 0])));
-        assert!(Millis(2).is_set(&call([0, 0, 100, 0, 0, 0])));
-        assert!(Pointer(4).is_set(&call([0, 0, 0, 0, 0x7ffc, 0])));
-        assert!(!Pointer(4).is_set(&call([9, 9, 9, 9, 0, 9])));
-        assert!(Always.is_set(&call([0; 6])) && !Never.is_set(&call([1; 6])));
-    }
 }

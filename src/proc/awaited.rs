@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use super::calls::{For, blocking};
 use super::{Syscall, are_filled, is_64_bit};
 use crate::kernel::{Abi, Tgid, Tid, syscall_name};
 
@@ -20,6 +21,18 @@ pub(crate) enum Blocking {
 }
 
 impl Blocking {
+    fn of(waits_for: For) -> Blocking {
+        match waits_for {
+            For::Input => Blocking::Read,
+            For::Output => Blocking::Write,
+            For::Poll => Blocking::Poll,
+            For::Select => Blocking::Select,
+            For::Epoll => Blocking::Epoll,
+            For::SignalOf => Blocking::Sigtimedwait,
+            _ => Blocking::Other,
+        }
+    }
+
     /// Whether it ends when a descriptor has something to read.
     pub(crate) fn awaits_input(self) -> bool {
         matches!(
@@ -29,21 +42,6 @@ impl Blocking {
     }
 }
 
-/// Those of 64-bit code.
-const CALLS: &[(&str, Blocking)] = &[
-    ("read", Blocking::Read),
-    ("readv", Blocking::Read),
-    ("write", Blocking::Write),
-    ("writev", Blocking::Write),
-    ("poll", Blocking::Poll),
-    ("ppoll", Blocking::Poll),
-    ("select", Blocking::Select),
-    ("pselect6", Blocking::Select),
-    ("epoll_wait", Blocking::Epoll),
-    ("epoll_pwait", Blocking::Epoll),
-    ("epoll_pwait2", Blocking::Epoll),
-    ("rt_sigtimedwait", Blocking::Sigtimedwait),
-];
 /// read, readv, write and writev of the 32-bit programs that x86-64 runs too.
 const NUMBERS_32: &[(u64, Blocking)] = &[
     (3, Blocking::Read),
@@ -63,9 +61,9 @@ const POLLFD: u64 = 8;
 pub(crate) fn blocking_call(tgid: Tgid, tid: Tid) -> Option<(Syscall, Blocking)> {
     let call = Syscall::read(tgid, tid)?;
     let kind = if is_64_bit(tgid) {
-        let name = syscall_name(Abi::NATIVE, call.number);
-        let known = CALLS.iter().find(|(known, _)| Some(*known) == name);
-        known.map(|(_, kind)| *kind)
+        syscall_name(Abi::NATIVE, call.number)
+            .and_then(blocking)
+            .map(|call| Blocking::of(call.waits_for))
     } else {
         let known = NUMBERS_32.iter().find(|(known, _)| *known == call.number);
         known.map(|(_, kind)| *kind)

@@ -6,6 +6,7 @@ mod arguments;
 mod asleep;
 mod awaited;
 mod blocked;
+mod calls;
 mod cgroup;
 mod holders;
 mod maps;

@@ -1,5 +1,6 @@
 //! Whether a process sleeps until a signal arrives, with no timeout or descriptor.
 
+use super::calls::{For, Limit, blocking};
 use super::{Status, Syscall};
 use crate::kernel::{Abi, Signal, Tgid, syscall_name};
 
@@ -17,16 +18,6 @@ enum Sleep {
 }
 
 use Sleep::{Poll, Suspend, Timed};
-
-/// Those of 64-bit code.
-const CALLS: &[(&str, Sleep)] = &[
-    ("rt_sigsuspend", Suspend),
-    ("pause", Suspend),
-    ("poll", Poll),
-    ("ppoll", Timed(1, 2)),
-    ("select", Timed(0, 4)),
-    ("pselect6", Timed(0, 4)),
-];
 
 /// sigsuspend, `rt_sigsuspend`, pause, poll, ppoll, `_newselect`, pselect6, and the
 /// last three with 64-bit times, of i386.
@@ -69,9 +60,14 @@ pub(crate) fn awaits_child_signal(tgid: Tgid) -> bool {
 /// How the call of a thread sleeps.
 fn sleep_of(call: &Syscall, is_64_bit: bool) -> Option<Sleep> {
     if is_64_bit {
-        let name = syscall_name(Abi::NATIVE, call.number)?;
-        let found = CALLS.iter().find(|(known, _)| *known == name)?;
-        return Some(found.1);
+        let call = blocking(syscall_name(Abi::NATIVE, call.number)?)?;
+        return match (call.waits_for, call.limit) {
+            (For::Signal, _) => Some(Suspend),
+            (For::Poll, Limit::Millis(_)) => Some(Poll),
+            (For::Poll, Limit::Pointer(time)) => Some(Timed(1, time)),
+            (For::Select, Limit::Pointer(time)) => Some(Timed(0, time)),
+            _ => None,
+        };
     }
     let calls = if cfg!(any(target_arch = "x86_64", target_arch = "x86")) {
         X86_32

@@ -7,6 +7,7 @@ use super::{Draft, locks};
 use crate::event::{BlockedCall, OtherEnd, WaitsOn};
 use crate::kernel::{Abi, Tgid, Tid, syscall_name};
 use crate::proc::awaited::{awaited_descriptors, memory};
+use crate::proc::calls::{For, blocking};
 use crate::proc::{Syscall, fd_link, is_64_bit, wchan};
 
 /// How many descriptors of one call are looked at.
@@ -19,45 +20,6 @@ const WRITE_ONLY: u64 = 1;
 /// Bytes of a page that every architecture has at least.
 const PAGE: u64 = 4096;
 
-/// What a call does with its first argument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Reads,
-    Writes,
-    /// A descriptor, in another way.
-    Uses,
-    Connects,
-    /// Waits for one of many descriptors.
-    Polls,
-    Locks,
-    Sleeps,
-    /// The path is this argument.
-    Opens(usize),
-    /// The pid that is waited for is this argument.
-    Waits(usize),
-    Other,
-}
-
-fn role(name: &str) -> Role {
-    match name {
-        "read" | "readv" | "pread64" | "preadv" | "preadv2" | "recvfrom" | "recvmsg"
-        | "recvmmsg" | "accept" | "accept4" => Role::Reads,
-        "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2" | "sendto" | "sendmsg"
-        | "sendmmsg" | "sendfile" => Role::Writes,
-        "connect" => Role::Connects,
-        "ioctl" | "fsync" | "fdatasync" | "getdents64" | "close" => Role::Uses,
-        "poll" | "ppoll" | "select" | "pselect6" | "epoll_wait" | "epoll_pwait"
-        | "epoll_pwait2" => Role::Polls,
-        "flock" | "fcntl" => Role::Locks,
-        "futex" => Role::Sleeps,
-        "open" => Role::Opens(0),
-        "openat" | "openat2" => Role::Opens(1),
-        "wait4" => Role::Waits(0),
-        "waitid" => Role::Waits(1),
-        _ => Role::Other,
-    }
-}
-
 /// Finds out what a thread that sleeps waits for; `threads` are those of its process.
 pub(super) fn examine(draft: &mut Draft, threads: &[Tid], sockets: &mut Sockets) {
     let (tgid, tid) = (draft.task.tgid, draft.task.tid);
@@ -69,7 +31,7 @@ pub(super) fn examine(draft: &mut Draft, threads: &[Tid], sockets: &mut Sockets)
         draft.task.call = wchan(tgid, tid).map(within);
         return;
     };
-    let role = role(&name);
+    let waits_for = blocking(&name).map(|call| call.waits_for);
     let is_openat2 = name == "openat2";
     // The upper half of an int's register is undefined.
     let int = |index: usize| {
@@ -82,29 +44,34 @@ pub(super) fn examine(draft: &mut Draft, threads: &[Tid], sockets: &mut Sockets)
         };
         low.map(|half| i32::from_ne_bytes(*half))
     };
-    let argument = match role {
-        Role::Reads | Role::Writes | Role::Uses | Role::Connects | Role::Locks => int(0),
-        Role::Waits(index) => int(index),
+    let argument = match waits_for {
+        Some(For::Child(index)) => int(index),
+        Some(other) if other.is_of_descriptor() => int(0),
         _ => None,
     };
     draft.task.call = Some(BlockedCall { name, argument });
-    match (role, argument) {
-        (Role::Reads | Role::Uses, Some(fd)) => on_descriptor(draft, fd, false, sockets),
-        (Role::Writes, Some(fd)) => on_descriptor(draft, fd, true, sockets),
-        (Role::Connects, Some(fd)) => {
+    let Some(waits_for) = waits_for else {
+        return;
+    };
+    match (waits_for, argument) {
+        (For::Input | For::Accept | For::Descriptor, Some(fd)) => {
+            on_descriptor(draft, fd, false, sockets);
+        }
+        (For::Output, Some(fd)) => on_descriptor(draft, fd, true, sockets),
+        (For::Connect, Some(fd)) => {
             let [_, address, length, ..] = call.args;
             if !on_backlog(draft, fd, address, length & 0xffff_ffff) {
                 on_descriptor(draft, fd, false, sockets);
             }
         }
-        (Role::Polls, _) => {
+        (For::Poll | For::Select | For::Epoll, _) => {
             let all = awaited_descriptors(tgid, tid).unwrap_or_default();
             for fd in all.iter().take(MOST_DESCRIPTORS) {
                 on_descriptor(draft, *fd, false, sockets);
             }
             draft.task.more = all.len().saturating_sub(MOST_DESCRIPTORS);
         }
-        (Role::Locks, Some(fd)) => {
+        (For::Lock, Some(fd)) => {
             if let Some(path) = fd_link(tgid, fd) {
                 let lock = locks::awaited(tgid, path.clone());
                 draft.locks.push((draft.task.on.len(), lock));
@@ -112,8 +79,8 @@ pub(super) fn examine(draft: &mut Draft, threads: &[Tid], sockets: &mut Sockets)
                 draft.task.on.push(WaitsOn::Lock { path, holders });
             }
         }
-        (Role::Sleeps, _) => on_futex(draft, &call, threads),
-        (Role::Opens(index), _) => on_opened(draft, &call, index, is_openat2),
+        (For::Futex, _) => on_futex(draft, &call, threads),
+        (For::Open(index), _) => on_opened(draft, &call, index, is_openat2),
         _ => {}
     }
 }
