@@ -58,16 +58,20 @@ fn without_a_proc_nothing_is_said_to_be_absent() {
         "$1" -p $target 2>&1; echo attach $?
         "$1" --tree -p $target 2>&1; echo tree $?
         "$1" --zombies 2>&1; echo zombies $?
-        "$1" --zombies --pidns-of $target 2>&1; echo namespace $?"#;
+        "$1" --zombies --pidns-of $target 2>&1; echo namespace $?
+        "$1" --explore -- true 2>&1; echo search $?
+        "$1" --schedule before@1 -- true 2>&1; echo replay $?"#;
     let Some(outcome) = script(&OWN, NO_PROC, commands) else {
         return;
     };
-    for kind in ["attach", "tree", "zombies", "namespace"] {
+    for kind in ["attach", "tree", "zombies", "namespace", "search", "replay"] {
         says(&outcome, &format!("{kind} 125"));
     }
     let mount = "it is not mounted here (mount -t proc proc /proc)";
     assert_eq!(outcome.stdout.matches(mount).count(), 4, "{outcome:?}");
     assert!(!outcome.stdout.contains("no process"), "{outcome:?}");
+    let schedule = "a schedule is forced by what /proc shows";
+    assert_eq!(outcome.stdout.matches(schedule).count(), 2, "{outcome:?}");
 }
 
 #[test]

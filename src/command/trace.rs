@@ -12,7 +12,7 @@ use super::oom_hint;
 use super::outputs;
 use super::scheduled::Scheduled;
 use super::stderr::{complain, print_all};
-use crate::explore::Explorer;
+use crate::explore::{Explorer, NEEDS_PROC};
 use crate::kernel::{Status, Tgid, Tid};
 use crate::library::no_input;
 use crate::proc::oom::OomKills;
@@ -114,6 +114,9 @@ fn start<S: Scheduled>(options: &TraceOptions, scheduler: S) -> Result<Trace<'_,
     let words = words.map(|word| word.as_bytes().to_vec()).collect();
     let attached = options.attach.clone();
     let mut source = Traced::with_scheduler(settings, waker, words, attached, scheduler);
+    if options.schedule.is_some() && !source.tracer.sees_proc() {
+        return Err(NEEDS_PROC.into());
+    }
     // Words that are wrong are refused before anything is traced.
     let command = options.command.as_ref();
     let mut program = command.map(|command| command.program(filter)).transpose()?;

@@ -47,6 +47,8 @@ pub(crate) use hang::HangWatch;
 pub use hang::{Hang, STOPPED, Sleeper};
 pub use oracle::Symptom;
 pub(crate) use report::{ExplorationReport, in_short};
+#[cfg(feature = "cli")]
+pub(crate) use run::NEEDS_PROC;
 pub(crate) use run::Setup;
 pub(crate) use runs::{Searched, explore_command};
 pub use schedule::{BadSchedule, Point, Schedule, Step};

@@ -190,7 +190,14 @@ fn settings() -> Settings {
     }
 }
 
+/// Without it nobody would be seen to sleep, and a search find no problems.
+pub(crate) const NEEDS_PROC: &str = "a schedule is forced by what /proc shows of the processes, \
+                                     and it is not mounted here or shows another pid namespace";
+
 fn launch(setup: &Setup, tracer: &mut Tracer<Explorer>) -> Result<Service<Written>, Error> {
+    if !tracer.sees_proc() {
+        return Err(Error::Invalid(NEEDS_PROC.to_owned()));
+    }
     let filter = Filter::with_calls(WaitCalls::ALL, true, true, &tracer.scheduler.calls());
     let program = setup.line.program_in(setup.base.clone(), Some(filter));
     let mut program = program.map_err(Error::Invalid)?;
