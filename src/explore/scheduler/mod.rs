@@ -375,6 +375,9 @@ impl Scheduler for Explorer {
         self.gone(tid);
         self.groups.ended(tid);
         self.skew_ended(tid);
+        if let Some(parent) = parent {
+            self.quiet.stir(parent, Instant::now());
+        }
         // Who waits for this very death goes on at once.
         let dead = Tgid::new(tid.raw());
         let is_awaited = |hold: &Hold| match hold.until {

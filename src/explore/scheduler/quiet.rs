@@ -66,6 +66,13 @@ impl Quiet {
         self.tasks = seen;
     }
 
+    /// A child of this process has died: it is about to hear of it, and was seen asleep
+    /// before that.
+    pub(super) fn stir(&mut self, tgid: Tgid, now: Instant) {
+        let own = self.tasks.values_mut().filter(|seen| seen.tgid == tgid);
+        own.for_each(|seen| seen.since = now);
+    }
+
     /// Whether all these tasks, as far as they are not held, have got as far as
     /// they can.
     pub(super) fn are_quiet(&self, now: Instant, which: impl Fn(Tid, Tgid) -> bool) -> bool {
@@ -150,5 +157,32 @@ fn sleep_of(tid: Tid, tgid: Tgid, state: u8) -> State {
         Some(_) => State::Waits,
         None if state == b'S' => State::Waits,
         None => State::Busy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_just_lost_a_child_has_not_got_as_far_as_it_can() {
+        let [parent, other] = [1, 2].map(Tgid::new);
+        let begun = Instant::now();
+        let mut quiet = Quiet::default();
+        for tgid in [parent, other] {
+            let seen = Seen {
+                tgid,
+                switches: 5,
+                since: begun,
+                state: State::Waits,
+            };
+            quiet.tasks.insert(tgid.leader(), seen);
+        }
+        let now = begun + STILL * 5;
+        assert!(quiet.are_quiet(now, |_, _| true) && quiet.is_asleep(now, parent));
+        quiet.stir(parent, now);
+        assert!(!quiet.are_quiet(now, |_, _| true) && !quiet.is_asleep(now, parent));
+        assert!(quiet.are_quiet(now, |_, tgid| tgid == other));
+        assert!(quiet.are_quiet(now + STILL, |_, _| true));
     }
 }
