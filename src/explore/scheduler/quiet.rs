@@ -138,7 +138,7 @@ fn look_at(
         b'S' | b'D' => match known {
             Some(known @ (State::Waits | State::Naps | State::GivesUp)) => known,
             _ if now - since < STILL => State::Sleeps,
-            _ => sleep_of(tid, tgid, status.state),
+            _ => sleep_of(tid, tgid, &status),
         },
         _ => State::Busy,
     };
@@ -150,8 +150,25 @@ fn look_at(
     })
 }
 
-fn sleep_of(tid: Tid, tgid: Tgid, state: u8) -> State {
-    match Asleep::read(tgid, tid) {
+/// What a task sleeps in that seems to sleep. In the kernel a task that is about to look
+/// whether it has to sleep is marked so already, and may be preempted there: to read what it
+/// sleeps in lasts until it has run.
+fn sleep_of(tid: Tid, tgid: Tgid, before: &proc::Status) -> State {
+    let asleep = Asleep::read(tgid, tid);
+    match proc::status(tid) {
+        Some(now) if is_as_before(before, &now) => as_far_as_known(asleep, now.state),
+        _ => State::Busy,
+    }
+}
+
+/// Whether a task has not run between these.
+fn is_as_before(before: &proc::Status, now: &proc::Status) -> bool {
+    let all = |status: &proc::Status| (status.state, status.sleeps, status.preemptions);
+    all(before) == all(now)
+}
+
+fn as_far_as_known(asleep: Option<Asleep>, state: u8) -> State {
+    match asleep {
         Some(asleep) if asleep.is_plain_sleep() => State::Naps,
         Some(asleep) if asleep.is_timed => State::GivesUp,
         Some(_) => State::Waits,
@@ -163,6 +180,29 @@ fn sleep_of(tid: Tid, tgid: Tgid, state: u8) -> State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_ran_while_it_was_looked_at_did_not_sleep() {
+        let seen = proc::Status {
+            state: b'S',
+            sleeps: 7,
+            preemptions: 2,
+            ..proc::Status::default()
+        };
+        assert!(is_as_before(&seen, &seen.clone()));
+        let stopped = proc::Status {
+            state: b't',
+            ..seen.clone()
+        };
+        let slept_again = proc::Status {
+            sleeps: 8,
+            ..seen.clone()
+        };
+        assert!(!is_as_before(&seen, &stopped) && !is_as_before(&seen, &slept_again));
+        // A call that is not known is one that it waits in.
+        assert_eq!(as_far_as_known(None, b'S'), State::Waits);
+        assert_eq!(as_far_as_known(None, b'D'), State::Busy);
+    }
 
     #[test]
     fn who_has_just_lost_a_child_has_not_got_as_far_as_it_can() {
