@@ -802,6 +802,18 @@ fn a_child_of_vfork_is_no_occurrence_of_parent_first() {
 }
 
 #[test]
+fn a_child_that_stops_itself_after_it_was_continued_hangs() {
+    let script = "my $child = fork; if (!$child) { kill STOP => $$; exit } \
+                  select undef, undef, undef, 0.01; kill CONT => $child; waitpid $child, 0";
+    // On a busy machine it is not held long enough.
+    let is_shown = (0..5).any(|_| {
+        let ran = scheduled("parent-first@1", &["perl", "-e", script]);
+        ran.stderr.contains("the command can never end") && ran.status == 137
+    });
+    assert!(is_shown);
+}
+
+#[test]
 fn all_holds_of_a_run_have_a_limit_together() {
     // The parent never sleeps, so each hold lasts as long as one may.
     let script = "$SIG{CHLD} = sub {}; for (1 .. 200) { my $child = fork; \
