@@ -37,7 +37,8 @@ impl Vforks {
 /// A process that has not made its first stop.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NewChild {
-    creator: Tid,
+    /// It may be dead by then.
+    creator: Tgid,
     /// Which occurrence of `parent-first`; 0 is none.
     number: u32,
     /// Its creator is suspended until it execs.
@@ -69,7 +70,7 @@ impl Explorer {
             self.count(Point::ParentFirst, tgid, "")
         };
         let new = NewChild {
-            creator: tid,
+            creator: tgid,
             number,
             is_vforked,
         };
@@ -92,12 +93,11 @@ impl Explorer {
     pub(super) fn plain(&mut self, stop: &Stop, world: &World<'_>) -> Decision {
         let tid = stop.tid();
         if let Some(new) = self.new.remove(&tid) {
-            let creator = world.process_of(new.creator);
             let is_wanted = self.schedule.wants(Point::ParentFirst, new.number);
             let is_wanted = is_wanted && self.may_hold() || self.chance();
-            if let Some(creator) = creator.filter(|_| is_wanted && !new.is_vforked) {
+            if is_wanted && !new.is_vforked {
                 self.forced.next(Point::ParentFirst);
-                return self.hold(stop, world, HoldPoint::Start, Until::Asleep(creator));
+                return self.hold(stop, world, HoldPoint::Start, Until::Asleep(new.creator));
             }
             return Decision::Resume;
         }
