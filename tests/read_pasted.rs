@@ -25,7 +25,7 @@ fn read(log: impl AsRef<[u8]>) -> (String, String) {
 }
 
 /// A log's events, one a line, and what was said of its lines.
-fn events(log: &[u8]) -> (String, Vec<String>) {
+pub(crate) fn events(log: &[u8]) -> (String, Vec<String>) {
     let input = Box::new(Cursor::new(log.to_vec()));
     let mut source = records::from(input, None).unwrap_or_else(|why| {
         panic!(
@@ -47,7 +47,7 @@ fn events(log: &[u8]) -> (String, Vec<String>) {
 }
 
 /// The logs that are kept, those of thousands of lines aside.
-fn kept() -> Vec<(String, String)> {
+pub(crate) fn kept() -> Vec<(String, String)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/strace_logs");
     let logs = fs::read_dir(directory)
         .unwrap()
@@ -64,10 +64,10 @@ fn kept() -> Vec<(String, String)> {
     logs
 }
 
-type Wrapper = (&'static str, fn(&str) -> String);
+pub(crate) type Wrapper = (&'static str, fn(&str) -> String);
 
 /// Each line behind what `before` says of its number.
-fn behind(log: &str, before: impl Fn(usize) -> String) -> String {
+pub(crate) fn behind(log: &str, before: impl Fn(usize) -> String) -> String {
     let lines = log.lines().enumerate();
     let lines =
         lines.flat_map(|(number, line)| [before(number + 1), line.to_owned(), "\n".to_owned()]);
@@ -98,7 +98,7 @@ fn broken(log: &str, width: usize, at_spaces: bool) -> String {
 }
 
 /// What is done to a text as a whole, each undone without a trace.
-const WRAPPERS: [Wrapper; 32] = [
+pub(crate) const WRAPPERS: [Wrapper; 32] = [
     ("indented", |log| behind(log, |_| "    ".to_owned())),
     ("by a tab", |log| behind(log, |_| "\t".to_owned())),
     ("quoted", |log| behind(log, |_| "> ".to_owned())),
@@ -346,7 +346,7 @@ fn a_pid_between_tabs_is_no_line_number() {
 }
 
 /// Numbers that look random, the same in each run.
-fn numbers(seed: u64) -> impl Iterator<Item = usize> {
+pub(crate) fn numbers(seed: u64) -> impl Iterator<Item = usize> {
     let mut state = seed;
     std::iter::repeat_with(move || {
         state = state

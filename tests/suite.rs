@@ -31,6 +31,7 @@ mod read_pasted;
 mod read_published;
 mod read_split;
 mod read_strace;
+mod read_wrapped;
 mod readme;
 mod real_programs;
 mod recipes;

@@ -58,7 +58,7 @@ impl<'a> Apart<'a> {
                 }
                 what => what,
             },
-            b'+' if rest.starts_with(b"+++ ") => Some(ended(rest.get(4..)?)),
+            b'+' if rest.starts_with(b"+++ ") => Some(ended(rest.get(4..)?)?),
             b'-' if rest.starts_with(b"--- ") => Some(signalled(rest.get(4..)?)?),
             b'<' => resumed(rest, &mut took),
             b's' if rest.starts_with(b"strace: ") => Some(notice(rest).unwrap_or(What::Nothing)),
@@ -330,7 +330,8 @@ fn signalled(text: &[u8]) -> Option<What<'_>> {
     // Up to 4.6 an explanation follows, `(Child exited) @ 0 (0)`; else it is prose.
     let behind = memchr(b' ', text).and_then(|at| text.get(at + 1..));
     let is_ours = behind.is_none_or(|text| matches!(text.first(), Some(b'{' | b'(' | b'-') | None));
-    is_ours.then(|| What::Signalled {
+    let is_signal = text.starts_with(b"SIG") || text.first().is_some_and(u8::is_ascii_digit);
+    (is_ours && is_signal).then(|| What::Signalled {
         signal: signal(text),
         info: memchr(b'{', text).and_then(|at| siginfo(text.get(at..)?)),
         effect: Effect::OnOtherLines,
@@ -361,10 +362,14 @@ fn is_believable(kind: Kind, call: &[u8], args: &[u8]) -> bool {
 
 /// `exited with 42 +++`, `killed by SIGABRT (core dumped) +++`,
 /// `superseded by execve in pid 12 +++`
-fn ended(text: &[u8]) -> What<'_> {
+fn ended(text: &[u8]) -> Option<What<'_>> {
+    let begins = [&b"exited"[..], b"killed", b"superseded"];
+    if !begins.iter().any(|begin| text.starts_with(begin)) {
+        return None;
+    }
     if let Some(by) = text.strip_prefix(b"superseded by execve in pid ") {
         let former = number(by).and_then(|(by, _)| i32::try_from(by).ok());
-        return former.map_or(What::Nothing, What::SupersededBy);
+        return Some(former.map_or(What::Nothing, What::SupersededBy));
     }
     let word = if let Some(code) = text.strip_prefix(b"exited with ") {
         number(code).and_then(|(code, _)| Some((i32::try_from(code).ok()? & 0xff) << 8))
@@ -378,7 +383,7 @@ fn ended(text: &[u8]) -> What<'_> {
         name.and_then(|name| Some(signal(name)?.raw() & 0x7f | core))
     };
     let status = word.map(WaitStatus::from_raw);
-    status.map_or(What::Nothing, What::ThreadEnded)
+    Some(status.map_or(What::Nothing, What::ThreadEnded))
 }
 
 /// `["sh", "-c", "long"...]`; what is cut short shows it.

@@ -15,6 +15,9 @@ pub(super) fn quoted(line: &[u8]) -> Option<Vec<u8>> {
         }
         _ => line,
     };
+    if let Some(inner) = line.strip_prefix(b"**") {
+        return Some(inner.strip_suffix(b"**")?.to_vec());
+    }
     let (mark, rest) = line.split_first()?;
     let inner = rest.strip_suffix(&[*mark])?;
     match mark {
@@ -75,6 +78,33 @@ pub(super) fn behind_line(line: &[u8]) -> Option<Vec<u8>> {
     is_ours.then(|| rest.trim_ascii_end().to_vec())
 }
 
+/// What stands in a line with what begins or ends code in chats, forums and wikis.
+pub(super) fn in_fence(line: &[u8]) -> Option<Vec<u8>> {
+    const BEGINS: [&[u8]; 7] = [
+        b"```",
+        b"[code]",
+        b"[CODE]",
+        b"{code}",
+        b"{noformat}",
+        b"{{{",
+        b"<code>",
+    ];
+    const ENDS: [&[u8]; 7] = [
+        b"```",
+        b"[/code]",
+        b"[/CODE]",
+        b"{code}",
+        b"{noformat}",
+        b"}}}",
+        b"</code>",
+    ];
+    let begun = BEGINS.iter().find_map(|begin| line.strip_prefix(*begin));
+    let inner = begun.unwrap_or(line);
+    let ended = ENDS.iter().find_map(|end| inner.strip_suffix(*end));
+    let inner = ended.or(begun)?;
+    (!inner.is_empty()).then(|| inner.to_vec())
+}
+
 /// `7 wait4(-1,[{WIF…}],0,(nil)) = 8` of `7 wait4(-1,0x7f0c,0,(nil)) = 8 (wstatus={WIF…})`:
 /// qemu-user writes behind a call what lies at its pointer.
 pub(super) fn status_behind(line: &[u8]) -> Option<Vec<u8>> {
@@ -119,6 +149,20 @@ mod tests {
         assert_eq!(plain(quoted, r"b'a(\'x\')'"), is("a('x')"));
         for line in ["6 write(1, \"a\", 1) = 1", "\"a", "`", "", "a() = 'x'"] {
             assert_eq!(plain(quoted, line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_fence_may_stand_in_a_line_of_a_log() {
+        for line in [
+            "```6 fork() = 7",
+            "6 fork() = 7```",
+            "[CODE]6 fork() = 7[/CODE]",
+        ] {
+            assert_eq!(plain(in_fence, line).as_deref(), Some("6 fork() = 7"));
+        }
+        for line in ["```", "6 fork() = 7", ""] {
+            assert_eq!(plain(in_fence, line), None, "{line}");
         }
     }
 

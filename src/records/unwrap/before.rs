@@ -1,6 +1,7 @@
 //! What stands before the lines of a record: how long it is.
 
 use memchr::memmem;
+use rustc_hash::FxHashMap;
 
 /// What is left behind so many bytes.
 pub(super) fn cut(line: &[u8], length: usize) -> Option<Vec<u8>> {
@@ -54,6 +55,8 @@ pub(super) fn number(line: &[u8]) -> usize {
             [b':' | b'.' | b')', b' ', ..] => 2,
             [b' ', ..] => inner,
             [b'\t' | b':', ..] => 1,
+            // grep's context; a date has another dash.
+            [b'-', rest @ ..] if !(digits(rest) == 2 && rest.get(2) == Some(&b'-')) => 1,
             _ => return 0,
         },
     };
@@ -136,6 +139,13 @@ pub(super) fn grep(line: &[u8]) -> usize {
     if length == 0 {
         return 0;
     }
+    if let Some([b'-', hours @ ..]) = line.get(length.saturating_sub(3)..length)
+        && digits(hours) == 2
+        && let Some([b':', _, _, b':', _, _, b'.' | b' ', ..]) = line.get(length..)
+    {
+        // A dash, and a time behind it.
+        return length - 2;
+    }
     length += 1;
     let rest = line.get(length..).unwrap_or(&[]);
     if let [_, _, b':', _, _, b':', _, _, b'.' | b' ', ..] = rest {
@@ -183,6 +193,11 @@ pub(super) fn runner(line: &[u8]) -> usize {
     }
     length += stamp;
     match line.get(length..).unwrap_or(&[]) {
+        // Azure's kind of line.
+        rest if rest.starts_with(b"##[") => {
+            let end = rest.iter().take(20).position(|byte| *byte == b']');
+            length + end.map_or(0, |end| end + 1)
+        }
         // GitLab's stream, and whether the line goes on.
         [b'0'..=b'9', b'0'..=b'9', b'O' | b'E', b' ' | b'+', ..] => length + 4,
         _ => length,
@@ -296,7 +311,8 @@ pub(super) fn syslog(line: &[u8]) -> usize {
     // A number is truss's pid.
     let tag = words.rsplit(|byte| *byte == b' ').next().unwrap_or(&[]);
     if is_name && !tag.iter().all(u8::is_ascii_digit) {
-        begin + end + 2
+        let behind = begin + end + 2;
+        behind + escapes(line.get(behind..).unwrap_or(&[]))
     } else {
         0
     }
@@ -340,6 +356,41 @@ pub(super) fn behind_words(line: &[u8], count: usize) -> Option<Vec<u8>> {
     }
     let rest = line.get(at..).filter(|rest| !rest.is_empty())?;
     rest.get(spaces(rest)..).map(<[u8]>::to_vec)
+}
+
+/// How long the name of a file is that stands before most lines, and the mark behind it:
+/// grep writes a dash there for a line of the context.
+pub(super) fn name_column(sample: &[u8]) -> Option<usize> {
+    let mut counts: FxHashMap<&[u8], usize> = FxHashMap::default();
+    let lines = sample.split(|byte| *byte == b'\n');
+    for line in lines {
+        let length = path(line);
+        if length > 0 && line.get(length) == Some(&b':') {
+            *counts.entry(line.get(..length)?).or_default() += 1;
+        }
+    }
+    let (name, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    (count > 1).then_some(name.len() + 1)
+}
+
+/// What stands behind so long a name, and its mark.
+pub(super) fn behind_name(line: &[u8], length: usize) -> Option<Vec<u8>> {
+    let mark = line.get(length.checked_sub(1)?)?;
+    matches!(mark, b':' | b'-')
+        .then(|| cut(line, length))
+        .flatten()
+}
+
+/// What syslog escapes at a line's beginning, as a tab.
+pub(super) fn escapes(line: &[u8]) -> usize {
+    let mut length = 0;
+    while line
+        .get(length..)
+        .is_some_and(|rest| rest.starts_with(b"#011"))
+    {
+        length += 4;
+    }
+    length
 }
 
 #[cfg(test)]
@@ -391,6 +442,15 @@ mod tests {
         assert_eq!(rest(grep, "log-12-6 a("), "6 a(");
         assert_eq!(rest(grep, "log:6 a("), "6 a(");
         assert_eq!(rest(grep, "log:10:01:02:03.4 a("), "01:02:03.4 a(");
+        assert_eq!(rest(grep, "log-10:01:02.3 a("), "10:01:02.3 a(");
+        assert_eq!(rest(grep, "log-7-10:01:02.3 a("), "10:01:02.3 a(");
+        assert_eq!(rest(number, "12-600 a("), "600 a(");
+        assert_eq!(rest(number, "12---- SIGCHLD {"), "--- SIGCHLD {");
+        assert_eq!(rest(number, "2026-11-27 a("), "2026-11-27 a(");
+        let azure = "2026-11-27T03:48:01.1234567Z ##[debug]6 a(";
+        assert_eq!(rest(runner, azure), "6 a(");
+        let tabbed = "Nov 27 03:48:01 host strace[12]: #0116 a(";
+        assert_eq!(rest(syslog, tabbed), "6 a(");
         assert_eq!(rest(grep, "a(b:"), "a(b:");
         let github = "build\tRun make\t2026-11-27T03:48:01.1234567Z 6 a(";
         assert_eq!(rest(runner, github), "6 a(");

@@ -30,11 +30,9 @@ pub(super) fn unpacked(mut input: Box<dyn Read>) -> io::Result<Unpacked> {
         let mut begin = Vec::new();
         (&mut input).take(6).read_to_end(&mut begin)?;
         let mut rest: Box<dyn Read> = Box::new(Cursor::new(begin.clone()).chain(input));
-        let is_packed = match begin[..] {
-            [0x1f, 0x8b, ..] => "gzip",
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => "zstd",
-            [0xfd, b'7', b'z', b'X', b'Z', ..] => "xz",
+        let packing = match begin[..] {
             [b'B', b'Z', b'h', ..] => return Err(packed("bzip2 -dc")),
+            _ if packing(&begin).is_some() => packing(&begin).unwrap_or_default(),
             [0xff, 0xfe, ..] | [b'\x20'..=b'\x7e', 0, _, 0, ..] => {
                 undone.push("UTF-16");
                 rest = Box::new(Utf16::new(rest, u16::from_le_bytes));
@@ -53,16 +51,31 @@ pub(super) fn unpacked(mut input: Box<dyn Read>) -> io::Result<Unpacked> {
             _ => "",
         };
         input = rest;
-        if is_packed.is_empty() {
+        if packing.is_empty() {
             break;
         }
         let (watched, is_over) = Watched::new(input);
-        let (whole, is_cut) = Whole::new(unpacker(is_packed, watched), is_over);
-        undone.push(is_packed);
-        cut.push((is_packed, is_cut));
+        let (whole, is_cut) = Whole::new(unpacker(packing, watched), is_over);
+        undone.push(packing);
+        cut.push((packing, is_cut));
         input = Box::new(whole);
     }
     Ok(Unpacked { input, undone, cut })
+}
+
+/// By which program a file is packed that begins so.
+fn packing(begin: &[u8]) -> Option<&'static str> {
+    match begin {
+        [0x1f, 0x8b, ..] => Some("gzip"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some("zstd"),
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => Some("xz"),
+        _ => None,
+    }
+}
+
+/// Whether a file that begins so is packed.
+pub(super) fn is_packed(begin: &[u8]) -> bool {
+    packing(begin).is_some() || begin.starts_with(b"BZh9")
 }
 
 /// What reads an input that is packed in this way.

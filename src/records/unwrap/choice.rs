@@ -4,7 +4,7 @@ use memchr::memmem;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::around::behind_line;
-use super::before::{line_number, number_in_bracket};
+use super::before::{line_number, name_column, number_in_bracket};
 use super::broken::is_broken_at_width;
 use super::is_json;
 use super::lines::{Unwrapped, is_line};
@@ -125,11 +125,17 @@ pub(super) fn stages(sample: &[u8]) -> Vec<Stage> {
             let stages = [&chosen[..], more].concat();
             (score(sample, &stages), stages)
         };
-        let single = known.iter().map(|stage| with(&[*stage]));
+        let named = names_behind(sample, &chosen);
+        let single = known.iter().chain(&named).map(|stage| with(&[*stage]));
         let found = first_best(single.collect()).filter(|found| is_better(best, found));
         let found = found.or_else(|| {
-            let firsts = known.iter().filter(|stage| changes(few, &chosen, **stage));
-            let pairs = firsts.flat_map(|first| known.iter().map(|second| [*first, *second]));
+            let firsts = known.iter().chain(&named);
+            let firsts = firsts.filter(|stage| changes(few, &chosen, **stage));
+            let pairs = firsts.flat_map(|first| {
+                let named = names_behind(few, &[&chosen[..], &[*first]].concat());
+                let seconds = known.iter().copied().chain(named);
+                seconds.map(|second| [*first, second])
+            });
             let pairs = pairs.filter(|[first, second]| first.name != second.name);
             let pairs = pairs.map(|pair| {
                 let stages = [&chosen[..], &pair].concat();
@@ -213,6 +219,16 @@ fn encodings(sample: &[u8]) -> Vec<Stage> {
             text.extend_from_slice(line);
         }
     }
+}
+
+/// The stage of the names of a file that stand before lines after these stages.
+fn names_behind(sample: &[u8], stages: &[Stage]) -> Option<Stage> {
+    let mut lines = Unwrapped::new(sample, stages.to_vec());
+    let mut text = Vec::with_capacity(sample.len());
+    while let Ok(Some(line)) = lines.next_line() {
+        text.extend_from_slice(line);
+    }
+    name_column(&text).map(stage::name)
 }
 
 /// Whether a stage changes a line of a text.

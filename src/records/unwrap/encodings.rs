@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 
 /// Keys under which loggers keep the line.
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 12] = [
     "log",
     "message",
     "MESSAGE",
@@ -14,6 +14,10 @@ const KEYS: [&str; 8] = [
     "text",
     "textPayload",
     "event",
+    "@message",
+    "body",
+    "content",
+    "output",
 ];
 
 /// `{"log":"wait4(…\n","stream":"stderr","time":"…"}` of docker, `"MESSAGE"` of
@@ -23,7 +27,17 @@ pub(super) fn json(line: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let line: serde_json::Value = serde_json::from_slice(line).ok()?;
-    let text = KEYS.iter().find_map(|key| line.get(*key)?.as_str())?;
+    let text = |object: &serde_json::Value| {
+        let text = KEYS.iter().find_map(|key| object.get(*key)?.as_str());
+        text.map(str::to_owned)
+    };
+    // Cloud loggers put it one deeper.
+    let inner = || {
+        ["jsonPayload", "_source"]
+            .iter()
+            .find_map(|key| text(line.get(*key)?))
+    };
+    let text = text(&line).or_else(inner)?;
     let text = text.trim_end_matches(['\r', '\n']);
     Some(text.replace('\n', " ").into_bytes())
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::before::behind_words;
+use super::before::{behind_name, behind_words};
 use super::stage::{Join, Split, Stage, Step};
 use crate::records::lines::BUFFER;
 
@@ -58,7 +58,7 @@ impl<R: Read> Unwrapped<R> {
     pub(super) fn new(input: R, stages: Vec<Stage>) -> Unwrapped<R> {
         let joins = stages.iter().filter_map(|stage| match stage.step {
             Step::Join(join) => Some(join),
-            Step::Line(_) | Step::Words(_) | Step::Split(_) => None,
+            Step::Line(_) | Step::Words(_) | Step::Name(_) | Step::Split(_) => None,
         });
         Unwrapped {
             input: BufReader::new(input),
@@ -135,6 +135,7 @@ impl<R: Read> Unwrapped<R> {
             let plain = match stage.step {
                 Step::Line(undo) => undo(&line),
                 Step::Words(count) => behind_words(&line, count),
+                Step::Name(length) => behind_name(&line, length),
                 Step::Split(split) if split(&line).is_some() => {
                     let (line, begun, passed) = (std::mem::take(&mut line), 0, at + 1);
                     let several = self.several.insert(Several {

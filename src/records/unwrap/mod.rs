@@ -9,6 +9,7 @@ mod broken;
 mod bytes;
 mod choice;
 mod cut;
+mod documents;
 mod encodings;
 mod line_ends;
 mod lines;
@@ -25,6 +26,8 @@ use lines::Unwrapped;
 
 pub(super) use cut::Flag;
 
+/// How deep documents may be nested.
+const MOST_DOCUMENTS: usize = 3;
 /// How much of an input shows what its lines are wrapped in.
 const SAMPLE: u64 = 1 << 16;
 
@@ -45,19 +48,35 @@ pub(super) fn unwrap(input: Box<dyn Read>) -> io::Result<Input> {
     let Unpacked {
         mut input,
         mut undone,
-        cut,
+        mut cut,
     } = bytes::unpacked(input)?;
     let mut sample = Vec::new();
-    (&mut input).take(1).read_to_end(&mut sample)?;
-    if sample == b"{" {
-        // JSON lines may be written just now: no more is waited for than one.
-        first_line(&mut input, &mut sample)?;
+    for _ in 0..MOST_DOCUMENTS {
+        sample.clear();
+        (&mut input).take(1).read_to_end(&mut sample)?;
+        if sample == b"{" {
+            // JSON lines may be written just now: no more is waited for than one.
+            first_line(&mut input, &mut sample)?;
+        }
+        let document = documents::of(&sample);
+        if document.is_none() && is_json(&sample) {
+            let text = Box::new(Cursor::new(sample).chain(input));
+            return Ok(Input { text, undone, cut });
+        }
+        (&mut input).take(SAMPLE).read_to_end(&mut sample)?;
+        let Some(document) = document.or_else(|| documents::of(&sample)) else {
+            break;
+        };
+        (&mut input)
+            .take(documents::MOST)
+            .read_to_end(&mut sample)?;
+        undone.push(document.name);
+        let plain = Box::new(Cursor::new((document.plain)(&sample)));
+        let inner = bytes::unpacked(plain)?;
+        undone.extend(inner.undone);
+        cut.extend(inner.cut);
+        input = inner.input;
     }
-    if is_json(&sample) {
-        let text = Box::new(Cursor::new(sample).chain(input));
-        return Ok(Input { text, undone, cut });
-    }
-    (&mut input).take(SAMPLE).read_to_end(&mut sample)?;
     if let Some(why) = others::refusal(&sample) {
         return Err(io::Error::new(io::ErrorKind::InvalidData, why));
     }

@@ -2,12 +2,13 @@
 
 use memchr::memmem;
 
-use super::around::{behind_line, quoted, status_behind};
+use super::around::{behind_line, in_fence, quoted, status_behind};
 use super::before::{
-    bar, bracket, container, cut, diff, file_name, grep, mark, number, pid_in_bracket, quote,
-    runner, spaces, stamp, syslog,
+    bar, bracket, container, cut, diff, escapes, file_name, grep, mark, number, pid_in_bracket,
+    quote, runner, spaces, stamp, syslog,
 };
 use super::broken::{broken_at_space, broken_at_width, soft_end};
+use super::choice::has_mark;
 use super::encodings::{
     colours, has_numeric_entity, html, json, nuls, quoted_printable, tabs, typography,
 };
@@ -34,6 +35,8 @@ pub(super) enum Step {
     Line(fn(&[u8]) -> Option<Vec<u8>>),
     /// So many words before each line.
     Words(usize),
+    /// A name of so many bytes, with its mark, before each line.
+    Name(usize),
     /// A line that may be several.
     Split(Split),
     /// A line and what may be its continuation; `None` if it is not.
@@ -69,7 +72,7 @@ pub(super) struct Encoding {
 }
 
 /// What is done to a text's characters.
-pub(super) const ENCODINGS: [Encoding; 7] = [
+pub(super) const ENCODINGS: [Encoding; 8] = [
     Encoding {
         stage: line("NUL bytes", nuls),
         shows: |text| has(text, "\0"),
@@ -80,6 +83,14 @@ pub(super) const ENCODINGS: [Encoding; 7] = [
         shows: |text| {
             let first = text.split(|byte| *byte == b'\n').next();
             first.is_some_and(|first| json(first.trim_ascii_end()).is_some())
+        },
+        shows_in_known: |_| false,
+    },
+    Encoding {
+        stage: line("fences around the log", in_fence),
+        shows: |text| {
+            let mut lines = text.split(|byte| *byte == b'\n');
+            lines.any(|line| has_mark(line) && in_fence(line.trim_ascii_end()).is_some())
         },
         shows_in_known: |_| false,
     },
@@ -99,14 +110,17 @@ pub(super) const ENCODINGS: [Encoding; 7] = [
             let marks = ["&lt;", "(&quot;", " &quot;", "{&quot;", "&#34;"];
             let is_plain = has(text, "<unfinished ...>") || has(text, "<... ");
             let is_encoded = !is_plain && has_any(text, &marks);
-            is_encoded || has(text, "s) &amp;&amp; W") || has_numeric_entity(text)
+            is_encoded
+                || has_breaks(text)
+                || has(text, "s) &amp;&amp; W")
+                || has_numeric_entity(text)
         },
         shows_in_known: |text| {
             let is_quoted = has_any(text, &["&quot;", "&#34;"]) && !has_strings(text);
             let has_tags = has(text, "&lt;") && !has(text, "<") && !has_strings(text);
             let is_status = has(text, "s) &amp;&amp; W") && !has(text, "s) && W");
             let has_numbers = has_numeric_entity(text) && !has_strings(text);
-            is_quoted || has_tags || is_status || has_numbers
+            is_quoted || has_breaks(text) || has_tags || is_status || has_numbers
         },
     },
     Encoding {
@@ -138,6 +152,14 @@ pub(super) const ENCODINGS: [Encoding; 7] = [
 
 fn has_any(text: &[u8], marks: &[&str]) -> bool {
     marks.iter().any(|mark| has(text, mark))
+}
+
+/// Whether lines end in a web page's line breaks.
+fn has_breaks(text: &[u8]) -> bool {
+    let mut lines = text
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii_end);
+    lines.any(|line| line.ends_with(b"<br />") || line.ends_with(b"<br>"))
 }
 
 /// Whether a record's strings, or keys, are in the quotes that they are written in.
@@ -176,7 +198,7 @@ pub(super) const PARAGRAPH: &str = "several lines in one";
 pub(super) const NUMBERS: &str = "line numbers";
 
 /// What is done to lines, in the order in which it is likely.
-pub(super) const STAGES: [Stage; 22] = [
+pub(super) const STAGES: [Stage; 23] = [
     line("indentation", |line| cut(line, spaces(line))),
     line("quote marks before the lines", |line| {
         cut(line, quote(line))
@@ -187,6 +209,7 @@ pub(super) const STAGES: [Stage; 22] = [
     line("syslog's or journald's prefixes", |line| {
         cut(line, syslog(line))
     }),
+    line("what syslog escapes", |line| cut(line, escapes(line))),
     line("the prefixes of a container's log", |line| {
         cut(line, container(line))
     }),
@@ -209,6 +232,14 @@ pub(super) const STAGES: [Stage; 22] = [
     join("lines that were broken at spaces", broken_at_space),
     join("lines that were broken at a width", broken_at_width),
 ];
+
+/// The stage that takes a file's name, of so many bytes with its mark.
+pub(super) const fn name(length: usize) -> Stage {
+    Stage {
+        name: "names of files",
+        step: Step::Name(length),
+    }
+}
 
 /// The stage that takes so many words from before each line.
 pub(super) const fn words(count: usize) -> Stage {
