@@ -9,6 +9,9 @@ use crate::kernel::{Signal, System};
 
 /// The meaning of a text that tells of an end, or of several.
 pub(super) fn of(text: &str, system: System) -> Option<Answer> {
+    if let Some(reading) = by_make(text, system) {
+        return Some(readings(reading));
+    }
     let words = words(text);
     let mut found: Vec<Reading> = Vec::new();
     let mut at = 0;
@@ -23,6 +26,15 @@ pub(super) fn of(text: &str, system: System) -> Option<Answer> {
                 }
             }
             None => at += 1,
+        }
+    }
+    // Who received a signal may have handled it.
+    let is_received =
+        |word: &String| matches!(word.as_str(), "received" | "caught" | "got" | "sent");
+    if words.iter().any(is_received) {
+        found.retain(|(kind, _)| *kind != "as a signal");
+        if found.is_empty() {
+            return None;
         }
     }
     if found.is_empty() {
@@ -40,7 +52,9 @@ pub(super) fn begins(text: &str, system: System) -> bool {
 /// The words of a text in lower case, without the marks around them.
 fn words(text: &str) -> Vec<String> {
     let is_mark = |c: char| c.is_whitespace() || ":=,;()[]{}<>\"'`".contains(c);
+    let text = with_pairs(text);
     let words = text.split(is_mark).map(|word| {
+        let word = word.replace(PAIR, ":");
         let word = word.trim_end_matches('.').to_ascii_lowercase();
         if word.starts_with(|first: char| first.is_ascii_alphabetic()) {
             word.replace(['_', '-'], "")
@@ -51,10 +65,42 @@ fn words(text: &str) -> Vec<String> {
     words.filter(|word| !word.is_empty()).collect()
 }
 
+/// Stands for the colon between two numbers.
+const PAIR: char = '\u{1}';
+
+/// A text in which numbers with a colon between them are one word.
+fn with_pairs(text: &str) -> String {
+    let mut before = ' ';
+    let mut chars = text.chars().peekable();
+    let mut whole = String::with_capacity(text.len());
+    while let Some(char) = chars.next() {
+        let is_behind = chars.peek().is_some_and(char::is_ascii_digit);
+        let is_pair = char == ':' && before.is_ascii_digit() && is_behind;
+        whole.push(if is_pair { PAIR } else { char });
+        before = char;
+    }
+    whole
+}
+
+/// `make: *** [all] Error 2`, `make: *** [all] Killed`
+fn by_make(text: &str, system: System) -> Option<Vec<Reading>> {
+    let (_, target) = text.split_once("*** [")?;
+    let (_, end) = target.split_once("] ")?;
+    if let Some(code) = end.trim_start().strip_prefix("Error ") {
+        return Some(of_exit_code(word(code.split(' ').next()?)?, system));
+    }
+    let words = words(end);
+    Some(vec![killed(message(&words)?, has_core(&words))])
+}
+
 /// What the first words mean, and how many they are.
 fn reading(words: &[String], system: System) -> Option<(usize, Vec<Reading>)> {
     let all: Vec<&str> = words.iter().take(8).map(String::as_str).collect();
-    if let ["oomkilled" | "oomkill", rest @ ..] = &all[..] {
+    if let ["result", "oomkill", ..] = all[..] {
+        let what = "the kernel's OOM killer killed a process of the unit";
+        return Some((2, vec![("as systemd's result", Ok(what.to_owned()))]));
+    }
+    if let ["oomkilled", rest @ ..] = &all[..] {
         let what = "killed by SIGKILL, by the kernel's OOM killer: exit code 137";
         let is_false = matches!(rest, ["false" | "0", ..]);
         return (!is_false).then(|| (1, vec![("as a container's end", Ok(what.to_owned()))]));
@@ -67,6 +113,34 @@ fn reading(words: &[String], system: System) -> Option<(usize, Vec<Reading>)> {
     {
         return Some((2, systemd(status, false, system)?));
     }
+    if let ["unixwaitstatus", status, ..] = all[..] {
+        return Some((2, status_readings(word(status)?, Some(system))));
+    }
+    if let ["$?", rest @ ..] = &all[..] {
+        let filler = usize::from(matches!(rest.first(), Some(&"is")));
+        let number = word(rest.get(filler)?)?;
+        return Some((2 + filler, of_last_status(number, system)));
+    }
+    if let ["exitcode" | "derivedexitcode", word, ..] = all[..] {
+        // Slurm's: the code, and the signal.
+        if let Some((code, signal)) = word.split_once(':') {
+            let (code, signal): (i32, i32) = (code.parse().ok()?, signal.parse().ok()?);
+            let reading = match signal {
+                0 => of_exit_code(code, system),
+                signal => vec![killed(existing(system, signal)?, false)],
+            };
+            return Some((2, reading));
+        }
+        // Python's multiprocessing.
+        if let Some(signal) = word.strip_prefix("-sig") {
+            return Some((2, vec![killed(named(signal, system)?, false)]));
+        }
+    }
+    if let ["exit" | "returned", "code" | "status", "-1", ..] = all[..] {
+        let what = "not known to what reports it (a CI agent), or exit(-1) on Windows; of \
+                    Python's subprocess: killed by SIGHUP";
+        return Some((3, vec![("as an exit code", Ok(what.to_owned()))]));
+    }
     if let Some((length, number)) = exit_code(&all) {
         return Some((length, of_exit_code(number, system)));
     }
@@ -74,6 +148,9 @@ fn reading(words: &[String], system: System) -> Option<(usize, Vec<Reading>)> {
         let length = all.len() - rest.len();
         let signal = rest.first().and_then(|word| named(word, system));
         let signal = signal.or_else(|| message(words.get(length..)?))?;
+        if !kills(signal) {
+            return None;
+        }
         let reading = killed(signal, has_core(words));
         return Some((length + 1, vec![reading]));
     }
@@ -85,15 +162,23 @@ fn reading(words: &[String], system: System) -> Option<(usize, Vec<Reading>)> {
 /// `exit code 3`, `exited with 3`, `rc 3`, and how many words that is.
 fn exit_code(words: &[&str]) -> Option<(usize, i32)> {
     let named = match words {
-        ["exited", "with", "exit", "code" | "status", ..] => 4,
-        ["exited", "with", "code" | "status" | "returncode", ..] => 3,
+        ["exited", "with", "exit" | "error", "code" | "status", ..] => 4,
+        [
+            "exited",
+            "with",
+            "code" | "status" | "returncode" | "value",
+            ..,
+        ] => 3,
         ["exit" | "return", "code" | "status" | "value", ..]
         | ["with", "code" | "status", ..]
         | ["exited", "with", ..] => 2,
         [
-            "exited" | "exitcode" | "exitstatus" | "returncode" | "retcode" | "rc",
+            "exited" | "exitcode" | "exitstatus" | "returncode" | "retcode" | "rc" | "lastexitcode"
+            | "$lastexitcode",
             ..,
         ] => 1,
+        // Of a shell's jobs, and Ruby's.
+        ["exit", code, ..] if code.parse::<u8>().is_ok() => 1,
         _ => return None,
     };
     let filler = matches!(words.get(named), Some(&("of" | "is" | "was")));
@@ -118,6 +203,20 @@ fn of_exit_code(number: i32, system: System) -> Vec<Reading> {
     all.extend(status_readings(number, Some(system)));
     all.rotate_left(1);
     all
+}
+
+/// What a shell and Perl call `$?`: an exit code there, a wait status here.
+fn of_last_status(number: i32, system: System) -> Vec<Reading> {
+    let shell = by_shell(number, system).map(|shell| ("as a shell's $?", Ok(shell)));
+    let mut all: Vec<Reading> = shell.into_iter().collect();
+    all.extend(status_readings(number, Some(system)));
+    all
+}
+
+/// Whether a signal ends a process that does nothing about it.
+fn kills(signal: Signal) -> bool {
+    let harmless = [Signal::CHLD, Signal::CONT, Signal::URG, Signal::WINCH];
+    !harmless.contains(&signal) && !signal.is_stopping()
 }
 
 /// `9/KILL`, `203/EXEC`, `1/FAILURE`: what systemd says of a service's end.
@@ -246,6 +345,38 @@ mod tests {
             ("Killed", "killed by SIGKILL"),
             ("OOMKilled", "OOM killer"),
             ("exit code 3221225477", "STATUS_ACCESS_VIOLATION"),
+            ("ExitStatus(unix_wait_status(256))", "exited with 1"),
+            ("ExitStatus(unix_wait_status(9))", "killed by SIGKILL"),
+            ("$? = 34304", "exited with 134"),
+            ("$?=11", "killed by SIGSEGV"),
+            ("$? is 137", "killed by SIGKILL (128 + 9)"),
+            ("ExitCode=0:9", "killed by SIGKILL"),
+            ("DerivedExitCode=3:0", "exited with 3"),
+            ("exitcode=-SIGTERM", "killed by SIGTERM"),
+            (
+                "script returned exit code -1",
+                "not known to what reports it",
+            ),
+            ("$LASTEXITCODE: -1073741819", "STATUS_ACCESS_VIOLATION"),
+            ("#<Process::Status: pid 12 exit 3>", "exited with 3"),
+            ("pid 12 SIGKILL (signal 9)", "killed by SIGKILL"),
+            (
+                "[1]+  Exit 127    foo",
+                "exited with 127: command not found",
+            ),
+            ("child exited with value 3", "exited with 3"),
+            ("make[1]: *** [Makefile:3: all] Error 2", "exited with 2"),
+            (
+                "make: *** [all] Segmentation fault (core dumped)",
+                "killed by SIGSEGV, core",
+            ),
+            ("code: null signal: 'SIGKILL'", "killed by SIGKILL"),
+            ("has been signaled with signal \"9\"", "killed by SIGKILL"),
+            (
+                "Failed with result 'oom-kill'.",
+                "OOM killer killed a process of the unit",
+            ),
+            ("{exit_status,139}", "killed by SIGSEGV (128 + 11)"),
         ] {
             assert!(said(text).contains(what), "{text}: {}", said(text));
         }
@@ -264,6 +395,12 @@ mod tests {
             "\"OOMKilled\": false",
             "status=x/y",
             "signal: 99",
+            "signal 17 (SIGCHLD) received from 12",
+            "Received signal 15",
+            "stopped by signal SIGTSTP",
+            "Detected 1 oom-kill event(s) in StepId=1.batch",
+            "exit 256",
+            "make: *** [all] Foo",
             "signal=",
         ] {
             assert_eq!(said(text), "", "{text}");
