@@ -8,7 +8,7 @@
 
 use std::fs;
 
-use crate::support::{read_again, run, wait4_strace};
+use crate::support::{heads, read_again, run, wait4_strace};
 use tempfile::TempDir;
 
 /// The trace and the report of a log that is written here.
@@ -52,6 +52,30 @@ fn a_wait_without_a_status_reaps_whom_the_signal_behind_it_names() {
         assert!(report.contains("0 zombies left"), "{trace}{report}");
         assert!(!trace.contains("31    "), "{trace}");
     }
+}
+
+/// Without `-f` another thread may wait for a child, and no line shows it.
+#[test]
+fn who_was_not_followed_is_no_zombie_for_sure() {
+    let (trace, report) = read(
+        "\
+1700000000.000001 execve(\"./x\", [\"./x\"], 0x7ffd /* 20 vars */) = 0
+1700000000.000100 brk(NULL) = 0x55
+1700000000.000200 openat(AT_FDCWD, \"/etc/ld.so.cache\", O_RDONLY|O_CLOEXEC) = 3
+1700000000.000300 close(3) = 0
+1700000000.000400 clone(child_stack=0x7f, flags=CLONE_VM|CLONE_SIGHAND|CLONE_THREAD) = 40
+1700000000.010000 clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD) = 31
+1700000000.200000 --- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=31, si_uid=0, \
+si_status=0, si_utime=0, si_stime=0} ---
+1700000009.200100 exit_group(0) = ?
+1700000009.200200 +++ exited with 0 +++
+",
+    );
+    assert!(heads(&report).is_empty(), "{trace}{report}");
+    assert!(
+        report.contains("1 child that was not followed (-f)"),
+        "{report}"
+    );
 }
 
 #[test]

@@ -82,6 +82,9 @@ pub(super) struct Coverage {
     pub(super) namespaces: bool,
     /// Tasks whose creator is not known.
     pub(super) strangers: u64,
+    /// Children whose end a signal alone shows: other threads of their parent may have no
+    /// lines either.
+    pub(super) unfollowed: u64,
     /// Waits and creations of tasks that were cut short.
     pub(super) unknown_waits: u64,
     /// Halves of calls without the other.
@@ -201,6 +204,15 @@ impl Coverage {
             self.namespaces,
             "pids of several namespaces",
             Needs::LINEAGE,
+        );
+        let (one, more) = (
+            "child that was not followed (-f)",
+            "children that were not followed (-f)",
+        );
+        gaps.add(
+            self.unfollowed > 0,
+            many(self.unfollowed, one, more),
+            Needs::EXECS,
         );
         gaps.add(
             self.forks && !self.has(self.execs),

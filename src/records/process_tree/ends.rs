@@ -40,6 +40,7 @@ impl ProcessTree {
 
     /// A child has ended, as a signal to its parent says.
     pub(in crate::records) fn died(&mut self, child: i32, status: WaitStatus) {
+        self.coverage.unfollowed += 1;
         self.over(child, self.at, status);
     }
 
