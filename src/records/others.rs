@@ -73,12 +73,16 @@ const OTHERS: [Other; 8] = [
 
 /// Why a text is refused that another program has written.
 pub(super) fn refusal(text: &[u8]) -> Option<&'static str> {
+    let has = |mark: &str| memmem::find(text, mark.as_bytes()).is_some();
+    // Nearly all texts are strace's: their lines are not looked at.
+    if OF_STRACE.iter().any(|mark| has(mark)) {
+        return None;
+    }
     let other = OTHERS.iter().find(|other| {
         let mut lines = text.split(|byte| *byte == b'\n');
         lines.any(|line| (other.writes)(line.trim_ascii()))
-    })?;
-    let has = |mark: &str| memmem::find(text, mark.as_bytes()).is_some();
-    (!OF_STRACE.iter().any(|mark| has(mark))).then_some(other.why)
+    });
+    other.map(|other| other.why)
 }
 
 /// Where a text stands in a line, if in no string.

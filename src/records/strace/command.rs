@@ -7,6 +7,10 @@ const BEFORE: [&[u8]; 7] = [b"sudo", b"doas", b"time", b"env", b"exec", b"nohup"
 
 /// Whether a line is one in which a shell was told to run strace.
 pub(super) fn runs_strace(line: &[u8]) -> bool {
+    // Most lines of large logs begin with a pid or a time.
+    if line.first().is_some_and(u8::is_ascii_digit) {
+        return false;
+    }
     // In a call or a string it is what a program did.
     let end = memchr2(b'(', b'"', line).unwrap_or(line.len());
     let head = line.get(..end).unwrap_or(line).trim_ascii_start();
