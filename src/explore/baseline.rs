@@ -8,7 +8,7 @@ use super::hang::Hang;
 use super::oracle::{Key, Symptom};
 use super::run::{End, Run};
 use super::written::Written;
-use crate::kernel::WaitStatus;
+use crate::kernel::{Signal, WaitStatus};
 use crate::rules::{Finding, Severity};
 
 /// What the runs without a schedule have in common.
@@ -85,6 +85,21 @@ impl Baseline {
             baseline.stdout = is_same.then(|| first.stdout.clone());
         }
         Ok(baseline)
+    }
+
+    /// What is wrong whatever the order of events is: `zombie-leak of sh`.
+    pub(super) fn always(&self) -> Vec<String> {
+        let known = self.known.iter().filter_map(|key| match key {
+            Key::Finding(rule, program) => Some(format!("{} of {program}", rule.name())),
+            Key::Crash(program, signal) => {
+                Some(format!("{} of {program}", Signal::from_raw(*signal)))
+            }
+            _ => None,
+        });
+        let mut known: Vec<String> = known.collect();
+        known.sort();
+        known.dedup();
+        known
     }
 
     /// What was not the same in all of them.
@@ -253,6 +268,9 @@ mod tests {
         assert_eq!(keys(&usual, &with(Severity::Error)), [key]);
         let always = [with(Severity::Error), with(Severity::Error)];
         assert_eq!(keys(&always, &with(Severity::Error)), []);
+        let name = found_in("").rule.name();
+        let baseline = Baseline::new(&always).unwrap();
+        assert_eq!(baseline.always(), [format!("{name} of ")]);
     }
 
     #[test]

@@ -107,6 +107,7 @@ impl ExplorationReport<'_> {
                 has_baseline: exploration.no_baseline.is_none(),
                 is_cut: exploration.is_cut,
                 ended_by: exploration.ended_by.clone(),
+                always: exploration.always.clone(),
                 varying: exploration.varying.clone(),
                 never_reached: self.never_reached(),
                 late: exploration.late.iter().map(Schedule::to_string).collect(),
@@ -138,6 +139,8 @@ enum Line {
         is_cut: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         ended_by: Option<String>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        always: Vec<String>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         varying: Vec<&'static str>,
         never_reached: Vec<&'static str>,

@@ -72,6 +72,8 @@ pub struct Exploration {
     pub ended_by: Option<String>,
     /// What was not always the same without a schedule.
     pub varying: Vec<&'static str>,
+    /// What is wrong without a schedule too: a rule or a signal, and the program.
+    pub always: Vec<String>,
     /// Schedules under which it did not end in its time, which may be several times as
     /// long as usual.
     pub late: Vec<Schedule>,

@@ -204,6 +204,14 @@ impl ExplorationReport<'_> {
         if !never.is_empty() {
             let _ = writeln!(to, "explore: never reached: {}", never.join(", "));
         }
+        if !exploration.always.is_empty() {
+            let _ = writeln!(
+                to,
+                "explore: wrong without a schedule too, so no race: {}; a trace of the command \
+                 tells",
+                exploration.always.join(", ")
+            );
+        }
         if !exploration.varying.is_empty() {
             let _ = writeln!(
                 to,
