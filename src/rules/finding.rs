@@ -371,6 +371,27 @@ impl Findings {
         self.blocked.remove(&tid);
     }
 
+    /// A zombie whose parent still reads what its descendants hold is a consequence of
+    /// that, and no finding of its own. Nothing is added after this.
+    pub(super) fn drop_consequences(&mut self) {
+        let of = |finding: &Finding| {
+            let parent = finding.parent.id;
+            let children = finding.children.iter();
+            let children = children.filter_map(|child| child.process.id);
+            children.map(|child| (parent, child)).collect::<Vec<_>>()
+        };
+        let held = |finding: &&Finding| finding.rule == RuleId::PipeHeldByDescendant;
+        let held: FxHashSet<_> = self.all.iter().filter(held).flat_map(of).collect();
+        self.all.retain(|finding| {
+            let listed = finding.children.len() as u64;
+            let is_whole = listed > 0 && finding.count == listed;
+            let is_consequence = finding.rule == RuleId::ZombieLeak
+                && is_whole
+                && of(finding).iter().all(|pair| held.contains(pair));
+            !is_consequence
+        });
+    }
+
     /// Whether there is a finding of this rule about this process.
     #[must_use]
     pub fn has(&self, rule: RuleId, process: &Process) -> bool {

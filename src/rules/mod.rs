@@ -149,6 +149,9 @@ impl RuleEngine {
         self.streams.event(&mut context);
         self.survivors.event(&mut context);
         let (unsettled, warnings) = (context.unsettled, context.warnings);
+        if matches!(event.kind, EventKind::Over) {
+            self.findings.drop_consequences();
+        }
         if unsettled {
             self.deadlines.settle();
         }

@@ -7,12 +7,12 @@ use super::scheduler::Scheduler;
 use super::stop::{Creation, Stop, StopKind};
 use super::tasks::Task;
 use super::world::World;
-use crate::event::{self, Created, Event, EventKind, Moment, SigchldAction};
+use crate::event::{self, Created, Event, EventKind, Moment, NsPids, SigchldAction};
 use crate::kernel::{
     CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CloneCall, NsPid, Signal, Tgid, Tid, WaitStatus,
 };
 use crate::proc;
-use crate::sys::ptrace::{How, Stopped};
+use crate::sys::ptrace::Stopped;
 use crate::sys::spawn::Report;
 
 impl<S: Scheduler> Tracer<S> {
@@ -28,7 +28,7 @@ impl<S: Scheduler> Tracer<S> {
         let Some(task) = self.tasks.by_tid.get(&tid) else {
             return;
         };
-        let (tgid, kind) = (task.tgid, task.kind);
+        let tgid = task.tgid;
         let options = clone_options(&stop.tracee);
         let is_thread = is_thread(options, stop.kind, tid);
         let flags = options.map_or(0, |options| options.flags);
@@ -57,32 +57,13 @@ impl<S: Scheduler> Tracer<S> {
             .flatten()
             .map(Arc::new);
         let stack = (!is_thread).then(|| self.take_stack(&stop.tracee, tgid));
-        let task = self.tasks.by_tid.get(&tid);
-        let (how, is_free) = task.map_or((How::Cont, false), |task| (task.how(), task.is_free));
-        self.resume(stop, how, None);
+        self.go_on(stop);
         let stack = stack.flatten().and_then(|stack| self.unwind(stack, false));
         if let (false, Some(stacks)) = (is_thread, &mut self.stacks) {
             stacks.fork(tgid, child_tgid);
         }
-
-        if !self.tasks.by_tid.contains_key(&child) {
-            let mut task = Task::new(child_tgid, kind);
-            task.is_free = is_free;
-            if !is_thread {
-                let sigchld = self.sigchld_of(tgid);
-                let parent = parent.unwrap_or(tgid);
-                self.tasks.add_process(child_tgid, Some(parent), ns.clone());
-                if let Some(process) = self.tasks.processes.get_mut(&child_tgid) {
-                    process.sigchld = sigchld;
-                }
-                task.is_free = self.begin_free(child_tgid, kind);
-                task.is_new = task.is_free;
-            }
-            self.tasks.add_task(child, task);
-            if !is_thread {
-                self.tasks.inherit_handler(tid, child);
-            }
-        }
+        let process = (!is_thread).then(|| (parent.unwrap_or(tgid), ns.clone()));
+        self.enter_child(tid, child, process);
         self.stats.children += u64::from(!is_thread);
         let how = match creation {
             _ if is_thread => event::How::Thread,
@@ -104,6 +85,40 @@ impl<S: Scheduler> Tracer<S> {
         } else if let Some((tracee, first)) = self.pending.take_stopped(child) {
             self.stopped(tracee, first, events);
         }
+    }
+
+    /// A new task is under trace: a thread, or a process with this parent and these pids.
+    /// It may be known already, by a first stop that came early.
+    fn enter_child(
+        &mut self,
+        creator: Tid,
+        child: Tid,
+        process: Option<(Tgid, Option<Arc<NsPids>>)>,
+    ) {
+        let Some(by) = self.tasks.by_tid.get(&creator) else {
+            return;
+        };
+        let (tgid, kind, is_free) = (by.tgid, by.kind, by.is_free);
+        if self.tasks.by_tid.contains_key(&child) {
+            return;
+        }
+        let Some((parent, ns)) = process else {
+            let mut task = Task::new(tgid, kind);
+            task.is_free = is_free;
+            self.tasks.add_task(child, task);
+            return;
+        };
+        let child_tgid = Tgid::new(child.raw());
+        let sigchld = self.sigchld_of(tgid);
+        self.tasks.add_process(child_tgid, Some(parent), ns);
+        if let Some(process) = self.tasks.processes.get_mut(&child_tgid) {
+            process.sigchld = sigchld;
+        }
+        let mut task = Task::new(child_tgid, kind);
+        task.is_free = self.begin_free(child_tgid, kind);
+        task.is_new = task.is_free;
+        self.tasks.add_task(child, task);
+        self.tasks.inherit_handler(creator, child);
     }
 
     fn sigchld_of(&self, tgid: Tgid) -> Option<SigchldAction> {

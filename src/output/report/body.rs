@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::words::{ChildLine, Command, Did, When};
+use super::words::{ChildLine, Command, Did, When, is_timed};
 use super::{Report, advice};
 use crate::output::frames::own_places;
 use crate::rules::{AffectedChild, Evidence, Finding, suppression};
@@ -63,8 +63,10 @@ impl Report<'_> {
 
     /// The chain of evidence, in columns.
     fn evidence(&self, to: &mut String, lines: &[Evidence]) -> fmt::Result {
+        let has_times = lines.iter().any(|line| is_timed(line.when));
         let rows = lines.iter().map(|line| {
-            let at = When(line.when).to_string();
+            let at = has_times.then(|| format!("{}  ", When(line.when)));
+            let at = at.unwrap_or_default();
             let who = if line.tid == line.tgid.leader() {
                 line.tgid.to_string()
             } else {
@@ -85,10 +87,10 @@ impl Report<'_> {
             let gap = if remark.is_empty() { "" } else { "  " };
             write!(
                 to,
-                "  |  {at:>when$}  {id:<who$}  {name:<comm$}  {action:<did$}{gap}"
+                "  |  {at:>when$}{id:<who$}  {name:<comm$}  {action:<did$}{gap}"
             )?;
             writeln!(to, "{}", self.styles.dim.style(remark))?;
-            let indent = when + 7;
+            let indent = when + 5;
             for place in line.stack().iter().flat_map(|stack| own_places(stack)) {
                 writeln!(to, "  |{:indent$}> {place}", "")?;
             }
@@ -111,10 +113,12 @@ fn creation(to: &mut String, child: &AffectedChild) -> fmt::Result {
 /// The chain of evidence, a line each, with the places in the code.
 pub(in crate::output) fn evidence_lines(finding: &Finding) -> Vec<String> {
     let mut lines = Vec::new();
+    let has_times = finding.evidence.iter().any(|line| is_timed(line.when));
     for line in &finding.evidence {
-        let at = When(line.when);
+        let at = has_times.then(|| format!("{}  ", When(line.when)));
+        let at = at.unwrap_or_default();
         let (who, did) = (line.tid, Did(&line.action));
-        lines.push(format!("{at}  {who} {}  {did}  {}", line.comm, line.remark));
+        lines.push(format!("{at}{who} {}  {did}  {}", line.comm, line.remark));
         let places = line.stack().map(own_places).unwrap_or_default();
         lines.extend(places.iter().map(|place| format!("  > {place}")));
     }

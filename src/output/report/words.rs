@@ -86,9 +86,21 @@ impl fmt::Display for ChildLine<'_> {
         let Some((when, status)) = child.ended else {
             return f.write_str(", alive");
         };
-        let at = if when.is_before_attach { "" } else { "at " };
-        write!(f, ", {} {at}{}", how_it_ended(status), When(when))
+        write!(f, ", {}", how_it_ended(status))?;
+        if when.is_before_attach {
+            write!(f, " {}", When(when))
+        } else if is_timed(when) {
+            write!(f, " at {}", When(when))
+        } else {
+            Ok(())
+        }
     }
+}
+
+/// Whether it is known when that was. Of a log without times all is at its begin; a trace
+/// of ours has nothing there.
+pub(super) fn is_timed(when: Stamp) -> bool {
+    when.is_before_attach || when.at.0 > 0
 }
 
 /// Seconds since the trace began, as far as that is known.

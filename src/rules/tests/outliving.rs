@@ -74,6 +74,21 @@ fn one_look_is_not_enough() {
 }
 
 #[test]
+fn a_child_that_is_not_reaped_before_the_end_of_its_pipe_is_a_consequence() {
+    let zombie = |holders: &[i32]| {
+        let mut script = Script::launched(P);
+        script.fork(P, X).fork(X, DAEMON).end(X, exited(4));
+        for _ in 0..2 {
+            blocked(&mut script, 5, holders, true);
+        }
+        script.after(2000).look(P, X, |_| {}).over();
+        found(&script)
+    };
+    assert_eq!(zombie(&[DAEMON]), HELD);
+    assert_eq!(zombie(&[P]), [(Severity::Warning, RuleId::ZombieLeak)]);
+}
+
+#[test]
 fn holders_that_could_not_be_asked_are_no_matter_where_all_are_known() {
     let mut script = left_behind();
     for _ in 0..2 {
