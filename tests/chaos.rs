@@ -38,7 +38,7 @@ fn wished(variable: &str) -> Option<u64> {
 
 /// For how long each kind is run.
 fn time() -> Duration {
-    Duration::from_secs(wished("WAIT4_STRACE_CHAOS_SECONDS").unwrap_or(3))
+    Duration::from_secs(wished("WAIT4_STRACE_CHAOS_SECONDS").unwrap_or(2))
 }
 
 /// The first seed; without a wish one of the day.
