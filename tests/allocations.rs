@@ -85,7 +85,7 @@ fn allocations(children: u32, flags: &[&str]) -> u64 {
 fn a_stop_in_the_steady_state_allocates_nothing() {
     // More than the ledger remembers of the reaped, so that its tables have
     // grown; then as many again.
-    const WARM: u32 = 6_000;
+    const WARM: u32 = 4_500;
     let all = [&[] as &[&str], &["--strace"], &["-tt", "-T", "-v"]];
     all.into_par_iter().for_each(|flags| {
         let counts = rayon::join(|| allocations(WARM, flags), || allocations(2 * WARM, flags));
