@@ -255,7 +255,7 @@ fn c_strings(words: impl IntoIterator<Item = OsString>) -> Result<Vec<CString>, 
 }
 
 fn identity(name: &str) -> Result<Identity, String> {
-    // Where there is none, the C library may say so or find nobody.
+    // Where there is none, the C library may say so or find no user.
     let has_users = std::fs::exists("/etc/passwd").unwrap_or(true);
     let user = match User::from_name(name) {
         Ok(Some(user)) => Ok(user),

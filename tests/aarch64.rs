@@ -1,6 +1,5 @@
 //! What is peculiar to aarch64: signal frames, return addresses in a register.
 #![cfg(target_arch = "aarch64")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::ffi::OsString;
 

@@ -4,11 +4,6 @@
 //! and lanes stand in the order of the fork tree. SIGCHLD is left out: whether
 //! it arrives before or after the call that reaps is a race too; so is SIGCONT,
 //! which a stop signal that follows at once discards.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::collections::HashMap;
 use std::fmt::Write;

@@ -1,6 +1,5 @@
 //! Which folder of the source may use which: data flows one way, and nothing
 //! points up. And that a rule is at home in one folder.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,12 +1,4 @@
 //! Attaching to processes that run, and leaving them as they were.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed, and one that is passed over says so"
-)]
 
 mod findings;
 mod followed;

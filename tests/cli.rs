@@ -1,13 +1,5 @@
 //! Bad input and lost output: what is said, with which status, and that no
 //! traced program suffers from it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed, and one that is passed over says so"
-)]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

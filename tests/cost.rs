@@ -1,6 +1,5 @@
 //! What a trace costs, in stops and system calls: numbers that are the same on
 //! every machine, however slow.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::process::{Command, Stdio};
 

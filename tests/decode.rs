@@ -1,5 +1,4 @@
 //! `--decode`: values in words.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::io::Write;
 use std::path::Path;

@@ -2,12 +2,6 @@
 //! schedule that its line names, its healthy twin has no problems, and so have
 //! healthy programs.
 #![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::ffi::OsStr;
 use std::process::Command;

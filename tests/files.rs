@@ -1,5 +1,4 @@
 //! The files that flags name: which may be the same, and what is no file.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 use std::path::Path;

@@ -1,10 +1,5 @@
 //! Findings as the user sees them: the report, what fails a run, what is
 //! allowed, and what is reported while the trace goes on.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::fs;
 use std::path::Path;

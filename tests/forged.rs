@@ -1,11 +1,6 @@
 //! Nothing that a tracee, a record or the user's own words hold forges a line,
 //! moves a cursor or turns the order of what is read: names are escaped
 //! wherever they are shown.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::ffi::OsString;
 use std::fs;

@@ -5,12 +5,6 @@
 //! where on; `WAIT4_STRACE_FUZZ_RECORD` names a record that did harm, and is
 //! read in place of all others. A seed alone does not give a record again, as
 //! some are made of runs of the day.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::fs;
 use std::io::{Cursor, Read, Seek};

@@ -1,10 +1,4 @@
 //! What packages install is what the command says of itself.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    missing_docs,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::fs;
 

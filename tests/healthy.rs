@@ -4,12 +4,6 @@
 //! (What cannot be told from a bug is in `tests/healthy/known`.)
 //! Their scripts are in `tests/healthy/`; each runs in a directory of its own,
 //! where it is copied to.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed, and one that is passed over says so"
-)]
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};

@@ -1,14 +1,6 @@
 //! Programs that make a tracer's life hard: storms of forks and kills, execs
 //! from threads, tracers under tracers, filters, namespaces. Whatever they do,
 //! nothing hangs, nobody is lost, and the status is right.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed, and one that is passed over says so"
-)]
 
 use std::collections::HashMap;
 use std::ffi::OsStr;

@@ -1,11 +1,5 @@
 //! The JSON lines: what they are, that they are as the schema says, and that
 //! they are read back.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::collections::BTreeSet;
 use std::fs;

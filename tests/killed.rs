@@ -1,12 +1,5 @@
 //! What is said of how processes ended: who sent the signal, the out-of-memory killer, execs
 //! that failed.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    missing_docs,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,13 +1,5 @@
 //! The traced program starts as an untraced one, is found as a shell finds it,
 //! and its end is the end of `wait4-strace`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed, and one that is passed over says so"
-)]
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Permissions};

@@ -1,11 +1,6 @@
 //! Where `/proc` is not what it is elsewhere: not mounted, another pid namespace's, or
 //! without the processes of other users; and where there is no `/dev` or no `/etc`. Each
 //! in a mount namespace of its own.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

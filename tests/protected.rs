@@ -1,11 +1,6 @@
 //! What root writes is not led astray by what others put where everybody may
 //! write. The kernel refuses this too where `fs.protected_*` is on; these tests
 //! hold with it off.
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed, and one that is passed over says so"
-)]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};

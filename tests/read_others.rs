@@ -1,13 +1,6 @@
 //! Records that other programs made: Tracee's events, truss's logs, kdump's
 //! listings. Those in `tests/records` were made by hand from the documented
 //! forms, as each says at its beginning.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::string_slice,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,10 +1,5 @@
 //! Logs as people publish them: with parts left out, several in one text, or of programs
 //! that write as strace does.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::fs;
 

@@ -1,6 +1,5 @@
 //! The files of `strace -ff`, read back in one order: the ends of waits and the
 //! beginnings of tasks come where they belong.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 

@@ -1,10 +1,5 @@
 //! Logs of strace's, read back: what is kept of older spellings, and those
 //! that an strace writes now of every fixture.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,11 +1,5 @@
 //! Logs in what chats, CI runners, loggers, mail programs and word processors make of
 //! them, alone and around or within what [`crate::read_pasted`] has.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::fmt::Write as _;
 use std::fs;

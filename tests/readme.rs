@@ -1,11 +1,4 @@
 //! The README's commands, in order, print what the README says.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    missing_docs,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

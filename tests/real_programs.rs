@@ -5,12 +5,6 @@
 //! `tests/real/install`, then `cargo test --test suite real_programs:: -- --ignored
 //! --test-threads=1`. `docs/real-programs.md` says what came out. Flags in
 //! `WAIT4_STRACE_REAL_FLAGS`, as `-k`, are given to the tracer too.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed, and one that is passed over says so"
-)]
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};

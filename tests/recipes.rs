@@ -1,9 +1,4 @@
 //! The recipes of docs/ci.md and docs/json.md, run as they stand there.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::fs;
 use std::path::Path;

@@ -1,10 +1,5 @@
 //! Which rights reach a program under `-u`, and which rights wait4-strace
 //! refuses to have.
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed, and one that is passed over says so"
-)]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -1,10 +1,5 @@
 //! The rules: each bug is found, and each near miss is not. That recordings
 //! give the same findings is `tests/json.rs`'s.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::fs;
 

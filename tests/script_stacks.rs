@@ -1,13 +1,5 @@
 //! Call stacks (`-k`) of scripts: the lines of CPython's, names from perf maps. With
 //! all interpreters that this machine has.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stderr,
-    missing_docs,
-    reason = "a test that cannot go on has failed, and one that is passed over says so"
-)]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,6 +1,5 @@
 //! `--snapshot FILE`: what is compared, what is written, and with which exit
 //! status it ends. What stands in a snapshot is `tests/snapshots.rs`'s.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

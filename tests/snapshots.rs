@@ -1,12 +1,5 @@
 //! Snapshots: equal for every run in which the program behaved the same, and
 //! different where it did not.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::ffi::OsStr;
 use std::process::{Child, Command, Stdio};

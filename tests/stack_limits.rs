@@ -1,14 +1,6 @@
 //! Call stacks (`-k`) wait for nothing that a tracee controls, and take no more
 //! memory than they may: files and memory that tracees serve, hostile files,
 //! small stacks.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stderr,
-    missing_docs,
-    reason = "a test that cannot go on has failed, and one that is passed over says so"
-)]
 
 use std::fs;
 use std::path::Path;

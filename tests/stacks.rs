@@ -1,12 +1,4 @@
 //! Call stacks (`-k`): of programs as compilers make them, beside strace's.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stderr,
-    missing_docs,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::path::Path;
 use std::process::Command;

@@ -1,13 +1,5 @@
 //! Output that nobody reads: it may hold up a trace, as a pager does, but no
 //! signal to the tracer and no `--duration`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed, and one that is passed over says so"
-)]
 
 use std::any::Any;
 use std::fs::{self, File, OpenOptions};

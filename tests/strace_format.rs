@@ -3,14 +3,6 @@
 //! The strace that is installed may be older than the one whose grammar is
 //! ours (7.2); what is known to differ is normalised in `normal`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "tests die loudly and say what they pass over"
-)]
-
 mod flags;
 mod normal;
 mod programs;

@@ -2,14 +2,6 @@
 //! shell as its program would.
 
 #![cfg(target_os = "linux")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed, and one that is passed over says so"
-)]
 
 use std::fs;
 use std::path::Path;

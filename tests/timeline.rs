@@ -1,12 +1,4 @@
 //! `--timeline`: the three pictures of real runs.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stderr,
-    missing_docs,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::fs;
 use std::path::Path;

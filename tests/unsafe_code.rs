@@ -1,5 +1,4 @@
 //! docs/unsafe.md tells of every use of `unsafe`, and of none that is gone.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,13 +1,5 @@
 //! Who waits for whom: when it is told, and what it says of each way to hang.
 #![cfg(target_os = "linux")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed, and one that is passed over says so"
-)]
 
 mod ways_to_hang;
 

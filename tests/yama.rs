@@ -1,7 +1,6 @@
 //! Yama's four scopes: who may trace, and what each refusal says. Only where it is asked
 //! for, as it changes the machine, and scope 3 stays until the next boot: `.ci/aarch64`
 //! runs it in its guest.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,12 +1,4 @@
 //! `--zombies`: the zombies of the machine, without a trace.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stderr,
-    missing_docs,
-    reason = "a test that cannot go on has failed"
-)]
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;

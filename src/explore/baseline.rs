@@ -51,7 +51,7 @@ pub enum NoBaseline {
     /// One did not end in its time.
     TimedOut,
     /// The search ended before anything could be compared: there were too few runs,
-    /// too little time, or we were told to end.
+    /// too little time, or the search was interrupted.
     TooFew,
 }
 
@@ -71,6 +71,9 @@ impl Baseline {
                 End::Interrupted(_) => return Err(NoBaseline::TooFew),
             }
             for key in wrong_with(run) {
+                if baseline.known.contains(&key) {
+                    continue;
+                }
                 if baseline.once.contains(&key) {
                     baseline.known.push(key);
                 } else {
@@ -98,7 +101,6 @@ impl Baseline {
         });
         let mut known: Vec<String> = known.collect();
         known.sort();
-        known.dedup();
         known
     }
 
@@ -173,8 +175,7 @@ fn counts(finding: &Finding) -> bool {
 /// info) is no reason to be silent when it does.
 fn wrong_with(run: &Run) -> Vec<Key> {
     let findings = run.findings.iter().filter(|finding| counts(finding));
-    let findings = findings.cloned().map(Box::new);
-    let findings = findings.map(|finding| Symptom::Finding(finding).key());
+    let findings = findings.map(|finding| Key::Finding(finding.rule, finding.parent.comm()));
     let crashes = run.crashes.iter();
     let crashes = crashes.map(|(comm, signal)| Key::Crash(*comm, signal.raw()));
     let mut keys: Vec<Key> = Vec::new();

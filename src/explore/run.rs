@@ -190,7 +190,7 @@ fn settings() -> Settings {
     }
 }
 
-/// Without it nobody would be seen to sleep, and a search find no problems.
+/// Without it no process would be seen to sleep, and a search would find no problems.
 pub(crate) const NEEDS_PROC: &str = "a schedule is forced by what /proc shows of the processes, \
                                      and it is not mounted here or shows another pid namespace";
 

@@ -1,5 +1,7 @@
 //! Clone flags that determine what a new task is (`include/uapi/linux/sched.h`).
 
+/// The bits of clone's flags that are the signal at the child's end.
+pub(crate) const CSIGNAL: u64 = 0xff;
 /// The creator's parent is the parent of the child.
 pub const CLONE_PARENT: u32 = 0x0000_8000;
 /// The child is a thread of the creator's process.

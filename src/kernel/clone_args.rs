@@ -1,11 +1,9 @@
 //! The arguments of `clone3` (clone(2), `struct clone_args`), also of calls that are older.
 
 use super::abi::{Abi, CloneCall};
-use super::clone::CLONE_UNTRACED;
+use super::clone::{CLONE_UNTRACED, CSIGNAL};
 use super::signal::Signal;
 
-/// The signal in the flags of clone.
-const CSIGNAL: u64 = 0xff;
 const CLONE_VM: u64 = 0x100;
 const CLONE_PIDFD: u64 = 0x1000;
 const CLONE_VFORK: u64 = 0x4000;
@@ -59,7 +57,7 @@ impl CloneArgs {
                     _ => (parent_tid, 0),
                 };
                 Some(CloneArgs {
-                    flags: flags & !CSIGNAL & !u64::from(CLONE_UNTRACED),
+                    flags: flags & !CSIGNAL,
                     pidfd,
                     child_tid,
                     parent_tid,
@@ -84,7 +82,7 @@ impl CloneArgs {
         let mut words = words.iter().map(|word| u64::from_ne_bytes(*word));
         let mut next = || words.next().unwrap_or(0);
         CloneArgs {
-            flags: next() & !u64::from(CLONE_UNTRACED),
+            flags: next(),
             pidfd: next(),
             child_tid: next(),
             parent_tid: next(),
@@ -98,9 +96,11 @@ impl CloneArgs {
         }
     }
 
-    /// With one pid, which is at this address; `None` if pids are chosen already.
+    /// With one pid, which is at this address, for a child that is traced as its creator
+    /// is; `None` if pids are chosen already.
     pub(crate) fn with_pid_at(self, address: u64) -> Option<CloneArgs> {
         (self.set_tid_size == 0).then_some(CloneArgs {
+            flags: self.flags & !u64::from(CLONE_UNTRACED),
             set_tid: address,
             set_tid_size: 1,
             ..self
@@ -163,7 +163,8 @@ mod tests {
         let clone = CloneArgs::of(Abi::X86_64, CloneCall::Clone, args).unwrap();
         assert_eq!(clone.stack + clone.stack_size, 0x9000);
         assert_eq!((clone.pidfd, clone.parent_tid), (0x8000, 0));
-        assert_eq!(clone.flags, CLONE_VM | CLONE_VFORK | CLONE_PIDFD);
+        let chosen = clone.with_pid_at(0x7000).unwrap();
+        assert_eq!(chosen.flags, CLONE_VM | CLONE_VFORK | CLONE_PIDFD);
     }
 
     #[test]

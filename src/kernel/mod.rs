@@ -35,6 +35,7 @@ pub use abi::{Abi, CloneCall, RusageLayout, SiginfoLayout, WaitCall, WaitCalls};
 pub use calls::{
     LAST_PLAIN_SIGNAL, PIDFD_SIGNAL_PROCESS_GROUP, PR_SET_PDEATHSIG, RuleCall, SigactionHead,
 };
+pub(crate) use clone::CSIGNAL;
 pub use clone::{CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CLONE_UNTRACED};
 pub(crate) use clone_args::CloneArgs;
 pub use eintr_calls::TimeOut;

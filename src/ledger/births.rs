@@ -45,7 +45,7 @@ impl Ledger {
             process.sigchld = Sigchld::found(found.sigchld);
             process.born.is_before_attach = is_before_attach;
             self.claim_children(event.tgid);
-            // Of a launched process alone nobody looks up the parent.
+            // The parent of a launched process alone is not looked up.
             if self.attached.is_none() || found.parent.is_none() {
                 let found = self.parent_id(event.tgid);
                 self.root.get_or_insert(found);

@@ -146,7 +146,7 @@ impl Ledger {
                 sender,
             } => {
                 self.delivered(tgid, *signal, *info, *sender);
-                self.told_by_signal(event, *signal, info.as_ref());
+                self.signal_reports(event, *signal, info.as_ref());
             }
             EventKind::Kills { target, signal } => self.kills(tgid, *target, *signal),
             EventKind::DeathSignalSet(_)
@@ -200,7 +200,7 @@ impl Ledger {
     }
 
     /// What a delivered signal says of other processes.
-    fn told_by_signal(&mut self, event: &Event, signal: Signal, info: Option<&SigInfo>) {
+    fn signal_reports(&mut self, event: &Event, signal: Signal, info: Option<&SigInfo>) {
         let tgid = event.tgid;
         let sender = info.and_then(SigInfo::sender);
         if let Some(sender) = sender.filter(|_| signal.is_crash()) {

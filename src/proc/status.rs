@@ -85,6 +85,11 @@ impl Status {
         enough.any(|capability| self.capabilities & (1 << capability) != 0)
     }
 
+    /// Whether it is the first process of its pid namespace.
+    pub(crate) fn is_init(&self) -> bool {
+        self.ns_pids.last() == Some(&NsPid::new(1))
+    }
+
     /// Whether `signal` has a handler.
     pub(crate) fn catches(&self, signal: Signal) -> bool {
         has(self.caught, signal)

@@ -45,9 +45,9 @@ impl Stopped {
     }
 
     /// Changes the call at whose entry the tracee is, one of the native ABI that creates
-    /// a process. `None` if that is not possible; it is made as it is then.
-    pub(crate) fn choose_pid(&self, args: [u64; 6], pid: Tid) -> Option<ChosenPid> {
-        let (at, _) = self.room_for_chosen_pid()?;
+    /// a process; `at` is the room for its arguments. `None` if that is not possible; it is
+    /// made as it is then.
+    pub(crate) fn choose_pid(&self, args: [u64; 6], at: u64, pid: Tid) -> Option<ChosenPid> {
         let before = self.registers().ok()?;
         let layout = before.layout()?;
         let (call, second) = (before.creating_call()?.0, second(layout)?);
@@ -61,7 +61,7 @@ impl Stopped {
             self.poke(at + offset, word)?;
         }
         let nr = native_number("clone3")?;
-        let mut registers = self.registers().ok()?;
+        let mut registers = before.clone();
         registers.put(layout.first_argument, layout.word, at);
         registers.put(second, layout.word, CloneArgs::LENGTH);
         match layout.abi {

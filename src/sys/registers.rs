@@ -14,6 +14,7 @@ const NT_ARM_SYSTEM_CALL: usize = 0x404;
 
 /// The general registers, in the layout of the kernel's `NT_PRSTATUS` regset. The regset's
 /// length identifies the layout: no two are equally long.
+#[derive(Clone)]
 pub(crate) struct Registers {
     bytes: [u8; MOST_BYTES],
     length: usize,

@@ -22,7 +22,7 @@ impl<S: Scheduler> Tracer<S> {
                 let room = stop.tracee.room_for_chosen_pid();
                 let can_wait = |(at, length)| !proc::are_filled(task.tgid, at, length);
                 let room = room.filter(|room| !can_wait(*room));
-                room.and_then(|_| stop.tracee.choose_pid(args, pid))
+                room.and_then(|(at, _)| stop.tracee.choose_pid(args, at, pid))
             }
             _ => None,
         };

@@ -11,7 +11,7 @@ use super::engine::Tracer;
 use super::full_speed::has_no_children;
 use super::scheduler::Scheduler;
 use crate::event::Event;
-use crate::kernel::{NsPid, Tgid};
+use crate::kernel::Tgid;
 use crate::proc;
 
 /// When after the attach: a large process takes its time to fork.
@@ -27,7 +27,7 @@ impl<S: Scheduler> Tracer<S> {
         let status = proc::status(tgid.leader());
         // A new child of a namespace's first process may be an orphan from outside. Others
         // adopt none: they have no descendants.
-        let is_first = status.is_none_or(|status| status.ns_pids.last() == Some(&NsPid::new(1)));
+        let is_first = status.is_none_or(|status| status.is_init());
         for after in LOOKS.into_iter().filter(|_| !is_first) {
             let due = Instant::now() + after;
             self.late_children.0.push((due, tgid));

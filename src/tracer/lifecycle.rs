@@ -9,7 +9,8 @@ use super::tasks::Task;
 use super::world::World;
 use crate::event::{self, Created, Event, EventKind, Moment, NsPids, SigchldAction};
 use crate::kernel::{
-    CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CloneCall, NsPid, Signal, Tgid, Tid, WaitStatus,
+    CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, CSIGNAL, CloneCall, NsPid, Signal, Tgid, Tid,
+    WaitStatus,
 };
 use crate::proc;
 use crate::sys::ptrace::Stopped;
@@ -252,12 +253,10 @@ pub(super) fn is_thread(options: Option<CloneOptions>, kind: StopKind, caller: T
 /// What the call asks for that a task is making, by its registers; clone3's
 /// arguments lie in memory. `None` if that is not known.
 pub(super) fn clone_options(stopped: &Stopped) -> Option<CloneOptions> {
-    /// The signal in clone's flags (`CSIGNAL`).
-    const SIGNAL_BITS: u64 = 0xff;
     let (call, first) = stopped.registers().ok()?.creating_call()?;
     let (flags, signal) = match call {
         CloneCall::Fork | CloneCall::Vfork => (0, u64::from(Signal::CHLD.raw().unsigned_abs())),
-        CloneCall::Clone => (first, first & SIGNAL_BITS),
+        CloneCall::Clone => (first, first & CSIGNAL),
         CloneCall::Clone3 => {
             // struct clone_args: flags is the first word, exit_signal the fifth.
             let mut words = [0u8; 40];

@@ -11,7 +11,7 @@ use super::clock::Clock;
 use super::report::Report;
 use super::sightings::{Sightings, pause};
 use super::survey::Survey;
-use crate::kernel::{NsPid, Tgid};
+use crate::kernel::Tgid;
 use crate::proc::{self, Absence, Stat};
 
 /// Ages up to this are found by the second look alone.
@@ -48,12 +48,6 @@ pub(super) struct Scene {
 
 fn unreadable(error: &std::io::Error) -> String {
     format!("cannot read /proc: {error}")
-}
-
-/// Whether a process is the first of its pid namespace.
-fn is_init(tgid: Tgid) -> bool {
-    let status = proc::status(tgid.leader());
-    tgid.raw() == 1 || status.is_some_and(|status| status.ns_pids.last() == Some(&NsPid::new(1)))
 }
 
 /// Why a process is not among those that were looked at.
@@ -164,6 +158,8 @@ impl Looker<'_> {
         zombies: impl Iterator<Item = &'z Stat>,
         survey: &Survey,
     ) -> FxHashMap<Tgid, Duration> {
+        let is_init =
+            |tgid: Tgid| proc::status(tgid.leader()).is_some_and(|status| status.is_init());
         let mut inits: FxHashMap<Tgid, bool> = FxHashMap::default();
         let mut least = |zombie: &Stat| {
             let parent = zombie.parent;

@@ -95,7 +95,7 @@ impl<R: Runner> Search<'_, R> {
         }
     }
 
-    /// Whether a symptom is still to be told, beside what was found.
+    /// Whether a symptom is not yet reported, beside what was found.
     fn is_left(&self, symptom: &Symptom) -> bool {
         !symptom.is_consequence() && !self.knows(&symptom.key())
     }
