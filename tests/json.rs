@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::support::{self, fixture, many_at_once, read_again, run, traced_fixture, wait4_strace};
+use crate::support::{self, fixture, many_at_once, run, traced_fixture, wait4_strace};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -69,10 +69,18 @@ impl Recorded {
         let recorded = Recorded {
             directory: TempDir::new().unwrap(),
         };
-        let [trace, report, lines] = ["trace", "report", "lines"].map(|name| recorded.path(name));
-        let files = ["-o", &trace, "--report-file", &report, "--record", &lines];
+        let files = recorded.files("");
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
         run(&mut traced_fixture(&[&files, flags].concat(), name));
         recorded
+    }
+
+    /// Flags for all three files, with something behind their names.
+    fn files(&self, behind: &str) -> [String; 6] {
+        let [trace, report, lines] =
+            ["trace", "report", "lines"].map(|name| self.path(&format!("{name}{behind}")));
+        let [o, report_file, record] = ["-o", "--report-file", "--record"].map(str::to_owned);
+        [o, trace, report_file, report, record, lines]
     }
 
     fn path(&self, name: &str) -> String {
@@ -159,12 +167,12 @@ fn check(validator: &jsonschema::Validator, flags: &[&str], name: &str) -> Vec<S
     let values = parsed(&lines);
     let wrong = complaints(validator, &values);
     assert!(wrong.is_empty(), "{name}: {}", wrong.join("\n"));
-    let (text, report) = read_again(&recorded.path("lines"));
-    assert_eq!(text, recorded.text("trace"), "{name}");
-    assert_eq!(report, recorded.text("report"), "{name}");
-    // What is read is written again as it was.
-    let again = recorded.read(&["--format", "json", "-o", "-"]).stdout;
-    assert_eq!(again, lines, "{name}");
+    let files = recorded.files("-again");
+    recorded.read(&files.each_ref().map(String::as_str));
+    for file in ["trace", "report", "lines"] {
+        let again = recorded.text(&format!("{file}-again"));
+        assert_eq!(again, recorded.text(file), "{file} of {name}");
+    }
     let kinds = values.iter().map(|line| line["type"].as_str().unwrap());
     kinds.map(str::to_owned).collect()
 }

@@ -187,14 +187,14 @@ fn the_lines_of_a_wait_are_never_those_of_the_next() {
             "--record",
             record.to_str().unwrap(),
         ];
-        let outcome = run(&mut traced(&flags, [&python, &script("turns.py"), "300"]));
+        let outcome = run(&mut traced(&flags, [&python, &script("turns.py"), "100"]));
         assert_eq!(outcome.status, 0, "{}", outcome.stderr);
         let events = events(&record);
         let entries: Vec<_> = events
             .iter()
             .filter(|event| are(event, "wait-entry"))
             .collect();
-        assert!(entries.len() >= 300, "{}", entries.len());
+        assert!(entries.len() >= 100, "{}", entries.len());
         for entry in entries {
             let args = &entry["args"];
             let is_poll = args["options"]["raw"] != 0;

@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{fixture_path, run, traced, until, wait, wait4_strace};
+use crate::support::{fixture_path, many_at_once, run, traced, until, wait, wait4_strace};
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::stat::Mode;
@@ -165,13 +165,12 @@ impl Unread {
     }
 }
 
-/// What ends a trace: a signal, or `--duration`. That all of them do is shown
-/// with two of the places.
-fn ends(kind: &str) -> &'static [Option<Signal>] {
-    match kind {
-        "pipe" | "fifo" => &[Some(Signal::SIGTERM), Some(Signal::SIGINT), None],
-        _ => &[Some(Signal::SIGTERM)],
-    }
+/// Each place, and what ends a trace: a signal, or `--duration`. That all of them do is
+/// shown with two of the places.
+fn places_and_ends() -> Vec<(&'static str, Option<Signal>)> {
+    let by_term = UNREAD.map(|kind| (kind, Some(Signal::SIGTERM)));
+    let others = ["pipe", "fifo"].map(|kind| [(kind, Some(Signal::SIGINT)), (kind, None)]);
+    [&by_term[..], others.as_flattened()].concat()
 }
 
 fn duration(end: Option<Signal>) -> &'static [&'static str] {
@@ -185,71 +184,69 @@ fn duration(end: Option<Signal>) -> &'static [&'static str] {
 
 #[test]
 fn an_attach_is_ended_whatever_the_reader_does() {
-    for kind in UNREAD {
-        for end in ends(kind).iter().copied() {
-            let directory = TempDir::new().unwrap();
-            let place = Unread::new(kind, directory.path());
-            let mut target = Killed::start(&mut busy());
-            let mut tracer = wait4_strace();
-            tracer.args(&place.flags).args(duration(end));
-            tracer.args(["-p", &target.pid().to_string()]);
-            tracer.stdin(Stdio::null()).stderr(place.stderr);
-            let mut tracer = Killed::start(&mut tracer);
-            until("it is traced", || field(target.pid(), "TracerPid:") != "0");
-            if let Some(signal) = end {
-                until_it_stands_still(target.pid());
-                tracer.signal(signal);
-            }
-            until("the target goes on", || {
-                field(target.pid(), "TracerPid:") == "0"
-            });
-            // The lines are lost, and that is said.
-            assert_eq!(tracer.end(), 125, "{kind} {end:?}");
-            assert!(target.0.try_wait().unwrap().is_none(), "{kind} {end:?}");
-            if place.has_report {
-                let errors = tracer.errors();
-                assert!(errors.contains(" processes, "), "{kind} {end:?}: {errors}");
-                assert!(
-                    errors.contains("it is not read"),
-                    "{kind} {end:?}: {errors}"
-                );
-            }
+    many_at_once(&places_and_ends(), |&(kind, end)| {
+        let directory = TempDir::new().unwrap();
+        let place = Unread::new(kind, directory.path());
+        let mut target = Killed::start(&mut busy());
+        let mut tracer = wait4_strace();
+        tracer.args(&place.flags).args(duration(end));
+        tracer.args(["-p", &target.pid().to_string()]);
+        tracer.stdin(Stdio::null()).stderr(place.stderr);
+        let mut tracer = Killed::start(&mut tracer);
+        until("it is traced", || field(target.pid(), "TracerPid:") != "0");
+        if let Some(signal) = end {
+            until_it_stands_still(target.pid());
+            tracer.signal(signal);
         }
-    }
+        until("the target goes on", || {
+            field(target.pid(), "TracerPid:") == "0"
+        });
+        // It need not keep a CPU busy any more.
+        target.signal(Signal::SIGSTOP);
+        // The lines are lost, and that is said.
+        assert_eq!(tracer.end(), 125, "{kind} {end:?}");
+        assert!(target.0.try_wait().unwrap().is_none(), "{kind} {end:?}");
+        if place.has_report {
+            let errors = tracer.errors();
+            assert!(errors.contains(" processes, "), "{kind} {end:?}: {errors}");
+            assert!(
+                errors.contains("it is not read"),
+                "{kind} {end:?}: {errors}"
+            );
+        }
+    });
 }
 
 #[test]
 fn a_command_is_ended_whatever_the_reader_does() {
-    for kind in UNREAD {
-        for end in ends(kind).iter().copied() {
-            let directory = TempDir::new().unwrap();
-            let place = Unread::new(kind, directory.path());
-            let command = busy();
-            let words = [command.get_program()]
-                .into_iter()
-                .chain(command.get_args());
-            let mut flags: Vec<&str> = place.flags.iter().map(String::as_str).collect();
-            flags.extend(duration(end));
-            let mut tracer = traced(&flags, words);
-            tracer.stdin(Stdio::null()).stderr(place.stderr);
-            let mut tracer = Killed::start(&mut tracer);
-            let root = child_of(tracer.pid());
-            if let Some(signal) = end {
-                until_it_stands_still(root);
-                if signal == Signal::SIGINT {
-                    // As the key sends it: to tracer and command.
-                    killpg(Pid::from_raw(tracer.pid()), signal).unwrap();
-                } else {
-                    tracer.signal(signal);
-                }
-            }
-            assert_eq!(tracer.end(), 125, "{kind} {end:?}");
-            if place.has_report {
-                let errors = tracer.errors();
-                assert!(errors.contains(" processes, "), "{kind} {end:?}: {errors}");
+    many_at_once(&places_and_ends(), |&(kind, end)| {
+        let directory = TempDir::new().unwrap();
+        let place = Unread::new(kind, directory.path());
+        let command = busy();
+        let words = [command.get_program()]
+            .into_iter()
+            .chain(command.get_args());
+        let mut flags: Vec<&str> = place.flags.iter().map(String::as_str).collect();
+        flags.extend(duration(end));
+        let mut tracer = traced(&flags, words);
+        tracer.stdin(Stdio::null()).stderr(place.stderr);
+        let mut tracer = Killed::start(&mut tracer);
+        let root = child_of(tracer.pid());
+        if let Some(signal) = end {
+            until_it_stands_still(root);
+            if signal == Signal::SIGINT {
+                // As the key sends it: to tracer and command.
+                killpg(Pid::from_raw(tracer.pid()), signal).unwrap();
+            } else {
+                tracer.signal(signal);
             }
         }
-    }
+        assert_eq!(tracer.end(), 125, "{kind} {end:?}");
+        if place.has_report {
+            let errors = tracer.errors();
+            assert!(errors.contains(" processes, "), "{kind} {end:?}: {errors}");
+        }
+    });
 }
 
 #[test]

@@ -213,22 +213,23 @@ fn encodings(sample: &[u8]) -> Vec<Stage> {
             return chosen;
         };
         chosen.push(encoding.stage);
-        text.clear();
-        let mut lines = Unwrapped::new(sample, chosen.clone());
-        while let Ok(Some(line)) = lines.next_line() {
-            text.extend_from_slice(line);
-        }
+        text = after(sample, &chosen);
     }
 }
 
-/// The stage of the names of a file that stand before lines after these stages.
-fn names_behind(sample: &[u8], stages: &[Stage]) -> Option<Stage> {
+/// The lines of a text after these stages.
+fn after(sample: &[u8], stages: &[Stage]) -> Vec<u8> {
     let mut lines = Unwrapped::new(sample, stages.to_vec());
     let mut text = Vec::with_capacity(sample.len());
     while let Ok(Some(line)) = lines.next_line() {
         text.extend_from_slice(line);
     }
-    name_column(&text).map(stage::name)
+    text
+}
+
+/// The stage of the names of a file that stand before lines after these stages.
+fn names_behind(sample: &[u8], stages: &[Stage]) -> Option<Stage> {
+    name_column(&after(sample, stages)).map(stage::name)
 }
 
 /// Whether a stage changes a line of a text.
@@ -340,21 +341,23 @@ fn has_pids_in_brackets(sample: &[u8]) -> bool {
 /// Stages that take words from before each line, and what else is behind them: of
 /// those that make the most lines a record's the ones that leave the most pids.
 fn behind_words_of_others(sample: &[u8], chosen: &[Stage], known: &[Stage]) -> Option<Vec<Stage>> {
-    let counts = 1..=MOST_WORDS;
-    let ways = counts.flat_map(|count| {
-        let alone = vec![stage::words(count)];
-        let more = known
-            .iter()
-            .map(move |stage| vec![stage::words(count), *stage]);
-        std::iter::once(alone).chain(more)
-    });
-    let ways = ways.map(|more| [chosen, &more].concat());
-    let scored = ways.map(|stages| {
-        let mut score = score(sample, &stages);
+    let counted = |text: &[u8], stages: &[Stage]| {
+        let mut score = score(text, stages);
         score.known += score.pids;
-        (score, stages)
-    });
-    let (_, stages) = first_best(scored.collect())?;
+        score
+    };
+    let mut scored = Vec::new();
+    for count in 1..=MOST_WORDS {
+        let words = [chosen, &[stage::words(count)]].concat();
+        // Most stages change none of what is left, so they are not scored.
+        let text = after(sample, &words);
+        scored.push((counted(&text, &[]), words.clone()));
+        for stage in known.iter().filter(|stage| changes(&text, &[], **stage)) {
+            let stages = [&words[..], &[*stage]].concat();
+            scored.push((counted(&text, &[*stage]), stages));
+        }
+    }
+    let (_, stages) = first_best(scored)?;
     (!hides_pids(sample, chosen, &stages)).then_some(stages)
 }
 
