@@ -105,6 +105,34 @@ fn a_record_s_lock_has_its_holder() {
 }
 
 #[test]
+fn a_parent_that_reads_one_pipe_while_its_child_fills_another_is_found() {
+    let python = "/usr/bin/python3";
+    if !Path::new(python).exists() {
+        return passed_over("/usr/bin/python3 is not installed");
+    }
+    let deadlocks = |read: &str| {
+        let program = format!(
+            "import subprocess as s\n\
+             p=s.Popen(['sh','-c','head -c 200000 /dev/zero >&2; echo'],stdout=s.PIPE,stderr=s.PIPE)\n\
+             {read}\n"
+        );
+        let flags = ["-o", "/dev/null", "--duration", "5"];
+        run(&mut traced(&flags, [python, "-c", &program])).stderr
+    };
+    // The shell waits for head, and Python for the shell.
+    let text = deadlocks("p.stdout.read()");
+    for part in [
+        "error[pipe-full-deadlock]: python3[",
+        "  is in wait4(-1, …)  has not returned\n",
+        "  is in write(1, …)   the pipe is full\n",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    let text = deadlocks("p.communicate()");
+    assert!(text.ends_with("; no findings\n"), "{text}");
+}
+
+#[test]
 fn a_stopped_child_is_told_with_its_signal() {
     let text = hangs(&[], "sleep 999 & sleep 0.3; kill -STOP $!; wait $!").stderr;
     assert!(

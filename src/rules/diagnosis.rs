@@ -203,6 +203,13 @@ pub enum Hang {
         /// The child's descriptor.
         fd: i32,
     },
+    /// A child is blocked in a write to a full pipe, and its parent in a read of another.
+    PipeFullElsewhere {
+        /// The child's descriptor.
+        fd: i32,
+        /// The parent's descriptor of the other pipe.
+        read: i32,
+    },
     /// A child is blocked in a read of a pipe whose writing end its waiting parent
     /// or a sibling holds open.
     PipeEofDeadlock {
@@ -386,7 +393,9 @@ impl Hang {
         match self {
             Hang::WnohangSpin { .. } => RuleId::WnohangSpin,
             Hang::EchildSpin { .. } => RuleId::EchildSpin,
-            Hang::PipeFullDeadlock { .. } => RuleId::PipeFullDeadlock,
+            Hang::PipeFullDeadlock { .. } | Hang::PipeFullElsewhere { .. } => {
+                RuleId::PipeFullDeadlock
+            }
             Hang::PipeEofDeadlock { .. } => RuleId::PipeEofDeadlock,
             Hang::PipeHeldByDescendant { .. } => RuleId::PipeHeldByDescendant,
             Hang::StoppedChildHang { .. } => RuleId::StoppedChildHang,

@@ -11,8 +11,8 @@
 //!   zombie was not reaped)
 //! * [`Loss`]: `lost` (waits that failed, statuses not examined), `arguments` (waits
 //!   that the kernel refused), `hazards` (children that could have been stolen)
-//! * [`Hang`]: `hangs` (waits that block or spin), `pipes` and `streams` (blocked on a
-//!   pipe)
+//! * [`Hang`]: `hangs` (waits that block or spin), `pipes`, `pipe_cycles` and `streams`
+//!   (blocked on a pipe)
 //! * [`End`]: `hangs` (dead leaders, pid namespaces), `death_signals`, `kills`,
 //!   `survivors`, `ends` (ends that the user did not expect)
 //!
@@ -31,6 +31,7 @@ mod hazards;
 mod kills;
 mod leaks;
 mod lost;
+mod pipe_cycles;
 mod pipes;
 mod policy;
 mod streams;
@@ -58,6 +59,7 @@ use crate::ledger::{Ledger, ProcessId, Stamp};
 /// All rules, with their state.
 #[derive(Clone, Debug)]
 pub struct RuleEngine {
+    thresholds: Thresholds,
     findings: Findings,
     /// Warnings not yet taken; the finding of some may still be withdrawn.
     warnings: Vec<Finding>,
@@ -107,6 +109,7 @@ impl RuleEngine {
     #[must_use]
     pub fn new(thresholds: Thresholds, expected: Expected) -> RuleEngine {
         RuleEngine {
+            thresholds,
             findings: Findings::default(),
             warnings: Vec::new(),
             warned: FxHashSet::default(),
@@ -143,6 +146,7 @@ impl RuleEngine {
         self.lost.event(&mut context);
         self.hazards.event(&mut context);
         self.hangs.event(&mut context);
+        pipe_cycles::event(self.thresholds.blocked, &mut context);
         kills::event(&mut context);
         self.death_signals.event(&mut context);
         self.ends.event(&mut context);

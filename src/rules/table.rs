@@ -255,7 +255,7 @@ rules! {
         "ECHILD means that there are no children: end the loop";
     PipeFullDeadlock: "pipe-full-deadlock", Error, needs PROC,
         "a child fills a pipe that only its waiting parent could drain",
-        "read the child's output until its end, then wait";
+        "read all of the child's output until its end (two pipes with poll), then wait";
     PipeEofDeadlock: "pipe-eof-deadlock", Error, needs PROC,
         "a child waits for the end of a pipe that its waiting parent or a sibling holds open",
         "close the write end in every process that does not write (O_CLOEXEC), then wait";

@@ -52,7 +52,11 @@ impl Session<'_> {
         self.ledger.apply(&event);
         let is_over = matches!(event.kind, EventKind::Over);
         let policy = self.policy.as_mut();
-        let is_late = matches!(event.kind, EventKind::Observed(Observation::Survivors(_)));
+        // What is seen of processes that live on when the trace is over.
+        let is_late = matches!(
+            event.kind,
+            EventKind::Observed(Observation::Survivors(_)) | EventKind::Looked(_)
+        );
         if let Some(policy) = policy.filter(|policy| policy.is_open() || is_late) {
             policy.event(&event, &self.ledger);
         }

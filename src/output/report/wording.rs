@@ -190,6 +190,10 @@ fn of_hang(hang: &Hang, parent: &Parent, child: &Children) -> String {
             "{parent} waits for {child}, which cannot write to its full pipe (fd {fd}) until \
              it is read"
         ),
+        Hang::PipeFullElsewhere { fd, read } => format!(
+            "{parent} reads a pipe (fd {read}), and {child} cannot write to another, full one \
+             (fd {fd}) until that is read"
+        ),
         Hang::PipeEofDeadlock { holder, fd } => format!(
             "{parent} waits for {child}, which waits for the end of a pipe that {} holds open \
              (fd {fd})",

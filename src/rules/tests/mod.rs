@@ -12,6 +12,7 @@ mod leaks;
 mod losses;
 mod misread;
 mod outliving;
+mod pipe_cycles;
 mod pipes;
 mod signals;
 mod strangers;
