@@ -44,6 +44,10 @@ fn each_kind_of_value_is_decoded() {
         "pid=-5",
         "pid=7",
         "pid=-2147483648",
+        "ECHILD",
+        "SIGKILL",
+        "P_PIDFD",
+        "WNOHANG|WEXITED",
     ];
     let (text, status) = decoded(&values);
     assert_eq!(status, 0, "{text}");

@@ -23,12 +23,14 @@ impl Answer {
         let Some((kind, text)) = value.split_once('=') else {
             return match word(value) {
                 Some(number) => bare(value, number, system),
-                None => phrase::of(value, chosen).unwrap_or_else(|| {
-                    nothing(
-                        "is neither a 32-bit number nor a KIND=VALUE; kinds are status, \
-                         options, idtype, errno, signal and pid",
-                    )
-                }),
+                None => phrase::of(value, chosen)
+                    .or_else(|| named(value, chosen))
+                    .unwrap_or_else(|| {
+                        nothing(
+                            "is no 32-bit number, name or KIND=VALUE; kinds are status, \
+                             options, idtype, errno, signal and pid",
+                        )
+                    }),
             };
         };
         match kind {
@@ -52,6 +54,13 @@ impl Answer {
             }),
         }
     }
+}
+
+/// `ECHILD`, `SIGKILL`, `P_PIDFD`, `WNOHANG|WEXITED`: no name is of two kinds.
+fn named(name: &str, system: System) -> Option<Answer> {
+    let kinds = [errno, signal, id_type, options];
+    let mut answers = kinds.into_iter().map(|kind| kind(name, system));
+    answers.find(|answer| answer.means_something)
 }
 
 fn something(what: impl AsRef<str>) -> Answer {

@@ -104,6 +104,11 @@ impl Baseline {
         known
     }
 
+    /// How most of them ended.
+    pub(super) fn usual(&self) -> Option<WaitStatus> {
+        self.status.most
+    }
+
     /// What was not the same in all of them.
     pub(super) fn varying(&self) -> Vec<&'static str> {
         let varies = [

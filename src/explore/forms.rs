@@ -6,6 +6,7 @@ use super::found::Problem;
 use super::report::{ExplorationReport, in_short};
 use super::schedule::Schedule;
 use crate::event::harmless_json;
+use crate::kernel::WaitStatus;
 use crate::output::{
     GitlabEntry, JunitCase, ReportForm, github_command, gitlab_array, junit_suite,
 };
@@ -107,6 +108,7 @@ impl ExplorationReport<'_> {
                 has_baseline: exploration.no_baseline.is_none(),
                 is_cut: exploration.is_cut,
                 ended_by: exploration.ended_by.clone(),
+                usual_status: exploration.usual.map(WaitStatus::raw),
                 always: exploration.always.clone(),
                 varying: exploration.varying.clone(),
                 never_reached: self.never_reached(),
@@ -139,6 +141,9 @@ enum Line {
         is_cut: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         ended_by: Option<String>,
+        /// As a wait gives it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        usual_status: Option<i32>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         always: Vec<String>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -235,11 +240,32 @@ error[crash] under before@2, in 2 of 3 runs (without: 0 of 3)
         assert!(text.contains(replay), "{text}");
         let none = Exploration {
             baselines: 3,
+            schedules: 9,
             ..Exploration::default()
         };
         let text = report(&none, &command()).text();
         assert!(text.contains("; no problems"), "{text}");
         assert!(text.contains("proves nothing"), "{text}");
+    }
+
+    #[test]
+    fn a_command_that_fails_at_once_gives_nothing_to_try() {
+        let none = Exploration {
+            baselines: 3,
+            usual: Some(WaitStatus::from_raw(2 << 8)),
+            ..Exploration::default()
+        };
+        let command = command();
+        let report = report(&none, &command);
+        let text = report.text();
+        let summary = "explore: 3 baseline runs, 0 schedules in 1.5 s; nothing to try\n";
+        assert!(text.starts_with(summary), "{text}");
+        assert!(
+            text.contains("\nexplore: without a schedule the command exited with 2\n"),
+            "{text}"
+        );
+        assert!(!text.contains("proves nothing"), "{text}");
+        assert!(report.json().contains("\"usual_status\":512"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::baseline::NoBaseline;
 use super::oracle::Symptom;
 use super::schedule::{Point, Schedule};
 use super::scheduler::{Circumstances, Counts};
+use crate::kernel::WaitStatus;
 use crate::rules::Policy;
 
 /// How much is tried.
@@ -70,6 +71,8 @@ pub struct Exploration {
     pub is_cut: bool,
     /// Why no further run could be made, if that ended the search.
     pub ended_by: Option<String>,
+    /// How most of the runs without a schedule ended.
+    pub usual: Option<WaitStatus>,
     /// What was not always the same without a schedule.
     pub varying: Vec<&'static str>,
     /// What is wrong without a schedule too: a rule or a signal, and the program.

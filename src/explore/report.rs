@@ -65,6 +65,7 @@ impl ExplorationReport<'_> {
         } = self.exploration;
         let problems = match problems.len() {
             _ if no_baseline.is_some() => "nothing searched".to_owned(),
+            0 if self.had_nothing_to_try() => "nothing to try".to_owned(),
             0 => "no problems".to_owned(),
             count => plural(count as u64, "problem", "problems"),
         };
@@ -74,6 +75,12 @@ impl ExplorationReport<'_> {
             plural(u64::from(*schedules), "schedule", "schedules"),
             self.took.as_secs_f64()
         )
+    }
+
+    /// Whether no run reached a point.
+    fn had_nothing_to_try(&self) -> bool {
+        let exploration = self.exploration;
+        exploration.schedules == 0 && !exploration.is_cut && exploration.ended_by.is_none()
     }
 
     pub(super) fn problem(&self, to: &mut String, problem: &Problem) {
@@ -200,6 +207,14 @@ impl ExplorationReport<'_> {
         if exploration.no_baseline.is_some() {
             return;
         }
+        // What fails at once hardly reaches what was to be explored.
+        if let Some(usual) = exploration.usual.filter(|usual| usual.raw() != 0) {
+            let _ = writeln!(
+                to,
+                "explore: without a schedule the command {}",
+                how_it_ended(usual)
+            );
+        }
         let never = self.never_reached();
         if !never.is_empty() {
             let _ = writeln!(to, "explore: never reached: {}", never.join(", "));
@@ -244,7 +259,7 @@ impl ExplorationReport<'_> {
                 "explore: not all occurrences were tried (--budget, --explore=RUNS)"
             );
         }
-        if exploration.problems.is_empty() {
+        if exploration.problems.is_empty() && !self.had_nothing_to_try() {
             let _ = writeln!(
                 to,
                 "explore: this proves nothing about other schedules than the {} tried",

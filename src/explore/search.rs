@@ -96,6 +96,7 @@ impl<R: Runner> Search<'_, R> {
         }
         match Baseline::new(&runs) {
             Ok(baseline) => {
+                self.found.usual = baseline.usual();
                 self.found.varying = baseline.varying();
                 self.found.always = baseline.always();
                 self.baseline = baseline;

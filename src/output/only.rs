@@ -20,6 +20,7 @@ pub enum Wanted {
 pub(super) struct Only {
     wanted: Vec<Wanted>,
     shown: FxHashSet<Tgid>,
+    has_shown: bool,
 }
 
 impl Only {
@@ -28,7 +29,13 @@ impl Only {
         Only {
             wanted: wanted.to_vec(),
             shown: FxHashSet::default(),
+            has_shown: false,
         }
+    }
+
+    /// Whether processes were wanted, and none was there.
+    pub(super) fn was_in_vain(&self) -> bool {
+        !self.wanted.is_empty() && !self.has_shown
     }
 
     /// Whether the lines of this event are shown; the ledger has taken it.
@@ -68,6 +75,7 @@ impl Only {
             self.shown.insert(tgid);
         }
         let is_shown = self.shown.contains(&tgid);
+        self.has_shown |= is_shown;
         if matches!(event.kind, EventKind::Ended { .. }) && event.tid == tgid.leader() {
             self.shown.remove(&tgid);
         }
@@ -110,6 +118,7 @@ mod tests {
                 shown.push(event.tgid.raw());
             }
         }
+        assert_eq!(only.was_in_vain(), shown.is_empty());
         shown
     }
 

@@ -104,6 +104,9 @@ impl Output for Text {
                 self.streams.write(tid, &mut self.line, None);
             }
         }
+        if self.only.was_in_vain() && end.has_run {
+            self.message("--only: no process had this pid, or ran a program of this name");
+        }
         if let Some(summary) = end.summary {
             self.streams.text(&summary.text());
         }

@@ -94,19 +94,22 @@ impl ProcessRef {
 pub struct AffectedChild {
     /// The child.
     pub process: ProcessRef,
-    /// When and how it ended.
+    /// When and how it ended; `None` if it lived when this was found.
     pub ended: Option<(Stamp, WaitStatus)>,
+    /// When this was found of it.
+    pub found: Stamp,
     /// Call stack of the call that created it, with `-k`.
     pub created_at: Option<Arc<Stack>>,
 }
 
 impl AffectedChild {
-    /// A child of the ledger.
+    /// A child of the ledger, as it is now.
     #[must_use]
-    pub fn new(child: &Process) -> AffectedChild {
+    pub fn new(child: &Process, now: Stamp) -> AffectedChild {
         AffectedChild {
             process: ProcessRef::new(child),
             ended: child.ended.map(|end| (end.when, end.status)),
+            found: now,
             created_at: child.created_at.clone(),
         }
     }
@@ -275,7 +278,7 @@ impl Finding {
     /// Adds an affected child.
     #[must_use]
     pub fn about(mut self, child: &Process) -> Finding {
-        self.children.push(AffectedChild::new(child));
+        self.children.push(AffectedChild::new(child, self.when));
         self.count = 1;
         self
     }
@@ -425,6 +428,7 @@ mod tests {
                     ..process(2)
                 },
                 ended: None,
+                found: Stamp::default(),
                 created_at: None,
             });
             finding

@@ -169,6 +169,7 @@ fn report(
     finding.children.push(AffectedChild {
         process: named(child.task, context),
         ended: None,
+        found: when,
         created_at: known.and_then(|child| child.created_at.clone()),
     });
     context.warn(finding);

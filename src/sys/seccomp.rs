@@ -379,11 +379,11 @@ mod tests {
             let filter = Filter::new(WaitCalls::ALL, true, rules);
             let (aarch64, arm) = (0xc000_00b7, 0x4000_0028);
             let stops = |arch, nr| answer(&filter, arch, nr, [0; 4]) == STOP;
-            // wait4, waitid, setns.
+            // wait4, waitid, setns; with rules execve and execveat.
             for nr in 0..1024u32 {
-                let expected = matches!(nr, 260 | 95 | 268);
+                let expected = matches!(nr, 260 | 95 | 268) || rules && matches!(nr, 221 | 281);
                 assert_eq!(stops(aarch64, nr), expected, "{nr}");
-                let expected = matches!(nr, 114 | 280 | 375);
+                let expected = matches!(nr, 114 | 280 | 375) || rules && matches!(nr, 11 | 387);
                 assert_eq!(stops(arm, nr), expected, "{nr}");
             }
             assert!(!stops(0xc000_003e, 61));

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::words::{ChildLine, Command, Did, When, is_timed};
 use super::{Report, advice};
 use crate::output::frames::own_places;
-use crate::rules::{AffectedChild, Evidence, Finding, suppression};
+use crate::rules::{AffectedChild, Diagnosis, End, Evidence, Finding, suppression};
 
 /// How many processes with the same finding are named.
 const MOST_SAME: usize = 16;
@@ -26,14 +26,19 @@ impl Report<'_> {
 
     fn write_rest(&self, to: &mut String, finding: &Finding, more: &[&Finding]) -> fmt::Result {
         let dim = self.styles.dim;
-        writeln!(to, "  parent  {}", Command(&finding.parent))?;
+        // What outlives the command need be no child of it.
+        let (above, below) = match finding.diagnosis {
+            Diagnosis::End(End::OutlivesCommand { .. }) => ("command", "process"),
+            _ => ("parent", "child"),
+        };
+        writeln!(to, "  {above:<8}{}", Command(&finding.parent))?;
         for child in &finding.children {
-            writeln!(to, "  child   {}", ChildLine(child))?;
+            writeln!(to, "  {below:<8}{}", ChildLine(child))?;
             creation(to, child)?;
         }
         let listed = finding.children.len() as u64;
         if finding.count > listed {
-            writeln!(to, "  child   … and {} more", finding.count - listed)?;
+            writeln!(to, "  {below:<8}… and {} more", finding.count - listed)?;
         }
         self.evidence(to, &finding.evidence)?;
         if !more.is_empty() {

@@ -76,17 +76,17 @@ pub(crate) fn shell_word(word: &[u8]) -> String {
     text
 }
 
-/// A child and how it ended.
+/// A child and how it ended, or when it was last known to live.
 pub(super) struct ChildLine<'a>(pub(super) &'a AffectedChild);
 
 impl fmt::Display for ChildLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ChildLine(child) = self;
-        write!(f, "{}", Command(&child.process))?;
-        let Some((when, status)) = child.ended else {
-            return f.write_str(", alive");
+        let (when, how) = match child.ended {
+            Some((when, status)) => (when, how_it_ended(status)),
+            None => (child.found, "alive".to_owned()),
         };
-        write!(f, ", {}", how_it_ended(status))?;
+        write!(f, "{}, {how}", Command(&child.process))?;
         if when.is_before_attach {
             write!(f, " {}", When(when))
         } else if is_timed(when) {
@@ -225,7 +225,38 @@ impl fmt::Display for Waits<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::event::{Image, Moment};
+    use crate::kernel::{Tgid, WaitStatus};
+
+    #[test]
+    fn of_a_child_that_lived_it_is_said_when() {
+        let stamp = |millis: u64| Stamp {
+            at: Moment(millis * 1_000_000),
+            ..Stamp::default()
+        };
+        let mut child = AffectedChild {
+            process: ProcessRef {
+                id: None,
+                tgid: Tgid::new(7),
+                image: Arc::new(Image {
+                    argv: vec![b"sleep".to_vec()],
+                    ..Image::default()
+                }),
+            },
+            ended: None,
+            found: stamp(1500),
+            created_at: None,
+        };
+        assert_eq!(ChildLine(&child).to_string(), "7 sleep, alive at +1.500 s");
+        child.found = Stamp::default();
+        assert_eq!(ChildLine(&child).to_string(), "7 sleep, alive");
+        child.ended = Some((stamp(20), WaitStatus::from_raw(0x300)));
+        let ended = "7 sleep, exited with 3 at +0.020 s";
+        assert_eq!(ChildLine(&child).to_string(), ended);
+    }
 
     #[test]
     fn a_command_line_can_be_pasted_and_cannot_move_the_cursor() {
