@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use super::findings::report_on;
 use super::harness::{MARK, Target, Tracer, all_traced_by, new_mark, nobody_is_traced};
-use crate::support::{REWINDS, have, heads, until};
+use crate::support::{REWINDS, have, heads, is_too_slow_for, until};
 
 /// How many entries to and exits from calls `--stats` counts.
 fn calls(errors: &str) -> u64 {
@@ -177,6 +177,9 @@ fn what_was_not_seen_is_shown_with_the_flag() {
         return;
     }
     for bug in ["bad_wait_args_pid_0", "echild_spin", "handler_replaced"] {
+        if bug == "echild_spin" && is_too_slow_for("a thousand polls in half a second") {
+            continue;
+        }
         let rule = bug.strip_suffix("_pid_0").unwrap_or(bug).replace('_', "-");
         assert!(!found(&[], bug).contains(&rule), "{bug}");
         assert!(found(&["--every-call"], bug).contains(&rule), "{bug}");

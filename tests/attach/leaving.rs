@@ -12,7 +12,7 @@ use super::harness::{
     ENDINGS, MARK, Target, Tracer, all_traced_by, busy_shell, field, marked, new_mark,
     nobody_is_traced, process, state,
 };
-use crate::support::{fixture, traced, until, wait, wait4_strace};
+use crate::support::{fixture, is_too_slow_for, traced, until, wait, wait4_strace};
 
 #[test]
 fn a_signal_that_a_launched_command_outlives_does_not_take_its_status() {
@@ -99,7 +99,8 @@ fn a_thousand_threads_are_left_in_a_moment() {
         });
         // After a second those that have not stopped are left to the kernel. A
         // machine that is busy may need more than once.
-        assert!(took.min().unwrap() < Duration::from_millis(950));
+        let shortest = took.min().unwrap();
+        assert!(shortest < Duration::from_millis(950) || is_too_slow_for("a second"));
         assert_eq!(target.finish(), Some(0));
     }
 }

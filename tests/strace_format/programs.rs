@@ -290,7 +290,7 @@ fn xargs_runs_four_at_once() {
 fn timeout_ends_what_runs_too_long() {
     if have("timeout") {
         script(&["timeout", "10", "sh", "-c"], "exit 3", Reaps);
-        script(&["timeout", "0.2"], "cat", Reaps);
+        script(&["timeout", "0.2", "sleep"], "10", Reaps);
         script(
             &["sh", "-c"],
             "timeout -s KILL 0.1 sleep 10; echo $?",

@@ -165,6 +165,15 @@ pub fn passed_over(why: &str) {
     let _ = writeln!(std::io::stderr(), "passed over: {test}: {why}");
 }
 
+/// Whether the CPU is an emulated one (`.ci/aarch64`), too slow for what is then left out.
+pub fn is_too_slow_for(what: &str) -> bool {
+    let is_emulated = std::env::var_os("WAIT4_STRACE_EMULATED").is_some();
+    if is_emulated {
+        passed_over(&format!("an emulated CPU is too slow for {what}"));
+    }
+    is_emulated
+}
+
 /// Whether a program is installed. A test that needs one says so when it is
 /// passed over.
 pub fn have(program: &str) -> bool {
