@@ -133,6 +133,28 @@ fn a_parent_that_reads_one_pipe_while_its_child_fills_another_is_found() {
 }
 
 #[test]
+fn a_reader_whose_leader_has_ended_may_drain_a_pipe_later() {
+    let python = "/usr/bin/python3";
+    if !Path::new(python).exists() {
+        return passed_over("/usr/bin/python3 is not installed");
+    }
+    let program = format!(
+        "import ctypes,os,threading,time\n\
+         (r,w),(pr,pw)=os.pipe(),os.pipe()\n\
+         if os.fork()==0:\n \
+          threading.Thread(target=time.sleep,args=(99,)).start()\n \
+          os.close(w),os.close(pw),ctypes.CDLL(None).syscall({exit},0)\n\
+         if os.fork()==0:\n os.write(pw,b'x'*200000)\n os._exit(0)\n\
+         os.close(w),os.close(pw),os.read(r,1)\n",
+        exit = libc::SYS_exit,
+    );
+    let flags = ["-o", "/dev/null", "--duration", "4"];
+    let text = run(&mut traced(&flags, [python, "-c", &program])).stderr;
+    assert!(tree(&text).len() == 3, "{text}");
+    assert!(!text.contains("pipe-full-deadlock"), "{text}");
+}
+
+#[test]
 fn a_stopped_child_is_told_with_its_signal() {
     let text = hangs(&[], "sleep 999 & sleep 0.3; kill -STOP $!; wait $!").stderr;
     assert!(

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::holders::{Awaited, End, add_holders, holders};
+use super::holders::{Awaited, End, add_holders, holders, survivor};
 use crate::event::PipeSide;
 use crate::kernel::Tgid;
 
@@ -64,7 +64,9 @@ impl Blocked {
 
 /// Whether a descriptor is open for writing, or for reading.
 pub(super) fn is_open_for(tgid: Tgid, fd: i32, writing: bool) -> bool {
-    let Ok(text) = fs::read_to_string(format!("/proc/{tgid}/fdinfo/{fd}")) else {
+    let of_task = |tid| fs::read_to_string(format!("/proc/{tgid}/task/{tid}/fdinfo/{fd}")).ok();
+    let of_survivor = || survivor(tgid).and_then(of_task);
+    let Some(text) = of_task(tgid.leader()).or_else(of_survivor) else {
         return true;
     };
     let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
