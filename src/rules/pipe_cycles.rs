@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::RuleContext;
-use super::diagnosis::Hang;
+use super::diagnosis::{Diagnosis, Hang};
 use super::finding::{Action, AffectedChild, Evidence, Finding, ProcessRef};
 use super::hangs;
 use super::table::RuleId;
@@ -80,8 +80,9 @@ fn ancestors<'a>(
 /// The processes that are blocked until another of them acts.
 fn locked<'a>(look: &'a WaitingLook, long: u64, ledger: &Ledger) -> Vec<Blocked<'a>> {
     let processes = look.tasks.chunk_by(|one, next| one.tgid == next.tgid);
+    let knows_all = ledger.knows_all();
     let alone = processes.filter_map(|tasks| match tasks {
-        [task] => blocked(task, long),
+        [task] => blocked(task, long, knows_all),
         _ => None,
     });
     let mut locked: Vec<Blocked> = alone.collect();
@@ -105,8 +106,9 @@ fn locked<'a>(look: &'a WaitingLook, long: u64, ledger: &Ledger) -> Vec<Blocked<
     }
 }
 
-/// `poll` and its kin may end by their time-out.
-fn blocked(task: &BlockedTask, long: u64) -> Option<Blocked<'_>> {
+/// `poll` and its kin may end by their time-out. `knows_all`: what may not be examined is
+/// not of the trace, so it has none of its pipes.
+fn blocked(task: &BlockedTask, long: u64, knows_all: bool) -> Option<Blocked<'_>> {
     let is_long = task.asleep.is_some_and(|asleep| asleep >= long);
     let within = match (task.call.as_ref()?.name.as_str(), &task.on[..]) {
         ("wait4" | "waitid" | "waitpid", []) => Within::Wait,
@@ -118,10 +120,10 @@ fn blocked(task: &BlockedTask, long: u64) -> Option<Blocked<'_>> {
                     is_pipe: true,
                     writes,
                     others,
-                    complete: true,
+                    complete,
                 },
             ],
-        ) if !others.is_empty() => Within::Pipe {
+        ) if !others.is_empty() && (*complete || knows_all) => Within::Pipe {
             fd: *fd,
             writes: *writes,
             others,
@@ -139,10 +141,23 @@ fn report(
     context: &mut RuleContext,
 ) {
     let (when, ledger) = (context.stamp(), context.ledger);
-    let known = ledger.process(parent.task.tgid);
-    if known.is_some_and(|known| context.findings.has(RuleId::PipeFullDeadlock, known)) {
+    let blamed = named(parent.task, context);
+    let mut all = context.findings.all().iter();
+    let known = all.find(|finding| {
+        let ProcessRef { id, tgid, .. } = finding.parent;
+        finding.rule == RuleId::PipeFullDeadlock && (id, tgid) == (blamed.id, blamed.tgid)
+    });
+    let is_listed = known.is_some_and(|known| {
+        let mut children = known.children.iter();
+        !matches!(
+            known.diagnosis,
+            Diagnosis::Hang(Hang::PipeFullElsewhere { .. })
+        ) || children.any(|known| known.process.tgid == child.task.tgid)
+    });
+    if is_listed {
         return;
     }
+    let is_first = known.is_none();
     let line = |process: &Blocked, writes, fd, remark| Evidence {
         when,
         tid: process.task.tid,
@@ -158,7 +173,7 @@ fn report(
         Some(hangs::blocked(tid, process, waiting, ledger))
     });
     let diagnosis = Hang::PipeFullElsewhere { fd, read };
-    let mut finding = Finding::new(diagnosis, named(parent.task, context), when)
+    let mut finding = Finding::new(diagnosis, blamed, when)
         .evidence(waits)
         .evidence([
             line(parent, false, read, "nothing is written to it"),
@@ -172,7 +187,11 @@ fn report(
         found: when,
         created_at: known.and_then(|child| child.created_at.clone()),
     });
-    context.warn(finding);
+    if is_first {
+        context.warn(finding);
+    } else {
+        context.findings.add(finding);
+    }
 }
 
 /// A process, of which the look knows as much as the trace if it is not traced.
