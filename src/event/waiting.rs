@@ -52,6 +52,9 @@ pub struct BlockedTask {
     pub asleep: Option<u64>,
     /// It was woken then by a signal or by the tracer, and may have been in the call before.
     pub is_older: bool,
+    /// Signals that its process handles, if it waits for pipes or socket pairs: bit
+    /// `n - 1` for signal `n`.
+    pub handled: u64,
     /// What ends the call, as far as known.
     pub on: Vec<WaitsOn>,
     /// How many descriptors more it waits for, which were not looked at.

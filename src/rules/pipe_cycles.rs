@@ -13,7 +13,7 @@ use super::finding::{Action, AffectedChild, Evidence, Finding, ProcessRef};
 use super::hangs;
 use super::table::RuleId;
 use crate::event::{BlockedTask, EventKind, Image, PipeSide, WaitingLook, WaitsOn};
-use crate::kernel::Tgid;
+use crate::kernel::{Signal, Tgid};
 use crate::ledger::Ledger;
 
 /// A process whose only thread is blocked, and in what.
@@ -88,15 +88,24 @@ fn locked<'a>(look: &'a WaitingLook, long: u64, ledger: &Ledger) -> Vec<Blocked<
     let mut locked: Vec<Blocked> = alone.collect();
     loop {
         let names: Vec<Tgid> = locked.iter().map(|process| process.task.tgid).collect();
-        let stays = |process: &Blocked| match process.within {
-            Within::Pipe { others, .. } => others.iter().all(|side| names.contains(&side.tgid)),
-            Within::Wait => {
-                let tgid = process.task.tgid;
-                let seen = look.tasks.iter().filter(|task| task.parent == tgid);
-                let known = ledger.children(tgid).filter(|child| child.ended.is_none());
-                let children = seen.map(|task| task.tgid);
-                let mut children = children.chain(known.map(|child| child.tgid)).peekable();
-                children.peek().is_some() && children.all(|child| names.contains(&child))
+        let stays = |process: &Blocked| {
+            let tgid = process.task.tgid;
+            let seen = look.tasks.iter().filter(|task| task.parent == tgid);
+            let known = ledger.children(tgid).filter(|child| child.ended.is_none());
+            let known = known.map(|child| child.tgid);
+            let is_locked = |child: Tgid| names.contains(&child);
+            match process.within {
+                Within::Pipe { others, .. } => {
+                    // The end of a child runs the handler.
+                    let is_told = handles(process.task, Signal::CHLD);
+                    let mut living = seen.filter(|task| task.state != b'Z');
+                    others.iter().all(|side| is_locked(side.tgid))
+                        && !(is_told && living.any(|task| !is_locked(task.tgid)))
+                }
+                Within::Wait => {
+                    let mut children = seen.map(|task| task.tgid).chain(known).peekable();
+                    children.peek().is_some() && children.all(is_locked)
+                }
             }
         };
         locked.retain(stays);
@@ -106,7 +115,12 @@ fn locked<'a>(look: &'a WaitingLook, long: u64, ledger: &Ledger) -> Vec<Blocked<
     }
 }
 
-/// `poll` and its kin may end by their time-out. `knows_all`: what may not be examined is
+fn handles(task: &BlockedTask, signal: Signal) -> bool {
+    task.handled & signal.bit() != 0
+}
+
+/// `poll` and its kin may end by their time-out, and a transfer by a handled SIGALRM, or
+/// by SIGIO. `knows_all`: what may not be examined is
 /// not of the trace, so it has none of its pipes.
 fn blocked(task: &BlockedTask, long: u64, knows_all: bool) -> Option<Blocked<'_>> {
     let is_long = task.asleep.is_some_and(|asleep| asleep >= long);
@@ -123,11 +137,16 @@ fn blocked(task: &BlockedTask, long: u64, knows_all: bool) -> Option<Blocked<'_>
                     complete,
                 },
             ],
-        ) if !others.is_empty() && (*complete || knows_all) => Within::Pipe {
-            fd: *fd,
-            writes: *writes,
-            others,
-        },
+        ) if !others.is_empty()
+            && (*complete || knows_all)
+            && !(handles(task, Signal::ALRM) || handles(task, Signal::IO)) =>
+        {
+            Within::Pipe {
+                fd: *fd,
+                writes: *writes,
+                others,
+            }
+        }
         _ => return None,
     };
     (is_long && task.more == 0).then_some(Blocked { task, within })

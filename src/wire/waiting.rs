@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::values::Text;
+use super::values::{Named, Text};
 use super::waits_on::On;
 use crate::event::{BlockedCall, BlockedTask, LookCause, WaitingLook};
-use crate::kernel::{Tgid, Tid};
+use crate::kernel::{Signal, Tgid, Tid};
 use crate::ledger::Ledger;
 
 /// What the living processes are blocked in, at one moment. `--duration`, SIGUSR1, ^C,
@@ -64,6 +64,9 @@ pub struct WaitingTask {
     /// It was woken then by a signal or by the tracer, and may have been in the call before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_older: bool,
+    /// Signals that its process handles, if it waits for pipes or socket pairs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handles: Vec<Named>,
     /// Since when it is in a wait that was observed, in nanoseconds since the start of
     /// the trace. Not read back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,6 +111,7 @@ impl WaitingTask {
             argument: task.call.as_ref().and_then(|call| call.argument),
             asleep_ns: task.asleep,
             is_older: task.is_older,
+            handles: Signal::of_mask(task.handled).map(Named::from).collect(),
             waits_since_ns: waiting.map(|waiting| waiting.when.at.0),
             stopped_since_ns: stopped.map(|(since, _)| since.at.0),
             on: task.on.iter().map(On::from).collect(),
@@ -129,6 +133,7 @@ impl From<WaitingTask> for BlockedTask {
     fn from(task: WaitingTask) -> BlockedTask {
         let argument = task.argument;
         let tgid = Tgid::new(task.pid);
+        let handles = task.handles.iter().map(Signal::from);
         let on = task.on.into_iter();
         BlockedTask {
             tid: Tid::new(task.tid),
@@ -140,6 +145,7 @@ impl From<WaitingTask> for BlockedTask {
             call: task.call.map(|name| BlockedCall { name, argument }),
             asleep: task.asleep_ns,
             is_older: task.is_older,
+            handled: handles.fold(0, |mask, signal| mask | signal.bit()),
             on: on.filter_map(|on| on.read(tgid)).collect(),
             more: usize::try_from(task.more).unwrap_or(0),
         }

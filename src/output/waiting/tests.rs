@@ -23,6 +23,7 @@ fn task(pid: i32, parent: i32, argv: &[&str], call: &str) -> BlockedTask {
         }),
         asleep: Some(3_000_000_000),
         is_older: false,
+        handled: 0,
         on: Vec::new(),
         more: 0,
     }

@@ -164,6 +164,7 @@ fn draft(
             call: None,
             asleep: sleeps.then(|| clock.asleep(tgid, tid, stat.cpu)).flatten(),
             is_older: false,
+            handled: 0,
             on: Vec::new(),
             more: 0,
         },
@@ -174,6 +175,9 @@ fn draft(
     };
     if sleeps {
         call::examine(&mut draft, threads, sockets);
+        if !draft.streams.is_empty() {
+            draft.task.handled = super::status(tid).map_or(0, |status| status.caught);
+        }
     }
     Some(draft)
 }

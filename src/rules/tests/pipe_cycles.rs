@@ -4,7 +4,7 @@ use super::*;
 use crate::event::{
     BlockedCall, BlockedTask, Comm, EventKind, LookCause, PipeSide, WaitingLook, WaitsOn,
 };
-use crate::kernel::Tgid;
+use crate::kernel::{Signal, Tgid};
 use crate::rules::Hang;
 
 const SECOND: u64 = 1_000_000_000;
@@ -32,6 +32,7 @@ fn task(tgid: i32, parent: i32, call: &str, holders: &[i32]) -> BlockedTask {
         }),
         asleep: Some(3 * SECOND),
         is_older: false,
+        handled: 0,
         on: vec![WaitsOn::Stream {
             fd,
             is_pipe: true,
@@ -125,7 +126,9 @@ fn a_process_that_may_go_on_is_none() {
     fn stream(task: &mut BlockedTask) -> &mut WaitsOn {
         task.on.first_mut().unwrap()
     }
-    let changes: [(&str, Change); 6] = [
+    let changes: [(&str, Change); 8] = [
+        ("an alarm", |task| task.handled = Signal::ALRM.bit()),
+        ("SIGIO", |task| task.handled = Signal::IO.bit()),
         ("a time-out", |task| {
             task.call.as_mut().unwrap().name = "poll".to_owned();
         }),
@@ -204,6 +207,29 @@ fn a_thread_or_a_stranger_may_help() {
     assert_eq!(look(&[reads, drained]), []);
     let filled = task(P, 1, "read", &[X, 99]);
     assert_eq!(look(&[filled, writes]), []);
+}
+
+#[test]
+fn a_handler_of_sigchld_may_help_where_another_child_can_end() {
+    let [reads, writes] = blocked();
+    let reads = BlockedTask {
+        handled: Signal::CHLD.bit(),
+        ..reads
+    };
+    let other = |state| BlockedTask {
+        call: None,
+        state,
+        ..task(Y, P, "read", &[])
+    };
+    assert_eq!(
+        look(&[reads.clone(), writes.clone()]),
+        FULL,
+        "no other child"
+    );
+    let sleeps = [reads.clone(), writes.clone(), other(b'S')];
+    assert_eq!(look(&sleeps), []);
+    let has_ended = [reads, writes, other(b'Z')];
+    assert_eq!(look(&has_ended), FULL);
 }
 
 #[test]
