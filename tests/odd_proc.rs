@@ -135,7 +135,7 @@ fn a_search_and_a_replay_need_no_device() {
     let Some(outcome) = script(&OWN, mount, commands) else {
         return;
     };
-    says(&outcome, "; no problems");
+    says(&outcome, "; nothing to try");
     says(&outcome, "search 0");
     says(&outcome, "replay 3");
 }

@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use super::RuleContext;
 use super::diagnosis::{Diagnosis, Hang};
 use super::finding::{Action, AffectedChild, Evidence, Finding, ProcessRef};
@@ -87,7 +89,7 @@ fn locked<'a>(look: &'a WaitingLook, long: u64, ledger: &Ledger) -> Vec<Blocked<
     });
     let mut locked: Vec<Blocked> = alone.collect();
     loop {
-        let names: Vec<Tgid> = locked.iter().map(|process| process.task.tgid).collect();
+        let names: FxHashSet<Tgid> = locked.iter().map(|process| process.task.tgid).collect();
         let stays = |process: &Blocked| {
             let tgid = process.task.tgid;
             let seen = look.tasks.iter().filter(|task| task.parent == tgid);
@@ -119,9 +121,9 @@ fn handles(task: &BlockedTask, signal: Signal) -> bool {
     task.handled & signal.bit() != 0
 }
 
-/// `poll` and its kin may end by their time-out, and a transfer by a handled SIGALRM, or
-/// by SIGIO. `knows_all`: what may not be examined is
-/// not of the trace, so it has none of its pipes.
+/// `poll` and its kin may end by their time-out, and a transfer by a handled SIGALRM or
+/// SIGIO. With `knows_all` a process that may not be examined is none of the trace, and has
+/// none of its pipes.
 fn blocked(task: &BlockedTask, long: u64, knows_all: bool) -> Option<Blocked<'_>> {
     let is_long = task.asleep.is_some_and(|asleep| asleep >= long);
     let within = match (task.call.as_ref()?.name.as_str(), &task.on[..]) {

@@ -2,10 +2,11 @@
 
 use std::fmt::{self, Write};
 
+use super::wording::labels;
 use super::words::{ChildLine, Command, Did, When, is_timed};
 use super::{Report, advice};
 use crate::output::frames::own_places;
-use crate::rules::{AffectedChild, Diagnosis, End, Evidence, Finding, suppression};
+use crate::rules::{AffectedChild, Evidence, Finding, suppression};
 
 /// How many processes with the same finding are named.
 const MOST_SAME: usize = 16;
@@ -26,11 +27,7 @@ impl Report<'_> {
 
     fn write_rest(&self, to: &mut String, finding: &Finding, more: &[&Finding]) -> fmt::Result {
         let dim = self.styles.dim;
-        // What outlives the command need be no child of it.
-        let (above, below) = match finding.diagnosis {
-            Diagnosis::End(End::OutlivesCommand { .. }) => ("command", "process"),
-            _ => ("parent", "child"),
-        };
+        let (above, below) = labels(finding);
         writeln!(to, "  {above:<8}{}", Command(&finding.parent))?;
         for child in &finding.children {
             writeln!(to, "  {below:<8}{}", ChildLine(child))?;

@@ -13,6 +13,15 @@ use crate::rules::{
     refused_part,
 };
 
+/// What the process at fault and the affected ones are to each other.
+pub(in crate::output) fn labels(finding: &Finding) -> (&'static str, &'static str) {
+    match finding.diagnosis {
+        // What outlives the command need be no child of it.
+        Diagnosis::End(End::OutlivesCommand { .. }) => ("command", "process"),
+        _ => ("parent", "child"),
+    }
+}
+
 /// The sentence of a finding.
 pub(in crate::output) fn sentence(finding: &Finding) -> String {
     let (parent, child) = (Parent(finding), Children(finding));

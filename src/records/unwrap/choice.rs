@@ -341,21 +341,23 @@ fn has_pids_in_brackets(sample: &[u8]) -> bool {
 /// Stages that take words from before each line, and what else is behind them: of
 /// those that make the most lines a record's the ones that leave the most pids.
 fn behind_words_of_others(sample: &[u8], chosen: &[Stage], known: &[Stage]) -> Option<Vec<Stage>> {
-    let counted = |text: &[u8], stages: &[Stage]| {
-        let mut score = score(text, stages);
-        score.known += score.pids;
-        score
-    };
+    // Lines are joined behind all other stages, so they are not joined yet.
+    let (joins, others): (Vec<Stage>, Vec<Stage>) = chosen
+        .iter()
+        .partition(|stage| matches!(stage.step, Step::Join(_)));
     let mut scored = Vec::new();
     for count in 1..=MOST_WORDS {
-        let words = [chosen, &[stage::words(count)]].concat();
+        let words = stage::words(count);
+        let text = after(sample, &[&others[..], &[words]].concat());
+        let with = |more: &[Stage]| {
+            let mut score = score(&text, &[&joins[..], more].concat());
+            score.known += score.pids;
+            (score, [chosen, &[words], more].concat())
+        };
+        scored.push(with(&[]));
         // Most stages change none of what is left, so they are not scored.
-        let text = after(sample, &words);
-        scored.push((counted(&text, &[]), words.clone()));
-        for stage in known.iter().filter(|stage| changes(&text, &[], **stage)) {
-            let stages = [&words[..], &[*stage]].concat();
-            scored.push((counted(&text, &[*stage]), stages));
-        }
+        let known = known.iter().filter(|stage| changes(&text, &joins, **stage));
+        scored.extend(known.map(|stage| with(&[*stage])));
     }
     let (_, stages) = first_best(scored)?;
     (!hides_pids(sample, chosen, &stages)).then_some(stages)
@@ -421,4 +423,27 @@ fn is_better(before: Score, (after, stages): &Scored) -> bool {
         () => before.known / 10,
     };
     after.known > before.known + more || joins && leaves_few
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_taken_from_behind_lines_before_they_are_joined() {
+        let lines = (20..32).map(|pid| {
+            format!(
+                "web 10 wait4({pid}, [{{WIFEXITED(s) \\\n\
+                 web && WEXITSTATUS(s) == 0}}], 0, NULL) = {pid}\\\n"
+            )
+        });
+        let text: String = lines.collect();
+        let stage = |name| STAGES.into_iter().find(|stage| stage.name == name);
+        let joins = stage("lines that were broken at spaces").unwrap();
+        let marks = stage(MARKS_BEHIND).unwrap();
+        let found = behind_words_of_others(text.as_bytes(), &[joins], &[marks]).unwrap();
+        let names: Vec<&str> = found.iter().map(|stage| stage.name).collect();
+        let expected = [joins.name, stage::words(1).name, marks.name];
+        assert_eq!(names, expected);
+    }
 }
