@@ -128,6 +128,11 @@ fn a_parent_that_reads_one_pipe_while_its_child_fills_another_is_found() {
     ] {
         assert!(text.contains(part), "{text}");
     }
+    let fills = "import subprocess as s\n\
+        p=s.Popen('cat',stdin=s.PIPE,stdout=s.PIPE)\np.stdin.write(b'x'*400000)\n";
+    let flags = ["-o", "/dev/null", "--duration", "5"];
+    let text = run(&mut traced(&flags, [python, "-c", fills])).stderr;
+    assert!(text.contains(" writes to a pipe (fd "), "{text}");
     let text = deadlocks("p.communicate()");
     assert!(text.ends_with("; no findings\n"), "{text}");
 }

@@ -104,9 +104,9 @@ impl Baseline {
         known
     }
 
-    /// How most of them ended.
+    /// How they ended, if all ended alike.
     pub(super) fn usual(&self) -> Option<WaitStatus> {
-        self.status.most
+        self.status.most.filter(|_| self.status.is_certain)
     }
 
     /// What was not the same in all of them.

@@ -71,7 +71,7 @@ pub struct Exploration {
     pub is_cut: bool,
     /// Why no further run could be made, if that ended the search.
     pub ended_by: Option<String>,
-    /// How most of the runs without a schedule ended.
+    /// How the runs without a schedule ended, if all ended alike.
     pub usual: Option<WaitStatus>,
     /// What was not always the same without a schedule.
     pub varying: Vec<&'static str>,

@@ -203,12 +203,14 @@ pub enum Hang {
         /// The child's descriptor.
         fd: i32,
     },
-    /// A child is blocked in a write to a full pipe, and its parent in a read of another.
+    /// A child is blocked in a write to a full pipe, and its parent on another.
     PipeFullElsewhere {
         /// The child's descriptor.
         fd: i32,
         /// The parent's descriptor of the other pipe.
-        read: i32,
+        other: i32,
+        /// The parent writes to it; if not, it reads.
+        writes: bool,
     },
     /// A child is blocked in a read of a pipe whose writing end its waiting parent
     /// or a sibling holds open.

@@ -1,6 +1,7 @@
 //! The rule on processes that are blocked on each other's pipes: a child fills one pipe,
 //! and its parent, which alone could drain it, reads another (a child's standard error
-//! and standard output, as a rule). Between the two there may be a shell that waits.
+//! and standard output, as a rule) or fills one itself (its standard input). Between the
+//! two there may be a shell that waits.
 //!
 //! It goes by a look at all threads ([`EventKind::Looked`]): a read is no stop, so nothing
 //! else shows it.
@@ -36,6 +37,13 @@ enum Within<'a> {
     Wait,
 }
 
+/// What a process is blocked in on its own side.
+#[derive(Clone, Copy)]
+struct Transfer {
+    fd: i32,
+    writes: bool,
+}
+
 /// Looks for them where the event is a look; each process must have been blocked for
 /// `long` nanoseconds.
 pub(super) fn event(long: u64, context: &mut RuleContext) {
@@ -53,14 +61,14 @@ pub(super) fn event(long: u64, context: &mut RuleContext) {
             continue;
         };
         let drains = |tgid: Tgid| others.iter().any(|side| side.tgid == tgid);
-        let parents = ancestors(child, &locked).find_map(|parent| match parent.within {
-            Within::Pipe {
-                fd, writes: false, ..
-            } if drains(parent.task.tgid) => Some((parent, fd)),
+        let parent = ancestors(child, &locked).find_map(|parent| match parent.within {
+            Within::Pipe { fd, writes, .. } if drains(parent.task.tgid) => {
+                Some((parent, Transfer { fd, writes }))
+            }
             _ => None,
         });
-        if let Some((parent, read)) = parents {
-            report((parent, read), (child, fd), &locked, context);
+        if let Some(parent) = parent {
+            report(parent, (child, fd), &locked, context);
         }
     }
 }
@@ -154,9 +162,9 @@ fn blocked(task: &BlockedTask, long: u64, knows_all: bool) -> Option<Blocked<'_>
     (is_long && task.more == 0).then_some(Blocked { task, within })
 }
 
-/// The child and the parent come with their descriptors.
+/// The child comes with the descriptor that it writes to.
 fn report(
-    (parent, read): (&Blocked, i32),
+    (parent, own): (&Blocked, Transfer),
     (child, fd): (&Blocked, i32),
     locked: &[Blocked],
     context: &mut RuleContext,
@@ -193,11 +201,17 @@ fn report(
         let process = ledger.process(process.task.tgid)?;
         Some(hangs::blocked(tid, process, waiting, ledger))
     });
-    let diagnosis = Hang::PipeFullElsewhere { fd, read };
+    let Transfer { fd: other, writes } = own;
+    let diagnosis = Hang::PipeFullElsewhere { fd, other, writes };
+    let stays = if writes {
+        "is full too"
+    } else {
+        "nothing is written to it"
+    };
     let mut finding = Finding::new(diagnosis, blamed, when)
         .evidence(waits)
         .evidence([
-            line(parent, false, read, "nothing is written to it"),
+            line(parent, writes, other, stays),
             line(child, true, fd, "the pipe is full"),
         ]);
     let known = ledger.process(child.task.tgid);

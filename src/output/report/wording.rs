@@ -199,9 +199,10 @@ fn of_hang(hang: &Hang, parent: &Parent, child: &Children) -> String {
             "{parent} waits for {child}, which cannot write to its full pipe (fd {fd}) until \
              it is read"
         ),
-        Hang::PipeFullElsewhere { fd, read } => format!(
-            "{parent} reads a pipe (fd {read}), and {child} cannot write to another, full one \
-             (fd {fd}) until that is read"
+        Hang::PipeFullElsewhere { fd, other, writes } => format!(
+            "{parent} {} a pipe (fd {other}), and {child} cannot write to another, full one \
+             (fd {fd}) until that is read",
+            if *writes { "writes to" } else { "reads" }
         ),
         Hang::PipeEofDeadlock { holder, fd } => format!(
             "{parent} waits for {child}, which waits for the end of a pipe that {} holds open \

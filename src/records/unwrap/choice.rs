@@ -424,26 +424,3 @@ fn is_better(before: Score, (after, stages): &Scored) -> bool {
     };
     after.known > before.known + more || joins && leaves_few
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn marks_are_taken_from_behind_lines_before_they_are_joined() {
-        let lines = (20..32).map(|pid| {
-            format!(
-                "web 10 wait4({pid}, [{{WIFEXITED(s) \\\n\
-                 web && WEXITSTATUS(s) == 0}}], 0, NULL) = {pid}\\\n"
-            )
-        });
-        let text: String = lines.collect();
-        let stage = |name| STAGES.into_iter().find(|stage| stage.name == name);
-        let joins = stage("lines that were broken at spaces").unwrap();
-        let marks = stage(MARKS_BEHIND).unwrap();
-        let found = behind_words_of_others(text.as_bytes(), &[joins], &[marks]).unwrap();
-        let names: Vec<&str> = found.iter().map(|stage| stage.name).collect();
-        let expected = [joins.name, stage::words(1).name, marks.name];
-        assert_eq!(names, expected);
-    }
-}

@@ -75,7 +75,11 @@ fn a_child_fills_a_pipe_while_its_parent_reads_another() {
     looked(&mut script, &blocked());
     assert!(matches!(
         diagnosis(&script),
-        Diagnosis::Hang(Hang::PipeFullElsewhere { fd: 2, read: 3 })
+        Diagnosis::Hang(Hang::PipeFullElsewhere {
+            fd: 2,
+            other: 3,
+            writes: false
+        })
     ));
     assert_eq!(judged(&script)[0].count, 1, "found twice, and one child");
     assert_eq!(warnings(&script), [RuleId::PipeFullDeadlock], "at once");
@@ -230,6 +234,21 @@ fn a_handler_of_sigchld_may_help_where_another_child_can_end() {
     assert_eq!(look(&sleeps), []);
     let has_ended = [reads, writes, other(b'Z')];
     assert_eq!(look(&has_ended), FULL);
+}
+
+#[test]
+fn both_may_have_filled_a_pipe_of_the_other() {
+    let tasks = [task(P, 1, "write", &[X]), task(X, P, "write", &[P])];
+    assert_eq!(look(&tasks), FULL);
+    let mut script = Script::launched(P);
+    script.fork(P, X);
+    looked(&mut script, &tasks);
+    assert!(matches!(
+        diagnosis(&script),
+        Diagnosis::Hang(Hang::PipeFullElsewhere { writes: true, .. })
+    ));
+    let drained = [task(P, 1, "write", &[X, 99]), task(X, P, "write", &[P])];
+    assert_eq!(look(&drained), []);
 }
 
 #[test]
