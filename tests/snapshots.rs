@@ -193,7 +193,7 @@ const STABLE: &[(&str, &[&str])] = &[
     ),
     (
         "tini",
-        &["tini", "-s", "--", "sh", "-c", "(sleep 0.03 &); sleep 0.5"],
+        &["tini", "-s", "--", "sh", "-c", "(sleep 0.03 &); sleep 2"],
     ),
     (
         "dumb-init",

@@ -174,9 +174,9 @@ fn places_and_ends() -> Vec<(&'static str, Option<Signal>)> {
 }
 
 fn duration(end: Option<Signal>) -> &'static [&'static str] {
-    // Long enough for the place to be full, or it is no test.
+    // Long enough for the place to be full, or it is no test; others run beside it.
     if end.is_none() {
-        &["--duration=6"]
+        &["--duration=30"]
     } else {
         &[]
     }

@@ -13,10 +13,12 @@
 pub mod call_stacks;
 pub mod torture;
 
+use std::any::Any;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
@@ -58,7 +60,16 @@ pub fn many_at_once<T: Sync, R: Send>(items: &[T], check: impl Fn(&T) -> R + Syn
         let threads = rayon::ThreadPoolBuilder::new().num_threads(asked.unwrap_or(AT_ONCE));
         threads.build().unwrap()
     });
-    POOL.install(|| items.par_iter().with_max_len(1).map(&check).collect())
+    let check = |item| panic::catch_unwind(AssertUnwindSafe(|| check(item)));
+    let all: Vec<_> = POOL.install(|| items.par_iter().with_max_len(1).map(check).collect());
+    // A thread of the pool writes into the output of the test that made the pool.
+    let said = |panic: Box<dyn Any + Send>| match panic.downcast::<String>() {
+        Ok(text) => panic!("{text}"),
+        Err(other) => panic::resume_unwind(other),
+    };
+    all.into_iter()
+        .map(|one| one.unwrap_or_else(said))
+        .collect()
 }
 
 /// The command under test.
