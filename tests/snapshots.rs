@@ -382,7 +382,7 @@ impl Load {
         let end: &'static AtomicBool = Box::leak(Box::default());
         let thread = thread::spawn(move || {
             while !end.load(Ordering::Relaxed) {
-                let loops: Vec<Child> = (0..random(&[0, 2, 2, 3])).map(|_| busy_loop()).collect();
+                let loops: Vec<Child> = (0..random(&[0, 1, 2])).map(|_| busy_loop()).collect();
                 let until = Instant::now() + Duration::from_millis(random(&[20, 50, 100, 300]));
                 while Instant::now() < until && !end.load(Ordering::Relaxed) {
                     disturb();

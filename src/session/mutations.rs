@@ -6,6 +6,8 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use super::findings_policy::{FindingsPolicy, RuleOptions};
 use super::hub::Session;
 use super::{Recorded, drive};
@@ -61,10 +63,10 @@ fn with(lines: &[&str], at: usize, line: Option<&str>) -> String {
 fn a_record_that_lacks_a_line_warns_of_nothing_new() {
     let logs = logs(80);
     assert!(logs.len() > 15, "{}", logs.len());
-    let mut failures = Vec::new();
-    for (name, text) in &logs {
+    let failures = logs.par_iter().flat_map_iter(|(name, text)| {
         let whole = warnings(text);
         let lines: Vec<&str> = text.lines().collect();
+        let mut failures = Vec::new();
         for (at, line) in lines.iter().enumerate() {
             let cuts = (1..line.len()).step_by(STEP);
             let cuts = cuts.filter_map(|end| line.get(..end)).map(Some);
@@ -75,6 +77,8 @@ fn a_record_that_lacks_a_line_warns_of_nothing_new() {
                 }
             }
         }
-    }
+        failures
+    });
+    let failures: Vec<String> = failures.collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
