@@ -340,6 +340,7 @@ impl Diagnosis {
                     holds_output: second,
                 },
             ) => *second,
+            Diagnosis::Hang(Hang::PipeFullElsewhere { .. }) => true,
             Diagnosis::Leak(Leak::SigchldDiscarded { got_by }) => got_by.is_some(),
             Diagnosis::Loss(Loss::NotMyChild(stranger)) => {
                 matches!(stranger, Stranger::NeverSeen(_))

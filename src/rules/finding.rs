@@ -305,7 +305,7 @@ pub struct Findings {
     all: Vec<Finding>,
     by_key: FxHashMap<(RuleId, bool, Tgid, Option<ProcessId>), usize>,
     /// Which children were counted, by the finding's index.
-    counted: FxHashSet<(usize, ProcessId)>,
+    counted: FxHashSet<(usize, Tgid, Option<ProcessId>)>,
     /// Threads whose wait is reported as blocked.
     blocked: FxHashSet<Tid>,
 }
@@ -330,9 +330,11 @@ impl Findings {
         let ProcessRef { id, tgid, .. } = finding.parent;
         let key = (finding.rule, finding.diagnosis.is_second_kind(), tgid, id);
         let at = self.by_key.get(&key).copied().unwrap_or(self.all.len());
-        let child = finding.children.first().and_then(|child| child.process.id);
-        let is_new = child
-            .is_none_or(|id| self.counted.len() >= MOST_COUNTED || self.counted.insert((at, id)));
+        let child = finding.children.first().map(|child| &child.process);
+        let is_new = child.is_none_or(|child| {
+            let is_full = self.counted.len() >= MOST_COUNTED;
+            is_full || self.counted.insert((at, child.tgid, child.id))
+        });
         let Some(known) = self.all.get_mut(at) else {
             self.by_key.insert(key, at);
             self.all.push(finding);

@@ -11,10 +11,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use super::RuleContext;
-use super::diagnosis::{Diagnosis, Hang};
+use super::diagnosis::Hang;
 use super::finding::{Action, AffectedChild, Evidence, Finding, ProcessRef};
 use super::hangs;
-use super::table::RuleId;
 use crate::event::{BlockedTask, EventKind, Image, PipeSide, WaitingLook, WaitsOn};
 use crate::kernel::{Signal, Tgid};
 use crate::ledger::Ledger;
@@ -170,23 +169,6 @@ fn report(
     context: &mut RuleContext,
 ) {
     let (when, ledger) = (context.stamp(), context.ledger);
-    let blamed = named(parent.task, context);
-    let mut all = context.findings.all().iter();
-    let known = all.find(|finding| {
-        let ProcessRef { id, tgid, .. } = finding.parent;
-        finding.rule == RuleId::PipeFullDeadlock && (id, tgid) == (blamed.id, blamed.tgid)
-    });
-    let is_listed = known.is_some_and(|known| {
-        let mut children = known.children.iter();
-        !matches!(
-            known.diagnosis,
-            Diagnosis::Hang(Hang::PipeFullElsewhere { .. })
-        ) || children.any(|known| known.process.tgid == child.task.tgid)
-    });
-    if is_listed {
-        return;
-    }
-    let is_first = known.is_none();
     let line = |process: &Blocked, writes, fd, remark| Evidence {
         when,
         tid: process.task.tid,
@@ -208,7 +190,7 @@ fn report(
     } else {
         "nothing is written to it"
     };
-    let mut finding = Finding::new(diagnosis, blamed, when)
+    let mut finding = Finding::new(diagnosis, named(parent.task, context), when)
         .evidence(waits)
         .evidence([
             line(parent, writes, other, stays),
@@ -222,11 +204,7 @@ fn report(
         found: when,
         created_at: known.and_then(|child| child.created_at.clone()),
     });
-    if is_first {
-        context.warn(finding);
-    } else {
-        context.findings.add(finding);
-    }
+    context.warn(finding);
 }
 
 /// A process, of which the look knows as much as the trace if it is not traced.
