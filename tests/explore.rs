@@ -410,7 +410,7 @@ fn a_search_without_a_schedule_says_that_nothing_was_searched() {
 fn a_command_that_writes_much_needs_little_memory() {
     // 250 MB of address space, and more than that of output in each run.
     let script = "ulimit -v 250000; exec \"$0\" --explore=1 --budget 100 -- \
-                  head -c 400000000 /dev/zero";
+                  head -c 300000000 /dev/zero";
     let mut shell = Command::new("sh");
     shell.args(["-c", script]).arg(wait4_strace().get_program());
     let found = run(&mut shell);

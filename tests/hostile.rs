@@ -212,10 +212,10 @@ fn creators_that_are_killed_as_they_fork_lose_no_child() {
 
 #[test]
 fn many_children_at_once_are_all_seen() {
-    fixture_is_unharmed(&["many_live", "1500"]);
-    fixture_is_unharmed(&["fork_exit_wait", "1500"]);
-    fixture_is_unharmed(&["threads_fork_and_wait", "8", "60"]);
-    fixture_is_unharmed(&["threads_start_and_end", "1000"]);
+    fixture_is_unharmed(&["many_live", "800"]);
+    fixture_is_unharmed(&["fork_exit_wait", "500"]);
+    fixture_is_unharmed(&["threads_fork_and_wait", "8", "30"]);
+    fixture_is_unharmed(&["threads_start_and_end", "500"]);
 }
 
 #[test]

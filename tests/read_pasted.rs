@@ -20,13 +20,18 @@ fn read(log: impl AsRef<[u8]>) -> (String, String) {
 
 /// A log's events, one a line, and what was said of its lines.
 pub(crate) fn events(log: &[u8]) -> (String, Vec<String>) {
-    let input = Box::new(Cursor::new(log.to_vec()));
-    let mut source = records::from(input, None).unwrap_or_else(|why| {
+    events_if_known(log).unwrap_or_else(|why| {
         panic!(
             "{why}:\n{}",
             String::from_utf8_lossy(&log[..log.len().min(2000)])
         )
-    });
+    })
+}
+
+/// The same, or why a text is no log.
+pub(crate) fn events_if_known(log: &[u8]) -> Result<(String, Vec<String>), String> {
+    let input = Box::new(Cursor::new(log.to_vec()));
+    let mut source = records::from(input, None).map_err(|why| why.to_string())?;
     let (mut events, mut text) = (Vec::new(), String::new());
     loop {
         let more = source.read(&mut events).unwrap();
@@ -37,7 +42,7 @@ pub(crate) fn events(log: &[u8]) -> (String, Vec<String>) {
             break;
         }
     }
-    (text, [source.notes(), source.passed_over()].concat())
+    Ok((text, [source.notes(), source.passed_over()].concat()))
 }
 
 /// The logs that are kept, those of thousands of lines aside.

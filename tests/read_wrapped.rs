@@ -3,12 +3,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Cursor, Write as _};
+use std::io::Write as _;
 
-use crate::read_pasted::{WRAPPERS, Wrapper, behind, events, kept, numbers};
+use crate::read_pasted::{WRAPPERS, Wrapper, behind, events, events_if_known, kept, numbers};
 use crate::support::{run, wait4_strace};
 use tempfile::TempDir;
-use wait4_strace::records;
 
 /// The lines of grep with `-C`: `before` each, which is told whether it was found, and
 /// dashes between groups.
@@ -238,8 +237,7 @@ const OF_TEXTS: [Wrapper; 16] = [
 
 /// Whether a text is read as these events.
 fn is_read_as(text: &str, clean: &str) -> bool {
-    let input = Box::new(Cursor::new(text.as_bytes().to_vec()));
-    records::from(input, None).is_ok() && events(text.as_bytes()).0 == clean
+    events_if_known(text.as_bytes()).is_ok_and(|(events, _)| events == clean)
 }
 
 #[test]

@@ -382,11 +382,11 @@ impl Load {
         let end: &'static AtomicBool = Box::leak(Box::default());
         let thread = thread::spawn(move || {
             while !end.load(Ordering::Relaxed) {
-                let loops: Vec<Child> = (0..random(&[0, 1, 2])).map(|_| busy_loop()).collect();
+                let loops: Vec<Child> = (0..random(&[0, 1])).map(|_| busy_loop()).collect();
                 let until = Instant::now() + Duration::from_millis(random(&[20, 50, 100, 300]));
                 while Instant::now() < until && !end.load(Ordering::Relaxed) {
                     disturb();
-                    thread::sleep(Duration::from_millis(random(&[1, 2, 5, 11])));
+                    thread::sleep(Duration::from_millis(random(&[2, 5, 11, 23])));
                 }
                 for mut child in loops {
                     child.kill().unwrap();

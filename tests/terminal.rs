@@ -236,14 +236,17 @@ fn a_job_is_stopped_and_continued_in_the_foreground() {
             format!("$W {flags} -- sh -c 'echo ready; read line; echo \"got $line\"; exit 7'");
         shell.send(&line);
         shell.expect("ready");
-        for _ in 0..3 {
+        for round in 1..=3 {
             shell.press(ControlCode::Substitute);
             shell.expect("Stopped");
             shell.expect(PROMPT);
             assert!(shell.run("jobs").contains("Stopped"), "{flags}");
             shell.send("fg");
-            // The shell names the job that it continues.
+            // The shell names the job before that has the terminal and goes on.
             shell.expect("read line");
+            until("it goes on", || {
+                shell.log().matches("--- SIGCONT").count() == round
+            });
         }
         shell.send("words");
         shell.expect("got words");

@@ -239,8 +239,8 @@ fn a_program_that_is_stopped_stays_stopped_and_one_that_is_continued_runs() {
 
 /// Disturb a program that ends by itself, perhaps before or as it is attached
 /// to.
-fn torture_brief(commands: &[fn() -> Command]) {
-    rounds(ROUNDS, FEW * 3, |random| {
+fn torture_brief(few: u64, commands: &[fn() -> Command]) {
+    rounds(ROUNDS, few, |random| {
         let start = random.pick(commands);
         let undisturbed = support::run(&mut start());
         for _ in 0..VISITS {
@@ -260,15 +260,18 @@ fn words(words: &[&str]) -> Command {
 
 #[test]
 fn a_program_that_ends_ends_as_ever() {
-    torture_brief(&[
-        || words(&["sh", "-c", "exit 7"]),
-        || words(&["sh", "-c", "kill -TERM $$"]),
-        || {
-            let mut command = fixture("torture_exits");
-            command.arg("9");
-            command
-        },
-    ]);
+    torture_brief(
+        FEW * 3,
+        &[
+            || words(&["sh", "-c", "exit 7"]),
+            || words(&["sh", "-c", "kill -TERM $$"]),
+            || {
+                let mut command = fixture("torture_exits");
+                command.arg("9");
+                command
+            },
+        ],
+    );
 }
 
 #[test]
@@ -276,10 +279,13 @@ fn a_shell_s_jobs_and_results_are_as_ever() {
     if !have("bash") {
         return;
     }
-    torture_brief(&[
-        || words(&["bash", "-c", SHELL]),
-        || words(&["bash", "-c", JOBS]),
-    ]);
+    torture_brief(
+        FEW * 3,
+        &[
+            || words(&["bash", "-c", SHELL]),
+            || words(&["bash", "-c", JOBS]),
+        ],
+    );
 }
 
 const SHELL: &str = "for i in 1 2 3 4 5 6 7 8; do (exit $i); printf '%s ' $?; \
@@ -296,7 +302,7 @@ fn python_s_subprocesses_are_as_ever() {
     if !have("python3") {
         return;
     }
-    torture_brief(&[|| words(&["python3", "-S", "-c", PYTHON])]);
+    torture_brief(FEW, &[|| words(&["python3", "-S", "-c", PYTHON])]);
 }
 
 const PYTHON: &str = "import subprocess as s\n\

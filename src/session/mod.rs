@@ -13,8 +13,6 @@
 mod drive;
 mod findings_policy;
 mod hub;
-#[cfg(test)]
-mod mutations;
 mod recorded;
 mod source;
 #[cfg(test)]

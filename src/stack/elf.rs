@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::iter;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -137,7 +136,8 @@ impl<'a> Elf<'a> {
         if watch::during(|| self.from.metadata()).ok()?.len() < end {
             return None;
         }
-        let mut bytes: Arc<[u8]> = iter::repeat_n(0, usize::try_from(size).ok()?).collect();
+        // Pages of zeroes that nobody wrote to take no memory, so there is no second copy.
+        let mut bytes: Arc<[u8]> = vec![0; usize::try_from(size).ok()?].into();
         let mut at = offset;
         for chunk in Arc::get_mut(&mut bytes)?.chunks_mut(CHUNK) {
             watch::during(|| self.from.read_exact_at(chunk, at)).ok()?;

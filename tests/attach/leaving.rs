@@ -87,7 +87,7 @@ fn a_thousand_threads_are_left_in_a_moment() {
     for flags in [&[][..], &["--every-call"]] {
         let mut target = Target::fixture(&["threads_fork_when_told", "1000", "0"]);
         assert_eq!(target.read_line(), "ready\n");
-        let took = (0..5).map(|_| {
+        let mut took = (0..5).map(|_| {
             let mut tracer = Tracer::attached(flags, &[target.pid()]);
             tracer.settled(target.pid());
             let begun = Instant::now();
@@ -99,8 +99,8 @@ fn a_thousand_threads_are_left_in_a_moment() {
         });
         // After a second those that have not stopped are left to the kernel. A
         // machine that is busy may need more than once.
-        let shortest = took.min().unwrap();
-        assert!(shortest < Duration::from_millis(950) || is_too_slow_for("a second"));
+        let is_quick = took.any(|took| took < Duration::from_millis(950));
+        assert!(is_quick || is_too_slow_for("a second"));
         assert_eq!(target.finish(), Some(0));
     }
 }

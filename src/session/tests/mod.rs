@@ -1,6 +1,7 @@
 //! The loop on made-up events.
 
 mod hub;
+mod mutations;
 mod records;
 
 use std::cell::RefCell;
