@@ -314,7 +314,7 @@ fn healthy_programs_have_no_problems() {
     ];
     for script in scripts {
         let words = ["sh", "-c", script].map(OsStr::new);
-        let found = explored(&["--faults"], &words);
+        let found = explored_in(50, &["--faults"], &words);
         assert!(
             found.stderr.contains("; no problems"),
             "{script}: {}",

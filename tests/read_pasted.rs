@@ -31,7 +31,7 @@ pub(crate) fn events(log: &[u8]) -> (String, Vec<String>) {
 /// The same, or why a text is no log.
 pub(crate) fn events_if_known(log: &[u8]) -> Result<(String, Vec<String>), String> {
     let input = Box::new(Cursor::new(log.to_vec()));
-    let mut source = records::from(input, None).map_err(|why| why.to_string())?;
+    let mut source = records::from(input, None)?;
     let (mut events, mut text) = (Vec::new(), String::new());
     loop {
         let more = source.read(&mut events).unwrap();
