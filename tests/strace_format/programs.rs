@@ -17,13 +17,17 @@ const PAIRS: usize = 3;
 
 /// Run untraced, under strace, and under us in both modes.
 fn reaps_the_same(program: &[OsString], likeness: Likeness) {
+    reaps_the_same_in(&MODES, program, likeness);
+}
+
+fn reaps_the_same_in(modes: &[&[&str]], program: &[OsString], likeness: Likeness) {
     let plain = run(Command::new(&program[0]).args(&program[1..]));
     let theirs = to_file(strace(&["--seccomp-bpf"]), program);
     // Shells write pids to standard error.
     let end = |outcome: &Outcome| (outcome.status, outcome.stdout.clone());
     assert_eq!(end(&theirs.outcome), end(&plain), "{program:?}: {plain:?}");
     assert!(theirs.log().reaps() > 0, "{program:?} reaps nothing");
-    for mode in MODES {
+    for mode in modes {
         let what = format!("{program:?} {mode:?}");
         let mut theirs = theirs.log();
         // On a busy machine a server may do one thing more or less: of a few pairs of
@@ -389,5 +393,6 @@ fn postgres_starts_answers_and_stops() {
     // The server refuses to be root.
     let mut program = as_nobody();
     program.extend(["sh".into(), file.into_os_string()]);
-    reaps_the_same(&program, ReapsOfAll);
+    // Without the filter each call of initdb is a stop: the other programs have that mode.
+    reaps_the_same_in(&MODES[..1], &program, ReapsOfAll);
 }
