@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::support::{
-    self, fixture, fixture_path, run, traced, traced_fixture, until, wait, wait4_strace,
+    self, fixture, fixture_path, have, run, traced, traced_fixture, until, wait, wait4_strace,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -291,6 +291,42 @@ fn a_signal_asks_for_the_report_so_far_and_an_attach_ends_with_one() {
     );
     target.kill().unwrap();
     target.wait().unwrap();
+}
+
+#[test]
+fn the_report_so_far_has_what_its_look_found() {
+    if !have("python3") {
+        return;
+    }
+    let script = "import subprocess as s, sys\n\
+                  fill = 'import sys; sys.stderr.write(\"x\" * 200000)'\n\
+                  p = s.Popen([sys.executable, '-c', fill], stdout=s.PIPE, stderr=s.PIPE)\n\
+                  p.stdout.read()";
+    let directory = TempDir::new().unwrap();
+    let [said, log] = ["said", "log"].map(|name| directory.path().join(name));
+    let mut tracer = traced(&["-o", log.to_str().unwrap()], ["python3", "-c", script])
+        .stderr(fs::File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    let pid = Pid::from_raw(i32::try_from(tracer.id()).unwrap());
+    let text = || fs::read_to_string(&said).unwrap();
+    let warned = "wait4-strace: error[pipe-full-deadlock]";
+    until("the trace is under way", || {
+        fs::read_to_string(&log).is_ok_and(|log| log.contains("executed"))
+    });
+    until("the deadlock is found", || {
+        kill(pid, Signal::SIGUSR1).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        text().contains(warned)
+    });
+    until("the report of the same signal", || {
+        let text = text();
+        let (_, after) = text.split_once(warned).unwrap();
+        assert!(!after.contains("no findings"), "{text}");
+        after.contains("; 1 error")
+    });
+    tracer.kill().unwrap();
+    tracer.wait().unwrap();
 }
 
 #[test]

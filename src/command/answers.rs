@@ -44,6 +44,8 @@ pub(super) struct Answers<'a> {
     pub(super) hangs: bool,
     /// What follows the look that goes on.
     next: Option<Next>,
+    /// The report so far is to follow it: a look may show a fault.
+    report_is_asked: bool,
 }
 
 /// What is to be done at a moment.
@@ -118,6 +120,7 @@ impl Answers<'_> {
             watch: HangWatch::default(),
             hangs: false,
             next: None,
+            report_is_asked: false,
         }
     }
 
@@ -199,6 +202,9 @@ impl Answers<'_> {
 
     /// What follows a look.
     fn go_on<S: Scheduled>(&mut self, source: &mut Traced<S>, session: &mut Session<'_>) {
+        if std::mem::take(&mut self.report_is_asked) {
+            self.ending.report_so_far(source.now(), session);
+        }
         match self.next.take() {
             None | Some(Next::Nothing) => {}
             Some(Next::EndLeftovers) => self.end_leftovers(source, session),
@@ -270,11 +276,9 @@ impl Answers<'_> {
             Some(_) => urgency::begins(),
             None => {}
         }
-        if signals.has(Sig::SIGUSR1) {
-            self.ending.report_so_far(source.now(), session);
-            if self.options.outputs.report.is_some() {
-                self.look(LookCause::Asked, Next::Nothing, source, session);
-            }
+        if signals.has(Sig::SIGUSR1) && self.options.outputs.report.is_some() {
+            self.report_is_asked = true;
+            self.look(LookCause::Asked, Next::Nothing, source, session);
         }
         let Some(signal) = ending else {
             return;

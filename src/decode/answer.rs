@@ -235,7 +235,10 @@ fn realtime(system: System, text: &str) -> Option<Signal> {
 /// What the C library calls a real-time signal.
 fn glibc_s(system: System, number: i32) -> String {
     match (system, number) {
-        (System::Linux, 32 | 33) => "; reserved by the C library".to_owned(),
+        (System::Linux, 32) => "; the kernel's and strace's SIGRTMIN, which the C library \
+                                reserves: that of programs and shells is 34 (SIGRT_2)"
+            .to_owned(),
+        (System::Linux, 33) => "; reserved by the C library".to_owned(),
         (System::Linux, 34) => "; the C library's SIGRTMIN".to_owned(),
         (System::Linux, 64) => "; the C library's SIGRTMAX".to_owned(),
         (System::Linux, number) if REALTIME.contains(&number) => {

@@ -6,6 +6,8 @@ use crate::event::{Event, EventKind, How, Image};
 use crate::kernel::Tgid;
 use crate::ledger::Ledger;
 
+use std::fmt;
+
 /// Which processes' lines are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
@@ -15,12 +17,22 @@ pub enum Wanted {
     Name(Vec<u8>),
 }
 
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wanted::Pid(pid) => write!(f, "{pid}"),
+            Wanted::Name(name) => f.write_str(&String::from_utf8_lossy(name)),
+        }
+    }
+}
+
 /// The processes whose lines are shown, as they come and go.
 #[derive(Debug)]
 pub(super) struct Only {
     wanted: Vec<Wanted>,
+    /// Which of them were there, in the same order.
+    was_there: Vec<bool>,
     shown: FxHashSet<Tgid>,
-    has_shown: bool,
 }
 
 impl Only {
@@ -28,14 +40,16 @@ impl Only {
     pub(super) fn new(wanted: &[Wanted]) -> Only {
         Only {
             wanted: wanted.to_vec(),
+            was_there: vec![false; wanted.len()],
             shown: FxHashSet::default(),
-            has_shown: false,
         }
     }
 
-    /// Whether processes were wanted, and none was there.
-    pub(super) fn was_in_vain(&self) -> bool {
-        !self.wanted.is_empty() && !self.has_shown
+    /// Those that were wanted, and no process was it.
+    pub(super) fn missing(&self) -> Vec<String> {
+        let wanted = self.wanted.iter().zip(&self.was_there);
+        let missing = wanted.filter(|(_, was_there)| !**was_there);
+        missing.map(|(wanted, _)| wanted.to_string()).collect()
     }
 
     /// Whether the lines of this event are shown; the ledger has taken it.
@@ -75,30 +89,40 @@ impl Only {
             self.shown.insert(tgid);
         }
         let is_shown = self.shown.contains(&tgid);
-        self.has_shown |= is_shown;
         if matches!(event.kind, EventKind::Ended { .. }) && event.tid == tgid.leader() {
             self.shown.remove(&tgid);
         }
         is_shown
     }
 
-    fn is_wanted(&self, tgid: Tgid) -> bool {
-        self.wanted.contains(&Wanted::Pid(tgid.raw()))
+    fn is_wanted(&mut self, tgid: Tgid) -> bool {
+        self.finds(|wanted| *wanted == Wanted::Pid(tgid.raw()))
     }
 
     /// Whether a program has a wanted name: its command name, or the last part of its
     /// path or of its first argument.
-    fn names(&self, image: &Image) -> bool {
+    fn names(&mut self, image: &Image) -> bool {
         let base = |path: &[u8]| path.rsplit(|byte| *byte == b'/').next().map(<[u8]>::to_vec);
         let names = [
             Some(image.comm.as_bytes().to_vec()),
             image.path.as_deref().and_then(base),
             image.argv.first().and_then(|word| base(word)),
         ];
-        self.wanted.iter().any(|wanted| match wanted {
+        self.finds(|wanted| match wanted {
             Wanted::Pid(_) => false,
             Wanted::Name(name) => names.iter().flatten().any(|known| known == name),
         })
+    }
+
+    /// Whether a process is one that is wanted, which then was there.
+    fn finds(&mut self, is_it: impl Fn(&Wanted) -> bool) -> bool {
+        let mut found = false;
+        for (wanted, was_there) in self.wanted.iter().zip(&mut self.was_there) {
+            let is_it = is_it(wanted);
+            *was_there |= is_it;
+            found |= is_it;
+        }
+        found
     }
 }
 
@@ -109,8 +133,15 @@ mod tests {
 
     /// The pids of the events that are shown.
     fn shown(wanted: Wanted, script: &Script) -> Vec<i32> {
+        let (shown, missing) = shown_of(&[wanted], script);
+        assert_eq!(missing.is_empty(), !shown.is_empty());
+        shown
+    }
+
+    /// The same of several, and which of them no process was.
+    fn shown_of(wanted: &[Wanted], script: &Script) -> (Vec<i32>, Vec<String>) {
         let mut ledger = Ledger::new();
-        let mut only = Only::new(&[wanted]);
+        let mut only = Only::new(wanted);
         let mut shown = Vec::new();
         for event in &script.events {
             ledger.apply(event);
@@ -118,8 +149,7 @@ mod tests {
                 shown.push(event.tgid.raw());
             }
         }
-        assert_eq!(only.was_in_vain(), shown.is_empty());
-        shown
+        (shown, only.missing())
     }
 
     #[test]
@@ -135,6 +165,23 @@ mod tests {
         assert_eq!(by_name, [11, 11, 12, 12]);
         assert_eq!(shown(Wanted::Pid(12), &script), [12, 12]);
         assert!(shown(Wanted::Name(b"nothing".to_vec()), &script).is_empty());
+    }
+
+    #[test]
+    fn of_several_those_are_named_that_no_process_was() {
+        let mut script = Script::launched(10);
+        script.fork(10, 11).exec(11, "make").fork(11, 12);
+        script.exec(12, "cc").end(12, exited(0));
+        let name = |name: &str| Wanted::Name(name.as_bytes().to_vec());
+        let wanted = [
+            name("make"),
+            name("ld"),
+            name("cc"),
+            Wanted::Pid(12),
+            Wanted::Pid(7),
+        ];
+        let (_, missing) = shown_of(&wanted, &script);
+        assert_eq!(missing, ["ld", "7"]);
     }
 
     #[test]

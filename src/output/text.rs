@@ -104,8 +104,12 @@ impl Output for Text {
                 self.streams.write(tid, &mut self.line, None);
             }
         }
-        if self.only.was_in_vain() && end.has_run {
-            self.message("--only: no process had this pid, or ran a program of this name");
+        let missing = self.only.missing();
+        if !missing.is_empty() && end.has_run {
+            let names = missing.join(", ");
+            self.message(&format!(
+                "--only: no process had this pid, or ran a program of this name: {names}"
+            ));
         }
         if let Some(summary) = end.summary {
             self.streams.text(&summary.text());
