@@ -630,6 +630,37 @@ fn an_unprivileged_user_s_namespaces_are_followed() {
     }
 }
 
+/// The kernel drops what the first process of a pid namespace has no handler for, and
+/// what a member of the namespace would stop it by. Of a tracee it drops all but the stop.
+#[test]
+fn the_first_process_of_a_namespace_is_not_stopped_from_within() {
+    let script = "kill -TERM $$; kill -STOP $$; trap : USR1; kill -USR1 $$; exit 3";
+    let words = ["unshare", "-pf", "sh", "-c", script];
+    if run(Command::new(words[0]).args(&words[1..])).status != 3 {
+        passed_over("unshare makes no pid namespace");
+        return;
+    }
+    for way in WAYS {
+        let trace = Trace::new();
+        let log = trace.path("log");
+        let flags = [way, &["-o", log.to_str().unwrap()]].concat();
+        let outcome = run(traced(&flags, words).env(MARK, &trace.mark));
+        let log = trace.log();
+        assert_eq!(outcome.status, 3, "{way:?}: {outcome:?}\n{log}");
+        assert!(!log.contains("stopped by"), "{log}");
+        if !way.contains(&"--strace") {
+            let is_dropped = |line: &&str| line.contains("# dropped: ");
+            let dropped: Vec<&str> = log.lines().filter(is_dropped).collect();
+            assert!(
+                matches!(dropped[..], [term, stop] if term.contains("--- SIGTERM ")
+                    && stop.contains("--- SIGSTOP ")),
+                "{log}"
+            );
+        }
+        trace.nobody_is_left();
+    }
+}
+
 #[test]
 fn a_program_that_may_not_be_read_is_traced_all_the_same() {
     for way in WAYS {

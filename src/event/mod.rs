@@ -115,6 +115,9 @@ pub enum EventKind {
         info: Option<SigInfo>,
         /// The name of the process that `si_pid` names, if asked for (`-Y`).
         sender: Option<Comm>,
+        /// Nothing comes of it: its receiver is the first process of a pid namespace,
+        /// and has no handler for it (`pid_namespaces(7)`).
+        dropped: bool,
     },
     /// The process is in a group-stop.
     GroupStopped {

@@ -250,6 +250,7 @@ impl Script {
             signal,
             info: Some(info),
             sender: None,
+            dropped: false,
         };
         self.event(pid, signalled)
     }
@@ -277,6 +278,7 @@ impl Script {
             signal: Signal::CHLD,
             info: Some(info),
             sender: None,
+            dropped: false,
         };
         self.event(task, signalled)
     }

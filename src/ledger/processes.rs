@@ -144,6 +144,7 @@ impl Ledger {
                 signal,
                 info,
                 sender,
+                dropped: _,
             } => {
                 self.delivered(tgid, *signal, *info, *sender);
                 self.signal_reports(event, *signal, info.as_ref());

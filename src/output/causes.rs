@@ -266,6 +266,7 @@ mod tests {
                 signal: Signal::XCPU,
                 info: Some(info),
                 sender: None,
+                dropped: false,
             };
             let mut script = Script::launched(1);
             script.fork(1, 10).event(10, got);

@@ -12,6 +12,15 @@ use crate::kernel::phrases::Ended;
 use crate::kernel::{SigInfo, Signal, Status, Tgid, Tid, WaitStatus};
 use crate::ledger::Ledger;
 
+/// A signal that was delivered.
+#[derive(Clone, Copy)]
+pub(super) struct Received<'a> {
+    pub(super) signal: Signal,
+    pub(super) info: Option<&'a SigInfo>,
+    pub(super) sender: Option<Comm>,
+    pub(super) dropped: bool,
+}
+
 impl Text {
     pub(super) fn found(&mut self, event: &Event, found: &Found, ledger: &Ledger) {
         self.streams.open(event.tid);
@@ -155,14 +164,13 @@ impl Text {
         self.early = note;
     }
 
-    pub(super) fn signalled(
-        &mut self,
-        event: &Event,
-        signal: Signal,
-        info: Option<&SigInfo>,
-        sender: Option<Comm>,
-        ledger: &Ledger,
-    ) {
+    pub(super) fn signalled(&mut self, event: &Event, received: Received, ledger: &Ledger) {
+        let Received {
+            signal,
+            info,
+            sender,
+            dropped,
+        } = received;
         // A signal with a handler has an outcome; one that is ignored interrupts only
         // under a tracer.
         if signal.is_stopping() {
@@ -187,7 +195,11 @@ impl Text {
             let names = self.names(event.tgid, ledger);
             let _ = call_syntax::siginfo(&mut text, info, sender, &names);
         }
-        let text_of = format_args!("--- {signal}{text} ---");
+        text.push_str(" ---");
+        if dropped && self.annotates() {
+            text.push_str("  # dropped: PID 1 of its pid namespace has no handler for it");
+        }
+        let text_of = format_args!("--- {signal}{text}");
         self.notice(event, text_of, Style::new(), ledger);
         self.early = text;
     }

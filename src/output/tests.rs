@@ -6,10 +6,9 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use super::*;
-use crate::event::Fetched;
-use crate::event::Origin;
 use crate::event::script::{NOHANG, Script, as_waitid, exited};
-use crate::kernel::{Errno, IdType, WaitCalls};
+use crate::event::{EventKind, Fetched, Origin};
+use crate::kernel::{Errno, IdType, Signal, WaitCalls};
 use crate::rules::{Expected, Thresholds, replay};
 
 /// Memory that a sink writes to.
@@ -187,6 +186,23 @@ fn lines_of_strace_say_no_more_than_strace() {
     10    wait4(-1, [{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = 13
     10    +++ exited with 0 +++
     ");
+}
+
+#[test]
+fn a_signal_that_the_kernel_drops_is_said_to_be() {
+    let mut script = Script::launched(10);
+    script.signalled(10, Signal::TERM, 5);
+    let last = script.events.last_mut().map(|event| &mut event.kind);
+    let Some(EventKind::Signalled { dropped, .. }) = last else {
+        panic!("{last:?}");
+    };
+    *dropped = true;
+    let annotated = lines(options(Style::Annotated), &script);
+    let note = "---  # dropped: PID 1 of its pid namespace has no handler for it\n";
+    assert!(annotated.contains(note), "{annotated}");
+    let strace_s = lines(options(Style::Strace), &script);
+    assert!(strace_s.contains("--- SIGTERM"), "{strace_s}");
+    assert!(!strace_s.contains("dropped"), "{strace_s}");
 }
 
 #[test]

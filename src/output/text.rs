@@ -8,6 +8,7 @@ use std::io;
 use owo_colors::Style;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::lifecycle_lines::Received;
 use super::line::Line;
 use super::only::Only;
 use super::options::{self, TextOptions};
@@ -200,7 +201,16 @@ impl Text {
                 signal,
                 info,
                 sender,
-            } => self.signalled(event, *signal, info.as_ref(), *sender, ledger),
+                dropped,
+            } => {
+                let received = Received {
+                    signal: *signal,
+                    info: info.as_ref(),
+                    sender: *sender,
+                    dropped: *dropped,
+                };
+                self.signalled(event, received, ledger);
+            }
             EventKind::GroupStopped { signal } => {
                 if self.options.signals.has(*signal) {
                     let text = format_args!("--- stopped by {signal} ---");

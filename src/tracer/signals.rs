@@ -43,7 +43,7 @@ impl<S: Scheduler> Tracer<S> {
         {
             task.interrupted_at = Interrupted::at(&stop.tracee);
         }
-        let wants_info = self.capture.siginfo;
+        let wants_info = self.capture.siginfo || signal == Signal::STOP;
         let info = wants_info.then(|| stop.tracee.siginfo().ok()).flatten();
         let info = info.and_then(|bytes| SigInfo::from_native(&bytes));
         let is_of_child =
@@ -54,6 +54,7 @@ impl<S: Scheduler> Tracer<S> {
         }
         let sender = info.filter(|_| self.capture.peers);
         let sender = sender.and_then(|info| self.peer(tgid, info.pid()?));
+        let dropped = self.is_dropped(&stop, tgid, signal, info.as_ref());
         let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
             return;
         };
@@ -70,15 +71,47 @@ impl<S: Scheduler> Tracer<S> {
         } else {
             task.how()
         };
-        self.resume(stop, how, Some(signal));
+        // Of a tracee the kernel drops all but SIGSTOP itself.
+        let passed_on = (!dropped || signal != Signal::STOP).then_some(signal);
+        self.resume(stop, how, passed_on);
         let stranger = info.and_then(|info| self.stranger(at, tgid, info.sender()?));
         let sender = sender.or(stranger);
         let kind = EventKind::Signalled {
             signal,
             info,
             sender,
+            dropped,
         };
         events.push(self.event(at, tid, tgid, kind));
+    }
+
+    /// Whether the kernel drops a signal: the first process of a pid namespace gets those
+    /// that it has a handler for, and from outside those that kill or stop it
+    /// (`sig_task_ignored` and `get_signal` in kernel/signal.c). What a fault of its own
+    /// raises is not judged: a tracer changes what comes of it.
+    fn is_dropped(&self, stop: &Stop, tgid: Tgid, signal: Signal, info: Option<&SigInfo>) -> bool {
+        let first = NsPid::new(1);
+        let ns = self
+            .tasks
+            .processes
+            .get(&tgid)
+            .and_then(|it| it.ns.as_ref());
+        let is_first =
+            tgid.raw() == first.raw() || ns.is_some_and(|ns| ns.chain.last() == Some(&first));
+        let sender = info.and_then(SigInfo::sender);
+        let may_be = match signal {
+            // From outside the sender's pid is 0.
+            Signal::STOP => sender.is_some_and(|sender| sender.raw() != 0),
+            _ => sender.is_some() || !signal.is_crash(),
+        };
+        // A tracee that the kernel stopped, and would not, is disturbed: that is judged
+        // whatever is captured.
+        let matters = is_first || signal == Signal::STOP;
+        matters
+            && may_be
+            && proc::status(stop.tid()).is_some_and(|status| {
+                status.is_init() && !status.catches(signal) && !status.disregards(signal)
+            })
     }
 
     /// The name of a process that sent a signal and is none of ours, whose names are

@@ -130,6 +130,10 @@ pub struct Received {
     /// The name of the process that sent it, if asked for (`-Y`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<Text>,
+    /// Nothing comes of it: its receiver is the first process of a pid namespace, and has
+    /// no handler for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dropped: bool,
 }
 
 /// A group-stop begins.

@@ -142,6 +142,7 @@ impl Body {
                 signal: (&received.signal).into(),
                 info: received.info.map(SigInfo::from),
                 sender: received.sender.as_ref().map(Comm::from),
+                dropped: received.dropped,
             }),
             Body::Stop(about) => about.map(|stop| EventKind::GroupStopped {
                 signal: (&stop.signal).into(),

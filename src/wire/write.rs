@@ -100,10 +100,12 @@ impl Writer<'_> {
                 signal,
                 info,
                 sender,
+                dropped,
             } => Body::Signal(self.about(Received {
                 signal: (*signal).into(),
                 info: info.as_ref().map(Info::from),
                 sender: sender.map(Text::from),
+                dropped: *dropped,
             })),
             EventKind::GroupStopped { signal } => {
                 let signal = (*signal).into();

@@ -299,6 +299,7 @@ impl<F: Format> Translator<F> {
             signal,
             info,
             sender: None,
+            dropped: false,
         };
         self.tree.push(tid, kind);
         let is_default = effect == Effect::Default;
