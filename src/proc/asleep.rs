@@ -1,8 +1,6 @@
 //! The system call that a thread sleeps in, and what can end it: time, other
 //! processes of its family, or the world outside.
 
-use std::os::unix::ffi::OsStrExt;
-
 use rustc_hash::FxHashSet;
 
 use super::awaited::awaited_descriptors;
@@ -130,18 +128,4 @@ fn lies_in_unnamed_memory(tgid: Tgid, addr: u64) -> bool {
 pub(crate) fn has_posix_timers(tgid: Tgid) -> bool {
     let timers = std::fs::read(format!("/proc/{tgid}/timers"));
     timers.is_ok_and(|timers| !timers.is_empty())
-}
-
-/// Whether a process has a descriptor of this kind, by its link.
-pub(crate) fn has_descriptor(tgid: Tgid, kinds: &[&[u8]]) -> bool {
-    let Ok(fds) = std::fs::read_dir(format!("/proc/{tgid}/fd")) else {
-        return false;
-    };
-    fds.flatten().any(|entry| {
-        let link = std::fs::read_link(entry.path());
-        link.is_ok_and(|link| {
-            let link = link.as_os_str().as_bytes();
-            kinds.iter().any(|kind| link.starts_with(kind))
-        })
-    })
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use super::calls::{For, blocking};
+use super::descriptors::fd_info;
 use super::{Syscall, are_filled, is_64_bit};
 use crate::kernel::{Abi, Tgid, Tid, syscall_name};
 
@@ -96,7 +97,7 @@ pub(crate) fn awaited_descriptors(tgid: Tgid, tid: Tid) -> Option<Vec<i32>> {
             (!writes).then(|| selected(&reads, count))
         }
         Blocking::Epoll => {
-            let info = std::fs::read_to_string(format!("/proc/{tgid}/fdinfo/{first}")).ok()?;
+            let info = fd_info(tgid, i32::try_from(first).ok()?)?;
             registered(&info)
         }
         Blocking::Write | Blocking::Sigtimedwait | Blocking::Other => None,

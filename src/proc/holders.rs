@@ -1,13 +1,12 @@
 //! Which processes hold the other ends of pipes and socket pairs.
 
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 
 use super::comm;
-use super::pipes::is_open_for;
+use super::descriptors::{descriptors, is_open_for};
 use super::processes::hides_others;
 use crate::event::PipeSide;
-use crate::kernel::{Tgid, Tid};
+use crate::kernel::Tgid;
 
 /// One end of a stream, with the inode of the link in `/proc/PID/fd`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,32 +81,9 @@ pub(super) fn add_holders(awaited: &[Awaited], tgid: Tgid, found: &mut [Vec<Pipe
 }
 
 /// The streams that a process has open; `None` if it may not be examined.
-pub(super) fn open_ends(tgid: Tgid) -> Option<Vec<(i32, End)>> {
-    let ends = ends_in(&format!("/proc/{tgid}/fd"))?;
-    if !ends.is_empty() {
-        return Some(ends);
-    }
-    match survivor(tgid) {
-        Some(tid) => ends_in(&format!("/proc/{tgid}/task/{tid}/fd")),
-        None => Some(ends),
-    }
-}
-
-/// A thread that has the descriptors of a process if its leader has none: one that has
-/// ended.
-pub(super) fn survivor(tgid: Tgid) -> Option<Tid> {
-    let mut threads = super::threads(tgid.leader()).into_iter();
-    threads.find(|tid| *tid != tgid.leader())
-}
-
-fn ends_in(directory: &str) -> Option<Vec<(i32, End)>> {
-    let fds = fs::read_dir(directory).ok()?;
-    let end = |entry: fs::DirEntry| {
-        let link = fs::read_link(entry.path()).ok()?;
-        let end = End::parse(link.as_os_str().as_bytes())?;
-        Some((entry.file_name().to_str()?.parse().ok()?, end))
-    };
-    Some(fds.flatten().filter_map(end).collect())
+pub(super) fn open_ends(tgid: Tgid) -> Option<impl Iterator<Item = (i32, End)>> {
+    let all = descriptors(tgid)?;
+    Some(all.filter_map(|(fd, link)| Some((fd, End::parse(&link)?))))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod awaited;
 mod blocked;
 mod calls;
 mod cgroup;
+mod descriptors;
 mod holders;
 mod maps;
 #[cfg(feature = "cli")]
@@ -34,12 +35,13 @@ use crate::event::{Comm, Image, NsPids};
 use crate::kernel::{NsPid, Tgid, Tid};
 
 pub(crate) use arguments::ArgumentReader;
-pub(crate) use asleep::{Asleep, has_descriptor, has_posix_timers};
+pub(crate) use asleep::{Asleep, has_posix_timers};
 pub(crate) use awaited::{Blocking, awaited_signals, blocking_call};
 pub(crate) use blocked::look as look_at_blocked;
 pub(crate) use cgroup::Cgroup;
 #[cfg(test)]
 pub(crate) use cgroup::Container;
+pub(crate) use descriptors::{fd_link, has_descriptor, pidfd_target, pidfd_target_of};
 pub(crate) use maps::{Mapping, mappings};
 pub(crate) use pages::{PageMap, are_filled};
 pub(crate) use pipes::{Blocked, blocked_on};
@@ -171,31 +173,6 @@ pub(crate) fn children_are_elsewhere(tid: Tid) -> bool {
     let link = |name: &str| fs::read_link(format!("/proc/{tid}/ns/{name}")).ok();
     let own = link("pid");
     own.is_some() && own != link("pid_for_children")
-}
-
-/// The target of a descriptor's link in `/proc`.
-pub(crate) fn fd_link(tgid: Tgid, fd: i32) -> Option<Vec<u8>> {
-    let link = fs::read_link(format!("/proc/{tgid}/fd/{fd}")).ok()?;
-    Some(link.into_os_string().into_vec())
-}
-
-/// The process that a pidfd refers to, in our namespace; -1 once it is reaped.
-pub(crate) fn pidfd_target(tgid: Tgid, fd: i32) -> Option<i32> {
-    let text = fs::read_to_string(format!("/proc/{tgid}/fdinfo/{fd}")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Pid:"))?;
-    line.trim().parse().ok()
-}
-
-/// The process that a pidfd refers to, as its holder calls it; `None` once it is reaped, or
-/// if it has no pid there.
-pub(crate) fn pidfd_target_of(holder: Tgid, fd: i32) -> Option<NsPid> {
-    let text = fs::read_to_string(format!("/proc/{holder}/fdinfo/{fd}")).ok()?;
-    let chain = status(holder.leader())?.ns_pids;
-    // Our namespace is the first of both lists.
-    let line = text.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
-    let pid = line.split_whitespace().nth(chain.len().checked_sub(1)?)?;
-    let pid: i32 = pid.parse().ok()?;
-    (pid > 0).then(|| NsPid::new(pid))
 }
 
 /// Whether a task exists, alive or zombie.

@@ -1,8 +1,6 @@
 //! Which processes are blocked on a pipe, and which hold its other end.
 
-use std::fs;
-
-use super::holders::{Awaited, End, add_holders, holders, survivor};
+use super::holders::{Awaited, End, add_holders, holders};
 use crate::event::PipeSide;
 use crate::kernel::Tgid;
 
@@ -59,21 +57,5 @@ impl Blocked {
             other: End::Pipe(self.inode),
             writes: self.writes,
         }
-    }
-}
-
-/// Whether a descriptor is open for writing, or for reading.
-pub(super) fn is_open_for(tgid: Tgid, fd: i32, writing: bool) -> bool {
-    let of_task = |tid| fs::read_to_string(format!("/proc/{tgid}/task/{tid}/fdinfo/{fd}")).ok();
-    let of_survivor = || survivor(tgid).and_then(of_task);
-    let Some(text) = of_task(tgid.leader()).or_else(of_survivor) else {
-        return true;
-    };
-    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
-    let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
-    match flags.unwrap_or(libc::O_RDWR) & libc::O_ACCMODE {
-        libc::O_RDONLY => !writing,
-        libc::O_WRONLY => writing,
-        _ => true,
     }
 }

@@ -1,12 +1,10 @@
 //! Pipes and socket pairs that a blocked thread reads from, and which processes
 //! hold their other ends.
 
-use std::fs;
-use std::os::unix::ffi::OsStrExt;
-
 use rustc_hash::FxHashSet;
 
 use super::awaited::awaited_descriptors;
+use super::descriptors::{descriptors, fd_info};
 use super::holders::{Awaited, End, holders, open_ends};
 use super::unix_sockets::peers;
 use super::{fd_link, has};
@@ -146,7 +144,7 @@ pub(crate) fn output_of(tgid: Tgid) -> [Option<Vec<u8>>; 2] {
 
 /// Which of a command's outputs this process holds.
 pub(crate) fn held_outputs(tgid: Tgid, [output, error]: &[Option<Vec<u8>>; 2]) -> Survivor {
-    let ends = open_ends(tgid).unwrap_or_default();
+    let ends: Vec<(i32, End)> = open_ends(tgid).into_iter().flatten().collect();
     let holds = |link: &Option<Vec<u8>>| {
         let end = link.as_deref().and_then(End::parse);
         end.is_some_and(|end| ends.iter().any(|(_, open)| *open == end))
@@ -160,16 +158,10 @@ pub(crate) fn held_outputs(tgid: Tgid, [output, error]: &[Option<Vec<u8>>; 2]) -
 
 /// Whether a process has a signalfd for SIGCHLD.
 pub(crate) fn takes_sigchld_by_descriptor(tgid: Tgid) -> bool {
-    let Ok(fds) = fs::read_dir(format!("/proc/{tgid}/fd")) else {
-        return false;
-    };
-    let is_signalfd = |entry: &fs::DirEntry| {
-        let link = fs::read_link(entry.path());
-        link.is_ok_and(|link| link.as_os_str().as_bytes() == b"anon_inode:[signalfd]")
-    };
-    fds.flatten().filter(is_signalfd).any(|entry| {
-        let info = format!("/proc/{tgid}/fdinfo/{}", entry.file_name().display());
-        let info = fs::read_to_string(info).unwrap_or_default();
+    let all = descriptors(tgid).into_iter().flatten();
+    let mut signalfds = all.filter(|(_, link)| link == b"anon_inode:[signalfd]");
+    signalfds.any(|(fd, _)| {
+        let info = fd_info(tgid, fd).unwrap_or_default();
         let mask = info.lines().find_map(|line| line.strip_prefix("sigmask:"));
         let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
         mask.is_some_and(|mask| has(mask, Signal::CHLD))

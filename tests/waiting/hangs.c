@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -37,6 +38,13 @@ static void share(void) {
     pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
     mutex = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pthread_mutex_init(mutex, &attributes);
+}
+
+static void *stays(void *p) { pause(); return p; }
+static void ends_but_for_a_thread(void) {
+    pthread_t thread;
+    pthread_create(&thread, 0, stays, 0);
+    pthread_exit(0);
 }
 
 static int waits(void *p) { pause(); return 0; }
@@ -108,6 +116,21 @@ int main(int count, char **words) {
             read(end, bytes, 1);
         }
         pause();
+    }
+    if (!strcmp(in, "fifo-of-a-thread")) {
+        mkfifo(path, 0600);
+        int both = open(path, O_RDWR);
+        if (!fork()) {
+            int end = open(path, O_RDONLY);
+            close(both);
+            read(end, bytes, 1);
+        }
+        ends_but_for_a_thread();
+    }
+    if (!strcmp(in, "lock-of-a-thread")) {
+        flock(open(path, O_RDWR | O_CREAT, 0600), LOCK_EX);
+        if (!fork()) flock(open(path, O_RDWR), LOCK_EX);
+        ends_but_for_a_thread();
     }
     if (!strcmp(in, "fifo-opened")) {
         mkfifo(path, 0600);

@@ -136,6 +136,22 @@ fn a_named_pipe_has_its_other_end() {
     );
 }
 
+/// Its descriptors are those of its other threads.
+#[test]
+fn a_process_whose_main_thread_has_ended_holds_what_it_held() {
+    let Some(hangs) = Hangs::compiled() else {
+        return;
+    };
+    hangs.says(
+        "fifo-of-a-thread",
+        &["└ ", " on the named pipe ", "/file that ", " holds"],
+    );
+    hangs.says(
+        "lock-of-a-thread",
+        &["└ ", " on the lock of ", "/file that ", " holds"],
+    );
+}
+
 #[test]
 fn many_pipes_are_named_together() {
     let Some(hangs) = Hangs::compiled() else {

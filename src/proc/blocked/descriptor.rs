@@ -1,7 +1,5 @@
 //! What is behind a descriptor that a thread waits for, and who can make it ready.
 
-use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 
 use rustc_hash::FxHashMap;
@@ -10,8 +8,8 @@ use super::{Draft, inet};
 use crate::event::{KernelObject, OtherEnd, PipeSide, WaitsOn};
 use crate::kernel::Tgid;
 use crate::proc::awaited::memory;
+use crate::proc::descriptors::{descriptors, fd_info, fd_metadata, is_open_for};
 use crate::proc::holders::{Awaited, End};
-use crate::proc::pipes::is_open_for;
 use crate::proc::unix_sockets::{listener, peers};
 use crate::proc::{Stat, comm, fd_link, pidfd_target};
 
@@ -142,7 +140,7 @@ fn object(tgid: Tgid, fd: i32, link: &[u8]) -> Option<KernelObject> {
     if kind == b"eventfd" {
         return Some(KernelObject::Eventfd);
     }
-    let info = fs::read_to_string(format!("/proc/{tgid}/fdinfo/{fd}")).ok()?;
+    let info = fd_info(tgid, fd)?;
     let value = |key: &str| info.lines().find_map(|line| line.strip_prefix(key));
     match kind {
         b"signalfd" => {
@@ -194,7 +192,7 @@ pub(super) fn named_pipe(draft: &mut Draft) -> Option<NamedPipe> {
     else {
         return None;
     };
-    let file = fs::metadata(format!("/proc/{tgid}/fd/{fd}")).ok()?;
+    let file = fd_metadata(tgid, *fd)?;
     if !file.file_type().is_fifo() {
         return None;
     }
@@ -211,7 +209,7 @@ pub(super) fn named_pipe(draft: &mut Draft) -> Option<NamedPipe> {
 
 /// The inode of an open file, which kernels before Linux 5.14 do not show.
 fn inode_of(tgid: Tgid, fd: i32) -> Option<String> {
-    let info = fs::read_to_string(format!("/proc/{tgid}/fdinfo/{fd}")).ok()?;
+    let info = fd_info(tgid, fd)?;
     let inode = info.lines().find_map(|line| line.strip_prefix("ino:"))?;
     Some(inode.trim().to_owned())
 }
@@ -220,20 +218,15 @@ impl NamedPipe {
     /// Adds the descriptors of the other end that a process has. Returns whether it could
     /// be examined.
     pub(super) fn add_holders(&self, tgid: Tgid, found: &mut Vec<PipeSide>) -> bool {
-        let Ok(fds) = fs::read_dir(format!("/proc/{tgid}/fd")) else {
+        let Some(all) = descriptors(tgid) else {
             // A process that has just ended has no descriptors.
             return Stat::read(tgid).is_none_or(|stat| stat.state == b'Z');
         };
-        for entry in fds.flatten() {
-            let link = fs::read_link(entry.path());
-            if !link.is_ok_and(|link| link.as_os_str().as_bytes() == self.path) {
-                continue;
-            }
-            let fd = entry.file_name().to_str().and_then(|fd| fd.parse().ok());
-            let fd = fd.filter(|fd| {
-                is_open_for(tgid, *fd, !self.writes) && inode_of(tgid, *fd) == self.inode
-            });
-            if let Some(fd) = fd {
+        for (fd, link) in all {
+            let is_other = link == self.path
+                && is_open_for(tgid, fd, !self.writes)
+                && inode_of(tgid, fd) == self.inode;
+            if is_other {
                 let comm = comm(tgid.leader()).unwrap_or_default();
                 found.push(PipeSide { tgid, comm, fd });
             }

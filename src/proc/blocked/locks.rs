@@ -2,10 +2,10 @@
 //! (`/proc/PID/fdinfo`, since a lock of flock outlives the process that took it).
 
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 
 use crate::event::PipeSide;
 use crate::kernel::Tgid;
+use crate::proc::descriptors::{descriptors, fd_info};
 
 /// A lock that a process waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,24 +86,13 @@ pub(super) fn add_holders(locks: &[Lock], tgid: Tgid, found: &mut [Vec<PipeSide>
     if locks.is_empty() {
         return;
     }
-    let Ok(fds) = fs::read_dir(format!("/proc/{tgid}/fd")) else {
-        return;
-    };
-    for entry in fds.flatten() {
-        let Ok(link) = fs::read_link(entry.path()) else {
+    for (fd, link) in descriptors(tgid).into_iter().flatten() {
+        if locks.iter().all(|lock| lock.path != link) {
             continue;
-        };
-        let fd = entry.file_name().to_str().and_then(|fd| fd.parse().ok());
-        let Some(fd) = fd.filter(|_| {
-            locks
-                .iter()
-                .any(|lock| lock.path == link.as_os_str().as_bytes())
-        }) else {
-            continue;
-        };
-        let info = fs::read_to_string(format!("/proc/{tgid}/fdinfo/{fd}")).unwrap_or_default();
+        }
+        let info = fd_info(tgid, fd).unwrap_or_default();
         for (lock, sides) in locks.iter().zip(&mut *found) {
-            if lock.path == link.as_os_str().as_bytes() && lock.is_held_by(&info) {
+            if lock.path == link && lock.is_held_by(&info) {
                 let comm = crate::proc::comm(tgid.leader()).unwrap_or_default();
                 sides.push(PipeSide { tgid, comm, fd });
             }
