@@ -41,9 +41,11 @@ impl<S: Scheduler> Tracer<S> {
                     tgid,
                     children,
                 } => {
+                    let timers =
+                        handles_timers(tgid) || children.iter().any(|it| handles_timers(*it));
                     let blocked = Observation::BlockedChildren {
                         children: self.blocked(tgid, &children),
-                        timers: handles_timers(tgid),
+                        timers,
                     };
                     (tid, tgid, blocked)
                 }
@@ -124,8 +126,8 @@ impl<S: Scheduler> Tracer<S> {
     }
 }
 
-/// Whether a process handles a signal that comes without anybody's doing: of a
-/// timer or of a descriptor.
+/// Whether a process handles a signal that comes without anybody's doing, and may end
+/// what it is blocked in: of a timer or of a descriptor.
 fn handles_timers(tgid: Tgid) -> bool {
     let signals = [Signal::ALRM, Signal::VTALRM, Signal::PROF, Signal::IO];
     let status = proc::status(tgid.leader());

@@ -1,6 +1,7 @@
 //! Who waits for whom: the living processes as a tree, and what keeps each.
 
 mod keepers;
+mod killed;
 mod words;
 
 use std::borrow::Cow;
@@ -15,6 +16,7 @@ use crate::event::{BlockedTask, LookCause, Moment, MutexHolder, WaitingLook, Wai
 use crate::kernel::phrases::Ended;
 use crate::kernel::{Status, Tgid, Tid};
 use crate::ledger::{Ledger, Process, Waiting};
+use killed::Killed;
 use words::shown;
 
 /// How much of a command line is shown.
@@ -158,6 +160,7 @@ struct Tree<'a> {
     /// In the order of the look; then zombies that only the ledger knows.
     order: Vec<Tgid>,
     children: FxHashMap<Tgid, Vec<Tgid>>,
+    killed: Killed<'a>,
     roots: Vec<Tgid>,
 }
 
@@ -169,6 +172,7 @@ impl<'a> Tree<'a> {
             tasks: FxHashMap::default(),
             order: Vec::new(),
             children: FxHashMap::default(),
+            killed: killed::killed(ledger),
             roots: Vec::new(),
         };
         for task in &look.tasks {
@@ -229,6 +233,8 @@ impl<'a> Tree<'a> {
             }
             self.rows_of(tgid, &branch, &below, &mut rows);
             let (children, zombies) = self.children_of(tgid);
+            let are_last = children.is_empty() && zombies == 0;
+            rows.extend(self.rows_of_killed(tgid, &below, are_last));
             if zombies > 0 {
                 let branch = if children.is_empty() { "└" } else { "├" };
                 rows.push(Row {
@@ -273,11 +279,8 @@ impl<'a> Tree<'a> {
             .filter(|task| first.is_none_or(|first| first.tid != task.tid))
             .filter(|task| self.matters(task, tasks))
             .collect();
-        let bar = if self.children.contains_key(&tgid) {
-            "│ "
-        } else {
-            "  "
-        };
+        let has_below = self.children.contains_key(&tgid) || self.killed.contains_key(&tgid);
+        let bar = if has_below { "│ " } else { "  " };
         for task in &more {
             rows.push(Row {
                 name: format!("{below}{bar}thread {} {}", task.tid, shown(task.comm)),
@@ -302,12 +305,15 @@ impl<'a> Tree<'a> {
     }
 
     /// Whether a thread has a line of its own: it waits for children, for a lock or a
-    /// mutex, or another waits for it.
+    /// mutex, or until what is full is drained; or another waits for it.
     fn matters(&self, task: &BlockedTask, all: &[&BlockedTask]) -> bool {
         let is_kept = task.on.iter().any(|on| {
             matches!(
                 on,
-                WaitsOn::Lock { .. } | WaitsOn::Mutex { .. } | WaitsOn::ThreadEnd { .. }
+                WaitsOn::Lock { .. }
+                    | WaitsOn::Mutex { .. }
+                    | WaitsOn::ThreadEnd { .. }
+                    | WaitsOn::Stream { writes: true, .. }
             )
         });
         let is_awaited = all.iter().flat_map(|other| &other.on).any(|on| match on {

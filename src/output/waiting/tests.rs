@@ -7,6 +7,7 @@ use crate::event::script::{Script, exited};
 use crate::event::{
     BlockedCall, Comm, EventKind, Frame, Function, KernelObject, OtherEnd, PipeSide, Stack,
 };
+use crate::kernel::Signal;
 
 /// A thread in a call.
 fn task(pid: i32, parent: i32, argv: &[&str], call: &str) -> BlockedTask {
@@ -58,6 +59,56 @@ fn many_zombies_of_a_parent_are_one_line() {
     assert!(many.contains("├ 40 zombies"), "{many}");
     assert!(many.contains("└ 99 sleep 9"), "{many}");
     assert_eq!(many.lines().count(), 4, "{many}");
+}
+
+#[test]
+fn children_that_were_killed_and_reaped_are_shown_but_for_those_that_their_parent_killed() {
+    let mut script = Script::launched(10);
+    let mut child = |pid: i32, status: i32, by: Option<i32>| {
+        script.fork(10, pid);
+        if let Some(by) = by {
+            script.kill(by, pid, Signal::KILL);
+        }
+        script.end(pid, status);
+        script.enter(10, pid, 0);
+        script.leave(10, pid, 0, Ok((pid, status)));
+    };
+    child(11, exited(1), None);
+    child(12, Signal::TERM.raw(), None);
+    child(13, Signal::KILL.raw(), Some(10));
+    let tasks = || vec![task(10, 1, &["pool"], "futex")];
+    let healthy = shown_tree(&script, tasks(), None);
+    assert_eq!(healthy.lines().count(), 2, "{healthy}");
+    let child = |script: &mut Script, pid: i32, signal: Signal| {
+        script.fork(10, pid).end(pid, signal.raw());
+        script.enter(10, pid, 0);
+        script.leave(10, pid, 0, Ok((pid, signal.raw())));
+    };
+    child(&mut script, 14, Signal::KILL);
+    let one = shown_tree(&script, tasks(), None);
+    assert!(one.contains("  └ 14 "), "{one}");
+    assert!(
+        one.ends_with("  killed by SIGKILL 5.0 s ago, and reaped\n"),
+        "{one}"
+    );
+    for pid in [15, 16, 17] {
+        child(&mut script, pid, Signal::SEGV);
+    }
+    script.fork(10, 18);
+    let mut living = tasks();
+    living.push(task(18, 10, &["pool"], "futex"));
+    let text = shown_tree(&script, living, None);
+    let lines: Vec<&str> = text.lines().skip(2).collect();
+    let [more, first, _, last, alive] = lines[..] else {
+        panic!("{text}");
+    };
+    assert!(more.contains("├ 1 more "), "{text}");
+    assert!(first.contains("├ 15 "), "{text}");
+    assert!(
+        last.contains("├ 17 ") && last.contains("killed by SIGSEGV "),
+        "{text}"
+    );
+    assert!(alive.contains("└ 18 "), "{text}");
 }
 
 #[test]
