@@ -300,6 +300,11 @@ fn signal_trouble(
         let seen = Evidence::of(parent, when, action, "took the place of the first handler");
         return Some(Cause::new(Leak::HandlerReplaced).seen([seen]));
     }
+    // A program starts without a handler.
+    let may_handle = handles || parent.sigchld.action.is_none() && parent.execs.is_empty();
+    if !may_handle && !candidate.always_blocked {
+        return None;
+    }
     let ended = child.ended?.when.seq;
     let last = parent.waits().last_wildcard.as_ref()?;
     let drained = parent.waits().drained.is_some_and(|when| when.seq > ended);

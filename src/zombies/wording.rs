@@ -124,6 +124,9 @@ impl Cause {
     fn fix(&self) -> &'static str {
         match self {
             Cause::Vfork(_) => "the exec or the end of the vforked child",
+            Cause::WaitsForOther(_, Target::Group(_)) => {
+                "a wait for any child (-1), or to leave the child in that process group"
+            }
             Cause::WaitsForOther(..) => {
                 "the end of that one, if more waits follow; to wait for one child at a time is \
                  the bug"

@@ -48,6 +48,19 @@ fn the_order_of_two_threads_events_is_no_matter() {
 }
 
 #[test]
+fn two_threads_that_wait_for_a_child_at_once_do_not_wait_again() {
+    let mut script = two_threads();
+    script.fork(P, X).enter(P, X, 0).enter(T, X, 0).after(5);
+    script.end(X, exited(3));
+    script.leave(T, X, 0, STATUS).leave(P, X, 0, NO_CHILD);
+    assert_eq!(found(script.over()), []);
+    let mut script = dead_in_two_threads();
+    script.wait(T, X, 0, STATUS).after(5);
+    script.wait(P, X, 0, NO_CHILD);
+    assert_eq!(found(script.over()), STALE);
+}
+
+#[test]
 fn a_handler_takes_the_only_child() {
     for in_handler in [None, Some(true)] {
         let mut script = dead_child();

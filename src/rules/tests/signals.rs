@@ -105,6 +105,20 @@ fn a_handler_that_reaps_one_child_a_signal() {
 }
 
 #[test]
+fn without_a_handler_nothing_depends_on_how_many_signals_come() {
+    for action in [None, Some(SigchldAction::Default)] {
+        let mut script = Script::launched(P);
+        script.exec(P, "sh").fork(P, X).fork(P, Y);
+        if let Some(action) = action {
+            script.sigchld(P, action);
+        }
+        script.end(X, exited(3)).end(Y, 0);
+        script.wait(P, -1, NOHANG, Ok((Y, 0)));
+        assert_eq!(leaks(&mut script), [RuleId::ZombieLeak], "{action:?}");
+    }
+}
+
+#[test]
 fn a_loop_that_ends_with_nothing_left_is_no_such_handler() {
     for answer in [Ok((0, 0)), NO_CHILD] {
         let mut script = two_die();
