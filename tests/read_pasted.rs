@@ -241,6 +241,36 @@ fn what_stands_around_lines_is_taken_off() {
     }
 }
 
+/// With `-t` a zombie of a moment may end in the next second.
+#[test]
+fn times_in_whole_seconds_are_judged_by_what_they_prove() {
+    let log = |end: u32, fraction: &str| {
+        format!(
+            "7 14:00:00{fraction} execve(\"./a\", [\"./a\"], 0x7ffd /* 1 var */) = 0\n\
+             7 14:00:00{fraction} mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, 3, 0) = 0x7f6ad5e01000\n\
+             7 14:00:00{fraction} openat(AT_FDCWD, \"/etc/x\", O_RDONLY) = 3\n\
+             7 14:00:00{fraction} close(3)                = 0\n\
+             7 14:00:00{fraction} clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|SIGCHLD) = 8\n\
+             8 14:00:00{fraction} exit_group(1)       = ?\n\
+             8 14:00:00{fraction} +++ exited with 1 +++\n\
+             7 14:00:00{fraction} --- SIGCHLD {{si_signo=SIGCHLD, si_code=CLD_EXITED, \
+             si_pid=8, si_uid=0, si_status=1, si_utime=0, si_stime=0}} ---\n\
+             7 14:00:0{end}{fraction} exit_group(0)       = ?\n\
+             7 14:00:0{end}{fraction} +++ exited with 0 +++\n"
+        )
+    };
+    for (end, fraction, expected) in [
+        (1, "", false),
+        (2, "", true),
+        (0, ".900000", false),
+        (1, ".900000", true),
+    ] {
+        let (_, report) = read(log(end, fraction));
+        let found = report.contains("[zombie-leak]");
+        assert_eq!(found, expected, "{end}{fraction}: {report}");
+    }
+}
+
 #[test]
 fn numbers_of_calls_are_known_with_one_space_too() {
     let (clean, _) = read(LEAK);

@@ -17,6 +17,9 @@ pub struct Origin {
     pub arch: String,
     /// Wall-clock time of moment 0.
     pub began: SystemTime,
+    /// By how much a time may be later than its moment, in nanoseconds: a second in a log
+    /// of `strace -t`.
+    pub resolution: u64,
     /// Children were followed.
     pub follows: bool,
     /// Whether it is known if an interrupted wait was restarted or failed with
@@ -58,6 +61,7 @@ impl Default for Origin {
             kernel: String::new(),
             arch: String::new(),
             began: SystemTime::UNIX_EPOCH,
+            resolution: 0,
             follows: true,
             restart_outcomes: true,
             proc: ProcView::Seen,

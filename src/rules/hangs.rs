@@ -126,7 +126,8 @@ impl Hangs {
             first: CompletedWait::new(tid, when, exit),
         };
         let polls = self.polls.entry(tid).or_insert_with(fresh);
-        if polls.rule != rule || polls.own > self.thresholds.spin {
+        let is_spin = self.thresholds.spin > 0 && polls.own <= self.thresholds.spin;
+        if polls.rule != rule || !is_spin {
             *polls = fresh();
         }
         polls.count += 1;

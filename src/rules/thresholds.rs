@@ -45,6 +45,21 @@ impl Thresholds {
         ("spin", "time in which a thousand polls are a spin"),
     ];
 
+    /// Those of times that may be so much later than their moments: what then exceeds a
+    /// threshold has exceeded it in truth, and nothing is a spin.
+    #[must_use]
+    pub(crate) fn at_least(self, resolution: u64) -> Thresholds {
+        let longer = |threshold: u64| threshold.saturating_add(resolution);
+        Thresholds {
+            zombie: longer(self.zombie),
+            live: longer(self.live),
+            blocked: longer(self.blocked),
+            again: self.again,
+            late: longer(self.late),
+            spin: if resolution == 0 { self.spin } else { 0 },
+        }
+    }
+
     /// Sets the threshold with this name; `None` if there is none.
     pub fn set(&mut self, name: &str, time: Duration) -> Option<()> {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
@@ -65,6 +80,15 @@ impl Thresholds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_times_in_whole_seconds_a_second_proves_nothing() {
+        let exact = Thresholds::default();
+        assert_eq!(exact.at_least(0), exact);
+        let coarse = exact.at_least(SECOND);
+        assert_eq!((coarse.zombie, coarse.late), (2 * SECOND, 3 * SECOND));
+        assert_eq!(coarse.spin, 0);
+    }
 
     #[test]
     fn each_threshold_can_be_set_by_its_name() {

@@ -60,7 +60,8 @@ impl FindingsPolicy {
             );
         }
         let judge = follows.then(|| {
-            let rules = RuleEngine::new(options.thresholds, options.expected);
+            let thresholds = options.thresholds.at_least(origin.resolution);
+            let rules = RuleEngine::new(thresholds, options.expected);
             if origin.proc == ProcView::Unseen {
                 rules.on_record()
             } else {

@@ -34,6 +34,7 @@ impl Start {
             kernel: self.kernel.clone(),
             arch: self.arch.clone(),
             began,
+            resolution: 0,
             follows: self.sees.children,
             restart_outcomes: self.sees.restart_outcomes,
             proc: ProcView::of(self.sees.proc),

@@ -72,6 +72,7 @@ pub(super) fn open(
     if let Some(Time::Epoch(nanos)) = first_time(text) {
         origin.began += Duration::from_nanos(nanos);
     }
+    origin.resolution = resolution(first_times(text));
     let mut roots = roots(text);
     let mut root = roots.pop_front().map(|(_, root)| root).unwrap_or_default();
     root.pid = root.pid.or(pid);
@@ -208,8 +209,24 @@ pub(super) fn ends_in_notice(line: &[u8]) -> bool {
 
 /// The time of the first line that has one.
 fn first_time(text: &[u8]) -> Option<Time> {
-    let mut lines = text.split(|byte| *byte == b'\n').take(100);
-    lines.find_map(|line| taken_apart(line).time)
+    first_times(text).next()
+}
+
+fn first_times(text: &[u8]) -> impl Iterator<Item = Time> {
+    let lines = text.split(|byte| *byte == b'\n').take(100);
+    lines.filter_map(|line| taken_apart(line).time)
+}
+
+/// What times of day without a fraction leave open (`-t`), in nanoseconds.
+fn resolution(times: impl IntoIterator<Item = Time>) -> u64 {
+    const SECOND: u64 = 1_000_000_000;
+    let mut times = times.into_iter().peekable();
+    let is_whole = |time: Time| matches!(time, Time::OfDay(nanos) if nanos % SECOND == 0);
+    if times.peek().is_some() && times.all(is_whole) {
+        SECOND
+    } else {
+        0
+    }
 }
 
 /// The roots of the logs of a text, of which each but the first begins behind the line

@@ -52,6 +52,10 @@ pub(in crate::records) fn open(prefix: &Path) -> Result<Option<Box<dyn Source>>,
     if let Some(Time::Epoch(nanos)) = begin {
         origin.began += Duration::from_nanos(nanos);
     }
+    origin.resolution = super::resolution(
+        logs.values()
+            .filter_map(|log| split(log.next.as_deref()?).time),
+    );
     let order = if is_timed {
         Order::ByTime(ByTime::new(&logs, first))
     } else {
