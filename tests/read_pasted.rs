@@ -560,6 +560,23 @@ fn a_wait_whose_end_comes_alone_keeps_its_beginning() {
 }
 
 #[test]
+fn what_a_terminal_shows_of_an_attached_hang_is_a_log() {
+    // strace up to 4.7, and what forums and mailers take the last blank of.
+    for (attached, wait) in [
+        ("Process 20814 attached - interrupt to quit", "wait4(-1, "),
+        ("Process 20814 attached - interrupt to quit", "wait4(-1,"),
+        ("$ strace -p 20814\nProcess 20814 attached", "waitpid(-1, "),
+        ("strace: Process 20814 attached", "waitid(P_ALL, 0,"),
+    ] {
+        let (trace, report) = read(format!("{attached}\n{wait}\n"));
+        let call = wait.trim_end().trim_end_matches(',');
+        assert!(trace.contains(call), "{wait}: {trace}{report}");
+        let ends = format!("the log ends in a wait: 20814 is in {call})");
+        assert!(report.contains(&ends), "{wait}: {report}");
+    }
+}
+
+#[test]
 fn a_log_that_ends_amid_a_wait_ends_in_a_wait() {
     for end in ["wait4(-1, ", "wait4(-1, some output\nand more"] {
         let (trace, report) = read(format!("60 getuid() = 0\n60 {end}"));

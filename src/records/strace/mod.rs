@@ -134,7 +134,8 @@ pub(super) fn is_strace_s(line: &[u8]) -> bool {
         let ends = memmem::find(rest, b") = ").or_else(|| memmem::find(rest, b")  "));
         ends.is_some() || rest.ends_with(b" ...>") || rest.ends_with(b"= ?")
     };
-    MARKS.iter().any(|mark| rest.starts_with(mark)) || names::name(rest).is_some() && is_call()
+    MARKS.iter().any(|mark| rest.starts_with(mark))
+        || names::name(rest).is_some() && (is_call() || stderr::is_open_wait(&Apart::of(line)))
 }
 
 /// Whether a line is one that strace writes, and whole.

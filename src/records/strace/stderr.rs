@@ -68,12 +68,12 @@ impl<R: Read> Input<Strace> for Stderr<R> {
         let cut = std::mem::take(&mut self.cut);
         let Some(line) = line else {
             let torn = std::mem::take(&mut self.torn);
-            feed_last(torn, &cut, translator);
+            feed_last(&torn, &cut, translator);
             return Ok(Fed::End);
         };
         if runs_strace(line) {
             let torn = std::mem::take(&mut self.torn);
-            feed_last(torn, &cut, translator);
+            feed_last(&torn, &cut, translator);
             let number = self.lines.number;
             let next = self.roots.iter().position(|(begin, _)| *begin == number);
             let next = next.and_then(|at| self.roots.remove(at));
@@ -156,11 +156,12 @@ impl<R: Read> Input<Strace> for Stderr<R> {
 }
 
 /// What is left of a log that is over.
-fn feed_last(mut torn: Vec<u8>, cut: &[u8], translator: &mut Translator<Strace>) {
-    if is_open_wait(&Apart::of(&torn)) {
+fn feed_last(torn: &[u8], cut: &[u8], translator: &mut Translator<Strace>) {
+    let mut begun = [torn, cut].into_iter();
+    if let Some(wait) = begun.find(|begun| is_open_wait(&Apart::of(begun))) {
         // What a terminal shows while a call lasts.
-        torn.extend_from_slice(b"<unfinished ...>");
-        translator.feed(&torn);
+        let wait = [wait.trim_ascii_end(), b"  <unfinished ...>"].concat();
+        translator.feed(&wait);
     } else if !cut.is_empty() {
         translator.feed(cut);
     }
@@ -263,9 +264,14 @@ fn is_left_open(torn: &[u8], next: &Apart<'_>) -> bool {
     is_other && is_open_wait(&torn)
 }
 
-/// Whether a line is a wait's first half and lacks the mark behind it.
-fn is_open_wait(line: &Apart<'_>) -> bool {
-    matches!(line.kind, Some(Kind::Wait(_))) && line.prefixed.rest.ends_with(b", ")
+/// Whether a line is a wait's first half and lacks the mark behind it: `wait4(-1, `, of
+/// which a forum or a mailer takes the last blank.
+pub(super) fn is_open_wait(line: &Apart<'_>) -> bool {
+    let is_wait = matches!(line.kind, Some(Kind::Wait(_)));
+    let args = line.args().filter(|_| is_wait).unwrap_or(&[]);
+    let named = args.trim_ascii_end().strip_suffix(b",");
+    let is_name_s = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_, <>[]:".contains(byte);
+    named.is_some_and(|named| !named.is_empty() && named.iter().all(is_name_s))
 }
 
 /// Whether a line may be the second part of one that was torn.
