@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write};
 
-use super::options::Pids;
+use super::options::{Pids, Style};
 use crate::event::{Comm, Fetched, NOT_SHOWN, Named, TargetName, WaitEntry, WaitExit, escape};
 use crate::kernel::{IdType, NsPid, Rusage, SigInfo, Tgid, TimeVal, WaitCall};
 use crate::ledger::Ledger;
@@ -100,13 +100,18 @@ fn descriptor(to: &mut String, target: Option<&TargetName>) -> fmt::Result {
 pub(super) fn tail(
     to: &mut String,
     exit: &WaitExit,
-    verbose: bool,
+    (style, verbose): (Style, bool),
     names: &Names<'_>,
 ) -> fmt::Result {
     to.write_str(", ")?;
     if exit.entry.call == WaitCall::Waitid {
         pointer(to, &exit.info, |to, info| {
-            siginfo(to, info, exit.child, names)
+            let pid = &mut |to: &mut dyn Write, pid| names.pid(to, pid, exit.child);
+            if style == Style::Annotated {
+                info.write_of_waitid(to, pid)
+            } else {
+                info.write_with(to, pid)
+            }
         })?;
     } else {
         pointer(to, &exit.status, |to, status| write!(to, "[{status}]"))?;

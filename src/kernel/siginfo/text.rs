@@ -16,6 +16,28 @@ impl SigInfo {
         to: &mut dyn Write,
         pid: &mut dyn FnMut(&mut dyn Write, NsPid) -> fmt::Result,
     ) -> fmt::Result {
+        self.write(to, pid, true)
+    }
+
+    /// The same without the times of a child, which waitid does not write (`waitid` in
+    /// kernel/exit.c): what strace prints there is what the caller's memory held.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_of_waitid(
+        &self,
+        to: &mut dyn Write,
+        pid: &mut dyn FnMut(&mut dyn Write, NsPid) -> fmt::Result,
+    ) -> fmt::Result {
+        self.write(to, pid, false)
+    }
+
+    fn write(
+        &self,
+        to: &mut dyn Write,
+        pid: &mut dyn FnMut(&mut dyn Write, NsPid) -> fmt::Result,
+        has_times: bool,
+    ) -> fmt::Result {
         if self.signo.raw() == 0 {
             return to.write_str("{}");
         }
@@ -30,7 +52,7 @@ impl SigInfo {
                 None => write!(to, ", si_errno={}", self.errno.cast_unsigned())?,
             }
         }
-        self.write_fields(to, pid)?;
+        self.write_fields(to, pid, has_times)?;
         to.write_char('}')
     }
 
@@ -39,6 +61,7 @@ impl SigInfo {
         &self,
         to: &mut dyn Write,
         pid: &mut dyn FnMut(&mut dyn Write, NsPid) -> fmt::Result,
+        has_times: bool,
     ) -> fmt::Result {
         let mut source = |to: &mut dyn Write, from: NsPid, uid: u32| {
             to.write_str(", si_pid=")?;
@@ -73,6 +96,9 @@ impl SigInfo {
                     write!(to, ", si_status={status}")?;
                 } else {
                     write!(to, ", si_status={}", Signal::from_raw(status))?;
+                }
+                if !has_times {
+                    return Ok(());
                 }
                 let (utime, stime) = (Clock(utime), Clock(stime));
                 write!(to, ", si_utime={utime}, si_stime={stime}")
