@@ -634,19 +634,28 @@ fn an_unprivileged_user_s_namespaces_are_followed() {
 /// what a member of the namespace would stop it by. Of a tracee it drops all but the stop.
 #[test]
 fn the_first_process_of_a_namespace_is_not_stopped_from_within() {
-    let script = "kill -TERM $$; kill -STOP $$; trap : USR1; kill -USR1 $$; exit 3";
-    let words = ["unshare", "-pf", "sh", "-c", script];
-    if run(Command::new(words[0]).args(&words[1..])).status != 3 {
-        passed_over("unshare makes no pid namespace");
-        return;
-    }
-    for way in WAYS {
+    let of_main = "kill -TERM $$; kill -STOP $$; trap : USR1; kill -USR1 $$; exit 3";
+    let of_thread = "import os, signal as s, threading as t\n\
+                     def run():\n \
+                     for n in s.SIGTERM, s.SIGSTOP: s.pthread_kill(t.get_ident(), n)\n\
+                     it = t.Thread(target=run)\n\
+                     it.start()\n\
+                     it.join()\n\
+                     os._exit(3)";
+    let programs = [["sh", "-c", of_main], ["python3", "-c", of_thread]];
+    let programs = programs.iter().filter(|program| have(program[0]));
+    for (program, way) in programs.flat_map(|program| WAYS.map(|way| (program, way))) {
+        let words = [&["unshare", "-pf"], &program[..]].concat();
+        if run(Command::new(words[0]).args(&words[1..])).status != 3 {
+            passed_over("unshare makes no pid namespace");
+            return;
+        }
         let trace = Trace::new();
         let log = trace.path("log");
         let flags = [way, &["-o", log.to_str().unwrap()]].concat();
-        let outcome = run(traced(&flags, words).env(MARK, &trace.mark));
+        let outcome = run(traced(&flags, &words).env(MARK, &trace.mark));
         let log = trace.log();
-        assert_eq!(outcome.status, 3, "{way:?}: {outcome:?}\n{log}");
+        assert_eq!(outcome.status, 3, "{program:?} {way:?}: {outcome:?}\n{log}");
         assert!(!log.contains("stopped by"), "{log}");
         if !way.contains(&"--strace") {
             let is_dropped = |line: &&str| line.contains("# dropped: ");

@@ -577,6 +577,17 @@ fn what_a_terminal_shows_of_an_attached_hang_is_a_log() {
 }
 
 #[test]
+fn source_code_and_prose_are_no_log() {
+    for text in [
+        "It hangs in\nwaitpid(child,\nwhich is odd.\n",
+        "    waitpid(pid,\n            &status, 0);\n",
+        "See waitpid(2), wait4(2),\nand others.\n",
+    ] {
+        assert!(events_if_known(text.as_bytes()).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn a_log_that_ends_amid_a_wait_ends_in_a_wait() {
     for end in ["wait4(-1, ", "wait4(-1, some output\nand more"] {
         let (trace, report) = read(format!("60 getuid() = 0\n60 {end}"));

@@ -78,8 +78,21 @@ fn until_it_stands_still(pid: i32) {
     until("the trace stands still", || {
         let before = steps();
         let tracer = field(pid, "TracerPid:");
-        !before.is_empty() && tracer != "0" && all_asleep(&tracer) && steps() == before
+        let stands = || !before.is_empty() && steps() == before && !runs(pid);
+        tracer != "0" && stands() && all_asleep(&tracer) && stands()
     });
+}
+
+/// Whether a process or a child of it runs, or waits for a CPU.
+fn runs(pid: i32) -> bool {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let children = children.unwrap_or_default();
+    let children = children
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok());
+    children
+        .chain([pid])
+        .any(|pid: i32| field(pid, "State:").starts_with('R'))
 }
 
 /// Whether all threads of this process sleep, over a while.

@@ -144,9 +144,11 @@ impl Ledger {
                 signal,
                 info,
                 sender,
-                dropped: _,
+                dropped,
             } => {
-                self.delivered(tgid, *signal, *info, *sender);
+                if !dropped {
+                    self.delivered(tgid, *signal, *info, *sender);
+                }
                 self.signal_reports(event, *signal, info.as_ref());
             }
             EventKind::Kills { target, signal } => self.kills(tgid, *target, *signal),

@@ -79,7 +79,8 @@ impl Only {
                 let child = Tgid::new(created.child.raw());
                 let image = ledger.process(child).map(|child| &child.image);
                 let is_named = image.is_some_and(|image| self.names(image));
-                if is_named || self.shown.contains(&tgid) || self.is_wanted(child) {
+                let is_wanted = self.is_wanted(child);
+                if is_named || is_wanted || self.shown.contains(&tgid) {
                     self.shown.insert(child);
                 }
             }
@@ -182,6 +183,14 @@ mod tests {
         ];
         let (_, missing) = shown_of(&wanted, &script);
         assert_eq!(missing, ["ld", "7"]);
+    }
+
+    #[test]
+    fn a_child_that_is_shown_with_its_parent_is_there_without_an_event_of_its_own() {
+        let mut script = Script::launched(10);
+        script.exec(10, "make").fork(10, 12);
+        let wanted = [Wanted::Name(b"make".to_vec()), Wanted::Pid(12)];
+        assert_eq!(shown_of(&wanted, &script).1, [""; 0]);
     }
 
     #[test]

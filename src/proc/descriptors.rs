@@ -12,14 +12,16 @@ use crate::kernel::{NsPid, Tgid, Tid};
 /// All descriptors with their links; `None` if the process may not be examined. Of one that
 /// has ended there are none.
 pub(crate) fn descriptors(tgid: Tgid) -> Option<impl Iterator<Item = (i32, Vec<u8>)>> {
-    let of = |tid: Tid| fs::read_dir(format!("/proc/{tgid}/task/{tid}/fd")).ok();
-    let mut entries = of(tgid.leader())?.flatten().peekable();
-    if entries.peek().is_none()
-        && let Some(other) = other_thread(tgid)
-    {
-        entries = of(other)?.flatten().peekable();
+    let of = |tid: Tid| {
+        let entries = fs::read_dir(format!("/proc/{tgid}/task/{tid}/fd")).ok()?;
+        Some(entries.flatten().peekable())
+    };
+    let mut own = of(tgid.leader());
+    // Of a main thread that has ended they are root's.
+    if own.as_mut().is_none_or(|own| own.peek().is_none()) {
+        own = other_thread(tgid).and_then(of).or(own);
     }
-    Some(entries.filter_map(|entry| {
+    Some(own?.filter_map(|entry| {
         let fd = entry.file_name().to_str()?.parse().ok()?;
         let link = fs::read_link(entry.path()).ok()?;
         Some((fd, link.into_os_string().into_vec()))

@@ -138,7 +138,8 @@ fn judge(refused: &Refused, context: &mut RuleContext) {
             stolen(refused, child, &reap, caller, context);
         }
         // Two threads waited at once: it is chance which of them got the status.
-        Some((ReapKind::Specific, reap)) if refused.completed.entered < reap.when.at => {}
+        Some((ReapKind::Specific, reap))
+            if reap.by != refused.completed.tid && refused.completed.entered < reap.when.at => {}
         Some((ReapKind::Specific, _)) => waited_twice(refused, child, caller, context),
         Some((ReapKind::Kernel, _)) => reaped_by_kernel(refused, child, caller, context),
         // EFAULT has a rule of its own; of a reap that was not observed nothing

@@ -54,7 +54,7 @@ impl<S: Scheduler> Tracer<S> {
         }
         let sender = info.filter(|_| self.capture.peers);
         let sender = sender.and_then(|info| self.peer(tgid, info.pid()?));
-        let dropped = self.is_dropped(&stop, tgid, signal, info.as_ref());
+        let dropped = self.is_dropped(tgid, signal, info.as_ref());
         let Some(task) = self.tasks.by_tid.get_mut(&tid) else {
             return;
         };
@@ -89,7 +89,7 @@ impl<S: Scheduler> Tracer<S> {
     /// that it has a handler for, and from outside those that kill or stop it
     /// (`sig_task_ignored` and `get_signal` in kernel/signal.c). What a fault of its own
     /// raises is not judged: a tracer changes what comes of it.
-    fn is_dropped(&self, stop: &Stop, tgid: Tgid, signal: Signal, info: Option<&SigInfo>) -> bool {
+    fn is_dropped(&self, tgid: Tgid, signal: Signal, info: Option<&SigInfo>) -> bool {
         let first = NsPid::new(1);
         let ns = self
             .tasks
@@ -109,7 +109,8 @@ impl<S: Scheduler> Tracer<S> {
         let matters = is_first || signal == Signal::STOP;
         matters
             && may_be
-            && proc::status(stop.tid()).is_some_and(|status| {
+            // Of the leader: another thread is not the first of its namespace.
+            && proc::status(tgid.leader()).is_some_and(|status| {
                 status.is_init() && !status.catches(signal) && !status.disregards(signal)
             })
     }

@@ -23,7 +23,10 @@ pub(super) fn killed(ledger: &Ledger) -> Killed<'_> {
             continue;
         };
         // What the parent itself kills, it does not wait for.
-        let is_news = process.history.kill_sent_by != Some(parent.tgid);
+        let history = &process.history;
+        let is_news = history.kill_sent_by != Some(parent.tgid)
+            && !history.killed_by_tracer
+            && !history.crash_was_sent;
         if is_news && is_by_force(end) {
             killed.entry(parent.tgid).or_default().push((process, end));
         }
@@ -49,8 +52,8 @@ impl Tree<'_> {
         let mut rows: Vec<Row> = Vec::new();
         if before > 0 {
             rows.push(Row {
-                name: format!("{before} more"),
-                words: "killed before, and reaped".to_owned(),
+                name: format!("{before}"),
+                words: "or more killed before, and reaped".to_owned(),
             });
         }
         rows.extend(killed.iter().skip(before).map(|(child, end)| Row {

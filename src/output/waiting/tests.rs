@@ -102,7 +102,11 @@ fn children_that_were_killed_and_reaped_are_shown_but_for_those_that_their_paren
     let [more, first, _, last, alive] = lines[..] else {
         panic!("{text}");
     };
-    assert!(more.contains("├ 1 more "), "{text}");
+    assert!(more.contains("├ 1 "), "{text}");
+    assert!(
+        more.ends_with("or more killed before, and reaped"),
+        "{text}"
+    );
     assert!(first.contains("├ 15 "), "{text}");
     assert!(
         last.contains("├ 17 ") && last.contains("killed by SIGSEGV "),

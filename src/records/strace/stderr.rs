@@ -269,9 +269,16 @@ fn is_left_open(torn: &[u8], next: &Apart<'_>) -> bool {
 pub(super) fn is_open_wait(line: &Apart<'_>) -> bool {
     let is_wait = matches!(line.kind, Some(Kind::Wait(_)));
     let args = line.args().filter(|_| is_wait).unwrap_or(&[]);
-    let named = args.trim_ascii_end().strip_suffix(b",");
-    let is_name_s = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_, <>[]:".contains(byte);
-    named.is_some_and(|named| !named.is_empty() && named.iter().all(is_name_s))
+    let named = args.trim_ascii_end().strip_suffix(b",").unwrap_or(&[]);
+    // In source code stand names there.
+    let kinds = [&b"P_ALL"[..], b"P_PID", b"P_PGID"];
+    let begins = |text: &[u8]| {
+        let digits = text.strip_prefix(b"-").unwrap_or(text);
+        digits.first().is_some_and(u8::is_ascii_digit)
+    };
+    let is_name_s = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_, <>[]:/*'".contains(byte);
+    (begins(named) || kinds.iter().any(|kind| named.starts_with(kind)))
+        && named.iter().all(is_name_s)
 }
 
 /// Whether a line may be the second part of one that was torn.
