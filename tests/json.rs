@@ -195,7 +195,8 @@ fn what_a_schedule_held_reads_back() {
             let kinds = check(&validator, &["--schedule", schedule], name);
             kinds.iter().any(|kind| kind == "held")
         };
-        assert!((0..5).any(is_held), "{schedule}");
+        let tries = if schedule == "steal" { 5 } else { 1 };
+        assert!((0..tries).any(is_held), "{schedule}");
     }
 }
 

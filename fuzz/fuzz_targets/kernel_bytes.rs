@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(info.is_some() || bytes.len() < 48, "{layout:?}");
         let Some(info) = info else { continue };
         let mut shown = String::new();
-        info.write_with(&mut shown, &mut |to, pid| write!(to, "{pid}"))
+        info.write_with(&mut shown, &mut |to, pid| write!(to, "{pid}"), true)
             .expect("memory takes all");
         wait4_strace_fuzz::check(&shown);
         if let Some((pid, status)) = info.child() {

@@ -70,8 +70,8 @@ pub enum Observation {
     BlockedChildren {
         /// The state of the children.
         children: Vec<BlockedChild>,
-        /// The process or a child of it handles a signal that a timer or a descriptor can
-        /// send it.
+        /// The process, or a child that is blocked on a pipe, handles a signal that a timer
+        /// or a descriptor can send it.
         timers: bool,
     },
     /// Probe of a process whose leader may have exited.

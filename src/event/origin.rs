@@ -17,8 +17,8 @@ pub struct Origin {
     pub arch: String,
     /// Wall-clock time of moment 0.
     pub began: SystemTime,
-    /// By how much a time may be later than its moment, in nanoseconds: a second in a log
-    /// of `strace -t`.
+    /// By how much less than this an event may be later than its time, in nanoseconds: a
+    /// second in a log of `strace -t`, 0 where times are exact.
     pub resolution: u64,
     /// Children were followed.
     pub follows: bool,

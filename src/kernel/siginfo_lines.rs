@@ -155,7 +155,7 @@ fn no_user_and_no_process_are_minus_one() {
 fn pids_are_printed_by_whoever_knows_them() {
     let info = SigInfo::from_bytes(SiginfoLayout::Bits64, &sevens(15, 0)).unwrap();
     let mut text = String::new();
-    info.write_with(&mut text, &mut |to, pid| write!(to, "{pid}<sh>"))
+    info.write_with(&mut text, &mut |to, pid| write!(to, "{pid}<sh>"), true)
         .unwrap();
     assert_eq!(
         text,

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write};
 
-use super::options::{Pids, Style};
+use super::options::{Pids, Style, TextOptions};
 use crate::event::{Comm, Fetched, NOT_SHOWN, Named, TargetName, WaitEntry, WaitExit, escape};
 use crate::kernel::{IdType, NsPid, Rusage, SigInfo, Tgid, TimeVal, WaitCall};
 use crate::ledger::Ledger;
@@ -100,18 +100,14 @@ fn descriptor(to: &mut String, target: Option<&TargetName>) -> fmt::Result {
 pub(super) fn tail(
     to: &mut String,
     exit: &WaitExit,
-    (style, verbose): (Style, bool),
+    options: &TextOptions,
     names: &Names<'_>,
 ) -> fmt::Result {
     to.write_str(", ")?;
     if exit.entry.call == WaitCall::Waitid {
         pointer(to, &exit.info, |to, info| {
-            let pid = &mut |to: &mut dyn Write, pid| names.pid(to, pid, exit.child);
-            if style == Style::Annotated {
-                info.write_of_waitid(to, pid)
-            } else {
-                info.write_with(to, pid)
-            }
+            let has_times = options.style == Style::Strace;
+            siginfo(to, info, has_times, exit.child, names)
         })?;
     } else {
         pointer(to, &exit.status, |to, status| write!(to, "[{status}]"))?;
@@ -125,11 +121,15 @@ pub(super) fn tail(
         WaitCall::Waitpid => {}
         WaitCall::Wait4 | WaitCall::Waitid => {
             to.write_str(", ")?;
-            pointer(to, &exit.rusage, |to, usage| rusage(to, usage, verbose))?;
+            pointer(to, &exit.rusage, |to, usage| {
+                rusage(to, usage, options.verbose)
+            })?;
         }
         WaitCall::Wait6 => {
             to.write_str(", ")?;
-            pointer(to, &exit.rusage, |to, usage| wrusage(to, usage, verbose))?;
+            pointer(to, &exit.rusage, |to, usage| {
+                wrusage(to, usage, options.verbose)
+            })?;
             match exit.entry.info_at {
                 0 => to.write_str(", NULL")?,
                 address => write!(to, ", {address:#x}")?,
@@ -156,10 +156,11 @@ pub(super) fn result(to: &mut String, exit: &WaitExit, names: &Names<'_>) -> fmt
 pub(super) fn siginfo(
     to: &mut String,
     info: &SigInfo,
+    has_times: bool,
     known: Option<Comm>,
     names: &Names<'_>,
 ) -> fmt::Result {
-    info.write_with(to, &mut |to, pid| names.pid(to, pid, known))
+    info.write_with(to, &mut |to, pid| names.pid(to, pid, known), has_times)
 }
 
 fn pointer<T>(

@@ -193,7 +193,7 @@ impl Text {
         if !is_short {
             text.push(' ');
             let names = self.names(event.tgid, ledger);
-            let _ = call_syntax::siginfo(&mut text, info, sender, &names);
+            let _ = call_syntax::siginfo(&mut text, info, true, sender, &names);
         }
         text.push_str(" ---");
         if dropped && self.annotates() {

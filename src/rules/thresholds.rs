@@ -15,7 +15,7 @@ pub struct Thresholds {
     pub again: u64,
     /// Age of a zombie whose reap is late.
     pub late: u64,
-    /// Time in which a thousand polls are a spin.
+    /// Time in which a thousand polls are a spin; with 0 nothing is one.
     pub spin: u64,
 }
 
@@ -45,10 +45,12 @@ impl Thresholds {
         ("spin", "time in which a thousand polls are a spin"),
     ];
 
-    /// Those of times that may be so much later than their moments: what then exceeds a
+    /// Those for times of this resolution ([`Origin::resolution`]): what then exceeds a
     /// threshold has exceeded it in truth, and nothing is a spin.
+    ///
+    /// [`Origin::resolution`]: crate::event::Origin::resolution
     #[must_use]
-    pub(crate) fn at_least(self, resolution: u64) -> Thresholds {
+    pub(crate) fn at_resolution(self, resolution: u64) -> Thresholds {
         let longer = |threshold: u64| threshold.saturating_add(resolution);
         Thresholds {
             zombie: longer(self.zombie),
@@ -84,8 +86,8 @@ mod tests {
     #[test]
     fn of_times_in_whole_seconds_a_second_proves_nothing() {
         let exact = Thresholds::default();
-        assert_eq!(exact.at_least(0), exact);
-        let coarse = exact.at_least(SECOND);
+        assert_eq!(exact.at_resolution(0), exact);
+        let coarse = exact.at_resolution(SECOND);
         assert_eq!((coarse.zombie, coarse.late), (2 * SECOND, 3 * SECOND));
         assert_eq!(coarse.spin, 0);
     }

@@ -60,7 +60,7 @@ impl FindingsPolicy {
             );
         }
         let judge = follows.then(|| {
-            let thresholds = options.thresholds.at_least(origin.resolution);
+            let thresholds = options.thresholds.at_resolution(origin.resolution);
             let rules = RuleEngine::new(thresholds, options.expected);
             if origin.proc == ProcView::Unseen {
                 rules.on_record()

@@ -136,7 +136,7 @@ impl<'a> Elf<'a> {
         if watch::during(|| self.from.metadata()).ok()?.len() < end {
             return None;
         }
-        // Pages of zeroes that nobody wrote to take no memory, so there is no second copy.
+        // Pages of zeroes that were never written take no memory: there is no second copy.
         let mut bytes: Arc<[u8]> = vec![0; usize::try_from(size).ok()?].into();
         let mut at = offset;
         for chunk in Arc::get_mut(&mut bytes)?.chunks_mut(CHUNK) {

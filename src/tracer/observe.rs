@@ -41,12 +41,11 @@ impl<S: Scheduler> Tracer<S> {
                     tgid,
                     children,
                 } => {
-                    let timers =
-                        handles_timers(tgid) || children.iter().any(|it| handles_timers(*it));
-                    let blocked = Observation::BlockedChildren {
-                        children: self.blocked(tgid, &children),
-                        timers,
-                    };
+                    let children = self.blocked(tgid, &children);
+                    let on_pipes = children.iter().filter(|it| it.within != BlockedIn::Other);
+                    let mut involved = on_pipes.map(|it| it.child).chain([tgid]);
+                    let timers = involved.any(handles_timers);
+                    let blocked = Observation::BlockedChildren { children, timers };
                     (tid, tgid, blocked)
                 }
                 Question::Children {

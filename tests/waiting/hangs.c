@@ -47,6 +47,16 @@ static void ends_but_for_a_thread(void) {
     pthread_exit(0);
 }
 
+static void hold_fifo(const char *path) {
+    mkfifo(path, 0600);
+    int both = open(path, O_RDWR);
+    if (!fork()) {
+        int end = open(path, O_RDONLY);
+        close(both);
+        read(end, bytes, 1);
+    }
+}
+
 static int waits(void *p) { pause(); return 0; }
 static char stack[65536];
 
@@ -108,23 +118,11 @@ int main(int count, char **words) {
         read(open(path, O_RDWR), bytes, 1);
     }
     if (!strcmp(in, "fifo-held")) {
-        mkfifo(path, 0600);
-        int both = open(path, O_RDWR);
-        if (!fork()) {
-            int end = open(path, O_RDONLY);
-            close(both);
-            read(end, bytes, 1);
-        }
+        hold_fifo(path);
         pause();
     }
     if (!strcmp(in, "fifo-of-a-thread")) {
-        mkfifo(path, 0600);
-        int both = open(path, O_RDWR);
-        if (!fork()) {
-            int end = open(path, O_RDONLY);
-            close(both);
-            read(end, bytes, 1);
-        }
+        hold_fifo(path);
         ends_but_for_a_thread();
     }
     if (!strcmp(in, "lock-of-a-thread")) {

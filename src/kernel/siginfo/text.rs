@@ -7,32 +7,13 @@ use crate::kernel::spelling::{Clock, Hex, Pointer, Uid};
 use crate::kernel::{Abi, Errno, NsPid, Signal, audit_arch, si_code, syscall_names};
 
 impl SigInfo {
-    /// Prints as strace does, but pids by `pid`, which may add a name.
+    /// Prints as strace does, but pids by `pid`, which may add a name. The times of a child
+    /// can be left out: waitid does not write them (kernel/exit.c), and what strace prints
+    /// for it is what the caller's memory held.
     ///
     /// # Errors
     /// Those of the writer.
     pub fn write_with(
-        &self,
-        to: &mut dyn Write,
-        pid: &mut dyn FnMut(&mut dyn Write, NsPid) -> fmt::Result,
-    ) -> fmt::Result {
-        self.write(to, pid, true)
-    }
-
-    /// The same without the times of a child, which waitid does not write (`waitid` in
-    /// kernel/exit.c): what strace prints there is what the caller's memory held.
-    ///
-    /// # Errors
-    /// Those of the writer.
-    pub fn write_of_waitid(
-        &self,
-        to: &mut dyn Write,
-        pid: &mut dyn FnMut(&mut dyn Write, NsPid) -> fmt::Result,
-    ) -> fmt::Result {
-        self.write(to, pid, false)
-    }
-
-    fn write(
         &self,
         to: &mut dyn Write,
         pid: &mut dyn FnMut(&mut dyn Write, NsPid) -> fmt::Result,
@@ -159,6 +140,6 @@ impl fmt::Display for FaultDetail {
 
 impl fmt::Display for SigInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_with(f, &mut |to, pid| write!(to, "{pid}"))
+        self.write_with(f, &mut |to, pid| write!(to, "{pid}"), true)
     }
 }

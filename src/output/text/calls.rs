@@ -178,9 +178,8 @@ impl Text {
         let names = self.names(caller, ledger);
         let from = self.line.text.len();
         self.piece.clear();
-        let how = (self.options.style, self.options.verbose);
         // Writing to a String cannot fail.
-        let _ = call_syntax::tail(&mut self.piece, exit, how, &names);
+        let _ = call_syntax::tail(&mut self.piece, exit, &self.options, &names);
         let column = column + self.line.plain(&self.piece);
         self.pad_to_result(column);
         self.exit_words = (from, self.line.text.len());
